@@ -1,0 +1,83 @@
+"""CheckWorkerNode: what machine is this, and is it fit for work?"""
+
+import os
+import shutil
+from typing import Any, List, Tuple
+
+from pilot import values
+from pilot.command import Command, Option
+from pilot.context import Context
+from pilot.errors import NodeUnfit
+from pilot.facts import WorkerNode
+from pilot.node import cvmfs, survey
+
+
+class CheckWorkerNode(Command):
+    """Look at the machine and refuse it, with one sentence, when it is unfit."""
+
+    name = "CheckWorkerNode"
+    options = (
+        Option("min_disk_mb", "MB that must be free in the workdir", values.megabytes, 1024),
+        Option("min_memory_mb", "MB of memory the slot must have", values.megabytes, 256),
+        Option("min_cores", "cores the slot must have", values.count, 1),
+        Option("min_time_left_s", "seconds the slot must still have, where it says", values.seconds, 0.0),
+        Option("allowed_os", "words of which one must stand in the system's name (AlmaLinux 9,Debian)", values.words, ()),
+        Option("need_programs", "programs that must be on PATH", values.words, ()),
+        Option("need_user_namespaces", "refuse a node without user namespaces", values.boolean, False),
+        Option("cvmfs_repositories", "repositories that must be readable (sft.cern.ch,...)", values.words, ()),
+        Option("cvmfs_timeout_s", "seconds a repository may take; the first access mounts it", values.seconds, 60.0),
+        Option("cvmfs_mount", "where the repositories are mounted", default=cvmfs.MOUNT),
+    )
+    provides = (WorkerNode,)
+    timeout_s = 300.0
+    failure = NodeUnfit
+
+    def run(self, ctx: Context) -> Tuple[object, ...]:
+        node = survey.worker_node(ctx.environ, ctx.workdir, lambda text: self.log.warning("%s", text))
+        self.log.info("%s: %s, %s, %s", node.host, node.os, node.architecture, self._place(node))
+        self.log.info("%d cores of %s, %d MB memory, %d MB disk, %d GPUs", node.cores, node.cpu_model,
+                      node.memory_mb, node.disk_mb, len(node.gpus))
+        problems = unfit(node, ctx.settings) + self._missing(ctx) + self._cvmfs(ctx)
+        if problems:
+            raise NodeUnfit("%s is unfit: %s" % (node.host, "; ".join(problems)))
+        return (node,)
+
+    def _place(self, node: WorkerNode) -> str:
+        job = " job %s" % node.batch.job_id if node.batch.system != "local" else ""
+        left = "" if node.batch.time_left_s is None else ", %.0f s left" % node.batch.time_left_s
+        inside = " in " + node.container if node.container else ""
+        return "%s%s%s%s" % (node.batch.system, job, inside, left)
+
+    def _missing(self, ctx: Context) -> List[str]:
+        path = ctx.environ.get("PATH")
+        return ["%s is not on PATH (%s)" % (name, path) for name in ctx.settings["need_programs"]
+                if shutil.which(name, path=path) is None]
+
+    def _cvmfs(self, ctx: Context) -> List[str]:
+        found = [cvmfs.check(name, ctx.settings["cvmfs_timeout_s"], ctx.environ, os.path.join(ctx.settings["cvmfs_mount"], ""))
+                 for name in ctx.settings["cvmfs_repositories"]]
+        for repository in found:
+            if repository.ok:
+                self.log.debug("CVMFS %s at revision %s after %.1f s", repository.name, repository.revision, repository.seconds)
+        sentence = cvmfs.unreadable(found)
+        return [sentence] if sentence else []
+
+
+def unfit(node: WorkerNode, settings: Any) -> List[str]:
+    """A sentence for everything the node lacks; settings by name."""
+    problems = []
+    if node.disk_mb < settings["min_disk_mb"]:
+        problems.append("%d MB free in the workdir, %d needed" % (node.disk_mb, settings["min_disk_mb"]))
+    if node.memory_mb < settings["min_memory_mb"]:
+        problems.append("%d MB of memory, %d needed" % (node.memory_mb, settings["min_memory_mb"]))
+    if node.cores < settings["min_cores"]:
+        problems.append("%d cores, %d needed" % (node.cores, settings["min_cores"]))
+    left = node.batch.time_left_s
+    if left is not None and left < settings["min_time_left_s"]:
+        problems.append("%.0f s left in the slot, %.0f needed" % (left, settings["min_time_left_s"]))
+    allowed = settings["allowed_os"]
+    if allowed and not any(word.lower() in node.os.lower() for word in allowed):
+        problems.append("the system is %s, allowed: %s" % (node.os, ", ".join(allowed)))
+    if settings["need_user_namespaces"] and not node.user_namespaces:
+        problems.append("no user namespaces")
+    return problems

@@ -1,0 +1,3 @@
+"""The engine of the pilot toolbox; it knows no command by name."""
+
+VERSION = "0.1.0"

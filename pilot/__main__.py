@@ -1,0 +1,67 @@
+"""main(argv) -> exit code: parse, load, plan, run, report."""
+
+import os
+import sys
+
+if not __package__:  # started as a file or folder: our own folder must not shadow the standard library
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+import importlib  # noqa: E402
+from typing import Dict, List, Optional, Sequence  # noqa: E402
+
+from pilot import log, runner  # noqa: E402
+from pilot.errors import UsageError  # noqa: E402
+from pilot.program import MODULES, RUN_MODULE  # noqa: E402
+from pilot.request import Request, parse  # noqa: E402
+
+
+def main(argv: Optional[Sequence[str]] = None, environ: Optional[Dict[str, str]] = None) -> int:
+    """Run a pilot (or, with `-m MODULE`, one of the program's other tools); returns the exit code."""
+    log.safe_streams()
+    words = list(sys.argv[1:] if argv is None else argv)
+    variables = dict(os.environ if environ is None else environ)
+    if words[:1] == [RUN_MODULE]:
+        code = runner.guarded(lambda: run_module(words[1:]), tell)
+    else:
+        code = runner.guarded(lambda: run_pilot(words, variables), tell)
+    log.flush_streams()
+    return code
+
+
+def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
+    """What the command line asks for: a text about the program, or a pilot's whole life."""
+    from pilot import life, texts
+
+    try:
+        request = parse(words, environ, os.getcwd())
+    except UsageError as error:
+        return life.refuse(words, error)
+    if texts.wanted(request):
+        return texts.show(request)
+    return life.live(request)
+
+
+def run_module(words: List[str]) -> int:
+    """`pilot.pyz -m pilot.pool ...`: the program's other tools, from the same file."""
+    if not words or words[0] not in MODULES:
+        raise UsageError("-m takes one of %s" % ", ".join(MODULES))
+    module = words[0]
+    try:
+        found = importlib.import_module(module + ".__main__")
+    except ImportError as error:
+        if error.name != module + ".__main__":
+            raise
+        found = importlib.import_module(module)
+    return int(found.main(words[1:]))
+
+
+def tell(code: int, problems: Sequence[str]) -> None:
+    """Errors outside any command, on stderr."""
+    for problem in problems:
+        sys.stderr.write("pilot: error: %s\n" % problem)
+
+
+__all__ = ["main", "Request"]
+
+if __name__ == "__main__":
+    sys.exit(main())

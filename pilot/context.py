@@ -1,0 +1,61 @@
+"""What a command may see: settings, facts, environment for children, workdir, pilot id."""
+
+import os
+import time
+from typing import Any, Dict, List, Optional, Type, TypeVar, cast
+
+from pilot.errors import UsageError
+from pilot.events.stream import Stream
+from pilot.interrupts import Interrupts
+from pilot.log import Masker
+from pilot.settings import Settings
+
+Kind = TypeVar("Kind")
+SAFE_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def child_environ(environ: Dict[str, str], workdir: str) -> Dict[str, str]:
+    """A copy for children that always has PATH and HOME, which cloud-init and HTCondor leave out."""
+    copy = dict(environ)
+    copy["PATH"] = copy.get("PATH") or SAFE_PATH
+    copy["HOME"] = copy.get("HOME") or workdir
+    return copy
+
+
+class Context:
+    """Handed to each command. `environ` may be changed: it is a copy that children get."""
+
+    def __init__(self, settings: Settings, environ: Dict[str, str], workdir: str, pilot_id: str,
+                 stream: Stream, interrupts: Interrupts, masker: Masker) -> None:
+        self.settings = settings
+        self.environ = child_environ(environ, workdir)
+        self.workdir = workdir
+        self.pilot_id = pilot_id
+        self.events = stream
+        self.interrupts = interrupts
+        self.masker = masker
+        self.started = time.monotonic()
+        self._facts: Dict[type, object] = {}
+
+    def get(self, kind: Type[Kind]) -> Kind:
+        """The newest fact of this kind; UsageError when no command before provided one."""
+        fact = self.find(kind)
+        if fact is None:
+            raise UsageError("no %s is known: no command before this one provided it" % kind.__name__)
+        return fact
+
+    def find(self, kind: Type[Kind]) -> Optional[Kind]:
+        """The newest fact of this kind, or None."""
+        return cast(Optional[Kind], self._facts.get(kind))
+
+    def add(self, fact: object) -> None:
+        """Keep a fact; a later one of the same kind wins."""
+        self._facts[type(fact)] = fact
+
+    def facts(self) -> List[Any]:
+        """All facts, in the order their kinds were first found."""
+        return list(self._facts.values())
+
+    def path(self, *parts: str) -> str:
+        """A path in the workdir."""
+        return os.path.join(self.workdir, *parts)

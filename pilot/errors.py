@@ -1,0 +1,109 @@
+"""The exit codes and the exceptions that carry them: the one table of how a pilot can end."""
+
+from typing import NamedTuple, Tuple
+
+
+class ExitCode(NamedTuple):
+    """One row of the published table."""
+
+    code: int
+    meaning: str
+    whose: str
+
+
+EXIT_CODES: Tuple[ExitCode, ...] = (
+    ExitCode(0, "all commands done, work done or none left", "nobody's"),
+    ExitCode(1, "a bug in the pilot or an extension (traceback in the log)", "developers'"),
+    ExitCode(2, "command line, pilot.json or plan wrong", "who configured it"),
+    ExitCode(10, "the node is unfit: disk, memory, OS, missing tool, probe, workdir", "the site's"),
+    ExitCode(20, "installation failed from every source", "the software's owner, the network"),
+    ExitCode(30, "configuration failed", "the community's"),
+    ExitCode(40, "the agent ended badly", "the community's"),
+    ExitCode(50, "pool or server unreachable after retries", "the server's operator"),
+    ExitCode(60, "out of time: the slot's end came", "nobody's"),
+)
+SIGNAL_BASE = 128  # stopped by signal n: 128+n, as shells and batch systems count
+
+
+class PilotError(Exception):
+    """The pilot ends with `exit_code`; the message is the one sentence an operator reads.
+
+    Extensions subclass one of the classes below; they do not invent codes.
+    """
+
+    exit_code = 1
+
+
+class UsageError(PilotError):
+    """The command line, pilot.json or the plan is wrong; `problems` has one sentence each."""
+
+    exit_code = 2
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class NodeUnfit(PilotError):
+    """This machine cannot do the work: what, where, how much, how much is needed."""
+
+    exit_code = 10
+
+
+class InstallFailed(PilotError):
+    """No source of the software worked."""
+
+    exit_code = 20
+
+
+class ConfigurationFailed(PilotError):
+    """The agent could not be configured."""
+
+    exit_code = 30
+
+
+class AgentFailed(PilotError):
+    """The agent ended badly."""
+
+    exit_code = 40
+
+
+class PoolUnreachable(PilotError):
+    """The pool or a server did not answer, however often it was asked."""
+
+    exit_code = 50
+
+
+class OutOfTime(PilotError):
+    """The end of the slot came."""
+
+    exit_code = 60
+
+
+class StepFailed(Exception):
+    """A tool or a transfer failed. Unless the command catches it, it fails with the command's own code."""
+
+
+class Skip(Exception):
+    """A command has nothing to do here; the message says why, the pilot goes on."""
+
+
+class Stopped(BaseException):
+    """A signal asked the pilot to stop. Not an Exception, so that no command swallows it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__("stopped by signal %d" % signum)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """128 + the signal's number."""
+        return SIGNAL_BASE + self.signum
+
+
+class TimeLimit(BaseException):
+    """A command ran longer than its limit. Not an Exception, so that no command swallows it."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("longer than its limit of %g s" % seconds)
+        self.seconds = seconds

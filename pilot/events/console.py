@@ -1,0 +1,28 @@
+"""Events as log lines that a person follows."""
+
+import logging
+
+from pilot.events import event as events
+
+_LEVELS = {"failed": logging.ERROR, "crashed": logging.ERROR, "timed out": logging.ERROR, "interrupted": logging.WARNING}
+
+
+class ConsoleSink:
+    """Logs what an operator wants to see of a run: commands and tasks as they end."""
+
+    def __call__(self, event: events.Event) -> None:
+        kind = event["event"]
+        if kind == events.COMMAND_STARTED:
+            logging.getLogger("pilot.%s" % event["command"]).debug("started")
+        elif kind == events.COMMAND_FINISHED:
+            logging.getLogger("pilot.%s" % event["command"]).log(
+                _LEVELS.get(event["status"], logging.INFO),
+                "%s after %.1f s%s", event["status"], event["seconds"], ": " + event["reason"] if event["reason"] else "",
+            )
+        elif kind == events.TASK_FINISHED:
+            ok = event["outcome"] == "done"
+            logging.getLogger("pilot.agent").log(
+                logging.DEBUG if ok else logging.WARNING,
+                "task %s %s after %.1f s%s", event["task"], event["outcome"], event["seconds"],
+                ": " + event["reason"] if event["reason"] else "",
+            )

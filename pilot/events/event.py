@@ -1,0 +1,23 @@
+"""The kinds of event and the one shape they all have."""
+
+from typing import Any, Dict
+
+PILOT_STARTED = "pilot started"
+PILOT_STOPPING = "pilot stopping"
+PILOT_FINISHED = "pilot finished"
+COMMAND_STARTED = "command started"
+COMMAND_FINISHED = "command finished"
+FACT_FOUND = "fact found"
+AGENT_STARTED = "agent started"
+AGENT_FINISHED = "agent finished"
+TASK_CLAIMED = "task claimed"
+TASK_STARTED = "task started"
+TASK_USAGE = "task usage"
+TASK_FINISHED = "task finished"
+
+Event = Dict[str, Any]
+
+
+def make(pilot: str, seq: int, time: str, event: str, fields: Dict[str, Any]) -> Event:
+    """`{"pilot", "seq", "time", "event", ...}`; seq counts from 1 in each pilot, time is UTC."""
+    return dict({"pilot": pilot, "seq": seq, "time": time, "event": event}, **fields)

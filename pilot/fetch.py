@@ -1,0 +1,166 @@
+"""The one way to open a URL: TLS verified, time limit, retries with back-off, size limit, checksum.
+
+A download goes to a temporary name beside its target and is renamed when it is whole and right.
+"""
+
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional
+
+from pilot.errors import StepFailed
+
+if TYPE_CHECKING:
+    import ssl
+
+CHUNK = 1 << 18
+ATTEMPTS = 3
+BACK_OFF_S = 1.0
+MAX_TEXT = 10 << 20
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+ALGORITHMS = ("sha256", "sha512")
+
+
+class FetchFailed(StepFailed):
+    """The URL could not be had: the message names it and says why; `status` is HTTP's, or None."""
+
+    def __init__(self, message: str, status: Optional[int] = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Request(NamedTuple):
+    """One thing to ask for, and the limits on the answer."""
+
+    url: str
+    timeout_s: float
+    headers: Dict[str, str]
+    context: Optional["ssl.SSLContext"]
+    max_bytes: int
+    data: Optional[bytes]
+
+
+class Download(NamedTuple):
+    """A file that was fetched."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def get(url: str, timeout_s: float, attempts: int = ATTEMPTS, headers: Optional[Dict[str, str]] = None,
+        context: Optional["ssl.SSLContext"] = None, max_bytes: int = MAX_TEXT, data: Optional[bytes] = None) -> bytes:
+    """The body of a URL (http, https, file); with `data`, of the answer to a POST. Raises FetchFailed."""
+    parts: List[bytes] = []
+    request = Request(url, timeout_s, headers or {}, context, max_bytes, data)
+    _with_retries(attempts, lambda: _read(request, parts.append, parts.clear))
+    return b"".join(parts)
+
+
+def download(url: str, path: str, timeout_s: float, checksum: str = "", attempts: int = ATTEMPTS,
+             max_bytes: int = 1 << 40, context: Optional["ssl.SSLContext"] = None) -> Download:
+    """Fetch a URL into a file. `checksum` is "sha256:HEX", "sha512:HEX" or bare hex of either.
+
+    Raises FetchFailed, also when the size limit or the checksum is not met; then no file is left.
+    """
+    wanted = parse_checksum(checksum)
+    digests = {name: hashlib.new(name) for name in ALGORITHMS}
+    request = Request(url, timeout_s, {}, context, max_bytes, None)
+    partial = "%s.part-%d" % (path, os.getpid())
+    size = 0
+    try:
+        with open(partial, "wb") as stream:
+
+            def restart() -> None:
+                stream.seek(0)
+                stream.truncate()
+                digests.update({name: hashlib.new(name) for name in ALGORITHMS})
+
+            def write(data: bytes) -> None:
+                stream.write(data)
+                for digest in digests.values():
+                    digest.update(data)
+
+            _with_retries(attempts, lambda: _read(request, write, restart))
+            size = stream.tell()
+        if wanted and digests[wanted[0]].hexdigest() != wanted[1]:
+            raise FetchFailed("%s: %s is %s, expected %s" % (url, wanted[0], digests[wanted[0]].hexdigest(), wanted[1]))
+        os.replace(partial, path)
+    except OSError as error:
+        raise FetchFailed("%s: cannot be stored as %s: %s" % (url, path, error.strerror))
+    finally:
+        if os.path.exists(partial):
+            os.unlink(partial)
+    return Download(path, size, digests["sha256"].hexdigest())
+
+
+def parse_checksum(text: str) -> Optional["Checksum"]:
+    """"sha256:HEX", "sha512:HEX" or bare hex; None for "". ValueError for anything else."""
+    if not text:
+        return None
+    name, colon, digest = text.rpartition(":")
+    digest = digest.strip().lower()
+    name = name.lower() or {64: "sha256", 128: "sha512"}.get(len(digest), "")
+    if name not in ALGORITHMS or len(digest) != {"sha256": 64, "sha512": 128}[name] or digest.strip("0123456789abcdef"):
+        raise ValueError("%r is not a checksum like sha256:HEX or sha512:HEX" % text)
+    return Checksum(name, digest)
+
+
+class Checksum(NamedTuple):
+    """An algorithm and its digest in lower-case hex."""
+
+    algorithm: str
+    digest: str
+
+
+def file_digest(path: str, algorithm: str = "sha256") -> str:
+    """The hex digest of a file; OSError when it cannot be read."""
+    digest = hashlib.new(algorithm)
+    with open(path, "rb") as stream:
+        for block in iter(lambda: stream.read(CHUNK), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _with_retries(attempts: int, once: Callable[[], None]) -> None:
+    for attempt in range(1, attempts + 1):
+        try:
+            return once()
+        except FetchFailed as error:
+            final = error.status is not None and error.status not in TRANSIENT
+            if final or attempt == attempts:
+                raise
+            time.sleep(BACK_OFF_S * 2 ** (attempt - 1))
+
+
+def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[], object]) -> None:
+    import http.client
+    import urllib.error
+    import urllib.request
+
+    restart()
+    url = request.url
+    asked = urllib.request.Request(url, data=request.data, headers=dict({"User-Agent": "pilot"}, **request.headers))
+    try:
+        with urllib.request.urlopen(asked, timeout=request.timeout_s, context=request.context) as reply:
+            _take_body(request, reply, take)
+    except urllib.error.HTTPError as error:
+        raise FetchFailed("%s: HTTP %d %s" % (url, error.code, error.reason), error.code)
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        gone = isinstance(reason, FileNotFoundError) or isinstance(error, ValueError)
+        raise FetchFailed("%s: %s" % (url, reason), 404 if gone else None)
+
+
+def _take_body(request: Request, reply: Any, take: Callable[[bytes], object]) -> None:
+    deadline, size = time.monotonic() + request.timeout_s, 0
+    expected = reply.headers.get("Content-Length") or ""
+    for block in iter(lambda: reply.read(CHUNK), b""):
+        size += len(block)
+        if size > request.max_bytes:
+            raise FetchFailed("%s: larger than the limit of %d bytes" % (request.url, request.max_bytes), 413)
+        if time.monotonic() > deadline:
+            raise FetchFailed("%s: not whole after %g s" % (request.url, request.timeout_s))
+        take(block)
+    if expected.isdigit() and size < int(expected):
+        raise FetchFailed("%s: ended after %d of %s bytes" % (request.url, size, expected))

@@ -1,0 +1,92 @@
+"""Signals and command time limits become exceptions in the main thread; a second signal hurries.
+
+SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGXCPU stop the pilot; SIGUSR1 and SIGUSR2, which batch systems send
+some time before the end, only ask it to drain: finish what runs, start nothing new.
+"""
+
+import signal
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Optional
+
+from pilot.errors import Stopped, TimeLimit
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
+DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
+
+
+def ignore_signal(signum: int) -> None:
+    """A listener for signals that hears nothing."""
+
+
+class Interrupts:
+    """What signals have asked for. `stop` is the first stopping signal, `drain` a wish to end soon.
+
+    `listener` is called, from the handler, with every later stop signal and every drain signal: a
+    command that watches a child passes them on.
+    """
+
+    def __init__(self) -> None:
+        self.stop: Optional[int] = None
+        self.drain = False
+        self.on_stop: Callable[[int], None] = ignore_signal  # called in the handler, at the first stop only
+        self.listener: Callable[[int], None] = ignore_signal
+        self._armed = False
+        self._limit_s = 0.0
+
+    def install(self) -> None:
+        """Take over the signals; those that our starter told us to ignore (nohup) stay ignored."""
+        for signum in STOP_SIGNALS:
+            if signal.getsignal(signum) != signal.SIG_IGN:
+                signal.signal(signum, self._on_stop)
+        for signum in DRAIN_SIGNALS:
+            signal.signal(signum, self._on_drain)
+
+    def check(self) -> None:
+        """Raise Stopped if a stopping signal came while nothing was armed."""
+        if self.stop is not None:
+            raise Stopped(self.stop)
+
+    @contextmanager
+    def armed(self, limit_s: Optional[float]) -> Iterator[None]:
+        """Inside, a stopping signal raises Stopped once and `limit_s` seconds raise TimeLimit."""
+        self.check()
+        self._limit_s = limit_s or 0.0
+        former = signal.signal(signal.SIGALRM, self._on_alarm)
+        self._armed = True
+        signal.setitimer(signal.ITIMER_REAL, self._limit_s)
+        try:
+            yield
+        finally:
+            self._armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, former)
+
+    @contextmanager
+    def listening(self, listener: Callable[[int], None]) -> Iterator[None]:
+        """Inside, `listener` hears drains and repeated stops; a drain that came before is told at once."""
+        self.listener = listener
+        if self.drain:
+            listener(signal.SIGUSR1)
+        try:
+            yield
+        finally:
+            self.listener = ignore_signal
+
+    def _on_stop(self, signum: int, frame: Any) -> None:
+        if self.stop is not None:
+            self.listener(signum)
+            return
+        self.stop = signum
+        self.on_stop(signum)
+        if self._armed:
+            self._armed = False
+            raise Stopped(signum)
+
+    def _on_drain(self, signum: int, frame: Any) -> None:
+        self.drain = True
+        self.listener(signum)
+
+    def _on_alarm(self, signum: int, frame: Any) -> None:
+        if self._armed:
+            self._armed = False
+            raise TimeLimit(self._limit_s)

@@ -1,0 +1,166 @@
+"""A pilot's whole life: the workdir made ready, the plan run, the report and summary written on every way out."""
+
+import logging
+import os
+import shutil
+import sys
+import time
+import uuid
+from typing import Any, Dict, List, Optional, Sequence, Type
+
+from pilot import VERSION, cli, log, report, runner
+from pilot.command import Command
+from pilot.context import Context
+from pilot.errors import NodeUnfit, Stopped, UsageError
+from pilot.events import event as events
+from pilot.events.console import ConsoleSink
+from pilot.events.file import FileSink
+from pilot.events.stream import Stream
+from pilot.events.tally import TaskTally
+from pilot.interrupts import Interrupts
+from pilot.request import Request
+
+LOG = "pilot.log"
+EVENTS = "pilot-events.jsonl"
+
+
+class Life:
+    """What one run needs from its first line to its report."""
+
+    def __init__(self, request: Request) -> None:
+        settings = request.settings
+        self.request = request
+        self.started = time.time()
+        self.began = time.monotonic()
+        self.pilot_id: str = settings["pilot_id"] or str(uuid.uuid4())
+        self.workdir = os.path.abspath(settings["workdir"])
+        self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
+        self.masker = log.Masker()
+        for secret in settings.secrets():
+            self.masker.add(secret)
+        self.tally = TaskTally()
+        self.interrupts = Interrupts()
+        self.stream = Stream(self.pilot_id, self.masker)
+        self.outcomes: List[report.Outcome] = []
+        self.context = Context(settings, request.environ, self.workdir, self.pilot_id,
+                               self.stream, self.interrupts, self.masker)
+        self.problems: List[str] = []
+
+    def places(self) -> Dict[str, str]:
+        """Where things lie, for the summary."""
+        return {"log": os.path.join(self.workdir, LOG), "events": os.path.join(self.workdir, EVENTS),
+                "report": self.report_path}
+
+    def write_report(self, code: int) -> None:
+        """The report as far as it is known."""
+        text = report.compose(
+            self.pilot_id, code, self.outcomes, self.tally.counts, self.context.facts(),
+            self.request.settings.public(), version=VERSION, host=os.uname().nodename,
+            started=log.utc(self.started), seconds=round(time.monotonic() - self.began, 3),
+            problems=self.problems, events_lost=self.stream.lost)
+        problem = report.write(self.report_path, self.masker.value(text))
+        if problem:
+            logging.getLogger("pilot").error("%s", problem)
+
+
+def live(request: Request) -> int:
+    """Run the plan of a checked request; returns the pilot's exit code."""
+    life = Life(request)
+    life.interrupts.install()
+    life.interrupts.on_stop = lambda signum: _stopping(life, signum)
+    code = runner.guarded(lambda: _run(life), lambda code, problems: _outside(life, code, problems))
+    life.stream.emit(events.PILOT_FINISHED, exit_code=code, seconds=round(time.monotonic() - life.began, 3),
+                     tasks=life.tally.counts)
+    life.write_report(code)
+    sys.stdout.write(report.summary(code, life.outcomes, life.tally.counts, time.monotonic() - life.began, life.places()))
+    return code
+
+
+def refuse(words: Sequence[str], error: UsageError) -> int:
+    """A command line that makes no sense: each problem in a line on stderr, and a report of them."""
+    for problem in error.problems:
+        sys.stderr.write("pilot: error: %s\n" % problem)
+    given = cli.scan(words, cli.ENGINE_OPTIONS, strict=False).values
+    path = given.get("report") or os.path.join(given.get("workdir", "."), report.NAME)
+    text = report.compose(given.get("pilot_id", ""), error.exit_code, [], TaskTally().counts, [], {},
+                          version=VERSION, problems=list(error.problems))
+    if os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        problem = report.write(path, text)
+        if problem:
+            sys.stderr.write("pilot: error: %s\n" % problem)
+    return error.exit_code
+
+
+def _run(life: Life) -> int:
+    _prepare_workdir(life)
+    logger = logging.getLogger("pilot")
+    for warning in life.request.warnings:
+        logger.warning("%s", warning)
+    names = [command.name for command in life.request.plan]
+    logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
+    life.stream.emit(events.PILOT_STARTED, version=VERSION, host=os.uname().nodename, commands=names,
+                     pid=os.getpid(), python=sys.version.split()[0])
+    limits = {name: float(text) for name, text in life.request.settings["time_limits"].items()}
+    ask = _ask if life.request.settings["step"] else None
+    try:
+        runner.run_plan(life.request.plan, life.context, life.outcomes, limits, ask)
+    except Stopped:
+        pass
+    if life.interrupts.stop is not None and not report.final_code(life.outcomes):
+        return Stopped(life.interrupts.stop).exit_code
+    return report.final_code(life.outcomes)
+
+
+def _prepare_workdir(life: Life) -> None:
+    log.set_up(life.masker, life.request.settings["debug"], None)
+    try:
+        os.makedirs(life.workdir, exist_ok=True)
+        log_file = os.open(os.path.join(life.workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        sink = FileSink(os.path.join(life.workdir, EVENTS))
+    except OSError as error:
+        raise NodeUnfit("workdir %s cannot be used: %s; give a writable one with --workdir" % (life.workdir, error.strerror))
+    log.set_up(life.masker, life.request.settings["debug"], log_file)
+    life.stream.attach(sink)
+    life.stream.attach(life.tally)
+    life.stream.attach(ConsoleSink())
+    for url in life.request.settings["events"]:
+        life.stream.attach(_sink(url))
+    if shutil.disk_usage(life.workdir).free == 0:
+        raise NodeUnfit("workdir %s: the disk is full" % life.workdir)
+
+
+def _sink(url: str) -> FileSink:
+    scheme, colon, path = url.partition(":")
+    if scheme != "file" or not path:
+        raise UsageError("--events %s: this version writes to file:PATH only" % url)
+    try:
+        return FileSink(path[2:] if path.startswith("//") else path)
+    except OSError as error:
+        raise UsageError("--events %s: %s" % (url, error.strerror))
+
+
+def _stopping(life: Life, signum: int) -> None:
+    """In the signal handler: the essential words first, at once; the rest may take seconds."""
+    logging.getLogger("pilot").warning("signal %d: stopping", signum)
+    life.stream.emit(events.PILOT_STOPPING, signal=signum)
+    life.write_report(Stopped(signum).exit_code)
+
+
+def _outside(life: Life, code: int, problems: Sequence[str]) -> None:
+    life.problems += problems
+    for problem in problems:
+        logging.getLogger("pilot").error("%s", problem)
+
+
+def _ask(command: Type[Command]) -> bool:
+    """--step: Enter runs the command, s skips it, q stops the pilot."""
+    text = "%s: %s\n  [Enter] run, s skip, q quit: " % (command.name, (command.__doc__ or "").strip().split("\n")[0])
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    line: Optional[str] = sys.stdin.readline()
+    if not line or line.strip().lower() in ("q", "quit"):
+        raise UsageError("stopped at the terminal before %s" % command.name)
+    return line.strip().lower() not in ("s", "skip", "n", "no")
+
+
+__all__: List[Any] = ["live", "refuse"]

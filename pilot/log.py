@@ -1,0 +1,113 @@
+"""Logging set up once: console and pilot.log, each line with UTC time, level and command; secrets masked."""
+
+import logging
+import os
+import sys
+import time
+from typing import Any, List, Optional
+
+from pilot.settings import MASK
+
+MIN_SECRET = 4  # shorter texts are too common to mask by value
+
+
+class Masker:
+    """Replaces secret texts wherever they stand."""
+
+    def __init__(self) -> None:
+        self._secrets: List[str] = []
+
+    def add(self, secret: str) -> None:
+        """From now on this text is shown as asterisks."""
+        if len(secret) >= MIN_SECRET and secret not in self._secrets:
+            self._secrets = sorted(self._secrets + [secret], key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """The text without the secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, MASK)
+        return text
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without the secrets, in every string inside it."""
+        if not self._secrets:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.value(item) for item in value]
+        return value
+
+
+def utc(seconds: float) -> str:
+    """Seconds since the epoch as 2026-11-20T03:11:06.320Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % (seconds % 1 * 1000)
+
+
+class LineHandler(logging.Handler):
+    """Writes whole lines straight to a descriptor: nothing is buffered, so a signal handler may log too."""
+
+    def __init__(self, descriptor: int, masker: Masker) -> None:
+        super().__init__()
+        self._descriptor, self._masker = descriptor, masker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One header per line, also for messages of several lines; a full or closed stream is passed over."""
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        where = record.name.partition(".")[2] or "pilot"
+        head = "%s %-7s %s: " % (utc(record.created), record.levelname, where)
+        lines = "".join(head + line + "\n" for line in self._masker.text(text).splitlines() or [""])
+        try:
+            os.write(self._descriptor, lines.encode("utf-8", "backslashreplace"))
+        except OSError:
+            pass
+
+
+def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[logging.Handler]:
+    """Log to stderr and, given its descriptor, to a file (which gets everything). Returns the handlers."""
+    root = logging.getLogger("pilot")
+    console = LineHandler(sys.stderr.fileno() if sys.stderr else 2, masker)
+    console.setLevel(logging.DEBUG if debug else logging.INFO)
+    handlers: List[logging.Handler] = [console]
+    if log_file is not None:
+        handlers.append(LineHandler(log_file, masker))
+    root.handlers[:] = handlers
+    root.setLevel(logging.DEBUG)
+    root.propagate = False
+    return handlers
+
+
+def safe_streams() -> None:
+    """Make stdin, stdout and stderr usable whatever we were started with.
+
+    Missing ones are opened on /dev/null, so that no file of ours becomes descriptor 1; text that the
+    stream's encoding does not know is written with backslashes.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        encoding = stream.encoding if stream is not None and stream.encoding else "utf-8"
+        if stream is None or stream.errors != "backslashreplace":
+            raw = open(descriptor, "w", encoding=encoding, errors="backslashreplace", closefd=False, buffering=1)
+            setattr(sys, name, raw)
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)
+
+
+def flush_streams() -> None:
+    """Flush stdout; when that fails (closed, full) point it at /dev/null, so that our exit code stands."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1 if stream is sys.stdout else 2)
+            os.close(null)

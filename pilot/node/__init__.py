@@ -1,0 +1,1 @@
+"""The machine we are on: pure parsers, and thin readers around them."""

@@ -1,0 +1,138 @@
+"""Limits that control groups set, v1 and v2, the smallest over all ancestors; and the groups of our own we may make."""
+
+import os
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+NONE_FROM = 1 << 60  # v1 writes a huge number for "no limit"
+V2 = ""  # v2 has one hierarchy; v1 one per controller
+
+
+class Limits(NamedTuple):
+    """Cores (1.5 = a quota of one and a half), MiB, pids; None where nothing limits."""
+
+    cores: Optional[float]
+    memory_mb: Optional[int]
+    pids: Optional[int]
+
+
+def directories(cgroup: str, mountinfo: str, root: str = "") -> Dict[str, List[str]]:
+    """By controller (V2 for version 2): our own directory and its ancestors up to the mount point.
+
+    Takes the texts of /proc/self/cgroup and /proc/self/mountinfo (cgroups(7), proc(5)); `root` is put
+    before each path.
+    """
+    paths = _own_paths(cgroup)
+    found = {}
+    for controller, (mount_root, point) in _mounts(mountinfo).items():
+        if controller in paths:
+            found[controller] = [root + path for path in _ancestors(paths[controller], mount_root, point)]
+    return found
+
+
+def _own_paths(cgroup: str) -> Dict[str, str]:
+    paths = {}
+    for line in cgroup.splitlines():
+        parts = line.split(":", 2)
+        if len(parts) == 3:
+            for controller in parts[1].split(","):
+                paths[controller] = parts[2]
+    return paths
+
+
+def _mounts(mountinfo: str) -> Dict[str, Tuple[str, str]]:
+    mounts: Dict[str, Tuple[str, str]] = {}
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        fields, tail = left.split(), right.split()
+        if len(fields) < 5 or len(tail) < 3:
+            continue
+        controllers = [V2] if tail[0] == "cgroup2" else tail[2].split(",") if tail[0] == "cgroup" else []
+        for controller in controllers:
+            mounts.setdefault(controller, (fields[3], fields[4]))
+    return mounts
+
+
+def _ancestors(path: str, mount_root: str, point: str) -> List[str]:
+    if mount_root == "/":
+        relative = path
+    else:
+        relative = path[len(mount_root):] if path.startswith(mount_root) else ""
+    if ".." in relative.split("/"):  # our group lies outside the mount: a cgroup namespace
+        relative = ""
+    here, found = os.path.normpath(point + "/" + relative.lstrip("/")), []
+    while here != point and here.startswith(point):
+        found.append(here)
+        here = os.path.dirname(here)
+    return found + [point]
+
+
+def limits(found: Dict[str, List[str]]) -> Limits:
+    """The smallest limit over all directories of each controller."""
+    cores = [_quota_v2(_read(d, "cpu.max")) for d in found.get(V2, [])]
+    cores += [_quota_v1(_read(d, "cpu.cfs_quota_us"), _read(d, "cpu.cfs_period_us")) for d in found.get("cpu", [])]
+    memory = [_number(_read(d, name)) for d in found.get(V2, []) for name in ("memory.max", "memory.high")]
+    memory += [_number(_read(d, "memory.limit_in_bytes")) for d in found.get("memory", [])]
+    memory += [_hierarchical(_read(d, "memory.stat")) for d in found.get("memory", [])]
+    pids = [_number(_read(d, "pids.max")) for d in found.get(V2, []) + found.get("pids", [])]
+    bytes_ = _smallest(memory)
+    return Limits(_smallest(cores), int(bytes_ / 1048576) if bytes_ is not None else None, _whole(_smallest(pids)))
+
+
+def read_limits() -> Limits:
+    """The limits of this process; all None where there are no control groups."""
+    return limits(own_directories())
+
+
+def own_directories() -> Dict[str, List[str]]:
+    """`directories` for this process."""
+    try:
+        with open("/proc/self/cgroup") as groups, open("/proc/self/mountinfo", errors="replace") as mounts:
+            return directories(groups.read(), mounts.read())
+    except OSError:
+        return {}
+
+
+def delegated(found: Dict[str, List[str]]) -> Optional[str]:
+    """Our own v2 directory if we may make groups below it that limit memory, else None."""
+    own = found.get(V2, [])
+    if not own or "memory" not in _read(own[0], "cgroup.controllers").split():
+        return None
+    handed_down = "memory" in _read(own[0], "cgroup.subtree_control").split()
+    return own[0] if handed_down and os.access(own[0], os.W_OK) else None
+
+
+def _read(directory: str, name: str) -> str:
+    try:
+        with open(os.path.join(directory, name)) as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def _quota_v2(text: str) -> Optional[float]:
+    fields = text.split()
+    return float(fields[0]) / float(fields[1]) if len(fields) == 2 and fields[0] != "max" else None
+
+
+def _quota_v1(quota: str, period: str) -> Optional[float]:
+    amount, length = _number(quota), _number(period)
+    return amount / length if amount and length else None
+
+
+def _number(text: str) -> Optional[float]:
+    word = text.strip()
+    return float(word) if word.isdigit() and int(word) < NONE_FROM else None
+
+
+def _hierarchical(stat: str) -> Optional[float]:
+    fields = dict(line.split(None, 1) for line in stat.splitlines() if " " in line)
+    return _number(fields.get("hierarchical_memory_limit", ""))
+
+
+def _smallest(values: List[Optional[float]]) -> Optional[float]:
+    known = [value for value in values if value is not None]
+    return min(known) if known else None
+
+
+def _whole(value: Optional[float]) -> Optional[int]:
+    return None if value is None else int(value)

@@ -1,0 +1,164 @@
+"""Cores, memory, disk, processor, operating system of this machine, each from every source that applies."""
+
+import os
+import resource
+import shutil
+from typing import Dict, List, NamedTuple, Optional, Set, Tuple
+
+from pilot.facts import BatchJob, Reading
+from pilot.node import cgroup, features
+
+MIB = 1048576
+FAR_APART = 1.25  # sources of memory that differ by more than this disagree
+
+
+class Processor(NamedTuple):
+    """From /proc/cpuinfo: the model, the flags that all processors have, whether a hypervisor runs us."""
+
+    model: str
+    flags: Tuple[str, ...]
+    mhz: float
+
+
+def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limits,
+                  places: features.Features) -> List[Reading]:
+    """How many cores this slot has, by each source that says so. A quota of 1.5 gives 2 (rounded up)."""
+    found = [("processors", os.cpu_count())]
+    if hasattr(os, "sched_getaffinity"):
+        found.append(("affinity", len(os.sched_getaffinity(0))))
+    if limits.cores is not None:
+        found.append(("cgroup", max(1, int(limits.cores + 0.999))))
+    found += [(batch.system, batch.cores), ("JOBFEATURES/allocated_cpu", features.cores(places)),
+              ("TardisDroneCores", features_number(environ.get("TardisDroneCores")))]
+    return [Reading(source, value) for source, value in found if value]
+
+
+def memory_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limits, places: features.Features,
+                    meminfo: str) -> List[Reading]:
+    """How many MiB this slot has, by each source that says so."""
+    found = [("machine", meminfo_mb(meminfo, "MemTotal")), ("cgroup", limits.memory_mb),
+             (batch.system, batch.memory_mb), ("JOBFEATURES/max_rss_bytes", features.memory_mb(places)),
+             ("rlimit", _rlimit_mb())]
+    return [Reading(source, value) for source, value in found if value]
+
+
+def features_number(text: Optional[str]) -> Optional[int]:
+    """A whole number above 0 from a variable."""
+    value = features.number(text)
+    return int(value) if value else None
+
+
+def smallest(readings: List[Reading]) -> int:
+    """What all sources allow."""
+    return int(min(reading.value for reading in readings))
+
+
+def disagreement(what: str, readings: List[Reading], ignore: Tuple[str, ...]) -> Optional[str]:
+    """A sentence when sources that speak of the slot differ; `ignore` names those that speak of the machine."""
+    slot = [reading for reading in readings if reading.source not in ignore]
+    values = [reading.value for reading in slot]
+    if len(values) < 2 or max(values) <= min(values) * (1.0 if what == "cores" else FAR_APART):
+        return None
+    told = ", ".join("%s says %d" % (reading.source, reading.value) for reading in slot)
+    return "sources disagree on %s: %s; the smallest counts" % (what, told)
+
+
+def read_text(path: str) -> str:
+    """A file of /proc or /etc; "" when it cannot be read."""
+    try:
+        with open(path, errors="replace") as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def meminfo_mb(text: str, key: str) -> Optional[int]:
+    """A value of /proc/meminfo in MiB."""
+    for line in text.splitlines():
+        name, _, rest = line.partition(":")
+        if name == key and rest.split():
+            return int(rest.split()[0]) // 1024
+    return None
+
+
+def parse_cpuinfo(text: str) -> Processor:
+    """Model, common flags and clock of /proc/cpuinfo; "unknown" where it has none (some ARM kernels)."""
+    model, mhz = "", 0.0
+    flags: Optional[Set[str]] = None
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        key, value = key.strip(), value.strip()
+        if key in ("model name", "Processor", "cpu model", "cpu") and not model:
+            model = value
+        elif key == "cpu MHz" and not mhz:
+            mhz = float(value) if value.replace(".", "", 1).isdigit() else 0.0
+        elif key in ("flags", "Features"):
+            flags = set(value.split()) if flags is None else flags & set(value.split())
+    return Processor(model or "unknown", tuple(sorted(flags or ())), mhz)
+
+
+def os_name(text: str) -> str:
+    """PRETTY_NAME of /etc/os-release (os-release(5)), else the kernel's name."""
+    fields = {}
+    for line in text.splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not key.startswith("#"):
+            fields[key.strip()] = value.strip().strip("\"'")
+    return fields.get("PRETTY_NAME") or "%s %s" % (os.uname().sysname, os.uname().release)
+
+
+def libc() -> str:
+    """glibc-2.36, as DIRAC's platform names it; musl has no version to ask for."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION").replace(" ", "-")  # type: ignore[union-attr]
+    except (ValueError, OSError, AttributeError):
+        return "unknown"
+
+
+def disk_free_mb(path: str) -> int:
+    """MiB that this user may still write below `path`: free blocks, and a user quota where one is set."""
+    free = shutil.disk_usage(path).free // MIB
+    quota = quota_left_mb(path)
+    return int(free if quota is None else min(free, quota))
+
+
+def quota_left_mb(path: str) -> Optional[int]:
+    """What the user's disk quota leaves, by quotactl(2); None when there is no quota (or no way to ask)."""
+    device, options = mount_of(path, read_text("/proc/self/mountinfo"))
+    if not device.startswith("/dev/") or "quota" not in options or "noquota" in options:
+        return None
+    import ctypes
+
+    record = (ctypes.c_uint64 * 9)()  # struct dqblk: hard, soft (KiB), used (bytes), ...
+    q_getquota, user_quota = 0x800007, 0
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        failed = library.quotactl((q_getquota << 8) | user_quota, device.encode(), os.getuid(), record)
+    except (OSError, AttributeError):
+        return None
+    return None if failed else quota_left(record[0], record[1], record[2])
+
+
+def quota_left(hard_kib: int, soft_kib: int, used_bytes: int) -> Optional[int]:
+    """MiB left of a quota, never below 0; 0 KiB means no limit."""
+    limits = [limit for limit in (hard_kib, soft_kib) if limit]
+    return max(0, (min(limits) * 1024 - used_bytes) // MIB) if limits else None
+
+
+def mount_of(path: str, mountinfo: str) -> Tuple[str, str]:
+    """The device mounted over the longest prefix of `path`, and its options (proc(5))."""
+    best, device, options = "", "", ""
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        fields, tail = left.split(), right.split()
+        if len(fields) > 5 and len(tail) > 2:
+            point = fields[4]
+            inside = path == point or path.startswith(point.rstrip("/") + "/")
+            if inside and len(point) >= len(best):
+                best, device, options = point, tail[1], fields[5] + "," + tail[2]
+    return device, options
+
+
+def _rlimit_mb() -> Optional[int]:
+    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if soft == resource.RLIM_INFINITY or soft <= 0 else int(soft // MIB)

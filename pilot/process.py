@@ -1,0 +1,279 @@
+"""The one way to start a child: a list of arguments, an own session, a time limit, bounded memory.
+
+A child's whole group ends with it. A grandchild that holds a pipe open, a stream that is closed early, a
+flood on either stream or broken UTF-8 neither block nor lose what the child itself wrote.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from pilot import process_tree
+from pilot.errors import StepFailed
+
+GRACE_S = 2.0
+LINGER_S = 0.2  # how long a dead child's pipes are still listened to while others hold them
+KEEP_BYTES = 1 << 20
+MAX_LINE = 1 << 16
+NOT_FOUND = 127
+CANNOT_RUN = 126
+
+
+class Result(NamedTuple):
+    """How a child ended. `exit_code` is -n when signal n killed it; both streams' last `keep` bytes."""
+
+    argv: Tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    timed_out: bool = False
+    dropped_bytes: int = 0
+
+    def last_lines(self, count: int = 3) -> str:
+        """The last lines that say something, for a message."""
+        lines = [line.strip() for line in (self.stdout + "\n" + self.stderr).splitlines() if line.strip()]
+        return " | ".join(lines[-count:])
+
+    def told(self) -> str:
+        """One sentence: the program, how it ended, its last words."""
+        if self.timed_out:
+            how = "was ended after %.0f s without an end" % self.seconds
+        elif self.exit_code < 0:
+            how = "was killed by signal %d" % -self.exit_code
+        else:
+            how = "ended with %d" % self.exit_code
+        words = self.last_lines()
+        return "%s %s%s" % (os.path.basename(self.argv[0]), how, ": " + words if words else "")
+
+
+class ProgramFailed(StepFailed):
+    """A program ended with a code that was not expected, or was ended at its time limit."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.told())
+        self.result = result
+
+
+class Tail:
+    """The last `keep` bytes of a stream, and its lines one by one to a listener."""
+
+    def __init__(self, keep: int, on_line: Optional[Callable[[str], None]] = None) -> None:
+        self._keep, self._on_line = keep, on_line
+        self._kept, self._line = bytearray(), bytearray()
+        self.dropped = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._kept += data
+        if len(self._kept) > 2 * self._keep:
+            self._cut()
+        if self._on_line is None:
+            return
+        self._line += data
+        *lines, rest = self._line.split(b"\n")
+        self._line = bytearray(rest)
+        if len(rest) > MAX_LINE:
+            lines.append(self._line)
+            self._line = bytearray()
+        for line in lines:
+            self._on_line(line.decode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """The stream has ended: a last line without a newline is a line."""
+        if self._on_line is not None and self._line:
+            self._on_line(self._line.decode("utf-8", "replace"))
+            self._line = bytearray()
+
+    def text(self) -> str:
+        """What was kept, as UTF-8 with replacement."""
+        self._cut()
+        return self._kept.decode("utf-8", "replace")
+
+    def _cut(self) -> None:
+        extra = len(self._kept) - self._keep
+        if extra > 0:
+            self.dropped += extra
+            del self._kept[:extra]
+
+
+def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
+    """Start a child in its own session, with nothing on stdin unless told; OSError when it cannot be."""
+    how.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.Popen(list(argv), start_new_session=True, **how)
+
+
+def in_fork(check: Callable[[], bool]) -> bool:
+    """Run a quick check in a forked copy of this process, which it may spoil; False when it raises."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if check() else 1)
+        finally:
+            os._exit(2)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout_s: float,
+    ok: Optional[Sequence[int]] = (0,),
+    environ: Optional[Dict[str, str]] = None,
+    cwd: Optional[str] = None,
+    stdin: bytes = b"",
+    keep: int = KEEP_BYTES,
+    grace_s: float = GRACE_S,
+    on_line: Optional[Callable[[str], None]] = None,
+    on_error_line: Optional[Callable[[str], None]] = None,
+    on_start: Optional[Callable[[int], None]] = None
+) -> Result:
+    """Run a program to its end, at most `timeout_s` seconds, and give back what it said.
+
+    Raises ProgramFailed unless its code is in `ok` (None: any code will do). When the time is up, or an
+    exception passes through (a signal, a command's limit), the group gets SIGTERM, `grace_s` seconds
+    later SIGKILL, descendants in other sessions too. `on_start` is told the pid.
+    """
+    if isinstance(argv, str):
+        raise TypeError("argv is a list of arguments; for shell text say ['bash', '-c', text]")
+    began = time.monotonic()
+    try:
+        child = _Running(argv, environ, cwd, stdin, (Tail(keep, on_line), Tail(keep, on_error_line)))
+    except OSError as error:
+        result = _not_started(argv, error)
+    else:
+        if on_start is not None:
+            on_start(child.pid)
+        result = child.finish(began, timeout_s, grace_s)
+    if ok is not None and (result.timed_out or result.exit_code not in ok):
+        raise ProgramFailed(result)
+    return result
+
+
+def _not_started(argv: Sequence[str], error: OSError) -> Result:
+    code = NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
+    return Result(tuple(argv), code, "", "cannot be started: %s" % error.strerror, 0.0)
+
+
+class _Running:
+    """A child, its pipes, and the end of both."""
+
+    def __init__(self, argv: Sequence[str], environ: Optional[Dict[str, str]], cwd: Optional[str],
+                 stdin: bytes, tails: Tuple[Tail, Tail]) -> None:
+        self._argv, self._tails, self._stdin = tuple(argv), tails, stdin
+        self._child = spawn(argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd)
+        self.pid = self._child.pid
+        self._selector = selectors.DefaultSelector()
+        self._exit_read, self._exit_write = os.pipe()
+        self._selector.register(self._exit_read, selectors.EVENT_READ, None)
+        for stream, tail in zip((self._child.stdout, self._child.stderr), tails):
+            assert stream is not None
+            os.set_blocking(stream.fileno(), False)
+            self._selector.register(stream, selectors.EVENT_READ, tail)
+        if self._child.stdin is not None:
+            os.set_blocking(self._child.stdin.fileno(), False)
+            self._selector.register(self._child.stdin, selectors.EVENT_WRITE, self)
+        self._waiter = threading.Thread(target=self._wait, daemon=True)
+        self._waiter.start()
+
+    def finish(self, began: float, timeout_s: float, grace_s: float) -> Result:
+        timed_out = False
+        try:
+            timed_out = not self._until_exit(began + timeout_s)
+        finally:
+            try:
+                self._end(grace_s)
+            finally:
+                self._close()
+        dropped = sum(tail.dropped for tail in self._tails)
+        code = self._child.returncode if self._child.returncode is not None else -signal.SIGKILL
+        return Result(self._argv, code, self._tails[0].text(), self._tails[1].text(),
+                      time.monotonic() - began, timed_out, dropped)
+
+    def _wait(self) -> None:
+        self._child.wait()
+        os.write(self._exit_write, b"x")
+
+    def _until_exit(self, deadline: float) -> bool:
+        """Serve the pipes until the child has ended (True) or the deadline (False)."""
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            for key, _ in self._selector.select(left):
+                if key.data is None:
+                    return True
+                self._serve(key)
+
+    def _serve(self, key: selectors.SelectorKey) -> None:
+        try:
+            if key.data is self:
+                sent = os.write(key.fd, self._stdin[:65536])
+                self._stdin = self._stdin[sent:]
+                done = not self._stdin
+            else:
+                data = os.read(key.fd, 65536)
+                key.data.feed(data)
+                done = not data
+        except BlockingIOError:
+            return
+        except OSError:
+            done = True
+        if done:
+            self._selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+
+    def _end(self, grace_s: float) -> None:
+        """Nothing of the child stays: what it started dies with it; what it said is read to the end."""
+        alive = self._child.returncode is None
+        tree = process_tree.descendants(self.pid) if alive else []
+        if alive:
+            process_tree.send_group(self.pid, signal.SIGTERM)
+            process_tree.send(tree, signal.SIGTERM)
+            if not self._until_exit(time.monotonic() + grace_s):
+                tree += process_tree.descendants(self.pid)
+        self._drain(time.monotonic() + LINGER_S)
+        process_tree.send_group(self.pid, signal.SIGKILL)
+        process_tree.send(tree, signal.SIGKILL)
+        self._waiter.join(GRACE_S)  # a child in D state stays; we do not
+        self._drain(time.monotonic() + LINGER_S)
+        for tail in self._tails:
+            tail.close()
+
+    def _drain(self, deadline: float) -> None:
+        pipes = [key for key in self._selector.get_map().values() if isinstance(key.data, Tail)]
+        while pipes and time.monotonic() < deadline:
+            ready = [key for key, _ in self._selector.select(0) if isinstance(key.data, Tail)]
+            if not ready:
+                return
+            for key in ready:
+                self._serve(key)
+            pipes = [key for key in self._selector.get_map().values() if isinstance(key.data, Tail)]
+
+    def _close(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            if not isinstance(key.fileobj, int):
+                key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()
+        os.close(self._exit_read)
+        if not self._waiter.is_alive():
+            os.close(self._exit_write)
+
+
+def shell_environ(script: List[str], environ: Dict[str, str], timeout_s: float) -> Dict[str, str]:
+    """The environment after sourcing a script with its arguments in bash; ProgramFailed if it fails.
+
+    The variables come NUL-separated behind a mark, so values may hold anything and what the script
+    prints cannot be taken for a variable.
+    """
+    mark = "pilot-environment-%d" % os.getpid()
+    text = 'source "$@" >&2 || exit $?; printf "%s\\0" "$0"; exec env -0'
+    result = run(["bash", "-c", text, mark] + script, timeout_s=timeout_s, environ=environ)
+    found = result.stdout.partition(mark + "\0")[2]
+    pairs = (item.partition("=") for item in found.split("\0") if "=" in item)
+    return {name: value for name, _, value in pairs if name not in ("_", "SHLVL", "PWD", "OLDPWD")}

@@ -1,0 +1,121 @@
+"""Processes as /proc shows them: descendants, what a tree uses, signals that cannot hit a stranger."""
+
+import os
+import signal
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set
+
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+class Process(NamedTuple):
+    """One process; `started` (ticks since boot) tells it from a later one with the same pid."""
+
+    pid: int
+    parent: int
+    session: int
+    state: str
+    started: int
+    cpu_s: float
+    rss_mb: float
+
+
+class Usage(NamedTuple):
+    """What a tree of processes uses now; CPU seconds of reaped children are included."""
+
+    processes: int
+    cpu_s: float
+    rss_mb: float
+
+
+def parse_stat(text: str) -> Process:
+    """The line of /proc/PID/stat (proc(5)); the name may hold blanks and brackets."""
+    pid, _, rest = text.partition(" (")
+    fields = rest.rpartition(")")[2].split()
+    cpu = sum(int(fields[at]) for at in (11, 12, 13, 14)) / float(_TICKS)
+    return Process(int(pid), int(fields[1]), int(fields[3]), fields[0], int(fields[19]), cpu,
+                   int(fields[21]) * _PAGE / 1048576.0)
+
+
+def look_up(pid: int) -> Optional[Process]:
+    """The process, or None when it is gone."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as stream:
+            return parse_stat(stream.read())
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def children(pid: int) -> List[int]:
+    """The direct children of a process, by /proc/PID/task/TID/children where the kernel has it."""
+    found: List[int] = []
+    try:
+        threads = os.listdir("/proc/%d/task" % pid)
+        for thread in threads:
+            with open("/proc/%d/task/%s/children" % (pid, thread)) as stream:
+                found += [int(word) for word in stream.read().split()]
+    except FileNotFoundError:
+        if os.path.exists("/proc/%d" % pid) and not os.path.exists("/proc/self/task/%d/children" % os.getpid()):
+            return [p.pid for p in everything() if p.parent == pid]
+    except OSError:
+        pass
+    return found
+
+
+def everything() -> List[Process]:
+    """Every process that can be seen."""
+    try:
+        names = os.listdir("/proc")
+    except OSError:
+        return []
+    found = (look_up(int(name)) for name in names if name.isdigit())
+    return [process for process in found if process is not None]
+
+
+def descendants(pid: int) -> List[Process]:
+    """All below `pid`, itself excluded, parents before children."""
+    found: Dict[int, Process] = {}
+    queue = children(pid)
+    while queue:
+        child = queue.pop(0)
+        process = look_up(child)
+        if process is not None and child not in found:
+            found[child] = process
+            queue += children(child)
+    return list(found.values())
+
+
+def in_sessions(sessions: Iterable[int]) -> List[Process]:
+    """Every process of these sessions, wherever it was reparented to."""
+    wanted: Set[int] = set(sessions)
+    return [process for process in everything() if process.session in wanted]
+
+
+def usage(pid: int) -> Usage:
+    """The sum over a process and all below it; zeros when it is gone."""
+    root = look_up(pid)
+    tree = ([root] if root is not None else []) + descendants(pid)
+    return Usage(len(tree), sum(p.cpu_s for p in tree), sum(p.rss_mb for p in tree))
+
+
+def send(processes: Iterable[Process], signum: int) -> int:
+    """Signal those that are still the same process; returns how many there were."""
+    hit = 0
+    for process in processes:
+        now = look_up(process.pid)
+        if now is not None and now.started == process.started and now.state != "Z":
+            hit += 1
+            try:
+                os.kill(process.pid, signum)
+            except OSError:
+                pass
+    return hit
+
+
+def send_group(group: int, signum: int = signal.SIGKILL) -> bool:
+    """Signal a process group that we made; False when nobody is left in it."""
+    try:
+        os.killpg(group, signum)
+    except OSError:
+        return False
+    return True

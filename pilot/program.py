@@ -1,0 +1,48 @@
+"""This program's own files: a checkout, a zip, or one text script, and how to start its modules in a child."""
+
+import os
+import sys
+from typing import Any, Dict, List, Optional
+
+RUN_MODULE = "-m"
+MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.agent.warden", "pilot.pool", "pilot.bundle")
+
+
+def interpreter() -> str:
+    """The Python that runs us, also where sys.executable is empty (no PATH)."""
+    return sys.executable or os.path.realpath("/proc/self/exe")
+
+
+def root() -> str:
+    """The folder, zip or script that holds the `pilot` package."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def embedded_files() -> Optional[Dict[str, bytes]]:
+    """The files inside a text script by name, or None when we are a checkout or a zip."""
+    loader: Any = globals().get("__loader__")
+    files: Optional[Dict[str, bytes]] = getattr(loader, "pilot_files", None)
+    return files
+
+
+def start_argv(module: str, workdir: str) -> List[str]:
+    """The command line that runs one of our modules; a script read from a pipe is first stored in the workdir."""
+    place = root()
+    if os.path.isdir(place):
+        entry = os.path.join(place, "pilot", "__main__.py")
+    elif os.path.isfile(place):
+        entry = place
+    else:
+        entry = _store(workdir)
+    return [interpreter(), entry, RUN_MODULE, module]
+
+
+def _store(workdir: str) -> str:
+    from pilot import bundle
+
+    files = embedded_files()
+    if files is None:
+        raise RuntimeError("%s is gone: the pilot's own file must stay while it runs" % root())
+    path = os.path.join(workdir, "pilot-%d.pyz" % os.getpid())
+    bundle.write(path, bundle.zip_bytes(files))
+    return path

@@ -1,0 +1,173 @@
+"""Finds commands in packages, refuses foreign packages and accidental overrides, and makes the plan."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
+
+from pilot.command import Command, Option
+from pilot.errors import UsageError
+from pilot.settings import nearest
+
+TOOLBOX = "commands"
+EXTENSION_PREFIX = "pilot_"
+EXTENSION_PATH = "PILOT_EXTENSION_PATH"
+
+
+class Package(NamedTuple):
+    """A loaded package of commands; `usual` is its own order for a run without -X, or empty."""
+
+    name: str
+    file: str
+    commands: Tuple[Type[Command], ...]
+    usual: Tuple[str, ...]
+
+
+def search_roots(root: str, cwd: str, environ: Dict[str, str]) -> List[str]:
+    """Where extensions may lie, besides the bundle and site-packages."""
+    extra = environ.get(EXTENSION_PATH, "").split(os.pathsep)
+    return [os.path.join(root, "extensions"), cwd] + [part for part in extra if part]
+
+
+def load(extensions: Iterable[str], roots: Sequence[str]) -> List[Package]:
+    """Import the extensions in the order given, then the toolbox; UsageError tells all that failed."""
+    for path in roots:
+        if path not in sys.path:
+            sys.path.append(path)
+    packages, problems = [], []
+    for name in extensions:
+        try:
+            packages.append(_import(EXTENSION_PREFIX + name, "-E " + name))
+        except UsageError as error:
+            problems += error.problems
+    refuse_foreign(TOOLBOX)
+    packages.append(_import(TOOLBOX, "the toolbox"))
+    problems += _collisions(packages)
+    if problems:
+        raise UsageError(*problems)
+    return packages
+
+
+def refuse_foreign(name: str) -> None:
+    """Raise UsageError, without running it, when package `name` does not lie beside the engine."""
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    spec = importlib.util.find_spec(name)
+    origin = spec.origin if spec and spec.origin else ""
+    if os.path.dirname(os.path.dirname(os.path.abspath(origin))) != home:
+        raise UsageError(
+            "the package %r beside the pilot is hidden by %s: move that away or start elsewhere" % (name, origin or "nothing")
+        )
+
+
+def _import(module: str, asked: str) -> Package:
+    try:
+        found = importlib.import_module(module)
+    except ImportError as error:
+        if error.name == module:
+            raise UsageError("%s: there is no package %s in extensions/, here, $%s or site-packages"
+                             % (asked, module, EXTENSION_PATH))
+        raise UsageError("%s: %s" % (asked, _cause(error, module)))
+    except Exception as error:  # any error at import time belongs to the extension: it is told, not hidden
+        raise UsageError("%s: %s" % (asked, _cause(error, module)))
+    commands = getattr(found, "COMMANDS", None)
+    if not isinstance(commands, tuple) or not all(isinstance(c, type) and issubclass(c, Command) for c in commands):
+        raise UsageError("%s: %s has no COMMANDS = (Class, ...) of Command classes" % (asked, found.__file__))
+    nameless = [c.__name__ for c in commands if not c.name]
+    if nameless:
+        raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
+    usual = tuple(getattr(found, "USUAL_PLAN", ()))
+    return Package(module, found.__file__ or "", commands, usual)
+
+
+def _cause(error: BaseException, module: str) -> str:
+    """Where inside the extension the import failed: file, line and reason."""
+    place = ""
+    if isinstance(error, SyntaxError) and error.filename:
+        place = "%s, line %s: " % (error.filename, error.lineno)
+    else:
+        trace = error.__traceback__
+        while trace is not None:
+            name = trace.tb_frame.f_globals.get("__name__") or ""
+            if name == module or name.startswith(module + "."):
+                place = "%s, line %d: " % (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
+            trace = trace.tb_next
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    return "%s%s: %s" % (place, type(error).__name__, reason)
+
+
+def source_file(command: Type[Command]) -> str:
+    """The file a command class was written in."""
+    return getattr(sys.modules.get(command.__module__), "__file__", None) or command.__module__
+
+
+def _collisions(packages: List[Package]) -> List[str]:
+    problems = []
+    seen: Dict[str, Type[Command]] = {}
+    for package in packages:
+        for command in package.commands:
+            first = seen.setdefault(command.name, command)
+            if first is not command and not issubclass(first, command):
+                problems.append(
+                    "two commands are called %s: %s and %s; an override must subclass what it overrides"
+                    % (command.name, source_file(first), source_file(command))
+                )
+    return problems
+
+
+def commands_by_name(packages: Iterable[Package]) -> Dict[str, Type[Command]]:
+    """What each name of -X stands for: the first package that has it wins."""
+    table: Dict[str, Type[Command]] = {}
+    for package in packages:
+        for command in package.commands:
+            table.setdefault(command.name, command)
+    return table
+
+
+def all_options(commands: Iterable[Type[Command]], engine: Sequence[Option]) -> Tuple[List[Option], List[str]]:
+    """Every option once. Two commands may share an option if they mean the same; else a sentence."""
+    table, owner, problems = {o.name: o for o in engine}, {o.name: "the engine" for o in engine}, []
+    for command in commands:
+        for option in command.options:
+            first = table.setdefault(option.name, option)
+            owner.setdefault(option.name, command.name)
+            if (first.type, first.default, first.secret) != (option.type, option.default, option.secret):
+                problems.append("option %s means one thing in %s and another in %s"
+                                % (option.name, owner[option.name], command.name))
+    return list(table.values()), problems
+
+
+def usual_plan(packages: Iterable[Package]) -> Tuple[str, ...]:
+    """The commands of a run without -X: the first package that has an order of its own."""
+    return next((package.usual for package in packages if package.usual), ())
+
+
+def plan(names: Sequence[str], table: Dict[str, Type[Command]]) -> Tuple[List[Type[Command]], List[str]]:
+    """The classes to run, and a sentence for each unknown name and each fact that nobody provides."""
+    chosen, problems = [], []
+    if not names:
+        problems.append("no command to run: -X is empty")
+    for name in names:
+        command = table.get(name)
+        if command is None:
+            problems.append("unknown command %r%s; --list shows all" % (name, nearest(name, table)))
+        else:
+            chosen.append(command)
+    return chosen, problems + _missing_facts(chosen, table.values())
+
+
+def _missing_facts(chosen: Sequence[Type[Command]], known: Iterable[Type[Command]]) -> List[str]:
+    problems: List[str] = []
+    have: Set[type] = set()
+    for command in chosen:
+        for kind in command.requires:
+            if kind not in have:
+                giver = _provider(kind, known)
+                mend = "put %s before it" % giver if giver else "no loaded command provides it"
+                problems.append("%s needs %s: %s" % (command.name, kind.__name__, mend))
+        have.update(command.provides)
+    return problems
+
+
+def _provider(kind: type, known: Iterable[Type[Command]]) -> Optional[str]:
+    return next((command.name for command in known if kind in command.provides), None)

@@ -1,0 +1,95 @@
+"""pilot-report.json: settings with sources, facts, outcomes, seconds, exit code; and the summary on the terminal."""
+
+import json
+import os
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+
+from pilot.errors import EXIT_CODES, SIGNAL_BASE
+
+NAME = "pilot-report.json"
+_PRIVATE_FIELDS = ("environ",)  # whole environments hold other people's secrets: only names are told
+
+
+class Outcome(NamedTuple):
+    """How one command ended: ok, skipped, failed, crashed, timed out, interrupted."""
+
+    command: str
+    status: str
+    exit_code: int
+    seconds: float
+    reason: str
+
+
+def jsonable(value: Any) -> Any:
+    """Facts and settings as JSON: NamedTuples become objects, environments the names in them."""
+    if hasattr(value, "_asdict"):
+        return {
+            key: sorted(item) if key in _PRIVATE_FIELDS else jsonable(item) for key, item in value._asdict().items()
+        }
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(item) for item in value]
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)
+
+
+def final_code(outcomes: Sequence[Outcome]) -> int:
+    """The pilot's exit code: that of the first command that did not go well."""
+    return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
+
+
+def meaning(code: int) -> str:
+    """What an exit code stands for."""
+    if code > SIGNAL_BASE:
+        return "stopped by signal %d" % (code - SIGNAL_BASE)
+    return next((row.meaning for row in EXIT_CODES if row.code == code), "unknown")
+
+
+def compose(pilot: str, code: int, outcomes: Sequence[Outcome], tasks: Dict[str, int], facts: List[Any],
+            settings: Dict[str, Any], **more: Any) -> Dict[str, Any]:
+    """The report as one JSON object; `more` adds keys such as version, started, problems."""
+    report = {
+        "pilot": pilot,
+        "exit_code": code,
+        "meaning": meaning(code),
+        "commands": [dict(outcome._asdict(), seconds=round(outcome.seconds, 3)) for outcome in outcomes],
+        "tasks": tasks,
+        "facts": {type(fact).__name__: jsonable(fact) for fact in facts},
+        "settings": jsonable(settings),
+    }
+    report.update(more)
+    return report
+
+
+def write(path: str, report: Dict[str, Any]) -> Optional[str]:
+    """Write by rename, so that a reader never sees half a report. Returns why it could not be, or None."""
+    partial = "%s.part-%d" % (path, os.getpid())
+    try:
+        with open(partial, "w", encoding="utf-8") as stream:
+            json.dump(report, stream, indent=1)
+            stream.write("\n")
+        os.replace(partial, path)
+    except OSError as error:
+        if os.path.exists(partial):
+            os.unlink(partial)
+        return "%s: cannot be written: %s" % (path, error.strerror)
+    return None
+
+
+def summary(code: int, outcomes: Sequence[Outcome], tasks: Dict[str, int], seconds: float,
+            places: Dict[str, str]) -> str:
+    """The readable end of a run: each command with its seconds, the tasks, where things lie, the exit code."""
+    width = max([len(outcome.command) for outcome in outcomes] + [8])
+    lines = [""]
+    for outcome in outcomes:
+        line = "  %-*s  %-11s %8.1f s  %s" % (width, outcome.command, outcome.status, outcome.seconds, outcome.reason)
+        lines.append(line.rstrip())
+    counts = "%d done, %d failed, %d released" % (tasks["done"], tasks["error"], tasks["released"])
+    extra = ["%d %s" % (tasks[key], word) for key, word in (("retried", "sent back for another try"), ("lost", "lost to another pilot"))
+             if tasks.get(key)]
+    lines += ["", "  %-*s  %s" % (width, "tasks", ", ".join([counts] + extra))]
+    lines += ["  %-*s  %s" % (width, name, path) for name, path in places.items()]
+    lines += ["", "Exit code %d after %.1f s: %s" % (code, seconds, meaning(code)), ""]
+    return "\n".join(lines)

@@ -1,0 +1,129 @@
+"""From argv, environment and pilot.json to a request: packages loaded, settings resolved, plan made."""
+
+import json
+import os
+import pkgutil
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
+
+from pilot import cli, program, registry, settings as layers, site_profile
+from pilot.command import Command, Option
+from pilot.errors import UsageError
+from pilot.settings import Layer, Settings
+
+PROFILE = "pilot.json"
+EMBEDDED_DEFAULTS = "defaults.json"
+
+
+class Request(NamedTuple):
+    """All that was asked for, checked: nothing has run yet."""
+
+    settings: Settings
+    plan: Tuple[Type[Command], ...]
+    packages: Tuple[registry.Package, ...]
+    options: Tuple[Option, ...]
+    environ: Dict[str, str]
+    warnings: Tuple[str, ...]
+
+
+class Sources(NamedTuple):
+    """The layers below the command line, and what pilot.json said."""
+
+    lower: Tuple[Layer, ...]
+    profiles: Tuple[site_profile.Profile, ...]
+
+
+def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
+    """Both passes. Raises UsageError with every problem found, before anything has run."""
+    engine = cli.ENGINE_OPTIONS
+    first = cli.scan(argv, engine, strict=False)
+    sources = read_sources(first, environ, cwd)
+    settings, _ = layers.resolve(engine, _stacked(engine, sources, environ, first))
+    packages = registry.load(extensions(settings, sources), registry.search_roots(program.root(), cwd, environ))
+    return _second_pass(argv, environ, sources, packages, settings)
+
+
+def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
+                 packages: List[registry.Package], early: Settings) -> Request:
+    table = registry.commands_by_name(packages)
+    options, problems = registry.all_options(table.values(), cli.ENGINE_OPTIONS)
+    words = cli.scan(argv, options)
+    settings, bad = layers.resolve(options, _stacked(options, sources, environ, words))
+    problems += words.problems + bad
+    for profile in sources.profiles:
+        problems += site_profile.unknown_keys(profile, [option.name for option in options])
+    names = settings["commands"]
+    chosen, wrong = registry.plan(registry.usual_plan(packages) if names is None else names, table)
+    problems += wrong + _bad_limits(settings, table)
+    if problems and not settings["help"]:
+        raise UsageError(*problems)
+    return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, _strays(options, environ))
+
+
+def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
+    """The embedded defaults and pilot.json, as the layers that apply to this VO, CE and queue."""
+    given = Layer(layers.COMMAND_LINE, first.values)
+    known, _ = layers.resolve(cli.ENGINE_OPTIONS, [layers.environment_layer(cli.ENGINE_OPTIONS, environ), given])
+    where = site_profile.Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
+    profiles = []
+    embedded = embedded_defaults()
+    if embedded is not None:
+        profiles.append(site_profile.read(embedded, where, "built-in defaults"))
+    path = known["config"]
+    if path is None and os.path.exists(os.path.join(cwd, PROFILE)):
+        path = os.path.join(cwd, PROFILE)
+    if path is not None:
+        profiles.append(site_profile.read(site_profile.load(path), where))
+    return Sources(tuple(layer for profile in profiles for layer in profile.layers), tuple(profiles))
+
+
+def embedded_defaults() -> Optional[Dict[str, object]]:
+    """The defaults that were put into the single file when it was made."""
+    try:
+        data = pkgutil.get_data("pilot", EMBEDDED_DEFAULTS)
+    except OSError:
+        return None
+    return json.loads(data.decode("utf-8")) if data else None
+
+
+def extensions(settings: Settings, sources: Sources) -> List[str]:
+    """Those asked for, then those the built-in defaults name: they stay whatever -E adds."""
+    built_in = [layer.values.get("extensions") for layer in sources.lower if layer.source.startswith("built-in")]
+    names = list(settings["extensions"])
+    for raw in built_in:
+        names += raw if isinstance(raw, list) else (raw or "").split(",")
+    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def _stacked(options: Sequence[Option], sources: Sources, environ: Dict[str, str], words: cli.Scan) -> List[Layer]:
+    return list(sources.lower) + [layers.environment_layer(options, environ), Layer(layers.COMMAND_LINE, words.values)]
+
+
+def _bad_limits(settings: Settings, table: Dict[str, Type[Command]]) -> List[str]:
+    problems = []
+    for name, text in settings["time_limits"].items():
+        if name not in table:
+            problems.append("--time-limits: unknown command %r%s" % (name, layers.nearest(name, table)))
+        elif not _positive(text):
+            problems.append("--time-limits: %s: %r is not a number of seconds above 0" % (name, text))
+    return problems
+
+
+def _positive(text: str) -> bool:
+    try:
+        return float(text) > 0
+    except ValueError:
+        return False
+
+
+def _strays(options: Sequence[Option], environ: Dict[str, str]) -> Tuple[str, ...]:
+    """PILOT_* variables that look like a misspelt option: a warning each, since others use the prefix too."""
+    known = {layers.environment_name(option.name) for option in options}
+    strays = [name for name in environ if name.startswith(layers.ENVIRONMENT_PREFIX) and name not in known]
+    told = []
+    for name in strays:
+        import difflib
+
+        close = difflib.get_close_matches(name, known, 1, 0.9)
+        if close:
+            told.append("the variable %s is no setting (did you mean %s?)" % (name, close[0]))
+    return tuple(told)

@@ -1,0 +1,96 @@
+"""Runs a plan, one command at a time: exceptions, signals and time limits become outcomes here and nowhere else."""
+
+import logging
+import time
+import traceback
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Type
+
+from pilot import report
+from pilot.command import Command
+from pilot.context import Context
+from pilot.errors import PilotError, Skip, StepFailed, Stopped, TimeLimit, UsageError
+from pilot.events import event as events
+from pilot.report import Outcome
+
+DEFAULT_LIMIT_S = 1800.0
+BUG = 1
+
+Ask = Callable[[Type[Command]], bool]
+
+
+def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Outcome],
+             limits: Dict[str, float], ask: Optional[Ask] = None) -> None:
+    """Run the commands in order, appending to `outcomes`; the first that does not go well ends the pilot.
+
+    `ask` is asked before each command (--step); no means the command is skipped.
+    """
+    for command in plan:
+        blocked = _not_run(ctx, outcomes)
+        if blocked:
+            outcomes.append(Outcome(command.name, "skipped", 0, 0.0, blocked))
+            continue
+        if ask is not None and not ask(command):
+            outcomes.append(Outcome(command.name, "skipped", 0, 0.0, "skipped at the terminal"))
+            continue
+        outcomes.append(run_command(command, ctx, limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S)))
+
+
+def _not_run(ctx: Context, outcomes: Sequence[Outcome]) -> str:
+    bad = next((outcome for outcome in outcomes if outcome.exit_code), None)
+    return "not run: %s %s" % (bad.command, bad.status) if bad else ""
+
+
+def run_command(command: Type[Command], ctx: Context, limit_s: float) -> Outcome:
+    """One command, timed and limited, with its events; never raises."""
+    ctx.events.emit(events.COMMAND_STARTED, command=command.name, limit_s=limit_s)
+    began = time.monotonic()
+    status, code, reason = _attempt(command, ctx, limit_s)
+    outcome = Outcome(command.name, status, code, time.monotonic() - began, ctx.masker.text(reason))
+    ctx.events.emit(events.COMMAND_FINISHED, **outcome._asdict())
+    return outcome
+
+
+def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str, int, str]:
+    try:
+        with ctx.interrupts.armed(limit_s):
+            _keep_facts(command, ctx, command().run(ctx) or ())
+        return "ok", 0, ""
+    except Skip as reason:
+        return "skipped", 0, str(reason)
+    except Stopped as stop:
+        return "interrupted", stop.exit_code, str(stop)
+    except TimeLimit as limit:
+        return "timed out", command.failure.exit_code, str(limit)
+    except PilotError as error:
+        return "failed", error.exit_code, str(error)
+    except StepFailed as error:
+        return "failed", command.failure.exit_code, str(error)
+    except (Exception, SystemExit) as bug:  # the one place where anything at all is caught: it is told as our bug
+        logging.getLogger("pilot." + command.name).error("%s", traceback.format_exc().rstrip())
+        return "crashed", BUG, "%s: %s (a bug: the traceback is in the log)" % (type(bug).__name__, bug)
+
+
+def _keep_facts(command: Type[Command], ctx: Context, facts: Tuple[object, ...]) -> None:
+    found = tuple(type(fact) for fact in facts)
+    if found != command.provides:
+        raise TypeError("%s.run gave %s, its class promises %s" % (
+            command.name, [kind.__name__ for kind in found], [kind.__name__ for kind in command.provides]))
+    for fact in facts:
+        ctx.add(fact)
+        ctx.events.emit(events.FACT_FOUND, command=command.name, kind=type(fact).__name__, fact=report.jsonable(fact))
+
+
+def guarded(step: Callable[[], int], tell: Callable[[int, Sequence[str]], None]) -> int:
+    """Run the whole pilot; an error outside any command becomes its code and sentences for `tell`."""
+    try:
+        return step()
+    except UsageError as error:
+        problems, code = list(error.problems), error.exit_code
+    except PilotError as error:
+        problems, code = [str(error)], error.exit_code
+    except Stopped as stop:
+        problems, code = [str(stop)], stop.exit_code
+    except Exception:  # our own bug, before or after the commands
+        problems, code = [traceback.format_exc().rstrip()], BUG
+    tell(code, problems)
+    return code

@@ -1,0 +1,59 @@
+"""Run one command in a test, alone: settings and facts in, outcome and facts out."""
+
+import os
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Type, TypeVar
+
+from pilot.cli import ENGINE_OPTIONS
+from pilot.command import Command
+from pilot.context import Context
+from pilot.errors import UsageError
+from pilot.events.event import Event
+from pilot.events.stream import Stream
+from pilot.interrupts import Interrupts
+from pilot.log import Masker
+from pilot.registry import all_options
+from pilot.report import Outcome
+from pilot.runner import DEFAULT_LIMIT_S, run_command as run_one
+from pilot.settings import Layer, resolve
+
+Kind = TypeVar("Kind")
+
+
+class Trial(NamedTuple):
+    """How the command ended, what it found, what it told."""
+
+    outcome: Outcome
+    context: Context
+    events: List[Event]
+
+    def fact(self, kind: Type[Kind]) -> Kind:
+        """The fact of this kind; UsageError when there is none."""
+        return self.context.get(kind)
+
+
+def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[str, Any]] = None,
+                facts: Iterable[object] = (), environ: Optional[Dict[str, str]] = None,
+                limit_s: Optional[float] = None) -> Trial:
+    """Run `command` in `workdir` with these settings (values or their text) and facts.
+
+    `environ` (default: the caller's) is what children see. Raises UsageError for settings that the
+    command does not declare or whose text is bad.
+    """
+    options, problems = all_options([command], ENGINE_OPTIONS)
+    given = settings or {}
+    problems += ["%s has no option %r" % (command.name, name) for name in given if name not in {o.name for o in options}]
+    resolved, bad = resolve(options, [Layer("test", given)])
+    if problems or bad:
+        raise UsageError(*(problems + bad))
+    told: List[Event] = []
+    masker = Masker()
+    for secret in resolved.secrets():
+        masker.add(secret)
+    stream = Stream("test-pilot", masker)
+    stream.attach(told.append)
+    ctx = Context(resolved, dict(os.environ) if environ is None else environ, str(workdir), "test-pilot",
+                  stream, Interrupts(), masker)
+    for fact in facts:
+        ctx.add(fact)
+    outcome = run_one(command, ctx, limit_s or command.timeout_s or DEFAULT_LIMIT_S)
+    return Trial(outcome, ctx, told)

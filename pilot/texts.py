@@ -1,0 +1,117 @@
+"""What the program says of itself: --help, --list, --plan, --version, and --explode."""
+
+import os
+import sys
+from typing import List, Sequence, Type
+
+from pilot import VERSION, report
+from pilot.cli import ENGINE_OPTIONS
+from pilot.command import Command, Option
+from pilot.errors import EXIT_CODES
+from pilot.registry import commands_by_name, source_file
+from pilot.runner import DEFAULT_LIMIT_S
+from pilot.settings import option_flag
+from pilot.request import Request
+from pilot.values import boolean
+
+USAGE = "usage: pilot.py [-X Command1,Command2,...] [-E extension,...] [-F pilot.json] [options]\n"
+ABOUT = "Turns this machine into a worker: runs the commands in order, the last of them launches the agent.\n"
+
+
+def wanted(request: Request) -> bool:
+    """Whether a text was asked for instead of a run."""
+    settings = request.settings
+    return bool(settings["help"] or settings["version"] or settings["list"] or settings["plan"] or settings["explode"])
+
+
+def show(request: Request) -> int:
+    """Print what was asked for; returns the exit code."""
+    settings = request.settings
+    if settings["version"]:
+        text = "pilot %s, Python %s\n" % (VERSION, sys.version.split()[0])
+    elif settings["help"]:
+        text = help_text(request)
+    elif settings["list"]:
+        text = list_text(request)
+    elif settings["explode"]:
+        from pilot import bundle
+
+        text = "unpacked into %s: start %s\n" % (settings["explode"], bundle.explode(settings["explode"]))
+    else:
+        text = plan_text(request)
+    sys.stdout.write(text)
+    return 0
+
+
+def first_line(command: Type[Command]) -> str:
+    """The first line of a command's docstring."""
+    return (command.__doc__ or "").strip().split("\n")[0]
+
+
+def help_text(request: Request) -> str:
+    """Usage, the engine's options, every command with its options, the exit codes."""
+    lines = [USAGE, ABOUT, "options:"] + _option_lines(ENGINE_OPTIONS)
+    for name, command in commands_by_name(request.packages).items():
+        lines += ["", "%s: %s" % (name, first_line(command))] + _option_lines(command.options)
+    lines += ["", "Every option may also stand in pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).",
+              "", "exit codes:"]
+    lines += ["  %4d  %s" % (row.code, row.meaning) for row in EXIT_CODES]
+    lines += ["  128+n  stopped by signal n; payloads ended, tasks released, report written"]
+    return "\n".join(lines) + "\n"
+
+
+def _option_lines(options: Sequence[Option]) -> List[str]:
+    lines = []
+    for option in options:
+        spelled = ", ".join(option.flags + (option_flag(option.name),))
+        if option.type is not boolean:
+            spelled += " " + option.name.upper()
+        default = "" if option.default in (None, False, (), "", {}) or option.secret else " (default: %s)" % shown(option.default)
+        lines.append("  %-34s %s%s" % (spelled, option.help, default))
+    return lines
+
+
+def list_text(request: Request) -> str:
+    """Every command with its first line and where it comes from."""
+    table = commands_by_name(request.packages)
+    width = max(len(name) for name in table)
+    lines = []
+    for name, command in table.items():
+        lines.append("%-*s  %s\n%-*s  %s" % (width, name, first_line(command), width, "", source_file(command)))
+    usual = next((package.usual for package in request.packages if package.usual), ())
+    return "\n".join(lines) + "\n\nWithout -X: %s\n" % ",".join(usual)
+
+
+def plan_text(request: Request) -> str:
+    """What would run, and every setting of the plan with its source."""
+    lines = ["Would run, in this order:", ""]
+    limits = request.settings["time_limits"]
+    for number, command in enumerate(request.plan, 1):
+        limit = float(limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S))
+        lines.append("  %d. %-22s at most %6.0f s   %s" % (number, command.name, limit, source_file(command)))
+        if command.requires or command.provides:
+            needs = ", ".join(kind.__name__ for kind in command.requires) or "nothing"
+            gives = ", ".join(kind.__name__ for kind in command.provides) or "nothing"
+            lines.append("     reads %s; provides %s" % (needs, gives))
+    used = {option.name for option in ENGINE_OPTIONS}
+    used.update(option.name for command in request.plan for option in command.options)
+    lines += ["", "Settings:", ""]
+    for name, setting in request.settings.public().items():
+        if name in used:
+            lines.append("  %-24s %-40s %s" % (name, shown(setting["value"]), setting["source"]))
+    lines += ["", "Workdir: %s" % os.path.abspath(request.settings["workdir"])]
+    return "\n".join(lines) + "\n"
+
+
+def shown(value: object) -> str:
+    """A value as an operator would write it."""
+    plain = report.jsonable(value)
+    if plain is None:
+        return "-"
+    if isinstance(plain, list):
+        return ",".join(shown(item) for item in plain) or "-"
+    if isinstance(plain, dict):
+        return ",".join("%s=%s" % pair for pair in plain.items()) or "-"
+    if isinstance(plain, bool):
+        return "true" if plain else "false"
+    return str(plain)

@@ -1,0 +1,95 @@
+"""What the text of an option can mean: parsers that raise ValueError with a sentence."""
+
+from typing import Dict, Tuple
+
+_TRUE = ("1", "true", "yes", "on", "y")
+_FALSE = ("0", "false", "no", "off", "n", "")
+_TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZE_UNITS = {"k": 1.0 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
+
+
+def boolean(text: str) -> bool:
+    """true/false, yes/no, on/off, 1/0 in any case."""
+    word = text.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError("%r is neither true nor false" % text)
+
+
+def count(text: str) -> int:
+    """A whole number, 0 or more."""
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError("%r is not a whole number" % text) from None
+    if number < 0:
+        raise ValueError("%r is negative" % text)
+    return number
+
+
+def seconds(text: str) -> float:
+    """Seconds: 90, 1.5, 90s, 10m, 2h, 1d."""
+    body, unit = text.strip().lower(), 1
+    if body[-1:] in _TIME_UNITS:
+        body, unit = body[:-1], _TIME_UNITS[body[-1]]
+    number = _number(body, text, "a time in seconds (90, 10m, 2h)")
+    return number * unit
+
+
+def megabytes(text: str) -> int:
+    """MiB: 2560, 2560M, 2G, 1T."""
+    body, unit = text.strip().lower(), 1.0
+    for tail in ("ib", "b"):
+        if body.endswith(tail):
+            body = body[: -len(tail)]
+            break
+    if body[-1:] in _SIZE_UNITS:
+        body, unit = body[:-1], _SIZE_UNITS[body[-1]]
+    return int(_number(body, text, "a size in MB (2560, 2G)") * unit)
+
+
+def _number(body: str, text: str, what: str) -> float:
+    try:
+        number = float(body)
+    except ValueError:
+        raise ValueError("%r is not %s" % (text, what)) from None
+    if not 0 <= number < float("inf"):
+        raise ValueError("%r is not %s" % (text, what))
+    return number
+
+
+def words(text: str) -> Tuple[str, ...]:
+    """A comma-separated list; blanks around the commas and empty items do not count."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def pairs(text: str) -> Dict[str, str]:
+    """NAME=VALUE[,NAME=VALUE...]."""
+    found = {}
+    for item in words(text):
+        key, equals, value = item.partition("=")
+        if not equals or not key.strip():
+            raise ValueError("%r is not NAME=VALUE" % item)
+        found[key.strip()] = value.strip()
+    return found
+
+
+def assignment(text: str) -> Tuple[str, str]:
+    """One NAME=VALUE; the value may hold commas and equals signs."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ValueError("%r is not NAME=VALUE" % text)
+    return key.strip(), value
+
+
+def choice(*allowed: str):  # type: ignore[no-untyped-def]
+    """A parser that takes one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError("%r is not one of %s" % (text, ", ".join(allowed)))
+        return text
+
+    return parse
