@@ -1,12 +1,13 @@
 """Command and Option: all that the author of an extension must read."""
 
 import logging
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Sequence, Tuple, Type
 
 from pilot.errors import ConfigurationFailed, PilotError
 
 if TYPE_CHECKING:
     from pilot.context import Context
+    from pilot.settings import Settings
 
 
 class Option(NamedTuple):
@@ -39,6 +40,11 @@ class Command:
 
     def __init__(self) -> None:
         self.log = logging.getLogger("pilot." + self.name)
+
+    @classmethod
+    def check(cls, settings: "Settings") -> Sequence[str]:
+        """A sentence for each setting that makes no sense here, told before anything runs."""
+        return ()
 
     def run(self, ctx: "Context") -> Tuple[object, ...]:
         """Do the step; raise PilotError to end the pilot, Skip to pass."""

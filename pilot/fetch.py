@@ -6,7 +6,7 @@ A download goes to a temporary name beside its target and is renamed when it is 
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Union
 
 from pilot.errors import StepFailed
 
@@ -37,7 +37,8 @@ class Request(NamedTuple):
     headers: Dict[str, str]
     context: Optional["ssl.SSLContext"]
     max_bytes: int
-    data: Optional[bytes]
+    data: Union[bytes, BinaryIO, None]
+    method: Optional[str] = None
 
 
 class Download(NamedTuple):
@@ -94,6 +95,17 @@ def download(url: str, path: str, timeout_s: float, checksum: str = "", attempts
     return Download(path, size, digests["sha256"].hexdigest())
 
 
+def upload(url: str, path: str, timeout_s: float, attempts: int = ATTEMPTS,
+           context: Optional["ssl.SSLContext"] = None) -> None:
+    """PUT a file to a URL, streamed. Raises FetchFailed."""
+    def once() -> None:
+        with open(path, "rb") as stream:
+            headers = {"Content-Length": str(os.path.getsize(path)), "Content-Type": "application/octet-stream"}
+            _read(Request(url, timeout_s, headers, context, MAX_TEXT, stream, "PUT"), lambda data: None, lambda: None)
+
+    _with_retries(attempts, once)
+
+
 def parse_checksum(text: str) -> Optional["Checksum"]:
     """"sha256:HEX", "sha512:HEX" or bare hex; None for "". ValueError for anything else."""
     if not text:
@@ -140,7 +152,8 @@ def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[
 
     restart()
     url = request.url
-    asked = urllib.request.Request(url, data=request.data, headers=dict({"User-Agent": "pilot"}, **request.headers))
+    asked = urllib.request.Request(url, data=request.data, method=request.method,  # type: ignore[arg-type]
+                                   headers=dict({"User-Agent": "pilot"}, **request.headers))
     try:
         with urllib.request.urlopen(asked, timeout=request.timeout_s, context=request.context) as reply:
             _take_body(request, reply, take)

@@ -19,6 +19,7 @@ GRACE_S = 2.0
 LINGER_S = 0.2  # how long a dead child's pipes are still listened to while others hold them
 KEEP_BYTES = 1 << 20
 MAX_LINE = 1 << 16
+MAX_SELECT_S = 3600.0  # what one select may wait: the kernel takes no month
 NOT_FOUND = 127
 CANNOT_RUN = 126
 
@@ -118,6 +119,22 @@ def in_fork(check: Callable[[], bool]) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
+def fork_service(serve: Callable[[], None]) -> int:
+    """Run `serve` in a forked copy of this process, in its own session with /dev/null on 0 to 2; returns its
+    pid. For a helper that must be there before anything else is started."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        serve()
+    finally:
+        os._exit(0)
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -205,7 +222,7 @@ class _Running:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            for key, _ in self._selector.select(left):
+            for key, _ in self._selector.select(min(left, MAX_SELECT_S)):
                 if key.data is None:
                     return True
                 self._serve(key)
@@ -234,7 +251,6 @@ class _Running:
         tree = process_tree.descendants(self.pid) if alive else []
         if alive:
             process_tree.send_group(self.pid, signal.SIGTERM)
-            process_tree.send(tree, signal.SIGTERM)
             if not self._until_exit(time.monotonic() + grace_s):
                 tree += process_tree.descendants(self.pid)
         self._drain(time.monotonic() + LINGER_S)

@@ -91,6 +91,15 @@ def in_sessions(sessions: Iterable[int]) -> List[Process]:
     return [process for process in everything() if process.session in wanted]
 
 
+def bears(pid: int, name: str, value: str) -> bool:
+    """Whether a process was started with this variable in its environment; False when we may not look."""
+    try:
+        with open("/proc/%d/environ" % pid, "rb") as stream:
+            return ("%s=%s" % (name, value)).encode() in stream.read().split(b"\0")
+    except OSError:
+        return False
+
+
 def usage(pid: int) -> Usage:
     """The sum over a process and all below it; zeros when it is gone."""
     root = look_up(pid)

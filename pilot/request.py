@@ -11,6 +11,7 @@ from pilot.errors import UsageError
 from pilot.settings import Layer, Settings
 
 PROFILE = "pilot.json"
+TEXTS = ("help", "version", "list", "explode")  # shown whatever the plan is
 EMBEDDED_DEFAULTS = "defaults.json"
 
 
@@ -22,6 +23,7 @@ class Request(NamedTuple):
     packages: Tuple[registry.Package, ...]
     options: Tuple[Option, ...]
     environ: Dict[str, str]
+    doubts: Tuple[str, ...]  # why a command of the plan would refuse these settings (told by --plan)
     warnings: Tuple[str, ...]
 
 
@@ -54,9 +56,15 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
     names = settings["commands"]
     chosen, wrong = registry.plan(registry.usual_plan(packages) if names is None else names, table)
     problems += wrong + _bad_limits(settings, table)
-    if problems and not settings["help"]:
+    doubts = [] if problems else [doubt for command in chosen for doubt in command.check(settings)]
+    if any(settings[name] for name in TEXTS):
+        problems = words.problems
+    elif not settings["plan"]:
+        problems += doubts
+    if problems:
         raise UsageError(*problems)
-    return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, _strays(options, environ))
+    return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts),
+                   _strays(options, environ))
 
 
 def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:

@@ -100,6 +100,8 @@ def plan_text(request: Request) -> str:
         if name in used:
             lines.append("  %-24s %-40s %s" % (name, shown(setting["value"]), setting["source"]))
     lines += ["", "Workdir: %s" % os.path.abspath(request.settings["workdir"])]
+    if request.doubts:
+        lines += ["", "As it stands, this would be refused:"] + ["  " + doubt for doubt in request.doubts]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,1 @@
+"""The built-in agent: claims tasks from a pool, runs payloads, never trusts them."""

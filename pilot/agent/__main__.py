@@ -1,0 +1,134 @@
+"""`-m pilot.agent CONFIG.json`: the agent as its own process; its story goes to stdout, a JSON object a line."""
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import uuid
+from typing import Any, List, Optional, Sequence
+
+from pilot.agent import confine, config as configuration, isolation
+from pilot.agent.agent import Agent, End
+from pilot.agent.config import AgentConfig
+from pilot.agent.environment import AGENT_MARK
+from pilot.agent.loop import Loop
+from pilot.agent.payload import Surroundings
+from pilot.agent.warden import Warden
+from pilot.errors import AgentFailed, OutOfTime, PilotError, PoolUnreachable, UsageError
+from pilot.node.deadline import Deadline
+from pilot.node.features import Features
+from pilot.pool import open_pool
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+BACKLOG_BYTES = 1 << 20
+
+
+class Teller:
+    """Writes the story without ever blocking: a reader that is slow gets it later, one that is gone never."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._backlog = descriptor, b""
+        os.set_blocking(descriptor, False)
+
+    def __call__(self, event: str, **fields: Any) -> None:
+        """Tell one event."""
+        line = (json.dumps(dict(fields, event=event)) + "\n").encode()
+        if len(self._backlog) + len(line) <= BACKLOG_BYTES:
+            self._backlog += line
+        self._push()
+
+    def close(self) -> None:
+        """The last words may block: the pilot reads them before anything else."""
+        os.set_blocking(self._descriptor, True)
+        self._push()
+
+    def _push(self) -> None:
+        try:
+            while self._backlog:
+                self._backlog = self._backlog[os.write(self._descriptor, self._backlog):]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._backlog = b""
+
+
+class TellHandler(logging.Handler):
+    """Log records as events."""
+
+    def __init__(self, tell: Teller) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record."""
+        self._tell("log", level=record.levelname, message=record.getMessage())
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Returns 0, or the code of the error that the last event ("agent finished") tells."""
+    words: List[str] = list(sys.argv[1:] if argv is None else argv)
+    if len(words) != 1:
+        raise UsageError("usage: -m pilot.agent CONFIG.json")
+    with open(words[0]) as stream:
+        config = configuration.load(stream.read())
+    tell = Teller(1)
+    logging.getLogger("pilot").handlers[:] = [TellHandler(tell)]
+    logging.getLogger("pilot").setLevel(logging.INFO)
+    code, reason = 0, ""
+    try:
+        end = serve(config, tell)
+        reason = end.reason
+        code = {"pool": PoolUnreachable.exit_code, "time": OutOfTime.exit_code}.get(end.kind, 0)
+    except PilotError as error:
+        code, reason = error.exit_code, str(error)
+    except OSError as error:  # the folder for payloads, the descriptors: nothing can run here
+        code, reason = AgentFailed.exit_code, "%s" % error
+    tell("agent finished", exit_code=code, reason=reason)
+    tell.close()
+    return code
+
+
+def serve(config: AgentConfig, tell: Teller) -> End:
+    """Work until there is no more reason to; says which."""
+    starter = os.getppid()
+    config.environ[AGENT_MARK] = uuid.uuid4().hex
+    warden = Warden(config.environ[AGENT_MARK], config.stop_grace_s)
+    bind_to_starter()
+    tasks_dir = os.path.join(config.workdir, "tasks")
+    os.makedirs(tasks_dir, exist_ok=True)
+    agents: List[Agent] = []
+    loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].on_stranger())
+    around = Surroundings(config, loop, warden, confine.Confinement(confine.delegated_parent()), config.isolation,
+                          isolation.which_in(config.environ), tasks_dir)
+    pool = open_pool(config.pool)
+    deadline = Deadline(config.ends, Features(*config.features), config.drain_files)
+    agent = Agent(config, pool, around, deadline, tell)
+    agents.append(agent)
+    loop.watch_broken(1, agent.on_pilot_gone)
+    if os.getppid() != starter:
+        agent.on_pilot_gone()
+    tell("agent started", pool=config.pool, slots=config.slots, pid=os.getpid())
+    agent.begin()
+    loop.run()
+    warden.close()
+    pool.close()
+    end = agent.end or End("work", "")
+    return end if end.kind != "time" or agent.cut_off else End("drain", end.reason)
+
+
+def bind_to_starter() -> None:
+    """On Linux: hear of the pilot's death as SIGTERM, and adopt what payloads leave behind (prctl(2))."""
+    try:
+        library = ctypes.CDLL(None)
+        library.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        library.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except (OSError, AttributeError):  # another system: the broken pipe tells of the pilot's death
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

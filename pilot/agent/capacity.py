@@ -1,0 +1,37 @@
+"""What of the slot is free, and what to offer for it: pure."""
+
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional
+
+from pilot.agent.config import AgentConfig
+from pilot.pool.interface import Offer
+
+
+class Capacity(NamedTuple):
+    """What an agent may hand out. `memory_mb` None: not known, so not watched."""
+
+    slots: int
+    cores: int
+    memory_mb: Optional[int]
+    gpus: List[str]
+
+
+def whole(config: AgentConfig) -> Capacity:
+    """The slot with nothing running. More slots than cores share them, if the operator says so."""
+    return Capacity(config.slots, max(config.cores, config.slots), config.memory_mb, list(config.gpus))
+
+
+def free(capacity: Capacity, running: Iterable[Dict[str, Any]], taken_gpus: Iterable[str]) -> Capacity:
+    """What is left while tasks of these specs run on these GPUs."""
+    specs, taken = list(running), set(taken_gpus)
+    memory = capacity.memory_mb
+    if memory is not None:
+        memory -= sum(spec.get("memory_mb", 0) for spec in specs)
+    return Capacity(capacity.slots - len(specs), capacity.cores - sum(spec.get("cores", 1) for spec in specs), memory,
+                    [gpu for gpu in capacity.gpus if gpu not in taken])
+
+
+def offer(left: Capacity, config: AgentConfig, time_left_s: Optional[float]) -> Optional[Offer]:
+    """What to ask the pool for, or None when nothing more fits."""
+    if left.slots < 1 or left.cores < 1 or (time_left_s is not None and time_left_s <= 0):
+        return None
+    return Offer(left.cores, left.memory_mb, len(left.gpus), time_left_s, tuple(config.tags), config.containers)

@@ -1,0 +1,42 @@
+"""The agent's orders, as LaunchAgent writes them into a file and the agent reads them."""
+
+import json
+from typing import Any, Dict, List, NamedTuple, Optional
+
+
+class AgentConfig(NamedTuple):
+    """All that an agent must know. `ends` maps a source to the seconds it leaves; None: no limit known."""
+
+    pool: str
+    pilot: str
+    workdir: str
+    output_dir: str
+    environ: Dict[str, str]
+    slots: int = 1
+    cores: int = 1
+    memory_mb: Optional[int] = None
+    gpus: List[str] = []
+    tags: List[str] = []
+    lease_s: float = 300.0
+    idle_s: float = 0.0
+    wait_for_retries: bool = False
+    max_tasks: Optional[int] = None
+    ends: Dict[str, float] = {}
+    features: List[Optional[str]] = [None, None]
+    drain_files: List[str] = []
+    isolation: str = "none"
+    containers: bool = False
+    stop_grace_s: float = 2.0
+    transfer_timeout_s: float = 3600.0
+    keep: str = "failed"
+
+
+def dump(config: AgentConfig) -> str:
+    """As JSON."""
+    return json.dumps(config._asdict())
+
+
+def load(text: str) -> AgentConfig:
+    """From JSON; TypeError or ValueError when it is not what `dump` wrote."""
+    values: Dict[str, Any] = json.loads(text)
+    return AgentConfig(**values)

@@ -1,0 +1,82 @@
+"""A control group per payload, where version 2 is delegated to us: memory is limited by the kernel, and nothing
+of a payload escapes its end. Elsewhere every method does nothing."""
+
+import os
+import re
+from typing import Dict, Optional
+
+from pilot.node import cgroup
+
+
+class Confinement:
+    """Groups below `parent` (None: there is none to use)."""
+
+    def __init__(self, parent: Optional[str]) -> None:
+        self._parent = parent
+        self._groups: Dict[str, str] = {}
+
+    def enter(self, mark: str, pid: int, memory_mb: Optional[float]) -> None:
+        """Put a payload into a group of its own."""
+        if self._parent is None:
+            return
+        group = os.path.join(self._parent, "pilot-" + re.sub(r"[^A-Za-z0-9._-]", "_", mark))
+        try:
+            os.mkdir(group)
+            if memory_mb is not None:
+                _write(group, "memory.max", "%d" % (memory_mb * 1048576))
+            _write(group, "cgroup.procs", "%d" % pid)
+        except OSError:  # it has ended already, or the delegation is not what it seemed: sampling still watches
+            _remove(group)
+            return
+        self._groups[mark] = group
+
+    def kill(self, mark: str) -> None:
+        """SIGKILL to everything in the payload's group."""
+        group = self._groups.get(mark)
+        if group is not None:
+            try:
+                _write(group, "cgroup.kill", "1")
+            except OSError:
+                pass
+
+    def leave(self, mark: str) -> bool:
+        """End and remove the group; True when the kernel killed something in it for want of memory."""
+        group = self._groups.get(mark)
+        if group is None:
+            return False
+        self.kill(mark)
+        del self._groups[mark]
+        killed = oom_kills(_read(group, "memory.events")) > 0
+        _remove(group)
+        return killed
+
+
+def delegated_parent() -> Optional[str]:
+    """Where this agent may make groups, or None."""
+    return cgroup.delegated(cgroup.own_directories())
+
+
+def oom_kills(events: str) -> int:
+    """oom_kill of memory.events (cgroup-v2, Documentation/admin-guide)."""
+    fields = dict(line.split() for line in events.splitlines() if len(line.split()) == 2)
+    return int(fields.get("oom_kill", "0"))
+
+
+def _read(group: str, name: str) -> str:
+    try:
+        with open(os.path.join(group, name)) as stream:
+            return stream.read()
+    except OSError:
+        return ""
+
+
+def _write(group: str, name: str, text: str) -> None:
+    with open(os.path.join(group, name), "w") as stream:
+        stream.write(text)
+
+
+def _remove(group: str) -> None:
+    try:
+        os.rmdir(group)
+    except OSError:
+        pass

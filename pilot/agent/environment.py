@@ -1,0 +1,32 @@
+"""What a payload sees of the world: its own facts, none of the pilot's secrets or search paths. Pure."""
+
+from typing import Any, Dict, List
+
+MARK = "PILOT_PAYLOAD"  # in every payload's environment: tells whose a stray process is
+AGENT_MARK = "PILOT_AGENT"  # and of which agent
+_DROPPED = ("PYTHONPATH", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "BEARER_TOKEN", "BEARER_TOKEN_FILE")
+
+
+def base(inherited: Dict[str, str], installed: Dict[str, str]) -> Dict[str, str]:
+    """The pilot's environment without what is the pilot's own, and then what the installed software sets."""
+    kept = {name: value for name, value in inherited.items() if name not in _DROPPED and not name.startswith("PILOT_")}
+    kept.update(installed)
+    return kept
+
+
+def of_task(common: Dict[str, str], spec: Dict[str, Any], home: str, pilot: str, gpus: List[str], mark: str) -> Dict[str, str]:
+    """The environment of one payload: its cores, memory, GPUs, ids and folders; the task's own "env" wins."""
+    cores = str(spec.get("cores", 1))
+    found = dict(common)
+    found.update({
+        "PILOT_ID": pilot, "PILOT_TASK_ID": spec["id"], "PILOT_TASK_DIR": home, "PILOT_TASK_CORES": cores,
+        "OMP_NUM_THREADS": cores, "TMPDIR": home + "/tmp", MARK: mark,
+        "CUDA_VISIBLE_DEVICES": ",".join(device.split("/")[0] for device in gpus) or "none",
+    })
+    if "memory_mb" in spec:
+        found["PILOT_TASK_MEMORY_MB"] = str(spec["memory_mb"])
+    if "walltime_s" in spec:
+        found["PILOT_TASK_WALLTIME_S"] = "%g" % spec["walltime_s"]
+    found.update(spec.get("env", {}))
+    found.update({MARK: mark, AGENT_MARK: common.get(AGENT_MARK, "")})
+    return found

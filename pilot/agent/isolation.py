@@ -1,0 +1,50 @@
+"""How a payload is walled off: the arguments put before its own. Pure."""
+
+import os
+import shutil
+from typing import Callable, Dict, List, Optional
+
+WAYS = ("none", "auto", "bubblewrap", "unshare", "apptainer")
+APPTAINERS = ("/cvmfs/oasis.opensciencegrid.org/mis/apptainer/bin/apptainer",)
+
+Which = Callable[[str], Optional[str]]
+
+
+def which_in(environ: Dict[str, str]) -> Which:
+    """A look-up of programs on this environment's PATH."""
+    return lambda name: shutil.which(name, path=environ.get("PATH"))
+
+
+def apptainer(which: Which) -> Optional[str]:
+    """apptainer or singularity, on PATH or in CVMFS."""
+    found = which("apptainer") or which("singularity")
+    return found or next((path for path in APPTAINERS if os.access(path, os.X_OK)), None)
+
+
+def choose(asked: str, which: Which, user_namespaces: bool) -> str:
+    """The way this node offers: "auto" takes the best there is, a way that is named must be there.
+
+    Raises ValueError with a sentence when it is not.
+    """
+    there = {"none": True, "bubblewrap": bool(which("bwrap")) and user_namespaces,
+             "unshare": bool(which("unshare")) and user_namespaces, "apptainer": bool(apptainer(which))}
+    if asked == "auto":
+        return next(way for way in ("bubblewrap", "unshare", "none") if there[way])
+    if not there[asked]:
+        raise ValueError("isolation %s is asked for, but this node has no %s" % (
+            asked, "user namespaces or no bwrap or unshare" if asked != "apptainer" else "apptainer"))
+    return asked
+
+
+def wrap(argv: List[str], way: str, container: Optional[str], home: str, which: Which) -> List[str]:
+    """The payload's arguments inside its wall. `home` is the task's folder: all it may write to."""
+    if container:
+        return [apptainer(which) or "apptainer", "exec", "--userns", "--contain", "--pid", "--bind", home,
+                "--pwd", os.path.join(home, "work"), container] + argv
+    if way == "bubblewrap":
+        return ["bwrap", "--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/",
+                "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", home, home,
+                "--chdir", os.path.join(home, "work")] + argv
+    if way == "unshare":
+        return ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"] + argv
+    return argv

@@ -1,0 +1,136 @@
+"""One event loop: woken by child exits, timers, descriptors and signals; it never polls."""
+
+import heapq
+import os
+import selectors
+import signal
+import time
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+
+Callback = Callable[[], None]
+
+
+class Exit(NamedTuple):
+    """How a child ended: -n when signal n killed it; CPU seconds and peak memory of it and what it waited for."""
+
+    code: int
+    cpu_s: float
+    max_rss_mb: float
+
+
+class Timer:
+    """A call to come; `cancel` takes it back."""
+
+    def __init__(self, callback: Callback) -> None:
+        self.callback = callback
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        """It will not be called."""
+        self.cancelled = True
+
+
+def _wake(signum: int, frame: Any) -> None:
+    """The byte in the wakeup descriptor is what counts."""
+
+
+class Loop:
+    """`run` serves until `stop`. Children are watched by pid; others that are reparented to us are reaped."""
+
+    def __init__(self, signals: Iterable[int], on_signal: Callable[[int], None], on_stranger: Callback) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._timers: List[Tuple[float, int, Timer]] = []
+        self._count = 0
+        self._children: Dict[int, Tuple[Callback, Callable[[Exit], None]]] = {}
+        self._running = True
+        self._signals = set(signals)
+        self._on_signal, self._on_stranger = on_signal, on_stranger
+        self._wake_read, wake_write = os.pipe()
+        for end in (self._wake_read, wake_write):
+            os.set_blocking(end, False)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
+        signal.set_wakeup_fd(wake_write)
+        for signum in self._signals | {signal.SIGCHLD}:
+            signal.signal(signum, _wake)
+
+    def after(self, seconds: float, callback: Callback) -> Timer:
+        """Call back once, so many seconds from now."""
+        timer = Timer(callback)
+        self._count += 1
+        heapq.heappush(self._timers, (time.monotonic() + max(0.0, seconds), self._count, timer))
+        return timer
+
+    def watch_child(self, pid: int, dying: Callback, dead: Callable[[Exit], None]) -> None:
+        """`dying` is called when the child has ended but still holds its pid (its group cannot be another's),
+        then `dead` with how it ended."""
+        self._children[pid] = (dying, dead)
+
+    def watch_broken(self, descriptor: int, callback: Callback) -> None:
+        """Call back once when the reader of this pipe has gone; other kinds of file never call."""
+        def gone() -> None:
+            self._selector.unregister(descriptor)
+            callback()
+
+        try:
+            self._selector.register(descriptor, selectors.EVENT_READ, gone)
+        except (PermissionError, ValueError):  # a regular file cannot be watched
+            pass
+
+    def stop(self) -> None:
+        """End `run` after what is being served now."""
+        self._running = False
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        self._reap()
+        while self._running:
+            for key, _ in self._selector.select(self._wait()):
+                key.data()
+            self._due()
+
+    def _wait(self) -> Any:
+        while self._timers and self._timers[0][2].cancelled:
+            heapq.heappop(self._timers)
+        return min(3600.0, max(0.0, self._timers[0][0] - time.monotonic())) if self._timers else None
+
+    def _due(self) -> None:
+        now = time.monotonic()
+        while self._running and self._timers and self._timers[0][0] <= now:
+            timer = heapq.heappop(self._timers)[2]
+            if not timer.cancelled:
+                timer.callback()
+
+    def _woken(self) -> None:
+        try:
+            numbers = os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            return
+        if signal.SIGCHLD in numbers:
+            self._reap()
+        for number in numbers:
+            if number in self._signals:
+                self._on_signal(number)
+
+    def _reap(self) -> None:
+        stranger = False
+        while True:
+            try:
+                seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                seen = None
+            if seen is None:
+                break
+            known = self._children.pop(seen.si_pid, None)
+            if known is not None:
+                known[0]()
+            _, status, used = os.wait4(seen.si_pid, 0)
+            if known is not None:
+                known[1](Exit(exit_code(status), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024.0))
+            stranger = stranger or known is None
+        if stranger:
+            self._on_stranger()
+
+
+def exit_code(status: int) -> int:
+    """wait(2)'s status as subprocess counts: -n for signal n."""
+    return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

@@ -1,0 +1,84 @@
+"""The warden ends what an agent left behind: it hears of every payload and acts when the agent is gone.
+
+A pilot's agent may be killed with signal 9, which it cannot answer. The warden is a small process of its own
+session at the other end of a pipe: the pipe's end is the agent's end, however it came.
+"""
+
+import os
+import signal
+import time
+from typing import Callable, List, Set
+
+from pilot import process, process_tree
+from pilot.agent.environment import AGENT_MARK
+
+_STEP_S = 0.05
+_HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+
+class Warden:
+    """The agent's end: `began` and `ended` tell of payloads' groups. The warden ends when this is closed."""
+
+    def __init__(self, mark: str, grace_s: float) -> None:
+        read, self._write = os.pipe()
+        os.set_inheritable(self._write, False)
+
+        def watch() -> None:
+            os.close(self._write)
+            _watch(read, mark, grace_s)
+
+        self.pid = process.fork_service(watch)
+        os.close(read)
+
+    def began(self, group: int) -> None:
+        """A payload of this group runs."""
+        self._say("+%d\n" % group)
+
+    def ended(self, group: int) -> None:
+        """Nothing of this group is left."""
+        self._say("-%d\n" % group)
+
+    def close(self) -> None:
+        """No more payloads: the warden goes home."""
+        os.close(self._write)
+
+    def _say(self, text: str) -> None:
+        try:
+            os.write(self._write, text.encode())
+        except OSError:  # the warden was killed: payloads still die with the agent's own care
+            pass
+
+
+def _watch(read: int, mark: str, grace_s: float) -> None:
+    for signum in _HEARD:
+        signal.signal(signum, signal.SIG_IGN)
+    groups: Set[int] = set()
+    rest = b""
+    while True:
+        data = os.read(read, 65536)
+        if not data:
+            break
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            change = groups.add if line[:1] == b"+" else groups.discard
+            change(int(line[1:]))
+    end_all(groups, mark, grace_s, time.sleep)
+
+
+def end_all(groups: Set[int], mark: str, grace_s: float, wait: Callable[[float], None]) -> None:
+    """SIGTERM to what is left of these groups and bears the mark, SIGKILL to what survives the grace."""
+    deadline = time.monotonic() + grace_s
+    if _left(groups, mark):
+        for group in groups:
+            process_tree.send_group(group, signal.SIGTERM)
+    while _left(groups, mark) and time.monotonic() < deadline:
+        wait(_STEP_S)
+    for group in groups:
+        process_tree.send_group(group, signal.SIGKILL)
+    process_tree.send(_left(groups, mark), signal.SIGKILL)
+
+
+def _left(groups: Set[int], mark: str) -> List[process_tree.Process]:
+    everything = process_tree.everything()
+    return [p for p in everything if p.state != "Z" and p.pid != os.getpid()
+            and (p.session in groups or process_tree.bears(p.pid, AGENT_MARK, mark))]

@@ -1,0 +1,5 @@
+"""Tasks, leases and where they are kept: `open_pool("sqlite:FILE")`."""
+
+from pilot.pool.interface import Pool, open_pool
+
+__all__ = ["Pool", "open_pool"]

@@ -1,0 +1,137 @@
+"""`python3 -m pilot.pool add|status|show|retry|cancel|export POOL ...`: a pool in an operator's hands."""
+
+import argparse
+import json
+import os
+import sys
+from typing import Any, Dict, List, Optional, Sequence
+
+from pilot import runner
+from pilot.errors import PoolUnreachable, UsageError
+from pilot.pool import interface, open_pool
+from pilot.pool.task import read_file, read_lines
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; each sub-command knows its function."""
+    top = argparse.ArgumentParser(prog="pilot.pool", description="Tasks for pilots: add them, look at them, send them back.")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
+    add = _verb(verbs, "add", add_tasks, "add the tasks of JSON Lines files; ids that are there already stay as they are")
+    add.add_argument("files", nargs="+", metavar="FILE", help="a JSON Lines file, or - for standard input")
+    add.add_argument("--backoff-s", type=float, help="first wait before another attempt, for a new pool (default: 10)")
+    _verb(verbs, "status", status, "how many tasks are in each state").add_argument("--json", action="store_true")
+    show = _verb(verbs, "show", show_tasks, "tasks with their attempts")
+    show.add_argument("tasks", nargs="+", metavar="ID")
+    show.add_argument("--json", action="store_true")
+    retry = _verb(verbs, "retry", retry_tasks, "send tasks in error or held back to todo, their history kept")
+    retry.add_argument("tasks", nargs="*", metavar="ID")
+    retry.add_argument("--all", action="store_true", help="all tasks in error")
+    cancel = _verb(verbs, "cancel", cancel_tasks, "hold tasks back; a running one is stopped by its agent")
+    cancel.add_argument("tasks", nargs="+", metavar="ID")
+    export = _verb(verbs, "export", export_tasks, "every task as a JSON line, with state and attempts")
+    export.add_argument("--state", choices=interface.STATES)
+    return top
+
+
+def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
+    one: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    one.add_argument("pool", metavar="POOL", help="sqlite:FILE")
+    one.set_defaults(function=function)
+    return one
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Returns the exit code; errors are sentences on stderr."""
+    words = sys.argv[1:] if argv is None else argv
+    return runner.guarded(lambda: _run(list(words)), _tell)
+
+
+def _run(words: List[str]) -> int:
+    top = parser()
+    try:
+        given = top.parse_args(words)
+    except SystemExit as end:  # argparse has told what is wrong
+        return int(end.code or 0)
+    if not given.verb:
+        raise UsageError("which of add, status, show, retry, cancel, export? See --help")
+    try:
+        return int(given.function(given))
+    except interface.Busy as error:
+        raise PoolUnreachable(str(error))
+    except BrokenPipeError:
+        return 0
+
+
+def _tell(code: int, problems: Sequence[str]) -> None:
+    for problem in problems:
+        sys.stderr.write("pilot.pool: error: %s\n" % problem)
+
+
+def add_tasks(given: argparse.Namespace) -> int:
+    """All files are read and checked before the first task is added."""
+    specs: List[Dict[str, Any]] = []
+    for name in given.files:
+        specs += read_lines(sys.stdin, "standard input", os.getcwd()) if name == "-" else read_file(name)
+    added, known = open_pool(given.pool, create=True, backoff_s=given.backoff_s).add(specs)
+    print("%d added%s" % (added, ", %d were there already" % known if known else ""))
+    return 0
+
+
+def status(given: argparse.Namespace) -> int:
+    """Counts by state."""
+    found = open_pool(given.pool).status()
+    print(json.dumps(found) if given.json else "  ".join("%s %d" % (state, found[state]) for state in interface.STATES))
+    return 0
+
+
+def show_tasks(given: argparse.Namespace) -> int:
+    """Each task as JSON, or in a few lines."""
+    pool = open_pool(given.pool)
+    found = [pool.show(name) for name in given.tasks]
+    missing = ["there is no task %r" % name for name, task in zip(given.tasks, found) if task is None]
+    for task in found:
+        if task is not None:
+            print(json.dumps(task, indent=1) if given.json else told(task))
+    if missing:
+        raise UsageError(*missing)
+    return 0
+
+
+def told(task: Dict[str, Any]) -> str:
+    """A task and its attempts in lines for a person."""
+    lines = ["%s: %s%s" % (task["id"], task["state"], ", " + task["reason"] if task["reason"] else "")]
+    what = task.get("command") or [task.get("script", "").strip().split("\n")[0] + " ..."]
+    lines.append("  runs      %s" % " ".join(what))
+    for attempt in task["attempts"]:
+        result = attempt["result"] or {}
+        lines.append("  attempt   %d by pilot %s: %s%s" % (
+            attempt["generation"], attempt["pilot"], attempt["outcome"] or "running", ", " + attempt["reason"] if attempt["reason"] else ""))
+        for stream in ("stdout", "stderr"):
+            for line in (result.get(stream) or "").splitlines()[-5:]:
+                lines.append("    %s  %s" % (stream, line))
+    return "\n".join(lines)
+
+
+def retry_tasks(given: argparse.Namespace) -> int:
+    """Those named, or with --all every one in error."""
+    if bool(given.tasks) == given.all:
+        raise UsageError("retry: name the tasks, or say --all for every one in error")
+    print("%d sent back" % open_pool(given.pool).retry(given.tasks or None))
+    return 0
+
+
+def cancel_tasks(given: argparse.Namespace) -> int:
+    """Hold the tasks named."""
+    print("%d held" % open_pool(given.pool).cancel(given.tasks))
+    return 0
+
+
+def export_tasks(given: argparse.Namespace) -> int:
+    """JSON Lines on standard output."""
+    for task in open_pool(given.pool).export(given.state):
+        print(json.dumps(task))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""What a pool promises, whatever keeps it; the values that go in and out."""
+
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+
+from pilot.errors import UsageError
+
+STATES = ("todo", "locked", "done", "error", "held")
+LEASE_S = 300.0
+MAX_ATTEMPTS = 3
+
+
+class StaleLease(Exception):
+    """The lease (task id, generation) is not this pilot's any more: end the payload, drop its result."""
+
+
+class Busy(Exception):
+    """The pool cannot be reached or written now; asking again later may help."""
+
+
+class Offer(NamedTuple):
+    """What an agent has to give: a task is matched when it needs no more. None: no limit known."""
+
+    cores: int = 1
+    memory_mb: Optional[int] = None
+    gpus: int = 0
+    time_left_s: Optional[float] = None
+    tags: Tuple[str, ...] = ()
+    containers: bool = False
+
+
+class Lease(NamedTuple):
+    """A claim on a task: `seconds` from when it was asked for, fenced by `generation`."""
+
+    task: str
+    generation: int
+    attempt: int
+    seconds: float
+    spec: Dict[str, Any]
+
+
+class Final(NamedTuple):
+    """The end of one attempt: outcome "done" or "error"; `result` is kept with the attempt."""
+
+    task: str
+    generation: int
+    outcome: str
+    reason: str
+    result: Dict[str, Any]
+
+
+class Pool:
+    """One interface for every store. Each method raises Busy when the store cannot be reached."""
+
+    def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+        """Add checked tasks; one whose id is there already is left as it is. Returns (added, known before)."""
+        raise NotImplementedError
+
+    def claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
+        """Up to `count` tasks that fit one by one: highest priority, then oldest. The same request id and
+        pilot get the same answer again."""
+        raise NotImplementedError
+
+    def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
+             request_id: str) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+        """`finish` and `claim` in one transaction. The first value maps (task, generation) to the task's new
+        state, or "stale"."""
+        raise NotImplementedError
+
+    def finish(self, final: Final, pilot: str) -> str:
+        """Record an attempt's end; returns the task's new state. Repeating it is fine. Raises StaleLease."""
+        raise NotImplementedError
+
+    def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
+        """Prolong all leases in one go; returns those that are stale."""
+        raise NotImplementedError
+
+    def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
+        """Give a task back unfinished; the attempt is refunded. Raises StaleLease."""
+        raise NotImplementedError
+
+    def status(self) -> Dict[str, int]:
+        """How many tasks are in each of STATES."""
+        raise NotImplementedError
+
+    def show(self, task: str) -> Optional[Dict[str, Any]]:
+        """A task with its state and attempts, or None."""
+        raise NotImplementedError
+
+    def retry(self, tasks: Optional[Iterable[str]]) -> int:
+        """Send tasks in error or held (None: all in error) back to todo with fresh attempts, history kept."""
+        raise NotImplementedError
+
+    def cancel(self, tasks: Iterable[str]) -> int:
+        """Take tasks that are not over out of circulation (held); a running one's lease becomes stale."""
+        raise NotImplementedError
+
+    def export(self, state: Optional[str] = None) -> Iterable[Dict[str, Any]]:
+        """Every task (of a state) as `show` gives it, oldest first."""
+        raise NotImplementedError
+
+    def pending(self) -> Tuple[int, Optional[float]]:
+        """Tasks that are todo or locked, and the seconds until the next one may be claimable (None: unknown)."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the store."""
+        raise NotImplementedError
+
+
+def open_pool(url: str, create: bool = False, backoff_s: Optional[float] = None) -> Pool:
+    """The pool at a URL; UsageError for a scheme that is not known or a file that is not there.
+
+    `create` makes a missing SQLite file; `backoff_s` sets the first wait before another attempt there.
+    """
+    scheme, colon, rest = url.partition(":")
+    if scheme == "sqlite" and rest:
+        from pilot.pool.sqlite import SQLitePool
+
+        return SQLitePool(rest, create, backoff_s)
+    raise UsageError("%r is not a pool: use sqlite:FILE" % url)

@@ -1,0 +1,44 @@
+"""The tables of a SQLite pool.
+
+Leases and waits are kept in seconds of the machine's monotonic clock (CLOCK_MONOTONIC is one for all
+processes), so that setting the clock expires nothing; `boot` tells after a restart that they must be set
+anew. Tasks that need the same are one class, so a claim looks at the few classes, not at the tasks.
+"""
+
+VERSION = 1
+
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE classes (
+    class INTEGER PRIMARY KEY, cores INTEGER NOT NULL, memory_mb INTEGER NOT NULL, gpus INTEGER NOT NULL,
+    walltime_s REAL NOT NULL, tags TEXT NOT NULL, container INTEGER NOT NULL, ready INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (cores, memory_mb, gpus, walltime_s, tags, container));
+CREATE TABLE tasks (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, class INTEGER NOT NULL REFERENCES classes, state TEXT NOT NULL,
+    ready INTEGER NOT NULL, priority INTEGER NOT NULL, generation INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0, max_attempts INTEGER NOT NULL, until REAL, pilot TEXT, reason TEXT,
+    added REAL NOT NULL, spec TEXT NOT NULL);
+CREATE INDEX tasks_ready ON tasks (class, priority DESC, seq) WHERE ready = 1;
+CREATE INDEX tasks_locked ON tasks (until) WHERE state = 'locked';
+CREATE INDEX tasks_waiting ON tasks (until) WHERE state = 'todo' AND ready = 0;
+CREATE INDEX tasks_state ON tasks (state);
+CREATE TABLE attempts (
+    task INTEGER NOT NULL REFERENCES tasks (seq), generation INTEGER NOT NULL, pilot TEXT NOT NULL,
+    started REAL NOT NULL, ended REAL, outcome TEXT, reason TEXT, result TEXT,
+    PRIMARY KEY (task, generation)) WITHOUT ROWID;
+CREATE TABLE requests (pilot TEXT NOT NULL, request TEXT NOT NULL, made REAL NOT NULL, leases TEXT NOT NULL,
+    PRIMARY KEY (pilot)) WITHOUT ROWID;
+CREATE TABLE counts (state TEXT PRIMARY KEY, tasks INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counts VALUES ('todo', 0), ('locked', 0), ('done', 0), ('error', 0), ('held', 0);
+CREATE TRIGGER task_added AFTER INSERT ON tasks BEGIN
+    UPDATE counts SET tasks = tasks + 1 WHERE state = NEW.state;
+    UPDATE classes SET ready = ready + NEW.ready WHERE class = NEW.class;
+END;
+CREATE TRIGGER task_moved AFTER UPDATE OF state ON tasks WHEN OLD.state <> NEW.state BEGIN
+    UPDATE counts SET tasks = tasks - 1 WHERE state = OLD.state;
+    UPDATE counts SET tasks = tasks + 1 WHERE state = NEW.state;
+END;
+CREATE TRIGGER task_readied AFTER UPDATE OF ready ON tasks WHEN OLD.ready <> NEW.ready BEGIN
+    UPDATE classes SET ready = ready + NEW.ready - OLD.ready WHERE class = NEW.class;
+END;
+"""

@@ -1,0 +1,316 @@
+"""The pool in a SQLite file, opened directly by every agent of one machine: no server at all.
+
+Every transition is one guarded update inside one writer transaction (BEGIN IMMEDIATE), in WAL with
+synchronous=FULL: what was acknowledged survives a power loss. The file must lie on a local disk.
+"""
+
+import json
+import os
+import random
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from pilot.errors import UsageError
+from pilot.pool import interface, schema
+from pilot.pool.interface import Busy, Final, Lease, Offer, StaleLease
+
+BUSY_S = 10.0
+BACKOFF_S = 10.0
+MAX_BACKOFF_S = 600.0
+_TASK = "seq, id, state, priority, generation, attempts, max_attempts, until, pilot, reason, added, spec"
+
+
+def boot_id() -> str:
+    """Which start of the machine this is: the monotonic clock means something only within it."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as stream:
+            return stream.read().strip()
+    except OSError:
+        return "unknown"
+
+
+class SQLitePool(interface.Pool):
+    """One connection to the file; not for several threads."""
+
+    def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
+        if not create and not os.path.exists(path):
+            raise UsageError("sqlite:%s: there is no such file; `python3 -m pilot.pool add` makes one" % path)
+        try:
+            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            with self._writing():
+                self._make_tables(path, backoff_s)
+        except Busy as error:
+            raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
+        except sqlite3.Error as error:
+            raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
+        meta = dict(self._db.execute("SELECT name, value FROM meta"))
+        self._backoff_s = float(meta["backoff_s"])
+
+    def _make_tables(self, path: str, backoff_s: Optional[float]) -> None:
+        tables = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables:
+            for statement in _statements(schema.TABLES):
+                self._db.execute(statement)
+            values = {"version": schema.VERSION, "boot": boot_id(), "backoff_s": BACKOFF_S if backoff_s is None else backoff_s}
+            self._db.executemany("INSERT INTO meta VALUES (?, ?)", [(name, str(value)) for name, value in values.items()])
+            return
+        if "meta" not in tables:
+            raise UsageError("sqlite:%s: is another program's database, not a pool" % path)
+        meta = dict(self._db.execute("SELECT name, value FROM meta"))
+        if meta.get("version") != str(schema.VERSION):
+            raise UsageError("sqlite:%s: is a pool of version %s, this program reads %d" % (path, meta.get("version"), schema.VERSION))
+        if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew
+            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (_clock() + interface.LEASE_S,))
+            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (_clock(),))
+            self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise Busy("the pool cannot be written: %s" % error)
+
+    def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+        added, known = 0, 0
+        with self._writing():
+            for spec in specs:
+                values = (spec["id"], self._class_of(spec), spec.get("priority", 0),
+                          spec.get("max_attempts", interface.MAX_ATTEMPTS), time.time(), json.dumps(spec))
+                cursor = self._db.execute(
+                    "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, max_attempts, added, spec)"
+                    " VALUES (?, ?, 'todo', 1, ?, ?, ?, ?)", values)
+                added, known = added + cursor.rowcount, known + 1 - cursor.rowcount
+        return added, known
+
+    def _class_of(self, spec: Dict[str, Any]) -> int:
+        needs = (spec.get("cores", 1), spec.get("memory_mb", 0), spec.get("gpus", 0), spec.get("walltime_s", 0.0),
+                 ",".join(sorted(set(spec.get("tags", [])))), int("container" in spec))
+        self._db.execute("INSERT OR IGNORE INTO classes (cores, memory_mb, gpus, walltime_s, tags, container)"
+                         " VALUES (?, ?, ?, ?, ?, ?)", needs)
+        row = self._db.execute("SELECT class FROM classes WHERE cores = ? AND memory_mb = ? AND gpus = ? AND walltime_s = ?"
+                               " AND tags = ? AND container = ?", needs).fetchone()
+        return int(row[0])
+
+    def claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
+        return self.next((), pilot, offer, count, lease_s, request_id)[1]
+
+    def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
+             request_id: str) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+        states = {}
+        with self._writing():
+            for final in finals:
+                try:
+                    states[(final.task, final.generation)] = self._finish(final, pilot)
+                except StaleLease:
+                    states[(final.task, final.generation)] = "stale"
+            leases = self._claim(pilot, offer, count, lease_s, request_id) if count else []
+        return states, leases
+
+    def _claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
+        again = self._db.execute("SELECT leases FROM requests WHERE pilot = ? AND request = ?", (pilot, request_id)).fetchone()
+        if again is not None:
+            return self._still_held(pilot, json.loads(again[0]))
+        self._expire()
+        leases = [self._lock(row, pilot, lease_s) for row in self._eligible(offer, count)]
+        kept = [(lease.task, lease.generation) for lease in leases]
+        self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", (pilot, request_id, _clock(), json.dumps(kept)))
+        return leases
+
+    def _eligible(self, offer: Offer, count: int) -> List[Any]:
+        big = 1 << 60
+        classes = self._db.execute(
+            "SELECT class, tags FROM classes WHERE ready > 0 AND cores <= ? AND memory_mb <= ? AND gpus <= ?"
+            " AND walltime_s <= ? AND container <= ?",
+            (offer.cores, big if offer.memory_mb is None else offer.memory_mb, offer.gpus,
+             big if offer.time_left_s is None else offer.time_left_s, int(offer.containers))).fetchall()
+        have, rows = set(offer.tags), []
+        for number, tags in classes:
+            if set(filter(None, tags.split(","))) <= have:
+                rows += self._db.execute("SELECT " + _TASK + " FROM tasks WHERE class = ? AND ready = 1"
+                                         " ORDER BY priority DESC, seq LIMIT ?", (number, count)).fetchall()
+        return sorted(rows, key=lambda row: (-row[3], row[0]))[:count]
+
+    def _lock(self, row: Any, pilot: str, lease_s: float) -> Lease:
+        seq, identity, generation, attempt = row[0], row[1], row[4] + 1, row[5] + 1
+        changed = self._db.execute(
+            "UPDATE tasks SET state = 'locked', ready = 0, generation = ?, attempts = ?, until = ?, pilot = ?, reason = NULL"
+            " WHERE seq = ? AND state = 'todo' AND generation = ?",
+            (generation, attempt, _clock() + lease_s, pilot, seq, row[4])).rowcount
+        assert changed == 1, "a writer transaction saw task %s change" % identity
+        self._db.execute("INSERT INTO attempts (task, generation, pilot, started) VALUES (?, ?, ?, ?)",
+                         (seq, generation, pilot, time.time()))
+        return Lease(identity, generation, attempt, lease_s, json.loads(row[11]))
+
+    def _still_held(self, pilot: str, kept: List[Any]) -> List[Lease]:
+        leases = []
+        for identity, generation in kept:
+            row = self._row(identity)
+            if row is not None and row[2] == "locked" and row[4] == generation and row[8] == pilot:
+                leases.append(Lease(identity, generation, row[5], max(0.0, row[7] - _clock()), json.loads(row[11])))
+        return leases
+
+    def _row(self, identity: str) -> Any:
+        return self._db.execute("SELECT " + _TASK + " FROM tasks WHERE id = ?", (identity,)).fetchone()
+
+    def finish(self, final: Final, pilot: str) -> str:
+        with self._writing():
+            return self._finish(final, pilot)
+
+    def _finish(self, final: Final, pilot: str) -> str:
+        row = self._held_row(final.task, final.generation, pilot)
+        if row is None:
+            return self._repeated(final, pilot)
+        self._end_attempt(row[0], final.generation, final.outcome, final.reason, final.result)
+        return "done" if final.outcome == "done" and self._set(row, "done", final.reason) else self._failed(row, final.reason)
+
+    def _held_row(self, identity: str, generation: int, pilot: str) -> Any:
+        row = self._row(identity)
+        held = row is not None and row[2] == "locked" and row[4] == generation and row[8] == pilot
+        return row if held else None
+
+    def _repeated(self, final: Final, pilot: str) -> str:
+        """The state again if this very end was accepted before; else the lease is stale."""
+        row = self._row(final.task)
+        outcome = row and self._db.execute("SELECT outcome FROM attempts WHERE task = ? AND generation = ? AND pilot = ?",
+                                           (row[0], final.generation, pilot)).fetchone()
+        if not outcome or outcome[0] != final.outcome:
+            raise StaleLease("%s, generation %d" % (final.task, final.generation))
+        return str(row[2])
+
+    def _end_attempt(self, seq: int, generation: int, outcome: str, reason: str, result: Optional[Dict[str, Any]]) -> None:
+        self._db.execute("UPDATE attempts SET ended = ?, outcome = ?, reason = ?, result = ? WHERE task = ? AND generation = ?",
+                         (time.time(), outcome, reason, json.dumps(result) if result else None, seq, generation))
+
+    def _set(self, row: Any, state: str, reason: str, wait_s: float = 0.0) -> bool:
+        ready = state == "todo" and wait_s <= 0
+        until = _clock() + wait_s if state == "todo" and not ready else None
+        self._db.execute("UPDATE tasks SET state = ?, ready = ?, until = ?, pilot = NULL, reason = ? WHERE seq = ?",
+                         (state, int(ready), until, reason, row[0]))
+        return True
+
+    def _failed(self, row: Any, reason: str) -> str:
+        attempts, most = row[5], row[6]
+        state = "error" if attempts >= most else "todo"
+        self._set(row, state, reason, self._wait_s(attempts))
+        return state
+
+    def _wait_s(self, attempts: int) -> float:
+        wait = min(self._backoff_s * 2 ** min(attempts, 20), MAX_BACKOFF_S)
+        return wait * (1 + 0.1 * random.random())
+
+    def _expire(self) -> None:
+        """Leases that ran out are failed attempts; waits that are over make tasks claimable."""
+        now = _clock()
+        for row in self._db.execute("SELECT " + _TASK + " FROM tasks WHERE state = 'locked' AND until <= ?", (now,)).fetchall():
+            self._end_attempt(row[0], row[4], "lost", "the lease ran out", None)
+            self._failed(row, "pilot %s was not heard of within the lease" % row[8])
+        self._db.execute("UPDATE tasks SET ready = 1, until = NULL WHERE state = 'todo' AND ready = 0 AND until <= ?", (now,))
+
+    def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
+        stale = []
+        with self._writing():
+            for identity, generation in leases:
+                changed = self._db.execute("UPDATE tasks SET until = ? WHERE id = ? AND generation = ? AND pilot = ? AND state = 'locked'",
+                                           (_clock() + lease_s, identity, generation, pilot)).rowcount
+                if not changed:
+                    stale.append((identity, generation))
+        return stale
+
+    def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
+        with self._writing():
+            row = self._held_row(task, generation, pilot)
+            if row is None:
+                return self._release_repeated(task, generation, pilot)
+            self._end_attempt(row[0], generation, "released", reason, None)
+            self._db.execute("UPDATE tasks SET attempts = attempts - 1 WHERE seq = ?", (row[0],))
+            self._set(row, "todo", reason)
+
+    def _release_repeated(self, task: str, generation: int, pilot: str) -> None:
+        self._repeated(Final(task, generation, "released", "", {}), pilot)
+
+    def status(self) -> Dict[str, int]:
+        with self._writing():
+            self._expire()
+            found = dict(self._db.execute("SELECT state, tasks FROM counts"))
+        return {state: found[state] for state in interface.STATES}
+
+    def pending(self) -> Tuple[int, Optional[float]]:
+        found = self.status()
+        soonest = self._db.execute("SELECT min(until) FROM tasks WHERE until IS NOT NULL AND state IN ('todo', 'locked')").fetchone()[0]
+        return found["todo"] + found["locked"], None if soonest is None else max(0.0, soonest - _clock())
+
+    def show(self, task: str) -> Optional[Dict[str, Any]]:
+        row = self._row(task)
+        return None if row is None else self._told(row)
+
+    def _told(self, row: Any) -> Dict[str, Any]:
+        rows = self._db.execute("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts"
+                                " WHERE task = ? ORDER BY generation", (row[0],))
+        names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
+        attempts = [dict(zip(names, attempt)) for attempt in rows]
+        for attempt in attempts:
+            attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
+        left = max(0.0, row[7] - _clock()) if row[7] is not None else None
+        return dict(json.loads(row[11]), state=row[2], priority=row[3], generation=row[4], attempts_used=row[5], max_attempts=row[6],
+                    seconds_left=left, pilot=row[8], reason=row[9], added=row[10], attempts=attempts)
+
+    def retry(self, tasks: Optional[Iterable[str]]) -> int:
+        with self._writing():
+            names = [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")] if tasks is None else tasks
+            return sum(self._db.execute("UPDATE tasks SET state = 'todo', ready = 1, attempts = 0, until = NULL, reason = 'sent back by an operator'"
+                                        " WHERE id = ? AND state IN ('error', 'held')", (name,)).rowcount for name in names)
+
+    def cancel(self, tasks: Iterable[str]) -> int:
+        count = 0
+        with self._writing():
+            for name in tasks:
+                row = self._row(name)
+                if row is None or row[2] not in ("todo", "locked"):
+                    continue
+                if row[2] == "locked":
+                    self._end_attempt(row[0], row[4], "cancelled", "cancelled by an operator", None)
+                count += int(self._set(row, "held", "cancelled by an operator"))
+        return count
+
+    def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
+        last = 0
+        while True:
+            rows = self._db.execute("SELECT " + _TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
+                                    (last, state, state)).fetchall()
+            for row in rows:
+                yield self._told(row)
+            if not rows:
+                return
+            last = rows[-1][0]
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _clock() -> float:
+    return time.monotonic()
+
+
+def _statements(text: str) -> List[str]:
+    """The statements of the schema; a trigger's inner semicolons do not end it."""
+    found, partial = [], ""
+    for line in text.splitlines(True):
+        partial += line
+        if sqlite3.complete_statement(partial):
+            found.append(partial)
+            partial = ""
+    return found

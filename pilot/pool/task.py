@@ -1,0 +1,168 @@
+"""One task as its JSON line describes it: the schema, checked with a sentence for every mistake."""
+
+import json
+import os
+import re
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from urllib.parse import urlsplit
+
+from pilot.errors import UsageError
+from pilot.fetch import parse_checksum
+from pilot.settings import nearest
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,199}\Z")
+MAX_SPEC = 1 << 20
+LIMITS = ("cpu_s", "memory_mb", "disk_mb", "silence_s", "output_mb")
+
+
+class Field(NamedTuple):
+    """A key of a task line: what it must be, in words, and the check for it."""
+
+    says: str
+    ok: Callable[[Any], bool]
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and "\0" not in value
+
+
+def _whole(least: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value < 1 << 40
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e12
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(_text(item) for item in value)
+
+
+def _arguments(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and _text(value[0]) and all(
+        isinstance(item, str) and "\0" not in item for item in value)
+
+
+def _environment(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        _text(key) and "=" not in key and isinstance(item, str) and "\0" not in item for key, item in value.items())
+
+
+FIELDS: Dict[str, Field] = {
+    "id": Field("a text of letters, digits and ._:@+=-, at most 200", lambda v: isinstance(v, str) and bool(ID.match(v))),
+    "command": Field("a list of texts, the program first", _arguments),
+    "script": Field("a text, run by its #! line or by sh", _text),
+    "env": Field("an object of texts", _environment),
+    "inputs": Field("a list of URLs or of {url, name, checksum}", lambda v: isinstance(v, list)),
+    "outputs": Field("a list of names or of {name, url, optional}", lambda v: isinstance(v, list)),
+    "cores": Field("a whole number from 1", _whole(1)),
+    "memory_mb": Field("a whole number of MB", _whole(1)),
+    "gpus": Field("a whole number", _whole(0)),
+    "walltime_s": Field("a number of seconds above 0", _number),
+    "limits": Field("an object of %s, numbers above 0" % ", ".join(LIMITS),
+                    lambda v: isinstance(v, dict) and all(k in LIMITS and _number(n) for k, n in v.items())),
+    "tags": Field("a list of texts without commas", lambda v: _texts(v) and not any("," in tag for tag in v)),
+    "priority": Field("a whole number; higher goes first",
+                      lambda v: isinstance(v, int) and not isinstance(v, bool) and abs(v) < 1 << 40),
+    "max_attempts": Field("a whole number from 1", _whole(1)),
+    "container": Field("an image: a path, a folder or a URL", _text),
+    "meta": Field("an object; kept, not looked at", lambda v: isinstance(v, dict)),
+}
+
+
+def check(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
+    """A task with its relative file names made absolute against `base`, and a sentence per mistake."""
+    if not isinstance(task, dict):
+        return None, ["a task is an object {...}, this is a %s" % type(task).__name__]
+    problems = ["unknown key %r%s" % (key, nearest(key, FIELDS)) for key in task if key not in FIELDS]
+    given = {key: value for key, value in task.items() if key in FIELDS and value is not None}
+    problems += ["%s must be %s" % (key, FIELDS[key].says) for key, value in given.items() if not FIELDS[key].ok(value)]
+    if ("command" in given) == ("script" in given):
+        problems.append("a task has either a command or a script")
+    if len(json.dumps(task)) > MAX_SPEC:
+        problems.append("the task is larger than 1 MB: put data into inputs")
+    if problems:
+        return None, problems
+    for key, read in (("inputs", _input), ("outputs", _output)):
+        if key in given:
+            items = [read(item, base) for item in given[key]]
+            problems += ["%s: %s" % (key, item) for item in items if isinstance(item, str)]
+            problems += _twice(key, [item["name"] for item in items if isinstance(item, dict)])
+            given[key] = items
+    return (None if problems else given), problems
+
+
+def _input(item: Any, base: str) -> Any:
+    file = {"url": item} if isinstance(item, str) else item
+    if not isinstance(file, dict) or not _text(file.get("url")) or set(file) - {"url", "name", "checksum"}:
+        return "%s is not a URL or {url, name, checksum}" % json.dumps(item)
+    url = absolute(file["url"], base)
+    name = file.get("name") or os.path.basename(urlsplit(url).path)
+    return _checked(dict(file, url=url, name=name))
+
+
+def _output(item: Any, base: str) -> Any:
+    file = {"name": item} if isinstance(item, str) else item
+    if not isinstance(file, dict) or set(file) - {"name", "url", "optional"}:
+        return "%s is not a name or {name, url, optional}" % json.dumps(item)
+    if "url" in file:
+        if not _text(file["url"]):
+            return "%s: url must be a text" % json.dumps(item)
+        file = dict(file, url=absolute(file["url"], base))
+    return _checked(file)
+
+
+def _checked(file: Dict[str, Any]) -> Any:
+    name = file.get("name")
+    if not _text(name) or os.path.isabs(str(name)) or ".." in str(name).split("/"):
+        return "%r is not a file name inside the task's folder" % name
+    try:
+        parse_checksum(file.get("checksum") or "")
+    except (ValueError, AttributeError, TypeError) as error:
+        return str(error)
+    return file
+
+
+def _twice(key: str, names: List[str]) -> List[str]:
+    return ["%s: %r stands twice" % (key, name) for name in sorted(set(names)) if names.count(name) > 1]
+
+
+def absolute(url: str, base: str) -> str:
+    """A URL as it is; a path made absolute against the folder `base`."""
+    return url if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) else os.path.join(base, url)
+
+
+def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any]]:
+    """The tasks of a JSON Lines text, ids given where they have none; empty lines do not count.
+
+    Raises UsageError with a sentence for every mistake, each with file and line number.
+    """
+    tasks, problems, seen = [], [], {}  # type: List[Dict[str, Any]], List[str], Dict[str, int]
+    stem = os.path.splitext(os.path.basename(name))[0]
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            found, mistakes = check(json.loads(line), base)
+        except ValueError as error:
+            found, mistakes = None, ["not JSON: %s" % error]
+        if found is not None:
+            identity = found.setdefault("id", "%s-%06d" % (re.sub(r"[^A-Za-z0-9._-]", "_", stem) or "task", number))
+            if seen.setdefault(identity, number) != number:
+                mistakes = ["id %r is that of line %d" % (identity, seen[identity])]
+            tasks.append(found)
+        problems += ["%s, line %d: %s" % (name, number, mistake) for mistake in mistakes]
+    if problems:
+        raise UsageError(*problems)
+    return tasks
+
+
+def read_file(path: str) -> List[Dict[str, Any]]:
+    """The tasks of a JSON Lines file; UsageError as read_lines, or when the file cannot be read."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return read_lines(stream, path, os.path.dirname(os.path.abspath(path)))
+    except OSError as error:
+        raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
+    except UnicodeDecodeError as error:
+        raise UsageError("%s: not UTF-8: %s" % (path, error))
