@@ -1,0 +1,80 @@
+"""The DB12 benchmark: how fast a processor draws normally distributed random numbers.
+
+Algorithm and scale are those of DIRACGrid/DB12 1.0.4: 12,500,000 calls of random.normalvariate(10, 1), summed as
+ints and floats with their squares, are 250 HS06 seconds; the score is 250 x iterations / CPU seconds, unrounded
+and without its correction factors (dirac-wms-cpu-normalization uses the raw score too). A first round that only
+warms up does not count; ours is a fifth of a round, since its length does not change the score.
+"""
+
+import json
+from typing import List, NamedTuple, Tuple
+
+from pilot import process
+from pilot.program import interpreter
+
+CALLS = 12500000
+HS06_SECONDS = 250.0
+WARM_UP = 0.2
+FAST = 0.05  # of a round, for the approximate form
+
+# argv: copies, calls, warm-up calls. One forked process per copy, all at once, so that each sees a busy node.
+_CODE = """
+import json, os, random, sys
+
+def rounds(calls):
+    normal = random.normalvariate
+    m = 0
+    m2 = 0
+    p = 0.0
+    p2 = 0.0
+    for _ in range(calls):
+        t = normal(10, 1)
+        m += t
+        m2 += t * t
+        p += t
+        p2 += t * t
+
+def copy(out):
+    rounds(int(sys.argv[3]))
+    began = sum(os.times()[:4])
+    rounds(int(sys.argv[2]))
+    os.write(out, ("%r\\n" % (sum(os.times()[:4]) - began)).encode())
+
+out, into = os.pipe()
+pids = []
+for _ in range(int(sys.argv[1])):
+    pid = os.fork()
+    if pid == 0:
+        copy(into)
+        os._exit(0)
+    pids.append(pid)
+os.close(into)
+bad = [pid for pid in pids if os.waitpid(pid, 0)[1]]
+with os.fdopen(out) as stream:
+    print(json.dumps([float(line) for line in stream]))
+sys.exit(1 if bad else 0)
+"""
+
+
+class Score(NamedTuple):
+    """The scores of all copies, sorted; `power` is the smallest, as DIRAC takes it."""
+
+    power: float
+    scores: Tuple[float, ...]
+
+
+def measure(copies: int, part: float, timeout_s: float) -> Score:
+    """Run so many copies at once, each `part` of a round (1.0 is the benchmark, less is approximate).
+
+    Raises process.ProgramFailed when they do not end in time.
+    """
+    calls = max(1, int(CALLS * part))
+    argv = [interpreter(), "-S", "-c", _CODE, str(copies), str(calls), str(int(calls * WARM_UP))]
+    seconds: List[float] = json.loads(process.run(argv, timeout_s=timeout_s).stdout)
+    return score(seconds, part)
+
+
+def score(cpu_seconds: List[float], part: float) -> Score:
+    """From the CPU seconds of each copy; a copy too fast for the clock counts as one tick (10 ms)."""
+    scores = tuple(sorted(HS06_SECONDS * part / max(spent, 0.01) for spent in cpu_seconds))
+    return Score(scores[0], scores)
