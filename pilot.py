@@ -56,10 +56,46 @@ def start_newer(script):
     sys.exit(10)
 
 
+def start_text(loader, files):
+    """The entry of the text form: `loader` and `files` are what the script holds besides this gate."""
+    script = globals().get("__file__")
+    if not script or script.startswith(("/dev/", "/proc/")) or not os.path.isfile(script):
+        script = None  # read from a pipe
+    if sys.version_info < FLOOR:
+        start_newer(script or stored_text(loader, files))
+    os.environ.pop(TRIED, None)
+    names = {"__name__": "pilot_loader"}
+    exec(compile(loader, "<loader>", "exec"), names)
+    leave(names["run_text"](files, script))
+
+
+def stored_text(loader, files):
+    """A script for a newer Python, in an unlinked file that stays open: nothing is left on disk."""
+    import tempfile
+
+    store = tempfile.TemporaryFile()
+    text = "LOADER = %r\nFILES = %r\nimport sys\nexec(LOADER)\nsys.exit(run_text(FILES, None))\n" % (loader, files)
+    store.write(text.encode("ascii"))
+    store.flush()
+    return "/dev/fd/%d" % os.dup(store.fileno())
+
+
+def leave(code):
+    """End the process with this code without the interpreter's teardown, which takes as long as a short pilot."""
+    import atexit
+
+    atexit._run_exitfuncs()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     if sys.version_info < FLOOR:
         start_newer(sys.path[0] if os.path.isfile(sys.path[0]) else os.path.abspath(__file__))
     os.environ.pop(TRIED, None)
+    if os.path.isfile(sys.path[0]):  # we are a zip
+        import pilot_loader
+
+        leave(pilot_loader.run_zip(sys.path[0]))
     from pilot.__main__ import main
 
-    sys.exit(main())
+    leave(main())

@@ -1,7 +1,6 @@
 """CheckWorkerNode: what machine is this, and is it fit for work?"""
 
 import os
-import shutil
 from typing import Any, List, Tuple
 
 from pilot import values
@@ -9,7 +8,7 @@ from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import NodeUnfit
 from pilot.facts import WorkerNode
-from pilot.node import cvmfs, survey
+from pilot.node import survey
 
 
 class CheckWorkerNode(Command):
@@ -26,7 +25,7 @@ class CheckWorkerNode(Command):
         Option("need_user_namespaces", "refuse a node without user namespaces", values.boolean, False),
         Option("cvmfs_repositories", "repositories that must be readable (sft.cern.ch,...)", values.words, ()),
         Option("cvmfs_timeout_s", "seconds a repository may take; the first access mounts it", values.seconds, 60.0),
-        Option("cvmfs_mount", "where the repositories are mounted", default=cvmfs.MOUNT),
+        Option("cvmfs_mount", "where the repositories are mounted", default="/cvmfs/"),
     )
     provides = (WorkerNode,)
     timeout_s = 300.0
@@ -50,12 +49,19 @@ class CheckWorkerNode(Command):
 
     def _missing(self, ctx: Context) -> List[str]:
         path = ctx.environ.get("PATH")
-        return ["%s is not on PATH (%s)" % (name, path) for name in ctx.settings["need_programs"]
+        wanted = ctx.settings["need_programs"]
+        if wanted:
+            import shutil  # only where programs are asked for
+        return ["%s is not on PATH (%s)" % (name, path) for name in wanted
                 if shutil.which(name, path=path) is None]
 
     def _cvmfs(self, ctx: Context) -> List[str]:
-        found = [cvmfs.check(name, ctx.settings["cvmfs_timeout_s"], ctx.environ, os.path.join(ctx.settings["cvmfs_mount"], ""))
-                 for name in ctx.settings["cvmfs_repositories"]]
+        names, mount = ctx.settings["cvmfs_repositories"], os.path.join(ctx.settings["cvmfs_mount"], "")
+        if not names:
+            return []
+        from pilot.node import cvmfs
+
+        found = [cvmfs.check(name, ctx.settings["cvmfs_timeout_s"], ctx.environ, mount) for name in names]
         for repository in found:
             if repository.ok:
                 self.log.debug("CVMFS %s at revision %s after %.1f s", repository.name, repository.revision, repository.seconds)

@@ -1,21 +1,12 @@
 """CPUNormalization: the CPU power of this slot by the DB12 benchmark."""
 
-import json
-import os
-import socket
-import sys
-import tempfile
-import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
-from pilot import process, values
+from pilot import values
 from pilot.command import Command, Option
 from pilot.context import Context
-from pilot.errors import ConfigurationFailed, NodeUnfit
+from pilot.errors import NodeUnfit
 from pilot.facts import CPUPower, WorkerNode
-from pilot.node import db12, hardware
-
-CACHE_DAYS = 7
 
 
 class CPUNormalization(Command):
@@ -32,6 +23,7 @@ class CPUNormalization(Command):
     )
     requires = (WorkerNode,)
     provides = (CPUPower,)
+    uses = ("pilot.node.db12", "pilot.node.score_cache")
     timeout_s = 900.0
     failure = NodeUnfit
 
@@ -45,6 +37,8 @@ class CPUNormalization(Command):
         settings, node = ctx.settings, ctx.get(WorkerNode)
         if settings["cpu_power"] is not None:
             return (CPUPower(settings["cpu_power"], (), 0, True, False),)
+        from pilot.node.score_cache import Cache, identity
+
         copies = settings["cpu_copies"] or node.cores
         cache = Cache(settings["cpu_cache"], identity(node.cpu_model, copies, settings["fast"]), ctx.environ)
         scores, cached = cache.read(), True
@@ -58,16 +52,15 @@ class CPUNormalization(Command):
         return (CPUPower(power, tuple(round(s, 1) for s in scores), copies, bool(settings["fast"]), cached),)
 
     def _measure(self, ctx: Context, copies: int) -> Tuple[float, ...]:
+        from pilot.node import db12
+
         lower, upper = _bounds(ctx.settings["cpu_bounds"]) or (0.0, 0.0)
         part = db12.FAST if ctx.settings["fast"] else 1.0
         if not ctx.settings["fast"]:
             self.log.info("measuring the CPU, which takes some seconds (--fast for an estimate)")
         limit = ctx.settings["time_limits"].get(self.name, self.timeout_s)
-        for attempt in (1, 2):
-            try:
-                found = db12.measure(copies, part, float(limit)).scores
-            except process.ProgramFailed as error:
-                raise ConfigurationFailed("the CPU could not be measured: %s" % error)
+        for _ in (1, 2):
+            found = db12.measure(copies, part, float(limit)).scores
             if lower <= found[0] <= upper:
                 return found
             self.log.warning("a score of %.1f is implausible (bounds %g to %g)", found[0], lower, upper)
@@ -80,44 +73,3 @@ def _bounds(words: Tuple[str, ...]) -> Optional[Tuple[float, float]]:
     except ValueError:
         return None
     return (lower, upper) if 0 <= lower < upper else None
-
-
-def identity(model: str, copies: int, fast: bool) -> Dict[str, Any]:
-    """What a score belongs to: this boot of this host, its processor, our Python, how it was measured."""
-    return {"host": socket.gethostname(), "boot": hardware.read_text("/proc/sys/kernel/random/boot_id").strip(),
-            "model": model, "python": sys.version.split()[0], "copies": copies, "fast": fast}
-
-
-class Cache:
-    """The score in a file of ours; one that others could have written is not believed."""
-
-    def __init__(self, path: Optional[str], owner: Dict[str, Any], environ: Dict[str, str]) -> None:
-        folder = environ.get("TMPDIR") or tempfile.gettempdir()
-        self._path = path or os.path.join(folder, "pilot-cpu-power-%d.json" % os.getuid())
-        self._owner, self._off = owner, path == "off"
-
-    def read(self) -> Tuple[float, ...]:
-        """The scores, or none when there are none for this node, or they are too old."""
-        if self._off:
-            return ()
-        try:
-            with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8") as stream:
-                state = os.fstat(stream.fileno())
-                kept = json.load(stream)
-            fresh = 0 <= time.time() - kept["measured"] < CACHE_DAYS * 86400
-            mine = state.st_uid == os.getuid() and not state.st_mode & 0o022
-            return tuple(float(s) for s in kept["scores"]) if fresh and mine and kept["owner"] == self._owner else ()
-        except (OSError, ValueError, KeyError, TypeError):
-            return ()
-
-    def write(self, scores: Tuple[float, ...]) -> None:
-        """Keep the scores; where that cannot be, the next pilot measures again."""
-        if self._off:
-            return
-        partial = "%s.part-%d" % (self._path, os.getpid())
-        try:
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as stream:
-                json.dump({"owner": self._owner, "scores": scores, "measured": time.time()}, stream)
-            os.replace(partial, self._path)
-        except OSError:
-            pass

@@ -30,15 +30,17 @@ def main(argv: Optional[Sequence[str]] = None, environ: Optional[Dict[str, str]]
 
 def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
     """What the command line asks for: a text about the program, or a pilot's whole life."""
-    from pilot import life, texts
+    from pilot import life
 
     try:
         request = parse(words, environ, os.getcwd())
     except UsageError as error:
         return life.refuse(words, error)
-    if texts.wanted(request):
-        return texts.show(request)
-    return life.live(request)
+    if not request.text:
+        return life.live(request)
+    from pilot import texts
+
+    return texts.show(request)
 
 
 def run_module(words: List[str]) -> int:

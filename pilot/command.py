@@ -35,6 +35,7 @@ class Command:
     options: Tuple[Option, ...] = ()
     requires: Tuple[type, ...] = ()  # kinds of fact it reads
     provides: Tuple[type, ...] = ()  # kinds of fact it returns, in this order
+    uses: Tuple[str, ...] = ()  # modules that run() imports itself: loaded before the first command, in time
     timeout_s: Optional[float] = None  # the engine's limit; --time-limits sets it per command
     failure: Type[PilotError] = ConfigurationFailed  # what a run over the limit is
 

@@ -1,11 +1,10 @@
 """A pilot's whole life: the workdir made ready, the plan run, the report and summary written on every way out."""
 
+import importlib
 import logging
 import os
-import shutil
 import sys
 import time
-import uuid
 from typing import Any, Dict, List, Optional, Sequence, Type
 
 from pilot import VERSION, cli, log, report, runner
@@ -32,7 +31,7 @@ class Life:
         self.request = request
         self.started = time.time()
         self.began = time.monotonic()
-        self.pilot_id: str = settings["pilot_id"] or str(uuid.uuid4())
+        self.pilot_id: str = settings["pilot_id"] or new_id()
         self.workdir = os.path.abspath(settings["workdir"])
         self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
         self.masker = log.Masker()
@@ -61,6 +60,12 @@ class Life:
         problem = report.write(self.report_path, self.masker.value(text))
         if problem:
             logging.getLogger("pilot").error("%s", problem)
+
+
+def new_id() -> str:
+    """A random UUID (RFC 4122, version 4)."""
+    digits = "%032x" % (int.from_bytes(os.urandom(16), "big") & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62)
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def live(request: Request) -> int:
@@ -93,6 +98,8 @@ def refuse(words: Sequence[str], error: UsageError) -> int:
 
 def _run(life: Life) -> int:
     _prepare_workdir(life)
+    for module in [name for command in life.request.plan for name in command.uses]:
+        importlib.import_module(module)  # now: the file we came from may vanish under a running pilot
     logger = logging.getLogger("pilot")
     for warning in life.request.warnings:
         logger.warning("%s", warning)
@@ -125,7 +132,8 @@ def _prepare_workdir(life: Life) -> None:
     life.stream.attach(ConsoleSink())
     for url in life.request.settings["events"]:
         life.stream.attach(_sink(url))
-    if shutil.disk_usage(life.workdir).free == 0:
+    space = os.statvfs(life.workdir)
+    if not space.f_bavail * space.f_frsize and space.f_blocks:
         raise NodeUnfit("workdir %s: the disk is full" % life.workdir)
 
 

@@ -108,33 +108,6 @@ def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(list(argv), start_new_session=True, **how)
 
 
-def in_fork(check: Callable[[], bool]) -> bool:
-    """Run a quick check in a forked copy of this process, which it may spoil; False when it raises."""
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(0 if check() else 1)
-        finally:
-            os._exit(2)
-    return os.waitpid(child, 0)[1] == 0
-
-
-def fork_service(serve: Callable[[], None]) -> int:
-    """Run `serve` in a forked copy of this process, in its own session with /dev/null on 0 to 2; returns its
-    pid. For a helper that must be there before anything else is started."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        serve()
-    finally:
-        os._exit(0)
-
-
 def run(
     argv: Sequence[str],
     *,

@@ -38,7 +38,7 @@ def start_argv(module: str, workdir: str) -> List[str]:
 
 
 def _store(workdir: str) -> str:
-    from pilot import bundle
+    from pilot import bundle  # only where there is no file of ours to start
 
     files = embedded_files()
     if files is None:

@@ -2,13 +2,15 @@
 
 import json
 import os
-import pkgutil
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
-from pilot import cli, program, registry, settings as layers, site_profile
+from pilot import cli, program, registry, settings as layers
 from pilot.command import Command, Option
 from pilot.errors import UsageError
 from pilot.settings import Layer, Settings
+
+if TYPE_CHECKING:
+    from pilot.site_profile import Profile
 
 PROFILE = "pilot.json"
 TEXTS = ("help", "version", "list", "explode")  # shown whatever the plan is
@@ -27,11 +29,17 @@ class Request(NamedTuple):
     warnings: Tuple[str, ...]
 
 
+    @property
+    def text(self) -> bool:
+        """Whether a text about the program is wanted instead of a run."""
+        return any(self.settings[name] for name in TEXTS + ("plan",))
+
+
 class Sources(NamedTuple):
     """The layers below the command line, and what pilot.json said."""
 
     lower: Tuple[Layer, ...]
-    profiles: Tuple[site_profile.Profile, ...]
+    profiles: "Tuple[Profile, ...]"
 
 
 def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
@@ -52,7 +60,7 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
     settings, bad = layers.resolve(options, _stacked(options, sources, environ, words))
     problems += words.problems + bad
     for profile in sources.profiles:
-        problems += site_profile.unknown_keys(profile, [option.name for option in options])
+        problems += profile.unknown_keys([option.name for option in options])
     names = settings["commands"]
     chosen, wrong = registry.plan(registry.usual_plan(packages) if names is None else names, table)
     problems += wrong + _bad_limits(settings, table)
@@ -71,26 +79,31 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
     """The embedded defaults and pilot.json, as the layers that apply to this VO, CE and queue."""
     given = Layer(layers.COMMAND_LINE, first.values)
     known, _ = layers.resolve(cli.ENGINE_OPTIONS, [layers.environment_layer(cli.ENGINE_OPTIONS, environ), given])
-    where = site_profile.Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
-    profiles = []
-    embedded = embedded_defaults()
-    if embedded is not None:
-        profiles.append(site_profile.read(embedded, where, "built-in defaults"))
-    path = known["config"]
+    embedded, path = embedded_defaults(), known["config"]
     if path is None and os.path.exists(os.path.join(cwd, PROFILE)):
         path = os.path.join(cwd, PROFILE)
+    if embedded is None and path is None:
+        return Sources((), ())
+    from pilot import site_profile
+
+    where = site_profile.Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
+    profiles = []
+    if embedded is not None:
+        profiles.append(site_profile.read(embedded, where, "built-in defaults"))
     if path is not None:
         profiles.append(site_profile.read(site_profile.load(path), where))
     return Sources(tuple(layer for profile in profiles for layer in profile.layers), tuple(profiles))
 
 
-def embedded_defaults() -> Optional[Dict[str, object]]:
+def embedded_defaults() -> Optional[Dict[str, Any]]:
     """The defaults that were put into the single file when it was made."""
+    loader: Any = globals()["__loader__"]
     try:
-        data = pkgutil.get_data("pilot", EMBEDDED_DEFAULTS)
+        data = loader.get_data(os.path.join(os.path.dirname(__file__), EMBEDDED_DEFAULTS))
     except OSError:
         return None
-    return json.loads(data.decode("utf-8")) if data else None
+    found: Dict[str, Any] = json.loads(data.decode("utf-8"))
+    return found
 
 
 def extensions(settings: Settings, sources: Sources) -> List[str]:

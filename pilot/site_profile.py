@@ -49,6 +49,14 @@ class Profile(NamedTuple):
     layers: Tuple[Layer, ...]
     strict: bool
 
+    def unknown_keys(self, known: Iterable[str]) -> List[str]:
+        """A sentence for each key of our own layout that no loaded command declares."""
+        names = set(known)
+        if not self.strict:
+            return []
+        return ["%s: unknown key %r%s" % (layer.source, key, nearest(key, names))
+                for layer in self.layers for key in layer.values if key not in names]
+
 
 def load(path: str) -> Dict[str, Any]:
     """The JSON object in a file; UsageError with line and column when it is not one."""
@@ -72,19 +80,6 @@ def read(data: Dict[str, Any], where: Where, name: str = "pilot.json") -> Profil
     if _is_new_dirac(data):
         return Profile(tuple(_new_dirac(data, where, name)), False)
     return Profile(tuple(_own(data, where, name)), True)
-
-
-def unknown_keys(profile: Profile, known: Iterable[str]) -> List[str]:
-    """A sentence for each key of our own layout that no loaded command declares."""
-    names = set(known)
-    if not profile.strict:
-        return []
-    return [
-        "%s: unknown key %r%s" % (layer.source, key, nearest(key, names))
-        for layer in profile.layers
-        for key in layer.values
-        if key not in names
-    ]
 
 
 def _is_old_dirac(data: Dict[str, Any]) -> bool:

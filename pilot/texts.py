@@ -18,12 +18,6 @@ USAGE = "usage: pilot.py [-X Command1,Command2,...] [-E extension,...] [-F pilot
 ABOUT = "Turns this machine into a worker: runs the commands in order, the last of them launches the agent.\n"
 
 
-def wanted(request: Request) -> bool:
-    """Whether a text was asked for instead of a run."""
-    settings = request.settings
-    return bool(settings["help"] or settings["version"] or settings["list"] or settings["plan"] or settings["explode"])
-
-
 def show(request: Request) -> int:
     """Print what was asked for; returns the exit code."""
     settings = request.settings

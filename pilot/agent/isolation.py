@@ -4,7 +4,6 @@ import os
 import shutil
 from typing import Callable, Dict, List, Optional
 
-WAYS = ("none", "auto", "bubblewrap", "unshare", "apptainer")
 APPTAINERS = ("/cvmfs/oasis.opensciencegrid.org/mis/apptainer/bin/apptainer",)
 
 Which = Callable[[str], Optional[str]]

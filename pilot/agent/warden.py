@@ -9,8 +9,9 @@ import signal
 import time
 from typing import Callable, List, Set
 
-from pilot import process, process_tree
+from pilot import process_tree
 from pilot.agent.environment import AGENT_MARK
+from pilot.fork import fork_service
 
 _STEP_S = 0.05
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -27,7 +28,7 @@ class Warden:
             os.close(self._write)
             _watch(read, mark, grace_s)
 
-        self.pid = process.fork_service(watch)
+        self.pid = fork_service(watch)
         os.close(read)
 
     def began(self, group: int) -> None:

@@ -1,9 +1,9 @@
 """Whether we are in a container or a virtual machine, and whether we may make user namespaces."""
 
 import os
-from typing import Dict, Sequence
+from typing import Callable, Dict, Sequence
 
-from pilot import process
+from pilot.fork import start_check
 from pilot.node.hardware import read_text
 
 CLONE_NEWNS = 0x00020000
@@ -46,11 +46,15 @@ def virtual_machine(flags: Sequence[str], root: str = "") -> str:
     return "unknown" if "hypervisor" in flags else ""
 
 
-def user_namespaces() -> bool:
-    """Whether a child of ours can really make a user namespace: sysctls alone do not tell (chroot, AppArmor)."""
+def start_user_namespace_check() -> Callable[[], bool]:
+    """Find out whether a child of ours can really make a user namespace (sysctls alone do not tell: chroot,
+    AppArmor); the answer is had by calling the result."""
     if read_text("/proc/sys/user/max_user_namespaces").strip() in ("", "0"):
-        return False
-    import ctypes
+        return lambda: False
+    return start_check(_unshares)
 
-    library = ctypes.CDLL(None)
-    return process.in_fork(lambda: library.unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0)
+
+def _unshares() -> bool:
+    import ctypes  # in the child only
+
+    return bool(ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0)

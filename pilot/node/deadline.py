@@ -6,8 +6,6 @@ from typing import Callable, Dict, List, NamedTuple, Optional
 
 from pilot.node import features
 
-DRAIN_FILES = ("/var/lib/dirac_drain",)
-
 
 class End(NamedTuple):
     """Seconds left and the source that says so."""

@@ -3,7 +3,6 @@
 import os
 from typing import Dict, List, Optional, Tuple
 
-from pilot import process
 from pilot.facts import GPU
 
 QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits")
@@ -55,6 +54,8 @@ def find(environ: Dict[str, str]) -> Tuple[GPU, ...]:
     hidden = environ.get("CUDA_VISIBLE_DEVICES", environ.get("NVIDIA_VISIBLE_DEVICES"))
     found: Tuple[GPU, ...] = ()
     if os.path.exists("/proc/driver/nvidia") or os.path.exists("/dev/nvidiactl"):
+        from pilot import process  # only where there is a driver
+
         result = process.run(QUERY, timeout_s=TIMEOUT_S, ok=None, environ=environ)
         found = visible(parse_nvidia_smi(result.stdout), hidden) if result.exit_code == 0 else ()
     return found + visible(amd(), environ.get("ROCR_VISIBLE_DEVICES"))

@@ -2,7 +2,6 @@
 
 import os
 import resource
-import shutil
 from typing import Dict, List, NamedTuple, Optional, Set, Tuple
 
 from pilot.facts import BatchJob, Reading
@@ -117,7 +116,8 @@ def libc() -> str:
 
 def disk_free_mb(path: str) -> int:
     """MiB that this user may still write below `path`: free blocks, and a user quota where one is set."""
-    free = shutil.disk_usage(path).free // MIB
+    space = os.statvfs(path)
+    free = space.f_bavail * space.f_frsize // MIB
     quota = quota_left_mb(path)
     return int(free if quota is None else min(free, quota))
 

@@ -11,6 +11,7 @@ MACHINE_WIDE = ("processors", "machine", "affinity")  # these speak of the node,
 
 def worker_node(environ: Dict[str, str], workdir: str, warn: Callable[[str], None]) -> WorkerNode:
     """Look at everything; `warn` gets a sentence for each disagreement between sources."""
+    namespaces = container.start_user_namespace_check()
     job = batch.detect(environ, batch.now())
     limits, places = cgroup.read_limits(), features.find(environ)
     cores = hardware.core_readings(environ, job, limits, places)
@@ -29,7 +30,7 @@ def worker_node(environ: Dict[str, str], workdir: str, warn: Callable[[str], Non
         cores=hardware.smallest(cores) if cores else 1, memory_mb=hardware.smallest(memory) if memory else 0,
         disk_mb=min(disk), gpus=_granted(gpu.find(environ), job), cpu_model=processor.model, cpu_flags=processor.flags,
         container=container.container(environ), virtual_machine=container.virtual_machine(processor.flags),
-        user_namespaces=container.user_namespaces(), batch=job,
+        user_namespaces=namespaces(), batch=job,
         core_sources=tuple(cores), memory_sources=tuple(memory))
 
 

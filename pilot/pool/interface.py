@@ -5,8 +5,6 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from pilot.errors import UsageError
 
 STATES = ("todo", "locked", "done", "error", "held")
-LEASE_S = 300.0
-MAX_ATTEMPTS = 3
 
 
 class StaleLease(Exception):

@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 from pilot.errors import UsageError
 from pilot.pool import interface, schema
 from pilot.pool.interface import Busy, Final, Lease, Offer, StaleLease
+from pilot.terms import LEASE_S, MAX_ATTEMPTS
 
 BUSY_S = 10.0
 BACKOFF_S = 10.0
@@ -64,7 +65,7 @@ class SQLitePool(interface.Pool):
         if meta.get("version") != str(schema.VERSION):
             raise UsageError("sqlite:%s: is a pool of version %s, this program reads %d" % (path, meta.get("version"), schema.VERSION))
         if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew
-            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (_clock() + interface.LEASE_S,))
+            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (_clock() + LEASE_S,))
             self._db.execute("UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (_clock(),))
             self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
 
@@ -89,7 +90,7 @@ class SQLitePool(interface.Pool):
         with self._writing():
             for spec in specs:
                 values = (spec["id"], self._class_of(spec), spec.get("priority", 0),
-                          spec.get("max_attempts", interface.MAX_ATTEMPTS), time.time(), json.dumps(spec))
+                          spec.get("max_attempts", MAX_ATTEMPTS), time.time(), json.dumps(spec))
                 cursor = self._db.execute(
                     "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, max_attempts, added, spec)"
                     " VALUES (?, ?, 'todo', 1, ?, ?, ?, ?)", values)

@@ -1,0 +1,181 @@
+"""Around the agent's process: its orders, its tasks put into the pool, its story told on, its end."""
+
+import json
+import logging
+import os
+import shlex
+import signal
+import time
+from typing import Any, Dict, List, Optional, Tuple
+
+from pilot import process, process_tree, program
+from pilot.agent import config as agent_config, environment, isolation
+from pilot.agent.config import AgentConfig
+from pilot.context import Context
+from pilot.errors import AgentFailed, OutOfTime, PoolUnreachable, UsageError
+from pilot.facts import AgentSummary, Configuration, CPUPower, Installation, WorkerNode
+from pilot.node import features
+from pilot.pool import open_pool
+from pilot.pool.task import read_file
+
+STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
+FOREVER_S = 30 * 86400.0
+PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
+_ERRORS = {50: PoolUnreachable, 60: OutOfTime, 2: UsageError}
+log = logging.getLogger("pilot.LaunchAgent")
+
+
+def prepare(ctx: Context) -> List[str]:
+    """Write the built-in agent's orders, fill its pool; returns the command line that starts it."""
+    folder = ctx.path("pilot-" + ctx.pilot_id)
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "agent.json")
+    text = agent_config.dump(orders(ctx, pool_url(ctx, folder), folder))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w") as stream:
+        stream.write(text)
+    return program.start_argv("pilot.agent", folder) + [path]
+
+
+def pool_url(ctx: Context, folder: str) -> str:
+    """The pool's URL; the tasks of --tasks are put into it, or into one of this pilot's own."""
+    given = ctx.settings["pool"]
+    url = given or "sqlite:" + os.path.join(folder, "pool.sqlite")
+    if url.startswith("sqlite:"):
+        url = "sqlite:" + os.path.abspath(url[len("sqlite:"):])
+    if not ctx.settings["tasks"]:
+        open_pool(url).close()
+        return url
+    pool = open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S)
+    added, known = pool.add(read_file(ctx.settings["tasks"]))
+    pool.close()
+    log.info("%d tasks from %s in %s", added + known, ctx.settings["tasks"], url)
+    return url
+
+
+def run(ctx: Context, argv: List[str]) -> AgentSummary:
+    """Start the agent, hear its story, pass signals on; raises the error that its end stands for."""
+    log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
+    story = Story(ctx)
+    result = _watch(ctx, argv, story)
+    return _foreign_end(result) if ctx.settings["execute"] else _end(result, story)
+
+
+def _watch(ctx: Context, argv: List[str], story: "Story") -> process.Result:
+    pids: List[int] = []
+
+    def forward(signum: int) -> None:
+        drains = signum in (signal.SIGUSR1, signal.SIGUSR2)
+        for pid in pids:
+            process_tree.send_group(pid, signum if drains else signal.SIGTERM)
+
+    def started(pid: int) -> None:
+        pids.append(pid)
+        if ctx.interrupts.drain:
+            forward(signal.SIGUSR1)
+
+    with ctx.interrupts.listening(forward):
+        return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=_environ(ctx), cwd=ctx.workdir, grace_s=STOP_S,
+                           on_line=story.line, on_error_line=story.error_line, on_start=started, keep=1 << 16)
+
+
+def _time_for_agent(ctx: Context) -> float:
+    limit = ctx.settings["max_walltime"]
+    return FOREVER_S if limit is None else max(1.0, ctx.started + float(limit) - time.monotonic())
+
+
+def _foreign_end(result: process.Result) -> AgentSummary:
+    if result.timed_out:
+        raise OutOfTime("the agent was ended at --max-walltime")
+    if result.exit_code != 0:
+        raise AgentFailed(result.told())
+    return AgentSummary(0, 0, 0, "the program ended well")
+
+
+def _end(result: process.Result, story: "Story") -> AgentSummary:
+    if story.end is None:
+        raise AgentFailed("the agent died without a last word: %s" % result.told())
+    code, reason = story.end
+    if code:
+        raise _ERRORS.get(code, AgentFailed)(reason)
+    counts = story.counts
+    log.info("%d tasks done, %d failed, %d released: %s", counts["done"], counts["error"], counts["released"], reason)
+    return AgentSummary(counts["done"], counts["error"], counts["released"], reason)
+
+
+class Story:
+    """The agent's lines, told on: events into the stream, log records into the log."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.end: Optional[Tuple[int, str]] = None
+        self.counts = {"done": 0, "error": 0, "released": 0}
+        self._ctx, self._plain = ctx, bool(ctx.settings["execute"])
+
+    def line(self, text: str) -> None:
+        """One line of the agent's standard output."""
+        told = None if self._plain else _event(text)
+        if told is None:
+            return log.info("%s", text)
+        kind = told.pop("event")
+        if kind == "log":
+            return log.log(logging.getLevelName(told["level"]), "%s", told["message"])
+        if kind == "agent finished":
+            self.end = (told["exit_code"], told["reason"])
+        elif kind == "task finished" and told["outcome"] in self.counts:
+            self.counts[told["outcome"]] += 1
+        self._ctx.events.emit(kind, command="LaunchAgent", **told)
+
+    def error_line(self, text: str) -> None:
+        """One line of its standard error: a traceback, or a foreign agent's log."""
+        log.log(logging.INFO if self._plain else logging.WARNING, "%s", text)
+
+
+def _event(text: str) -> Optional[Dict[str, Any]]:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and isinstance(told.get("event"), str) else None
+
+
+def _environ(ctx: Context) -> Dict[str, str]:
+    installed = ctx.find(Installation)
+    found = dict(ctx.environ, **(installed.environ if installed else {}))
+    configuration = ctx.find(Configuration)
+    if configuration is not None:
+        found["PILOT_AGENT_CONFIG"] = configuration.path
+    found["PILOT_ID"] = ctx.pilot_id
+    return found
+
+
+def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
+    """The built-in agent's configuration, from facts and settings. Raises UsageError when the node cannot obey."""
+    settings, node, installed = ctx.settings, ctx.get(WorkerNode), ctx.find(Installation)
+    which = isolation.which_in(ctx.environ)
+    try:
+        way = isolation.choose(settings["isolation"], which, node.user_namespaces)
+    except ValueError as error:
+        raise UsageError(str(error))
+    places = features.find(ctx.environ)
+    base = environment.base(ctx.environ, installed.environ if installed else {})
+    power = ctx.find(CPUPower)
+    if power is not None:
+        base["PILOT_TASK_CPU_POWER"] = "%.1f" % power.power
+    return AgentConfig(
+        pool=url, pilot=ctx.pilot_id, workdir=folder, output_dir=os.path.abspath(settings["output_dir"] or ctx.path("outputs")),
+        environ=base, slots=settings["slots"] or node.cores, cores=node.cores, memory_mb=node.memory_mb or None,
+        gpus=[gpu.device for gpu in node.gpus], tags=list(settings["tags"]), lease_s=settings["lease_s"],
+        idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
+        ends=ends(ctx, node), features=list(places), drain_files=list(settings["drain_files"]), isolation=way,
+        containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], STOP_S - 1),
+        keep=settings["keep_sandboxes"])
+
+
+def ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:
+    """The ends of this slot that are fixed, as seconds left now by source."""
+    found: Dict[str, float] = {}
+    if ctx.settings["max_walltime"] is not None:
+        found["--max-walltime"] = ctx.started + ctx.settings["max_walltime"] - time.monotonic()
+    if node.batch.time_left_s is not None:
+        found["%s (%s)" % (node.batch.system, node.batch.source)] = node.batch.time_left_s
+    return found

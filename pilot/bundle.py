@@ -1,0 +1,176 @@
+"""The reproducible single file: a zip (`pilot.pyz`) or one plain-ASCII script (`--text`), the same bytes from any Python.
+
+`python3 -m pilot.bundle -o pilot.pyz [--text] [--extension DIR]... [--defaults FILE]`
+"""
+
+import hashlib
+import io
+import json
+import os
+import sys
+import zipfile
+from typing import Dict, Iterable, List, Optional, Sequence
+
+from pilot import loader, program
+from pilot.errors import UsageError
+
+PACKAGES = ("pilot", "commands")
+ENTRY = "pilot.py"
+ZIP_ENTRY = "__main__.py"
+DEFAULTS = "pilot/defaults.json"
+DATE = (1980, 1, 1, 0, 0, 0)  # fixed: for identical bytes, and for clocks before 1980
+LINE = 100
+LOADER = "pilot/loader.py"
+ZIP_LOADER = "pilot_loader.py"
+
+
+def collect(root: str, extensions: Iterable[str] = (), defaults: Optional[bytes] = None) -> Dict[str, bytes]:
+    """The files of a checkout by name: engine, toolbox, entry, and each extension's folder as a top-level package.
+
+    Raises UsageError for an extension that is no package named pilot_*.
+    """
+    files = _tree(root, "pilot")
+    files.update(_tree(root, "commands"))
+    with open(os.path.join(root, ENTRY), "rb") as stream:
+        files[ENTRY] = stream.read()
+    for folder in extensions:
+        path = os.path.abspath(folder)
+        name = os.path.basename(path)
+        if not name.startswith("pilot_") or not os.path.isfile(os.path.join(path, "__init__.py")):
+            raise UsageError("--extension %s: is no package named pilot_* (a folder with __init__.py)" % folder)
+        files.update(_tree(os.path.dirname(path), name))
+    if defaults is not None:
+        files[DEFAULTS] = defaults
+    return files
+
+
+def _tree(parent: str, package: str) -> Dict[str, bytes]:
+    found = {}
+    for folder, folders, names in os.walk(os.path.join(parent, package)):
+        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        for name in names:
+            if not name.endswith((".pyc", ".pyo")) and not name.startswith("."):
+                path = os.path.join(folder, name)
+                with open(path, "rb") as stream:
+                    found[os.path.relpath(path, parent).replace(os.sep, "/")] = stream.read()
+    return found
+
+
+def own_files() -> Dict[str, bytes]:
+    """The files that this very program is made of, whatever form it has."""
+    embedded, place = program.embedded_files(), program.root()
+    if embedded is not None:
+        return {name: data for name, data in embedded.items() if name != ZIP_LOADER}
+    if os.path.isdir(place):
+        return collect(place)
+    with zipfile.ZipFile(place) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+    files[ENTRY] = files.pop(ZIP_ENTRY)
+    del files[ZIP_LOADER]
+    return files
+
+
+def zip_bytes(files: Dict[str, bytes]) -> bytes:
+    """A zip that Python runs. Members are stored, not compressed: zlib's output depends on who built zlib."""
+    names = dict(files)
+    names[ZIP_ENTRY], names[ZIP_LOADER] = names.pop(ENTRY), names[LOADER]
+    folders = {name[: at + 1] for name in names for at, letter in enumerate(name) if letter == "/"}
+    out = io.BytesIO()
+    out.write(b"#!/usr/bin/env python3\n")
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_STORED) as archive:
+        for name in sorted(list(names) + list(folders)):
+            info = zipfile.ZipInfo(name, DATE)
+            info.create_system = 3
+            info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
+            archive.writestr(info, names.get(name, b""))
+    return out.getvalue()
+
+
+def text_bytes(files: Dict[str, bytes]) -> bytes:
+    """One plain-ASCII script: the entry's version gate, a loader, and all files compressed in base64."""
+    gate = files[ENTRY].decode("ascii").split('if __name__ == "__main__":')[0]
+    packed = loader.pack(files).decode("ascii")
+    lines = "\n".join(packed[at: at + LINE] for at in range(0, len(packed), LINE))
+    reader = files[LOADER].decode("ascii").replace("\\", "\\\\").replace("'''", "\\'\\'\\'")
+    return ("%sLOADER = '''%s'''\nFILES = '''\n%s\n'''\nstart_text(LOADER, FILES)\n" % (gate, reader, lines)).encode("ascii")
+
+
+def write(path: str, data: bytes) -> None:
+    """Write an executable file by rename. Raises UsageError when it cannot be."""
+    partial = "%s.part-%d" % (path, os.getpid())
+    try:
+        with open(partial, "wb") as stream:
+            stream.write(data)
+        os.chmod(partial, 0o755)
+        os.replace(partial, path)
+    except OSError as error:
+        raise UsageError("%s cannot be written: %s" % (path, error.strerror))
+
+
+def explode(folder: str) -> str:
+    """Unpack this program as a checkout has it; returns the path of its pilot.py."""
+    for name, data in own_files().items():
+        top = name.split("/")[0]
+        inside = name if top in PACKAGES + (ENTRY,) else os.path.join("extensions", name)
+        path = os.path.join(folder, inside)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as stream:
+                stream.write(data)
+        except OSError as error:
+            raise UsageError("--explode %s: %s" % (folder, error))
+    return os.path.join(folder, ENTRY)
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Write the file and print its size and sha256."""
+    from pilot import runner
+
+    words: List[str] = list(sys.argv[1:] if argv is None else argv)
+    return runner.guarded(lambda: _run(words), _tell)
+
+
+def _run(words: List[str]) -> int:
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="pilot.bundle", description="Make the single file that travels.")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="what to write")
+    parser.add_argument("--text", action="store_true", help="one plain-ASCII script instead of a zip")
+    parser.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
+    parser.add_argument("--defaults", metavar="FILE", help="settings built in, laid out as pilot.json")
+    try:
+        given = parser.parse_args(words)
+    except SystemExit as end:  # argparse has told what is wrong
+        return int(end.code or 0)
+    data = make(given.text, given.extension, given.defaults)
+    write(given.output, data)
+    print("%s: %d bytes, sha256 %s" % (given.output, len(data), hashlib.sha256(data).hexdigest()))
+    return 0
+
+
+def make(text: bool, extensions: Sequence[str], defaults: Optional[str]) -> bytes:
+    """The single file's bytes."""
+    from pilot import site_profile
+
+    place = program.root()
+    packed = None
+    if defaults is not None:
+        packed = json.dumps(site_profile.load(defaults), sort_keys=True, indent=1).encode("ascii")
+    if os.path.isdir(place):
+        files = collect(place, extensions, packed)
+    else:
+        files = own_files()
+        for folder in extensions:
+            files.update(_tree(os.path.dirname(os.path.abspath(folder)), os.path.basename(os.path.abspath(folder))))
+        if packed is not None:
+            files[DEFAULTS] = packed
+    return text_bytes(files) if text else zip_bytes(files)
+
+
+def _tell(code: int, problems: Sequence[str]) -> None:
+    for problem in problems:
+        sys.stderr.write("pilot.bundle: error: %s\n" % problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""Ways to make software usable: an environment script, an archive, pip, an installer, git; each one attempt.
+
+What is made is made beside its place and moved there when it is whole, so that a second try finds no ruins.
+"""
+
+import logging
+import os
+import shutil
+import time
+from typing import Callable, Dict, List, Optional, Tuple
+
+from pilot import archive, fetch, process, program
+from pilot.context import Context
+from pilot.errors import StepFailed
+from pilot.facts import InstallAttempt, Installation
+from pilot.source import Source
+
+FOLDER = "software"
+log = logging.getLogger("pilot.Install")
+
+
+def first_that_works(ctx: Context, sources: Tuple[Source, ...]) -> Tuple[Optional[Installation], List[InstallAttempt]]:
+    """Try the sources in order; the installation (None: no source worked) and every attempt."""
+    attempts: List[InstallAttempt] = []
+    for one in sources:
+        began = time.monotonic()
+        found, problem = _attempt(ctx, one)
+        attempts.append(InstallAttempt(one.text(), found is not None, round(time.monotonic() - began, 3), problem))
+        if found is not None:
+            return found._replace(attempts=tuple(attempts)), attempts
+        log.warning("%s did not work: %s", one.text(), problem)
+    return None, attempts
+
+
+def _attempt(ctx: Context, one: Source) -> Tuple[Optional[Installation], str]:
+    work = Work(ctx, one, time.monotonic() + ctx.settings["install_timeout_s"])
+    try:
+        return WAYS[one.kind](work), ""
+    except StepFailed as error:
+        return None, str(error)
+    except OSError as error:
+        return None, "%s" % error
+    finally:
+        shutil.rmtree(work.fresh, ignore_errors=True)
+
+
+class Work:
+    """One attempt: made in `fresh`, which becomes `folder` only when it is whole."""
+
+    def __init__(self, ctx: Context, one: Source, deadline: float) -> None:
+        self.ctx, self.one, self._deadline = ctx, one, deadline
+        self.folder = ctx.path(FOLDER)
+        self.fresh = ctx.path("%s.new-%d" % (FOLDER, os.getpid()))
+        shutil.rmtree(self.fresh, ignore_errors=True)
+
+    def left_s(self) -> float:
+        """Seconds this attempt may still take; StepFailed when there are none."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise StepFailed("longer than --install-timeout-s allows")
+        return left
+
+    def fetched(self, url: str) -> str:
+        """The file behind a URL or path, its checksum verified."""
+        os.makedirs(self.fresh, exist_ok=True)
+        path = os.path.join(self.fresh, ".download")
+        place = url if "://" in url else "file://" + os.path.abspath(os.path.join(self.ctx.workdir, url))
+        fetch.download(place, path, self.left_s(), self.one.checksum)
+        return path
+
+    def run(self, argv: List[str], cwd: Optional[str] = None) -> process.Result:
+        """A program that must end well within the time left."""
+        return process.run(argv, timeout_s=self.left_s(), environ=self.ctx.environ, cwd=cwd or self.ctx.workdir,
+                           on_line=lambda line: log.debug("%s", line))
+
+    def keep(self, path: str) -> Installation:
+        """Put what was made at `path` into place and find its environment."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.replace(path, self.folder)
+        return Installation(self.one.text(), self.folder, self.environ_of(self.folder))
+
+    def environ_of(self, folder: str) -> Dict[str, str]:
+        """What changes in the environment: the setup script's work if one is named, and bin/ first on PATH."""
+        before, found = self.ctx.environ, {}
+        script = self.ctx.settings["install_setup"]
+        if script:
+            found = changes(before, process.shell_environ([os.path.join(folder, script)], before, self.left_s()))
+        binaries = os.path.join(folder, "bin")
+        if os.path.isdir(binaries):
+            path = found.get("PATH", before["PATH"])
+            found["PATH"] = binaries + os.pathsep + path
+        return found
+
+
+def changes(before: Dict[str, str], after: Dict[str, str]) -> Dict[str, str]:
+    """The variables that are new or different."""
+    return {name: value for name, value in after.items() if before.get(name) != value}
+
+
+def only_folder(folder: str) -> str:
+    """The folder itself, or the single folder in it that most tarballs have."""
+    names = [name for name in os.listdir(folder) if name != ".download"]
+    inner = os.path.join(folder, names[0]) if len(names) == 1 else folder
+    return inner if os.path.isdir(inner) and not os.path.islink(inner) else folder
+
+
+def _environment_script(work: Work) -> Installation:
+    words = work.one.what.split()
+    script = words[0]
+    if not os.path.isfile(script):
+        raise StepFailed("there is no %s" % script)
+    after = process.shell_environ(words, work.ctx.environ, work.left_s())
+    return Installation(work.one.text(), os.path.dirname(script), changes(work.ctx.environ, after))
+
+
+def _archive(work: Work) -> Installation:
+    path = work.fetched(work.one.what)
+    unpacked = os.path.join(work.fresh, "unpacked")
+    archive.unpack(path, unpacked)
+    return work.keep(only_folder(unpacked))
+
+
+def _pip(work: Work) -> Installation:
+    os.makedirs(work.ctx.workdir, exist_ok=True)
+    shutil.rmtree(work.folder, ignore_errors=True)  # a venv cannot be moved: its scripts name its place
+    work.run([program.interpreter(), "-m", "venv", work.folder])
+    pip = [os.path.join(work.folder, "bin", "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    work.run(pip + list(work.ctx.settings["pip_options"]) + work.one.what.split())
+    return Installation(work.one.text(), work.folder, dict(work.environ_of(work.folder), VIRTUAL_ENV=work.folder))
+
+
+def _installer(work: Work) -> Installation:
+    words = work.one.what.split()
+    path = work.fetched(words[0])
+    os.makedirs(work.folder, exist_ok=True)
+    work.run(["bash", path] + words[1:], cwd=work.folder)
+    return Installation(work.one.text(), work.folder, work.environ_of(work.folder))
+
+
+def _git(work: Work) -> Installation:
+    url, ref = git_words(work.one.what)
+    clone = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1"]
+    branch = ["--branch", ref] if ref else []
+    os.makedirs(work.fresh, exist_ok=True)
+    target = os.path.join(work.fresh, "clone")
+    try:
+        work.run(clone + branch + ["--", url, target])
+    except process.ProgramFailed:
+        if not ref:
+            raise
+        shutil.rmtree(target, ignore_errors=True)  # a commit is no branch: it needs the whole history
+        work.run(["git", "clone", "--quiet", "--no-checkout", "--", url, target])
+        work.run(["git", "-c", "advice.detachedHead=false", "checkout", "--quiet", ref], cwd=target)
+    return work.keep(target)
+
+
+def git_words(text: str) -> Tuple[str, str]:
+    """URL and ref of URL@REF; the @ of user@host is none."""
+    head, at, ref = text.rpartition("@")
+    return (head, ref) if at and "/" in head.split("://")[-1] and ":" not in ref and "//" not in ref else (text, "")
+
+
+def _nothing(work: Work) -> Installation:
+    return Installation("none", "", {})
+
+
+WAYS: Dict[str, Callable[[Work], Installation]] = {
+    "env": _environment_script,
+    "archive": _archive,
+    "pip": _pip,
+    "installer": _installer,
+    "git": _git,
+    "none": _nothing,
+}

@@ -1,0 +1,59 @@
+"""The Nagios plug-in API: how a probe is started, and what its end and its words mean."""
+
+import os
+import re
+import shlex
+from typing import Dict, List, Tuple
+
+from pilot import process
+from pilot.errors import UsageError
+from pilot.facts import ProbeResult
+
+STATES = {0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN"}
+# 'label'=value[UOM];[warn];[crit];[min];[max], a quote in a label doubled (Nagios plug-in API)
+_PERFDATA = re.compile(r"('(?:[^']|'')+'|[^\s='|]+)=([^\s;]*)(?:;\S*)?")
+
+
+def probe(text: str, workdir: str, environ: Dict[str, str], timeout_s: float) -> ProbeResult:
+    """Run one plug-in, at most so long."""
+    argv = probe_argv(text, workdir)
+    return judge(os.path.basename(argv[0]), process.run(argv, timeout_s=timeout_s, ok=None, environ=environ, cwd=workdir))
+
+
+def probe_argv(text: str, workdir: str) -> List[str]:
+    """The plug-in's words; a name that is a file of the workdir is that file, executable or not."""
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError("--probes: %r: %s" % (text, error))
+    if not words:
+        raise UsageError("--probes: an empty name")
+    path = os.path.join(workdir, words[0])
+    if os.path.isfile(path):
+        if not os.access(path, os.X_OK):
+            os.chmod(path, os.stat(path).st_mode | 0o100)
+        words[0] = path
+    return words
+
+
+def judge(name: str, ran: process.Result) -> ProbeResult:
+    """State, text and perfdata by the plug-in API: 0 OK, 1 WARNING, 2 CRITICAL, all else UNKNOWN."""
+    if ran.timed_out:
+        return ProbeResult(name, "UNKNOWN", "no answer within %.0f s" % ran.seconds, ran.seconds, {})
+    text, perfdata = parse_output(ran.stdout)
+    if not text:
+        text = ran.last_lines(1) or "it said nothing"
+    return ProbeResult(name, STATES.get(ran.exit_code, "UNKNOWN"), text, ran.seconds, perfdata)
+
+
+def parse_output(text: str) -> Tuple[str, Dict[str, str]]:
+    """The first line's text, and perfdata: behind its bar, and all behind a bar in the later lines."""
+    first, _, rest = text.strip("\n").partition("\n")
+    words, _, data = first.partition("|")
+    data += " " + rest.partition("|")[2]
+    found = {}
+    for label, value in _PERFDATA.findall(data):
+        if label.startswith("'"):
+            label = label[1:-1].replace("''", "'")
+        found[label] = value
+    return words.strip(), found

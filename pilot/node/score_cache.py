@@ -1,0 +1,54 @@
+"""Keeps a node's CPU score in a file, so that the next pilot here need not measure again."""
+
+import json
+import os
+import socket
+import sys
+import tempfile
+import time
+from typing import Any, Dict, Optional, Tuple
+
+from pilot.node import hardware
+
+CACHE_DAYS = 7
+
+
+def identity(model: str, copies: int, fast: bool) -> Dict[str, Any]:
+    """What a score belongs to: this boot of this host, its processor, our Python, how it was measured."""
+    return {"host": socket.gethostname(), "boot": hardware.read_text("/proc/sys/kernel/random/boot_id").strip(),
+            "model": model, "python": sys.version.split()[0], "copies": copies, "fast": fast}
+
+
+class Cache:
+    """The score in a file of ours; one that others could have written is not believed."""
+
+    def __init__(self, path: Optional[str], owner: Dict[str, Any], environ: Dict[str, str]) -> None:
+        folder = environ.get("TMPDIR") or tempfile.gettempdir()
+        self._path = path or os.path.join(folder, "pilot-cpu-power-%d.json" % os.getuid())
+        self._owner, self._off = owner, path == "off"
+
+    def read(self) -> Tuple[float, ...]:
+        """The scores, or none when there are none for this node, or they are too old."""
+        if self._off:
+            return ()
+        try:
+            with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8") as stream:
+                state = os.fstat(stream.fileno())
+                kept = json.load(stream)
+            fresh = 0 <= time.time() - kept["measured"] < CACHE_DAYS * 86400
+            mine = state.st_uid == os.getuid() and not state.st_mode & 0o022
+            return tuple(float(s) for s in kept["scores"]) if fresh and mine and kept["owner"] == self._owner else ()
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()
+
+    def write(self, scores: Tuple[float, ...]) -> None:
+        """Keep the scores; where that cannot be, the next pilot measures again."""
+        if self._off:
+            return
+        partial = "%s.part-%d" % (self._path, os.getpid())
+        try:
+            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as stream:
+                json.dump({"owner": self._owner, "scores": scores, "measured": time.time()}, stream)
+            os.replace(partial, self._path)
+        except OSError:
+            pass
