@@ -15,8 +15,9 @@ from pilot.agent.config import AgentConfig
 from pilot.agent.environment import AGENT_MARK
 from pilot.agent.loop import Loop
 from pilot.agent.payload import Surroundings
+from pilot.agent.sandbox import Sandboxes
 from pilot.agent.warden import Warden
-from pilot.errors import AgentFailed, OutOfTime, PilotError, PoolUnreachable, UsageError
+from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError
 from pilot.node.deadline import Deadline
 from pilot.node.features import Features
 from pilot.pool import open_pool
@@ -25,13 +26,16 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 BACKLOG_BYTES = 1 << 20
+TOGETHER_S = 0.02
 
 
 class Teller:
-    """Writes the story without ever blocking: a reader that is slow gets it later, one that is gone never."""
+    """Writes the story without ever blocking: a reader that is slow gets it later, one that is gone never.
+    With a loop, the events of a moment are written together."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor, self._backlog = descriptor, b""
+        self.loop: Optional[Loop] = None
+        self._descriptor, self._backlog, self._waiting = descriptor, b"", False
         os.set_blocking(descriptor, False)
 
     def __call__(self, event: str, **fields: Any) -> None:
@@ -39,7 +43,11 @@ class Teller:
         line = (json.dumps(dict(fields, event=event)) + "\n").encode()
         if len(self._backlog) + len(line) <= BACKLOG_BYTES:
             self._backlog += line
-        self._push()
+        if self.loop is None:
+            self._push()
+        elif not self._waiting:
+            self._waiting = True
+            self.loop.after(TOGETHER_S, self._push)
 
     def close(self) -> None:
         """The last words may block: the pilot reads them before anything else."""
@@ -47,6 +55,7 @@ class Teller:
         self._push()
 
     def _push(self) -> None:
+        self._waiting = False
         try:
             while self._backlog:
                 self._backlog = self._backlog[os.write(self._descriptor, self._backlog):]
@@ -82,7 +91,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         end = serve(config, tell)
         reason = end.reason
-        code = {"pool": PoolUnreachable.exit_code, "time": OutOfTime.exit_code}.get(end.kind, 0)
+        code = {"pool": PoolUnreachable.exit_code, "time": OutOfTime.exit_code, "node": NodeUnfit.exit_code}.get(end.kind, 0)
     except PilotError as error:
         code, reason = error.exit_code, str(error)
     except OSError as error:  # the folder for payloads, the descriptors: nothing can run here
@@ -98,15 +107,15 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     config.environ[AGENT_MARK] = uuid.uuid4().hex
     warden = Warden(config.environ[AGENT_MARK], config.stop_grace_s)
     bind_to_starter()
-    tasks_dir = os.path.join(config.workdir, "tasks")
-    os.makedirs(tasks_dir, exist_ok=True)
+    sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"))
     agents: List[Agent] = []
     loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].on_stranger())
-    around = Surroundings(config, loop, warden, confine.Confinement(confine.delegated_parent()), config.isolation,
-                          isolation.which_in(config.environ), tasks_dir)
+    tell.loop = loop
+    around = Surroundings(config, loop, warden, confine.Confinement(confine.delegated_parent()),
+                          isolation.which_in(config.environ), sandboxes, tell)
     pool = open_pool(config.pool)
     deadline = Deadline(config.ends, Features(*config.features), config.drain_files)
-    agent = Agent(config, pool, around, deadline, tell)
+    agent = Agent(config, pool, around, deadline)
     agents.append(agent)
     loop.watch_broken(1, agent.on_pilot_gone)
     if os.getppid() != starter:
@@ -116,8 +125,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     loop.run()
     warden.close()
     pool.close()
-    end = agent.end or End("work", "")
-    return end if end.kind != "time" or agent.cut_off else End("drain", end.reason)
+    return agent.end or End("work", "")
 
 
 def bind_to_starter() -> None:

@@ -5,12 +5,13 @@ import os
 import signal
 import time
 import uuid
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from pilot import process_tree
 from pilot.agent import capacity
 from pilot.agent.config import AgentConfig
 from pilot.agent.environment import MARK
+from pilot.agent.leases import Key, Leases
 from pilot.agent.loop import Timer
 from pilot.agent.payload import Ending, Payload, Surroundings
 from pilot.node.deadline import Deadline
@@ -22,42 +23,43 @@ POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits when there is nothing to claim
 REFRESH_S = 15.0
 MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
 STOP_REPORT_S = 1.0
+SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free
+AHEAD_S = 1.0  # a task claimed ahead is given back when its payload cannot start so soon
+DRAINS = (signal.SIGUSR1, signal.SIGUSR2)
 
 log = logging.getLogger("pilot.agent")
-Key = Tuple[str, int]
 
 
-class End:
-    """Why the agent stops, in words, and as one of: work (none left), drain, time, signal, pilot, pool."""
+class End(NamedTuple):
+    """Why the agent stops: kind work (none left), drain, time, signal, pilot (it is gone), pool, node; in words."""
 
-    def __init__(self, kind: str, reason: str) -> None:
-        self.kind, self.reason = kind, reason
+    kind: str
+    reason: str
+    cut: bool = False  # payloads were ended that would have gone on
 
 
 class Agent:
     """Call `begin`, then run the loop; afterwards `end` says how it went."""
 
-    def __init__(self, config: AgentConfig, pool: Pool, around: Surroundings, deadline: Deadline,
-                 tell: Callable[..., None]) -> None:
+    def __init__(self, config: AgentConfig, pool: Pool, around: Surroundings, deadline: Deadline) -> None:
         self.end: Optional[End] = None
-        self._config, self._pool, self._around, self._deadline, self._tell = config, pool, around, deadline, tell
-        self._loop = around.loop
-        self._capacity = capacity.whole(config)
+        self._config, self._pool, self._around, self._deadline = config, pool, around, deadline
+        self._loop, self._tell = around.loop, around.tell
+        self._leases = Leases(config.lease_s, config.stop_grace_s, time.monotonic)
         self._payloads: Dict[Key, Payload] = {}
-        self._finals: List[Tuple[Final, Ending]] = []
-        self._releases: List[Tuple[Lease, Ending]] = []
+        self._ahead: List[Tuple[Lease, float]] = []  # claimed, waiting for a free slot, since when
+        self._endings: List[Tuple[Lease, Ending]] = []  # to be told to the pool
         self._claimed = 0
         self._empty_polls = 0
         self._failures = 0
+        self._last_s = SHORT_S  # how long the last payload took
         self._idle_since = self._reached = time.monotonic()
-        self._renewed: Dict[Key, float] = {}
         self._turn_timer: Optional[Timer] = None
         self._request = ""
-        self._cut = False
 
     def begin(self) -> None:
         """First claim, and the regular duties."""
-        self._loop.after(self._config.lease_s / 5, self._renew)
+        self._loop.after(self._leases.every_s(), self._renew)
         self._refresh()
         self._turn()
 
@@ -69,17 +71,14 @@ class Agent:
         self._turn_timer = self._loop.after(seconds, self._turn)
 
     def _turn(self) -> None:
-        """Report what ended and claim as long as something fits: each claim is one transaction."""
+        """Report what ended and claim as long as something fits: each exchange is one transaction."""
         self._turn_timer = None
         try:
+            self._release_ended()
             while True:
-                offer = self._offer()
-                if offer is None and not self._finals:
+                offer = self._offer() or self._offer_ahead()
+                if (offer is None and not self._endings) or not self._exchange(offer):
                     break
-                leases = self._exchange(offer)
-                if not leases:
-                    break
-            self._release_all()
         except Busy as error:
             return self._busy(error)
         self._failures, self._reached = 0, time.monotonic()
@@ -87,82 +86,119 @@ class Agent:
 
     def _exchange(self, offer: Optional[Offer]) -> List[Lease]:
         self._request = self._request or uuid.uuid4().hex
-        finals = [final for final, _ in self._finals]
+        ended = [(lease, ending) for lease, ending in self._endings if ending.outcome in ("done", "error")]
+        finals = [_final(lease, ending) for lease, ending in ended]
         asked = time.monotonic()
         states, leases = self._pool.next(finals, self._config.pilot, offer or Offer(), 1 if offer else 0,
                                          self._config.lease_s, self._request)
         self._request = ""
-        ended, self._finals = self._finals, []
-        for final, ending in ended:
-            self._tell_end(final.task, final.generation, states[(final.task, final.generation)], ending)
+        self._endings = [item for item in self._endings if item not in ended]
+        for lease, ending in ended:
+            self._told(lease, ending, states[(lease.task, lease.generation)])
         for lease in leases:
-            self._start(lease, asked)
+            self._granted(lease, asked)
         return leases
 
     def _offer(self) -> Optional[Offer]:
-        if self.end is not None or self._claimed == self._config.max_tasks:
+        """What is free now, unless nothing more may be claimed."""
+        if not self._claims() or self._ahead:
             return None
-        running = list(self._payloads.values())
-        left = capacity.free(self._capacity, [p.spec for p in running], [gpu for p in running for gpu in p.gpus])
-        return capacity.offer(left, self._config, self._time_left())
+        return capacity.offer(self._free(list(self._payloads.values())), self._config, self._time_left())
+
+    def _offer_ahead(self) -> Optional[Offer]:
+        """What will be free when the oldest payload ends: asked for only while payloads are short."""
+        if not self._claims() or self._ahead or not self._payloads or self._last_s > SHORT_S or self._config.slots > 8:
+            return None
+        later = self._free(list(self._payloads.values())[1:])
+        return capacity.offer(later, self._config, self._time_left())
+
+    def _claims(self) -> bool:
+        return self.end is None and self._claimed != self._config.max_tasks
+
+    def _free(self, running: List[Payload]) -> capacity.Capacity:
+        return capacity.free(capacity.whole(self._config), [p.spec for p in running], [gpu for p in running for gpu in p.gpus])
 
     def _time_left(self) -> Optional[float]:
         end = self._deadline.end()
         return None if end is None else end.left_s - self._config.stop_grace_s - MARGIN_S
 
-    def _start(self, lease: Lease, asked: float) -> None:
+    def _granted(self, lease: Lease, asked: float) -> None:
         self._claimed += 1
         self._empty_polls = 0
+        self._leases.add((lease.task, lease.generation), asked)
         self._tell("task claimed", task=lease.task, generation=lease.generation, attempt=lease.attempt)
-        taken = {gpu for payload in self._payloads.values() for gpu in payload.gpus}
-        gpus = [gpu for gpu in self._capacity.gpus if gpu not in taken][: lease.spec.get("gpus", 0)]
-        payload = Payload(lease, gpus, self._around, self._over, self._tell)
-        self._payloads[(lease.task, lease.generation)] = payload
-        self._renewed[(lease.task, lease.generation)] = asked
-        payload.start()
+        self._ahead.append((lease, asked))
+        self._start_ahead()
+        if self._ahead:
+            self._loop.after(AHEAD_S, self._give_back_ahead)
+
+    def _start_ahead(self) -> None:
+        """Start the task that was claimed ahead, if it fits now."""
+        while self._ahead and self.end is None:
+            free, spec = self._free(list(self._payloads.values())), self._ahead[0][0].spec
+            if not capacity.fits(free, spec):
+                return
+            lease = self._ahead.pop(0)[0]
+            payload = Payload(lease, free.gpus[: spec.get("gpus", 0)], self._around, self._vacated, self._over)
+            self._payloads[(lease.task, lease.generation)] = payload
+            payload.start()
+
+    def _give_back_ahead(self) -> None:
+        """The slot is not free as soon as we thought, or we are ending: others shall have the task."""
+        now = time.monotonic()
+        late = [(lease, since) for lease, since in self._ahead if self.end is not None or now - since >= AHEAD_S]
+        for lease, since in late:
+            self._ahead.remove((lease, since))
+            self._claimed -= 1
+            self._endings.append((lease, Ending("released", "claimed ahead, but the slot was not free", {}, 0.0)))
+        if late:
+            self._last_s = 2 * SHORT_S
+            self._soon()
+
+    def _vacated(self, payload: Payload) -> None:
+        """Nothing of this payload runs any more: its place is free."""
+        del self._payloads[(payload.lease.task, payload.lease.generation)]
+        self._start_ahead()
 
     def _over(self, payload: Payload, ending: Ending) -> None:
-        """Nothing of this payload is left: keep its result for the next turn."""
-        lease = payload.lease
-        key = (lease.task, lease.generation)
-        del self._payloads[key], self._renewed[key]
-        self._idle_since = time.monotonic()
-        if ending.outcome == "released":
-            self._releases.append((lease, ending))
-        elif ending.outcome == "lost":
-            self._tell_end(lease.task, lease.generation, "stale", ending)
-        else:
-            self._finals.append((Final(lease.task, lease.generation, ending.outcome, ending.reason, dict(
-                ending.result, host=os.uname().nodename)), ending))
+        """A payload's result is there: keep it for the next turn."""
+        self._idle_since, self._last_s = time.monotonic(), ending.seconds
+        self._endings.append((payload.lease, ending))
+        if ending.node and self.end is None:
+            self.stop(End("node", ending.reason), self._config.stop_grace_s)
         self._soon()
 
-    def _tell_end(self, task: str, generation: int, state: str, ending: Ending) -> None:
-        outcome = {"done": "done", "error": "error", "todo": "retried"}.get(state, "lost")
-        if ending.outcome == "released" and state != "stale":
-            outcome = "released"
-        self._tell("task finished", task=task, generation=generation, outcome=outcome, seconds=round(ending.seconds, 3),
-                   reason=ending.reason, cpu_s=ending.result.get("cpu_s"), max_rss_mb=ending.result.get("max_rss_mb"),
-                   folder=ending.result.get("folder"))
+    def _told(self, lease: Lease, ending: Ending, state: str) -> None:
+        """The pool knows: `state` is the task's new one, or "stale"."""
+        self._leases.drop((lease.task, lease.generation))
+        outcome = {"done": "done", "error": "error", "todo": "retried", "released": "released"}.get(state, "lost")
+        result = ending.result
+        self._tell("task finished", task=lease.task, generation=lease.generation, outcome=outcome, reason=ending.reason,
+                   seconds=round(ending.seconds, 3), cpu_s=result.get("cpu_s"), max_rss_mb=result.get("max_rss_mb"),
+                   folder=result.get("folder"))
 
-    def _release_all(self) -> None:
-        while self._releases:
-            lease, ending = self._releases[0]
-            state = "todo"
-            try:
-                self._pool.release(lease.task, lease.generation, self._config.pilot, ending.reason)
-            except StaleLease:
-                state = "stale"
-            del self._releases[0]
-            self._tell_end(lease.task, lease.generation, state, ending)
+    def _release_ended(self) -> None:
+        """Give back what was not finished; of what was lost the pool hears nothing."""
+        for lease, ending in list(self._endings):
+            if ending.outcome not in ("released", "lost"):
+                continue
+            state = ending.outcome
+            if state == "released":
+                try:
+                    self._pool.release(lease.task, lease.generation, self._config.pilot, ending.reason)
+                except StaleLease:
+                    state = "stale"
+            self._endings.remove((lease, ending))
+            self._told(lease, ending, state)
 
     def _after_turn(self) -> None:
-        if self._payloads:
+        if self._payloads or self._ahead:
             if self._offer() is not None:
                 self._poll()
             return
         if self.end is None:
             self._without_work()
-        if self.end is not None and not self._finals and not self._releases:
+        if self.end is not None and not self._endings:
             self._loop.stop()
 
     def _poll(self) -> None:
@@ -175,29 +211,28 @@ class Agent:
             self.end = End("work", "%d tasks were claimed, as many as --max-tasks allows" % self._claimed)
         elif self._offer() is None:
             self.end = End("drain", "no time is left for another task")
-        elif self._config.wait_for_retries and self._wait_for_retry():
+        elif self._config.wait_for_retries and self._waits_for_retry():
             return
         elif time.monotonic() - self._idle_since >= self._config.idle_s:
             self.end = End("work", "no task is left that this node can run")
         else:
             self._poll()
 
-    def _wait_for_retry(self) -> bool:
+    def _waits_for_retry(self) -> bool:
         try:
             seconds = self._pool.pending()[1]
         except Busy as error:
             self._busy(error)
             return True
-        if seconds is None:
-            return False
-        self._soon(min(seconds + 0.05, POLL_S[-1]))
-        return True
+        if seconds is not None:
+            self._soon(min(seconds + 0.05, POLL_S[-1]))
+        return seconds is not None
 
     def _busy(self, error: Busy) -> None:
         silent = time.monotonic() - self._reached
-        if not self._payloads and (silent > GIVE_UP_S or (self.end is not None and silent > STOP_REPORT_S)):
-            log.error("%s; given up after %.0f s, %d results could not be reported", error, silent, len(self._finals))
-            if self.end is None or self._finals:
+        if not self._payloads and silent > (GIVE_UP_S if self.end is None else STOP_REPORT_S):
+            log.error("%s; given up after %.0f s, the ends of %d tasks could not be reported", error, silent, len(self._endings))
+            if self.end is None or self._endings:
                 self.end = End("pool", str(error))
             return self._loop.stop()
         wait = RETRY_S[min(self._failures, len(RETRY_S) - 1)] if self.end is None else RETRY_S[0]
@@ -205,23 +240,20 @@ class Agent:
         self._failures += 1
         self._soon(wait)
 
-    # -- leases ----------------------------------------------------------------------------------
-
     def _renew(self) -> None:
-        wait, keys = self._config.lease_s / 5, list(self._renewed)
-        asked = time.monotonic()
+        """Prolong all leases in one request; end the payloads whose lease is another's, or soon may be."""
+        keys, wait, asked, lost = self._leases.keys(), self._leases.every_s(), time.monotonic(), []  # type: ignore[var-annotated]
         try:
-            stale: Set[Key] = set(self._pool.renew(self._config.pilot, keys, self._config.lease_s)) if keys else set()
-            self._renewed.update({key: asked for key in keys if key not in stale})
+            lost = self._pool.renew(self._config.pilot, keys, self._config.lease_s) if keys else []
+            self._leases.renewed([key for key in keys if key not in lost], asked)
         except Busy as error:
             log.warning("leases could not be renewed: %s", error)
-            stale, wait = set(), self._config.lease_s / 20
-        margin = min(self._config.stop_grace_s + wait, self._config.lease_s / 2)
-        for key, renewed in list(self._renewed.items()):
-            if key in stale:
-                self._payloads[key].stop("lost", "the lease is another's now", self._config.stop_grace_s)
-            elif time.monotonic() - renewed > self._config.lease_s - margin:
-                self._payloads[key].stop("lost", "the lease could not be renewed in time", self._config.stop_grace_s)
+            wait = self._leases.retry_s()
+        for key in lost + self._leases.in_danger():
+            self._leases.drop(key)
+            self._ahead = [item for item in self._ahead if (item[0].task, item[0].generation) != key]
+            if key in self._payloads:
+                self._payloads[key].stop("lost", "the lease was lost", self._config.stop_grace_s)
         self._loop.after(wait, self._renew)
 
     # -- the end ---------------------------------------------------------------------------------
@@ -232,11 +264,9 @@ class Agent:
         drain = self._deadline.draining()
         if drain:
             self.drain("the drain file %s is there" % drain)
-        left = self._time_left()
-        if left is not None and left <= 0 and self._payloads:
-            end = self._deadline.end()
-            self._cut = True
-            self.stop(End("time", "the slot's end by %s" % (end.source if end else "?")), self._config.stop_grace_s)
+        left, end = self._time_left(), self._deadline.end()
+        if left is not None and left <= 0 and end is not None and self._payloads:
+            self.stop(End("time", "the slot's end by %s" % end.source, True), self._config.stop_grace_s)
         self._loop.after(REFRESH_S if left is None else max(0.2, min(REFRESH_S, left)), self._refresh)
 
     def drain(self, reason: str) -> None:
@@ -244,20 +274,22 @@ class Agent:
         if self.end is None:
             log.info("draining: %s", reason)
             self.end = End("drain", reason)
+            self._give_back_ahead()
             self._soon()
 
     def stop(self, end: End, grace_s: float) -> None:
         """End every payload, release its task, and then the agent. Called again it hurries."""
         if self.end is None or self.end.kind == "drain":
             self.end = end
+            self._reached = time.monotonic()
         for payload in list(self._payloads.values()):
             payload.stop("released", self.end.reason, grace_s)
-        self._reached = time.monotonic()
+        self._give_back_ahead()
         self._soon()
 
     def on_signal(self, signum: int) -> None:
         """SIGUSR1 and SIGUSR2 drain; any other stops now, and a second one without grace."""
-        if signum in (signal.SIGUSR1, signal.SIGUSR2):
+        if signum in DRAINS:
             return self.drain("signal %d" % signum)
         again = self.end is not None and self.end.kind == "signal"
         self.stop(End("signal", "stopped by signal %d" % signum), 0.0 if again else self._config.stop_grace_s)
@@ -268,18 +300,13 @@ class Agent:
 
     def on_stranger(self) -> None:
         """A process that a payload left behind was reparented to us: end those whose payload is over."""
+        ours = {payload.pid for payload in self._payloads.values()} | {self._around.warden.pid}
         marks = {payload.mark for payload in self._payloads.values()}
         for pid in process_tree.children(os.getpid()):
-            if pid == self._around.warden.pid or any(p.pid == pid for p in self._payloads.values()):
-                continue
-            process = process_tree.look_up(pid)
+            process = None if pid in ours else process_tree.look_up(pid)
             if process is not None and not any(process_tree.bears(pid, MARK, mark) for mark in marks):
                 process_tree.send([process] + process_tree.descendants(pid), signal.SIGKILL)
 
-    @property
-    def cut_off(self) -> bool:
-        """Whether the slot's end came before running payloads were finished."""
-        return self._cut
 
-
-__all__: List[Any] = ["Agent", "End"]
+def _final(lease: Lease, ending: Ending) -> Final:
+    return Final(lease.task, lease.generation, ending.outcome, ending.reason, dict(ending.result, host=os.uname().nodename))

@@ -30,6 +30,12 @@ def free(capacity: Capacity, running: Iterable[Dict[str, Any]], taken_gpus: Iter
                     [gpu for gpu in capacity.gpus if gpu not in taken])
 
 
+def fits(left: Capacity, spec: Dict[str, Any]) -> bool:
+    """Whether a task of this spec can start now."""
+    enough = left.memory_mb is None or spec.get("memory_mb", 0) <= left.memory_mb
+    return left.slots >= 1 and spec.get("cores", 1) <= left.cores and spec.get("gpus", 0) <= len(left.gpus) and enough
+
+
 def offer(left: Capacity, config: AgentConfig, time_left_s: Optional[float]) -> Optional[Offer]:
     """What to ask the pool for, or None when nothing more fits."""
     if left.slots < 1 or left.cores < 1 or (time_left_s is not None and time_left_s <= 0):

@@ -6,13 +6,13 @@ import os
 import shlex
 import signal
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple, Type
 
 from pilot import process, process_tree, program
 from pilot.agent import config as agent_config, environment, isolation
 from pilot.agent.config import AgentConfig
 from pilot.context import Context
-from pilot.errors import AgentFailed, OutOfTime, PoolUnreachable, UsageError
+from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError
 from pilot.facts import AgentSummary, Configuration, CPUPower, Installation, WorkerNode
 from pilot.node import features
 from pilot.pool import open_pool
@@ -21,7 +21,7 @@ from pilot.pool.task import read_file
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
 FOREVER_S = 30 * 86400.0
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
-_ERRORS = {50: PoolUnreachable, 60: OutOfTime, 2: UsageError}
+_ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
 log = logging.getLogger("pilot.LaunchAgent")
 
 
@@ -97,7 +97,8 @@ def _end(result: process.Result, story: "Story") -> AgentSummary:
         raise AgentFailed("the agent died without a last word: %s" % result.told())
     code, reason = story.end
     if code:
-        raise _ERRORS.get(code, AgentFailed)(reason)
+        error: Type[PilotError] = _ERRORS.get(code, AgentFailed)
+        raise error(reason)
     counts = story.counts
     log.info("%d tasks done, %d failed, %d released: %s", counts["done"], counts["error"], counts["released"], reason)
     return AgentSummary(counts["done"], counts["error"], counts["released"], reason)

@@ -1,12 +1,17 @@
-"""A payload's own folder: work, tmp, stdout, stderr; what it holds at the end, and its removal."""
+"""A payload's own folder: work, tmp, stdout, stderr; what it holds at the end, and where it goes then.
+
+Folders are reused: a payload gets one that is new or was found as empty as a new one, because making and
+removing three folders takes longer than starting a program.
+"""
 
 import os
 import re
 import shlex
 import shutil
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 TAIL_BYTES = 4096
+_MODE = 0o755
 
 
 class Sandbox(NamedTuple):
@@ -20,6 +25,11 @@ class Sandbox(NamedTuple):
         return self.home + "/work"
 
     @property
+    def tmp(self) -> str:
+        """Its TMPDIR."""
+        return self.home + "/tmp"
+
+    @property
     def stdout(self) -> str:
         """The file of its standard output."""
         return self.home + "/stdout"
@@ -28,21 +38,6 @@ class Sandbox(NamedTuple):
     def stderr(self) -> str:
         """The file of its standard error."""
         return self.home + "/stderr"
-
-    def make(self) -> None:
-        """Make the folders; OSError when that cannot be."""
-        for folder in (self.home, self.work, self.home + "/tmp"):
-            os.mkdir(folder)
-
-    def remove(self) -> None:
-        """Take it all away; the few things most payloads leave are removed without a walk."""
-        try:
-            for file in (self.stdout, self.stderr):
-                os.unlink(file)
-            for folder in (self.work, self.home + "/tmp", self.home):
-                os.rmdir(folder)
-        except OSError:
-            shutil.rmtree(self.home, ignore_errors=True)
 
     def open_streams(self) -> Tuple[int, int]:
         """Descriptors of fresh stdout and stderr files."""
@@ -63,6 +58,51 @@ class Sandbox(NamedTuple):
             stream.write(spec["script"])
         os.chmod(path, 0o700)
         return interpreter_of(spec["script"]) + [path]
+
+
+class Sandboxes:
+    """The sandboxes of an agent, below `folder`."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder, self._made = folder, 0
+        self._free: List[Sandbox] = []
+        os.makedirs(folder, exist_ok=True)
+
+    def take(self) -> Sandbox:
+        """An empty one; OSError when it cannot be made."""
+        if self._free:
+            return self._free.pop()
+        self._made += 1
+        box = Sandbox(os.path.join(self._folder, "slot-%d" % self._made))
+        for folder in (box.home, box.work, box.tmp):
+            os.mkdir(folder)
+            os.chmod(folder, _MODE)
+        return box
+
+    def give_back(self, box: Sandbox, keep_as: Optional[str] = None) -> Optional[str]:
+        """Done with: keep it under this name (returns its new path), reuse it when it is clean, else remove it."""
+        if keep_as is not None:
+            kept = os.path.join(self._folder, keep_as)
+            try:
+                os.rename(box.home, kept)
+                return kept
+            except OSError:
+                pass
+        if _clean(box):
+            self._free.append(box)
+        else:
+            shutil.rmtree(box.home, ignore_errors=True)
+        return None
+
+
+def _clean(box: Sandbox) -> bool:
+    """Whether only what every payload has is there, with its usual modes."""
+    try:
+        if os.listdir(box.work) or os.listdir(box.tmp) or len(os.listdir(box.home)) > 4:
+            return False
+        return all(os.stat(folder).st_mode & 0o7777 == _MODE for folder in (box.work, box.tmp))
+    except OSError:
+        return False
 
 
 def interpreter_of(script: str) -> List[str]:

@@ -1,0 +1,45 @@
+"""When each lease was last good, and which are in danger: pure but for the clock that is handed in."""
+
+from typing import Callable, Dict, Iterable, List, Tuple
+
+Key = Tuple[str, int]  # task, generation
+
+
+class Leases:
+    """The leases an agent holds, each with the moment its last good claim or renewal was asked for."""
+
+    def __init__(self, lease_s: float, grace_s: float, clock: Callable[[], float]) -> None:
+        self._lease_s, self._grace_s, self._clock = lease_s, grace_s, clock
+        self._good: Dict[Key, float] = {}
+
+    def add(self, key: Key, asked: float) -> None:
+        """A claim that was asked for at this moment was granted."""
+        self._good[key] = asked
+
+    def drop(self, key: Key) -> None:
+        """It is ours no more."""
+        self._good.pop(key, None)
+
+    def keys(self) -> List[Key]:
+        """All that are held."""
+        return list(self._good)
+
+    def renewed(self, keys: Iterable[Key], asked: float) -> None:
+        """These were prolonged by a request of this moment."""
+        for key in keys:
+            if key in self._good:
+                self._good[key] = asked
+
+    def every_s(self) -> float:
+        """Seconds between renewals."""
+        return self._lease_s / 5
+
+    def retry_s(self) -> float:
+        """Seconds until a renewal that failed is tried again."""
+        return self._lease_s / 20
+
+    def in_danger(self) -> List[Key]:
+        """Those that may run out before their payload, told to end now, would be gone."""
+        margin = min(self._grace_s + self.retry_s(), self._lease_s / 2)
+        now = self._clock()
+        return [key for key, asked in self._good.items() if now - asked > self._lease_s - margin]
