@@ -19,12 +19,13 @@ class RegisterPilot(Command):
     name = "RegisterPilot"
     options = (
         Option("register_url", "where to POST the pilot's JSON record"),
-        Option("register_token", "a bearer token for that (better in the environment than here)", secret=True),
+        Option("register_token", "a bearer token for that (default: the one WLCG token discovery finds)", secret=True),
         Option("register_required", "end the pilot when it cannot be registered", values.boolean, False),
         Option("reference", "the pilot's reference, when the submitter knows better than the environment"),
     )
     requires = (WorkerNode,)
     provides = (Registration,)
+    uses = ("pilot.credentials", "pilot.fetch")
     timeout_s = 120.0
     failure = PoolUnreachable
 
@@ -41,14 +42,16 @@ class RegisterPilot(Command):
         return (Registration(known_as, node.batch.system, url if self._post(ctx, url, record) else ""),)
 
     def _post(self, ctx: Context, url: str, record: object) -> bool:
-        from pilot import fetch
+        from pilot import credentials, fetch
 
-        token = ctx.settings["register_token"]
+        token = ctx.settings["register_token"] or credentials.bearer_token(ctx.environ)
         headers = {"Content-Type": "application/json"}
         if token:
+            ctx.masker.add(token)
             headers["Authorization"] = "Bearer " + token
         try:
-            fetch.get(url, TIMEOUT_S, headers=headers, data=json.dumps(record).encode())
+            tls = credentials.tls_context(ctx.environ, credentials.proxy_path(ctx.environ)) if url.startswith("https:") else None
+            fetch.get(url, TIMEOUT_S, headers=headers, context=tls, data=json.dumps(record).encode())
         except StepFailed as error:
             if ctx.settings["register_required"]:
                 raise PoolUnreachable("the pilot could not be registered: %s" % error)

@@ -152,12 +152,13 @@ def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[
 
     restart()
     url = request.url
-    asked = urllib.request.Request(url, data=request.data, method=request.method,  # type: ignore[arg-type]
-                                   headers=dict({"User-Agent": "pilot"}, **request.headers))
     try:
+        asked = urllib.request.Request(url, data=request.data, method=request.method,  # type: ignore[arg-type]
+                                       headers=dict({"User-Agent": "pilot"}, **request.headers))
         with urllib.request.urlopen(asked, timeout=request.timeout_s, context=request.context) as reply:
             _take_body(request, reply, take)
     except urllib.error.HTTPError as error:
+        error.close()
         raise FetchFailed("%s: HTTP %d %s" % (url, error.code, error.reason), error.code)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error

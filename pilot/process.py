@@ -180,10 +180,10 @@ class _Running:
                 self._end(grace_s)
             finally:
                 self._close()
-        dropped = sum(tail.dropped for tail in self._tails)
         code = self._child.returncode if self._child.returncode is not None else -signal.SIGKILL
-        return Result(self._argv, code, self._tails[0].text(), self._tails[1].text(),
-                      time.monotonic() - began, timed_out, dropped)
+        out, err = (tail.text() for tail in self._tails)
+        dropped = sum(tail.dropped for tail in self._tails)
+        return Result(self._argv, code, out, err, time.monotonic() - began, timed_out, dropped)
 
     def _wait(self) -> None:
         self._child.wait()

@@ -1,0 +1,161 @@
+"""X.509 proxies and their VO, WLCG bearer tokens: found, dated, and made into TLS contexts."""
+
+import base64
+import os
+import re
+import ssl
+from typing import Dict, List, NamedTuple, Optional
+
+from pilot import der
+from pilot.errors import ConfigurationFailed
+
+CA_FOLDERS = ("/etc/grid-security/certificates", "/cvmfs/grid.cern.ch/etc/grid-security/certificates")
+VOMS_ATTRIBUTES = "1.3.6.1.4.1.8005.100.100.4"  # FQANs inside the attribute certificate of a VOMS proxy
+_PEM = re.compile(b"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.S)
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*\Z")  # b64token of RFC 6750, 2.1
+_BLANKS = " \t\n\v\f\r"
+
+
+class Proxy(NamedTuple):
+    """A proxy (or certificate) file: its end is that of the chain's first certificate to expire."""
+
+    path: str
+    not_after: float
+    fqans: List[str]
+
+    @property
+    def vo(self) -> Optional[str]:
+        """The VO of the first FQAN, /vo.example.org/group/Role=x; None without VOMS attributes."""
+        return self.fqans[0].split("/")[1] if self.fqans else None
+
+    def left_s(self, now: float) -> float:
+        """Seconds until it expires; negative when it has."""
+        return self.not_after - now
+
+
+def proxy_path(environ: Dict[str, str], uid: Optional[int] = None) -> Optional[str]:
+    """$X509_USER_PROXY, else /tmp/x509up_u<uid>; None when there is no such file."""
+    path = environ.get("X509_USER_PROXY") or "/tmp/x509up_u%d" % (os.geteuid() if uid is None else uid)
+    return path if os.path.isfile(path) else None
+
+
+def read_proxy(path: str) -> Proxy:
+    """A PEM file's dates and FQANs, without openssl. ConfigurationFailed when it is no certificate."""
+    try:
+        with open(path, "rb") as stream:
+            chain = [der_node(block) for block in _PEM.findall(stream.read())]
+        if not chain:
+            raise ValueError("it holds no certificate")
+        return Proxy(path, min(not_after(node) for node in chain), fqans(chain))
+    except OSError as error:
+        raise ConfigurationFailed("proxy %s: cannot be read: %s" % (path, error.strerror))
+    except (ValueError, IndexError) as error:
+        raise ConfigurationFailed("proxy %s: %s" % (path, error))
+
+
+def der_node(base64_text: bytes) -> der.Node:
+    """The certificate in the base64 lines of a PEM block."""
+    return next(der.nodes(base64.b64decode(base64_text)))
+
+
+def not_after(certificate: der.Node) -> float:
+    """The end of a certificate's validity in UNIX seconds (RFC 5280, 4.1)."""
+    fields = certificate.children()[0].children()
+    start = 1 if fields[0].tag == 0xA0 else 0  # [0] version is optional
+    return der.moment(fields[start + 3].children()[1])
+
+
+def fqans(chain: List[der.Node]) -> List[str]:
+    """The VOMS attributes of the first certificate that has some."""
+    for certificate in chain:
+        found = [name for extension in _extensions(certificate) for name in _fqans_in(extension)]
+        if found:
+            return found
+    return []
+
+
+def _extensions(certificate: der.Node) -> List[der.Node]:
+    """The contents of all extensions: each OCTET STRING holds DER itself."""
+    found = []
+    for field in certificate.children()[0].children():
+        if field.tag == 0xA3:
+            for extension in field.children()[0].children():
+                octets = [part for part in extension.children() if part.tag == der.OCTETS]
+                found += octets
+    return found
+
+
+def _fqans_in(extension: der.Node) -> List[str]:
+    try:
+        roots = list(der.nodes(extension.content))
+    except ValueError:
+        return []
+    names = []
+    for root in roots:
+        for attribute in _safe_find(root):
+            names += [text for text in _octet_texts(attribute) if text.startswith("/")]
+    return names
+
+
+def _safe_find(root: der.Node) -> List[der.Node]:
+    try:
+        return list(der.find(root, VOMS_ATTRIBUTES))
+    except ValueError:
+        return []
+
+
+def _octet_texts(node: der.Node) -> List[str]:
+    if node.tag == der.OCTETS:
+        return [node.content.decode("utf-8", "replace")]
+    return [text for child in node.children() for text in _octet_texts(child)] if node.tag & 0x20 else []
+
+
+def bearer_token(environ: Dict[str, str], uid: Optional[int] = None, folder: str = "/tmp") -> Optional[str]:
+    """The token by the WLCG discovery rules (zenodo 3937438), read anew at each call; None when there is none.
+
+    $BEARER_TOKEN, the file $BEARER_TOKEN_FILE, $XDG_RUNTIME_DIR/bt_u<uid>, /tmp/bt_u<uid>: an empty one is
+    passed over, an invalid one is an error (ConfigurationFailed) that ends the search.
+    """
+    name = "bt_u%d" % (os.geteuid() if uid is None else uid)
+    runtime = environ.get("XDG_RUNTIME_DIR")
+    places = [("$BEARER_TOKEN", environ.get("BEARER_TOKEN"))]
+    for path in (environ.get("BEARER_TOKEN_FILE"), os.path.join(runtime, name) if runtime else None, os.path.join(folder, name)):
+        places.append((path or "", _content(path)))
+    for place, text in places:
+        token = (text or "").strip(_BLANKS)
+        if token and not _TOKEN.match(token):
+            raise ConfigurationFailed("the bearer token of %s is no valid token (RFC 6750)" % place)
+        if token:
+            return token
+    return None
+
+
+def _content(path: Optional[str]) -> Optional[str]:
+    try:
+        with open(path or "", encoding="utf-8", errors="replace") as stream:
+            return stream.read(1 << 16)
+    except OSError:
+        return None
+
+
+def ca_folder(environ: Dict[str, str]) -> Optional[str]:
+    """$X509_CERT_DIR, else the usual folders of grid CAs; None when none is there."""
+    given = environ.get("X509_CERT_DIR")
+    return next((path for path in ((given,) if given else CA_FOLDERS) if os.path.isdir(path)), None)
+
+
+def tls_context(environ: Dict[str, str], proxy: Optional[str] = None) -> ssl.SSLContext:
+    """Verifies servers by the system's CAs and the grid's; shows the proxy, when one is given, as ours.
+
+    An RFC 3820 proxy file works as it is: certificate, key, chain. ConfigurationFailed when it cannot be loaded.
+    """
+    context = ssl.create_default_context()
+    folder = ca_folder(environ)
+    if folder:
+        context.load_verify_locations(capath=folder)
+    if proxy:
+        try:
+            context.load_cert_chain(proxy)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationFailed("proxy %s: cannot be used for TLS: %s" % (proxy, error))
+    return context

@@ -1,0 +1,135 @@
+"""Fixtures: a home of its own for every test, fake programs on PATH, a pilot as a child process."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_home(tmp_path_factory, monkeypatch):
+    """No test reads or writes the developer's home or temporary folder by accident."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("TMPDIR", str(home))
+    for name in list(os.environ):
+        if name.startswith(("PILOT_", "SLURM_", "PBS_", "_CONDOR", "X509_", "BEARER_")) or name in ("MACHINEFEATURES", "JOBFEATURES"):
+            monkeypatch.delenv(name)
+
+
+class FakePrograms:
+    """Programs made of shell text, first on PATH; each call's arguments are kept."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def make(self, name, text):
+        path = self.folder / name
+        path.write_text("#!/bin/sh\nprintf '%%s\\n' \"$*\" >> '%s.calls'\n%s\n" % (path, text))
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return str(path)
+
+    def calls(self, name):
+        log = self.folder / (name + ".calls")
+        return log.read_text().splitlines() if log.exists() else []
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", "%s%s%s" % (folder, os.pathsep, os.environ["PATH"]))
+    return FakePrograms(folder)
+
+
+class Ended:
+    """How a pilot ended, and what it left."""
+
+    def __init__(self, code, out, err, workdir):
+        self.code, self.out, self.err, self.workdir = code, out, err, Path(workdir)
+
+    @property
+    def report(self):
+        return json.loads((self.workdir / "pilot-report.json").read_text())
+
+    @property
+    def events(self):
+        return [json.loads(line) for line in (self.workdir / "pilot-events.jsonl").read_text().splitlines()]
+
+    def status(self, command):
+        return next(row["status"] for row in self.report["commands"] if row["command"] == command)
+
+
+@pytest.fixture
+def pilot(tmp_path):
+    """Runs pilot.py as a child in a folder of its own: `pilot("-X", "CheckWorkerNode")`."""
+    workdir = tmp_path / "work"
+
+    def run(*words, **how):
+        how.setdefault("cwd", str(tmp_path))
+        how.setdefault("stdin", subprocess.DEVNULL)
+        timeout = how.pop("timeout", 60)
+        entry = how.pop("entry", [sys.executable, str(ROOT / "pilot.py")])
+        place = how.pop("workdir", workdir)
+        where = [] if place is None else ["--workdir", str(place)]
+        child = subprocess.Popen(entry + [str(word) for word in words] + where, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, **how)
+        try:
+            out, err = child.communicate(timeout=timeout)
+        finally:
+            child.kill()
+        return Ended(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), place or how["cwd"])
+
+    return run
+
+
+@pytest.fixture
+def start_pilot(tmp_path):
+    """Starts pilot.py and leaves it running; it is killed at the test's end."""
+    children = []
+
+    def start(*words, **how):
+        entry = how.pop("entry", [sys.executable, str(ROOT / "pilot.py")])
+        log = open(str(tmp_path / ("pilot-%d.out" % len(children))), "wb")
+        child = subprocess.Popen(entry + [str(word) for word in words], stdout=log, stderr=subprocess.STDOUT,
+                                 stdin=subprocess.DEVNULL, cwd=str(tmp_path), **how)
+        log.close()
+        children.append(child)
+        return child
+
+    yield start
+    for child in children:
+        if child.poll() is None:
+            child.kill()
+        child.wait()
+
+
+@pytest.fixture
+def tasks_file(tmp_path):
+    """Writes tasks as JSON Lines; returns the path."""
+
+    def write(*tasks):
+        path = tmp_path / "tasks.jsonl"
+        path.write_text("".join(json.dumps(task) + "\n" for task in tasks))
+        return str(path)
+
+    return write
+
+
+def until(condition, timeout=20.0, what="the condition"):
+    """Wait for something to become true, with a deadline; returns its value."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError("%s did not come true within %g s" % (what, timeout))
+        time.sleep(0.01)

@@ -1,0 +1,138 @@
+import hashlib
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from pilot import fetch
+
+BODY = b"x" * 100000
+GOOD = hashlib.sha256(BODY).hexdigest()
+
+
+class Server:
+    """A loopback server that answers by a list of scripted replies, the last one for ever."""
+
+    def __init__(self):
+        self.replies, self.seen = [], []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *words):
+                pass
+
+            def answer(self):
+                size = int(self.headers.get("Content-Length") or 0)
+                outer.seen.append((self.command, self.path, self.rfile.read(size)))
+                status, body, length = outer.replies[0] if len(outer.replies) == 1 else outer.replies.pop(0)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body) if length is None else length))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_PUT = do_POST = answer
+
+        self.http = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d/file" % self.http.server_port
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(fetch, "BACK_OFF_S", 0.0)  # retries need not wait here
+    one = Server()
+    yield one
+    one.close()
+
+
+def test_a_file_is_fetched_whole_with_its_checksum(server, tmp_path):
+    server.replies = [(200, BODY, None)]
+    found = fetch.download(server.url, str(tmp_path / "f"), 10, "sha256:" + GOOD)
+    assert found.size == len(BODY) and found.sha256 == GOOD and (tmp_path / "f").read_bytes() == BODY
+    assert fetch.get(server.url, 10) == BODY
+
+
+@pytest.mark.parametrize("status", fetch.TRANSIENT)
+def test_a_passing_failure_is_tried_again_from_the_start(server, tmp_path, status):
+    server.replies = [(status, b"sorry", None), (200, BODY, None)]
+    assert fetch.download(server.url, str(tmp_path / "f"), 10, GOOD).size == len(BODY)
+    assert len(server.seen) == 2
+
+
+def test_a_body_cut_short_is_tried_again_and_never_kept(server, tmp_path):
+    server.replies = [(200, BODY[:10], len(BODY)), (200, BODY, None)]
+    assert fetch.download(server.url, str(tmp_path / "f"), 10, GOOD).sha256 == GOOD
+
+
+@pytest.mark.parametrize("replies, words", [
+    ([(404, b"no", None)], "HTTP 404"), ([(403, b"<html>", None)], "HTTP 403"), ([(500, b"", None)], "HTTP 500")])
+def test_what_cannot_be_had_is_one_sentence_and_leaves_no_file(server, tmp_path, replies, words):
+    server.replies = replies
+    with pytest.raises(fetch.FetchFailed, match=words) as caught:
+        fetch.download(server.url, str(tmp_path / "f"), 10)
+    assert server.url in str(caught.value) and list(tmp_path.iterdir()) == []
+    assert len(server.seen) == (3 if replies[0][0] == 500 else 1)
+
+
+def test_a_wrong_checksum_leaves_no_file(server, tmp_path):
+    server.replies = [(200, b"other", None)]
+    with pytest.raises(fetch.FetchFailed, match="expected " + GOOD):
+        fetch.download(server.url, str(tmp_path / "f"), 10, GOOD)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_size_limit_holds(server, tmp_path):
+    server.replies = [(200, BODY, None)]
+    with pytest.raises(fetch.FetchFailed, match="larger than the limit"):
+        fetch.download(server.url, str(tmp_path / "f"), 10, max_bytes=1000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dead_server_is_one_sentence():
+    with pytest.raises(fetch.FetchFailed, match="refused"):
+        fetch.get("http://127.0.0.1:1/x", 5, attempts=1)
+
+
+def test_local_files_and_odd_urls(tmp_path):
+    (tmp_path / "a").write_bytes(b"hello")
+    assert fetch.get("file://%s/a" % tmp_path, 5) == b"hello"
+    with pytest.raises(fetch.FetchFailed):
+        fetch.get("file://%s/b" % tmp_path, 5)
+    with pytest.raises(fetch.FetchFailed):
+        fetch.get("nonsense", 5)
+
+
+def test_a_file_that_cannot_be_stored_is_told(server, tmp_path):
+    server.replies = [(200, BODY, None)]
+    with pytest.raises(fetch.FetchFailed, match="cannot be stored"):
+        fetch.download(server.url, str(tmp_path / "no" / "f"), 5)
+
+
+def test_upload_and_post(server, tmp_path):
+    server.replies = [(503, b"", None), (201, b"", None)]
+    (tmp_path / "f").write_bytes(BODY)
+    fetch.upload(server.url, str(tmp_path / "f"), 10)
+    assert server.seen[-1] == ("PUT", "/file", BODY) and len(server.seen) == 2
+    fetch.get(server.url, 10, data=b"{}")
+    assert server.seen[-1] == ("POST", "/file", b"{}")
+
+
+@pytest.mark.parametrize("text, algorithm", [(GOOD, "sha256"), ("sha256:" + GOOD.upper(), "sha256"), ("sha512:" + "a" * 128, "sha512"), ("b" * 128, "sha512")])
+def test_checksums_are_read_in_every_spelling(text, algorithm):
+    assert fetch.parse_checksum(text).algorithm == algorithm
+
+
+@pytest.mark.parametrize("text", ["abc", "md5:" + "a" * 32, "sha256:" + "g" * 64, "sha512:" + GOOD])
+def test_what_is_no_checksum_is_refused(text):
+    with pytest.raises(ValueError, match="is not a checksum"):
+        fetch.parse_checksum(text)
+
+
+def test_no_checksum_is_none():
+    assert fetch.parse_checksum("") is None

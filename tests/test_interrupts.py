@@ -1,0 +1,82 @@
+import os
+import signal
+
+import pytest
+
+from pilot.errors import Stopped
+from pilot.interrupts import DRAIN_SIGNALS, STOP_SIGNALS, Interrupts
+
+
+@pytest.fixture
+def interrupts():
+    before = {signum: signal.getsignal(signum) for signum in STOP_SIGNALS + DRAIN_SIGNALS}
+    found = Interrupts()
+    found.install()
+    yield found
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+
+
+@pytest.mark.parametrize("signum", STOP_SIGNALS)
+def test_each_stop_signal_is_one_exception(interrupts, signum):
+    with pytest.raises(Stopped) as caught:
+        with interrupts.armed(None):
+            os.kill(os.getpid(), signum)
+            signal.pause()
+    assert caught.value.exit_code == 128 + signum
+
+
+def test_a_second_stop_signal_goes_to_the_listener_and_raises_nothing(interrupts):
+    heard = []
+    with interrupts.listening(heard.append):
+        with pytest.raises(Stopped):
+            with interrupts.armed(None):
+                os.kill(os.getpid(), signal.SIGTERM)
+                signal.pause()
+        os.kill(os.getpid(), signal.SIGINT)
+    assert heard == [signal.SIGINT]
+
+
+def test_a_stop_between_commands_is_kept_for_the_next(interrupts):
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Stopped):
+        with interrupts.armed(None):
+            raise AssertionError("this must not run")
+
+
+@pytest.mark.parametrize("signum", DRAIN_SIGNALS)
+def test_a_drain_signal_stops_nothing(interrupts, signum):
+    heard = []
+    with interrupts.armed(None), interrupts.listening(heard.append):
+        os.kill(os.getpid(), signum)
+    assert interrupts.drain and heard == [signum]
+
+
+def test_an_early_drain_is_told_to_a_later_listener(interrupts):
+    os.kill(os.getpid(), signal.SIGUSR2)
+    heard = []
+    with interrupts.listening(heard.append):
+        pass
+    assert heard == [signal.SIGUSR1]
+
+
+def test_the_first_words_are_said_in_the_handler(interrupts):
+    said = []
+    interrupts.on_stop = said.append
+    with pytest.raises(Stopped):
+        with interrupts.armed(None):
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+    assert said == [signal.SIGTERM]
+
+
+def test_what_our_starter_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    others = {signum: signal.getsignal(signum) for signum in STOP_SIGNALS + DRAIN_SIGNALS}
+    try:
+        Interrupts().install()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        for signum, handler in others.items():
+            signal.signal(signum, handler)
+        signal.signal(signal.SIGHUP, before)

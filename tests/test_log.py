@@ -1,0 +1,54 @@
+import logging
+import os
+import subprocess
+import sys
+
+from pilot import log
+from tests.conftest import ROOT
+
+
+def test_secrets_are_masked_by_value_in_every_line_and_value():
+    masker = log.Masker()
+    masker.add("hunter22")
+    masker.add("abc")  # too short to mask without masking half of everything
+    assert masker.text("a hunter22 abc") == "a ******** abc"
+    assert masker.value({"k hunter22": ["hunter22", 1, None]}) == {"k ********": ["********", 1, None]}
+
+
+def test_a_longer_secret_is_masked_before_a_part_of_it():
+    masker = log.Masker()
+    masker.add("secret")
+    masker.add("secretlong")
+    assert masker.text("secretlong") == "********"
+
+
+def test_every_line_of_a_message_has_a_header_and_odd_characters_do_no_harm(tmp_path):
+    path = tmp_path / "log"
+    descriptor = os.open(str(path), os.O_WRONLY | os.O_CREAT)
+    masker = log.Masker()
+    masker.add("hunter22")
+    handler = log.LineHandler(descriptor, masker)
+    handler.emit(logging.LogRecord("pilot.Install", logging.INFO, "f", 1, "one %s\ntwo \udcff hunter22", ("\u00e9",), None))
+    os.close(descriptor)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 2 and all(" INFO    Install: " in line for line in lines)
+    assert lines[0].endswith("one \u00e9") and lines[1].endswith("two \\udcff ********")
+
+
+def test_a_full_or_closed_stream_is_passed_over():
+    descriptor = os.open("/dev/full", os.O_WRONLY)
+    record = logging.LogRecord("pilot", logging.INFO, "f", 1, "x", (), None)
+    log.LineHandler(descriptor, log.Masker()).emit(record)
+    os.close(descriptor)
+    log.LineHandler(descriptor, log.Masker()).emit(record)
+
+
+def test_time_is_utc_with_milliseconds():
+    assert log.utc(0.25) == "1970-01-01T00:00:00.250Z"
+
+
+def test_missing_descriptors_are_opened_so_that_no_file_becomes_stdout():
+    code = ("import os, sys; sys.path.insert(0, %r)\nfrom pilot import log\nlog.safe_streams()\n"
+            "f = os.open('/dev/null', os.O_RDONLY)\nprint('x'); log.flush_streams()\nsys.exit(f)" % str(ROOT))
+    done = subprocess.run(["sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code])
+    assert done.returncode >= 3

@@ -1,0 +1,45 @@
+import json
+
+from pilot import report
+from pilot.facts import Installation, Reading
+from pilot.report import Outcome
+
+OUTCOMES = [Outcome("A", "ok", 0, 1.23456, ""), Outcome("B", "failed", 10, 0.1, "1200 MB free"), Outcome("C", "skipped", 0, 0.0, "")]
+TASKS = {"done": 2, "error": 1, "released": 0, "retried": 3, "lost": 0}
+
+
+def test_the_first_bad_outcome_gives_the_exit_code():
+    assert report.final_code(OUTCOMES) == 10
+    assert report.final_code(OUTCOMES[:1]) == 0
+
+
+def test_the_report_has_the_names_that_others_build_on():
+    made = report.compose("p1", 10, OUTCOMES, TASKS, [Reading("x", 1)], {"a": {"value": (1, 2), "source": "default"}}, extra=1)
+    assert made["pilot"] == "p1" and made["exit_code"] == 10 and made["extra"] == 1
+    assert made["commands"][0] == {"command": "A", "status": "ok", "exit_code": 0, "seconds": 1.235, "reason": ""}
+    assert made["tasks"]["done"] == 2 and made["facts"]["Reading"] == {"source": "x", "value": 1}
+    assert made["settings"]["a"] == {"value": [1, 2], "source": "default"}
+    json.dumps(made)
+
+
+def test_of_an_environment_only_the_names_are_told():
+    made = report.jsonable(Installation("s", "p", {"SECRET_KEY": "value", "A": "b"}))
+    assert made["environ"] == ["A", "SECRET_KEY"] and "value" not in json.dumps(made)
+
+
+def test_writing_is_whole_or_told(tmp_path):
+    path = tmp_path / "r.json"
+    assert report.write(str(path), {"a": 1}) is None and json.loads(path.read_text()) == {"a": 1}
+    assert "cannot be written" in report.write(str(tmp_path / "no" / "r.json"), {})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_the_summary_tells_commands_tasks_places_and_the_code():
+    text = report.summary(10, OUTCOMES, TASKS, 3.0, {"log": "/w/pilot.log"})
+    assert "2 done, 1 failed, 0 released, 3 sent back for another try" in text
+    assert "/w/pilot.log" in text and "Exit code 10 after 3.0 s: the node is unfit" in text and "1200 MB free" in text
+
+
+def test_every_code_has_a_meaning():
+    assert report.meaning(143) == "stopped by signal 15"
+    assert all(report.meaning(code) != "unknown" for code in (0, 1, 2, 10, 20, 30, 40, 50, 60))
