@@ -1,0 +1,64 @@
+import os
+
+import pytest
+
+from commands.check_worker_node import CheckWorkerNode
+from pilot.facts import WorkerNode
+from pilot.node import cvmfs
+from pilot.process import Result
+from pilot.testing import run_command
+
+
+def test_a_fit_node_is_told_as_a_fact(tmp_path):
+    trial = run_command(CheckWorkerNode, tmp_path)
+    node = trial.fact(WorkerNode)
+    assert trial.outcome.status == "ok" and node.cores >= 1 and node.disk_mb > 0 and node.host == os.uname().nodename
+    assert node.core_sources
+
+
+@pytest.mark.parametrize("settings, words", [
+    ({"min_disk_mb": "900T"}, "MB free in the workdir, 943718400 needed"), ({"min_memory_mb": "900T"}, "MB of memory"),
+    ({"min_cores": "10000"}, "cores, 10000 needed"), ({"allowed_os": "Plan 9"}, "allowed: Plan 9"),
+    ({"need_programs": "no-such-tool"}, "no-such-tool is not on PATH")])
+def test_an_unfit_node_is_refused_in_one_sentence(tmp_path, settings, words):
+    outcome = run_command(CheckWorkerNode, tmp_path, settings).outcome
+    assert (outcome.status, outcome.exit_code) == ("failed", 10)
+    assert words in outcome.reason and "\n" not in outcome.reason
+
+
+def test_all_that_is_missing_is_told_at_once(tmp_path):
+    reason = run_command(CheckWorkerNode, tmp_path, {"min_cores": 10000, "need_programs": "no-such-tool"}).outcome.reason
+    assert "10000 needed" in reason and "no-such-tool" in reason
+
+
+def test_too_little_time_left_is_unfit_only_where_it_is_known(tmp_path, programs):
+    programs.make("squeue", "echo 10:00")
+    environ = dict(os.environ, SLURM_JOB_ID="7")
+    assert "600 s left in the slot, 3600 needed" in run_command(CheckWorkerNode, tmp_path, {"min_time_left_s": "1h"}, environ=environ).outcome.reason
+    assert run_command(CheckWorkerNode, tmp_path, {"min_time_left_s": "1h"}).outcome.status == "ok"
+
+
+def test_repositories_are_read_by_a_child(tmp_path):
+    (tmp_path / "cvmfs" / "good.org").mkdir(parents=True)
+    (tmp_path / "cvmfs" / "good.org" / "file").write_text("")
+    (tmp_path / "cvmfs" / "empty.org").mkdir()
+    settings = {"cvmfs_mount": str(tmp_path / "cvmfs"), "cvmfs_repositories": "good.org"}
+    assert run_command(CheckWorkerNode, tmp_path, settings).outcome.status == "ok"
+    reason = run_command(CheckWorkerNode, tmp_path, dict(settings, cvmfs_repositories="good.org,empty.org,no.org")).outcome.reason
+    assert "empty.org is empty: not mounted" in reason and "no.org" in reason and "good.org" not in reason
+
+
+def test_a_repository_that_hangs_is_told_and_its_child_is_gone(tmp_path):
+    os.mkfifo(str(tmp_path / "fifo"))
+    code = cvmfs._CODE.replace("os.listdir(path)", "open(path).read()")  # reading a pipe that nobody writes hangs like a dead mount
+    from pilot import process, program
+    result = process.run([program.interpreter(), "-S", "-c", code, str(tmp_path / "fifo")], timeout_s=0.5, ok=None, grace_s=0.2)
+    assert "hangs" in cvmfs.judge("x", result).reason
+
+
+@pytest.mark.parametrize("result, ok, words", [
+    (Result((), 0, "5 42\n", "", 0.1), True, ""), (Result((), 3, "0 ?\n", "", 0.1), False, "empty"),
+    (Result((), 1, "", "OSError: [Errno 107] Transport endpoint is not connected", 0.1), False, "Errno 107")])
+def test_what_the_child_says_is_judged(result, ok, words):
+    found = cvmfs.judge("x", result)
+    assert found.ok is ok and words in found.reason
