@@ -109,7 +109,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     bind_to_starter()
     sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"))
     agents: List[Agent] = []
-    loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].on_stranger())
+    loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].end_strangers())
     tell.loop = loop
     around = Surroundings(config, loop, warden, confine.Confinement(confine.delegated_parent()),
                           isolation.which_in(config.environ), sandboxes, tell)
@@ -123,6 +123,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     tell("agent started", pool=config.pool, slots=config.slots, pid=os.getpid())
     agent.begin()
     loop.run()
+    agent.end_strangers()
     warden.close()
     pool.close()
     return agent.end or End("work", "")

@@ -25,6 +25,7 @@ MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
 STOP_REPORT_S = 1.0
 SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free
 AHEAD_S = 1.0  # a task claimed ahead is given back when its payload cannot start so soon
+SWEEP_S = 0.2  # after a payload's end: what it left behind is reparented to us by then
 DRAINS = (signal.SIGUSR1, signal.SIGUSR2)
 
 log = logging.getLogger("pilot.agent")
@@ -55,6 +56,7 @@ class Agent:
         self._last_s = SHORT_S  # how long the last payload took
         self._idle_since = self._reached = time.monotonic()
         self._turn_timer: Optional[Timer] = None
+        self._sweep_timer: Optional[Timer] = None
         self._request = ""
 
     def begin(self) -> None:
@@ -166,6 +168,8 @@ class Agent:
         self._endings.append((payload.lease, ending))
         if ending.node and self.end is None:
             self.stop(End("node", ending.reason), self._config.stop_grace_s)
+        if self._sweep_timer is None:
+            self._sweep_timer = self._loop.after(SWEEP_S, self.end_strangers)
         self._soon()
 
     def _told(self, lease: Lease, ending: Ending, state: str) -> None:
@@ -298,8 +302,9 @@ class Agent:
         """Nobody reads our story any more: the pilot was killed."""
         self.stop(End("pilot", "the pilot is gone"), self._config.stop_grace_s)
 
-    def on_stranger(self) -> None:
-        """A process that a payload left behind was reparented to us: end those whose payload is over."""
+    def end_strangers(self) -> None:
+        """End what a payload left behind: such processes are reparented to us, and bear its mark."""
+        self._sweep_timer = None
         ours = {payload.pid for payload in self._payloads.values()} | {self._around.warden.pid}
         marks = {payload.mark for payload in self._payloads.values()}
         for pid in process_tree.children(os.getpid()):

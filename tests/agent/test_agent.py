@@ -1,0 +1,340 @@
+"""The agent as pilots run it: real payloads, real pools, real signals."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from pilot import process_tree
+from pilot.pool import open_pool
+from tests.conftest import ROOT, until
+
+PLAN = ("-X", "CheckWorkerNode,LaunchAgent")
+
+
+def shown(pilot_ended, task):
+    """A task of the pilot's own pool."""
+    path = next(pilot_ended.workdir.glob("pilot-*/pool.sqlite"))
+    pool = open_pool("sqlite:%s" % path)
+    found = pool.show(task)
+    pool.close()
+    return found
+
+
+def gone(pid):
+    found = process_tree.look_up(pid)
+    return found is None or found.state == "Z"
+
+
+@pytest.fixture
+def run(pilot, tasks_file):
+    """Runs tasks in a pilot of their own."""
+    def go(tasks, *words, **how):
+        return pilot(*(PLAN + ("--tasks", tasks_file(*tasks)) + words), **how)
+    return go
+
+
+def test_work_is_done_and_counted(run):
+    ended = run([{"id": "ok", "command": ["echo", "hello"]}, {"id": "bad", "command": ["sh", "-c", "echo oops >&2; exit 3"], "max_attempts": 1}])
+    assert ended.code == 0 and ended.report["tasks"] == {"done": 1, "error": 1, "released": 0, "retried": 0, "lost": 0}
+    result = shown(ended, "ok")["attempts"][0]["result"]
+    assert result["exit_code"] == 0 and result["stdout"] == "hello\n" and result["seconds"] < 5
+    bad = shown(ended, "bad")
+    assert bad["state"] == "error" and bad["reason"] == "exit code 3: oops" and os.path.isdir(bad["attempts"][0]["result"]["folder"])
+
+
+def test_a_failed_task_is_tried_again_within_the_same_pilot(run, tmp_path):
+    script = "test -e %s/second || { touch %s/second; exit 1; }" % (tmp_path, tmp_path)
+    ended = run([{"id": "a", "script": script}])
+    assert ended.report["tasks"]["done"] == 1 and ended.report["tasks"]["retried"] == 1
+    assert [attempt["outcome"] for attempt in shown(ended, "a")["attempts"]] == ["error", "done"]
+
+
+def test_files_go_in_and_out(run, tmp_path):
+    (tmp_path / "in.txt").write_text("a b c\n")
+    ended = run([{"id": "wc", "command": ["sh", "-c", "wc -w < in.txt > out.txt"], "inputs": ["in.txt"], "outputs": ["out.txt"]}])
+    assert (ended.workdir / "outputs" / "wc.1" / "out.txt").read_text().strip() == "3"
+    assert [file["name"] for file in shown(ended, "wc")["attempts"][0]["result"]["files"]] == ["in.txt", "out.txt"]
+
+
+@pytest.mark.parametrize("task, words", [
+    ({"command": ["no-such-program"]}, "there is no program no-such-program"), ({"command": ["/etc/hostname"]}, "/etc/hostname cannot be"),
+    ({"command": ["true"], "inputs": ["missing"]}, "stage-in failed"), ({"command": ["true"], "outputs": ["never"]}, "did not make its output never"),
+    ({"script": "#!/no/such/interpreter\n"}, "there is no program /no/such/interpreter"), ({"command": ["sh", "-c", "kill -9 $$"]}, "killed by signal 9")])
+def test_what_cannot_go_well_is_one_sentence(run, task, words):
+    ended = run([dict(task, id="a", max_attempts=1)])
+    assert ended.code == 0 and ended.report["tasks"]["error"] == 1
+    assert words in shown(ended, "a")["reason"]
+
+
+@pytest.mark.parametrize("limits, text, words", [
+    ({"walltime_s": 0.5}, "sleep 60", "wall time limit passed: allowed 0.5 s"),
+    ({"memory_mb": 60}, "python3 -c 'x = bytearray(200 << 20); import time; time.sleep(60)'", "memory limit passed"),
+    ({"limits": {"cpu_s": 1}}, "while :; do :; done", "CPU time limit passed"),
+    ({"limits": {"disk_mb": 5}}, "head -c 20000000 /dev/zero > big; sleep 60", "disk limit passed"),
+    ({"limits": {"output_mb": 1}}, "head -c 5000000 /dev/zero; sleep 60", "output limit passed"),
+    ({"limits": {"silence_s": 1}}, "echo x; sleep 60", "silence limit passed")])
+def test_each_limit_ends_the_whole_tree_with_its_reason(run, tmp_path, limits, text, words):
+    began = time.monotonic()
+    script = "setsid sh -c 'echo $$ > %s/pid; exec sleep 300' &\nwhile ! test -s %s/pid; do :; done\n%s\n" % (tmp_path, tmp_path, text)
+    ended = run([dict({"id": "a", "script": script, "max_attempts": 1}, **limits)], "--stop-grace-s", "0.3")
+    assert words in shown(ended, "a")["reason"]
+    assert time.monotonic() - began < 20
+    until(lambda: gone(int((tmp_path / "pid").read_text())), what="the escaped child's end")
+
+
+def test_what_a_payload_leaves_behind_is_ended_with_it(run, tmp_path):
+    script = "(setsid sh -c 'echo $$ > %s/pid; exec sleep 300' &) ; while ! test -s %s/pid; do :; done" % (tmp_path, tmp_path)
+    ended = run([{"id": "a", "script": script}, {"id": "b", "command": ["sleep", "0.3"]}])
+    assert ended.report["tasks"]["done"] == 2
+    until(lambda: gone(int((tmp_path / "pid").read_text())), what="the daemon's end")
+
+
+def test_several_payloads_run_at_once_within_the_slot(run, tmp_path):
+    meet = "touch %s/$PILOT_TASK_ID; for i in $(seq 500); do test -e %s/a -a -e %s/b && exit 0; sleep 0.01; done; exit 1" % ((tmp_path,) * 3)
+    ended = run([{"id": "a", "script": meet, "max_attempts": 1}, {"id": "b", "script": meet, "max_attempts": 1}], "--slots", "2")
+    assert ended.report["tasks"]["done"] == 2
+
+
+def test_what_this_node_cannot_run_stays_in_the_pool(run):
+    ended = run([{"id": "big", "command": ["true"], "cores": 1000}, {"id": "small", "command": ["true"]}])
+    assert ended.code == 0 and ended.report["tasks"]["done"] == 1 and shown(ended, "big")["state"] == "todo"
+
+
+def test_no_more_than_max_tasks_are_claimed(run):
+    ended = run([{"id": "t%d" % n, "command": ["true"]} for n in range(5)], "--max-tasks", "2", "--slots", "1")
+    assert ended.report["tasks"]["done"] == 2 and ended.report["tasks"]["released"] <= 1
+
+
+def test_output_that_is_no_utf8_and_no_output_at_all(run):
+    ended = run([{"id": "a", "command": ["printf", "\\377\\303"]}, {"id": "b", "command": ["true"]}])
+    assert shown(ended, "a")["attempts"][0]["result"]["stdout"] == "\ufffd\ufffd" and shown(ended, "b")["attempts"][0]["result"]["stdout"] == ""
+
+
+def test_one_payloads_output_is_never_anothers(run):
+    ended = run([{"id": "a", "command": ["echo", "secret of a"], "priority": 1}, {"id": "b", "command": ["no-such-program"], "max_attempts": 1},
+                 {"id": "c", "command": ["true"], "inputs": ["missing"], "max_attempts": 1}], "--slots", "1")
+    assert "secret" in str(shown(ended, "a")) and "secret" not in str(shown(ended, "b")) + str(shown(ended, "c"))
+
+
+def test_a_payload_sees_its_surroundings_and_no_secrets(run, tmp_path):
+    environ = dict(os.environ, PILOT_REGISTER_TOKEN="hunter22", BEARER_TOKEN="hunter22", LD_LIBRARY_PATH="../..")
+    ended = run([{"id": "env", "command": ["env"], "env": {"MINE": "yes"}, "cores": 1, "memory_mb": 100}], env=environ)
+    found = shown(ended, "env")["attempts"][0]["result"]["stdout"]
+    assert "MINE=yes" in found and "PILOT_TASK_ID=env" in found and "PILOT_TASK_MEMORY_MB=100" in found
+    assert "hunter22" not in found and "LD_LIBRARY_PATH" not in found
+
+
+@pytest.mark.parametrize("way", ["unshare", "bubblewrap"])
+def test_walls_as_this_node_has_them(run, way):
+    from pilot.node.container import start_user_namespace_check
+    if not shutil.which({"unshare": "unshare", "bubblewrap": "bwrap"}[way]) or not start_user_namespace_check()():
+        pytest.skip("this node has no %s or no user namespaces" % way)
+    ended = run([{"id": "a", "script": "echo pid $$; ls /proc | grep -c '^[0-9]'; echo x > file; cat file"}], "--isolation", way)
+    text = shown(ended, "a")["attempts"][0]["result"]["stdout"]
+    assert ended.report["tasks"]["done"] == 1 and int(text.split()[2]) < 10 and text.endswith("x\n")
+
+
+def test_a_container_task_waits_for_a_node_with_containers(run, programs):
+    ended = run([{"id": "a", "command": ["true"], "container": "/image"}])
+    assert shown(ended, "a")["state"] == "todo"
+    shutil.rmtree(str(ended.workdir))
+    programs.make("apptainer", 'while [ "$1" != /image ]; do shift; done; shift; exec "$@"')
+    ended = run([{"id": "a", "command": ["echo", "inside"], "container": "/image"}])
+    assert shown(ended, "a")["attempts"][0]["result"]["stdout"] == "inside\n"
+    assert "exec --userns" in programs.calls("apptainer")[0]
+
+
+def test_max_walltime_ends_payloads_and_gives_their_tasks_back(run):
+    ended = run([{"id": "a", "command": ["sleep", "60"]}], "--max-walltime", "5", "--stop-grace-s", "0.5")
+    assert ended.code == 60 and ended.report["tasks"]["released"] == 1 and ended.status("LaunchAgent") == "failed"
+    found = shown(ended, "a")
+    assert found["state"] == "todo" and found["attempts_used"] == 0 and "--max-walltime" in found["reason"]
+
+
+def test_no_task_is_claimed_that_cannot_end_in_time(run):
+    ended = run([{"id": "long", "command": ["true"], "walltime_s": 1000}, {"id": "short", "command": ["true"], "walltime_s": 1}], "--max-walltime", "60")
+    assert ended.code == 0 and shown(ended, "long")["state"] == "todo" and shown(ended, "short")["state"] == "done"
+
+
+def test_a_drain_file_lets_payloads_finish_and_claims_nothing(run, tmp_path):
+    (tmp_path / "drain").write_text("")
+    ended = run([{"id": "a", "command": ["true"]}], "--drain-files", str(tmp_path / "drain"))
+    assert ended.code == 0 and shown(ended, "a")["state"] == "todo" and "drain file" in ended.err
+
+
+def test_another_program_may_be_the_agent(pilot, programs):
+    programs.make("my-agent", 'echo "cores $PILOT_ID"; echo to-stderr >&2; exit ${1:-0}')
+    ended = pilot(*(PLAN + ("--execute", "my-agent")))
+    assert ended.code == 0 and "to-stderr" in ended.err
+    ended = pilot(*(PLAN + ("--execute", "my-agent 7")))
+    assert ended.code == 40 and "my-agent ended with 7" in ended.report["commands"][-1]["reason"]
+
+
+class Busy:
+    """A pilot with a payload that runs until it is ended."""
+
+    def __init__(self, tmp_path, start_pilot, tasks_file, script, *words):
+        self.pidfile, self.tmp_path = tmp_path / "payload.pid", tmp_path
+        self.pool = "sqlite:%s/pool.sqlite" % tmp_path
+        path = tasks_file({"id": "a", "script": "echo $$ > %s.new; mv %s.new %s\n%s" % ((self.pidfile,) * 3 + (script,)), "max_attempts": 9})
+        pool = open_pool(self.pool, create=True, backoff_s=0.01)
+        from pilot.pool.task import read_file
+        pool.add(read_file(path))
+        pool.close()
+        self.child = start_pilot(*(PLAN + ("--pool", self.pool, "--workdir", str(tmp_path / "w")) + words))
+        until(self.pidfile.exists, what="the payload's start")
+        self.payload = int(self.pidfile.read_text())
+
+    @property
+    def agent(self):
+        return until(lambda: [p.pid for p in process_tree.descendants(self.child.pid) if p.parent == self.child.pid])[0]
+
+    def show(self):
+        pool = open_pool(self.pool)
+        found = pool.show("a")
+        pool.close()
+        return found
+
+    @property
+    def report(self):
+        return json.loads((self.tmp_path / "w" / "pilot-report.json").read_text())
+
+
+STUBBORN = "trap '' TERM; while :; do sleep 1; done"
+
+
+@pytest.mark.parametrize("script", ["sleep 300", STUBBORN])
+def test_sigterm_ends_all_within_five_seconds_and_gives_the_task_back(tmp_path, start_pilot, tasks_file, script):
+    busy = Busy(tmp_path, start_pilot, tasks_file, script)
+    began = time.monotonic()
+    busy.child.send_signal(signal.SIGTERM)
+    until(lambda: (tmp_path / "w" / "pilot-report.json").exists(), 1.0, "the essential report within a second")
+    assert busy.child.wait(timeout=10) == 143
+    assert time.monotonic() - began < 5
+    assert gone(busy.payload)
+    found = busy.show()
+    assert found["state"] == "todo" and found["attempts_used"] == 0 and found["attempts"][0]["outcome"] == "released"
+    assert busy.report["exit_code"] == 143 and busy.report["tasks"]["released"] == 1
+    assert busy.report["commands"][-1]["status"] == "interrupted"
+
+
+def test_a_second_signal_hurries(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, STUBBORN, "--stop-grace-s", "3")
+    began = time.monotonic()
+    busy.child.send_signal(signal.SIGINT)
+    until(lambda: (tmp_path / "w" / "pilot-report.json").exists())
+    busy.child.send_signal(signal.SIGTERM)
+    assert busy.child.wait(timeout=10) == 130
+    assert time.monotonic() - began < 2 and busy.show()["state"] == "todo"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_drain_signal_lets_the_payload_finish(tmp_path, start_pilot, tasks_file, signum):
+    busy = Busy(tmp_path, start_pilot, tasks_file, "while ! test -e %s/go; do sleep 0.05; done" % tmp_path, "--idle-s", "600")
+    busy.child.send_signal(signum)
+    until(lambda: "draining" in (tmp_path / "w" / "pilot.log").read_text())
+    assert not gone(busy.payload)
+    (tmp_path / "go").write_text("")
+    assert busy.child.wait(timeout=20) == 0
+    assert busy.show()["state"] == "done"
+
+
+def test_a_killed_pilot_takes_its_payload_along(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, STUBBORN)
+    agent = busy.agent
+    os.kill(busy.child.pid, signal.SIGKILL)
+    until(lambda: gone(busy.payload), 5, "the payload's end")
+    until(lambda: gone(agent), 5, "the agent's end")
+    assert busy.show()["state"] == "todo"  # the agent gave it back
+
+
+def test_a_killed_agent_takes_its_payload_along_and_the_pilot_says_so(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, STUBBORN, "--lease-s", "3")
+    os.kill(busy.agent, signal.SIGKILL)
+    assert busy.child.wait(timeout=20) == 40
+    until(lambda: gone(busy.payload), 5, "the payload's end")
+    assert "died without a last word" in busy.report["commands"][-1]["reason"]
+    until(lambda: _status(busy.pool)["locked"] == 0, 10, "the lease's end")
+
+
+def test_pilot_and_agent_killed_at_once_leave_nothing(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, "setsid sh -c 'echo $$ > %s/inner; exec sleep 300' & wait" % tmp_path)
+    inner = int(until(lambda: (tmp_path / "inner").exists() and (tmp_path / "inner").read_text()))
+    for pid in (busy.agent, busy.child.pid):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: gone(busy.payload) and gone(inner), 6, "the end of the payload and of what it started")
+
+
+def _status(url):
+    pool = open_pool(url)
+    found = pool.status()
+    pool.close()
+    return found
+
+
+def test_a_pilot_frozen_beyond_its_lease_ends_its_payload_and_tells_nothing(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, "sleep 300", "--lease-s", "2", "--stop-grace-s", "0.3")
+    agent = busy.agent
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        until(lambda: _status(busy.pool)["locked"] == 0, 10, "the lease's end")
+        pool = open_pool(busy.pool)
+        from pilot.pool.interface import Offer
+        until(lambda: pool.claim("other", Offer(), 1, 300.0, "r%s" % time.monotonic()), 10, "a claim by another")
+        pool.close()
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    until(lambda: gone(busy.payload), 5, "the payload's end")
+    found = busy.show()
+    assert found["pilot"] == "other" and [attempt["outcome"] for attempt in found["attempts"]] == ["lost", None]
+
+
+def test_leases_are_renewed_while_a_payload_runs(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, "while ! test -e %s/go; do sleep 0.05; done" % tmp_path, "--lease-s", "1")
+    began = time.monotonic()
+    until(lambda: time.monotonic() - began > 2.5 and _status(busy.pool)["locked"] == 1, what="a lease that outlives itself")
+    (tmp_path / "go").write_text("")
+    assert busy.child.wait(timeout=20) == 0 and busy.show()["generation"] == 1
+
+
+def test_a_cancelled_task_is_stopped_at_the_next_renewal(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, "sleep 300", "--lease-s", "2", "--stop-grace-s", "0.3")
+    pool = open_pool(busy.pool)
+    assert pool.cancel(["a"]) == 1
+    pool.close()
+    assert busy.child.wait(timeout=20) == 0
+    assert gone(busy.payload) and busy.show()["state"] == "held" and busy.report["tasks"]["lost"] == 1
+
+
+def test_a_pool_that_is_busy_for_a_while_loses_nothing(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, "while ! test -e %s/go; do sleep 0.05; done" % tmp_path)
+    hog = sqlite3.connect(str(tmp_path / "pool.sqlite"), isolation_level=None)
+    hog.execute("BEGIN EXCLUSIVE")
+    (tmp_path / "go").write_text("")
+    until(lambda: gone(busy.payload))
+    hog.execute("ROLLBACK")
+    hog.close()
+    assert busy.child.wait(timeout=30) == 0 and busy.show()["state"] == "done"
+
+
+def test_idle_agents_wait_for_new_tasks(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, "true", "--idle-s", "600")
+    until(lambda: _status(busy.pool)["done"] == 1)
+    pool = open_pool(busy.pool)
+    pool.add([{"id": "later", "command": ["true"]}])
+    pool.close()
+    until(lambda: _status(busy.pool)["done"] == 2)
+    busy.child.send_signal(signal.SIGTERM)
+    assert busy.child.wait(timeout=10) == 143
+
+
+def test_the_agents_orders_are_checked(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "pilot.agent"], cwd=str(ROOT), stderr=subprocess.PIPE)
+    assert done.returncode != 0 and b"usage" in done.stderr

@@ -1,0 +1,238 @@
+"""The agent's pure parts and small ones."""
+
+import os
+import signal
+import stat
+
+import pytest
+
+from pilot.agent import capacity, config, environment, isolation, limits, sandbox
+from pilot.agent.config import AgentConfig
+from pilot.agent.confine import Confinement, oom_kills
+from pilot.agent.leases import Leases
+from pilot.agent.loop import Exit, Loop, exit_code
+from pilot.agent.sandbox import Sandboxes
+from pilot.pool.interface import Offer
+
+CONFIG = AgentConfig("sqlite:p", "p1", "/w", "/o", {}, slots=3, cores=4, memory_mb=4000, gpus=["0/a", "1/b"], tags=["t"])
+SPEC = {"cores": 2, "memory_mb": 1000}
+
+
+def test_what_runs_is_taken_from_what_is_offered():
+    left = capacity.free(capacity.whole(CONFIG), [SPEC, {}], ["0/a"])
+    assert left == capacity.Capacity(1, 1, 3000, ["1/b"])
+    assert capacity.offer(left, CONFIG, 100.0) == Offer(1, 3000, 1, 100.0, ("t",), False)
+
+
+@pytest.mark.parametrize("running, time_left", [([{}, {}, {}], None), ([{"cores": 4}], None), ([], 0.0), ([], -5.0)])
+def test_when_nothing_fits_nothing_is_asked_for(running, time_left):
+    assert capacity.offer(capacity.free(capacity.whole(CONFIG), running, []), CONFIG, time_left) is None
+
+
+def test_more_slots_than_cores_share_the_cores():
+    assert capacity.whole(CONFIG._replace(slots=8)).cores == 8
+
+
+@pytest.mark.parametrize("spec, fits", [({}, True), ({"cores": 5}, False), ({"memory_mb": 5000}, False), ({"gpus": 3}, False), ({"gpus": 2}, True)])
+def test_a_task_fits_or_not(spec, fits):
+    assert capacity.fits(capacity.whole(CONFIG), spec) is fits
+
+
+def test_memory_that_is_not_known_is_not_watched():
+    assert capacity.fits(capacity.whole(CONFIG._replace(memory_mb=None)), {"memory_mb": 10 ** 9})
+
+
+def test_what_a_task_asks_for_is_what_it_may_use():
+    allowed = limits.of({"memory_mb": 100, "walltime_s": 5, "limits": {"cpu_s": 3, "silence_s": 9}})
+    assert (allowed.memory_mb, allowed.walltime_s, allowed.cpu_s, allowed.silence_s, allowed.disk_mb) == (100, 5, 3, 9, None)
+    assert limits.of({"memory_mb": 100, "limits": {"memory_mb": 200}}).memory_mb == 200
+
+
+@pytest.mark.parametrize("sample, words", [
+    (limits.Sample(0, 101, 0, 0, 0), "memory limit passed: 101 MB, allowed 100"), (limits.Sample(6, 0, 0, 0, 0), "CPU time limit passed: 6 s, allowed 5"),
+    (limits.Sample(0, 0, 11, 0, 0), "disk limit"), (limits.Sample(0, 0, 0, 2, 0), "output limit"), (limits.Sample(0, 0, 0, 0, 8), "silence limit")])
+def test_the_first_limit_passed_is_named(sample, words):
+    assert words in limits.breach(limits.Limits(1, 5, 100, 10, 1, 7), sample)
+
+
+def test_within_limits_all_is_well():
+    assert limits.breach(limits.Limits(*[None] * 6), limits.Sample(1e9, 1e9, 1e9, 1e9, 1e9)) is None
+    assert limits.breach(limits.Limits(1, 5, 100, 10, 1, 7), limits.Sample(5, 100, 10, 1, 7)) is None
+
+
+def which(*there):
+    return lambda name: "/bin/" + name if name in there else None
+
+
+@pytest.mark.parametrize("asked, there, namespaces, way", [
+    ("none", (), False, "none"), ("auto", ("bwrap", "unshare"), True, "bubblewrap"), ("auto", ("unshare",), True, "unshare"),
+    ("auto", ("bwrap", "unshare"), False, "none"), ("auto", (), True, "none"), ("apptainer", ("singularity",), False, "apptainer")])
+def test_the_wall_is_what_the_node_offers(asked, there, namespaces, way, monkeypatch):
+    monkeypatch.setattr(isolation, "APPTAINERS", ())
+    assert isolation.choose(asked, which(*there), namespaces) == way
+
+
+@pytest.mark.parametrize("asked, there, namespaces", [("bubblewrap", (), True), ("bubblewrap", ("bwrap",), False), ("unshare", (), True), ("apptainer", (), True)])
+def test_a_wall_that_is_asked_for_and_missing_is_told(asked, there, namespaces, monkeypatch):
+    monkeypatch.setattr(isolation, "APPTAINERS", ())
+    with pytest.raises(ValueError, match=asked):
+        isolation.choose(asked, which(*there), namespaces)
+
+
+def test_walls_leave_the_payloads_own_words_at_the_end():
+    for way in ("none", "bubblewrap", "unshare"):
+        assert isolation.wrap(["x", "y"], way, None, "/h", which())[-2:] == ["x", "y"]
+    words = isolation.wrap(["x"], "none", "/image", "/h", which("apptainer"))
+    assert words[:2] == ["/bin/apptainer", "exec"] and words[-2:] == ["/image", "x"] and "--userns" in words
+
+
+def test_a_payload_sees_its_own_facts_and_no_secrets():
+    base = environment.base({"PATH": "/bin", "PILOT_REGISTER_TOKEN": "s", "BEARER_TOKEN": "s", "LD_LIBRARY_PATH": "../..", "PYTHONPATH": "x"},
+                            {"LD_LIBRARY_PATH": "/soft/lib"})
+    assert base == {"PATH": "/bin", "LD_LIBRARY_PATH": "/soft/lib"}
+    found = environment.of_task(base, {"id": "t1", "cores": 2, "memory_mb": 10, "walltime_s": 5, "env": {"MY": "1", "OMP_NUM_THREADS": "7"}},
+                                "/h", "p1", ["1/uuid"], "mark")
+    assert found["PILOT_TASK_ID"] == "t1" and found["PILOT_TASK_CORES"] == "2" and found["MY"] == "1" and found["OMP_NUM_THREADS"] == "7"
+    assert found["CUDA_VISIBLE_DEVICES"] == "1" and found["TMPDIR"] == "/h/tmp" and found["PILOT_TASK_MEMORY_MB"] == "10"
+    assert "s" not in found.values()
+
+
+def test_orders_survive_their_journey():
+    assert config.load(config.dump(CONFIG)) == CONFIG
+
+
+def test_leases_in_danger_are_those_not_renewed_in_time():
+    now = [0.0]
+    leases = Leases(300.0, 2.0, lambda: now[0])
+    leases.add(("a", 1), 0.0)
+    leases.add(("b", 1), 0.0)
+    assert (leases.every_s(), leases.in_danger()) == (60.0, [])
+    now[0] = 290.0
+    leases.renewed([("b", 1), ("gone", 1)], 240.0)
+    assert leases.in_danger() == [("a", 1)]
+    leases.drop(("a", 1))
+    assert leases.in_danger() == [] and leases.keys() == [("b", 1)]
+
+
+def test_an_empty_sandbox_is_used_again_and_a_used_one_is_not(tmp_path):
+    boxes = Sandboxes(str(tmp_path / "t"))
+    first = boxes.take()
+    for descriptor in first.open_streams():
+        os.close(descriptor)
+    boxes.give_back(first)
+    assert boxes.take() == first
+    with open(first.work + "/left", "w") as stream:
+        stream.write("x")
+    boxes.give_back(first)
+    second = boxes.take()
+    assert second != first and not os.path.exists(first.home)
+    os.chmod(second.tmp, 0o777)
+    boxes.give_back(second)
+    assert boxes.take() != second
+
+
+def test_a_kept_sandbox_has_the_tasks_name(tmp_path):
+    boxes = Sandboxes(str(tmp_path / "t"))
+    kept = boxes.give_back(boxes.take(), sandbox.folder_name("a:b", 2))
+    assert kept == str(tmp_path / "t" / "a_b.2") and os.path.isdir(kept + "/work")
+
+
+@pytest.mark.parametrize("script, words", [("#!/usr/bin/env python3\nx", ["/usr/bin/env", "python3"]), ("#! /bin/bash -e\r\nx", ["/bin/bash", "-e"]),
+                                           ("echo x", ["sh"]), ("#!\n", ["sh"])])
+def test_a_scripts_first_line_names_its_interpreter(script, words):
+    assert sandbox.interpreter_of(script) == words
+
+
+def test_the_tail_of_a_file_is_bounded_and_never_fails(tmp_path):
+    (tmp_path / "f").write_bytes(b"a" * 10000 + b"\xff end")
+    assert len(sandbox.tail(str(tmp_path / "f"))) == sandbox.TAIL_BYTES and sandbox.tail(str(tmp_path / "f")).endswith("\ufffd end")
+    assert sandbox.tail(str(tmp_path / "no")) == ""
+
+
+def test_the_size_of_a_folder_follows_no_links(tmp_path):
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "f").write_bytes(b"x" * 3 * 1048576)
+    os.symlink("/", str(tmp_path / "d" / "root"))
+    assert 2.9 < sandbox.size_mb(str(tmp_path)) < 4
+
+
+def test_a_group_of_its_own_limits_a_payload(tmp_path):
+    group = tmp_path / "pilot-p_t.1"
+    confinement = Confinement(str(tmp_path))
+    confinement.enter("p/t.1", 1234, 100)
+    assert (group / "memory.max").read_text() == "104857600" and (group / "cgroup.procs").read_text() == "1234"
+    (group / "memory.events").write_text("low 0\noom_kill 1\n")
+    assert confinement.leave("p/t.1") is True and (group / "cgroup.kill").read_text() == "1"
+    assert confinement.leave("p/t.1") is False
+    Confinement(None).enter("x", 1, 1)
+
+
+def test_oom_kills_are_counted():
+    assert oom_kills("oom 1\noom_kill 2\n") == 2 and oom_kills("") == 0
+
+
+@pytest.fixture
+def loop():
+    saved = {signum: signal.getsignal(signum) for signum in (signal.SIGCHLD, signal.SIGUSR1)}
+    heard = []
+    one = Loop([signal.SIGUSR1], heard.append, lambda: None)
+    one.heard = heard
+    yield one
+    signal.set_wakeup_fd(-1)
+    for signum, handler in saved.items():
+        signal.signal(signum, handler)
+
+
+def test_timers_come_in_order_and_can_be_taken_back(loop):
+    told = []
+    loop.after(0.02, lambda: told.append("late"))
+    loop.after(0.0, lambda: told.append("soon"))
+    loop.after(0.01, lambda: told.append("never")).cancel()
+    loop.after(0.05, loop.stop)
+    loop.run()
+    assert told == ["soon", "late"]
+
+
+def test_a_signal_wakes_the_loop(loop):
+    loop.after(0, lambda: os.kill(os.getpid(), signal.SIGUSR1))
+    loop.after(0.1, loop.stop)
+    loop.run()
+    assert loop.heard == [signal.SIGUSR1]
+
+
+def test_a_child_that_ends_is_told_with_what_it_used(loop):
+    from pilot import process
+
+    child = process.spawn(["bash", "-c", "exit 3"])
+    told = []
+
+    def dead(ended):
+        child.returncode = ended.code
+        told.append(ended)
+        loop.stop()
+    loop.watch_child(child.pid, lambda: told.append("dying"), dead)
+    loop.run()
+    assert told[0] == "dying" and isinstance(told[1], Exit) and told[1].code == 3
+
+
+def test_a_reader_that_goes_is_noticed(loop):
+    read, write = os.pipe()
+    loop.watch_broken(write, loop.stop)
+    loop.after(0.01, lambda: os.close(read))
+    loop.run()
+    os.close(write)
+
+
+def test_a_regular_file_as_output_is_no_harm(loop, tmp_path):
+    with open(str(tmp_path / "f"), "w") as stream:
+        loop.watch_broken(stream.fileno(), loop.stop)
+
+
+def test_exit_codes_are_those_of_subprocess():
+    assert exit_code(3 << 8) == 3 and exit_code(9) == -9
+
+
+def test_a_script_is_stored_executable(tmp_path):
+    boxes = Sandboxes(str(tmp_path / "t"))
+    words = boxes.take().argv({"script": "#!/bin/bash\necho x\n"})
+    assert words[0] == "/bin/bash" and os.stat(words[1]).st_mode & stat.S_IXUSR
