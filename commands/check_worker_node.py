@@ -15,7 +15,7 @@ class CheckWorkerNode(Command):
     """Look at the machine and refuse it, with one sentence, when it is unfit."""
 
     name = "CheckWorkerNode"
-    options = (
+    options: Tuple[Option, ...] = (
         Option("min_disk_mb", "MB that must be free in the workdir", values.megabytes, 1024),
         Option("min_memory_mb", "MB of memory the slot must have", values.megabytes, 256),
         Option("min_cores", "cores the slot must have", values.count, 1),

@@ -20,7 +20,7 @@ class Configure(Command):
     """Write the agent's configuration file: what the node is, where the software lies, what was set."""
 
     name = "Configure"
-    options = (
+    options: Tuple[Option, ...] = (
         Option("agent_config", "the file, as JSON, *.env (shell variables) or *.ini (default: %s in the workdir)" % FILE),
         Option("set", "a further value for the agent: NAME=VALUE", values.assignment, (), repeat=True),
     )

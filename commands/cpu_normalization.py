@@ -13,7 +13,7 @@ class CPUNormalization(Command):
     """Measure the CPU power of this slot: one DB12 copy per core at once, the slowest counts."""
 
     name = "CPUNormalization"
-    options = (
+    options: Tuple[Option, ...] = (
         Option("fast", "a short measurement that is only approximate", values.boolean, False),
         Option("cpu_power", "do not measure: the power is this", float),
         Option("cpu_copies", "copies to run at once (default: one per core)", values.count),

@@ -14,7 +14,7 @@ class Install(Command):
     """Install the community's software: the first of the sources that works wins."""
 
     name = "Install"
-    options = (
+    options: Tuple[Option, ...] = (
         Option("install", "a source; several are tried in order: env:SCRIPT, archive:URL#sha256:HEX, pip:REQUIREMENT, "
                           "installer:URL, git:URL@REF, none", source, (), repeat=True),
         Option("install_timeout_s", "seconds each attempt may take", values.seconds, 900.0),

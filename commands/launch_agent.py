@@ -17,7 +17,7 @@ class LaunchAgent(Command):
     """Launch the agent that pulls work: the built-in one, or any program with --execute."""
 
     name = "LaunchAgent"
-    options = (
+    options: Tuple[Option, ...] = (
         Option("tasks", "a JSON Lines file of tasks for this pilot alone"),
         Option("pool", "the pool to pull from: sqlite:FILE"),
         Option("execute", "a program to run as the agent, with its arguments"),

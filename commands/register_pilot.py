@@ -17,7 +17,7 @@ class RegisterPilot(Command):
     """Work out the pilot's reference and, with --register-url, register it there."""
 
     name = "RegisterPilot"
-    options = (
+    options: Tuple[Option, ...] = (
         Option("register_url", "where to POST the pilot's JSON record"),
         Option("register_token", "a bearer token for that (default: the one WLCG token discovery finds)", secret=True),
         Option("register_required", "end the pilot when it cannot be registered", values.boolean, False),

@@ -14,7 +14,7 @@ class RunProbes(Command):
     """Run Nagios plug-ins, each under a time limit; a critical one makes the node unfit."""
 
     name = "RunProbes"
-    options = (
+    options: Tuple[Option, ...] = (
         Option("probes", "the plug-ins: programs with their arguments, relative to the workdir", values.words, ()),
         Option("probe_timeout_s", "seconds each may take; longer is UNKNOWN", values.seconds, 60.0),
         Option("probes_only_warn", "go on even when a probe is critical", values.boolean, False),

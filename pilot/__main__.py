@@ -24,7 +24,8 @@ def main(argv: Optional[Sequence[str]] = None, environ: Optional[Dict[str, str]]
         code = runner.guarded(lambda: run_module(words[1:]), tell)
     else:
         code = runner.guarded(lambda: run_pilot(words, variables), tell)
-    log.flush_streams()
+    log.say("")
+    log.say("", error=True)
     return code
 
 
@@ -60,7 +61,7 @@ def run_module(words: List[str]) -> int:
 def tell(code: int, problems: Sequence[str]) -> None:
     """Errors outside any command, on stderr."""
     for problem in problems:
-        sys.stderr.write("pilot: error: %s\n" % problem)
+        log.say("pilot: error: %s\n" % problem, error=True)
 
 
 __all__ = ["main", "Request"]

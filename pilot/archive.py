@@ -4,8 +4,6 @@ import os
 import stat
 import tarfile
 import zipfile
-from typing import List
-
 from pilot.errors import StepFailed
 
 MAX_FILES = 1000000
@@ -35,6 +33,8 @@ def _inside(name: str, folder: str) -> str:
     target = os.path.normpath(os.path.join(folder, name))
     home = os.path.realpath(folder)
     parent = os.path.realpath(os.path.dirname(target))
+    if target == os.path.normpath(folder):  # "./", with which many archives begin
+        return target
     if name.startswith("/") or (parent != home and not parent.startswith(home + os.sep)):
         raise BadArchive("the member %r would land outside its folder" % name)
     return target
@@ -46,7 +46,8 @@ def _check(count: int, size: int) -> None:
 
 
 def _untar(path: str, folder: str) -> None:
-    size, folders = 0, []  # type: int, List[tarfile.TarInfo]
+    size = 0
+    folders = []
     with tarfile.open(path) as archive:
         for count, member in enumerate(archive, 1):
             size += member.size
@@ -91,7 +92,7 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> No
         raise BadArchive("the member %r has no content" % member.name)
     _fresh(target)
     with source, open(target, "wb") as stream:
-        for block in iter(lambda: source.read(1 << 20), b""):  # type: ignore[union-attr]
+        for block in iter(lambda: source.read(1 << 20), b""):
             stream.write(block)
     os.chmod(target, member.mode & 0o777)
 

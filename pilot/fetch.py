@@ -153,7 +153,7 @@ def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[
     restart()
     url = request.url
     try:
-        asked = urllib.request.Request(url, data=request.data, method=request.method,  # type: ignore[arg-type]
+        asked = urllib.request.Request(url, data=request.data, method=request.method,
                                        headers=dict({"User-Agent": "pilot"}, **request.headers))
         with urllib.request.urlopen(asked, timeout=request.timeout_s, context=request.context) as reply:
             _take_body(request, reply, take)

@@ -32,7 +32,7 @@ class Life:
         self.started = time.time()
         self.began = time.monotonic()
         self.pilot_id: str = settings["pilot_id"] or new_id()
-        self.workdir = os.path.abspath(settings["workdir"])
+        self.workdir: str = os.path.abspath(settings["workdir"])
         self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
         self.masker = log.Masker()
         for secret in settings.secrets():
@@ -77,14 +77,14 @@ def live(request: Request) -> int:
     life.stream.emit(events.PILOT_FINISHED, exit_code=code, seconds=round(time.monotonic() - life.began, 3),
                      tasks=life.tally.counts)
     life.write_report(code)
-    sys.stdout.write(report.summary(code, life.outcomes, life.tally.counts, time.monotonic() - life.began, life.places()))
+    log.say(report.summary(code, life.outcomes, life.tally.counts, time.monotonic() - life.began, life.places()))
     return code
 
 
 def refuse(words: Sequence[str], error: UsageError) -> int:
     """A command line that makes no sense: each problem in a line on stderr, and a report of them."""
-    for problem in error.problems:
-        sys.stderr.write("pilot: error: %s\n" % problem)
+    for sentence in error.problems:
+        log.say("pilot: error: %s\n" % sentence, error=True)
     given = cli.scan(words, cli.ENGINE_OPTIONS, strict=False).values
     path = given.get("report") or os.path.join(given.get("workdir", "."), report.NAME)
     text = report.compose(given.get("pilot_id", ""), error.exit_code, [], TaskTally().counts, [], {},
@@ -92,7 +92,7 @@ def refuse(words: Sequence[str], error: UsageError) -> int:
     if os.path.isdir(os.path.dirname(os.path.abspath(path))):
         problem = report.write(path, text)
         if problem:
-            sys.stderr.write("pilot: error: %s\n" % problem)
+            log.say("pilot: error: %s\n" % problem, error=True)
     return error.exit_code
 
 
@@ -163,8 +163,7 @@ def _outside(life: Life, code: int, problems: Sequence[str]) -> None:
 def _ask(command: Type[Command]) -> bool:
     """--step: Enter runs the command, s skips it, q stops the pilot."""
     text = "%s: %s\n  [Enter] run, s skip, q quit: " % (command.name, (command.__doc__ or "").strip().split("\n")[0])
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    log.say(text)
     line: Optional[str] = sys.stdin.readline()
     if not line or line.strip().lower() in ("q", "quit"):
         raise UsageError("stopped at the terminal before %s" % command.name)

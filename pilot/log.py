@@ -102,12 +102,14 @@ def safe_streams() -> None:
         sys.stdin = open(0, closefd=False)
 
 
-def flush_streams() -> None:
-    """Flush stdout; when that fails (closed, full) point it at /dev/null, so that our exit code stands."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, 1 if stream is sys.stdout else 2)
-            os.close(null)
+def say(text: str, error: bool = False) -> None:
+    """Write to stdout or stderr. When that fails (full, closed, the reader has gone) the rest goes nowhere, and
+    our exit code stands."""
+    stream = sys.stderr if error else sys.stdout
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2 if error else 1)
+        os.close(null)

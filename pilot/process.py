@@ -216,7 +216,7 @@ class _Running:
             done = True
         if done:
             self._selector.unregister(key.fileobj)
-            key.fileobj.close()  # type: ignore[union-attr]
+            _close(key.fileobj)
 
     def _end(self, grace_s: float) -> None:
         """Nothing of the child stays: what it started dies with it; what it said is read to the end."""
@@ -247,11 +247,15 @@ class _Running:
     def _close(self) -> None:
         for key in list(self._selector.get_map().values()):
             if not isinstance(key.fileobj, int):
-                key.fileobj.close()  # type: ignore[union-attr]
+                _close(key.fileobj)
         self._selector.close()
         os.close(self._exit_read)
         if not self._waiter.is_alive():
             os.close(self._exit_write)
+
+
+def _close(pipe: Any) -> None:
+    pipe.close()
 
 
 def shell_environ(script: List[str], environ: Dict[str, str], timeout_s: float) -> Dict[str, str]:

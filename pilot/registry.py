@@ -35,7 +35,8 @@ def load(extensions: Iterable[str], roots: Sequence[str]) -> List[Package]:
     for path in roots:
         if path not in sys.path:
             sys.path.append(path)
-    packages, problems = [], []
+    packages: List[Package] = []
+    problems: List[str] = []
     for name in extensions:
         try:
             packages.append(_import(EXTENSION_PREFIX + name, "-E " + name))

@@ -28,7 +28,6 @@ class Request(NamedTuple):
     doubts: Tuple[str, ...]  # why a command of the plan would refuse these settings (told by --plan)
     warnings: Tuple[str, ...]
 
-
     @property
     def text(self) -> bool:
         """Whether a text about the program is wanted instead of a run."""

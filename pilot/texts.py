@@ -4,7 +4,7 @@ import os
 import sys
 from typing import List, Sequence, Type
 
-from pilot import VERSION, report
+from pilot import VERSION, log, report
 from pilot.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES
@@ -33,7 +33,7 @@ def show(request: Request) -> int:
         text = "unpacked into %s: start %s\n" % (settings["explode"], bundle.explode(settings["explode"]))
     else:
         text = plan_text(request)
-    sys.stdout.write(text)
+    log.say(text)
     return 0
 
 

@@ -1,6 +1,6 @@
 """What the text of an option can mean: parsers that raise ValueError with a sentence."""
 
-from typing import Dict, Tuple
+from typing import Callable, Dict, Tuple
 
 _TRUE = ("1", "true", "yes", "on", "y")
 _FALSE = ("0", "false", "no", "off", "n", "")
@@ -84,7 +84,7 @@ def assignment(text: str) -> Tuple[str, str]:
     return key.strip(), value
 
 
-def choice(*allowed: str):  # type: ignore[no-untyped-def]
+def choice(*allowed: str) -> Callable[[str], str]:
     """A parser that takes one of these words."""
 
     def parse(text: str) -> str:

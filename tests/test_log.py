@@ -49,6 +49,6 @@ def test_time_is_utc_with_milliseconds():
 
 def test_missing_descriptors_are_opened_so_that_no_file_becomes_stdout():
     code = ("import os, sys; sys.path.insert(0, %r)\nfrom pilot import log\nlog.safe_streams()\n"
-            "f = os.open('/dev/null', os.O_RDONLY)\nprint('x'); log.flush_streams()\nsys.exit(f)" % str(ROOT))
+            "f = os.open('/dev/null', os.O_RDONLY)\nlog.say('x')\nsys.exit(f)" % str(ROOT))
     done = subprocess.run(["sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code])
     assert done.returncode >= 3

@@ -19,7 +19,7 @@ class SayHello(Command):
     """Greet the worker node."""
 
     name = "SayHello"
-    options = (
+    options: Tuple[Option, ...] = (
         Option("greeting", "the word to greet with", default="Hello"),
         Option("quiet", "say nothing", values.boolean, False),
     )

@@ -246,7 +246,8 @@ class Agent:
 
     def _renew(self) -> None:
         """Prolong all leases in one request; end the payloads whose lease is another's, or soon may be."""
-        keys, wait, asked, lost = self._leases.keys(), self._leases.every_s(), time.monotonic(), []  # type: ignore[var-annotated]
+        keys, wait, asked = self._leases.keys(), self._leases.every_s(), time.monotonic()
+        lost: List[Key] = []
         try:
             lost = self._pool.renew(self._config.pilot, keys, self._config.lease_s) if keys else []
             self._leases.renewed([key for key in keys if key not in lost], asked)

@@ -174,7 +174,7 @@ def pbs_left(text: str, now: float) -> Optional[float]:
 def sge_left(text: str, now: float) -> Optional[float]:
     """`qstat -j`: h_rt (or s_rt) of the hard resource list minus the time since start_time."""
     fields = dict(re.findall(r"^(\S[^:\n]*?)(?:\s+\d+)?:\s+(.*)$", text, re.M))
-    limits = [whole(value) for value in re.findall(r"\b[hs]_rt=(\d+)", fields.get("hard resource_list", fields.get("hard_resource_list", "")))]
+    limits = [whole(value) for value in re.findall(r"\b[hs]_rt=(\d+)", fields.get("hard resource_list") or "")]
     known = [limit for limit in limits if limit]
     began = _moment(fields.get("start_time", ""))
     return max(0.0, began + min(known) - now) if known and began else None

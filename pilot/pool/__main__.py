@@ -104,8 +104,9 @@ def told(task: Dict[str, Any]) -> str:
     lines.append("  runs      %s" % " ".join(what))
     for attempt in task["attempts"]:
         result = attempt["result"] or {}
+        why = ", " + attempt["reason"] if attempt["reason"] else ""
         lines.append("  attempt   %d by pilot %s: %s%s" % (
-            attempt["generation"], attempt["pilot"], attempt["outcome"] or "running", ", " + attempt["reason"] if attempt["reason"] else ""))
+            attempt["generation"], attempt["pilot"], attempt["outcome"] or "running", why))
         for stream in ("stdout", "stderr"):
             for line in (result.get(stream) or "").splitlines()[-5:]:
                 lines.append("    %s  %s" % (stream, line))

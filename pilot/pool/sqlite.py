@@ -211,7 +211,7 @@ class SQLitePool(interface.Pool):
 
     def _wait_s(self, attempts: int) -> float:
         wait = min(self._backoff_s * 2 ** min(attempts, 20), MAX_BACKOFF_S)
-        return wait * (1 + 0.1 * random.random())
+        return float(wait * (1 + 0.1 * random.random()))
 
     def _expire(self) -> None:
         """Leases that ran out are failed attempts; waits that are over make tasks claimable."""
@@ -272,8 +272,9 @@ class SQLitePool(interface.Pool):
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         with self._writing():
             names = [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")] if tasks is None else tasks
-            return sum(self._db.execute("UPDATE tasks SET state = 'todo', ready = 1, attempts = 0, until = NULL, reason = 'sent back by an operator'"
-                                        " WHERE id = ? AND state IN ('error', 'held')", (name,)).rowcount for name in names)
+            return sum(self._db.execute(
+                "UPDATE tasks SET state = 'todo', ready = 1, attempts = 0, until = NULL, reason = 'sent back by an operator'"
+                " WHERE id = ? AND state IN ('error', 'held')", (name,)).rowcount for name in names)
 
     def cancel(self, tasks: Iterable[str]) -> int:
         count = 0

@@ -100,6 +100,13 @@ def test_an_archive_that_reaches_outside_is_refused(tmp_path, members):
     assert not (tmp_path / "evil").exists() and not (tmp_path / "w" / "evil").exists() and not (tmp_path / "w" / "software").exists()
 
 
+def test_an_archive_of_the_folder_itself_is_usual(tmp_path):
+    top = tarfile.TarInfo("./")
+    top.type, top.mode = tarfile.DIRTYPE, 0o755
+    tarball(tmp_path / "s.tgz", [("./", top), ("./bin/tool", b"x")])
+    assert install(tmp_path, "archive:%s/s.tgz" % tmp_path).outcome.status == "ok"
+
+
 def test_links_inside_an_archive_work(tmp_path):
     tarball(tmp_path / "s.tgz", [("lib/real", b"x"), ("lib/soft", link("lib/soft", "real")), ("lib/hard", link("lib/hard", "lib/real", tarfile.LNKTYPE)),
                                  ("bin/up", link("bin/up", "../lib/real"))])
@@ -170,5 +177,3 @@ def test_a_source_that_makes_no_sense_is_refused_before_anything_runs(tmp_path, 
                                          ("https://h/a", ("https://h/a", "")), ("/a/b@x", ("/a/b", "x"))])
 def test_a_ref_is_told_from_a_user_name(text, words):
     assert installation.git_words(text) == words
-
-

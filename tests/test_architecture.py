@@ -1,0 +1,143 @@
+"""The rules of the house, held against the code itself."""
+
+import ast
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+FILES = sorted(path for top in ("pilot", "commands", "extensions") for path in (ROOT / top).rglob("*.py"))
+MAX_LINES, MAX_FUNCTION = 320, 40
+STARTS_CHILDREN = {"pilot/process.py", "pilot/fork.py", "pilot/agent/payload.py"}  # payload.py: only for a type
+OPENS_URLS = {"pilot/fetch.py"}
+BROAD = {"pilot/runner.py": 2, "pilot/events/stream.py": 1, "pilot/registry.py": 1}  # see docs/adr/0002
+KNOWN = {"pilot", "commands", "pilot_example", "pilot_loader"}
+# modules that 3.6 has; the newer ones are not to be used
+STDLIB = set("""__future__ argparse ast atexit base64 binascii bisect calendar collections contextlib ctypes difflib errno functools gzip hashlib
+heapq http importlib inspect io itertools json logging math os pkgutil platform random re resource selectors shlex shutil signal socket sqlite3
+ssl stat string struct subprocess sys tarfile tempfile textwrap threading time traceback types typing unicodedata urllib uuid weakref zipfile zlib""".split())
+
+
+def name(path):
+    return str(path.relative_to(ROOT))
+
+
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path):
+    """(module, is it only for types) of every import."""
+    parsed = tree(path)
+    typing_only = [node for block in ast.walk(parsed) if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING" for node in block.body]
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node in typing_only
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield "%s.%s" % (node.module, alias.name), node in typing_only
+
+
+def part(module):
+    """Which part of the layout a module belongs to."""
+    for top in ("pilot.agent", "pilot.pool", "pilot.factory", "pilot.ship"):
+        if module == top or module.startswith(top + "."):
+            return top
+    return module.split(".")[0]
+
+
+def module_of(path):
+    return name(path)[:-3].replace("/", ".").replace("extensions.", "")
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_only_the_standard_library_is_imported(path):
+    assert {module.split(".")[0] for module, _ in imports(path)} <= STDLIB | KNOWN
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_import_arrows(path):
+    here = part(module_of(path))
+    allowed = {
+        "pilot": {"pilot"}, "pilot.pool": {"pilot", "pilot.pool"}, "pilot.agent": {"pilot", "pilot.agent", "pilot.pool"},
+        "commands": {"pilot", "commands", "pilot.agent", "pilot.pool"},
+    }.get(here, {"pilot", "commands", "pilot.agent", "pilot.pool", here})
+    used = {part(module) for module, _ in imports(path) if module.split(".")[0] in KNOWN - {"pilot_loader"}}
+    assert used <= allowed, "%s may not import %s" % (name(path), used - allowed)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_agents_and_factories_know_the_pool_by_its_interface_only(path):
+    if part(module_of(path)) in ("pilot.agent", "pilot.factory"):
+        used = {module for module, _ in imports(path) if module.startswith("pilot.pool")}
+        assert all(module.startswith(("pilot.pool.interface.", "pilot.pool.open_pool", "pilot.pool.task.")) for module in used), used
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_one_place_starts_children_and_one_opens_urls(path):
+    used = {module.split(".")[0] for module, _ in imports(path)}
+    text = path.read_text(encoding="utf-8")
+    if name(path) not in STARTS_CHILDREN:
+        calls = {"%s.%s" % (getattr(node.value, "id", ""), node.attr) for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
+        assert "subprocess" not in used and not calls & {"os.fork", "os.system", "os.popen", "os.spawnv", "os.posix_spawn"}
+    if name(path) not in OPENS_URLS:
+        assert not {module for module, _ in imports(path) if module.startswith(("urllib.request", "http.client"))}
+    assert "shell=True" not in text
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_files_and_functions_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+    if sys.version_info < (3, 8):
+        return  # these do not tell where a function ends
+    long = [node.name for node in ast.walk(tree(path))
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno - node.lineno + 1 > MAX_FUNCTION]
+    assert long == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_broad_excepts_stand_where_they_may(path):
+    def broad(handler):
+        kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        return any(kind is None or getattr(kind, "id", "") in ("Exception", "BaseException") for kind in kinds)
+
+    found = [node for node in ast.walk(tree(path)) if isinstance(node, ast.ExceptHandler) and broad(node)
+             and not (node.body and isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)]
+    assert len(found) == BROAD.get(name(path), 0)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_every_module_public_class_and_function_has_a_docstring(path):
+    parsed = tree(path)
+    assert ast.get_docstring(parsed), "the module has none"
+    overrides = {"run", "main"} | {n for n in dir(__import__("pilot.pool.interface", fromlist=["Pool"]).Pool)}
+    missing = [node.name for node in ast.walk(parsed) if isinstance(node, (ast.FunctionDef, ast.ClassDef))
+               and not node.name.startswith("_") and not ast.get_docstring(node) and node.name not in overrides]
+    nested = {inner.name for outer in ast.walk(parsed) if isinstance(outer, ast.FunctionDef) for inner in ast.walk(outer)
+              if isinstance(inner, ast.FunctionDef) and inner is not outer}
+    assert [one for one in missing if one not in nested] == []
+
+
+def test_no_module_bears_a_name_of_the_standard_library():
+    taken = getattr(sys, "stdlib_module_names", STDLIB)
+    assert [name(path) for path in FILES if path.parent.name == "pilot" and path.stem in taken and path.stem not in ("__init__", "__main__")] == []
+
+
+@pytest.mark.parametrize("path", FILES + [ROOT / "pilot.py"], ids=name)
+def test_the_code_is_plain_ascii(path):
+    path.read_bytes().decode("ascii")
+
+
+def test_every_folder_of_tests_is_a_package():
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_nothing_sleeps_to_wait():
+    """time.sleep stands only where a back-off or a grace is waited out, and in the tests' deadline loop."""
+    users = {name(path) for path in FILES if "time.sleep" in path.read_text(encoding="utf-8")}
+    assert users == {"pilot/fetch.py", "pilot/agent/warden.py"}
+    tests = {name(path) for path in (ROOT / "tests").rglob("*.py") if "time.sleep(" in path.read_text(encoding="utf-8")}
+    assert tests <= {"tests/conftest.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_agent.py"}

@@ -1,0 +1,159 @@
+"""Every class of bad input or surroundings ends in one sentence (no traceback) and its documented code."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+FINE = ("-X", "CheckWorkerNode")
+
+
+def sentences(text):
+    return [line for line in text.splitlines() if line.startswith("pilot: error: ")]
+
+
+@pytest.mark.parametrize("words, told", [
+    (("-X", "CheckWorkrNode"), "unknown command 'CheckWorkrNode' (did you mean CheckWorkerNode?)"),
+    (("-X", "Configure"), "Configure needs WorkerNode: put CheckWorkerNode before it"),
+    (("-X", ","), "no command to run"),
+    (FINE + ("--min-disk-mb", "lots"), "--min-disk-mb: 'lots' is not a size in MB"),
+    (FINE + ("--nonsense",), "unknown option --nonsense"),
+    (FINE + ("--min-cores",), "--min-cores needs a value"),
+    (FINE + ("stray",), "what is 'stray'?"),
+    (FINE + ("-E", "nowhere"), "no package pilot_nowhere"),
+    (FINE + ("-F", "/no/pilot.json"), "/no/pilot.json: cannot be read"),
+    (FINE + ("--time-limits", "CheckWorkrNode=5"), "--time-limits: unknown command"),
+    (FINE + ("--time-limits", "CheckWorkerNode=soon"), "is not a number of seconds"),
+    (FINE + ("--events", "stomp://x"), "--events stomp://x"),
+    (("-X", "CheckWorkerNode,LaunchAgent"), "LaunchAgent has no work"),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--tasks", "/no/tasks"), "/no/tasks: cannot be read"),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "ftp:x"), "is not a pool"),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:/no/file"), "there is no such file"),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--execute", "x", "--pool", "y"), "--execute runs another agent"),
+    (("-X", "CheckWorkerNode,Install", "--install", "evn:/x"), "is no source of software (did you mean env?)"),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--tasks", "x", "--isolation", "magic"), "'magic' is not one of none, auto"),
+])
+def test_what_was_configured_wrong_is_exit_code_2(pilot, words, told):
+    ended = pilot(*words)
+    assert ended.code == 2 and told in ended.err, ended.err
+    assert "Traceback" not in ended.err
+    if ended.workdir.exists():
+        assert ended.report["exit_code"] == 2
+
+
+def test_all_mistakes_are_told_at_once(pilot):
+    ended = pilot("-X", "CheckWorkrNode,Configure", "--min-disk-mb", "lots", "--nonsense")
+    assert ended.code == 2 and len(sentences(ended.err)) == 4
+
+
+@pytest.mark.parametrize("text, told", [
+    ("{", "not JSON: "), ('["a"]', "must hold a JSON object"), ('{"Defaults": 5}', "Defaults must be an object"),
+    ('{"Defaults": {"min_dsk_mb": 5}}', "unknown key 'min_dsk_mb' (did you mean min_disk_mb?)"),
+    ('{"Defaults": {"min_disk_mb": "lots"}}', "pilot.json: Defaults, min_disk_mb: 'lots'"), ("\udcff", "not JSON")])
+def test_a_bad_pilot_json_is_told(pilot, tmp_path, text, told):
+    (tmp_path / "pilot.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    ended = pilot(*FINE)
+    assert ended.code == 2 and told in ended.err and "Traceback" not in ended.err
+
+
+def test_a_bad_variable_is_told_by_its_name(pilot):
+    ended = pilot(*FINE, env=dict(os.environ, PILOT_MIN_DISK_MB="lots"))
+    assert ended.code == 2 and "PILOT_MIN_DISK_MB: 'lots'" in ended.err
+
+
+@pytest.mark.parametrize("text, told", [("def (", "SyntaxError"), ("import nothing_like_it", "nothing_like_it"), ("1/0", "ZeroDivisionError")])
+def test_a_broken_extension_is_told_with_file_and_line(pilot, tmp_path, text, told):
+    (tmp_path / "pilot_broken").mkdir()
+    (tmp_path / "pilot_broken" / "__init__.py").write_text("\n" + text + "\n")
+    ended = pilot(*(FINE + ("-E", "broken")))
+    assert ended.code == 2 and told in ended.err and "line 2" in ended.err and "Traceback" not in ended.err
+
+
+def test_a_bug_in_an_extension_is_exit_code_1_with_its_traceback_in_the_log(pilot, tmp_path):
+    (tmp_path / "pilot_buggy").mkdir()
+    (tmp_path / "pilot_buggy" / "__init__.py").write_text(
+        "from pilot.command import Command\nclass Bug(Command):\n  'A bug.'\n  name = 'Bug'\n  def run(self, ctx):\n    return 1/0\nCOMMANDS = (Bug,)\n")
+    ended = pilot("-E", "buggy", "-X", "Bug")
+    assert ended.code == 1 and ended.report["exit_code"] == 1 and ended.status("Bug") == "crashed"
+    assert "ZeroDivisionError" in (ended.workdir / "pilot.log").read_text()
+
+
+@pytest.mark.parametrize("workdir", ["/dev/null/x", "/proc/nothing/here"])
+def test_a_workdir_that_cannot_be_used_is_exit_code_10(pilot, workdir):
+    ended = pilot(*FINE, workdir=workdir)
+    assert ended.code == 10 and "workdir %s cannot be used" % workdir in ended.err and "Traceback" not in ended.err
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte that is full; only root may make one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    if os.geteuid() != 0 or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], stderr=subprocess.DEVNULL):
+        pytest.skip("a small file system cannot be mounted here (not root)")
+    yield place
+    subprocess.check_call(["umount", "-l", str(place)])
+
+
+def test_a_full_disk_is_exit_code_10(pilot, small_disk):
+    with open(str(small_disk / "filler"), "wb") as stream:
+        with pytest.raises(OSError):
+            while True:
+                os.write(stream.fileno(), b"x" * 4096)
+    ended = pilot(*FINE, workdir=small_disk)
+    assert ended.code == 10 and "disk is full" in ended.err and "Traceback" not in ended.err
+
+
+def test_a_disk_that_fills_up_while_working_gives_the_task_back(pilot, small_disk, tasks_file):
+    path = tasks_file({"id": "a", "command": ["true"]})
+    url = "sqlite:%s/pool.sqlite" % small_disk.parent
+    subprocess.check_call([sys.executable, "-m", "pilot.pool", "add", url, path], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    filler = "head -c 3000000 /dev/zero > $PILOT_TASK_DIR/work/fill; exit 0"
+    path = tasks_file({"id": "filler", "script": filler, "priority": 9})
+    subprocess.check_call([sys.executable, "-m", "pilot.pool", "add", url, path], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--min-disk-mb", "0", "--pool", url, "--slots", "1", workdir=small_disk)
+    assert "Traceback" not in ended.err and ended.code in (0, 10)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"])
+def test_closed_or_full_streams_change_nothing(tmp_path, closed):
+    command = '"$0" "$1" -X CheckWorkerNode --workdir "$2" %s' % closed
+    done = subprocess.run(["sh", "-c", command, sys.executable, str(ROOT / "pilot.py"), str(tmp_path / "w")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0 and b"Traceback" not in done.stderr
+    assert json.loads((tmp_path / "w" / "pilot-report.json").read_text())["exit_code"] == 0
+
+
+def test_a_reader_that_goes_away_changes_nothing(tmp_path):
+    command = '"$0" "$1" -X CheckWorkerNode --workdir "$2" 2>&1 | true; exit ${PIPESTATUS[0]}'
+    done = subprocess.run(["bash", "-c", command, sys.executable, str(ROOT / "pilot.py"), str(tmp_path / "w")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0 and json.loads((tmp_path / "w" / "pilot-report.json").read_text())["exit_code"] == 0
+
+
+def test_odd_bytes_in_the_environment_and_in_arguments_do_no_harm(pilot, tasks_file):
+    environ = {os.fsencode(key): os.fsencode(value) for key, value in os.environ.items()}
+    environ[b"ODD"] = b"\xff\xfe"
+    environ[b"PILOT_SITE"] = b"caf\xe9"
+    ended = pilot("-X", "CheckWorkerNode,Configure,LaunchAgent", "--tasks", tasks_file({"id": "a", "command": ["sh", "-c", "printf '%s' \"$ODD\""]}),
+                  "--vo", b"\xff".decode("utf-8", "surrogateescape"), env=environ)
+    assert ended.code == 0 and ended.report["tasks"]["done"] == 1, ended.err
+
+
+@pytest.mark.parametrize("environ", [{}, {"LANG": "C"}, {"PATH": "", "HOME": ""}, {"PYTHONIOENCODING": "ascii"}])
+def test_no_home_no_path_no_language(pilot, tasks_file, environ):
+    ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks_file({"id": "caf", "command": ["echo", "caf\u00e9"]}), env=environ)
+    assert ended.code == 0 and ended.report["tasks"]["done"] == 1, ended.err
+
+
+def test_a_site_with_odd_characters_is_shown_somehow(pilot):
+    ended = pilot("--plan", *(FINE + ("--site", "caf\u00e9")), env=dict(os.environ, PYTHONIOENCODING="ascii"))
+    assert ended.code == 0 and "caf" in ended.out
+
+
+def test_an_inherited_umask_or_limit_is_no_harm(tmp_path):
+    command = 'umask 077; ulimit -n 64; exec "$0" "$1" -X CheckWorkerNode --workdir "$2"'
+    done = subprocess.run(["sh", "-c", command, sys.executable, str(ROOT / "pilot.py"), str(tmp_path / "w")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,174 @@
+"""The single file: the same bytes from every Python, and a pilot on every Python."""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+def interpreters():
+    """Every CPython 3.6 or newer that can be found, by version: on PATH, and beside a version manager's others."""
+    found = {}
+    names = [os.path.join(folder, "python3.%d" % minor) for folder in os.environ.get("PATH", "").split(os.pathsep) for minor in range(6, 16)]
+    names += glob.glob(os.path.expanduser("~%s/.pyenv/versions/3.*/bin/python3" % os.environ.get("USER", "root")))
+    names += glob.glob("/opt/python3.*/bin/python3")
+    for path in [sys.executable] + names:
+        if os.access(path, os.X_OK):
+            code = "import sys; print('%d.%d' % sys.version_info[:2])"
+            done = subprocess.run([path, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            version = done.stdout.decode().strip()
+            if done.returncode == 0 and version:
+                found.setdefault(version, path)
+    return found
+
+
+PYTHONS = interpreters()
+PYTHON2 = next((path for path in glob.glob("/root/.pyenv/versions/2.7*/bin/python") + [shutil.which("python2.7") or ""] if path and subprocess.call(
+    [path, "-c", ""], stderr=subprocess.DEVNULL) == 0), None)
+
+
+def build(python, output, *words):
+    done = subprocess.run([python, "-m", "pilot.bundle", "-o", str(output)] + list(words), cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Both forms, with the example extension and defaults built in."""
+    folder = tmp_path_factory.mktemp("bundle")
+    (folder / "defaults.json").write_text(json.dumps({"Defaults": {"extensions": ["example"], "greeting": "Built-in hello", "cpu_cache": "off"}}))
+    words = ("--extension", "extensions/pilot_example", "--defaults", str(folder / "defaults.json"))
+    for name, more in (("pilot.pyz", ()), ("pilot.py", ("--text",))):
+        build(sys.executable, folder / name, *(words + more))
+    return folder
+
+
+@pytest.mark.parametrize("text", [(), ("--text",)], ids=["zip", "text"])
+def test_every_python_makes_the_same_bytes(tmp_path, text):
+    made = {}
+    for version, python in PYTHONS.items():
+        build(python, tmp_path / version, *text)
+        made[version] = (tmp_path / version).read_bytes()
+    assert len(set(made.values())) == 1, {version: len(data) for version, data in made.items()}
+
+
+def test_size_and_checksum_are_told(tmp_path):
+    import hashlib
+    told = build(sys.executable, tmp_path / "p.pyz")
+    data = (tmp_path / "p.pyz").read_bytes()
+    assert "%d bytes" % len(data) in told and hashlib.sha256(data).hexdigest() in told
+
+
+@pytest.mark.parametrize("form", ["pilot.pyz", "pilot.py"])
+@pytest.mark.parametrize("version", sorted(PYTHONS, key=lambda v: int(v.split(".")[1])))
+def test_it_runs_on_every_python_with_nothing_beside_it(made, tmp_path, form, version):
+    shutil.copy(str(made / form), str(tmp_path / "job"))
+    (tmp_path / "random.py").write_text("raise RuntimeError('a file of the sandbox hid the standard library')\n")
+    shutil.copy(str(ROOT / "examples" / "words.txt"), str(tmp_path))
+    shutil.copy(str(ROOT / "examples" / "tasks.jsonl"), str(tmp_path))
+    done = subprocess.run([PYTHONS[version], "job", "-X", "CheckWorkerNode,SayHello,LaunchAgent", "--tasks", "tasks.jsonl"], cwd=str(tmp_path),
+                          env={"PATH": "/usr/bin:/bin"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()
+    assert "Built-in hello" in done.stderr.decode()
+    assert json.loads((tmp_path / "pilot-report.json").read_text())["tasks"]["done"] == 5
+
+
+def test_the_text_form_may_come_through_a_pipe(made, tmp_path):
+    with open(str(made / "pilot.py"), "rb") as script:
+        done = subprocess.run([sys.executable, "-", "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(ROOT / "examples" / "tasks.jsonl")],
+                              stdin=script, cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads((tmp_path / "pilot-report.json").read_text())["tasks"]["done"] == 5
+
+
+def test_the_text_form_is_plain_ascii_of_short_lines(made):
+    text = (made / "pilot.py").read_bytes()
+    assert max(text) < 128 and max(map(len, text.splitlines())) < 160 and b"\r" not in text
+
+
+def test_built_in_extensions_stay_whatever_is_asked_for(made, tmp_path):
+    (tmp_path / "pilot_more").mkdir()
+    (tmp_path / "pilot_more" / "__init__.py").write_text("COMMANDS = ()\n")
+    done = subprocess.run([sys.executable, str(made / "pilot.pyz"), "-E", "more", "--list"], cwd=str(tmp_path), stdout=subprocess.PIPE)
+    assert done.returncode == 0 and b"SayHello" in done.stdout
+
+
+@pytest.mark.parametrize("form", ["pilot.pyz", "pilot.py"])
+def test_it_unpacks_itself_into_a_checkout_that_runs_and_bundles_again(made, tmp_path, form):
+    subprocess.check_call([sys.executable, str(made / form), "--explode", str(tmp_path / "x")], stdout=subprocess.DEVNULL)
+    assert (tmp_path / "x" / "extensions" / "pilot_example" / "say_hello.py").exists()
+    done = subprocess.run([sys.executable, str(tmp_path / "x" / "pilot.py"), "-X", "CheckWorkerNode,SayHello"], cwd=str(tmp_path),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    for name in ("zip", "again"):
+        source = str(made / form) if name == "zip" else str(tmp_path / "x" / "pilot.py")
+        more = [] if name == "zip" else ["--extension", str(tmp_path / "x" / "extensions" / "pilot_example")]
+        subprocess.check_call([sys.executable, source, "-m", "pilot.bundle", "-o", str(tmp_path / name)] + more, stdout=subprocess.DEVNULL)
+        assert (tmp_path / name).read_bytes() == (made / "pilot.pyz").read_bytes()
+
+
+def test_the_single_file_carries_its_tools(made, tmp_path):
+    url = "sqlite:%s/p" % tmp_path
+    pool = [sys.executable, str(made / "pilot.pyz"), "-m", "pilot.pool"]
+    subprocess.check_call(pool + ["add", url, str(ROOT / "examples" / "tasks.jsonl")], stdout=subprocess.DEVNULL)
+    assert json.loads(subprocess.check_output(pool + ["status", url, "--json"]).decode())["todo"] == 5
+    done = subprocess.run([sys.executable, str(made / "pilot.pyz"), "-m", "os"], stderr=subprocess.PIPE)
+    assert done.returncode == 2 and b"-m takes one of" in done.stderr
+
+
+def test_it_may_vanish_once_the_pilot_runs(made, tmp_path):
+    shutil.copy(str(made / "pilot.pyz"), str(tmp_path / "p.pyz"))
+    (tmp_path / "probe").write_text("#!/bin/sh\nrm %s/p.pyz\n" % tmp_path)
+    done = subprocess.run([sys.executable, "p.pyz", "-X", "RunProbes,CheckWorkerNode,Install,Configure", "--probes", "probe"], cwd=str(tmp_path),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0 and not (tmp_path / "p.pyz").exists(), done.stderr
+
+
+def test_a_usual_zip_tool_reads_it(made):
+    with zipfile.ZipFile(str(made / "pilot.pyz")) as archive:
+        assert archive.testzip() is None
+        assert {"__main__.py", "pilot/cli.py", "commands/install.py", "pilot_example/__init__.py", "pilot/", "commands/"} <= set(archive.namelist())
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_a_compressed_copy_runs_too(made, tmp_path):
+    with zipfile.ZipFile(str(made / "pilot.pyz")) as old, zipfile.ZipFile(str(tmp_path / "small.pyz"), "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    done = subprocess.run([sys.executable, str(tmp_path / "small.pyz"), "-X", "CheckWorkerNode"], cwd=str(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words, told", [(("--extension", "examples"), "is no package named pilot_*"), (("--defaults", "README.md"), "not JSON")])
+def test_a_bundle_that_cannot_be_made_is_told(tmp_path, words, told):
+    done = subprocess.run([sys.executable, "-m", "pilot.bundle", "-o", str(tmp_path / "p")] + list(words), cwd=str(ROOT), stderr=subprocess.PIPE)
+    assert done.returncode == 2 and told in done.stderr.decode() and not (tmp_path / "p").exists()
+
+
+@pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
+@pytest.mark.parametrize("form", ["pilot.pyz", "pilot.py", "checkout", "pipe"])
+def test_an_old_python_looks_for_a_newer_one(made, tmp_path, form):
+    environ = {"PATH": os.path.dirname(sys.executable) + ":/usr/bin:/bin", "TMPDIR": str(tmp_path)}
+    script = {"checkout": str(ROOT / "pilot.py"), "pipe": "-"}.get(form, str(made / form))
+    with open(str(made / "pilot.py"), "rb") as text:
+        done = subprocess.run([PYTHON2, script, "-X", "CheckWorkerNode"], cwd=str(tmp_path), env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=text if form == "pipe" else subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert b"Exit code 0" in done.stdout
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["pilot-events.jsonl", "pilot-report.json", "pilot.log"]
+
+
+@pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
+def test_where_there_is_no_newer_python_one_sentence_says_so(made, tmp_path):
+    text = (made / "pilot.py").read_text().replace('"/usr/', '"/nowhere/')
+    (tmp_path / "p.py").write_text(text)
+    done = subprocess.run([PYTHON2, str(tmp_path / "p.py")], env={"PATH": str(tmp_path)}, stderr=subprocess.PIPE, cwd=str(tmp_path))
+    assert done.returncode == 10 and len(done.stderr.splitlines()) == 1 and b"3.6 or newer is needed" in done.stderr

@@ -1,0 +1,100 @@
+"""What every command of every package promises; a new command passes unchanged."""
+
+import re
+import sys
+
+import pytest
+
+from pilot import settings
+from pilot.cli import ENGINE_OPTIONS
+from pilot.command import Command, Option
+from pilot.errors import EXIT_CODES, PilotError
+from pilot.registry import all_options, commands_by_name, load, source_file
+from tests.conftest import ROOT
+
+PACKAGES = load(["example"], [str(ROOT / "extensions")])
+COMMANDS = [command for package in PACKAGES for command in package.commands]
+
+
+def snake(name):
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+
+
+@pytest.fixture(params=COMMANDS, ids=lambda command: "%s.%s" % (command.__module__, command.__name__))
+def command(request):
+    return request.param
+
+
+def test_three_spellings_of_one_name(command):
+    assert command.name == command.__name__
+    assert source_file(command).endswith("/%s.py" % snake(command.name))
+
+
+def test_one_command_one_file(command):
+    module = sys.modules[command.__module__]
+    own = [thing for thing in vars(module).values() if isinstance(thing, type) and issubclass(thing, Command) and thing.__module__ == module.__name__]
+    assert own == [command]
+
+
+def test_its_docstring_begins_with_a_sentence(command):
+    first = (command.__doc__ or "").strip().split("\n")[0]
+    assert first.endswith(".") and len(first) <= 110
+
+
+def test_options_are_whole(command):
+    for option in command.options:
+        assert isinstance(option, Option) and re.match(r"[a-z][a-z0-9_]*$", option.name) and option.help and not option.help.endswith(".")
+        assert callable(option.type)
+        settings.resolve([option], [])
+
+
+def test_facts_are_named_tuples(command):
+    assert isinstance(command.requires, tuple) and isinstance(command.provides, tuple)
+    assert all(issubclass(kind, tuple) and hasattr(kind, "_fields") and kind.__doc__ for kind in command.requires + command.provides)
+
+
+def test_it_has_a_limit_and_a_failure_of_the_published_table(command):
+    assert command.timeout_s and command.timeout_s > 0
+    assert issubclass(command.failure, PilotError) and command.failure.exit_code in {row.code for row in EXIT_CODES}
+
+
+def test_what_it_uses_can_be_imported(command):
+    import importlib
+    assert all(importlib.import_module(module) for module in command.uses)
+
+
+def test_it_has_a_test_file(command):
+    folder = ROOT / "tests" / ("commands" if command.__module__.startswith("commands") else "extensions")
+    assert any(command.name in path.read_text() for path in folder.glob("test_*.py"))
+
+
+def test_options_of_all_commands_go_together():
+    assert all_options(commands_by_name(PACKAGES).values(), ENGINE_OPTIONS)[1] == []
+
+
+def test_letters_are_not_used_twice():
+    options = all_options(commands_by_name(PACKAGES).values(), ENGINE_OPTIONS)[0]
+    flags = [flag for option in options for flag in option.flags + (settings.option_flag(option.name),)]
+    assert len(flags) == len(set(flags))
+
+
+def test_the_usual_plan_stands_in_the_toolbox():
+    toolbox = PACKAGES[-1]
+    assert set(toolbox.usual) <= {command.name for command in toolbox.commands}
+
+
+def test_exit_codes_are_clear_of_other_peoples():
+    codes = [row.code for row in EXIT_CODES]
+    assert codes == sorted(set(codes)) and not set(codes) & {99, 100, 126, 127, 255} and max(codes) < 128
+
+
+def test_every_error_class_has_a_published_code():
+    def below(kind):
+        return {kind} | {deeper for child in kind.__subclasses__() for deeper in below(child)}
+    assert {kind.exit_code for kind in below(PilotError)} <= {row.code for row in EXIT_CODES}
+
+
+def test_the_readme_has_the_whole_table():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for row in EXIT_CODES:
+        assert "| %d | %s | %s |" % (row.code, row.meaning, row.whose) in text
