@@ -103,9 +103,18 @@ class Tail:
 
 
 def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
-    """Start a child in its own session, with nothing on stdin unless told; OSError when it cannot be."""
+    """Start a child in its own session, with nothing on stdin unless told; OSError when it cannot be.
+
+    Arguments and environment are passed as UTF-8 whatever the locale: on 3.6 it may be ASCII.
+    """
     how.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.Popen(list(argv), start_new_session=True, **how)
+    if how.get("env") is not None:
+        how["env"] = {_bytes(name): _bytes(value) for name, value in how["env"].items()}
+    return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def run(

@@ -21,11 +21,11 @@ def interpreters():
     names += glob.glob("/opt/python3.*/bin/python3")
     for path in [sys.executable] + names:
         if os.access(path, os.X_OK):
-            code = "import sys; print('%d.%d' % sys.version_info[:2])"
+            code = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"  # not a version manager's shim
             done = subprocess.run([path, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            version = done.stdout.decode().strip()
+            version, _, real = done.stdout.decode().strip().partition(" ")
             if done.returncode == 0 and version:
-                found.setdefault(version, path)
+                found.setdefault(version, real)
     return found
 
 
