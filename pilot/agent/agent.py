@@ -53,7 +53,7 @@ class Agent:
         self._claimed = 0
         self._empty_polls = 0
         self._failures = 0
-        self._last_s = SHORT_S  # how long the last payload took
+        self._last_s = 2 * SHORT_S  # how long the last payload took
         self._idle_since = self._reached = time.monotonic()
         self._turn_timer: Optional[Timer] = None
         self._sweep_timer: Optional[Timer] = None
@@ -152,7 +152,7 @@ class Agent:
         for lease, since in late:
             self._ahead.remove((lease, since))
             self._claimed -= 1
-            self._endings.append((lease, Ending("released", "claimed ahead, but the slot was not free", {}, 0.0)))
+            self._endings.append((lease, Ending("returned", "claimed ahead, but the slot was not free", {}, 0.0)))
         if late:
             self._last_s = 2 * SHORT_S
             self._soon()
@@ -175,7 +175,7 @@ class Agent:
     def _told(self, lease: Lease, ending: Ending, state: str) -> None:
         """The pool knows: `state` is the task's new one, or "stale"."""
         self._leases.drop((lease.task, lease.generation))
-        outcome = {"done": "done", "error": "error", "todo": "retried", "released": "released"}.get(state, "lost")
+        outcome = {"done": "done", "error": "error", "todo": "retried", "released": "released", "returned": "returned"}.get(state, "lost")
         result = ending.result
         self._tell("task finished", task=lease.task, generation=lease.generation, outcome=outcome, reason=ending.reason,
                    seconds=round(ending.seconds, 3), cpu_s=result.get("cpu_s"), max_rss_mb=result.get("max_rss_mb"),
@@ -184,10 +184,10 @@ class Agent:
     def _release_ended(self) -> None:
         """Give back what was not finished; of what was lost the pool hears nothing."""
         for lease, ending in list(self._endings):
-            if ending.outcome not in ("released", "lost"):
+            if ending.outcome not in ("released", "returned", "lost"):
                 continue
             state = ending.outcome
-            if state == "released":
+            if state != "lost":
                 try:
                     self._pool.release(lease.task, lease.generation, self._config.pilot, ending.reason)
                 except StaleLease:

@@ -56,7 +56,7 @@ def ask_time_left(row: "System", job_id: str, environ: Dict[str, str], now: floa
     from pilot import process  # only where a program is asked
 
     result = process.run(argv, timeout_s=QUERY_TIMEOUT_S, ok=None, environ=environ)
-    return (row.parse_query(result.stdout, now) if result.exit_code == 0 else None), argv[0]
+    return (row.parse_query(result.stdout, now, row.began(environ)) if result.exit_code == 0 else None), argv[0]
 
 
 def _first(values: Dict[str, str], names: Tuple[str, ...]) -> str:

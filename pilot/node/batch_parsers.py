@@ -4,6 +4,7 @@ Each takes the environment (or a program's output and the time of day) and gives
 text does not hold it.
 """
 
+import os
 import re
 import time
 from typing import Callable, Dict, List, Optional
@@ -22,7 +23,7 @@ def no_time(environ: Environ, now: float) -> Optional[float]:
     return None
 
 
-def no_answer(text: str, now: float) -> Optional[float]:
+def no_answer(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
     """This system has no query program."""
     return None
 
@@ -91,7 +92,7 @@ def slurm_time_left(environ: Environ, now: float) -> Optional[float]:
     return max(0.0, end - now) if end else None
 
 
-def slurm_left(text: str, now: float) -> Optional[float]:
+def slurm_left(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
     """`squeue -h -o %L`: [D-]H:M:S, or UNLIMITED, INVALID, NOT_SET."""
     return duration(text)
 
@@ -150,7 +151,7 @@ def lsf_cores(environ: Environ) -> Optional[int]:
     return whole(environ.get("LSB_DJOB_NUMPROC")) or whole(words[1] if len(words) > 1 else None)
 
 
-def lsf_left(text: str, now: float) -> Optional[float]:
+def lsf_left(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
     """`bjobs -o time_left`: "5:10 L" (hours:minutes), "-" when there is no limit."""
     found = re.match(r"\s*(\d+):(\d+)\s+[A-Z]", text)
     return int(found.group(1)) * 3600.0 + int(found.group(2)) * 60 if found else None
@@ -163,7 +164,7 @@ def pbs_cores(environ: Environ) -> Optional[int]:
             or (hosts.count(hosts[0]) if hosts else None))
 
 
-def pbs_left(text: str, now: float) -> Optional[float]:
+def pbs_left(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
     """`qstat -f`: Resource_List.walltime minus resources_used.walltime, both H:M:S."""
     fields = _attributes(text)
     limit = duration(fields.get("Resource_List.walltime", ""))
@@ -171,13 +172,27 @@ def pbs_left(text: str, now: float) -> Optional[float]:
     return None if limit is None else max(0.0, limit - used)
 
 
-def sge_left(text: str, now: float) -> Optional[float]:
-    """`qstat -j`: h_rt (or s_rt) of the hard resource list minus the time since start_time."""
+def sge_left(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
+    """`qstat -j`: h_rt (or s_rt) of the hard resource list, counted from start_time where it is told (8.1.9 does
+    not), else from when the job's spool folder says that it `began`."""
     fields = dict(re.findall(r"^(\S[^:\n]*?)(?:\s+\d+)?:\s+(.*)$", text, re.M))
     limits = [whole(value) for value in re.findall(r"\b[hs]_rt=(\d+)", fields.get("hard resource_list") or "")]
     known = [limit for limit in limits if limit]
-    began = _moment(fields.get("start_time", ""))
-    return max(0.0, began + min(known) - now) if known and began else None
+    start = _moment(fields.get("start_time", "")) or began
+    return max(0.0, start + min(known) - now) if known and start else None
+
+
+def sge_began(environ: Environ) -> Optional[float]:
+    """When the job started: its spool folder's environment file is written then and not again."""
+    try:
+        return os.stat(os.path.join(environ["SGE_JOB_SPOOL_DIR"], "environment")).st_mtime
+    except (KeyError, OSError):
+        return None
+
+
+def unknown_beginning(environ: Environ) -> Optional[float]:
+    """This system's query program tells it, or it is not needed."""
+    return None
 
 
 def _moment(text: str) -> Optional[float]:
@@ -189,7 +204,7 @@ def _moment(text: str) -> Optional[float]:
     return None
 
 
-def oar_left(text: str, now: float) -> Optional[float]:
+def oar_left(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
     """`oarstat -f -j`: walltime (H:M:S) counted from startTime ("YYYY-MM-DD HH:MM:SS")."""
     fields = _attributes(text)
     limit = duration(fields.get("walltime", ""))
@@ -200,7 +215,7 @@ def oar_left(text: str, now: float) -> Optional[float]:
     return None if limit is None else max(0.0, began + limit - now)
 
 
-def seconds_only(text: str, now: float) -> Optional[float]:
+def seconds_only(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
     """`flux job timeleft` prints seconds."""
     word = text.strip()
     return float(word) if word.isdigit() else None

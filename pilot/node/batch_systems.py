@@ -17,7 +17,8 @@ class System(NamedTuple):
     gpus: Callable[[Dict[str, str]], Optional[int]] = parse.nothing
     time_left: Callable[[Dict[str, str], float], Optional[float]] = parse.no_time
     query: Tuple[str, ...] = ()  # {ID} stands for the job's id
-    parse_query: Callable[[str, float], Optional[float]] = parse.no_answer
+    parse_query: Callable[[str, float, Optional[float]], Optional[float]] = parse.no_answer
+    began: Callable[[Dict[str, str]], Optional[float]] = parse.unknown_beginning
 
 
 # The batch systems themselves first, then the computing elements around them: the first that is found counts.
@@ -32,7 +33,8 @@ SYSTEMS: Tuple[System, ...] = (
     System("PBS", ("PBS_JOBID",), ("PBS_JOBID",), ("PBS_QUEUE", "PBS_O_QUEUE"),
            parse.pbs_cores, query=("qstat", "-f", "{ID}"), parse_query=parse.pbs_left),
     System("GridEngine", ("SGE_TASK_ID", "SGE_CELL", "SGE_ROOT"), ("JOB_ID",), ("QUEUE",),
-           parse.whole_variable("NSLOTS"), query=("qstat", "-j", "{ID}"), parse_query=parse.sge_left),
+           parse.whole_variable("NSLOTS"), query=("qstat", "-j", "{ID}"), parse_query=parse.sge_left,
+           began=parse.sge_began),
     System("OAR", ("OAR_JOB_ID", "OAR_JOBID"), ("OAR_JOB_ID", "OAR_JOBID"), ("OAR_QUEUE",),
            parse.file_lines("OAR_NODEFILE"), query=("oarstat", "-f", "-j", "{ID}"), parse_query=parse.oar_left),
     System("Flux", ("FLUX_JOB_ID",), ("FLUX_JOB_ID",), (),

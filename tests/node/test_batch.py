@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from pilot.node import batch, batch_parsers as parse, batch_systems
@@ -22,6 +24,18 @@ owner:                      pilot
 hard resource_list:         h_rt=7200,h_vmem=4G
 start_time            1:    {start}
 usage         1:            cpu=00:00:01, mem=0.00000 GBs
+"""
+# Grid Engine 8.1.9, captured inside a job: it has no start_time
+QSTAT_J_819 = """==============================================================
+job_number:                 1
+exec_file:                  job_scripts/1
+submission_time:            Fri Nov 20 06:22:13 2026
+owner:                      root
+hard resource_list:         h_rt=600
+notify:                     FALSE
+job_name:                   sgejob.sh
+usage         1:            cpu=00:00:00, mem=0.00000 GB s, io=0.00038 GB, vmem=3.426M, maxvmem=3.426M
+scheduling info:            There are no messages available
 """
 JOB_AD = """ClusterId = 12
 ProcId = 3
@@ -99,8 +113,6 @@ def test_the_marks_are_those_of_the_table():
     ({"PBS_JOBID": "4711"}, "qstat", QSTAT_F, 169170.0), ({"PBS_JOBID": "4711"}, "qstat", "junk", None),
     ({"FLUX_JOB_ID": "f"}, "flux", "1234", 1234.0), ({"FLUX_JOB_ID": "f"}, "flux", "error", None)])
 def test_the_systems_own_program_is_asked_for_the_time_left(programs, monkeypatch, environ, program, output, left):
-    import os
-
     programs.make(program, "cat <<'E'\n%s\nE" % output)
     job = batch.detect(dict(environ, PATH=os.environ["PATH"]), NOW)
     assert job.time_left_s == left
@@ -110,7 +122,6 @@ def test_the_systems_own_program_is_asked_for_the_time_left(programs, monkeypatc
 
 def test_a_program_that_fails_or_is_missing_tells_nothing(programs):
     programs.make("squeue", "echo 1:00; exit 1")
-    import os
     assert batch.detect({"SLURM_JOB_ID": "7", "PATH": os.environ["PATH"]}, NOW).time_left_s is None
     assert batch.detect({"SLURM_JOB_ID": "7", "PATH": "/nowhere"}, NOW).time_left_s is None
 
@@ -121,7 +132,15 @@ def test_grid_engines_limit_counts_from_the_start():
     assert parse.sge_left(QSTAT_J.format(start=start + ".123"), NOW) == 7000.0
     start = time.strftime("%a %b %d %H:%M:%S %Y", time.localtime(NOW - 200))
     assert parse.sge_left(QSTAT_J.format(start=start), NOW) == 7000.0
+    assert parse.sge_left(QSTAT_J_819, NOW) is None and parse.sge_left(QSTAT_J_819, NOW, NOW - 100) == 500.0
     assert parse.sge_left("Following jobs do not exist:\n4711", NOW) is None
+
+
+def test_grid_engines_spool_folder_tells_when_the_job_began(tmp_path):
+    (tmp_path / "environment").write_text("")
+    os.utime(str(tmp_path / "environment"), (NOW, NOW))
+    assert parse.sge_began({"SGE_JOB_SPOOL_DIR": str(tmp_path)}) == NOW
+    assert parse.sge_began({}) is None and parse.sge_began({"SGE_JOB_SPOOL_DIR": "/nowhere"}) is None
 
 
 def test_oars_walltime_counts_from_the_start():

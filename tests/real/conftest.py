@@ -1,0 +1,52 @@
+"""Real systems, started by the project's own scripts in folders of their own; a system that is not installed is a skip with its reason."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+SYSTEMS = ROOT / "tests" / "real" / "systems"
+PYTHON = "/usr/bin/python3"  # jobs get no PATH of ours and may run as others: name a real interpreter
+
+
+def need(*programs):
+    """Skip unless these programs are installed and we are root."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        pytest.skip("not installed: %s (tests/real/systems/install.sh)" % ", ".join(missing))
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    if subprocess.call(["getent", "hosts", os.uname().nodename], stdout=subprocess.DEVNULL):
+        pytest.skip("this host's own name does not resolve")
+
+
+def script(name, *words, **how):
+    """Run one of the systems' scripts; its output when it ended well."""
+    done = subprocess.run([str(SYSTEMS / name)] + [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, **how)
+    assert done.returncode == 0, "%s %s: %s" % (name, words, done.stdout.decode()[-3000:])
+    return done.stdout.decode()
+
+
+@pytest.fixture(scope="session")
+def single_file(tmp_path_factory):
+    """The zip form of this checkout, where any user can read it."""
+    folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
+    folder.chmod(0o755)
+    path = folder / "pilot.pyz"
+    subprocess.check_call([PYTHON, "-m", "pilot.bundle", "-o", str(path)], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    yield path
+    shutil.rmtree(str(folder))
+
+
+@pytest.fixture(scope="module")
+def base():
+    """A short path (Unix sockets lie below it) that every user can search."""
+    folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(str(folder), ignore_errors=True)

@@ -1,0 +1,78 @@
+"""The single file as a job of a real HTCondor: no PATH, no HOME, cores only in the job's ad."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.conftest import until
+from tests.real.conftest import SYSTEMS, need, script
+
+BUILD = "/var/tmp/pilot-real-condor"  # patched to this very place; kept between runs
+
+
+@pytest.fixture(scope="module")
+def pool(base):
+    need("mmdebstrap", "patchelf", "unshare")
+    if not os.access(BUILD + "/cbin/condor_version", os.X_OK):
+        script("condor-build.sh", BUILD)
+    base.chmod(0o777)
+    environ = dict(os.environ, CI_HOME=str(base), CONDOR_CONFIG=str(base / "pool" / "condor_config"))
+    user = [str(SYSTEMS / "fakeuser.sh")]
+
+    def run(*words):
+        done = subprocess.run(user + [str(word) for word in words], env=environ, cwd=str(base), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        assert done.returncode == 0, done.stdout.decode()[-3000:]
+        return done.stdout.decode()
+
+    run(SYSTEMS / "condor.sh", "up", BUILD, base / "pool")
+    yield run
+    run(SYSTEMS / "condor.sh", "down", BUILD, base / "pool")
+
+
+def submit(pool, folder, single_file, words, *lines):
+    folder.chmod(0o777)
+    submit = ["executable = %s" % single_file, "arguments = %s" % words, "request_cpus = 2", "request_memory = 700M", "request_disk = 1G",
+              "log = %s/log" % folder, "output = %s/out" % folder, "error = %s/err" % folder, "initialdir = %s" % folder,
+              "should_transfer_files = YES", "when_to_transfer_output = ON_EXIT"] + list(lines) + ["queue"]
+    (folder / "sub").write_text("\n".join(submit) + "\n")
+    return pool(BUILD + "/cbin/condor_submit", "-terse", folder / "sub").split()[0]
+
+
+def history(pool, job, *attributes):
+    words = pool(BUILD + "/cbin/condor_history", job, "-limit", "1", "-af", *attributes).split()
+    return words
+
+
+def test_a_job_knows_its_slot(pool, single_file, tmp_path):
+    job = submit(pool, tmp_path, single_file, "-X CheckWorkerNode --min-disk-mb 100", "transfer_output_files = pilot-report.json", "allowed_execute_duration = 900")
+    pool(BUILD + "/cbin/condor_wait", "-wait", "90", tmp_path / "log")
+    found = json.loads(until(lambda: (tmp_path / "pilot-report.json").exists() and (tmp_path / "pilot-report.json").read_text(), 20))
+    node = found["facts"]["WorkerNode"]
+    assert (node["batch"]["system"], node["batch"]["job_id"]) == ("HTCondor", job)
+    assert node["cores"] == 2 and {"source": "HTCondor", "value": 2} in node["core_sources"]
+    assert 600 <= node["memory_mb"] <= 800 and 600 < node["batch"]["time_left_s"] <= 900
+
+
+def test_condor_sees_the_exit_code(pool, single_file, tmp_path):
+    job = submit(pool, tmp_path, single_file, "-X CheckWorkerNode --min-cores 9999")
+    pool(BUILD + "/cbin/condor_wait", "-wait", "90", tmp_path / "log")
+    assert until(lambda: history(pool, job, "ExitCode"), 20) == ["10"]
+    assert "9999 needed" in (tmp_path / "out").read_text()
+
+
+def test_a_removed_job_gives_its_task_back(pool, single_file, tmp_path):
+    url = "sqlite:%s/pool.sqlite" % tmp_path
+    started = tmp_path / "started"
+    (tmp_path / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "touch %s; sleep 300" % started}) + "\n")
+    tmp_path.chmod(0o777)
+    pilot_pool = ["/usr/bin/python3", str(single_file), "-m", "pilot.pool"]
+    subprocess.check_call(pilot_pool + ["add", url, str(tmp_path / "tasks.jsonl")], stdout=subprocess.DEVNULL)
+    for path in tmp_path.iterdir():
+        path.chmod(0o666)
+    job = submit(pool, tmp_path, single_file, "-X CheckWorkerNode,LaunchAgent --min-disk-mb 100 --pool %s" % url)
+    until(started.exists, 90, "the payload's start")
+    pool(BUILD + "/cbin/condor_rm", job)
+    shown = until(lambda: (lambda told: told["state"] == "todo" and told)(json.loads(subprocess.check_output(pilot_pool + ["show", url, "a", "--json"]).decode())), 60)
+    assert shown["attempts"][0]["outcome"] == "released" and shown["attempts_used"] == 0

@@ -1,0 +1,53 @@
+"""The single file as a job of a real Grid Engine, in a network of its own (it listens on every interface)."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.conftest import until
+from tests.real.conftest import PYTHON, SYSTEMS, need, script
+
+NETWORK = "pilot-sge"
+
+
+def inside(*words, **how):
+    return subprocess.check_output(["ip", "netns", "exec", NETWORK] + [str(word) for word in words], **how).decode()
+
+
+@pytest.fixture(scope="module")
+def cell(base):
+    need("qsub", "sge_qmaster", "ip")
+    script("netns.sh", "up", NETWORK)
+    try:
+        told = inside(str(SYSTEMS / "sge.sh"), "up", base)
+        line = next(line for line in told.splitlines() if line.startswith("export "))
+        environ = dict(os.environ, **dict(word.partition("=")[::2] for word in line.split()[1:]))
+        yield environ
+        inside(str(SYSTEMS / "sge.sh"), "down", base)
+    finally:
+        script("netns.sh", "down", NETWORK)
+
+
+def test_a_job_knows_its_slot_and_its_end(cell, single_file, tmp_path):
+    tmp_path.chmod(0o777)
+    (tmp_path / "job.sh").write_text("#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode --min-time-left-s 60\n" % (tmp_path, PYTHON, single_file))
+    told = inside("qsub", "-terse", "-V", "-o", tmp_path / "out", "-e", tmp_path / "err", "-l", "h_rt=600", tmp_path / "job.sh", env=cell)
+    found = until(lambda: (tmp_path / "pilot-report.json").exists() and json.loads((tmp_path / "pilot-report.json").read_text()), 60, "the job's report")
+    node = found["facts"]["WorkerNode"]
+    assert found["exit_code"] == 0
+    assert (node["batch"]["system"], node["batch"]["job_id"], node["batch"]["queue"]) == ("GridEngine", told.strip(), "all.q")
+    assert node["batch"]["cores"] == 1 and node["cores"] == 1
+    assert 500 < node["batch"]["time_left_s"] <= 600 and node["batch"]["source"] == "qstat"
+
+
+def test_notify_drains_before_the_kill(cell, single_file, tmp_path):
+    tmp_path.chmod(0o777)
+    (tmp_path / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "touch %s/started; sleep 2" % tmp_path}) + "\n")
+    (tmp_path / "job.sh").write_text("#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode,LaunchAgent --tasks tasks.jsonl\n" % (tmp_path, PYTHON, single_file))
+    job = inside("qsub", "-terse", "-V", "-notify", "-o", tmp_path / "out", "-e", tmp_path / "err", tmp_path / "job.sh", env=cell).strip()
+    until((tmp_path / "started").exists, 60, "the payload's start")
+    inside("qdel", job, env=cell)
+    found = until(lambda: (tmp_path / "pilot-report.json").exists() and json.loads((tmp_path / "pilot-report.json").read_text()), 30, "the report")
+    assert found["exit_code"] == 0 and found["tasks"]["done"] == 1  # SIGUSR2 came five seconds before the kill: enough to finish

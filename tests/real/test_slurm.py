@@ -1,0 +1,97 @@
+"""The single file as a job of a real Slurm: it knows its slot, its end, and how to stop."""
+
+import json
+import subprocess
+
+import pytest
+
+from tests.conftest import until
+from tests.real.conftest import PYTHON, need, script
+
+
+@pytest.fixture(scope="module")
+def slurm(base):
+    need("slurmctld", "slurmd", "munged", "sbatch")
+    script("slurm.sh", "up", base)
+    yield base
+    script("slurm.sh", "down", base)
+
+
+@pytest.fixture(autouse=True)
+def configured(slurm, monkeypatch):
+    """Slurm's programs find this instance."""
+    monkeypatch.setenv("SLURM_CONF", str(slurm / "slurm.conf"))
+
+
+def submit(folder, single_file, options, *words):
+    folder.chmod(0o777)
+    job = "#!/bin/sh\nexec %s %s %s\n" % (PYTHON, single_file, " ".join(words))
+    (folder / "job.sh").write_text(job)
+    done = subprocess.check_output(["sbatch", "--parsable", "-D", str(folder), "-o", str(folder / "out")] + options + [str(folder / "job.sh")])
+    return done.decode().strip()
+
+
+def state(job):
+    """Slurm's own view: state and exit code."""
+    told = subprocess.check_output(["scontrol", "show", "job", job, "-o"]).decode()
+    fields = dict(word.partition("=")[::2] for word in told.split() if "=" in word)
+    return fields["JobState"], fields["ExitCode"]
+
+
+def ended(job):
+    return until(lambda: state(job)[0] not in ("PENDING", "RUNNING", "COMPLETING") and state(job), 60, "the end of job %s" % job)
+
+
+def report(folder):
+    return json.loads((folder / "pilot-report.json").read_text())
+
+
+def test_a_job_knows_its_slot(slurm, single_file, tmp_path):
+    job = submit(tmp_path, single_file, ["-c", "2", "--mem", "900", "-t", "5", "-p", "main"], "-X", "CheckWorkerNode,Configure", "--min-time-left-s", "60")
+    assert ended(job) == ("COMPLETED", "0:0"), (tmp_path / "out").read_text()
+    node = report(tmp_path)["facts"]["WorkerNode"]
+    assert (node["batch"]["system"], node["batch"]["job_id"], node["batch"]["queue"]) == ("Slurm", job, "main")
+    assert node["cores"] == 2 and node["memory_mb"] == 900
+    assert 240 < node["batch"]["time_left_s"] <= 300 and node["batch"]["source"] == "squeue"
+    assert {"source": "Slurm", "value": 2} in node["core_sources"]
+
+
+def test_a_job_that_is_too_short_is_refused_and_slurm_sees_the_code(slurm, single_file, tmp_path):
+    job = submit(tmp_path, single_file, ["-t", "2", "--mem", "600"], "-X", "CheckWorkerNode", "--min-time-left-s", "3600")
+    assert ended(job) == ("FAILED", "10:0")
+    assert "left in the slot, 3600 needed" in (tmp_path / "out").read_text()
+
+
+def test_scancel_gives_the_task_back_before_the_kill(slurm, single_file, tmp_path):
+    started = tmp_path / "started"
+    (tmp_path / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "trap '' TERM; touch %s; while :; do sleep 1; done" % started}) + "\n")
+    job = submit(tmp_path, single_file, ["-t", "5", "--mem", "600"], "-X", "CheckWorkerNode,LaunchAgent", "--tasks", "tasks.jsonl", "--stop-grace-s", "1")
+    until(started.exists, 60, "the payload's start")
+    subprocess.check_call(["scancel", "--full", job])
+    assert ended(job)[0] == "CANCELLED"
+    found = until(lambda: report(tmp_path)["tasks"]["released"] and report(tmp_path), 20)
+    assert found["exit_code"] == 143 and found["commands"][-1]["status"] == "interrupted"
+
+
+def test_slurms_warning_signal_drains(slurm, single_file, tmp_path):
+    started = tmp_path / "started"
+    tasks = [{"id": "a", "script": "touch %s; sleep 3" % started, "priority": 1}, {"id": "b", "command": ["true"]}]
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
+    job = submit(tmp_path, single_file, ["-t", "5", "--mem", "600"], "-X", "CheckWorkerNode,LaunchAgent", "--tasks", "tasks.jsonl", "--slots", "1")
+    until(started.exists, 60, "the payload's start")
+    subprocess.check_call(["scancel", "--batch", "--signal=USR1", job])
+    assert ended(job) == ("COMPLETED", "0:0"), (tmp_path / "out").read_text()
+    assert report(tmp_path)["tasks"] == {"done": 1, "error": 0, "released": 0, "retried": 0, "lost": 0}
+
+
+def test_array_tasks_share_a_pool(slurm, single_file, tmp_path):
+    url = "sqlite:%s/pool.sqlite" % tmp_path
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps({"id": "t%d" % n, "command": ["true"]}) + "\n" for n in range(60)))
+    pool = [PYTHON, str(single_file), "-m", "pilot.pool"]
+    subprocess.check_call(pool + ["add", url, str(tmp_path / "tasks.jsonl")], stdout=subprocess.DEVNULL)
+    submit(tmp_path, single_file, ["-t", "5", "--mem", "600", "-a", "0-3"], "-X", "CheckWorkerNode,LaunchAgent", "--pool", url,
+           "--workdir", "w-$SLURM_ARRAY_TASK_ID")
+    status = pool + ["status", url, "--json"]
+    until(lambda: json.loads(subprocess.check_output(status).decode())["done"] == 60, 60, "the end of all tasks")
+    until(lambda: len(list(tmp_path.glob("w-*/pilot-report.json"))) == 4, 30)
+    until(lambda: sum(report(folder)["tasks"]["done"] for folder in tmp_path.glob("w-*")) == 60, 20)
