@@ -77,7 +77,10 @@ def stored_text(loader, files):
     text = "LOADER = %r\nFILES = %r\nimport sys\nexec(LOADER)\nsys.exit(run_text(FILES, None))\n" % (loader, files)
     store.write(text.encode("ascii"))
     store.flush()
-    return "/dev/fd/%d" % os.dup(store.fileno())
+    copy = os.dup(store.fileno())
+    if hasattr(os, "set_inheritable"):  # 3.4 and 3.5 close descriptors when they start another program
+        os.set_inheritable(copy, True)
+    return "/dev/fd/%d" % copy
 
 
 def leave(code):

@@ -15,10 +15,10 @@ class CPUNormalization(Command):
     name = "CPUNormalization"
     options: Tuple[Option, ...] = (
         Option("fast", "a short measurement that is only approximate", values.boolean, False),
-        Option("cpu_power", "do not measure: the power is this", float),
+        Option("cpu_power", "do not measure: the power is this", values.number),
         Option("cpu_copies", "copies to run at once (default: one per core)", values.count),
         Option("cpu_bounds", "scores below and above are implausible", values.words, ("1", "150")),
-        Option("cpu_correction", "divide the score by this", float, 1.0),
+        Option("cpu_correction", "divide the score by this", values.number, 1.0),
         Option("cpu_cache", "a file that keeps the score for this node, or off (default: in the temporary folder)"),
     )
     requires = (WorkerNode,)
@@ -29,9 +29,8 @@ class CPUNormalization(Command):
 
     @classmethod
     def check(cls, settings: Any) -> List[str]:
-        """Two bounds in order, and a correction above 0."""
-        problems = [] if _bounds(settings["cpu_bounds"]) else ["--cpu-bounds takes two numbers, the lower first: 1,150"]
-        return problems + ([] if settings["cpu_correction"] > 0 else ["--cpu-correction must be above 0"])
+        """Two bounds in order."""
+        return [] if _bounds(settings["cpu_bounds"]) else ["--cpu-bounds takes two numbers, the lower first: 1,150"]
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         settings, node = ctx.settings, ctx.get(WorkerNode)

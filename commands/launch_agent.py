@@ -1,5 +1,6 @@
 """LaunchAgent: starts the agent that pulls work, watches it, and says how it ended."""
 
+import os
 import shlex
 from typing import Any, List, Tuple
 
@@ -26,7 +27,6 @@ class LaunchAgent(Command):
         Option("lease_s", "seconds a task is ours without a renewal", values.seconds, LEASE_S),
         Option("idle_s", "seconds to stay without work; 0: end when nothing can be claimed", values.seconds, 0.0),
         Option("max_tasks", "claim no more than so many tasks", values.count),
-        Option("max_walltime", "seconds from the pilot's start after which all must be over", values.seconds),
         Option("isolation", "walls around payloads: %s" % ", ".join(ISOLATION_WAYS), values.choice(*ISOLATION_WAYS), "none"),
         Option("stop_grace_s", "seconds from SIGTERM to SIGKILL for a payload", values.seconds, 2.0),
         Option("keep_sandboxes", "payloads' folders to keep: never, failed, always",
@@ -49,6 +49,10 @@ class LaunchAgent(Command):
             return ["--execute runs another agent: it goes without --tasks and --pool"]
         if settings["slots"] == 0:
             return ["--slots must be 1 or more"]
+        if settings["lease_s"] < 1:
+            return ["--lease-s must be 1 or more"]
+        if settings["execute"]:
+            return _program_problems(settings["execute"])
         return _task_problems(settings["tasks"]) if settings["tasks"] else []
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
@@ -65,7 +69,16 @@ class LaunchAgent(Command):
         return launch.prepare(ctx)
 
 
+def _program_problems(text: str) -> List[str]:
+    try:
+        return [] if shlex.split(text) else ["--execute names no program"]
+    except ValueError as error:
+        return ["--execute: %r: %s" % (text, error)]
+
+
 def _task_problems(path: str) -> List[str]:
+    if os.path.exists(path) and not os.path.isfile(path):
+        return ["--tasks %s: is no regular file; fill a pool from it: python3 -m pilot.pool add sqlite:FILE -" % path]
     from pilot.pool.task import read_file
 
     try:

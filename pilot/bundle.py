@@ -33,6 +33,11 @@ def collect(root: str, extensions: Iterable[str] = (), defaults: Optional[bytes]
     files.update(_tree(root, "commands"))
     with open(os.path.join(root, ENTRY), "rb") as stream:
         files[ENTRY] = stream.read()
+    return with_extras(files, extensions, defaults)
+
+
+def with_extras(files: Dict[str, bytes], extensions: Iterable[str], defaults: Optional[bytes]) -> Dict[str, bytes]:
+    """The files and those of the extensions and the defaults. UsageError for what is no package pilot_*."""
     for folder in extensions:
         path = os.path.abspath(folder)
         name = os.path.basename(path)
@@ -156,14 +161,7 @@ def make(text: bool, extensions: Sequence[str], defaults: Optional[str]) -> byte
     packed = None
     if defaults is not None:
         packed = json.dumps(site_profile.load(defaults), sort_keys=True, indent=1).encode("ascii")
-    if os.path.isdir(place):
-        files = collect(place, extensions, packed)
-    else:
-        files = own_files()
-        for folder in extensions:
-            files.update(_tree(os.path.dirname(os.path.abspath(folder)), os.path.basename(os.path.abspath(folder))))
-        if packed is not None:
-            files[DEFAULTS] = packed
+    files = with_extras(collect(place) if os.path.isdir(place) else own_files(), extensions, packed)
     return text_bytes(files) if text else zip_bytes(files)
 
 

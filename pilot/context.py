@@ -35,6 +35,7 @@ class Context:
         self.interrupts = interrupts
         self.masker = masker
         self.started = time.monotonic()
+        self.max_walltime_s: Optional[float] = settings["max_walltime"] if "max_walltime" in settings else None
         self._facts: Dict[type, object] = {}
 
     def get(self, kind: Type[Kind]) -> Kind:
@@ -55,6 +56,10 @@ class Context:
     def facts(self) -> List[Any]:
         """All facts, in the order their kinds were first found."""
         return list(self._facts.values())
+
+    def time_left_s(self) -> Optional[float]:
+        """Seconds until --max-walltime is over; None without it."""
+        return None if self.max_walltime_s is None else self.started + self.max_walltime_s - time.monotonic()
 
     def path(self, *parts: str) -> str:
         """A path in the workdir."""

@@ -29,6 +29,7 @@ class BatchJob(NamedTuple):
     gpus: Optional[int] = None
     time_left_s: Optional[float] = None
     source: str = ""
+    asked_s: float = 0.0  # when time_left_s was asked for, by the monotonic clock
     others: Tuple[str, ...] = ()
 
 

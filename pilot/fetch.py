@@ -155,7 +155,7 @@ def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[
     try:
         asked = urllib.request.Request(url, data=request.data, method=request.method,
                                        headers=dict({"User-Agent": "pilot"}, **request.headers))
-        with urllib.request.urlopen(asked, timeout=request.timeout_s, context=request.context) as reply:
+        with _opener(request).open(asked, timeout=request.timeout_s) as reply:
             _take_body(request, reply, take)
     except urllib.error.HTTPError as error:
         error.close()
@@ -166,10 +166,31 @@ def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[
         raise FetchFailed("%s: %s" % (url, reason), 404 if gone else None)
 
 
+def _opener(request: Request) -> Any:
+    """Follows redirects of reads only, never from https to http, and shows a token to nobody but who was asked."""
+    import urllib.parse
+    import urllib.request
+
+    class Redirects(urllib.request.HTTPRedirectHandler):
+        """As the standard one, less trusting."""
+
+        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+            old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
+            if req.data is not None or (old.scheme == "https" and new.scheme != "https"):
+                raise FetchFailed("%s: HTTP %d redirects to %s://%s, which is not followed" % (request.url, code, new.scheme, new.netloc), code)
+            found = super().redirect_request(req, fp, code, msg, headers, newurl)
+            if found is not None and (old.scheme, old.netloc) != (new.scheme, new.netloc):
+                found.remove_header("Authorization")
+            return found
+
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=request.context), Redirects())
+
+
 def _take_body(request: Request, reply: Any, take: Callable[[bytes], object]) -> None:
     deadline, size = time.monotonic() + request.timeout_s, 0
     expected = reply.headers.get("Content-Length") or ""
-    for block in iter(lambda: reply.read(CHUNK), b""):
+    read = getattr(reply, "read1", reply.read)  # what is there now, so that the deadline is looked at
+    for block in iter(lambda: read(CHUNK), b""):
         size += len(block)
         if size > request.max_bytes:
             raise FetchFailed("%s: larger than the limit of %d bytes" % (request.url, request.max_bytes), 413)

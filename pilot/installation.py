@@ -41,7 +41,7 @@ def _attempt(ctx: Context, one: Source) -> Tuple[Optional[Installation], str]:
     except OSError as error:
         return None, "%s" % error
     finally:
-        shutil.rmtree(work.fresh, ignore_errors=True)
+        work.clean()
 
 
 class Work:
@@ -51,7 +51,19 @@ class Work:
         self.ctx, self.one, self._deadline = ctx, one, deadline
         self.folder = ctx.path(FOLDER)
         self.fresh = ctx.path("%s.new-%d" % (FOLDER, os.getpid()))
+        self._kept = False
         shutil.rmtree(self.fresh, ignore_errors=True)
+
+    def clean(self) -> None:
+        """Leave no ruins: neither what is unfinished nor, unless it was kept, the folder itself."""
+        shutil.rmtree(self.fresh, ignore_errors=True)
+        if not self._kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def made(self, environ: Dict[str, str]) -> Installation:
+        """The software is whole and in its place."""
+        self._kept = True
+        return Installation(self.one.text(), self.folder, environ)
 
     def left_s(self) -> float:
         """Seconds this attempt may still take; StepFailed when there are none."""
@@ -77,7 +89,7 @@ class Work:
         """Put what was made at `path` into place and find its environment."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.replace(path, self.folder)
-        return Installation(self.one.text(), self.folder, self.environ_of(self.folder))
+        return self.made(self.environ_of(self.folder))
 
     def environ_of(self, folder: str) -> Dict[str, str]:
         """What changes in the environment: the setup script's work if one is named, and bin/ first on PATH."""
@@ -126,15 +138,16 @@ def _pip(work: Work) -> Installation:
     work.run([program.interpreter(), "-m", "venv", work.folder])
     pip = [os.path.join(work.folder, "bin", "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     work.run(pip + list(work.ctx.settings["pip_options"]) + work.one.what.split())
-    return Installation(work.one.text(), work.folder, dict(work.environ_of(work.folder), VIRTUAL_ENV=work.folder))
+    return work.made(dict(work.environ_of(work.folder), VIRTUAL_ENV=work.folder))
 
 
 def _installer(work: Work) -> Installation:
     words = work.one.what.split()
     path = work.fetched(words[0])
-    os.makedirs(work.folder, exist_ok=True)
+    shutil.rmtree(work.folder, ignore_errors=True)
+    os.makedirs(work.folder)
     work.run(["bash", path] + words[1:], cwd=work.folder)
-    return Installation(work.one.text(), work.folder, work.environ_of(work.folder))
+    return work.made(work.environ_of(work.folder))
 
 
 def _git(work: Work) -> Installation:

@@ -35,6 +35,8 @@ class Interrupts:
 
     def install(self) -> None:
         """Take over the signals; those that our starter told us to ignore (nohup) stay ignored."""
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, children would vanish without their codes
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGALRM, signal.SIGCHLD))
         for signum in STOP_SIGNALS:
             if signal.getsignal(signum) != signal.SIG_IGN:
                 signal.signal(signum, self._on_stop)

@@ -16,7 +16,7 @@ from pilot.events.console import ConsoleSink
 from pilot.events.file import FileSink
 from pilot.events.stream import Stream
 from pilot.events.tally import TaskTally
-from pilot.interrupts import Interrupts
+from pilot.interrupts import Interrupts, ignore_signal
 from pilot.request import Request
 
 LOG = "pilot.log"
@@ -35,7 +35,7 @@ class Life:
         self.workdir: str = os.path.abspath(settings["workdir"])
         self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
         self.masker = log.Masker()
-        for secret in settings.secrets():
+        for secret in settings.secrets() + log.passwords(str(settings.public())):
             self.masker.add(secret)
         self.tally = TaskTally()
         self.interrupts = Interrupts()
@@ -74,6 +74,7 @@ def live(request: Request) -> int:
     life.interrupts.install()
     life.interrupts.on_stop = lambda signum: _stopping(life, signum)
     code = runner.guarded(lambda: _run(life), lambda code, problems: _outside(life, code, problems))
+    life.interrupts.on_stop = ignore_signal  # the code stands: a signal that comes now changes nothing
     life.stream.emit(events.PILOT_FINISHED, exit_code=code, seconds=round(time.monotonic() - life.began, 3),
                      tasks=life.tally.counts)
     life.write_report(code)
@@ -122,6 +123,7 @@ def _prepare_workdir(life: Life) -> None:
     log.set_up(life.masker, life.request.settings["debug"], None)
     try:
         os.makedirs(life.workdir, exist_ok=True)
+        os.makedirs(os.path.dirname(life.report_path), exist_ok=True)
         log_file = os.open(os.path.join(life.workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         sink = FileSink(os.path.join(life.workdir, EVENTS))
     except OSError as error:

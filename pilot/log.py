@@ -46,6 +46,16 @@ def utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % (seconds % 1 * 1000)
 
 
+def passwords(text: str) -> List[str]:
+    """The passwords inside URLs, as in https://user:password@host/."""
+    found = []
+    for part in text.split("://")[1:]:
+        user, at, _ = part.split("/", 1)[0].rpartition("@")
+        if at and ":" in user:
+            found.append(user.split(":", 1)[1])
+    return found
+
+
 class LineHandler(logging.Handler):
     """Writes whole lines straight to a descriptor: nothing is buffered, so a signal handler may log too."""
 

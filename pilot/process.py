@@ -20,6 +20,7 @@ LINGER_S = 0.2  # how long a dead child's pipes are still listened to while othe
 KEEP_BYTES = 1 << 20
 MAX_LINE = 1 << 16
 MAX_SELECT_S = 3600.0  # what one select may wait: the kernel takes no month
+PR_SET_PDEATHSIG = 1
 NOT_FOUND = 127
 CANNOT_RUN = 126
 
@@ -113,6 +114,17 @@ def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
 
 
+def _dies_with_us() -> Optional[Callable[[], None]]:
+    """What a child calls before it becomes the program, so that it does not outlive a killed pilot (Linux)."""
+    import ctypes
+
+    try:
+        prctl = ctypes.CDLL(None).prctl
+    except (OSError, AttributeError):
+        return None
+    return lambda: prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) and None
+
+
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
@@ -165,7 +177,7 @@ class _Running:
                  stdin: bytes, tails: Tuple[Tail, Tail]) -> None:
         self._argv, self._tails, self._stdin = tuple(argv), tails, stdin
         self._child = spawn(argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd, preexec_fn=_dies_with_us())
         self.pid = self._child.pid
         self._selector = selectors.DefaultSelector()
         self._exit_read, self._exit_write = os.pipe()
@@ -276,6 +288,8 @@ def shell_environ(script: List[str], environ: Dict[str, str], timeout_s: float) 
     mark = "pilot-environment-%d" % os.getpid()
     text = 'source "$@" >&2 || exit $?; printf "%s\\0" "$0"; exec env -0'
     result = run(["bash", "-c", text, mark] + script, timeout_s=timeout_s, environ=environ)
-    found = result.stdout.partition(mark + "\0")[2]
+    head, marked, found = result.stdout.partition(mark + "\0")
+    if not marked:
+        raise StepFailed("%s ended before its environment could be read (does it say exit?)" % script[0])
     pairs = (item.partition("=") for item in found.split("\0") if "=" in item)
     return {name: value for name, _, value in pairs if name not in ("_", "SHLVL", "PWD", "OLDPWD")}

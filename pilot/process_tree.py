@@ -91,19 +91,20 @@ def in_sessions(sessions: Iterable[int]) -> List[Process]:
     return [process for process in everything() if process.session in wanted]
 
 
-def bears(pid: int, name: str, value: str) -> bool:
-    """Whether a process was started with this variable in its environment; False when we may not look."""
+def variable(pid: int, name: str) -> Optional[str]:
+    """A variable of the environment that a process was started with; None when it has none or we may not look."""
     try:
         with open("/proc/%d/environ" % pid, "rb") as stream:
-            return ("%s=%s" % (name, value)).encode() in stream.read().split(b"\0")
+            words = stream.read().split(b"\0")
     except OSError:
-        return False
+        return None
+    head = name.encode() + b"="
+    return next((word[len(head):].decode("utf-8", "replace") for word in words if word.startswith(head)), None)
 
 
-def usage(pid: int) -> Usage:
-    """The sum over a process and all below it; zeros when it is gone."""
-    root = look_up(pid)
-    tree = ([root] if root is not None else []) + descendants(pid)
+def total(processes: Iterable[Process]) -> Usage:
+    """What these use together."""
+    tree = list(processes)
     return Usage(len(tree), sum(p.cpu_s for p in tree), sum(p.rss_mb for p in tree))
 
 

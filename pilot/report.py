@@ -65,7 +65,7 @@ def compose(pilot: str, code: int, outcomes: Sequence[Outcome], tasks: Dict[str,
 
 def write(path: str, report: Dict[str, Any]) -> Optional[str]:
     """Write by rename, so that a reader never sees half a report. Returns why it could not be, or None."""
-    partial = "%s.part-%d" % (path, os.getpid())
+    partial = "%s.part-%d-%s" % (path, os.getpid(), os.urandom(3).hex())  # a signal may have us write while we write
     try:
         with open(partial, "w", encoding="utf-8") as stream:
             json.dump(report, stream, indent=1)

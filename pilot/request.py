@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PROFILE = "pilot.json"
 TEXTS = ("help", "version", "list", "explode")  # shown whatever the plan is
+MAX_LIMIT_S = 1e8  # three years: what a timer of the system can hold
 EMBEDDED_DEFAULTS = "defaults.json"
 
 
@@ -85,13 +86,15 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
         return Sources((), ())
     from pilot import site_profile
 
-    where = site_profile.Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
-    profiles = []
-    if embedded is not None:
-        profiles.append(site_profile.read(embedded, where, "built-in defaults"))
+    texts = [(embedded, "built-in defaults")] if embedded is not None else []
     if path is not None:
-        profiles.append(site_profile.read(site_profile.load(path), where))
-    return Sources(tuple(layer for profile in profiles for layer in profile.layers), tuple(profiles))
+        texts.append((site_profile.load(path), PROFILE))
+    for _ in range(3):  # a profile may itself say which VO, CE or queue we are: then those parts of it apply too
+        where = site_profile.Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
+        profiles = tuple(site_profile.read(data, where, name) for data, name in texts)
+        found = Sources(tuple(layer for profile in profiles for layer in profile.layers), profiles)
+        known, _ = layers.resolve(cli.ENGINE_OPTIONS, _stacked(cli.ENGINE_OPTIONS, found, environ, first))
+    return found
 
 
 def embedded_defaults() -> Optional[Dict[str, Any]]:
@@ -130,7 +133,7 @@ def _bad_limits(settings: Settings, table: Dict[str, Type[Command]]) -> List[str
 
 def _positive(text: str) -> bool:
     try:
-        return float(text) > 0
+        return 0 < float(text) <= MAX_LIMIT_S
     except ValueError:
         return False
 

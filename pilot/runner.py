@@ -8,7 +8,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Type
 from pilot import report
 from pilot.command import Command
 from pilot.context import Context
-from pilot.errors import PilotError, Skip, StepFailed, Stopped, TimeLimit, UsageError
+from pilot.errors import SIGNAL_BASE, OutOfTime, PilotError, Skip, StepFailed, Stopped, TimeLimit, UsageError
 from pilot.events import event as events
 from pilot.report import Outcome
 
@@ -29,10 +29,21 @@ def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Outcome
         if blocked:
             outcomes.append(Outcome(command.name, "skipped", 0, 0.0, blocked))
             continue
-        if ask is not None and not ask(command):
-            outcomes.append(Outcome(command.name, "skipped", 0, 0.0, "skipped at the terminal"))
-            continue
+        if ask is not None:
+            asked = _asked(command, ctx, ask)
+            if asked is not None:
+                outcomes.append(asked)
+                continue
         outcomes.append(run_command(command, ctx, limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S)))
+
+
+def _asked(command: Type[Command], ctx: Context, ask: Ask) -> Optional[Outcome]:
+    """None when the person at the terminal lets the command run; a signal at the prompt stops the pilot."""
+    try:
+        with ctx.interrupts.armed(None):
+            return None if ask(command) else Outcome(command.name, "skipped", 0, 0.0, "skipped at the terminal")
+    except Stopped as stop:
+        return Outcome(command.name, "interrupted", stop.exit_code, 0.0, str(stop))
 
 
 def _not_run(ctx: Context, outcomes: Sequence[Outcome]) -> str:
@@ -51,8 +62,11 @@ def run_command(command: Type[Command], ctx: Context, limit_s: float) -> Outcome
 
 
 def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str, int, str]:
+    left = ctx.time_left_s()
     try:
-        with ctx.interrupts.armed(limit_s):
+        if left is not None and left <= 0:
+            raise OutOfTime("--max-walltime is over")
+        with ctx.interrupts.armed(limit_s if left is None else min(limit_s, left)):
             _keep_facts(command, ctx, command().run(ctx) or ())
         return "ok", 0, ""
     except Skip as reason:
@@ -60,6 +74,8 @@ def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str,
     except Stopped as stop:
         return "interrupted", stop.exit_code, str(stop)
     except TimeLimit as limit:
+        if left is not None and left <= limit_s:
+            return "timed out", OutOfTime.exit_code, "--max-walltime is over"
         return "timed out", command.failure.exit_code, str(limit)
     except PilotError as error:
         return "failed", error.exit_code, str(error)
@@ -90,6 +106,8 @@ def guarded(step: Callable[[], int], tell: Callable[[int, Sequence[str]], None])
         problems, code = [str(error)], error.exit_code
     except Stopped as stop:
         problems, code = [str(stop)], stop.exit_code
+    except KeyboardInterrupt:  # ^C before the pilot listens to signals, or in one of the tools
+        problems, code = ["interrupted"], SIGNAL_BASE + 2
     except Exception:  # our own bug, before or after the commands
         problems, code = [traceback.format_exc().rstrip()], BUG
     tell(code, problems)

@@ -29,6 +29,7 @@ DIRAC_KEYS = {
     "GridCEType": "ce_type",
     "LocalCEType": "local_ce_type",
 }
+_OLD_DIRAC_ONLY = {"NagiosPutURL", "CheckVersion", "GenericPilotGroup", "GenericPilotDN", "Logging"}
 _PLACES = ("Defaults", "Setups", "VOs", "CEs")
 _NAMES = ("DefaultSetup",)
 
@@ -67,6 +68,8 @@ def load(path: str) -> Dict[str, Any]:
         raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
     except ValueError as error:
         raise UsageError("%s: not JSON: %s" % (path, error))
+    except RecursionError:
+        raise UsageError("%s: it is nested too deeply" % path)
     if not isinstance(data, dict):
         raise UsageError("%s: holds a %s, must hold a JSON object {...}" % (path, type(data).__name__))
     return data
@@ -86,7 +89,7 @@ def _is_old_dirac(data: Dict[str, Any]) -> bool:
     setups = data.get("Setups")
     parts = list(setups.values()) if isinstance(setups, dict) else []
     keys = {key for part in parts if isinstance(part, dict) for key in part}
-    return bool(keys & set(DIRAC_KEYS)) or (bool(parts) and "ConfigurationServers" in data)
+    return bool(keys & (set(DIRAC_KEYS) | _OLD_DIRAC_ONLY)) or (bool(parts) and "ConfigurationServers" in data)
 
 
 def _is_new_dirac(data: Dict[str, Any]) -> bool:

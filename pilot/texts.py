@@ -33,7 +33,10 @@ def show(request: Request) -> int:
         text = "unpacked into %s: start %s\n" % (settings["explode"], bundle.explode(settings["explode"]))
     else:
         text = plan_text(request)
-    log.say(text)
+    masker = log.Masker()
+    for secret in log.passwords(text):
+        masker.add(secret)
+    log.say(masker.text(text))
     return 0
 
 

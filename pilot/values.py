@@ -29,6 +29,21 @@ def count(text: str) -> int:
     return number
 
 
+def number(text: str) -> float:
+    """A number above 0 that is finite."""
+    found = _number(text.strip(), text, "a number above 0")
+    if not found:
+        raise ValueError("%r is not a number above 0" % text)
+    return found
+
+
+def name(text: str) -> str:
+    """A name that is also good as a file's: letters, digits and ._:@+=-, at most 128."""
+    if not text[:1].isalnum() or len(text) > 128 or not all(letter.isalnum() or letter in "._:@+=-" for letter in text):
+        raise ValueError("%r is not a name of letters, digits and ._:@+=-, at most 128" % text)
+    return text
+
+
 def seconds(text: str) -> float:
     """Seconds: 90, 1.5, 90s, 10m, 2h, 1d."""
     body, unit = text.strip().lower(), 1

@@ -16,11 +16,13 @@ from pilot.agent.environment import AGENT_MARK
 from pilot.agent.loop import Loop
 from pilot.agent.payload import Surroundings
 from pilot.agent.sandbox import Sandboxes
+from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden
 from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError
 from pilot.node.deadline import Deadline
 from pilot.node.features import Features
 from pilot.pool import open_pool
+from pilot.pool.interface import Busy
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
 PR_SET_PDEATHSIG = 1
@@ -92,6 +94,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         end = serve(config, tell)
         reason = end.reason
         code = {"pool": PoolUnreachable.exit_code, "time": OutOfTime.exit_code, "node": NodeUnfit.exit_code}.get(end.kind, 0)
+    except Busy as error:
+        code, reason = PoolUnreachable.exit_code, str(error)
     except PilotError as error:
         code, reason = error.exit_code, str(error)
     except OSError as error:  # the folder for payloads, the descriptors: nothing can run here
@@ -109,9 +113,9 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     bind_to_starter()
     sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"))
     agents: List[Agent] = []
-    loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].end_strangers())
+    loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].sweep())
     tell.loop = loop
-    around = Surroundings(config, loop, warden, confine.Confinement(confine.delegated_parent()),
+    around = Surroundings(config, loop, Strays(warden), confine.Confinement(confine.delegated_parent()),
                           isolation.which_in(config.environ), sandboxes, tell)
     pool = open_pool(config.pool)
     deadline = Deadline(config.ends, Features(*config.features), config.drain_files)
@@ -123,7 +127,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     tell("agent started", pool=config.pool, slots=config.slots, pid=os.getpid())
     agent.begin()
     loop.run()
-    agent.end_strangers()
+    agent.sweep()
     warden.close()
     pool.close()
     return agent.end or End("work", "")

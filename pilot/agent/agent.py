@@ -1,21 +1,19 @@
 """The agent: fills the slot with payloads, keeps their leases, reports their ends, stops in time."""
 
 import logging
-import os
 import signal
 import time
 import uuid
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from pilot import process_tree
 from pilot.agent import capacity
 from pilot.agent.config import AgentConfig
-from pilot.agent.environment import MARK
 from pilot.agent.leases import Key, Leases
+from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
 from pilot.agent.payload import Ending, Payload, Surroundings
 from pilot.node.deadline import Deadline
-from pilot.pool.interface import Busy, Final, Lease, Offer, Pool, StaleLease
+from pilot.pool.interface import Busy, Lease, Offer, Pool
 
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # waits when the pool is busy; the last one repeats
 GIVE_UP_S = 120.0  # a pool that does not answer for so long, with nothing running, ends the agent
@@ -49,7 +47,7 @@ class Agent:
         self._leases = Leases(config.lease_s, config.stop_grace_s, time.monotonic)
         self._payloads: Dict[Key, Payload] = {}
         self._ahead: List[Tuple[Lease, float]] = []  # claimed, waiting for a free slot, since when
-        self._endings: List[Tuple[Lease, Ending]] = []  # to be told to the pool
+        self._ledger = Ledger(config.pilot, around.tell, lambda lease: self._leases.drop((lease.task, lease.generation)))
         self._claimed = 0
         self._empty_polls = 0
         self._failures = 0
@@ -76,11 +74,13 @@ class Agent:
         """Report what ended and claim as long as something fits: each exchange is one transaction."""
         self._turn_timer = None
         try:
-            self._release_ended()
-            while True:
+            self._ledger.release_all(self._pool)
+            for _ in range(self._config.slots + 1):  # no more: signals and renewals want their turn too
                 offer = self._offer() or self._offer_ahead()
-                if (offer is None and not self._endings) or not self._exchange(offer):
+                if (offer is None and not self._ledger) or not self._exchange(offer):
                     break
+            else:
+                self._soon()
         except Busy as error:
             return self._busy(error)
         self._failures, self._reached = 0, time.monotonic()
@@ -88,15 +88,11 @@ class Agent:
 
     def _exchange(self, offer: Optional[Offer]) -> List[Lease]:
         self._request = self._request or uuid.uuid4().hex
-        ended = [(lease, ending) for lease, ending in self._endings if ending.outcome in ("done", "error")]
-        finals = [_final(lease, ending) for lease, ending in ended]
         asked = time.monotonic()
-        states, leases = self._pool.next(finals, self._config.pilot, offer or Offer(), 1 if offer else 0,
+        states, leases = self._pool.next(self._ledger.finals(), self._config.pilot, offer or Offer(), 1 if offer else 0,
                                          self._config.lease_s, self._request)
         self._request = ""
-        self._endings = [item for item in self._endings if item not in ended]
-        for lease, ending in ended:
-            self._told(lease, ending, states[(lease.task, lease.generation)])
+        self._ledger.settle(states)
         for lease in leases:
             self._granted(lease, asked)
         return leases
@@ -152,7 +148,7 @@ class Agent:
         for lease, since in late:
             self._ahead.remove((lease, since))
             self._claimed -= 1
-            self._endings.append((lease, Ending("returned", "claimed ahead, but the slot was not free", {}, 0.0)))
+            self._ledger.add(lease, Ending("returned", "claimed ahead, but the slot was not free", {}, 0.0))
         if late:
             self._last_s = 2 * SHORT_S
             self._soon()
@@ -165,44 +161,23 @@ class Agent:
     def _over(self, payload: Payload, ending: Ending) -> None:
         """A payload's result is there: keep it for the next turn."""
         self._idle_since, self._last_s = time.monotonic(), ending.seconds
-        self._endings.append((payload.lease, ending))
+        self._ledger.add(payload.lease, ending)
         if ending.node and self.end is None:
             self.stop(End("node", ending.reason), self._config.stop_grace_s)
         if self._sweep_timer is None:
-            self._sweep_timer = self._loop.after(SWEEP_S, self.end_strangers)
+            self._sweep_timer = self._loop.after(SWEEP_S, self.sweep)
         self._soon()
 
-    def _told(self, lease: Lease, ending: Ending, state: str) -> None:
-        """The pool knows: `state` is the task's new one, or "stale"."""
-        self._leases.drop((lease.task, lease.generation))
-        outcome = {"done": "done", "error": "error", "todo": "retried", "released": "released", "returned": "returned"}.get(state, "lost")
-        result = ending.result
-        self._tell("task finished", task=lease.task, generation=lease.generation, outcome=outcome, reason=ending.reason,
-                   seconds=round(ending.seconds, 3), cpu_s=result.get("cpu_s"), max_rss_mb=result.get("max_rss_mb"),
-                   folder=result.get("folder"))
-
-    def _release_ended(self) -> None:
-        """Give back what was not finished; of what was lost the pool hears nothing."""
-        for lease, ending in list(self._endings):
-            if ending.outcome not in ("released", "returned", "lost"):
-                continue
-            state = ending.outcome
-            if state != "lost":
-                try:
-                    self._pool.release(lease.task, lease.generation, self._config.pilot, ending.reason)
-                except StaleLease:
-                    state = "stale"
-            self._endings.remove((lease, ending))
-            self._told(lease, ending, state)
-
     def _after_turn(self) -> None:
+        if self._turn_timer is not None:
+            return
         if self._payloads or self._ahead:
             if self._offer() is not None:
                 self._poll()
             return
         if self.end is None:
             self._without_work()
-        if self.end is not None and not self._endings:
+        if self.end is not None and not self._ledger:
             self._loop.stop()
 
     def _poll(self) -> None:
@@ -214,13 +189,25 @@ class Agent:
         if self._claimed == self._config.max_tasks:
             self.end = End("work", "%d tasks were claimed, as many as --max-tasks allows" % self._claimed)
         elif self._offer() is None:
-            self.end = End("drain", "no time is left for another task")
+            self.end = End("drain" if self._claimed else "time", "no time is left for another task")
         elif self._config.wait_for_retries and self._waits_for_retry():
             return
         elif time.monotonic() - self._idle_since >= self._config.idle_s:
-            self.end = End("work", "no task is left that this node can run")
+            self.end = End("work", self._what_is_left())
         else:
             self._poll()
+
+    def _what_is_left(self) -> str:
+        """Why there is no more work here: none left, or none that fits."""
+        try:
+            todo = self._pool.status()["todo"]
+        except Busy:
+            todo = 0
+        if not todo:
+            return "no task is left"
+        log.warning("%d tasks are left that this slot cannot run: they need more cores, memory, GPUs, time, other tags or a "
+                    "container, or wait for another try", todo)
+        return "none of the %d tasks left can run here" % todo
 
     def _waits_for_retry(self) -> bool:
         try:
@@ -235,8 +222,8 @@ class Agent:
     def _busy(self, error: Busy) -> None:
         silent = time.monotonic() - self._reached
         if not self._payloads and silent > (GIVE_UP_S if self.end is None else STOP_REPORT_S):
-            log.error("%s; given up after %.0f s, the ends of %d tasks could not be reported", error, silent, len(self._endings))
-            if self.end is None or self._endings:
+            log.error("%s; given up after %.0f s, the ends of %d tasks could not be reported", error, silent, len(self._ledger))
+            if self.end is None or self._ledger:
                 self.end = End("pool", str(error))
             return self._loop.stop()
         wait = RETRY_S[min(self._failures, len(RETRY_S) - 1)] if self.end is None else RETRY_S[0]
@@ -303,16 +290,7 @@ class Agent:
         """Nobody reads our story any more: the pilot was killed."""
         self.stop(End("pilot", "the pilot is gone"), self._config.stop_grace_s)
 
-    def end_strangers(self) -> None:
-        """End what a payload left behind: such processes are reparented to us, and bear its mark."""
+    def sweep(self) -> None:
+        """End what payloads that are over left behind."""
         self._sweep_timer = None
-        ours = {payload.pid for payload in self._payloads.values()} | {self._around.warden.pid}
-        marks = {payload.mark for payload in self._payloads.values()}
-        for pid in process_tree.children(os.getpid()):
-            process = None if pid in ours else process_tree.look_up(pid)
-            if process is not None and not any(process_tree.bears(pid, MARK, mark) for mark in marks):
-                process_tree.send([process] + process_tree.descendants(pid), signal.SIGKILL)
-
-
-def _final(lease: Lease, ending: Ending) -> Final:
-    return Final(lease.task, lease.generation, ending.outcome, ending.reason, dict(ending.result, host=os.uname().nodename))
+        self._around.strays.sweep()

@@ -16,6 +16,7 @@ from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnre
 from pilot.facts import AgentSummary, Configuration, CPUPower, Installation, WorkerNode
 from pilot.node import features
 from pilot.pool import open_pool
+from pilot.pool.interface import Busy
 from pilot.pool.task import read_file
 
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
@@ -43,12 +44,17 @@ def pool_url(ctx: Context, folder: str) -> str:
     url = given or "sqlite:" + os.path.join(folder, "pool.sqlite")
     if url.startswith("sqlite:"):
         url = "sqlite:" + os.path.abspath(url[len("sqlite:"):])
-    if not ctx.settings["tasks"]:
-        open_pool(url).close()
-        return url
-    pool = open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S)
-    added, known = pool.add(read_file(ctx.settings["tasks"]))
-    pool.close()
+    try:
+        if not ctx.settings["tasks"]:
+            open_pool(url).close()
+            return url
+        pool = open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S)
+        added, known = pool.add(read_file(ctx.settings["tasks"]))
+        pool.close()
+    except Busy as error:
+        if given:
+            raise PoolUnreachable(str(error))
+        raise NodeUnfit("the workdir cannot hold the tasks: %s" % error)
     log.info("%d tasks from %s in %s", added + known, ctx.settings["tasks"], url)
     return url
 
@@ -62,17 +68,13 @@ def run(ctx: Context, argv: List[str]) -> AgentSummary:
 
 
 def _watch(ctx: Context, argv: List[str], story: "Story") -> process.Result:
-    pids: List[int] = []
-
     def forward(signum: int) -> None:
         drains = signum in (signal.SIGUSR1, signal.SIGUSR2)
-        for pid in pids:
-            process_tree.send_group(pid, signum if drains else signal.SIGTERM)
+        if story.pid and (story.listens or not drains):  # before it listens, a drain would kill it
+            process_tree.send_group(story.pid, signum if drains else signal.SIGTERM)
 
     def started(pid: int) -> None:
-        pids.append(pid)
-        if ctx.interrupts.drain:
-            forward(signal.SIGUSR1)
+        story.pid = pid
 
     with ctx.interrupts.listening(forward):
         return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=_environ(ctx), cwd=ctx.workdir, grace_s=STOP_S,
@@ -80,8 +82,8 @@ def _watch(ctx: Context, argv: List[str], story: "Story") -> process.Result:
 
 
 def _time_for_agent(ctx: Context) -> float:
-    limit = ctx.settings["max_walltime"]
-    return FOREVER_S if limit is None else max(1.0, ctx.started + float(limit) - time.monotonic())
+    left = ctx.time_left_s()
+    return FOREVER_S if left is None else max(1.0, left)
 
 
 def _foreign_end(result: process.Result) -> AgentSummary:
@@ -109,6 +111,8 @@ class Story:
 
     def __init__(self, ctx: Context) -> None:
         self.end: Optional[Tuple[int, str]] = None
+        self.pid = 0
+        self.listens = bool(ctx.settings["execute"])  # a foreign agent does not tell when it does
         self.counts = {"done": 0, "error": 0, "released": 0}
         self._ctx, self._plain = ctx, bool(ctx.settings["execute"])
 
@@ -120,7 +124,11 @@ class Story:
         kind = told.pop("event")
         if kind == "log":
             return log.log(logging.getLevelName(told["level"]), "%s", told["message"])
-        if kind == "agent finished":
+        if kind == "agent started":
+            self.listens = True
+            if self._ctx.interrupts.drain:
+                process_tree.send_group(self.pid, signal.SIGUSR1)
+        elif kind == "agent finished":
             self.end = (told["exit_code"], told["reason"])
         elif kind == "task finished" and told["outcome"] in self.counts:
             self.counts[told["outcome"]] += 1
@@ -175,8 +183,10 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
 def ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:
     """The ends of this slot that are fixed, as seconds left now by source."""
     found: Dict[str, float] = {}
-    if ctx.settings["max_walltime"] is not None:
-        found["--max-walltime"] = ctx.started + ctx.settings["max_walltime"] - time.monotonic()
+    left = ctx.time_left_s()
+    if left is not None:
+        found["--max-walltime"] = left
     if node.batch.time_left_s is not None:
-        found["%s (%s)" % (node.batch.system, node.batch.source)] = node.batch.time_left_s
+        since = time.monotonic() - node.batch.asked_s if node.batch.asked_s else 0.0
+        found["%s (%s)" % (node.batch.system, node.batch.source)] = max(0.0, node.batch.time_left_s - since)
     return found

@@ -13,7 +13,7 @@ from pilot.agent.confine import Confinement
 from pilot.agent.loop import Exit, Loop, Timer
 from pilot.agent.sandbox import Sandboxes, folder_name, size_mb, tail
 from pilot.agent.stages import RUN, Place, Start
-from pilot.agent.warden import Warden
+from pilot.agent.strays import Strays
 from pilot.pool.interface import Lease
 
 SAMPLE_S = 1.0
@@ -37,7 +37,7 @@ class Surroundings(NamedTuple):
 
     config: AgentConfig
     loop: Loop
-    warden: Warden
+    strays: Strays
     confinement: Confinement
     which: isolation.Which
     sandboxes: Sandboxes
@@ -86,8 +86,10 @@ class Payload:
         self._stage = stage
         try:
             start = stages.of_payload(self._place, self._around.which) if stage == RUN else stages.of_transfer(self._place, stage)
-        except (OSError, UnicodeEncodeError) as error:
+        except OSError as error:
             return self._end("released", "the node cannot run it: %s" % error, node=True)
+        except ValueError as error:
+            return self._end("error", "it cannot be started: %s" % error)
         try:
             child = process.spawn(start.argv, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd)
         except FileNotFoundError:
@@ -103,7 +105,7 @@ class Payload:
 
     def _started(self, child: "subprocess.Popen[bytes]", start: Start) -> None:
         around, self.pid = self._around, child.pid
-        around.warden.began(child.pid)
+        around.strays.began(child.pid, self.mark)
         around.loop.watch_child(child.pid, self._dying, lambda ended: self._dead(child, ended))
         reason = "%s took longer than %g s" % (self._stage, start.timeout_s or 0)
         if self._stage == RUN:
@@ -122,7 +124,7 @@ class Payload:
 
     def _kill(self) -> None:
         if self.pid is not None:
-            tree = process_tree.descendants(self.pid)
+            tree = self._around.strays.tree(self.pid, self.mark)
             self._signal(signal.SIGKILL)
             process_tree.send(tree, signal.SIGKILL)
             self._around.confinement.kill(self.mark)
@@ -133,7 +135,7 @@ class Payload:
 
     def _dead(self, child: "subprocess.Popen[bytes]", ended: Exit) -> None:
         child.returncode = ended.code  # reaped by the loop
-        self._around.warden.ended(child.pid)
+        self._around.strays.ended(child.pid)
         self.pid = None
         for timer in self._timers:
             timer.cancel()
@@ -167,7 +169,7 @@ class Payload:
         """Look at what it uses, and end it when it passes a limit."""
         if self.pid is None or self._stopped is not None or self._place is None:
             return
-        passed = self._watch.look(self.pid, self._place)
+        passed = self._watch.look(self._around.strays.tree(self.pid, self.mark), self._place)
         if passed:
             return self.stop("error", passed, self._around.config.stop_grace_s)
         if self._watch.tells():
@@ -213,10 +215,10 @@ class Watch:
         self.began = time.monotonic()
         self._output = (0, self.began)
 
-    def look(self, pid: int, place: Place) -> Optional[str]:
-        """Take a sample; the limit that is passed, as a sentence, or None."""
+    def look(self, tree: List[process_tree.Process], place: Place) -> Optional[str]:
+        """Take a sample of all its processes; the limit that is passed, as a sentence, or None."""
         self._looks += 1
-        self._used = process_tree.usage(pid)
+        self._used = process_tree.total(tree)
         self.peak_mb = max(self.peak_mb, self._used.rss_mb)
         now, size = time.monotonic(), sum(_size(path) for path in (place.sandbox.stdout, place.sandbox.stderr))
         if size != self._output[0]:

@@ -47,7 +47,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             moved = bring_in(file, order["folder"]) if order["direction"] == STAGE_IN else bring_out(file, order)
             if moved:
                 answer["files"].append(moved)
-    except (StepFailed, OSError) as error:
+    except (StepFailed, OSError, UnicodeError) as error:
         answer["problem"] = str(error)
     with open(order["answer"], "w") as stream:
         json.dump(answer, stream)

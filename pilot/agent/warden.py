@@ -7,12 +7,13 @@ session at the other end of a pipe: the pipe's end is the agent's end, however i
 import os
 import signal
 import time
-from typing import Callable, List, Set
+from typing import Callable, Dict, List, Set, Tuple
 
 from pilot import process_tree
 from pilot.agent.environment import AGENT_MARK
 from pilot.fork import fork_service
 
+Groups = Dict[int, Set[Tuple[int, int]]]  # a payload's group -> (pid, start) of all its processes that were seen
 _STEP_S = 0.05
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -35,6 +36,10 @@ class Warden:
         """A payload of this group runs."""
         self._say("+%d\n" % group)
 
+    def saw(self, group: int, pid: int, started: int) -> None:
+        """This process (with when it started) belongs to the payload of that group, wherever it went."""
+        self._say("=%d %d %d\n" % (group, pid, started))
+
     def ended(self, group: int) -> None:
         """Nothing of this group is left."""
         self._say("-%d\n" % group)
@@ -53,7 +58,7 @@ class Warden:
 def _watch(read: int, mark: str, grace_s: float) -> None:
     for signum in _HEARD:
         signal.signal(signum, signal.SIG_IGN)
-    groups: Set[int] = set()
+    groups: Groups = {}
     rest = b""
     while True:
         data = os.read(read, 65536)
@@ -61,13 +66,21 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
             break
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
-            change = groups.add if line[:1] == b"+" else groups.discard
-            change(int(line[1:]))
+            _note(groups, line[:1], [int(word) for word in line[1:].split()])
     end_all(groups, mark, grace_s, time.sleep)
 
 
-def end_all(groups: Set[int], mark: str, grace_s: float, wait: Callable[[float], None]) -> None:
-    """SIGTERM to what is left of these groups and bears the mark, SIGKILL to what survives the grace."""
+def _note(groups: Groups, sign: bytes, numbers: List[int]) -> None:
+    if sign == b"+":
+        groups[numbers[0]] = set()
+    elif sign == b"=":
+        groups.setdefault(numbers[0], set()).add((numbers[1], numbers[2]))
+    else:
+        groups.pop(numbers[0], None)
+
+
+def end_all(groups: Groups, mark: str, grace_s: float, wait: Callable[[float], None]) -> None:
+    """SIGTERM to what is left of these groups, SIGKILL to what survives the grace, here or with our mark elsewhere."""
     deadline = time.monotonic() + grace_s
     if _left(groups, mark):
         for group in groups:
@@ -79,7 +92,7 @@ def end_all(groups: Set[int], mark: str, grace_s: float, wait: Callable[[float],
     process_tree.send(_left(groups, mark), signal.SIGKILL)
 
 
-def _left(groups: Set[int], mark: str) -> List[process_tree.Process]:
-    everything = process_tree.everything()
-    return [p for p in everything if p.state != "Z" and p.pid != os.getpid()
-            and (p.session in groups or process_tree.bears(p.pid, AGENT_MARK, mark))]
+def _left(groups: Groups, mark: str) -> List[process_tree.Process]:
+    seen = {process for processes in groups.values() for process in processes}
+    return [p for p in process_tree.everything() if p.state != "Z" and p.pid != os.getpid()
+            and (p.session in groups or (p.pid, p.started) in seen or process_tree.variable(p.pid, AGENT_MARK) == mark)]

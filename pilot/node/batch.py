@@ -45,7 +45,7 @@ def detect(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str 
     if left is None and ask and row.query:
         left, source = ask_time_left(row, job_id, environ, now)
     return BatchJob(row.name, job_id, _first(values, row.queue), row.cores(values), row.memory_mb(values),
-                    row.gpus(values), left, source if left is not None else "", tuple(other.name for other in rows[1:]))
+                    row.gpus(values), left, source if left is not None else "", time.monotonic(), tuple(other.name for other in rows[1:]))
 
 
 def ask_time_left(row: "System", job_id: str, environ: Dict[str, str], now: float) -> Tuple[Optional[float], str]:

@@ -31,7 +31,10 @@ def probe_argv(text: str, workdir: str) -> List[str]:
     path = os.path.join(workdir, words[0])
     if os.path.isfile(path):
         if not os.access(path, os.X_OK):
-            os.chmod(path, os.stat(path).st_mode | 0o100)
+            try:
+                os.chmod(path, os.stat(path).st_mode | 0o100)
+            except OSError:  # another's file: that it cannot be run is told as its result
+                pass
         words[0] = path
     return words
 

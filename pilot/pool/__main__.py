@@ -117,13 +117,22 @@ def retry_tasks(given: argparse.Namespace) -> int:
     """Those named, or with --all every one in error."""
     if bool(given.tasks) == given.all:
         raise UsageError("retry: name the tasks, or say --all for every one in error")
-    print("%d sent back" % open_pool(given.pool).retry(given.tasks or None))
-    return 0
+    pool = open_pool(given.pool)
+    print("%d sent back" % pool.retry(given.tasks or None))
+    return _known(pool, given.tasks)
 
 
 def cancel_tasks(given: argparse.Namespace) -> int:
     """Hold the tasks named."""
-    print("%d held" % open_pool(given.pool).cancel(given.tasks))
+    pool = open_pool(given.pool)
+    print("%d held" % pool.cancel(given.tasks))
+    return _known(pool, given.tasks)
+
+
+def _known(pool: interface.Pool, names: Sequence[str]) -> int:
+    missing = ["there is no task %r" % name for name in names if pool.show(name) is None]
+    if missing:
+        raise UsageError(*missing)
     return 0
 
 

@@ -44,7 +44,9 @@ class SQLitePool(interface.Pool):
             self._db.execute("PRAGMA synchronous=FULL")
             with self._writing():
                 self._make_tables(path, backoff_s)
-        except Busy as error:
+        except sqlite3.OperationalError as error:
+            if os.path.exists(path):  # locked, or no room: another time it may work
+                raise Busy("sqlite:%s: cannot be opened: %s" % (path, error))
             raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
         except sqlite3.Error as error:
             raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import zlib
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
@@ -22,8 +23,16 @@ class Field(NamedTuple):
     ok: Callable[[Any], bool]
 
 
+def _plain(value: Any) -> bool:
+    """A text that a program can be given: no NUL, nothing that UTF-8 cannot hold."""
+    try:
+        return isinstance(value, str) and "\0" not in value and bool(value.encode("utf-8") or True)
+    except UnicodeEncodeError:
+        return False
+
+
 def _text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and "\0" not in value
+    return bool(value) and _plain(value)
 
 
 def _whole(least: int) -> Callable[[Any], bool]:
@@ -39,13 +48,12 @@ def _texts(value: Any) -> bool:
 
 
 def _arguments(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and _text(value[0]) and all(
-        isinstance(item, str) and "\0" not in item for item in value)
+    return isinstance(value, list) and bool(value) and _text(value[0]) and all(_plain(item) for item in value)
 
 
 def _environment(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        _text(key) and "=" not in key and isinstance(item, str) and "\0" not in item for key, item in value.items())
+        _text(key) and "=" not in key and _plain(item) for key, item in value.items())
 
 
 FIELDS: Dict[str, Field] = {
@@ -97,7 +105,7 @@ def _input(item: Any, base: str) -> Any:
     if not isinstance(file, dict) or not _text(file.get("url")) or set(file) - {"url", "name", "checksum"}:
         return "%s is not a URL or {url, name, checksum}" % json.dumps(item)
     url = absolute(file["url"], base)
-    name = file.get("name") or os.path.basename(urlsplit(url).path)
+    name = file.get("name") or os.path.basename(urlsplit(url).path if "://" in url else url)
     return _checked(dict(file, url=url, name=name))
 
 
@@ -146,8 +154,10 @@ def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any
             found, mistakes = check(json.loads(line), base)
         except ValueError as error:
             found, mistakes = None, ["not JSON: %s" % error]
+        except RecursionError:
+            found, mistakes = None, ["it is nested too deeply"]
         if found is not None:
-            identity = found.setdefault("id", "%s-%06d" % (re.sub(r"[^A-Za-z0-9._-]", "_", stem) or "task", number))
+            identity = found.setdefault("id", generated_id(stem, number, found))
             if seen.setdefault(identity, number) != number:
                 mistakes = ["id %r is that of line %d" % (identity, seen[identity])]
             tasks.append(found)
@@ -155,6 +165,13 @@ def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any
     if problems:
         raise UsageError(*problems)
     return tasks
+
+
+def generated_id(stem: str, number: int, task: Dict[str, Any]) -> str:
+    """An id for a task that has none: the file's name, the line, and what the task is, so that another task in the
+    same place is another, and the same added again the same."""
+    digest = zlib.crc32(json.dumps(task, sort_keys=True).encode("ascii"))
+    return "%s-%06d-%08x" % (re.sub(r"[^A-Za-z0-9._-]", "_", stem).lstrip("._-")[:100] or "task", number, digest)
 
 
 def read_file(path: str) -> List[Dict[str, Any]]:

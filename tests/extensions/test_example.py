@@ -9,10 +9,11 @@ from tests.conftest import ROOT
 
 @pytest.fixture
 def example(monkeypatch):
+    before = set(sys.modules)
     monkeypatch.syspath_prepend(str(ROOT / "extensions"))
     import pilot_example
     yield pilot_example
-    for name in [name for name in sys.modules if name.startswith("pilot_example")]:
+    for name in [name for name in set(sys.modules) - before if name.startswith("pilot_example")]:
         del sys.modules[name]
 
 

@@ -17,16 +17,18 @@ def test_a_full_task_is_taken_as_it_is():
 
 
 def test_files_are_made_absolute_against_the_task_files_folder():
-    task = read_lines(lines({"command": ["x"], "inputs": ["d/in.txt", {"url": "http://h/p/q.txt?x=1"}, {"url": "file:///a/b", "name": "c"}],
+    task = read_lines(lines({"command": ["x"], "inputs": ["d/in.txt", {"url": "http://h/p/q.txt?x=1"}, {"url": "file:///a/b", "name": "c"}, "d#1?.txt"],
                              "outputs": ["o", {"name": "p", "url": "out/p"}]}), "f", "/base")[0]
     assert [(file["url"], file["name"]) for file in task["inputs"]] == [
-        ("/base/d/in.txt", "in.txt"), ("http://h/p/q.txt?x=1", "q.txt"), ("file:///a/b", "c")]
+        ("/base/d/in.txt", "in.txt"), ("http://h/p/q.txt?x=1", "q.txt"), ("file:///a/b", "c"), ("/base/d#1?.txt", "d#1?.txt")]
     assert task["outputs"] == [{"name": "o"}, {"name": "p", "url": "/base/out/p"}]
 
 
 def test_tasks_without_an_id_get_one_that_stays_the_same():
     text = lines({"command": ["x"]}, "", {"script": "y"})
-    assert [task["id"] for task in read_lines(text, "/d/my tasks.jsonl", "/")] == ["my_tasks-000001", "my_tasks-000003"]
+    ids = [task["id"] for task in read_lines(text, "/d/my tasks.jsonl", "/")]
+    assert [name[:15] for name in ids] == ["my_tasks-000001", "my_tasks-000003"] and ids == [task["id"] for task in read_lines(text, "/e/my tasks.jsonl", "/")]
+    assert ids[0] != read_lines(lines({"command": ["y"]}), "/d/my tasks.jsonl", "/")[0]["id"]  # another task in the same place
 
 
 @pytest.mark.parametrize("task, words", [
@@ -39,7 +41,8 @@ def test_tasks_without_an_id_get_one_that_stays_the_same():
     ({"command": ["x"], "inputs": [{"url": "a", "name": "../b"}]}, "inside the task's folder"), ({"command": ["x"], "outputs": ["/etc/passwd"]}, "inside the task's folder"),
     ({"command": ["x"], "inputs": ["a/b", "c/b"]}, "'b' stands twice"), ({"command": ["x"], "inputs": [{"url": "a", "checksum": "md5:1"}]}, "is not a checksum"),
     ({"command": ["x"], "outputs": [{"name": "a", "size": 1}]}, "is not a name or"), ({"command": ["x"], "limits": {"cpu": 1}}, "limits must be"),
-    ({"command": ["x" * 2000000]}, "larger than 1 MB"), ("{", "not JSON"), ("[1]", "a task is an object"), ("5", "a task is an object")])
+    ({"command": ["x" * 2000000]}, "larger than 1 MB"), ({"command": ["\ud800"]}, "command must be"), ({"command": ["x"], "tags": ["\ud800"]}, "tags must be"), ({"script": "\ud800"}, "script must be"),
+    ("[" * 100000, "nested too deeply"), ("{", "not JSON"), ("[1]", "a task is an object"), ("5", "a task is an object")])
 def test_each_mistake_is_told_with_its_line(task, words):
     with pytest.raises(UsageError) as caught:
         read_lines(lines({"command": ["x"]}, task), "tasks.jsonl", "/")

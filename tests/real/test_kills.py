@@ -91,7 +91,7 @@ def test_killed_pilots_and_agents_lose_nothing_and_leave_nothing(tmp_path):
     assert set(ran) == {task["id"] for task in exported} and len(ran) <= sum(len(task["attempts"]) for task in exported)
     lost = sum(attempt["outcome"] != "done" for task in exported for attempt in task["attempts"])
     print(json.dumps({"kills": KILLS, "tasks": TASKS, "starts": len(ran), "attempts without a result": lost}))
-    until(lambda: not [p for p in process_tree.everything() if p.state != "Z" and process_tree.bears(p.pid, MARK, farm.mark)], 10, "an empty machine")
+    until(lambda: not [p for p in process_tree.everything() if p.state != "Z" and process_tree.variable(p.pid, MARK) == farm.mark], 10, "an empty machine")
     pool.close()
 
 

@@ -1,0 +1,60 @@
+"""The ends of attempts that the pool has not been told yet: reported, given back, and told as events."""
+
+import os
+from typing import Any, Callable, Dict, List, Tuple
+
+from pilot.agent.leases import Key
+from pilot.agent.payload import Ending
+from pilot.pool.interface import Final, Lease, Pool, StaleLease
+
+REPORTED = ("done", "error")
+_OUTCOMES = {"done": "done", "error": "error", "todo": "retried", "released": "released", "returned": "returned"}
+
+
+class Ledger:
+    """Holds endings until the pool knows them; `told` is called with each lease that is settled."""
+
+    def __init__(self, pilot: str, tell: Callable[..., None], told: Callable[[Lease], None]) -> None:
+        self._pilot, self._tell, self._told = pilot, tell, told
+        self._endings: List[Tuple[Lease, Ending]] = []
+        self._host = os.uname().nodename
+
+    def __len__(self) -> int:
+        return len(self._endings)
+
+    def add(self, lease: Lease, ending: Ending) -> None:
+        """An attempt is over."""
+        self._endings.append((lease, ending))
+
+    def finals(self) -> List[Final]:
+        """What is to be reported as done or error."""
+        return [Final(lease.task, lease.generation, ending.outcome, ending.reason, dict(ending.result, host=self._host))
+                for lease, ending in self._endings if ending.outcome in REPORTED]
+
+    def settle(self, states: Dict[Key, str]) -> None:
+        """The pool has taken these finals: each task's new state, or "stale"."""
+        for lease, ending in list(self._endings):
+            state = states.get((lease.task, lease.generation))
+            if state is not None and ending.outcome in REPORTED:
+                self._close(lease, ending, state)
+
+    def release_all(self, pool: Pool) -> None:
+        """Give back what was not finished; of what was lost the pool hears nothing. Raises Busy."""
+        for lease, ending in list(self._endings):
+            if ending.outcome in REPORTED:
+                continue
+            state = ending.outcome
+            if state != "lost":
+                try:
+                    pool.release(lease.task, lease.generation, self._pilot, ending.reason)
+                except StaleLease:
+                    state = "stale"
+            self._close(lease, ending, state)
+
+    def _close(self, lease: Lease, ending: Ending, state: str) -> None:
+        self._endings.remove((lease, ending))
+        self._told(lease)
+        result: Dict[str, Any] = ending.result
+        self._tell("task finished", task=lease.task, generation=lease.generation, outcome=_OUTCOMES.get(state, "lost"),
+                   reason=ending.reason, seconds=round(ending.seconds, 3), cpu_s=result.get("cpu_s"),
+                   max_rss_mb=result.get("max_rss_mb"), folder=result.get("folder"))
