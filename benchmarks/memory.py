@@ -44,8 +44,8 @@ def main() -> None:
         tasks = os.path.join(folder, "tasks.jsonl")
         with open(tasks, "w") as stream:
             stream.write(json.dumps({"id": "big", "command": ["sh", "-c", SOURCE]}) + "\n")
-        pilot = subprocess.Popen([sys.executable, "-m", "pilot", "-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks, "--workdir", folder],
-                                 env=ENVIRON, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        words = ["-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks, "--workdir", folder]
+        pilot = subprocess.Popen([sys.executable, "-m", "pilot"] + words, env=ENVIRON, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         bare = subprocess.Popen([sys.executable, "-I", "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
         peaks = {"pilot": 0.0, "agent": 0.0, "bare": 0.0}
         while pilot.poll() is None:

@@ -177,7 +177,7 @@ def _opener(request: Request) -> Any:
         def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
             old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
             if req.data is not None or (old.scheme == "https" and new.scheme != "https"):
-                raise FetchFailed("%s: HTTP %d redirects to %s://%s, which is not followed" % (request.url, code, new.scheme, new.netloc), code)
+                raise FetchFailed("%s: HTTP %d to %s://%s is not followed" % (request.url, code, new.scheme, new.netloc), code)
             found = super().redirect_request(req, fp, code, msg, headers, newurl)
             if found is not None and (old.scheme, old.netloc) != (new.scheme, new.netloc):
                 found.remove_header("Authorization")

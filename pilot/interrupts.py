@@ -74,7 +74,7 @@ class Interrupts:
         finally:
             self.listener = ignore_signal
 
-    def _on_stop(self, signum: int, frame: Any) -> None:
+    def _on_stop(self, signum: int, _frame: Any) -> None:
         if self.stop is not None:
             self.listener(signum)
             return
@@ -84,11 +84,11 @@ class Interrupts:
             self._armed = False
             raise Stopped(signum)
 
-    def _on_drain(self, signum: int, frame: Any) -> None:
+    def _on_drain(self, signum: int, _frame: Any) -> None:
         self.drain = True
         self.listener(signum)
 
-    def _on_alarm(self, signum: int, frame: Any) -> None:
+    def _on_alarm(self, signum: int, _frame: Any) -> None:
         if self._armed:
             self._armed = False
             raise TimeLimit(self._limit_s)

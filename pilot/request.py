@@ -49,11 +49,11 @@ def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
     sources = read_sources(first, environ, cwd)
     settings, _ = layers.resolve(engine, _stacked(engine, sources, environ, first))
     packages = registry.load(extensions(settings, sources), registry.search_roots(program.root(), cwd, environ))
-    return _second_pass(argv, environ, sources, packages, settings)
+    return _second_pass(argv, environ, sources, packages)
 
 
 def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
-                 packages: List[registry.Package], early: Settings) -> Request:
+                 packages: List[registry.Package]) -> Request:
     table = registry.commands_by_name(packages)
     options, problems = registry.all_options(table.values(), cli.ENGINE_OPTIONS)
     words = cli.scan(argv, options)

@@ -34,6 +34,15 @@ def sentences(text):
     (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "ftp:x"), "is not a pool"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:/no/file"), "there is no such file"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--execute", "x", "--pool", "y"), "--execute runs another agent"),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--execute", "sh 'x"), "--execute: "),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--execute", " "), "--execute names no program"),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--tasks", "/dev/null"), "is no regular file"),
+    (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:x", "--lease-s", "0"), "--lease-s must be 1 or more"),
+    (FINE + ("--pilot-id", "x/../../evil"), "is not a name of letters"),
+    (FINE + ("--pilot-id", "x" * 300), "is not a name of letters"),
+    (FINE + ("--time-limits", "CheckWorkerNode=inf"), "is not a number of seconds"),
+    (("-X", "CheckWorkerNode,CPUNormalization", "--cpu-power", "nan"), "--cpu-power"),
+    (("-X", "CheckWorkerNode,CPUNormalization", "--cpu-correction", "0"), "--cpu-correction"),
     (("-X", "CheckWorkerNode,Install", "--install", "evn:/x"), "is no source of software (did you mean env?)"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--tasks", "x", "--isolation", "magic"), "'magic' is not one of none, auto"),
 ])
@@ -53,7 +62,7 @@ def test_all_mistakes_are_told_at_once(pilot):
 @pytest.mark.parametrize("text, told", [
     ("{", "not JSON: "), ('["a"]', "must hold a JSON object"), ('{"Defaults": 5}', "Defaults must be an object"),
     ('{"Defaults": {"min_dsk_mb": 5}}', "unknown key 'min_dsk_mb' (did you mean min_disk_mb?)"),
-    ('{"Defaults": {"min_disk_mb": "lots"}}', "pilot.json: Defaults, min_disk_mb: 'lots'"), ("\udcff", "not JSON")])
+    ('{"Defaults": {"min_disk_mb": "lots"}}', "pilot.json: Defaults, min_disk_mb: 'lots'"), ("\udcff", "not JSON"), pytest.param('{"a":' * 50000, "nested too deeply", id="deep")])
 def test_a_bad_pilot_json_is_told(pilot, tmp_path, text, told):
     (tmp_path / "pilot.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     ended = pilot(*FINE)

@@ -132,6 +132,11 @@ def test_it_may_vanish_once_the_pilot_runs(made, tmp_path):
     assert done.returncode == 0 and not (tmp_path / "p.pyz").exists(), done.stderr
 
 
+def test_the_packed_form_checks_its_extensions_too(made, tmp_path):
+    done = subprocess.run([sys.executable, str(made / "pilot.pyz"), "-m", "pilot.bundle", "-o", str(tmp_path / "p"), "--extension", "/etc"], stderr=subprocess.PIPE)
+    assert done.returncode == 2 and b"is no package named pilot_*" in done.stderr
+
+
 def test_a_usual_zip_tool_reads_it(made):
     with zipfile.ZipFile(str(made / "pilot.pyz")) as archive:
         assert archive.testzip() is None

@@ -14,7 +14,7 @@ class Server:
     """A loopback server that answers by a list of scripted replies, the last one for ever."""
 
     def __init__(self):
-        self.replies, self.seen = [], []
+        self.replies, self.seen, self.headers = [], [], []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -23,6 +23,7 @@ class Server:
 
             def answer(self):
                 size = int(self.headers.get("Content-Length") or 0)
+                outer.headers.append(dict(self.headers))
                 outer.seen.append((self.command, self.path, self.rfile.read(size)))
                 status, body, length = outer.replies[0] if len(outer.replies) == 1 else outer.replies.pop(0)
                 self.send_response(status)
@@ -92,6 +93,70 @@ def test_the_size_limit_holds(server, tmp_path):
     with pytest.raises(fetch.FetchFailed, match="larger than the limit"):
         fetch.download(server.url, str(tmp_path / "f"), 10, max_bytes=1000)
     assert list(tmp_path.iterdir()) == []
+
+
+class Redirecting:
+    """A server that sends everybody elsewhere."""
+
+    def __init__(self, target, code=302):
+        self.seen = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *words):
+                pass
+
+            def do_GET(self):
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.send_response(code)
+                self.send_header("Location", target)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_POST = do_GET
+        self.http = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = "http://127.0.0.1:%d/" % self.http.server_port
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
+        self.thread.start()
+        outer.close = lambda: (self.http.shutdown(), self.http.server_close(), self.thread.join())
+
+
+def test_a_token_is_shown_to_nobody_but_who_was_asked(server):
+    server.replies = [(200, b"hello", None)]
+    redirecting = Redirecting(server.url)
+    assert fetch.get(redirecting.url, 10, headers={"Authorization": "Bearer hunter22"}) == b"hello"
+    assert "Authorization" not in server.headers[-1]
+    with pytest.raises(fetch.FetchFailed, match="is not followed"):
+        fetch.get(redirecting.url, 10, data=b"x")
+    redirecting.close()
+
+
+def test_a_server_that_drips_is_given_up_in_time(monkeypatch):
+    import socket
+    import time
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1)
+
+    def drip():
+        connection = listener.accept()[0]
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        try:
+            while True:
+                connection.sendall(b"x")
+                threading.Event().wait(0.05)
+        except OSError:
+            connection.close()
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    began = time.monotonic()
+    with pytest.raises(fetch.FetchFailed, match="not whole after"):
+        fetch.get("http://127.0.0.1:%d/" % listener.getsockname()[1], 0.5, attempts=1)
+    assert time.monotonic() - began < 5
+    listener.close()
+    thread.join(10)
 
 
 def test_a_dead_server_is_one_sentence():

@@ -90,6 +90,55 @@ def test_the_workdir_is_made(pilot, tmp_path):
     assert pilot("-X", "CheckWorkerNode", workdir=tmp_path / "a" / "b").code == 0
 
 
+def test_a_signal_at_the_prompt_stops_the_pilot(tmp_path):
+    read, write = os.pipe()
+    with open(read) as prompt:
+        child = subprocess.Popen([sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode", "--step"], cwd=str(tmp_path), stdin=prompt,
+                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert b"CheckWorkerNode" in child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=10) == 130
+    finally:
+        child.kill()
+        child.stdout.close()
+        os.close(write)
+    assert json.loads((tmp_path / "pilot-report.json").read_text())["commands"][0]["status"] == "interrupted"
+
+
+def test_max_walltime_bounds_every_command(pilot, tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "probe").write_text("#!/bin/sh\nsleep 300\n")
+    ended = pilot("-X", "RunProbes,CheckWorkerNode", "--probes", "probe", "--max-walltime", "0.5")
+    assert ended.code == 60 and ended.report["commands"][0]["status"] == "timed out"
+
+
+def test_ignored_child_signals_are_no_harm(tmp_path):
+    code = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.executable, [sys.executable] + sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", code, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode"], cwd=str(tmp_path), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+
+
+def test_passwords_in_urls_are_nowhere(pilot):
+    ended = pilot("-X", "Install", "--install", "archive:http://user:hunter2pw@127.0.0.1:1/x.tgz", "--install-timeout-s", "5")
+    left = "".join(path.read_text() for path in ended.workdir.iterdir() if path.is_file())
+    assert ended.code == 20 and "hunter2pw" not in left + ended.out + ended.err
+    assert "hunter2pw" not in pilot("--plan", "-X", "Install", "--install", "archive:http://user:hunter2pw@127.0.0.1:1/x.tgz").out
+
+
+def test_the_reports_folder_is_made(pilot, tmp_path):
+    pilot("-X", "CheckWorkerNode", "--report", str(tmp_path / "a" / "b" / "r.json"))
+    assert json.loads((tmp_path / "a" / "b" / "r.json").read_text())["exit_code"] == 0
+
+
+def test_a_profile_may_say_where_we_are(pilot, tmp_path):
+    (tmp_path / "pilot.json").write_text(json.dumps({"Defaults": {"vo": "lhcb", "ce": "ce1"}, "VOs": {"lhcb": {"min_cores": 1}},
+                                                     "CEs": {"ce1": {"queue": "q", "Queues": {"q": {"site": "S"}}}}}))
+    settings = pilot("-X", "CheckWorkerNode").report["settings"]
+    assert settings["min_cores"]["source"] == "pilot.json: VOs/lhcb" and settings["site"]["value"] == "S"
+
+
 def test_ids_are_random_uuids():
     assert re.match(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$", new_id())
     assert len({new_id() for _ in range(100)}) == 100

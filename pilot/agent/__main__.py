@@ -7,10 +7,10 @@ import os
 import signal
 import sys
 import uuid
-from typing import Any, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from pilot.agent import confine, config as configuration, isolation
-from pilot.agent.agent import Agent, End
+from pilot.agent.agent import REFRESH_S, Agent, End
 from pilot.agent.config import AgentConfig
 from pilot.agent.environment import AGENT_MARK
 from pilot.agent.loop import Loop
@@ -19,6 +19,7 @@ from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden
 from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError
+from pilot.node import features
 from pilot.node.deadline import Deadline
 from pilot.node.features import Features
 from pilot.pool import open_pool
@@ -118,7 +119,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     around = Surroundings(config, loop, Strays(warden), confine.Confinement(confine.delegated_parent()),
                           isolation.which_in(config.environ), sandboxes, tell)
     pool = open_pool(config.pool)
-    deadline = Deadline(config.ends, Features(*config.features), config.drain_files)
+    deadline = Deadline(config.ends, ends_reader(config), config.drain_files)
     agent = Agent(config, pool, around, deadline)
     agents.append(agent)
     loop.watch_broken(1, agent.on_pilot_gone)
@@ -131,6 +132,14 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     warden.close()
     pool.close()
     return agent.end or End("work", "")
+
+
+def ends_reader(config: AgentConfig) -> Callable[[], Dict[str, float]]:
+    """What reads the moving ends of the slot: files at once, web servers in a thread, so that the loop never waits."""
+    if not Features(*config.features).remote():
+        return lambda: features.ends(Features(*config.features))
+    poller = features.Poller(lambda: Features(*config.features), REFRESH_S)
+    return lambda: poller.latest
 
 
 def bind_to_starter() -> None:

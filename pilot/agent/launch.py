@@ -175,7 +175,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         environ=base, slots=settings["slots"] or node.cores, cores=node.cores, memory_mb=node.memory_mb or None,
         gpus=[gpu.device for gpu in node.gpus], tags=list(settings["tags"]), lease_s=settings["lease_s"],
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
-        ends=ends(ctx, node), features=list(places), drain_files=list(settings["drain_files"]), isolation=way,
+        ends=ends(ctx, node), features=[places.machine, places.job], drain_files=list(settings["drain_files"]), isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], STOP_S - 1),
         keep=settings["keep_sandboxes"])
 

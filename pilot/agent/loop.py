@@ -30,7 +30,7 @@ class Timer:
         self.cancelled = True
 
 
-def _wake(signum: int, frame: Any) -> None:
+def _wake(signum: int, _frame: Any) -> None:
     """The byte in the wakeup descriptor is what counts."""
 
 

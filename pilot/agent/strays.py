@@ -14,6 +14,9 @@ from pilot.agent.warden import Warden
 from pilot.process_tree import Process
 
 
+NOBODYS = 0  # no payload's group
+
+
 class Strays:
     """Keeps the books of every running payload's processes; tells the warden of each."""
 
@@ -37,8 +40,11 @@ class Strays:
         leader = process_tree.look_up(pid)
         found = ([leader] if leader is not None else []) + process_tree.descendants(pid)
         for orphan in self._orphans():
-            if self._owner(orphan) == mark:
+            owner = self._owner(orphan)
+            if owner == mark or (owner is None and len(self._roots) == 1):
                 found += [orphan] + process_tree.descendants(orphan.pid)
+            elif owner is None:  # of one of several payloads: it shall at least not outlive us all
+                self._warden.saw(NOBODYS, orphan.pid, orphan.started)
         for process in found:
             if self._seen.get(process.pid, (0, ""))[0] != process.started:
                 self._seen[process.pid] = (process.started, mark)

@@ -4,8 +4,6 @@ import os
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional
 
-from pilot.node import features
-
 
 class End(NamedTuple):
     """Seconds left and the source that says so."""
@@ -17,26 +15,27 @@ class End(NamedTuple):
 class Deadline:
     """Ends counted from now on: fixed ones by the monotonic clock, MJF's re-read, a drain file watched."""
 
-    def __init__(self, fixed: Dict[str, float], places: features.Features, drain_files: List[str],
+    def __init__(self, fixed: Dict[str, float], read_ends: Callable[[], Dict[str, float]], drain_files: List[str],
                  clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
-        """`fixed` maps a source to the seconds it leaves now."""
+        """`fixed` maps a source to the seconds it leaves now; `read_ends` gives moments of the time of day by source
+        and must not block."""
         self._clock, self._wall = clock, wall
         self._ends = {source: clock() + left for source, left in fixed.items()}
-        self._places, self._drain_files = places, drain_files
+        self._read_ends, self._drain_files = read_ends, drain_files
+        self._moving: Dict[str, float] = {}
 
     def refresh(self) -> None:
         """Read Machine/Job Features again: shutdown times may be set, moved or taken back at any time."""
-        for source in [name for name in self._ends if "FEATURES/" in name]:
-            del self._ends[source]
-        for source, moment in features.ends(self._places).items():
-            self._ends[source] = self._clock() + moment - self._wall()
+        shift = self._clock() - self._wall()
+        self._moving = {source: moment + shift for source, moment in self._read_ends().items()}
 
     def end(self) -> Optional[End]:
         """The earliest end, or None when none is known."""
-        if not self._ends:
+        known = dict(self._ends, **self._moving)
+        if not known:
             return None
-        source = min(self._ends, key=lambda name: self._ends[name])
-        return End(self._ends[source] - self._clock(), source)
+        source = min(known, key=lambda name: known[name])
+        return End(known[source] - self._clock(), source)
 
     def draining(self) -> str:
         """The drain file that exists, or ""."""

@@ -4,7 +4,8 @@ Values are parsed defensively: managers are known to write other things into the
 """
 
 import os
-from typing import Dict, NamedTuple, Optional
+import threading
+from typing import Callable, Dict, Optional, Set
 
 from pilot.errors import StepFailed
 
@@ -12,11 +13,59 @@ TIMEOUT_S = 5.0
 MAX_BYTES = 4096
 
 
-class Features(NamedTuple):
-    """Where the features lie; None where the environment names no place."""
+class Features:
+    """Where the features lie; None where the environment names no place. A web server that does not answer once
+    is not asked again by this reader: each question to a dead one takes seconds."""
 
-    machine: Optional[str]
-    job: Optional[str]
+    def __init__(self, machine: Optional[str], job: Optional[str]) -> None:
+        self.machine, self.job = machine, job
+        self._silent: Set[str] = set()
+
+    def remote(self) -> bool:
+        """Whether reading may take time: a place is behind a URL."""
+        return any(place is not None and not place.startswith("/") for place in (self.machine, self.job))
+
+    def read(self, place: Optional[str], key: str) -> Optional[str]:
+        """The value of a key now, stripped; None when it is absent, empty or cannot be had."""
+        if place is None or place in self._silent:
+            return None
+        try:
+            return _read(place, key).decode("utf-8", "replace").strip() or None
+        except OSError:
+            return None
+        except StepFailed as error:
+            if getattr(error, "status", None) is None:
+                self._silent.add(place)
+            return None
+
+
+class Poller:
+    """Reads the ends of the slot in a thread of its own, so that whoever asks for them never waits."""
+
+    def __init__(self, place: Callable[[], Features], every_s: float) -> None:
+        self.latest: Dict[str, float] = {}
+        self._place, self._every_s = place, every_s
+        self._stop = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self.latest = ends(self._place())
+            if self._stop.wait(self._every_s):
+                return
+
+    def stop(self) -> None:
+        """No more reading."""
+        self._stop.set()
+
+
+def _read(place: str, key: str) -> bytes:
+    if place.startswith("/"):
+        with open(os.path.join(place, key), "rb") as stream:
+            return stream.read(MAX_BYTES)
+    from pilot import fetch  # only where features are behind a URL
+
+    return fetch.get(place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES)
 
 
 def find(environ: Dict[str, str]) -> Features:
@@ -31,23 +80,6 @@ def _place(text: Optional[str]) -> Optional[str]:
     return text if text.startswith(("/", "http://", "https://")) else None
 
 
-def read(place: Optional[str], key: str) -> Optional[str]:
-    """The value of a key now, stripped; None when it is absent, empty or cannot be had."""
-    if place is None:
-        return None
-    try:
-        if place.startswith("/"):
-            with open(os.path.join(place, key), "rb") as stream:
-                data = stream.read(MAX_BYTES)
-        else:
-            from pilot import fetch  # only where features are behind a URL
-
-            data = fetch.get(place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES)
-    except (OSError, StepFailed):
-        return None
-    return data.decode("utf-8", "replace").strip() or None
-
-
 def number(text: Optional[str]) -> Optional[float]:
     """A value as a number of 0 or more; None when it is none (Vcycle puts a UUID into jobstart_secs)."""
     try:
@@ -59,28 +91,29 @@ def number(text: Optional[str]) -> Optional[float]:
 
 def cores(features: Features) -> Optional[int]:
     """allocated_cpu of the job."""
-    value = number(read(features.job, "allocated_cpu"))
+    value = number(features.read(features.job, "allocated_cpu"))
     return int(value) if value else None
 
 
 def memory_mb(features: Features) -> Optional[int]:
     """max_rss_bytes of the job in MiB."""
-    value = number(read(features.job, "max_rss_bytes"))
+    value = number(features.read(features.job, "max_rss_bytes"))
     return int(value / 1048576) if value else None
 
 
 def disk_mb(features: Features) -> Optional[int]:
     """scratch_limit_bytes of the job in MiB."""
-    value = number(read(features.job, "scratch_limit_bytes"))
+    value = number(features.read(features.job, "scratch_limit_bytes"))
     return int(value / 1048576) if value else None
 
 
 def ends(features: Features) -> Dict[str, float]:
     """When this slot ends, in seconds since the epoch, by the key that says so; read anew at each call."""
     found = {
-        "MACHINEFEATURES/shutdowntime": number(read(features.machine, "shutdowntime")),
-        "JOBFEATURES/shutdowntime_job": number(read(features.job, "shutdowntime_job")),
-        "JOBFEATURES/wall_limit_secs": wall_end(read(features.job, "jobstart_secs"), read(features.job, "wall_limit_secs")),
+        "MACHINEFEATURES/shutdowntime": number(features.read(features.machine, "shutdowntime")),
+        "JOBFEATURES/shutdowntime_job": number(features.read(features.job, "shutdowntime_job")),
+        "JOBFEATURES/wall_limit_secs": wall_end(
+            features.read(features.job, "jobstart_secs"), features.read(features.job, "wall_limit_secs")),
     }
     return {key: value for key, value in found.items() if value is not None}
 

@@ -347,3 +347,80 @@ def test_idle_agents_wait_for_new_tasks(tmp_path, start_pilot, tasks_file):
 def test_the_agents_orders_are_checked(tmp_path):
     done = subprocess.run([sys.executable, "-m", "pilot.agent"], cwd=str(ROOT), stderr=subprocess.PIPE)
     assert done.returncode != 0 and b"usage" in done.stderr
+
+
+def test_a_drain_before_the_agent_listens_claims_nothing_and_kills_nobody(tmp_path, start_pilot, tasks_file):
+    (tmp_path / "probe").write_text("#!/bin/sh\ntouch %s/probing; while ! test -e %s/go; do sleep 0.05; done\n" % (tmp_path, tmp_path))
+    child = start_pilot("-X", "CheckWorkerNode,RunProbes,LaunchAgent", "--probes", "probe", "--tasks", tasks_file({"id": "a", "command": ["true"]}),
+                        "--workdir", str(tmp_path))
+    until((tmp_path / "probing").exists)
+    child.send_signal(signal.SIGUSR1)
+    (tmp_path / "go").write_text("")
+    assert child.wait(timeout=20) == 0
+    assert json.loads((tmp_path / "pilot-report.json").read_text())["commands"][-1]["status"] == "ok"
+
+
+def test_a_flood_of_tasks_that_cannot_start_does_not_deafen_the_agent(tmp_path, start_pilot, tasks_file):
+    path = tasks_file(*[{"id": "t%d" % n, "command": ["/no/program"], "max_attempts": 1} for n in range(20000)])
+    child = start_pilot(*(PLAN + ("--tasks", path, "--workdir", str(tmp_path))))
+    until(lambda: (tmp_path / "pilot-events.jsonl").exists() and "task finished" in (tmp_path / "pilot-events.jsonl").read_text(), 30)
+    began = time.monotonic()
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(timeout=10) == 143 and time.monotonic() - began < 5
+    pool = open_pool("sqlite:%s" % next(tmp_path.glob("pilot-*/pool.sqlite")))
+    counts = pool.status()
+    pool.close()
+    assert counts["locked"] == 0 and json.loads((tmp_path / "pilot-report.json").read_text())["tasks"]["error"] == counts["error"] > 0
+
+
+ESCAPE = "env -i setsid sh -c 'echo $$ > %s/pid.new; mv %s/pid.new %s/pid; exec sleep 300' &\n"
+
+
+def test_what_hides_its_mark_is_ended_with_a_killed_agent(tmp_path, start_pilot, tasks_file):
+    busy = Busy(tmp_path, start_pilot, tasks_file, "(" + ESCAPE % ((tmp_path,) * 3) + ")\nsleep 300")
+    hidden = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    began = time.monotonic()
+    until(lambda: time.monotonic() - began > 2.2, what="two samples")
+    os.kill(busy.agent, signal.SIGKILL)
+    until(lambda: gone(hidden) and gone(busy.payload), 6, "the end of all")
+
+
+def test_what_hides_its_mark_lives_as_long_as_its_payload_and_no_longer(run, tmp_path):
+    first = "(" + ESCAPE % ((tmp_path,) * 3) + ")\nwhile ! test -s %s/pid; do sleep 0.05; done\nsleep 2.5; kill -0 $(cat %s/pid)" % (tmp_path, tmp_path)
+    ended = run([{"id": "a", "script": first, "max_attempts": 1}] + [{"id": "b%d" % n, "command": ["sleep", "0.3"]} for n in range(4)], "--slots", "2")
+    assert ended.report["tasks"]["done"] == 5, shown(ended, "a")
+    until(lambda: gone(int((tmp_path / "pid").read_text())), 5, "the helper's end")
+
+
+def test_limits_count_what_went_to_another_session(run, tmp_path):
+    script = "(setsid python3 -c 'x = bytearray(300 << 20); import time; time.sleep(60)' &)\nsleep 60"
+    ended = run([{"id": "a", "script": script, "memory_mb": 100, "max_attempts": 1}], "--stop-grace-s", "0.3")
+    assert "memory limit passed" in shown(ended, "a")["reason"]
+
+
+def test_a_foreign_agent_dies_with_a_killed_pilot(tmp_path, start_pilot, programs):
+    programs.make("my-agent", "echo $$ > %s/pid; exec sleep 300" % tmp_path)
+    child = start_pilot(*(PLAN + ("--execute", "my-agent", "--workdir", str(tmp_path))))
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    child.kill()
+    until(lambda: gone(int((tmp_path / "pid").read_text())), 5, "the agent's end")
+
+
+def test_work_that_does_not_fit_is_told(run):
+    ended = run([{"id": "big", "command": ["true"], "cores": 1000}])
+    assert ended.code == 0 and "1 tasks are left that this slot cannot run" in ended.err and "none of the 1 tasks left can run here" in ended.err
+
+
+def test_a_pilot_without_time_for_any_work_is_out_of_time(run):
+    ended = run([{"id": "a", "command": ["true"]}], "--max-walltime", "2")
+    assert ended.code == 60 and shown(ended, "a")["state"] == "todo"
+
+
+def test_a_pool_that_stays_locked_is_exit_code_50(pilot, tmp_path):
+    url = "sqlite:%s/pool.sqlite" % tmp_path
+    open_pool(url, create=True).close()
+    hog = sqlite3.connect(str(tmp_path / "pool.sqlite"), isolation_level=None)
+    hog.execute("BEGIN EXCLUSIVE")
+    ended = pilot(*(PLAN + ("--pool", url)))
+    hog.close()
+    assert ended.code == 50 and "locked" in ended.report["commands"][-1]["reason"]

@@ -127,6 +127,19 @@ def test_an_installer_script_runs_with_its_arguments(tmp_path):
     assert (tmp_path / "w" / "software" / "bin" / "said").read_text() == "one two\n"
 
 
+def test_a_failed_installer_leaves_no_ruins(tmp_path):
+    (tmp_path / "i.sh").write_text("touch half; exit 1\n")
+    (tmp_path / "j.sh").write_text("test ! -e half && touch whole\n")
+    assert install(tmp_path, "installer:%s/i.sh" % tmp_path).outcome.exit_code == 20
+    assert list((tmp_path / "w").iterdir()) == []
+    assert install(tmp_path, "installer:%s/i.sh" % tmp_path, "installer:%s/j.sh" % tmp_path).outcome.status == "ok"
+
+
+def test_an_environment_script_that_exits_is_no_environment(tmp_path):
+    (tmp_path / "s.sh").write_text("exit 0\n")
+    assert "does it say exit" in install(tmp_path, "env:%s/s.sh" % tmp_path).outcome.reason
+
+
 def test_an_installer_that_hangs_ends_in_time(tmp_path):
     (tmp_path / "i.sh").write_text("echo started; sleep 60\n")
     assert "without an end: started" in install(tmp_path, "installer:%s/i.sh" % tmp_path, install_timeout_s="0.5").outcome.reason

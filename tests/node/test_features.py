@@ -5,6 +5,7 @@ import pytest
 
 from pilot.node import features
 from pilot.node.deadline import Deadline
+from tests.conftest import until
 
 KEYS = {"allocated_cpu": "4\n", "max_rss_bytes": "2147483648", "jobstart_secs": "1000", "wall_limit_secs": "500",
         "shutdowntime_job": "1400", "scratch_limit_bytes": "1048576000"}
@@ -42,7 +43,7 @@ def test_a_folder_and_a_url_are_read_alike(place):
     found = features.find({"JOBFEATURES": place})
     assert (features.cores(found), features.memory_mb(found), features.disk_mb(found)) == (4, 2048, 1000)
     assert features.ends(found) == {"JOBFEATURES/shutdowntime_job": 1400.0, "JOBFEATURES/wall_limit_secs": 1500.0}
-    assert features.read(found.job, "hs06_job") is None
+    assert found.read(found.job, "hs06_job") is None
 
 
 @pytest.mark.parametrize("environ", [{}, {"JOBFEATURES": ""}, {"JOBFEATURES": "relative"}, {"JOBFEATURES": "/no/such/folder"}])
@@ -60,7 +61,8 @@ def test_values_that_are_no_numbers_are_not_believed(tmp_path, text):
 
 def test_the_earliest_end_is_the_deadline_and_features_are_read_anew(tmp_path):
     now = [0.0]
-    deadline = Deadline({"batch": 100.0}, features.Features(str(tmp_path), None), [], lambda: now[0], lambda: 5000.0 + now[0])
+    deadline = Deadline({"batch": 100.0}, lambda: features.ends(features.Features(str(tmp_path), None)), [], lambda: now[0],
+                        lambda: 5000.0 + now[0])
     deadline.refresh()
     assert deadline.end() == (100.0, "batch")
     (tmp_path / "shutdowntime").write_text("5030")
@@ -73,8 +75,41 @@ def test_the_earliest_end_is_the_deadline_and_features_are_read_anew(tmp_path):
 
 
 def test_no_known_end_is_none_and_a_drain_file_is_seen_when_it_comes(tmp_path):
-    deadline = Deadline({}, features.Features(None, None), [str(tmp_path / "drain")])
+    deadline = Deadline({}, dict, [str(tmp_path / "drain")])
     deadline.refresh()
     assert deadline.end() is None and deadline.draining() == ""
     (tmp_path / "drain").write_text("")
     assert deadline.draining() == str(tmp_path / "drain")
+
+
+@pytest.fixture
+def silent():
+    """A server that takes connections and never answers."""
+    import socket
+
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(8)
+    yield "http://127.0.0.1:%d/mf" % listener.getsockname()[1]
+    listener.close()
+
+
+def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):
+    monkeypatch.setattr(features, "TIMEOUT_S", 0.2)
+    asked, inner = [], features._read
+    monkeypatch.setattr(features, "_read", lambda place, key: asked.append(key) or inner(place, key))
+    place = features.find({"MACHINEFEATURES": silent, "JOBFEATURES": silent})
+    assert features.cores(place) is None and features.ends(place) == {} and features.memory_mb(place) is None
+    assert asked == ["allocated_cpu"]
+
+
+def test_a_poller_never_lets_anybody_wait(silent, tmp_path):
+    poller = features.Poller(lambda: features.Features(silent, None), 60)
+    assert poller.latest == {}
+    poller.stop()
+    (tmp_path / "shutdowntime").write_text("5000")
+    poller = features.Poller(lambda: features.Features(str(tmp_path), None), 0.01)
+    until(lambda: poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0})
+    (tmp_path / "shutdowntime").unlink()
+    until(lambda: poller.latest == {})
+    poller.stop()

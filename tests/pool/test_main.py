@@ -52,7 +52,7 @@ def test_tasks_come_by_standard_input_too(url, capsys, monkeypatch):
 @pytest.mark.parametrize("words, code, told", [
     (["show", "URL", "nobody"], 2, "there is no task 'nobody'"), (["status", "sqlite:/no/file"], 2, "there is no such file"),
     (["retry", "URL"], 2, "name the tasks"), ([], 2, "which of add"), (["status", "ftp:x"], 2, "is not a pool"),
-    (["add", "URL", "/no/file"], 2, "cannot be read"), (["fly", "URL"], 2, "invalid choice"), (["add", "sqlite:/no/dir/p", "FILE"], 2, "cannot be opened")])
+    (["cancel", "URL", "nobody"], 2, "there is no task 'nobody'"), (["retry", "URL", "nobody"], 2, "there is no task 'nobody'"), (["add", "URL", "/no/file"], 2, "cannot be read"), (["fly", "URL"], 2, "invalid choice"), (["add", "sqlite:/no/dir/p", "FILE"], 2, "cannot be opened")])
 def test_mistakes_are_a_sentence_and_exit_code_2(url, capsys, tmp_path, words, code, told):
     words = [url if word == "URL" else str(tmp_path / "tasks.jsonl") if word == "FILE" else word for word in words]
     assert main(words) == code

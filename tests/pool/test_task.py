@@ -42,7 +42,7 @@ def test_tasks_without_an_id_get_one_that_stays_the_same():
     ({"command": ["x"], "inputs": ["a/b", "c/b"]}, "'b' stands twice"), ({"command": ["x"], "inputs": [{"url": "a", "checksum": "md5:1"}]}, "is not a checksum"),
     ({"command": ["x"], "outputs": [{"name": "a", "size": 1}]}, "is not a name or"), ({"command": ["x"], "limits": {"cpu": 1}}, "limits must be"),
     ({"command": ["x" * 2000000]}, "larger than 1 MB"), ({"command": ["\ud800"]}, "command must be"), ({"command": ["x"], "tags": ["\ud800"]}, "tags must be"), ({"script": "\ud800"}, "script must be"),
-    ("[" * 100000, "nested too deeply"), ("{", "not JSON"), ("[1]", "a task is an object"), ("5", "a task is an object")])
+    pytest.param("[" * 100000, "nested too deeply", id="deep"), ("{", "not JSON"), ("[1]", "a task is an object"), ("5", "a task is an object")])
 def test_each_mistake_is_told_with_its_line(task, words):
     with pytest.raises(UsageError) as caught:
         read_lines(lines({"command": ["x"]}, task), "tasks.jsonl", "/")
