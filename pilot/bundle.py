@@ -7,8 +7,10 @@ import hashlib
 import io
 import json
 import os
+import struct
 import sys
 import zipfile
+import zlib
 from typing import Dict, Iterable, List, Optional, Sequence
 
 from pilot import loader, program
@@ -68,11 +70,7 @@ def own_files() -> Dict[str, bytes]:
         return {name: data for name, data in embedded.items() if name != ZIP_LOADER}
     if os.path.isdir(place):
         return collect(place)
-    with zipfile.ZipFile(place) as archive:
-        files = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
-    files[ENTRY] = files.pop(ZIP_ENTRY)
-    del files[ZIP_LOADER]
-    return files
+    return files_of(place)
 
 
 def zip_bytes(files: Dict[str, bytes]) -> bytes:
@@ -91,13 +89,36 @@ def zip_bytes(files: Dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def text_bytes(files: Dict[str, bytes]) -> bytes:
-    """One plain-ASCII script: the entry's version gate, a loader, and all files compressed in base64."""
+def text_bytes(files: Dict[str, bytes], header: Sequence[str] = (), words: Sequence[str] = ()) -> bytes:
+    """One plain-ASCII script: the entry's version gate, a loader, and all files compressed in base64.
+
+    `header` lines (comments, such as a batch system's directives) follow its first line; `words` come before
+    what stands on its command line (but for -m, by which it starts its own tools).
+    """
     gate = files[ENTRY].decode("ascii").split('if __name__ == "__main__":')[0]
     packed = loader.pack(files).decode("ascii")
     lines = "\n".join(packed[at: at + LINE] for at in range(0, len(packed), LINE))
     reader = files[LOADER].decode("ascii").replace("\\", "\\\\").replace("'''", "\\'\\'\\'")
-    return ("%sLOADER = '''%s'''\nFILES = '''\n%s\n'''\nstart_text(LOADER, FILES)\n" % (gate, reader, lines)).encode("ascii")
+    first, _, rest = gate.partition("\n")
+    start = 'if sys.argv[1:2] != ["-m"]:\n    sys.argv[1:1] = %s\n' % json.dumps(list(words)) if words else ""
+    script = "%s\n%s%sLOADER = '''%s'''\nFILES = '''\n%s\n'''\n%sstart_text(LOADER, FILES)\n" % (
+        first, "".join(line + "\n" for line in header), rest, reader, lines, start)
+    return script.encode("ascii")
+
+
+def files_of(path: str) -> Dict[str, bytes]:
+    """The files inside a zip form; UsageError when it is none."""
+    try:
+        with open(path, "rb") as stream:
+            packed = loader.zipped(stream.read())
+        files = {name: read() for name, read in packed.items()}
+        files[ENTRY] = files.pop(ZIP_ENTRY)
+        del files[ZIP_LOADER]
+        return files
+    except OSError as error:
+        raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
+    except (ValueError, KeyError, struct.error, zlib.error):
+        raise UsageError("%s: is no zip form of a pilot (python3 -m pilot.bundle -o pilot.pyz)" % path)
 
 
 def write(path: str, data: bytes) -> None:
@@ -155,14 +176,15 @@ def _run(words: List[str]) -> int:
 
 def make(text: bool, extensions: Sequence[str], defaults: Optional[str]) -> bytes:
     """The single file's bytes."""
+    files = with_extras(own_files(), extensions, None if defaults is None else packed_defaults(defaults))
+    return text_bytes(files) if text else zip_bytes(files)
+
+
+def packed_defaults(path: str) -> bytes:
+    """A pilot.json as it is built in. UsageError when it is none."""
     from pilot import site_profile
 
-    place = program.root()
-    packed = None
-    if defaults is not None:
-        packed = json.dumps(site_profile.load(defaults), sort_keys=True, indent=1).encode("ascii")
-    files = with_extras(collect(place) if os.path.isdir(place) else own_files(), extensions, packed)
-    return text_bytes(files) if text else zip_bytes(files)
+    return json.dumps(site_profile.load(path), sort_keys=True, indent=1).encode("ascii")
 
 
 def _tell(code: int, problems: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("queue", "the queue of the computing element"),
     Option("site", "the site's name"),
     Option("ce_type", "the grid type of the computing element, for DIRAC's pilot.json"),
-    Option("workdir", "where the pilot works; made when it is missing", default="."),
+    Option("workdir", "where the pilot works; $VARIABLES are filled in; made when it is missing", default="."),
     Option("pilot_id", "the pilot's id; a new UUID by default", values.name),
     Option("report", "the report file (default: pilot-report.json in the workdir)"),
     Option("events", "a further place for events: file:PATH", repeat=True, default=()),

@@ -32,7 +32,7 @@ class Life:
         self.started = time.time()
         self.began = time.monotonic()
         self.pilot_id: str = settings["pilot_id"] or new_id()
-        self.workdir: str = os.path.abspath(settings["workdir"])
+        self.workdir: str = os.path.abspath(os.path.expanduser(os.path.expandvars(settings["workdir"])))
         self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
         self.masker = log.Masker()
         for secret in settings.secrets() + log.passwords(str(settings.public())):

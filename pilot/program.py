@@ -5,7 +5,7 @@ import sys
 from typing import Any, Dict, List, Optional
 
 RUN_MODULE = "-m"
-MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.pool", "pilot.bundle")
+MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.pool", "pilot.bundle", "pilot.ship")
 
 
 def interpreter() -> str:

@@ -61,7 +61,7 @@ def test_only_the_standard_library_is_imported(path):
 def test_import_arrows(path):
     here = part(module_of(path))
     allowed = {
-        "pilot": {"pilot"}, "pilot.pool": {"pilot", "pilot.pool"}, "pilot.agent": {"pilot", "pilot.agent", "pilot.pool"},
+        "pilot": {"pilot"}, "pilot.pool": {"pilot", "pilot.pool"}, "pilot.agent": {"pilot", "pilot.agent", "pilot.pool"}, "pilot.ship": {"pilot", "pilot.ship"},
         "commands": {"pilot", "commands", "pilot.agent", "pilot.pool"},
     }.get(here, {"pilot", "commands", "pilot.agent", "pilot.pool", here})
     used = {part(module) for module, _ in imports(path) if module.split(".")[0] in KNOWN - {"pilot_loader"}}

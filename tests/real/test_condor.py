@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.conftest import until
+from tests.conftest import ROOT, until
 from tests.real.conftest import SYSTEMS, need, script
 
 BUILD = "/var/tmp/pilot-real-condor"  # patched to this very place; kept between runs
@@ -76,3 +76,24 @@ def test_a_removed_job_gives_its_task_back(pool, single_file, tmp_path):
     pool(BUILD + "/cbin/condor_rm", job)
     shown = until(lambda: (lambda told: told["state"] == "todo" and told)(json.loads(subprocess.check_output(pilot_pool + ["show", url, "a", "--json"]).decode())), 60)
     assert shown["attempts"][0]["outcome"] == "released" and shown["attempts_used"] == 0
+
+
+def test_a_shipped_job_that_is_configured_wrong_is_held_with_its_reason(pool, tmp_path):
+    tmp_path.chmod(0o777)
+    subprocess.check_call(["/usr/bin/python3", "-m", "pilot.ship", "htcondor", "-o", str(tmp_path), "--cores", "1", "--memory", "600", "--walltime", "10m", "--",
+                           "-X", "CheckWorkerNode", "--min-disk-mb", "lots"], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    job = pool("sh", "-c", "cd %s && %s/cbin/condor_submit -terse pilot.sub" % (tmp_path, BUILD)).split()[0]
+    reason = until(lambda: (lambda told: "configured wrong" in told and told)(pool(BUILD + "/cbin/condor_q", job, "-af", "HoldReason")), 90)
+    assert "configured wrong" in reason
+    assert "is not a size in MB" in next(tmp_path.glob("pilot-*.err")).read_text()
+    pool(BUILD + "/cbin/condor_rm", job)
+
+
+def test_a_shipped_job_brings_its_report_back(pool, tmp_path):
+    tmp_path.chmod(0o777)
+    subprocess.check_call(["/usr/bin/python3", "-m", "pilot.ship", "htcondor", "-o", str(tmp_path), "--cores", "2", "--memory", "700", "--", "-X", "CheckWorkerNode",
+                           "--min-disk-mb", "100"], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    job = pool("sh", "-c", "cd %s && %s/cbin/condor_submit -terse pilot.sub" % (tmp_path, BUILD)).split()[0]
+    until(lambda: history(pool, job, "ExitCode"), 90, "the end of the job")
+    found = json.loads((tmp_path / ("pilot-%s.json" % job)).read_text())
+    assert found["exit_code"] == 0 and found["facts"]["WorkerNode"]["batch"]["system"] == "HTCondor"

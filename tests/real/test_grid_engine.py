@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.conftest import until
+from tests.conftest import ROOT, until
 from tests.real.conftest import PYTHON, SYSTEMS, need, script
 
 NETWORK = "pilot-sge"
@@ -51,3 +51,14 @@ def test_notify_drains_before_the_kill(cell, single_file, tmp_path):
     inside("qdel", job, env=cell)
     found = until(lambda: (tmp_path / "pilot-report.json").exists() and json.loads((tmp_path / "pilot-report.json").read_text()), 30, "the report")
     assert found["exit_code"] == 0 and found["tasks"]["done"] == 1  # SIGUSR2 came five seconds before the kill: enough to finish
+
+
+def test_a_shipped_job_is_one_script(cell, tmp_path):
+    tmp_path.chmod(0o777)
+    subprocess.check_call([PYTHON, "-m", "pilot.ship", "gridengine", "-o", str(tmp_path), "--walltime", "10m", "--", "-X", "CheckWorkerNode"],
+                          cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    inside("qsub", "-terse", "-V", "pilot-job.py", env=cell, cwd=str(tmp_path))
+    path = until(lambda: next(tmp_path.glob("pilot-*/pilot-report.json"), None), 60, "the job's report")
+    found = json.loads(path.read_text())
+    assert found["exit_code"] == 0 and found["settings"]["max_walltime"]["value"] == 600
+    assert found["facts"]["WorkerNode"]["batch"]["system"] == "GridEngine"

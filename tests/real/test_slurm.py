@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.conftest import until
+from tests.conftest import ROOT, until
 from tests.real.conftest import PYTHON, need, script
 
 
@@ -95,3 +95,19 @@ def test_array_tasks_share_a_pool(slurm, single_file, tmp_path):
     until(lambda: json.loads(subprocess.check_output(status).decode())["done"] == 60, 60, "the end of all tasks")
     until(lambda: len(list(tmp_path.glob("w-*/pilot-report.json"))) == 4, 30)
     until(lambda: sum(report(folder)["tasks"]["done"] for folder in tmp_path.glob("w-*")) == 60, 20)
+
+
+def test_a_shipped_job_is_one_script(slurm, tmp_path):
+    tmp_path.chmod(0o777)
+    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps({"id": "t%d" % n, "command": ["true"]}) + "\n" for n in range(4)))
+    pool = "sqlite:%s/pool.sqlite" % tmp_path
+    subprocess.check_call([PYTHON, "-m", "pilot.pool", "add", pool, str(tmp_path / "tasks.jsonl")], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    subprocess.check_call([PYTHON, "-m", "pilot.ship", "slurm", "-o", str(tmp_path), "--cores", "1", "--memory", "600", "--walltime", "5m", "--count", "2", "--",
+                           "-X", "CheckWorkerNode,LaunchAgent", "--pool", pool], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    job = subprocess.check_output(["sbatch", "--parsable", "pilot-job.py"], cwd=str(tmp_path)).decode().strip()
+    reports = until(lambda: (lambda found: len(found) == 2 and found)(list(tmp_path.glob("pilot-*/pilot-report.json"))), 60, "both reports")
+    found = [json.loads(path.read_text()) for path in reports]
+    assert [one["exit_code"] for one in found] == [0, 0] and sum(one["tasks"]["done"] for one in found) == 4
+    assert {one["facts"]["WorkerNode"]["cores"] for one in found} == {1}
+    assert all(one["settings"]["max_walltime"]["value"] == 300 for one in found)
+    assert until(lambda: ended(job + "_0")[1] == "0:0", 30)

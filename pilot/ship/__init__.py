@@ -1,0 +1,1 @@
+"""How a pilot travels: the files that each world of workers expects."""

@@ -1,0 +1,99 @@
+"""`python3 -m pilot.ship WORLD [options] -o DIR [-- pilot's own options]`: writes what that world expects."""
+
+import argparse
+import os
+import sys
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
+
+from pilot import bundle, runner, values
+from pilot.errors import UsageError
+from pilot.ship import batch, service
+from pilot.ship.order import Order, Parcel
+
+WORLDS: Dict[str, Callable[[Order], Parcel]] = {
+    "slurm": batch.slurm,
+    "gridengine": batch.grid_engine,
+    "htcondor": batch.condor,
+    "arc": batch.arc,
+    "systemd": service.systemd,
+    "kubernetes": service.kubernetes,
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; what stands behind -- is the pilot's."""
+    top = argparse.ArgumentParser(prog="pilot.ship", description="Write what a world of workers expects of a pilot.",
+                                  epilog="What stands behind -- are the pilot's own options.")
+    top.add_argument("world", choices=sorted(WORLDS), metavar="WORLD", help=", ".join(sorted(WORLDS)))
+    top.add_argument("-o", "--output", required=True, metavar="DIR", help="the folder to write into; made when it is missing")
+    top.add_argument("--pilot", metavar="FILE", help="the zip form to ship (default: this program)")
+    top.add_argument("--config", metavar="FILE", help="a pilot.json to build in")
+    top.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
+    top.add_argument("--cores", type=_checked(values.count), metavar="N")
+    top.add_argument("--memory", type=_checked(values.megabytes), metavar="MB", help="of the whole slot: 4000, 4G")
+    top.add_argument("--walltime", type=_checked(values.seconds), metavar="TIME", help="3600, 90m, 48h")
+    top.add_argument("--warn", type=_checked(values.seconds), default=120.0, metavar="TIME",
+                     help="how long before the end the system is to warn (default: 120)")
+    top.add_argument("--queue", default="", metavar="NAME", help="queue or partition")
+    top.add_argument("--count", type=_checked(values.count), default=1, metavar="N", help="how many pilots")
+    top.add_argument("--image", default="", metavar="NAME", help="the container image, for kubernetes")
+    return top
+
+
+def _checked(parse: Callable[[str], object]) -> Callable[[str], object]:
+    def read(text: str) -> object:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error))
+
+    return read
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Returns the exit code; errors are sentences on stderr."""
+    words: List[str] = list(sys.argv[1:] if argv is None else argv)
+    return runner.guarded(lambda: _run(words), _tell)
+
+
+def _run(words: List[str]) -> int:
+    mine, theirs = _split(words)
+    try:
+        given = parser().parse_args(mine)
+    except SystemExit as end:  # argparse has told what is wrong
+        return int(end.code or 0)
+    if not given.count:
+        raise UsageError("--count must be 1 or more")
+    files = bundle.files_of(given.pilot) if given.pilot else bundle.own_files()
+    files = bundle.with_extras(files, given.extension, bundle.packed_defaults(given.config) if given.config else None)
+    order = Order(files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None, given.queue,
+                  given.count, given.warn, given.image)
+    _deliver(WORLDS[given.world](order), given.output)
+    return 0
+
+
+def _split(words: List[str]) -> Tuple[List[str], List[str]]:
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1:]
+
+
+def _deliver(parcel: Parcel, folder: str) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise UsageError("%s cannot be made: %s" % (folder, error.strerror))
+    for name, data in parcel.files.items():
+        bundle.write(os.path.join(folder, name), data)
+        print("%s: %d bytes" % (os.path.join(folder, name), len(data)))
+    print("\nUse it:\n  cd %s" % folder)
+    for line in parcel.use:
+        print("  " + line)
+
+
+def _tell(code: int, problems: Sequence[str]) -> None:
+    for problem in problems:
+        sys.stderr.write("pilot.ship: error: %s\n" % problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

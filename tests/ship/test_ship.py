@@ -1,0 +1,126 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pilot.ship.__main__ import WORLDS, main
+from pilot.ship.order import Order, clock, walltime_words
+from tests.conftest import ROOT
+
+SLOT = ("--cores", "2", "--memory", "2G", "--walltime", "2h")
+WORDS = ("--", "-X", "CheckWorkerNode", "--site", "it's \"odd\" $HOME %h")
+
+
+@pytest.fixture
+def ship(tmp_path, capsys):
+    """Ships to a world; the folder and what was said."""
+    def run(world, *words):
+        assert main([world, "-o", str(tmp_path / world)] + list(words)) == 0
+        return tmp_path / world, capsys.readouterr().out
+
+    return run
+
+
+def header(path, mark):
+    lines = path.read_text().splitlines()
+    assert lines[0] == "#!/usr/bin/env python3"
+    return [line for line in lines[:20] if line.startswith(mark)]
+
+
+def test_slurms_script_asks_for_the_slot_and_a_warning(ship):
+    folder, said = ship("slurm", *(SLOT + ("--queue", "long", "--count", "3") + WORDS))
+    found = header(folder / "pilot-job.py", "#SBATCH")
+    assert {"#SBATCH --cpus-per-task=2", "#SBATCH --mem=2048M", "#SBATCH --time=2:00:00", "#SBATCH --signal=B:USR1@120",
+            "#SBATCH --partition=long", "#SBATCH --array=0-2"} <= set(found)
+    assert "sbatch pilot-job.py" in said
+
+
+def test_grid_engines_script_too(ship):
+    folder, _ = ship("gridengine", *SLOT)
+    assert {"#$ -notify", "#$ -pe smp 2", "#$ -l h_vmem=1024M", "#$ -l h_rt=7200"} <= set(header(folder / "pilot-job.py", "#$"))
+
+
+def test_a_slot_that_is_not_asked_for_is_left_to_the_system(ship):
+    folder, _ = ship("slurm")
+    assert not any(word in line for line in header(folder / "pilot-job.py", "#SBATCH") for word in ("--mem", "--time", "--cpus", "--array", "--signal"))
+
+
+@pytest.mark.parametrize("world", ["slurm", "gridengine", "arc"])
+def test_a_script_alone_is_a_whole_pilot_with_its_words(ship, tmp_path, world):
+    folder, _ = ship(world, *(SLOT + WORDS))
+    alone = tmp_path / "spool"
+    alone.mkdir()
+    (folder / "pilot-job.py").rename(alone / "slurm_script")
+    more = [] if world != "arc" else list(WORDS[1:]) + ["--max-walltime", "7200"]
+    tools = subprocess.run([sys.executable, str(alone / "slurm_script"), "-m", "pilot.pool"], stderr=subprocess.PIPE)
+    assert b"which of add, status" in tools.stderr  # its own tools are started without those words
+    done = subprocess.run([sys.executable, str(alone / "slurm_script")] + more, cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=dict(os.environ, SLURM_JOB_ID="7", JOB_ID="7", SGE_TASK_ID="1", PATH="/usr/bin:/bin"))
+    assert done.returncode == 0, done.stderr
+    place = {"slurm": "pilot-7", "gridengine": "pilot-7.1", "arc": "."}[world]
+    settings = json.loads((tmp_path / place / "pilot-report.json").read_text())["settings"]
+    assert settings["site"]["value"] == WORDS[-1] and settings["max_walltime"]["value"] == 7200
+
+
+def test_condors_submit_file_acts_upon_the_exit_code(ship):
+    folder, _ = ship("htcondor", *(SLOT + WORDS))
+    text = (folder / "pilot.sub").read_text()
+    assert "request_cpus = 2" in text and "request_memory = 2048M" in text and "allowed_execute_duration = 7200" in text
+    assert "'it''s \"\"odd\"\" $HOME %h'" in text and "on_exit_hold = (ExitBySignal == False) && (ExitCode == 2)" in text
+    assert os.access(str(folder / "pilot.pyz"), os.X_OK)
+
+
+def test_the_systemd_unit_quotes_what_systemd_would_fill_in(ship):
+    folder, _ = ship("systemd", *(SLOT + WORDS))
+    text = (folder / "pilot.service").read_text()
+    assert "$$HOME %%h" in text and "MemoryMax=2048M" in text and "CPUQuota=200%" in text and "RestartPreventExitStatus=1 2" in text
+
+
+def test_the_kubernetes_job_carries_the_pilot(ship, tmp_path):
+    folder, _ = ship("kubernetes", *(SLOT + ("--count", "4") + WORDS))
+    config, job = json.loads((folder / "pilot-job.json").read_text())["items"]
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert container["command"][:2] == ["python3", "/pilot/pilot.py"] and container["resources"]["limits"] == {"cpu": "2", "memory": "2048Mi"}
+    assert job["spec"]["completions"] == 4 and job["spec"]["activeDeadlineSeconds"] == 7260
+    (tmp_path / "pilot.py").write_text(config["data"]["pilot.py"])
+    words = container["command"][2:-1] + [str(tmp_path / "w")]
+    assert subprocess.run([sys.executable, str(tmp_path / "pilot.py")] + words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_given_pilot_with_a_config_and_an_extension(ship, tmp_path):
+    (tmp_path / "site.json").write_text(json.dumps({"Defaults": {"extensions": ["example"], "site": "S"}}))
+    subprocess.check_call([sys.executable, "-m", "pilot.bundle", "-o", str(tmp_path / "p.pyz")], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    folder, _ = ship("htcondor", "--pilot", str(tmp_path / "p.pyz"), "--config", str(tmp_path / "site.json"),
+                     "--extension", str(ROOT / "extensions" / "pilot_example"))
+    done = subprocess.run([sys.executable, str(folder / "pilot.pyz"), "-X", "CheckWorkerNode,SayHello"], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "pilot-report.json").read_text())["settings"]["site"] == {"value": "S", "source": "built-in defaults: Defaults"}
+
+
+@pytest.mark.parametrize("words, told", [
+    (["moon", "-o", "x"], "invalid choice"), (["slurm"], "required"), (["slurm", "-o", "x", "--memory", "lots"], "is not a size"),
+    (["slurm", "-o", "/dev/null/x"], "cannot be made"), (["slurm", "-o", "x", "--pilot", "/etc/hostname"], "is no zip form"),
+    (["slurm", "-o", "x", "--pilot", "/no/file"], "cannot be read"), (["slurm", "-o", "x", "--count", "0"], "--count must be 1"),
+    (["slurm", "-o", "x", "--config", "/no/file"], "cannot be read")])
+def test_mistakes_are_a_sentence_and_exit_code_2(tmp_path, monkeypatch, capsys, words, told):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_every_world_makes_something_and_says_how_to_use_it(ship):
+    for world in WORLDS:
+        folder, said = ship(world)
+        assert list(folder.iterdir()) and "Use it:" in said
+
+
+@pytest.mark.parametrize("seconds, text", [(60, "0:01:00"), (61, "0:02:00"), (7200, "2:00:00"), (360000, "100:00:00")])
+def test_times_are_rounded_up(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_a_walltime_that_is_said_is_not_said_again():
+    assert walltime_words(Order({}, ("--max-walltime=5",), walltime_s=10)) == ("--max-walltime=5",)
+    assert walltime_words(Order({}, ("-X", "A"), walltime_s=10)) == ("-X", "A", "--max-walltime", "10")
