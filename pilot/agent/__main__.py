@@ -118,20 +118,24 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     tell.loop = loop
     around = Surroundings(config, loop, Strays(warden), confine.Confinement(confine.delegated_parent()),
                           isolation.which_in(config.environ), sandboxes, tell)
-    pool = open_pool(config.pool)
     deadline = Deadline(config.ends, ends_reader(config), config.drain_files)
-    agent = Agent(config, pool, around, deadline)
-    agents.append(agent)
+    with open_pool(config.pool) as pool:
+        agent = Agent(config, pool, around, deadline)
+        agents.append(agent)
+        work(agent, loop, starter, tell)
+    warden.close()
+    return agent.end or End("work", "")
+
+
+def work(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
+    """From the first claim to the last report."""
     loop.watch_broken(1, agent.on_pilot_gone)
     if os.getppid() != starter:
         agent.on_pilot_gone()
-    tell("agent started", pool=config.pool, slots=config.slots, pid=os.getpid())
+    tell("agent started", pid=os.getpid())
     agent.begin()
     loop.run()
     agent.sweep()
-    warden.close()
-    pool.close()
-    return agent.end or End("work", "")
 
 
 def ends_reader(config: AgentConfig) -> Callable[[], Dict[str, float]]:

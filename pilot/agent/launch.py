@@ -48,9 +48,8 @@ def pool_url(ctx: Context, folder: str) -> str:
         if not ctx.settings["tasks"]:
             open_pool(url).close()
             return url
-        pool = open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S)
-        added, known = pool.add(read_file(ctx.settings["tasks"]))
-        pool.close()
+        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S) as pool:
+            added, known = pool.add(read_file(ctx.settings["tasks"]))
     except Busy as error:
         if given:
             raise PoolUnreachable(str(error))

@@ -72,22 +72,24 @@ def add_tasks(given: argparse.Namespace) -> int:
     specs: List[Dict[str, Any]] = []
     for name in given.files:
         specs += read_lines(sys.stdin, "standard input", os.getcwd()) if name == "-" else read_file(name)
-    added, known = open_pool(given.pool, create=True, backoff_s=given.backoff_s).add(specs)
+    with open_pool(given.pool, create=True, backoff_s=given.backoff_s) as pool:
+        added, known = pool.add(specs)
     print("%d added%s" % (added, ", %d were there already" % known if known else ""))
     return 0
 
 
 def status(given: argparse.Namespace) -> int:
     """Counts by state."""
-    found = open_pool(given.pool).status()
+    with open_pool(given.pool) as pool:
+        found = pool.status()
     print(json.dumps(found) if given.json else "  ".join("%s %d" % (state, found[state]) for state in interface.STATES))
     return 0
 
 
 def show_tasks(given: argparse.Namespace) -> int:
     """Each task as JSON, or in a few lines."""
-    pool = open_pool(given.pool)
-    found = [pool.show(name) for name in given.tasks]
+    with open_pool(given.pool) as pool:
+        found = [pool.show(name) for name in given.tasks]
     missing = ["there is no task %r" % name for name, task in zip(given.tasks, found) if task is None]
     for task in found:
         if task is not None:
@@ -117,16 +119,16 @@ def retry_tasks(given: argparse.Namespace) -> int:
     """Those named, or with --all every one in error."""
     if bool(given.tasks) == given.all:
         raise UsageError("retry: name the tasks, or say --all for every one in error")
-    pool = open_pool(given.pool)
-    print("%d sent back" % pool.retry(given.tasks or None))
-    return _known(pool, given.tasks)
+    with open_pool(given.pool) as pool:
+        print("%d sent back" % pool.retry(given.tasks or None))
+        return _known(pool, given.tasks)
 
 
 def cancel_tasks(given: argparse.Namespace) -> int:
     """Hold the tasks named."""
-    pool = open_pool(given.pool)
-    print("%d held" % pool.cancel(given.tasks))
-    return _known(pool, given.tasks)
+    with open_pool(given.pool) as pool:
+        print("%d held" % pool.cancel(given.tasks))
+        return _known(pool, given.tasks)
 
 
 def _known(pool: interface.Pool, names: Sequence[str]) -> int:
@@ -138,8 +140,9 @@ def _known(pool: interface.Pool, names: Sequence[str]) -> int:
 
 def export_tasks(given: argparse.Namespace) -> int:
     """JSON Lines on standard output."""
-    for task in open_pool(given.pool).export(given.state):
-        print(json.dumps(task))
+    with open_pool(given.pool) as pool:
+        for task in pool.export(given.state):
+            print(json.dumps(task))
     return 0
 
 

@@ -104,6 +104,12 @@ class Pool:
         """Let go of the store."""
         raise NotImplementedError
 
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self.close()
+
 
 def open_pool(url: str, create: bool = False, backoff_s: Optional[float] = None) -> Pool:
     """The pool at a URL; UsageError for a scheme that is not known or a file that is not there.

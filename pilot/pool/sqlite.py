@@ -5,87 +5,20 @@ synchronous=FULL: what was acknowledged survives a power loss. The file must lie
 """
 
 import json
-import os
 import random
-import sqlite3
 import time
-from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
-from pilot.errors import UsageError
-from pilot.pool import interface, schema
-from pilot.pool.interface import Busy, Final, Lease, Offer, StaleLease
-from pilot.terms import LEASE_S, MAX_ATTEMPTS
+from pilot.pool import interface, sqlite_file
+from pilot.pool.interface import Final, Lease, Offer, StaleLease
+from pilot.terms import MAX_ATTEMPTS
 
-BUSY_S = 10.0
-BACKOFF_S = 10.0
 MAX_BACKOFF_S = 600.0
 _TASK = "seq, id, state, priority, generation, attempts, max_attempts, until, pilot, reason, added, spec"
 
 
-def boot_id() -> str:
-    """Which start of the machine this is: the monotonic clock means something only within it."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as stream:
-            return stream.read().strip()
-    except OSError:
-        return "unknown"
-
-
-class SQLitePool(interface.Pool):
-    """One connection to the file; not for several threads."""
-
-    def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
-        if not create and not os.path.exists(path):
-            raise UsageError("sqlite:%s: there is no such file; `python3 -m pilot.pool add` makes one" % path)
-        try:
-            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            with self._writing():
-                self._make_tables(path, backoff_s)
-        except sqlite3.OperationalError as error:
-            if os.path.exists(path):  # locked, or no room: another time it may work
-                raise Busy("sqlite:%s: cannot be opened: %s" % (path, error))
-            raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
-        except sqlite3.Error as error:
-            raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
-        meta = dict(self._db.execute("SELECT name, value FROM meta"))
-        self._backoff_s = float(meta["backoff_s"])
-
-    def _make_tables(self, path: str, backoff_s: Optional[float]) -> None:
-        tables = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not tables:
-            for statement in _statements(schema.TABLES):
-                self._db.execute(statement)
-            values = {"version": schema.VERSION, "boot": boot_id(), "backoff_s": BACKOFF_S if backoff_s is None else backoff_s}
-            self._db.executemany("INSERT INTO meta VALUES (?, ?)", [(name, str(value)) for name, value in values.items()])
-            return
-        if "meta" not in tables:
-            raise UsageError("sqlite:%s: is another program's database, not a pool" % path)
-        meta = dict(self._db.execute("SELECT name, value FROM meta"))
-        if meta.get("version") != str(schema.VERSION):
-            raise UsageError("sqlite:%s: is a pool of version %s, this program reads %d" % (path, meta.get("version"), schema.VERSION))
-        if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew
-            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (_clock() + LEASE_S,))
-            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (_clock(),))
-            self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise Busy("the pool cannot be written: %s" % error)
+class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
+    """The pool's promises kept by that file."""
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
@@ -130,7 +63,7 @@ class SQLitePool(interface.Pool):
         self._expire()
         leases = [self._lock(row, pilot, lease_s) for row in self._eligible(offer, count)]
         kept = [(lease.task, lease.generation) for lease in leases]
-        self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", (pilot, request_id, _clock(), json.dumps(kept)))
+        self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", (pilot, request_id, sqlite_file.clock(), json.dumps(kept)))
         return leases
 
     def _eligible(self, offer: Offer, count: int) -> List[Any]:
@@ -152,7 +85,7 @@ class SQLitePool(interface.Pool):
         changed = self._db.execute(
             "UPDATE tasks SET state = 'locked', ready = 0, generation = ?, attempts = ?, until = ?, pilot = ?, reason = NULL"
             " WHERE seq = ? AND state = 'todo' AND generation = ?",
-            (generation, attempt, _clock() + lease_s, pilot, seq, row[4])).rowcount
+            (generation, attempt, sqlite_file.clock() + lease_s, pilot, seq, row[4])).rowcount
         assert changed == 1, "a writer transaction saw task %s change" % identity
         self._db.execute("INSERT INTO attempts (task, generation, pilot, started) VALUES (?, ?, ?, ?)",
                          (seq, generation, pilot, time.time()))
@@ -163,7 +96,7 @@ class SQLitePool(interface.Pool):
         for identity, generation in kept:
             row = self._row(identity)
             if row is not None and row[2] == "locked" and row[4] == generation and row[8] == pilot:
-                leases.append(Lease(identity, generation, row[5], max(0.0, row[7] - _clock()), json.loads(row[11])))
+                leases.append(Lease(identity, generation, row[5], max(0.0, row[7] - sqlite_file.clock()), json.loads(row[11])))
         return leases
 
     def _row(self, identity: str) -> Any:
@@ -200,7 +133,7 @@ class SQLitePool(interface.Pool):
 
     def _set(self, row: Any, state: str, reason: str, wait_s: float = 0.0) -> bool:
         ready = state == "todo" and wait_s <= 0
-        until = _clock() + wait_s if state == "todo" and not ready else None
+        until = sqlite_file.clock() + wait_s if state == "todo" and not ready else None
         self._db.execute("UPDATE tasks SET state = ?, ready = ?, until = ?, pilot = NULL, reason = ? WHERE seq = ?",
                          (state, int(ready), until, reason, row[0]))
         return True
@@ -217,7 +150,7 @@ class SQLitePool(interface.Pool):
 
     def _expire(self) -> None:
         """Leases that ran out are failed attempts; waits that are over make tasks claimable."""
-        now = _clock()
+        now = sqlite_file.clock()
         for row in self._db.execute("SELECT " + _TASK + " FROM tasks WHERE state = 'locked' AND until <= ?", (now,)).fetchall():
             self._end_attempt(row[0], row[4], "lost", "the lease ran out", None)
             self._failed(row, "pilot %s was not heard of within the lease" % row[8])
@@ -228,7 +161,7 @@ class SQLitePool(interface.Pool):
         with self._writing():
             for identity, generation in leases:
                 changed = self._db.execute("UPDATE tasks SET until = ? WHERE id = ? AND generation = ? AND pilot = ? AND state = 'locked'",
-                                           (_clock() + lease_s, identity, generation, pilot)).rowcount
+                                           (sqlite_file.clock() + lease_s, identity, generation, pilot)).rowcount
                 if not changed:
                     stale.append((identity, generation))
         return stale
@@ -254,7 +187,7 @@ class SQLitePool(interface.Pool):
     def pending(self) -> Tuple[int, Optional[float]]:
         found = self.status()
         soonest = self._db.execute("SELECT min(until) FROM tasks WHERE until IS NOT NULL AND state IN ('todo', 'locked')").fetchone()[0]
-        return found["todo"] + found["locked"], None if soonest is None else max(0.0, soonest - _clock())
+        return found["todo"] + found["locked"], None if soonest is None else max(0.0, soonest - sqlite_file.clock())
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
         row = self._row(task)
@@ -267,7 +200,7 @@ class SQLitePool(interface.Pool):
         attempts = [dict(zip(names, attempt)) for attempt in rows]
         for attempt in attempts:
             attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
-        left = max(0.0, row[7] - _clock()) if row[7] is not None else None
+        left = max(0.0, row[7] - sqlite_file.clock()) if row[7] is not None else None
         return dict(json.loads(row[11]), state=row[2], priority=row[3], generation=row[4], attempts_used=row[5], max_attempts=row[6],
                     seconds_left=left, pilot=row[8], reason=row[9], added=row[10], attempts=attempts)
 
@@ -300,21 +233,3 @@ class SQLitePool(interface.Pool):
             if not rows:
                 return
             last = rows[-1][0]
-
-    def close(self) -> None:
-        self._db.close()
-
-
-def _clock() -> float:
-    return time.monotonic()
-
-
-def _statements(text: str) -> List[str]:
-    """The statements of the schema; a trigger's inner semicolons do not end it."""
-    found, partial = [], ""
-    for line in text.splitlines(True):
-        partial += line
-        if sqlite3.complete_statement(partial):
-            found.append(partial)
-            partial = ""
-    return found

@@ -10,7 +10,8 @@ from pilot import bundle
 from pilot.ship.order import Order, Parcel, clock, walltime_words
 
 NAME = "pilot-job.py"
-OUTPUTS = (("pilot-report.json", ".json"), ("pilot.log", ".pilot.log"), ("pilot-events.jsonl", ".events.jsonl"), ("pilot-agent.json", ".agent.json"))
+OUTPUTS = (("pilot-report.json", ".json"), ("pilot.log", ".pilot.log"), ("pilot-events.jsonl", ".events.jsonl"),
+           ("pilot-agent.json", ".agent.json"))
 
 
 def slurm(order: Order) -> Parcel:
@@ -24,8 +25,8 @@ def slurm(order: Order) -> Parcel:
         lines += ["#SBATCH --time=%s" % clock(order.walltime_s), "#SBATCH --signal=B:USR1@%d" % order.warn_s]
     if order.queue:
         lines.append("#SBATCH --partition=%s" % order.queue)
-    if order.count > 1:
-        lines.append("#SBATCH --array=0-%d" % (order.count - 1))
+    if order.pilots > 1:
+        lines.append("#SBATCH --array=0-%d" % (order.pilots - 1))
     words = own_workdir(order, "pilot-${SLURM_JOB_ID}")
     return Parcel({NAME: bundle.text_bytes(order.files, lines, words)}, ("sbatch %s" % NAME,))
 
@@ -41,8 +42,8 @@ def grid_engine(order: Order) -> Parcel:
         lines.append("#$ -l h_rt=%d" % order.walltime_s)
     if order.queue:
         lines.append("#$ -q %s" % order.queue)
-    if order.count > 1:
-        lines.append("#$ -t 1-%d" % order.count)
+    if order.pilots > 1:
+        lines.append("#$ -t 1-%d" % order.pilots)
     words = own_workdir(order, "pilot-${JOB_ID}.${SGE_TASK_ID}")
     return Parcel({NAME: bundle.text_bytes(order.files, lines, words)}, ("qsub %s" % NAME,))
 
@@ -67,7 +68,7 @@ def condor(order: Order) -> Parcel:
         lines.append("request_memory = %dM" % order.memory_mb)
     if order.walltime_s is not None:
         lines.append("allowed_execute_duration = %d" % order.walltime_s)
-    lines.append("queue %d" % order.count)
+    lines.append("queue %d" % order.pilots)
     return Parcel({"pilot.pyz": bundle.zip_bytes(order.files), "pilot.sub": ("\n".join(lines) + "\n").encode()},
                   ("condor_submit pilot.sub",))
 

@@ -13,7 +13,7 @@ class Order(NamedTuple):
     memory_mb: Optional[int] = None
     walltime_s: Optional[float] = None
     queue: str = ""
-    count: int = 1
+    pilots: int = 1
     warn_s: float = 120.0  # how long before the end the world is to warn, where it can
     image: str = ""
 

@@ -81,7 +81,7 @@ def _job(order: Order) -> Dict[str, Any]:
     }
     codes = {"containerName": "pilot", "operator": "In", "values": [2]}
     spec: Dict[str, Any] = {
-        "parallelism": order.count, "completions": order.count, "backoffLimit": 5 * order.count, "template": {"spec": pod},
+        "parallelism": order.pilots, "completions": order.pilots, "backoffLimit": 5 * order.pilots, "template": {"spec": pod},
         "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": codes}]},
     }
     if order.walltime_s is not None:

@@ -1,3 +1,4 @@
+import contextlib
 import multiprocessing
 import sqlite3
 import threading
@@ -5,7 +6,7 @@ import threading
 import pytest
 
 from pilot.errors import UsageError
-from pilot.pool import open_pool, sqlite
+from pilot.pool import open_pool, sqlite, sqlite_file
 from pilot.pool.interface import Busy, Final, Offer, StaleLease
 
 ANY = Offer(cores=64, memory_mb=None, gpus=8, tags=("a", "b"), containers=True)
@@ -16,7 +17,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(sqlite, "_clock", lambda: self.now)
+        monkeypatch.setattr(sqlite_file, "clock", lambda: self.now)
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_after_a_restart_of_the_machine_leases_begin_anew(url, pool, clock, monk
     add(pool, "a", "b")
     claim(pool, lease_s=10)
     finish(pool, claim(pool)[0], "error")
-    monkeypatch.setattr(sqlite, "boot_id", lambda: "another boot")
+    monkeypatch.setattr(sqlite_file, "boot_id", lambda: "another boot")
     clock.now = 5.0
     other = open_pool(url)
     assert other.status() == {"todo": 1, "locked": 1, "done": 0, "error": 0, "held": 0}
@@ -240,7 +241,7 @@ def test_after_a_restart_of_the_machine_leases_begin_anew(url, pool, clock, monk
 
 
 def test_a_pool_that_is_locked_by_another_is_busy(url, pool, tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite, "BUSY_S", 0.05)
+    monkeypatch.setattr(sqlite_file, "BUSY_S", 0.05)
     other = open_pool(url)
     hog = sqlite3.connect(str(tmp_path / "pool.sqlite"), isolation_level=None)
     hog.execute("BEGIN IMMEDIATE")
@@ -300,7 +301,8 @@ def test_counters_agree_with_the_tasks(pool, tmp_path):
         finish(pool, lease, "done" if number % 3 else "error")
     pool.cancel(["t40", "t41"])
     pool.retry(["t0"])
-    counted = dict(sqlite3.connect(str(tmp_path / "pool.sqlite")).execute("SELECT state, count(*) FROM tasks GROUP BY state"))
+    with contextlib.closing(sqlite3.connect(str(tmp_path / "pool.sqlite"))) as other:
+        counted = dict(other.execute("SELECT state, count(*) FROM tasks GROUP BY state"))
     assert {state: count for state, count in pool.status().items() if count} == counted
 
 

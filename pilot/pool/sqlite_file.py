@@ -1,0 +1,108 @@
+"""A SQLite file as a pool keeps it: opened, made when asked, written in transactions; the clock of its leases."""
+
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import Iterator, List, Optional
+
+from pilot.errors import UsageError
+from pilot.pool import schema
+from pilot.pool.interface import Busy
+from pilot.terms import LEASE_S
+
+BUSY_S = 10.0
+BACKOFF_S = 10.0
+
+
+def clock() -> float:
+    """Seconds of the machine's monotonic clock, which is one for all processes."""
+    return time.monotonic()
+
+
+def boot_id() -> str:
+    """Which start of the machine this is: the monotonic clock means something only within it."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as stream:
+            return stream.read().strip()
+    except OSError:
+        return "unknown"
+
+
+class SQLiteFile:
+    """One connection to the file; not for several threads. `backoff_s` is the first wait before another attempt."""
+
+    def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
+        if not create and not os.path.exists(path):
+            raise UsageError("sqlite:%s: there is no such file; `python3 -m pilot.pool add` makes one" % path)
+        try:
+            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+        except sqlite3.Error as error:
+            raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
+        try:
+            self._prepare(path, backoff_s)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self, path: str, backoff_s: Optional[float]) -> None:
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            with self._writing():
+                self._make_tables(path, backoff_s)
+            row = self._db.execute("SELECT value FROM meta WHERE name = 'backoff_s'").fetchone()
+            self._backoff_s = float(row[0])
+        except sqlite3.OperationalError as error:  # locked, or no room: another time it may work
+            raise Busy("sqlite:%s: cannot be opened: %s" % (path, error))
+        except sqlite3.Error as error:
+            raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
+
+    def _make_tables(self, path: str, backoff_s: Optional[float]) -> None:
+        tables = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables:
+            for statement in _statements(schema.TABLES):
+                self._db.execute(statement)
+            values = {"version": schema.VERSION, "boot": boot_id(), "backoff_s": BACKOFF_S if backoff_s is None else backoff_s}
+            self._db.executemany("INSERT INTO meta VALUES (?, ?)", [(name, str(value)) for name, value in values.items()])
+            return
+        if "meta" not in tables:
+            raise UsageError("sqlite:%s: is another program's database, not a pool" % path)
+        meta = dict(self._db.execute("SELECT name, value FROM meta"))
+        if meta.get("version") != str(schema.VERSION):
+            raise UsageError("sqlite:%s: is a pool of version %s, this program reads %d" % (path, meta.get("version"), schema.VERSION))
+        if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew
+            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (clock() + LEASE_S,))
+            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (clock(),))
+            self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise Busy("the pool cannot be written: %s" % error)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+
+def _statements(text: str) -> List[str]:
+    """The statements of the schema; a trigger's inner semicolons do not end it."""
+    found, partial = [], ""
+    for line in text.splitlines(True):
+        partial += line
+        if sqlite3.complete_statement(partial):
+            found.append(partial)
+            partial = ""
+    return found
