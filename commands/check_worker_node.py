@@ -36,7 +36,7 @@ class CheckWorkerNode(Command):
         self.log.info("%s: %s, %s, %s", node.host, node.os, node.architecture, self._place(node))
         self.log.info("%d cores of %s, %d MB memory, %d MB disk, %d GPUs", node.cores, node.cpu_model,
                       node.memory_mb, node.disk_mb, len(node.gpus))
-        problems = unfit(node, ctx.settings) + self._missing(ctx) + self._cvmfs(ctx)
+        problems = unfit(node, ctx.settings, ctx.workdir) + self._missing(ctx) + self._cvmfs(ctx)
         if problems:
             raise NodeUnfit("%s is unfit: %s" % (node.host, "; ".join(problems)))
         return (node,)
@@ -52,7 +52,9 @@ class CheckWorkerNode(Command):
         wanted = ctx.settings["need_programs"]
         if wanted:
             import shutil  # only where programs are asked for
-        return ["%s is not on PATH (%s)" % (name, path) for name in wanted
+
+            self.log.debug("PATH is %s", path)
+        return ["%s is not on PATH" % name for name in wanted
                 if shutil.which(name, path=path) is None]
 
     def _cvmfs(self, ctx: Context) -> List[str]:
@@ -69,15 +71,15 @@ class CheckWorkerNode(Command):
         return [sentence] if sentence else []
 
 
-def unfit(node: WorkerNode, settings: Any) -> List[str]:
+def unfit(node: WorkerNode, settings: Any, workdir: str) -> List[str]:
     """A sentence for everything the node lacks; settings by name."""
     problems = []
     if node.disk_mb < settings["min_disk_mb"]:
-        problems.append("%d MB free in the workdir, %d needed" % (node.disk_mb, settings["min_disk_mb"]))
+        problems.append("%d MB free in %s, %d needed (--min-disk-mb)" % (node.disk_mb, workdir, settings["min_disk_mb"]))
     if node.memory_mb < settings["min_memory_mb"]:
-        problems.append("%d MB of memory, %d needed" % (node.memory_mb, settings["min_memory_mb"]))
+        problems.append("%d MB of memory, %d needed (--min-memory-mb)" % (node.memory_mb, settings["min_memory_mb"]))
     if node.cores < settings["min_cores"]:
-        problems.append("%d cores, %d needed" % (node.cores, settings["min_cores"]))
+        problems.append("%d cores, %d needed (--min-cores)" % (node.cores, settings["min_cores"]))
     left = node.batch.time_left_s
     if left is not None and left < settings["min_time_left_s"]:
         problems.append("%.0f s left in the slot, %.0f needed" % (left, settings["min_time_left_s"]))

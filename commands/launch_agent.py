@@ -7,7 +7,7 @@ from typing import Any, List, Tuple
 from pilot import values
 from pilot.command import Command, Option
 from pilot.context import Context
-from pilot.errors import AgentFailed, UsageError
+from pilot.errors import AgentFailed, Skip, UsageError
 from pilot.facts import AgentSummary, WorkerNode
 from pilot.terms import DRAIN_FILES, ISOLATION_WAYS, LEASE_S
 
@@ -56,6 +56,8 @@ class LaunchAgent(Command):
         return _task_problems(settings["tasks"]) if settings["tasks"] else []
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
+        if ctx.interrupts.drain:
+            raise Skip("asked to drain before the agent began: nothing was claimed")
         from pilot.agent import launch
 
         return (launch.run(ctx, self.agent_argv(ctx)),)

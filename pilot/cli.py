@@ -19,7 +19,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("workdir", "where the pilot works; $VARIABLES are filled in; made when it is missing", default="."),
     Option("pilot_id", "the pilot's id; a new UUID by default", values.name),
     Option("report", "the report file (default: pilot-report.json in the workdir)"),
-    Option("events", "a further place for events: file:PATH", repeat=True, default=()),
+    Option("events", "a further place for events: file:PATH", values.event_place, repeat=True, default=()),
     Option("time_limits", "seconds per command: Install=600,CheckWorkerNode=60", values.pairs, {}),
     Option("max_walltime", "seconds from the pilot's start after which all must be over", values.seconds),
     Option("plan", "show what would run and every setting with its source; run nothing", values.boolean, False),

@@ -1,6 +1,15 @@
 """The exit codes and the exceptions that carry them: the one table of how a pilot can end."""
 
+import signal
 from typing import NamedTuple, Tuple
+
+
+def signal_name(signum: int) -> str:
+    """SIGTERM for 15."""
+    try:
+        return signal.Signals(signum).name
+    except ValueError:
+        return "signal %d" % signum
 
 
 class ExitCode(NamedTuple):
@@ -92,7 +101,7 @@ class Stopped(BaseException):
     """A signal asked the pilot to stop. Not an Exception, so that no command swallows it."""
 
     def __init__(self, signum: int) -> None:
-        super().__init__("stopped by signal %d" % signum)
+        super().__init__("stopped by %s" % signal_name(signum))
         self.signum = signum
 
     @property

@@ -29,6 +29,7 @@ class Interrupts:
         self.stop: Optional[int] = None
         self.drain = False
         self.on_stop: Callable[[int], None] = ignore_signal  # called in the handler, at the first stop only
+        self.on_drain: Callable[[int], None] = ignore_signal  # likewise at the first wish to drain
         self.listener: Callable[[int], None] = ignore_signal
         self._armed = False
         self._limit_s = 0.0
@@ -85,6 +86,8 @@ class Interrupts:
             raise Stopped(signum)
 
     def _on_drain(self, signum: int, _frame: Any) -> None:
+        if not self.drain:
+            self.on_drain(signum)
         self.drain = True
         self.listener(signum)
 

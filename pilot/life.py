@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import signal
 import sys
 import time
 from typing import Any, Dict, List, Optional, Sequence, Type
@@ -10,7 +11,7 @@ from typing import Any, Dict, List, Optional, Sequence, Type
 from pilot import VERSION, cli, log, report, runner
 from pilot.command import Command
 from pilot.context import Context
-from pilot.errors import NodeUnfit, Stopped, UsageError
+from pilot.errors import NodeUnfit, Stopped, UsageError, signal_name
 from pilot.events import event as events
 from pilot.events.console import ConsoleSink
 from pilot.events.file import FileSink
@@ -46,9 +47,9 @@ class Life:
         self.problems: List[str] = []
 
     def places(self) -> Dict[str, str]:
-        """Where things lie, for the summary."""
-        return {"log": os.path.join(self.workdir, LOG), "events": os.path.join(self.workdir, EVENTS),
-                "report": self.report_path}
+        """Where things lie, for the summary: what could not be written is not named."""
+        found = {"log": os.path.join(self.workdir, LOG), "events": os.path.join(self.workdir, EVENTS), "report": self.report_path}
+        return {name: path for name, path in found.items() if os.path.exists(path)}
 
     def write_report(self, code: int) -> None:
         """The report as far as it is known."""
@@ -56,7 +57,7 @@ class Life:
             self.pilot_id, code, self.outcomes, self.tally.counts, self.context.facts(),
             self.request.settings.public(), version=VERSION, host=os.uname().nodename,
             started=log.utc(self.started), seconds=round(time.monotonic() - self.began, 3),
-            problems=self.problems, events_lost=self.stream.lost)
+            problems=self.problems, task_failures=self.tally.failures, events_lost=self.stream.lost)
         problem = report.write(self.report_path, self.masker.value(text))
         if problem:
             logging.getLogger("pilot").error("%s", problem)
@@ -73,12 +74,13 @@ def live(request: Request) -> int:
     life = Life(request)
     life.interrupts.install()
     life.interrupts.on_stop = lambda signum: _stopping(life, signum)
+    life.interrupts.on_drain = lambda signum: logging.getLogger("pilot").warning("%s: draining", signal_name(signum))
     code = runner.guarded(lambda: _run(life), lambda code, problems: _outside(life, code, problems))
     life.interrupts.on_stop = ignore_signal  # the code stands: a signal that comes now changes nothing
     life.stream.emit(events.PILOT_FINISHED, exit_code=code, seconds=round(time.monotonic() - life.began, 3),
                      tasks=life.tally.counts)
     life.write_report(code)
-    log.say(report.summary(code, life.outcomes, life.tally.counts, time.monotonic() - life.began, life.places()))
+    log.say(report.summary(code, life.outcomes, life.tally, time.monotonic() - life.began, life.places(), life.problems))
     return code
 
 
@@ -87,13 +89,20 @@ def refuse(words: Sequence[str], error: UsageError) -> int:
     for sentence in error.problems:
         log.say("pilot: error: %s\n" % sentence, error=True)
     given = cli.scan(words, cli.ENGINE_OPTIONS, strict=False).values
-    path = given.get("report") or os.path.join(given.get("workdir", "."), report.NAME)
-    text = report.compose(given.get("pilot_id", ""), error.exit_code, [], TaskTally().counts, [], {},
-                          version=VERSION, problems=list(error.problems))
-    if os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        problem = report.write(path, text)
-        if problem:
-            log.say("pilot: error: %s\n" % problem, error=True)
+    workdir = os.path.abspath(os.path.expanduser(os.path.expandvars(given.get("workdir", "."))))
+    path = given.get("report") or os.path.join(workdir, report.NAME)
+    text = report.compose(given.get("pilot_id") or new_id(), error.exit_code, [], TaskTally().counts, [], {}, version=VERSION,
+                          host=os.uname().nodename, started=log.utc(time.time()), problems=list(error.problems))
+    try:
+        os.makedirs(workdir, exist_ok=True)
+        log_file = os.open(os.path.join(workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    except OSError:  # then stderr alone has told it
+        return error.exit_code
+    for sentence in error.problems:
+        os.write(log_file, ("%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence)).encode("utf-8", "backslashreplace"))
+    problem = report.write(path, text)
+    if problem:
+        log.say("pilot: error: %s\n" % problem, error=True)
     return error.exit_code
 
 
@@ -132,26 +141,23 @@ def _prepare_workdir(life: Life) -> None:
     life.stream.attach(sink)
     life.stream.attach(life.tally)
     life.stream.attach(ConsoleSink())
-    for url in life.request.settings["events"]:
-        life.stream.attach(_sink(url))
+    for path in life.request.settings["events"]:
+        life.stream.attach(_sink(path))
     space = os.statvfs(life.workdir)
     if not space.f_bavail * space.f_frsize and space.f_blocks:
         raise NodeUnfit("workdir %s: the disk is full" % life.workdir)
 
 
-def _sink(url: str) -> FileSink:
-    scheme, colon, path = url.partition(":")
-    if scheme != "file" or not path:
-        raise UsageError("--events %s: this version writes to file:PATH only" % url)
+def _sink(path: str) -> FileSink:
     try:
-        return FileSink(path[2:] if path.startswith("//") else path)
+        return FileSink(path)
     except OSError as error:
-        raise UsageError("--events %s: %s" % (url, error.strerror))
+        raise UsageError("--events file:%s: %s" % (path, error.strerror))
 
 
 def _stopping(life: Life, signum: int) -> None:
     """In the signal handler: the essential words first, at once; the rest may take seconds."""
-    logging.getLogger("pilot").warning("signal %d: stopping", signum)
+    logging.getLogger("pilot").warning("%s: stopping", signal_name(signum))
     life.stream.emit(events.PILOT_STOPPING, signal=signum)
     life.write_report(Stopped(signum).exit_code)
 
@@ -168,7 +174,7 @@ def _ask(command: Type[Command]) -> bool:
     log.say(text)
     line: Optional[str] = sys.stdin.readline()
     if not line or line.strip().lower() in ("q", "quit"):
-        raise UsageError("stopped at the terminal before %s" % command.name)
+        raise Stopped(signal.SIGINT)  # q at the prompt is ^C in a word
     return line.strip().lower() not in ("s", "skip", "n", "no")
 
 

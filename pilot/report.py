@@ -4,7 +4,8 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from pilot.errors import EXIT_CODES, SIGNAL_BASE
+from pilot.errors import EXIT_CODES, SIGNAL_BASE, signal_name
+from pilot.events.tally import TaskTally
 
 NAME = "pilot-report.json"
 _PRIVATE_FIELDS = ("environ",)  # whole environments hold other people's secrets: only names are told
@@ -43,7 +44,7 @@ def final_code(outcomes: Sequence[Outcome]) -> int:
 def meaning(code: int) -> str:
     """What an exit code stands for."""
     if code > SIGNAL_BASE:
-        return "stopped by signal %d" % (code - SIGNAL_BASE)
+        return "stopped by %s" % signal_name(code - SIGNAL_BASE)
     return next((row.meaning for row in EXIT_CODES if row.code == code), "unknown")
 
 
@@ -78,18 +79,29 @@ def write(path: str, report: Dict[str, Any]) -> Optional[str]:
     return None
 
 
-def summary(code: int, outcomes: Sequence[Outcome], tasks: Dict[str, int], seconds: float,
-            places: Dict[str, str]) -> str:
-    """The readable end of a run: each command with its seconds, the tasks, where things lie, the exit code."""
+def summary(code: int, outcomes: Sequence[Outcome], tally: TaskTally, seconds: float, places: Dict[str, str],
+            problems: Sequence[str] = ()) -> str:
+    """The readable end of a run: each command with its seconds, the tasks and the first that failed, where things
+    lie, and as the last line the exit code and its cause."""
     width = max([len(outcome.command) for outcome in outcomes] + [8])
     lines = [""]
     for outcome in outcomes:
         line = "  %-*s  %-11s %8.1f s  %s" % (width, outcome.command, outcome.status, outcome.seconds, outcome.reason)
         lines.append(line.rstrip())
-    counts = "%d done, %d failed, %d released" % (tasks["done"], tasks["error"], tasks["released"])
-    extra = ["%d %s" % (tasks[key], word) for key, word in (("retried", "sent back for another try"), ("lost", "lost to another pilot"))
-             if tasks.get(key)]
-    lines += ["", "  %-*s  %s" % (width, "tasks", ", ".join([counts] + extra))]
+    lines += ["", "  %-*s  %s" % (width, "tasks", _task_line(tally))]
+    for failure in tally.failures[:3]:
+        kept = " (%s)" % failure["folder"] if failure["folder"] else ""
+        lines.append("  %-*s  %s: %s%s" % (width, "failed", failure["task"], failure["reason"], kept))
     lines += ["  %-*s  %s" % (width, name, path) for name, path in places.items()]
-    lines += ["", "Exit code %d after %.1f s: %s" % (code, seconds, meaning(code)), ""]
+    cause = "".join("\n  " + problem for problem in problems) or next(
+        ("\n  %s: %s" % (outcome.command, outcome.reason) for outcome in outcomes if outcome.exit_code), "")
+    lines += ["", "Exit code %d after %.1f s: %s%s" % (code, seconds, meaning(code), cause), ""]
     return "\n".join(lines)
+
+
+def _task_line(tally: TaskTally) -> str:
+    counts = tally.counts
+    parts = ["%d done" % counts["done"], "%d failed" % counts["error"], "%d released" % counts["released"]]
+    parts += ["%d %s" % (counts[key], word) for key, word in
+              (("retried", "sent back for another try"), ("lost", "taken away while they ran")) if counts.get(key)]
+    return ", ".join(parts) + ("; " + tally.end if tally.end else "")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pilot.site_profile import Profile
 
 PROFILE = "pilot.json"
+DIRAC_VO = "DIRAC_PILOT_VO"  # how DIRAC's submitters name the VO
 TEXTS = ("help", "version", "list", "explode")  # shown whatever the plan is
 MAX_LIMIT_S = 1e8  # three years: what a timer of the system can hold
 EMBEDDED_DEFAULTS = "defaults.json"
@@ -71,8 +72,8 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
         problems += doubts
     if problems:
         raise UsageError(*problems)
-    return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts),
-                   _strays(options, environ))
+    warnings = [doubt for profile in sources.profiles for doubt in profile.doubts] + _strays(options, environ)
+    return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), tuple(warnings))
 
 
 def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
@@ -88,9 +89,10 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
 
     texts = [(embedded, "built-in defaults")] if embedded is not None else []
     if path is not None:
-        texts.append((site_profile.load(path), PROFILE))
+        texts.append((site_profile.load(path), os.path.basename(path)))
     for _ in range(3):  # a profile may itself say which VO, CE or queue we are: then those parts of it apply too
         where = site_profile.Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
+        where = where._replace(vo=where.vo or environ.get(DIRAC_VO))
         profiles = tuple(site_profile.read(data, where, name) for data, name in texts)
         found = Sources(tuple(layer for profile in profiles for layer in profile.layers), profiles)
         known, _ = layers.resolve(cli.ENGINE_OPTIONS, _stacked(cli.ENGINE_OPTIONS, found, environ, first))
@@ -138,7 +140,7 @@ def _positive(text: str) -> bool:
         return False
 
 
-def _strays(options: Sequence[Option], environ: Dict[str, str]) -> Tuple[str, ...]:
+def _strays(options: Sequence[Option], environ: Dict[str, str]) -> List[str]:
     """PILOT_* variables that look like a misspelt option: a warning each, since others use the prefix too."""
     known = {layers.environment_name(option.name) for option in options}
     strays = [name for name in environ if name.startswith(layers.ENVIRONMENT_PREFIX) and name not in known]
@@ -149,4 +151,4 @@ def _strays(options: Sequence[Option], environ: Dict[str, str]) -> Tuple[str, ..
         close = difflib.get_close_matches(name, known, 1, 0.9)
         if close:
             told.append("the variable %s is no setting (did you mean %s?)" % (name, close[0]))
-    return tuple(told)
+    return told

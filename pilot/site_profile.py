@@ -49,6 +49,7 @@ class Profile(NamedTuple):
 
     layers: Tuple[Layer, ...]
     strict: bool
+    doubts: Tuple[str, ...] = ()  # a sentence for each VO, CE ... that was named and that the profile does not have
 
     def unknown_keys(self, known: Iterable[str]) -> List[str]:
         """A sentence for each key of our own layout that no loaded command declares."""
@@ -79,10 +80,24 @@ def read(data: Dict[str, Any], where: Where, name: str = "pilot.json") -> Profil
     """The layers of a profile that apply to `where`; UsageError names a part of the wrong type."""
     where = where._replace(setup=where.setup or _text(data.get("DefaultSetup")))
     if _is_old_dirac(data):
-        return Profile(tuple(_old_dirac(data, where, name)), False)
+        return Profile(tuple(_old_dirac(data, where, name)), False, tuple(_strangers(data, where, name, ("Setups", "CEs"))))
     if _is_new_dirac(data):
-        return Profile(tuple(_new_dirac(data, where, name)), False)
-    return Profile(tuple(_own(data, where, name)), True)
+        return Profile(tuple(_new_dirac(data, where, name)), False, tuple(_strangers(data, where, name, ("CEs",))))
+    return Profile(tuple(_own(data, where, name)), True, tuple(_strangers(data, where, name, ("Setups", "VOs", "CEs"))))
+
+
+def _strangers(data: Dict[str, Any], where: Where, name: str, places: Iterable[str]) -> List[str]:
+    """A sentence for each place that was named and is not in a part of the profile that lists its kind."""
+    named = {"Setups": where.setup, "VOs": where.vo, "CEs": where.ce}
+    told = []
+    for place in places:
+        known, word = data.get(place), named[place]
+        if word and isinstance(known, dict) and known and word not in known:
+            told.append("%s has nothing for %s under %s%s" % (name, word, place, nearest(word, known)))
+    queues = _part(data, ("CEs", where.ce, "Queues"), name)
+    if where.queue and queues and where.queue not in queues:
+        told.append("%s has nothing for queue %s of %s%s" % (name, where.queue, where.ce, nearest(where.queue, queues)))
+    return told
 
 
 def _is_old_dirac(data: Dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from pilot.context import Context
 from pilot.errors import UsageError
 from pilot.events.event import Event
 from pilot.events.stream import Stream
+from pilot.facts import BatchJob, WorkerNode
 from pilot.interrupts import Interrupts
 from pilot.log import Masker
 from pilot.registry import all_options
@@ -29,6 +30,14 @@ class Trial(NamedTuple):
     def fact(self, kind: Type[Kind]) -> Kind:
         """The fact of this kind; UsageError when there is none."""
         return self.context.get(kind)
+
+
+def worker_node(**changes: Any) -> WorkerNode:
+    """A plain two-core node for commands that need one; `changes` replace fields."""
+    node = WorkerNode(
+        host="wn1", os="Debian 12", architecture="x86_64", libc="glibc-2.36", cores=2, memory_mb=4000, disk_mb=10000, gpus=(),
+        cpu_model="EPYC", cpu_flags=("avx",), container="", virtual_machine="", user_namespaces=False, batch=BatchJob("local", "1"))
+    return node._replace(**changes)
 
 
 def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[str, Any]] = None,

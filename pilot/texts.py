@@ -10,8 +10,8 @@ from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES
 from pilot.registry import commands_by_name, source_file
 from pilot.runner import DEFAULT_LIMIT_S
-from pilot.settings import option_flag
-from pilot.request import Request
+from pilot.settings import DEFAULT, option_flag
+from pilot.request import TEXTS, Request
 from pilot.values import boolean
 
 USAGE = "usage: pilot.py [-X Command1,Command2,...] [-E extension,...] [-F pilot.json] [options]\n"
@@ -85,7 +85,7 @@ def plan_text(request: Request) -> str:
     limits = request.settings["time_limits"]
     for number, command in enumerate(request.plan, 1):
         limit = float(limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S))
-        lines.append("  %d. %-22s at most %6.0f s   %s" % (number, command.name, limit, source_file(command)))
+        lines.append("  %d. %-18s at most %-8s  %s" % (number, command.name, duration(limit), source_file(command)))
         if command.requires or command.provides:
             needs = ", ".join(kind.__name__ for kind in command.requires) or "nothing"
             gives = ", ".join(kind.__name__ for kind in command.provides) or "nothing"
@@ -93,13 +93,22 @@ def plan_text(request: Request) -> str:
     used = {option.name for option in ENGINE_OPTIONS}
     used.update(option.name for command in request.plan for option in command.options)
     lines += ["", "Settings:", ""]
-    for name, setting in request.settings.public().items():
-        if name in used:
-            lines.append("  %-24s %-40s %s" % (name, shown(setting["value"]), setting["source"]))
+    told = [(name, setting) for name, setting in request.settings.public().items() if name in used - set(TEXTS + ("plan",))]
+    for name, setting in sorted(told, key=lambda item: item[1]["source"] == DEFAULT):  # what was set comes first
+        lines.append("  %-24s %-40s %s" % (name, shown(setting["value"]), setting["source"]))
+    lines += ["", "Odd:"] + ["  " + warning for warning in request.warnings] if request.warnings else []
     lines += ["", "Workdir: %s" % os.path.abspath(request.settings["workdir"])]
     if request.doubts:
         lines += ["", "As it stands, this would be refused:"] + ["  " + doubt for doubt in request.doubts]
     return "\n".join(lines) + "\n"
+
+
+def duration(seconds: float) -> str:
+    """90 s, 30 min, 4 h, 30 d: the largest unit that leaves a whole number."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length and seconds % length == 0:
+            return "%d %s" % (seconds // length, unit)
+    return "%g s" % seconds
 
 
 def shown(value: object) -> str:

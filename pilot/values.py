@@ -99,6 +99,14 @@ def assignment(text: str) -> Tuple[str, str]:
     return key.strip(), value
 
 
+def event_place(text: str) -> str:
+    """file:PATH; other schemes come with their sinks."""
+    scheme, _, path = text.partition(":")
+    if scheme != "file" or not path:
+        raise ValueError("%r is no place for events: this version writes to file:PATH only" % text)
+    return path[2:] if path.startswith("//") else path
+
+
 def choice(*allowed: str) -> Callable[[str], str]:
     """A parser that takes one of these words."""
 

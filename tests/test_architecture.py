@@ -35,7 +35,7 @@ def imports(path):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name, node in typing_only
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and not node.level:
             for alias in node.names:
                 yield "%s.%s" % (node.module, alias.name), node in typing_only
 

@@ -77,7 +77,8 @@ def test_secrets_are_nowhere(pilot):
     assert ended.code == 0 and "hunter22" not in left + ended.out + ended.err and "********" in left
 
 
-@pytest.mark.parametrize("answers, statuses, code", [(b"\n\n", ["ok", "ok"], 0), (b"s\n\n", ["skipped", "ok"], 0), (b"\nq\n", ["ok"], 2), (b"", [], 2)])
+@pytest.mark.parametrize("answers, statuses, code", [(b"\n\n", ["ok", "ok"], 0), (b"s\n\n", ["skipped", "ok"], 0), (b"\nq\n", ["ok", "interrupted"], 130),
+                                                     (b"", ["interrupted", "skipped"], 130)])
 def test_step_by_step(tmp_path, answers, statuses, code):
     (tmp_path / "p").write_text("#!/bin/sh\necho fine\n")
     done = subprocess.run([sys.executable, str(ROOT / "pilot.py"), "-X", "RunProbes,CheckWorkerNode", "--probes", "p", "--step"], cwd=str(tmp_path),

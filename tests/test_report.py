@@ -1,6 +1,7 @@
 import json
 
 from pilot import report
+from pilot.events.tally import TaskTally
 from pilot.facts import Installation, Reading
 from pilot.report import Outcome
 
@@ -35,11 +36,16 @@ def test_writing_is_whole_or_told(tmp_path):
 
 
 def test_the_summary_tells_commands_tasks_places_and_the_code():
-    text = report.summary(10, OUTCOMES, TASKS, 3.0, {"log": "/w/pilot.log"})
+    tally = TaskTally()
+    tally.counts.update(TASKS)
+    tally.end, tally.failures = "no task is left", [{"task": "b", "reason": "there is no program x", "folder": "/w/b.1"}]
+    text = report.summary(10, OUTCOMES, tally, 3.0, {"log": "/w/pilot.log"})
+    assert "b: there is no program x (/w/b.1)" in text and "no task is left" in text
+    assert text.splitlines()[-1] == "  B: 1200 MB free" and report.summary(2, [], tally, 1.0, {}, ["bad X"]).splitlines()[-1] == "  bad X"
     assert "2 done, 1 failed, 0 released, 3 sent back for another try" in text
     assert "/w/pilot.log" in text and "Exit code 10 after 3.0 s: the node is unfit" in text and "1200 MB free" in text
 
 
 def test_every_code_has_a_meaning():
-    assert report.meaning(143) == "stopped by signal 15"
+    assert report.meaning(143) == "stopped by SIGTERM"
     assert all(report.meaning(code) != "unknown" for code in (0, 1, 2, 10, 20, 30, 40, 50, 60))

@@ -29,7 +29,7 @@ def raising(error):
     (raising(InstallFailed("x")), "failed", 20, "x"),
     (raising(ValueError("oops")), "crashed", 1, "ValueError: oops"),
     (raising(SystemExit(7)), "crashed", 1, "SystemExit: 7"),
-    (raising(Stopped(15)), "interrupted", 143, "signal 15"),
+    (raising(Stopped(15)), "interrupted", 143, "SIGTERM"),
 ])
 def test_every_way_out_becomes_one_outcome(tmp_path, run, status, code, words):
     outcome = run_command(command(run), tmp_path).outcome

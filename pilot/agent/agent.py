@@ -189,7 +189,7 @@ class Agent:
         if self._claimed == self._config.max_tasks:
             self.end = End("work", "%d tasks were claimed, as many as --max-tasks allows" % self._claimed)
         elif self._offer() is None:
-            self.end = End("drain" if self._claimed else "time", "no time is left for another task")
+            self.end = End("drain" if self._claimed else "time", "no time is left for another task: %.0f s" % (self._time_left() or 0))
         elif self._config.wait_for_retries and self._waits_for_retry():
             return
         elif time.monotonic() - self._idle_since >= self._config.idle_s:
@@ -205,9 +205,9 @@ class Agent:
             todo = 0
         if not todo:
             return "no task is left"
-        log.warning("%d tasks are left that this slot cannot run: they need more cores, memory, GPUs, time, other tags or a "
+        log.warning("tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time, other tags or a "
                     "container, or wait for another try", todo)
-        return "none of the %d tasks left can run here" % todo
+        return "tasks left that cannot run here: %d" % todo
 
     def _waits_for_retry(self) -> bool:
         try:
@@ -245,8 +245,18 @@ class Agent:
             self._leases.drop(key)
             self._ahead = [item for item in self._ahead if (item[0].task, item[0].generation) != key]
             if key in self._payloads:
-                self._payloads[key].stop("lost", "the lease was lost", self._config.stop_grace_s)
+                self._payloads[key].stop("lost", self._why_lost(key), self._config.stop_grace_s)
         self._loop.after(wait, self._renew)
+
+    def _why_lost(self, key: Key) -> str:
+        try:
+            told = self._pool.show(key[0]) or {}
+        except Busy:
+            told = {}
+        if told.get("generation") == key[1] and told.get("state") == "locked":
+            return "the lease could not be renewed in time"
+        reason = told.get("reason") or "another pilot has it now"
+        return "the lease was lost: the task is %s, %s" % (told.get("state", "gone"), reason)
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -282,9 +292,9 @@ class Agent:
     def on_signal(self, signum: int) -> None:
         """SIGUSR1 and SIGUSR2 drain; any other stops now, and a second one without grace."""
         if signum in DRAINS:
-            return self.drain("signal %d" % signum)
+            return self.drain("the pilot was asked to")
         again = self.end is not None and self.end.kind == "signal"
-        self.stop(End("signal", "stopped by signal %d" % signum), 0.0 if again else self._config.stop_grace_s)
+        self.stop(End("signal", "the pilot was stopped"), 0.0 if again else self._config.stop_grace_s)
 
     def on_pilot_gone(self) -> None:
         """Nobody reads our story any more: the pilot was killed."""

@@ -6,13 +6,13 @@ import os
 import shlex
 import signal
 import time
-from typing import Any, Dict, List, Optional, Tuple, Type
+from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
 from pilot import process, process_tree, program
 from pilot.agent import config as agent_config, environment, isolation
 from pilot.agent.config import AgentConfig
 from pilot.context import Context
-from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError
+from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError, signal_name
 from pilot.facts import AgentSummary, Configuration, CPUPower, Installation, WorkerNode
 from pilot.node import features
 from pilot.pool import open_pool
@@ -54,7 +54,7 @@ def pool_url(ctx: Context, folder: str) -> str:
         if given:
             raise PoolUnreachable(str(error))
         raise NodeUnfit("the workdir cannot hold the tasks: %s" % error)
-    log.info("%d tasks from %s in %s", added + known, ctx.settings["tasks"], url)
+    log.info("tasks: %d from %s in %s", added + known, ctx.settings["tasks"], url)
     return url
 
 
@@ -95,7 +95,7 @@ def _foreign_end(result: process.Result) -> AgentSummary:
 
 def _end(result: process.Result, story: "Story") -> AgentSummary:
     if story.end is None:
-        raise AgentFailed("the agent died without a last word: %s" % result.told())
+        raise AgentFailed(died(result, story))
     code, reason = story.end
     if code:
         error: Type[PilotError] = _ERRORS.get(code, AgentFailed)
@@ -105,12 +105,22 @@ def _end(result: process.Result, story: "Story") -> AgentSummary:
     return AgentSummary(counts["done"], counts["error"], counts["released"], reason)
 
 
+def died(result: process.Result, story: "Story") -> str:
+    """The sentence for an agent that ended without saying so."""
+    how = "was killed by %s" % signal_name(-result.exit_code) if result.exit_code < 0 else "ended with %d" % result.exit_code
+    last = [line.strip() for line in result.stderr.splitlines() if line.strip()][-1:]
+    tasks = ", ".join(sorted(story.running)[:5]) + (" and others" if len(story.running) > 5 else "")
+    left = "; it was running %s, whose leases end by themselves" % tasks if tasks else ""
+    return "the agent died without a last word: it %s%s%s" % (how, ": " + last[0] if last else "", left)
+
+
 class Story:
     """The agent's lines, told on: events into the stream, log records into the log."""
 
     def __init__(self, ctx: Context) -> None:
         self.end: Optional[Tuple[int, str]] = None
         self.pid = 0
+        self.running: Set[str] = set()
         self.listens = bool(ctx.settings["execute"])  # a foreign agent does not tell when it does
         self.counts = {"done": 0, "error": 0, "released": 0}
         self._ctx, self._plain = ctx, bool(ctx.settings["execute"])
@@ -129,8 +139,12 @@ class Story:
                 process_tree.send_group(self.pid, signal.SIGUSR1)
         elif kind == "agent finished":
             self.end = (told["exit_code"], told["reason"])
-        elif kind == "task finished" and told["outcome"] in self.counts:
-            self.counts[told["outcome"]] += 1
+        elif kind == "task started":
+            self.running.add(told["task"])
+        elif kind == "task finished":
+            self.running.discard(told["task"])
+            if told["outcome"] in self.counts:
+                self.counts[told["outcome"]] += 1
         self._ctx.events.emit(kind, command="LaunchAgent", **told)
 
     def error_line(self, text: str) -> None:

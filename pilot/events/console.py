@@ -23,6 +23,7 @@ class ConsoleSink:
             ok = event["outcome"] == "done"
             logging.getLogger("pilot.agent").log(
                 logging.DEBUG if ok else logging.WARNING,
-                "task %s %s after %.1f s%s", event["task"], event["outcome"], event["seconds"],
+                "task %s %s after %.1f s%s%s", event["task"], event["outcome"], event["seconds"],
                 ": " + event["reason"] if event["reason"] else "",
+                " (kept in %s)" % event["folder"] if event.get("folder") else "",
             )

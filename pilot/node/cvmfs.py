@@ -44,6 +44,8 @@ def judge(name: str, result: process.Result) -> Repository:
         return Repository(name, False, "hangs: no answer after %.0f s" % result.seconds, "?", result.seconds)
     if result.exit_code == 3:
         return Repository(name, False, "is empty: not mounted", "?", result.seconds)
+    if "FileNotFoundError" in result.stderr:
+        return Repository(name, False, "is not there: neither mounted nor known to autofs", "?", result.seconds)
     if result.exit_code != 0 or len(words) != 2:
         return Repository(name, False, result.last_lines(1) or "cannot be read", "?", result.seconds)
     return Repository(name, True, "", words[1], result.seconds)

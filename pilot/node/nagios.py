@@ -40,9 +40,12 @@ def probe_argv(text: str, workdir: str) -> List[str]:
 
 
 def judge(name: str, ran: process.Result) -> ProbeResult:
-    """State, text and perfdata by the plug-in API: 0 OK, 1 WARNING, 2 CRITICAL, all else UNKNOWN."""
+    """State, text and perfdata by the plug-in API: 0 OK, 1 WARNING, 2 CRITICAL, all else UNKNOWN; a
+    probe that cannot be started is critical, else a misspelt name would switch a check off."""
     if ran.timed_out:
         return ProbeResult(name, "UNKNOWN", "no answer within %.0f s" % ran.seconds, ran.seconds, {})
+    if ran.exit_code in (process.NOT_FOUND, process.CANNOT_RUN) and not ran.stdout:
+        return ProbeResult(name, "CRITICAL", "the probe %s" % (ran.last_lines(1) or "cannot be started"), ran.seconds, {})
     text, perfdata = parse_output(ran.stdout)
     if not text:
         text = ran.last_lines(1) or "it said nothing"

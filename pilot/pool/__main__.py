@@ -102,7 +102,8 @@ def show_tasks(given: argparse.Namespace) -> int:
 def told(task: Dict[str, Any]) -> str:
     """A task and its attempts in lines for a person."""
     lines = ["%s: %s%s" % (task["id"], task["state"], ", " + task["reason"] if task["reason"] else "")]
-    what = task.get("command") or [task.get("script", "").strip().split("\n")[0] + " ..."]
+    script = task.get("script", "").strip()
+    what = task.get("command") or [script.split("\n")[0] + (" ..." if "\n" in script else "")]
     lines.append("  runs      %s" % " ".join(what))
     for attempt in task["attempts"]:
         result = attempt["result"] or {}

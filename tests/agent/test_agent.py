@@ -357,7 +357,9 @@ def test_a_drain_before_the_agent_listens_claims_nothing_and_kills_nobody(tmp_pa
     child.send_signal(signal.SIGUSR1)
     (tmp_path / "go").write_text("")
     assert child.wait(timeout=20) == 0
-    assert json.loads((tmp_path / "pilot-report.json").read_text())["commands"][-1]["status"] == "ok"
+    report = json.loads((tmp_path / "pilot-report.json").read_text())
+    assert report["commands"][-1]["status"] == "skipped" and "asked to drain" in report["commands"][-1]["reason"]
+    assert report["tasks"]["done"] == 0 and "SIGUSR1: draining" in (tmp_path / "pilot.log").read_text()
 
 
 def test_a_flood_of_tasks_that_cannot_start_does_not_deafen_the_agent(tmp_path, start_pilot, tasks_file):
@@ -408,7 +410,7 @@ def test_a_foreign_agent_dies_with_a_killed_pilot(tmp_path, start_pilot, program
 
 def test_work_that_does_not_fit_is_told(run):
     ended = run([{"id": "big", "command": ["true"], "cores": 1000}])
-    assert ended.code == 0 and "1 tasks are left that this slot cannot run" in ended.err and "none of the 1 tasks left can run here" in ended.err
+    assert ended.code == 0 and "tasks left that this slot cannot run: 1" in ended.err and "tasks left that cannot run here: 1" in ended.out
 
 
 def test_a_pilot_without_time_for_any_work_is_out_of_time(run):

@@ -17,7 +17,7 @@ def test_a_fit_node_is_told_as_a_fact(tmp_path):
 
 
 @pytest.mark.parametrize("settings, words", [
-    ({"min_disk_mb": "900T"}, "MB free in the workdir, 943718400 needed"), ({"min_memory_mb": "900T"}, "MB of memory"),
+    ({"min_disk_mb": "900T"}, ", 943718400 needed (--min-disk-mb)"), ({"min_memory_mb": "900T"}, "MB of memory"),
     ({"min_cores": "10000"}, "cores, 10000 needed"), ({"allowed_os": "Plan 9"}, "allowed: Plan 9"),
     ({"need_programs": "no-such-tool"}, "no-such-tool is not on PATH")])
 def test_an_unfit_node_is_refused_in_one_sentence(tmp_path, settings, words):

@@ -5,8 +5,7 @@ import subprocess
 
 from commands.configure import Configure
 from pilot.facts import BatchJob, Configuration, Installation
-from pilot.testing import run_command
-from tests.commands.nodes import node
+from pilot.testing import run_command, worker_node as node
 
 
 def test_the_file_holds_facts_and_what_was_set(tmp_path):

@@ -6,8 +6,7 @@ import pytest
 from commands.cpu_normalization import CPUNormalization
 from pilot.facts import CPUPower
 from pilot.node import db12, score_cache
-from pilot.testing import run_command
-from tests.commands.nodes import node
+from pilot.testing import run_command, worker_node as node
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,7 @@ import pytest
 from commands.launch_agent import LaunchAgent
 from pilot.agent import config, launch
 from pilot.facts import GPU, AgentSummary, BatchJob, CPUPower, Installation
-from pilot.testing import run_command
-from tests.commands.nodes import node
+from pilot.testing import run_command, worker_node as node
 
 
 class Mine(LaunchAgent):

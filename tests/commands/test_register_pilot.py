@@ -4,8 +4,7 @@ import pytest
 
 from commands.register_pilot import RegisterPilot, reference
 from pilot.facts import BatchJob, Registration
-from pilot.testing import run_command
-from tests.commands.nodes import node
+from pilot.testing import run_command, worker_node as node
 from tests.test_fetch import Server
 
 

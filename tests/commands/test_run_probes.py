@@ -42,8 +42,10 @@ def test_a_probe_that_hangs_is_unknown_and_over_in_time(tmp_path):
 
 def test_a_probe_may_have_arguments_and_be_missing(tmp_path):
     probe(tmp_path, "p", "echo $1")
-    results = run_command(RunProbes, tmp_path, {"probes": "p 'a b',no-such-probe"}).fact(Probes).results
-    assert results[0].text == "a b" and results[1].state == "UNKNOWN" and "cannot be started" in results[1].text
+    results = run_command(RunProbes, tmp_path, {"probes": "p 'a b',no-such-probe", "probes_only_warn": True}).fact(Probes).results
+    assert results[0].text == "a b" and results[1].state == "CRITICAL" and "cannot be started" in results[1].text
+    outcome = run_command(RunProbes, tmp_path, {"probes": "no-such-probe"}).outcome
+    assert outcome.exit_code == 10 and "no-such-probe: the probe cannot be started" in outcome.reason
 
 
 def test_without_probes_the_command_is_skipped(tmp_path):

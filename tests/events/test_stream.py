@@ -41,8 +41,12 @@ def test_the_file_has_one_json_object_a_line(tmp_path):
 def test_the_tally_counts_how_tasks_ended():
     tally = TaskTally()
     for outcome in ("done", "done", "error", "released", "retried", "other"):
-        tally({"event": events.TASK_FINISHED, "outcome": outcome})
-    tally({"event": events.TASK_STARTED})
+        tally({"event": events.TASK_STARTED, "task": outcome})
+        tally({"event": events.TASK_FINISHED, "task": outcome, "outcome": outcome, "reason": "r", "folder": None})
+    tally({"event": events.TASK_STARTED, "task": "x"})
+    tally({"event": events.AGENT_FINISHED, "reason": "no task is left"})
+    assert tally.running == {"x"} and tally.end == "no task is left"
+    assert [failure["task"] for failure in tally.failures] == ["error", "retried"]
     assert tally.counts == {"done": 2, "error": 1, "released": 1, "retried": 1, "lost": 0}
 
 

@@ -2,8 +2,7 @@ import sys
 
 import pytest
 
-from pilot.testing import run_command
-from tests.commands.nodes import node
+from pilot.testing import run_command, worker_node as node
 from tests.conftest import ROOT
 
 
