@@ -22,6 +22,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("events", "a further place for events: file:PATH", values.event_place, repeat=True, default=()),
     Option("time_limits", "seconds per command: Install=600,CheckWorkerNode=60", values.pairs, {}),
     Option("max_walltime", "seconds from the pilot's start after which all must be over", values.seconds),
+    Option("hold_s", "seconds to hold the slot after a failed check or installation: a range, 700-900, or 0", values.span, (0.0, 0.0)),
     Option("plan", "show what would run and every setting with its source; run nothing", values.boolean, False),
     Option("list", "list the commands and where each comes from", values.boolean, False),
     Option("step", "ask before each command", values.boolean, False),

@@ -50,10 +50,11 @@ class Download(NamedTuple):
 
 
 def get(url: str, timeout_s: float, attempts: int = ATTEMPTS, headers: Optional[Dict[str, str]] = None,
-        context: Optional["ssl.SSLContext"] = None, max_bytes: int = MAX_TEXT, data: Optional[bytes] = None) -> bytes:
-    """The body of a URL (http, https, file); with `data`, of the answer to a POST. Raises FetchFailed."""
+        context: Optional["ssl.SSLContext"] = None, max_bytes: int = MAX_TEXT, data: Optional[bytes] = None,
+        method: Optional[str] = None) -> bytes:
+    """The body of a URL (http, https, file); with `data`, of the answer to a POST, or another `method`. Raises FetchFailed."""
     parts: List[bytes] = []
-    request = Request(url, timeout_s, headers or {}, context, max_bytes, data)
+    request = Request(url, timeout_s, headers or {}, context, max_bytes, data, method)
     _with_retries(attempts, lambda: _read(request, parts.append, parts.clear))
     return b"".join(parts)
 

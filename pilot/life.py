@@ -6,12 +6,12 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Dict, List, Optional, Sequence, Type
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Type
 
 from pilot import VERSION, cli, log, report, runner
 from pilot.command import Command
 from pilot.context import Context
-from pilot.errors import NodeUnfit, Stopped, UsageError, signal_name
+from pilot.errors import InstallFailed, NodeUnfit, Stopped, TimeLimit, UsageError, signal_name
 from pilot.events import event as events
 from pilot.events.console import ConsoleSink
 from pilot.events.file import FileSink
@@ -20,8 +20,12 @@ from pilot.events.tally import TaskTally
 from pilot.interrupts import Interrupts, ignore_signal
 from pilot.request import Request
 
+if TYPE_CHECKING:
+    from pilot.joboutputs import JobOutputs
+
 LOG = "pilot.log"
 EVENTS = "pilot-events.jsonl"
+HOLD_CODES = (NodeUnfit.exit_code, InstallFailed.exit_code)
 
 
 class Life:
@@ -45,11 +49,20 @@ class Life:
         self.context = Context(settings, request.environ, self.workdir, self.pilot_id,
                                self.stream, self.interrupts, self.masker)
         self.problems: List[str] = []
+        self.outputs: "Optional[JobOutputs]" = None
 
     def places(self) -> Dict[str, str]:
         """Where things lie, for the summary: what could not be written is not named."""
         found = {"log": os.path.join(self.workdir, LOG), "events": os.path.join(self.workdir, EVENTS), "report": self.report_path}
         return {name: path for name, path in found.items() if os.path.exists(path)}
+
+    def last_words(self, code: int) -> None:
+        """What the manager of a virtual machine waits for."""
+        if self.outputs is not None:
+            tasks = sum(self.tally.counts[key] for key in ("done", "error", "released", "retried"))
+            problem = self.outputs.close(code, tasks, bool(self.tally.end))
+            if problem:
+                logging.getLogger("pilot").warning("%s", problem)
 
     def write_report(self, code: int) -> None:
         """The report as far as it is known."""
@@ -76,12 +89,38 @@ def live(request: Request) -> int:
     life.interrupts.on_stop = lambda signum: _stopping(life, signum)
     life.interrupts.on_drain = lambda signum: logging.getLogger("pilot").warning("%s: draining", signal_name(signum))
     code = runner.guarded(lambda: _run(life), lambda code, problems: _outside(life, code, problems))
+    _hold(life, code)
     life.interrupts.on_stop = ignore_signal  # the code stands: a signal that comes now changes nothing
     life.stream.emit(events.PILOT_FINISHED, exit_code=code, seconds=round(time.monotonic() - life.began, 3),
                      tasks=life.tally.counts)
     life.write_report(code)
+    life.last_words(code)
     log.say(report.summary(code, life.outcomes, life.tally, time.monotonic() - life.began, life.places(), life.problems))
     return code
+
+
+def _hold(life: Life, code: int) -> None:
+    """A sick node must not eat the queue: after a failed check it keeps its slot for a while, idle, once; any
+    signal ends that."""
+    least, most = life.request.settings["hold_s"]
+    if code not in HOLD_CODES or most <= 0 or life.interrupts.stop is not None:
+        return
+    import random  # not at the top: a good pilot does not need it
+
+    seconds = random.uniform(least, most)
+    life.write_report(code)
+    logging.getLogger("pilot").warning("holding this slot for %.0f s, so that the next pilots go elsewhere (--hold-s)", seconds)
+    life.stream.emit(events.PILOT_HOLDING, seconds=round(seconds), exit_code=code)
+
+    def enough(signum: int) -> None:
+        raise TimeLimit(seconds)
+
+    try:
+        with life.interrupts.listening(enough), life.interrupts.armed(seconds):
+            while True:
+                signal.pause()
+    except (TimeLimit, Stopped):
+        pass
 
 
 def refuse(words: Sequence[str], error: UsageError) -> int:
@@ -113,6 +152,10 @@ def _run(life: Life) -> int:
     logger = logging.getLogger("pilot")
     for warning in life.request.warnings:
         logger.warning("%s", warning)
+    if life.request.environ.get("JOBOUTPUTS"):
+        from pilot import joboutputs  # only where a manager of virtual machines waits for them
+
+        life.outputs = joboutputs.start(life.request.environ)
     names = [command.name for command in life.request.plan]
     logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
     life.stream.emit(events.PILOT_STARTED, version=VERSION, host=os.uname().nodename, commands=names,

@@ -157,9 +157,7 @@ def run(
     except OSError as error:
         result = _not_started(argv, error)
     else:
-        if on_start is not None:
-            on_start(child.pid)
-        result = child.finish(began, timeout_s, grace_s)
+        result = child.finish(began, timeout_s, grace_s, on_start)
     if ok is not None and (result.timed_out or result.exit_code not in ok):
         raise ProgramFailed(result)
     return result
@@ -179,10 +177,17 @@ class _Running:
         self._child = spawn(argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd, preexec_fn=_dies_with_us())
         self.pid = self._child.pid
+        try:
+            self._listen()
+        except BaseException:  # a signal in this very moment: what was started must not stay
+            process_tree.send_group(self.pid, signal.SIGKILL)
+            raise
+
+    def _listen(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._exit_read, self._exit_write = os.pipe()
         self._selector.register(self._exit_read, selectors.EVENT_READ, None)
-        for stream, tail in zip((self._child.stdout, self._child.stderr), tails):
+        for stream, tail in zip((self._child.stdout, self._child.stderr), self._tails):
             assert stream is not None
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, selectors.EVENT_READ, tail)
@@ -192,9 +197,11 @@ class _Running:
         self._waiter = threading.Thread(target=self._wait, daemon=True)
         self._waiter.start()
 
-    def finish(self, began: float, timeout_s: float, grace_s: float) -> Result:
+    def finish(self, began: float, timeout_s: float, grace_s: float, on_start: Optional[Callable[[int], None]]) -> Result:
         timed_out = False
         try:
+            if on_start is not None:
+                on_start(self.pid)
             timed_out = not self._until_exit(began + timeout_s)
         finally:
             try:

@@ -99,6 +99,15 @@ def assignment(text: str) -> Tuple[str, str]:
     return key.strip(), value
 
 
+def span(text: str) -> Tuple[float, float]:
+    """A time, or a range of times: 600, 10m-15m."""
+    first, dash, last = text.partition("-")
+    found = seconds(first), seconds(last if dash else first)
+    if found[0] > found[1]:
+        raise ValueError("%r is a range from more to less" % text)
+    return found
+
+
 def event_place(text: str) -> str:
     """file:PATH; other schemes come with their sinks."""
     scheme, _, path = text.partition(":")

@@ -4,6 +4,7 @@ from typing import Any, Dict
 
 PILOT_STARTED = "pilot started"
 PILOT_STOPPING = "pilot stopping"
+PILOT_HOLDING = "pilot holding"
 PILOT_FINISHED = "pilot finished"
 COMMAND_STARTED = "command started"
 COMMAND_FINISHED = "command finished"

@@ -1,0 +1,104 @@
+"""What a pilot leaves in $JOBOUTPUTS for the manager of its virtual machine: heartbeat and shutdown_message.
+
+Vac, Vcycle and the Vacuum Platform (HSF-TN-2016-04): the message is one line `NNN text` without a newline, of
+which only the number counts; the heartbeat is a file that must be there soon and stay fresh. $JOBOUTPUTS is a
+folder or a URL to PUT to.
+"""
+
+import os
+import threading
+from typing import Dict, Optional, Tuple
+
+from pilot.errors import SIGNAL_BASE, StepFailed
+
+HEARTBEAT, SHUTDOWN_MESSAGE = "heartbeat", "shutdown_message"
+EVERY_S = 300.0
+PUT_TIMEOUT_S = 5.0
+FIRST_BEAT_S = 1.0  # a short pilot waits so long for its only beat
+# our exit code -> theirs; a pilot that found no work says 300, so that the manager starts fewer
+_MESSAGES: Dict[int, Tuple[int, str]] = {
+    0: (200, "Intended work completed ok"),
+    1: (600, "Problem with the pilot: a bug"),
+    2: (600, "Problem with the pilot: it is configured wrong"),
+    10: (500, "Problem with the environment provided by the site"),
+    20: (700, "Transient problem: the software could not be installed"),
+    30: (600, "Problem with the pilot: it could not be configured"),
+    40: (700, "Transient problem with the agent"),
+    50: (700, "Transient problem: the pool could not be reached"),
+    60: (200, "Intended work completed: the time is over"),
+}
+NO_WORK = (300, "No more work available")
+STOPPED = (100, "Shutdown as requested by the host")
+
+
+def message(code: int, tasks: int, asked_for_work: bool) -> str:
+    """The shutdown_message for an exit code: `tasks` were run, if work was asked for at all."""
+    if code > SIGNAL_BASE:
+        number, text = STOPPED
+    elif code == 0 and asked_for_work and not tasks:
+        number, text = NO_WORK
+    else:
+        number, text = _MESSAGES.get(code, (600, "Problem with the pilot"))
+    return "%d %s (exit code %d)" % (number, text, code)
+
+
+def place(environ: Dict[str, str]) -> Optional[str]:
+    """Where $JOBOUTPUTS points to: a folder or a URL; None without it."""
+    found = (environ.get("JOBOUTPUTS") or "").strip().rstrip("/")
+    if found.startswith("file://"):
+        found = found[len("file://"):]
+    return found if found.startswith(("/", "http://", "https://")) else None
+
+
+def leave(where: str, name: str, text: str) -> Optional[str]:
+    """Write a file there; why it could not be, or None."""
+    try:
+        if where.startswith("/"):
+            partial = os.path.join(where, ".%s.part-%d" % (name, os.getpid()))
+            with open(partial, "w") as stream:
+                stream.write(text)
+            os.replace(partial, os.path.join(where, name))
+        else:
+            from pilot import fetch  # only where $JOBOUTPUTS is a URL
+
+            fetch.get(where + "/" + name, PUT_TIMEOUT_S, attempts=1, data=text.encode(), method="PUT")
+    except (OSError, StepFailed) as error:
+        return "%s/%s could not be written: %s" % (where, name, error)
+    return None
+
+
+def load_line() -> str:
+    """load1 load5 load15 uptime idle, as Vac's own virtual machines write it."""
+    try:
+        with open("/proc/loadavg") as loads, open("/proc/uptime") as uptime:
+            return " ".join(loads.read().split()[:3] + uptime.read().split()[:2]) + "\n"
+    except OSError:
+        return "0 0 0 0 0\n"
+
+
+class JobOutputs:
+    """Beats at once and then every few minutes, in a thread of its own, until the last message is left."""
+
+    def __init__(self, where: str, every_s: float = EVERY_S) -> None:
+        self._where, self._every_s = where, every_s
+        self._stop, self._beaten = threading.Event(), threading.Event()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def _beat(self) -> None:
+        while True:
+            leave(self._where, HEARTBEAT, load_line())
+            self._beaten.set()
+            if self._stop.wait(self._every_s):
+                return
+
+    def close(self, code: int, tasks: int, asked_for_work: bool) -> Optional[str]:
+        """No more beats; leave the message. Why it could not be left, or None."""
+        self._stop.set()
+        self._beaten.wait(FIRST_BEAT_S)
+        return leave(self._where, SHUTDOWN_MESSAGE, message(code, tasks, asked_for_work))
+
+
+def start(environ: Dict[str, str]) -> Optional[JobOutputs]:
+    """Begin to beat where $JOBOUTPUTS points to; None when it points nowhere."""
+    where = place(environ)
+    return None if where is None else JobOutputs(where)

@@ -1,0 +1,80 @@
+import json
+import os
+import signal
+
+import pytest
+
+from pilot import joboutputs
+from tests.conftest import until
+from tests.test_fetch import Server
+
+
+@pytest.mark.parametrize("code, tasks, asked, number", [
+    (0, 3, True, 200), (0, 0, True, 300), (0, 0, False, 200), (10, 0, True, 500), (2, 0, True, 600), (40, 1, True, 700), (50, 0, True, 700),
+    (60, 1, True, 200), (143, 1, True, 100), (99, 0, True, 600)])
+def test_every_exit_code_has_its_message(code, tasks, asked, number):
+    text = joboutputs.message(code, tasks, asked)
+    assert text.startswith("%d " % number) and "\n" not in text
+
+
+@pytest.mark.parametrize("text, found", [("/var/spool/joboutputs/", "/var/spool/joboutputs"), ("file:///x", "/x"), ("http://h/jo", "http://h/jo"),
+                                         ("", None), ("relative", None)])
+def test_the_place_is_a_folder_or_a_url(text, found):
+    assert joboutputs.place({"JOBOUTPUTS": text}) == found
+
+
+def test_a_pilot_leaves_heartbeat_and_message_in_a_folder(pilot, tmp_path):
+    (tmp_path / "jo").mkdir()
+    ended = pilot("-X", "CheckWorkerNode", "--min-cores", "9999", env=dict(os.environ, JOBOUTPUTS=str(tmp_path / "jo")))
+    assert ended.code == 10 and (tmp_path / "jo" / "shutdown_message").read_text().startswith("500 ")
+    assert len((tmp_path / "jo" / "heartbeat").read_text().split()) == 5
+    assert sorted(path.name for path in (tmp_path / "jo").iterdir()) == ["heartbeat", "shutdown_message"]
+
+
+def test_a_pilot_puts_them_behind_a_url(pilot):
+    server = Server()
+    server.replies = [(200, b"", None)]
+    assert pilot("-X", "CheckWorkerNode", env=dict(os.environ, JOBOUTPUTS=server.url)).code == 0
+    until(lambda: len(server.seen) >= 2)
+    puts = {path: body for method, path, body in server.seen if method == "PUT"}
+    server.close()
+    assert puts["/file/shutdown_message"].startswith(b"200 ") and not puts["/file/shutdown_message"].endswith(b"\n") and "/file/heartbeat" in puts
+
+
+def test_a_place_that_cannot_be_written_is_a_warning(pilot):
+    ended = pilot("-X", "CheckWorkerNode", env=dict(os.environ, JOBOUTPUTS="/no/such/folder"))
+    assert ended.code == 0 and "shutdown_message could not be written" in ended.err
+
+
+def test_the_heart_beats_until_it_is_stopped(tmp_path):
+    heart = joboutputs.JobOutputs(str(tmp_path), 0.01)
+    first = until(lambda: (tmp_path / "heartbeat").exists() and (tmp_path / "heartbeat").stat().st_mtime_ns)
+    until(lambda: (tmp_path / "heartbeat").stat().st_mtime_ns != first)
+    assert heart.close(0, 1, True) is None and (tmp_path / "shutdown_message").read_text().startswith("200 ")
+
+
+def test_a_stopped_pilot_says_who_asked(start_pilot, tmp_path):
+    (tmp_path / "probe").write_text("#!/bin/sh\ntouch %s/started; exec sleep 300\n" % tmp_path)
+    (tmp_path / "jo").mkdir()
+    child = start_pilot("-X", "RunProbes", "--probes", "probe", "--workdir", str(tmp_path), env=dict(os.environ, JOBOUTPUTS=str(tmp_path / "jo")))
+    until((tmp_path / "started").exists)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(timeout=10) == 143 and (tmp_path / "jo" / "shutdown_message").read_text().startswith("100 ")
+
+
+@pytest.mark.parametrize("how, code", [("time", 10), ("SIGTERM", 10), ("SIGUSR1", 10)])
+def test_a_sick_node_holds_its_slot_once_and_interruptibly(start_pilot, tmp_path, how, code):
+    seconds = "0.5-0.6" if how == "time" else "300-400"
+    child = start_pilot("-X", "CheckWorkerNode", "--min-cores", "9999", "--hold-s", seconds, "--workdir", str(tmp_path))
+    until(lambda: (tmp_path / "pilot-events.jsonl").exists() and "pilot holding" in (tmp_path / "pilot-events.jsonl").read_text())
+    assert json.loads((tmp_path / "pilot-report.json").read_text())["exit_code"] == 10
+    if how != "time":
+        assert child.poll() is None
+        child.send_signal(getattr(signal, how))
+    assert child.wait(timeout=10) == code
+    assert (tmp_path / "pilot-events.jsonl").read_text().count("pilot holding") == 1
+
+
+def test_a_pilot_that_is_well_holds_nothing(pilot):
+    ended = pilot("-X", "CheckWorkerNode", "--hold-s", "300")
+    assert ended.code == 0 and "holding" not in ended.err
