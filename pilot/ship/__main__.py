@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from pilot import bundle, runner, values
 from pilot.errors import UsageError
-from pilot.ship import batch, service
+from pilot.ship import batch, cloud, service
 from pilot.ship.order import Order, Parcel
 
 WORLDS: Dict[str, Callable[[Order], Parcel]] = {
@@ -18,13 +18,15 @@ WORLDS: Dict[str, Callable[[Order], Parcel]] = {
     "systemd": service.systemd,
     "kubernetes": service.kubernetes,
 }
+CLOUD_INIT = "cloud-init"
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; what stands behind -- is the pilot's."""
     top = argparse.ArgumentParser(prog="pilot.ship", description="Write what a world of workers expects of a pilot.",
                                   epilog="What stands behind -- are the pilot's own options.")
-    top.add_argument("world", choices=sorted(WORLDS), metavar="WORLD", help=", ".join(sorted(WORLDS)))
+    worlds = sorted(list(WORLDS) + [CLOUD_INIT])
+    top.add_argument("world", choices=worlds, metavar="WORLD", help=", ".join(worlds))
     top.add_argument("-o", "--output", required=True, metavar="DIR", help="the folder to write into; made when it is missing")
     top.add_argument("--pilot", metavar="FILE", help="the zip form to ship (default: this program)")
     top.add_argument("--config", metavar="FILE", help="a pilot.json to build in")
@@ -36,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
                      help="how long before the end the system is to warn (default: 120)")
     top.add_argument("--queue", default="", metavar="NAME", help="queue or partition")
     top.add_argument("--count", type=_checked(values.count), default=1, metavar="N", help="how many pilots")
+    clouds = top.add_argument_group("for cloud-init")
+    clouds.add_argument("--cloud", choices=sorted(cloud.CLOUDS), default="nocloud", help="whose limit on user-data holds")
+    clouds.add_argument("--url", action="append", default=[], help="where the machine will find the pilot; may be repeated")
+    clouds.add_argument("--format", choices=cloud.FORMATS, default="script")
+    clouds.add_argument("--stay", action="store_true", help="do not power the machine off when the pilot has ended")
+    clouds.add_argument("--resume", action="store_true", help="run again after a reboot in mid-work (default: never twice)")
     top.add_argument("--image", default="", metavar="NAME", help="the container image, for kubernetes")
     return top
 
@@ -68,7 +76,11 @@ def _run(words: List[str]) -> int:
     files = bundle.with_extras(files, given.extension, bundle.packed_defaults(given.config) if given.config else None)
     order = Order(files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None, given.queue,
                   given.count, given.warn, given.image)
-    _deliver(WORLDS[given.world](order), given.output)
+    if given.world == CLOUD_INIT:
+        journey = cloud.Journey(given.cloud, tuple(given.url), given.format, not given.stay, given.resume)
+        _deliver(cloud.cloud_init(order, journey), given.output)
+    else:
+        _deliver(WORLDS[given.world](order), given.output)
     return 0
 
 

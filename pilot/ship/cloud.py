@@ -1,0 +1,133 @@
+"""Clouds, by cloud-init's user-data: a stage 0 of a few kB that fetches the pilot, or the whole pilot where it fits.
+
+Stage 0 runs as root in cloud-init's last stage, which has no HOME and no USER: it fetches the file from the first
+URL that gives the right sha256, makes a user without rights, starts the pilot as that user in the background (so
+that cloud-init can finish and phone home) and, when the pilot has ended, powers the machine off.
+"""
+
+import gzip
+import hashlib
+import io
+import shlex
+from typing import Dict, NamedTuple, Optional, Tuple
+
+from pilot import bundle
+from pilot.errors import UsageError
+from pilot.ship.order import Order, Parcel, quoted, walltime_words
+
+PILOT = "pilot.pyz"
+FORMATS = ("script", "gzip", "mime")
+
+
+class Cloud(NamedTuple):
+    """What a cloud takes as user-data: bytes before base64, and why."""
+
+    limit: Optional[int]
+    why: str
+
+
+CLOUDS: Dict[str, Cloud] = {
+    "ec2": Cloud(16384, "EC2 takes 16384 bytes before base64"),
+    "openstack": Cloud(49149, "Nova takes 65535 bytes of base64"),
+    "azure": Cloud(65535, "Azure takes 65535 bytes of customData"),
+    "cloudstack": Cloud(32768, "CloudStack takes 32768 bytes"),
+    "nocloud": Cloud(None, ""),
+}
+
+STAGE_0 = """#!/bin/sh
+# Stage 0 of a pilot: fetches it, makes a user for it, starts it, and ends the machine when it has ended.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+umask 022
+D=/var/lib/pilot SUM=%(sum)s
+ID=vm-$(tr -cd 'A-Za-z0-9._-' </var/lib/cloud/data/instance-id 2>/dev/null)
+[ ! -e "$D/done-$ID" ] || exit 0
+mkdir -p "$D/work" || exit 1
+%(resume)sget() {
+  if command -v curl >/dev/null; then curl -fsSL --connect-timeout 10 --max-time 300 -o "$2" "$1"
+  elif command -v wget >/dev/null; then wget -q -T 60 -O "$2" "$1"
+  else python3 -c 'import sys, urllib.request as u; u.urlretrieve(*sys.argv[1:])' "$1" "$2"; fi
+}
+right() { [ "$(sha256sum <"$D/pilot.pyz" 2>/dev/null)" = "$SUM  -" ]; }
+n=0
+until right; do
+  for url in %(urls)s; do get "$url" "$D/part" && mv "$D/part" "$D/pilot.pyz" && right && break; done
+  right && break
+  n=$((n+1))
+  [ $n -lt %(tries)d ] || { echo "pilot: no URL gave the file with sha256 $SUM" >&2; exit 1; }
+  sleep %(wait)d
+done
+id pilot >/dev/null 2>&1 || useradd -r -m -d "$D/home" -s /bin/sh pilot || exit 1
+chown pilot "$D/work"
+cat >"$D/run" <<'END'
+#!/bin/sh
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+cd /var/lib/pilot/work || exit 1
+%(mark)sfor p in python3 /usr/libexec/platform-python; do command -v $p >/dev/null && break; done
+env -i PATH="$PATH" HOME=/var/lib/pilot/home MACHINEFEATURES="$MACHINEFEATURES" JOBFEATURES="$JOBFEATURES" \\
+  JOBOUTPUTS="$JOBOUTPUTS" setpriv --reuid pilot --regid "$(id -g pilot)" --init-groups \\
+  $p /var/lib/pilot/pilot.pyz --pilot-id "$1" %(words)s
+echo "exit code $?" >>/var/lib/pilot/ended
+%(done)s%(after)sEND
+chmod 755 "$D/run"
+if [ -d /run/systemd/system ]; then systemd-run -q --unit=pilot "$D/run" "$ID"
+else setsid "$D/run" "$ID" >"$D/out" 2>&1 </dev/null & fi
+"""
+RESUME = """mkdir -p /var/lib/cloud/scripts/per-boot && cp "$0" /var/lib/cloud/scripts/per-boot/pilot.sh
+chmod 755 /var/lib/cloud/scripts/per-boot/pilot.sh
+"""
+MARK = ': >"/var/lib/pilot/done-$1"\n'
+TRIES, WAIT_S = 60, 10
+
+
+class Journey(NamedTuple):
+    """How the pilot gets into the machine and what happens there."""
+
+    cloud: str
+    urls: Tuple[str, ...] = ()
+    form: str = "script"
+    power_off: bool = True
+    resume: bool = False  # after a reboot in mid-work: run again (True), or not twice (False)
+
+
+def cloud_init(order: Order, journey: Journey) -> Parcel:
+    """user-data for a cloud, and the file to put behind the URLs. UsageError when the cloud does not take so much."""
+    packed = bundle.zip_bytes(order.files)
+    if journey.urls:
+        script = stage_0(order, journey, hashlib.sha256(packed).hexdigest()).encode("ascii")
+    else:
+        script = bundle.text_bytes(order.files, (), walltime_words(order) + ("--workdir", "/var/lib/pilot/work"))
+    data = formed(script, journey.form)
+    cloud = CLOUDS[journey.cloud]
+    if cloud.limit is not None and len(data) > cloud.limit:
+        raise UsageError("the user-data has %d bytes: %s; give --url and put the pilot behind it" % (len(data), cloud.why))
+    if not journey.urls:
+        return Parcel({"user-data": data}, ("give user-data to the machine",))
+    return Parcel({"user-data": data, PILOT: packed}, ("put %s where %s points" % (PILOT, " and ".join(journey.urls)), "give user-data to the machine"))
+
+
+def stage_0(order: Order, journey: Journey, digest: str) -> str:
+    """The script, with everything filled in."""
+    mark = "" if journey.resume else MARK
+    return STAGE_0 % {
+        "sum": digest, "urls": quoted(journey.urls), "tries": TRIES, "wait": WAIT_S,
+        "resume": RESUME if journey.resume else "", "mark": mark, "done": MARK if journey.resume else "",
+        "after": "poweroff || shutdown -h now\n" if journey.power_off else "", "words": _words(order)}
+
+
+def _words(order: Order) -> str:
+    return " ".join(shlex.quote(word) for word in walltime_words(order) + ("--workdir", "/var/lib/pilot/work"))
+
+
+def formed(script: bytes, form: str) -> bytes:
+    """The script as it is, gzipped (the same bytes each time), or as the one part of a MIME message."""
+    if form == "gzip":
+        out = io.BytesIO()
+        with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=out, mtime=0) as stream:
+            stream.write(script)
+        return out.getvalue()
+    if form == "mime":
+        kind = "text/x-shellscript"
+        head = ("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"pilot\"\n\n--pilot\n"
+                "Content-Type: %s; charset=\"us-ascii\"\nContent-Disposition: attachment; filename=\"pilot\"\n\n" % kind)
+        return head.encode("ascii") + script + b"\n--pilot--\n"
+    return script

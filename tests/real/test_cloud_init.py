@@ -1,0 +1,82 @@
+"""user-data executed by the real cloud-init of two Debian releases, in throw-away machines without a network."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from tests.real.conftest import PYTHON, ROOT, SYSTEMS, need
+
+ROOTFS = "/var/tmp/pilot-real-cloud-%s"  # made once, kept between runs
+URL = "http://127.0.0.1:8081/pilot.pyz"
+PRE = ("printf '#!/bin/sh\\ntouch /tmp/poweroff\\n' >/usr/local/sbin/poweroff; chmod 755 /usr/local/sbin/poweroff; "
+       "cd /srv && exec python3 -m http.server 8081 --bind 127.0.0.1 >/dev/null 2>&1")
+END = "i=0; while [ ! -e %s ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done; "
+TELL = ("echo '<<<ended'; cat /var/lib/pilot/ended 2>/dev/null; echo '<<<report'; cat /var/lib/pilot/work/pilot-report.json 2>/dev/null; echo '<<<result'; "
+        "cat /run/cloud-init/result.json; echo '<<<owner'; stat -c %U /var/lib/pilot/work/pilot-report.json 2>/dev/null; echo '<<<off'; ls /tmp/poweroff 2>/dev/null; "
+        "echo '<<<out'; cat /var/lib/pilot/out 2>/dev/null; echo '<<<'")
+
+
+@pytest.fixture(params=["bookworm", "trixie"])
+def suite(request):
+    need("mmdebstrap", "unshare")
+    return request.param
+
+
+def ship(folder, *words):
+    return subprocess.run([PYTHON, "-m", "pilot.ship", "cloud-init", "-o", str(folder)] + list(words), cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def boot(suite, folder, wait_for="/tmp/poweroff", post=""):
+    """Boot a machine on folder/user-data; what it told, by mark."""
+    (folder / "meta-data").write_text("instance-id: i-0042\n")
+    srv = folder / "srv"
+    srv.mkdir(exist_ok=True)
+    if (folder / "pilot.pyz").exists():
+        (srv / "pilot.pyz").write_bytes((folder / "pilot.pyz").read_bytes())
+    environ = dict(os.environ, SUITE=suite, PRE=PRE, POST=END % wait_for + post + TELL)
+    done = subprocess.run([str(SYSTEMS / "run-cloud-init.sh"), ROOTFS % suite, str(folder)], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=400)
+    text = done.stdout.decode("utf-8", "replace")
+    assert done.returncode == 0 and "<<<ended" in text, text[-3000:]
+    parts = dict(part.partition("\n")[::2] for part in text.split("<<<") if part)
+    parts["all"] = text
+    return parts
+
+
+@pytest.mark.parametrize("form", ["script", "gzip", "mime", "crlf"])
+def test_stage_0_fetches_and_runs_the_pilot_as_a_plain_user(suite, tmp_path, form):
+    words = ["--cloud", "ec2", "--url", "http://127.0.0.1:1/dead", "--url", URL, "--format", "script" if form == "crlf" else form, "--", "-X", "CheckWorkerNode", "--site", "it's me"]
+    assert ship(tmp_path, *words).returncode == 0
+    if form == "crlf":
+        (tmp_path / "user-data").write_bytes((tmp_path / "user-data").read_bytes().replace(b"\n", b"\r\n"))
+    told = boot(suite, tmp_path)
+    assert told["ended"].strip() == "exit code 0", told["all"][-3000:]
+    report = json.loads(told["report"])
+    assert report["pilot"] == "vm-i-0042" and report["exit_code"] == 0 and report["settings"]["site"]["value"] == "it's me"
+    assert report["facts"]["WorkerNode"]["batch"] ["system"] == "cloud" and report["facts"]["WorkerNode"]["batch"]["job_id"] == "i-0042"
+    assert told["owner"].strip() == "pilot" and told["off"].strip() == "/tmp/poweroff"
+    assert json.loads(told["result"])["v1"]["errors"] == []
+
+
+def test_a_file_that_is_not_the_right_one_is_never_run(suite, tmp_path, monkeypatch):
+    assert ship(tmp_path, "--cloud", "ec2", "--url", URL, "--", "-X", "CheckWorkerNode").returncode == 0
+    (tmp_path / "pilot.pyz").write_bytes(b"#!/bin/sh\ntouch /tmp/evil\n")
+    text = (tmp_path / "user-data").read_text().replace("-lt 60 ]", "-lt 2 ]").replace("sleep 10", "sleep 1")
+    (tmp_path / "user-data").write_text(text)
+    told = boot(suite, tmp_path, "/run/cloud-init/result.json")
+    assert told["ended"].strip() == "" and told["report"].strip() == ""
+    assert "pilot: no URL gave the file with sha256" in told["all"] and "scripts-user" in told["result"]
+
+
+def test_a_reboot_does_not_run_it_twice(suite, tmp_path):
+    assert ship(tmp_path, "--cloud", "ec2", "--url", URL, "--", "-X", "CheckWorkerNode").returncode == 0
+    again = "cloud-init single --name scripts-user --frequency always >/dev/null 2>&1; sleep 2; "
+    told = boot(suite, tmp_path, post=again)
+    assert told["ended"].split("\n")[:-1] == ["exit code 0"]
+
+
+def test_the_whole_pilot_is_user_data_where_it_fits(suite, tmp_path):
+    assert ship(tmp_path, "--", "-X", "CheckWorkerNode").returncode == 0
+    told = boot(suite, tmp_path, "/run/cloud-init/result.json")
+    assert json.loads(told["report"])["exit_code"] == 0 and json.loads(told["result"])["v1"]["errors"] == []

@@ -1,0 +1,47 @@
+import gzip
+import hashlib
+import subprocess
+
+import pytest
+
+from pilot.ship import cloud
+from pilot.ship.__main__ import main
+
+URL = ("--url", "https://example.org/pilot.pyz", "--url", "http://mirror/p q.pyz")
+
+
+def ship(folder, *words):
+    return main(["cloud-init", "-o", str(folder)] + list(words))
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+@pytest.mark.parametrize("stay", [(), ("--stay",)])
+def test_stage_0_is_small_names_the_file_and_is_good_shell(tmp_path, resume, stay):
+    assert ship(tmp_path, *(URL + resume + stay + ("--cloud", "ec2", "--", "-X", "CheckWorkerNode", "--site", "it's $HOME"))) == 0
+    data = (tmp_path / "user-data").read_bytes()
+    assert len(data) < 4096 and data.startswith(b"#!/bin/sh\n")
+    assert hashlib.sha256((tmp_path / "pilot.pyz").read_bytes()).hexdigest().encode() in data
+    assert b"'http://mirror/p q.pyz'" in data and (b"poweroff" in data) is (not stay) and (b"per-boot" in data) is bool(resume)
+    assert subprocess.call(["sh", "-n", str(tmp_path / "user-data")]) == 0
+
+
+@pytest.mark.parametrize("name", ["ec2", "openstack", "azure", "cloudstack"])
+def test_a_cloud_that_does_not_take_so_much_is_named_with_the_reason(tmp_path, capsys, name):
+    assert ship(tmp_path, "--cloud", name) == 2
+    told = capsys.readouterr().err
+    assert "the user-data has " in told and cloud.CLOUDS[name].why in told and "--url" in told and not list(tmp_path.iterdir())
+
+
+def test_without_a_limit_the_whole_pilot_is_the_user_data(tmp_path):
+    assert ship(tmp_path, "--", "-X", "CheckWorkerNode") == 0
+    assert (tmp_path / "user-data").read_bytes().startswith(b"#!/usr/bin/env python3\n")
+
+
+def test_every_form_holds_the_same_script(tmp_path):
+    made = {}
+    for form in cloud.FORMATS:
+        assert ship(tmp_path / form, *(URL + ("--format", form))) == 0
+        made[form] = (tmp_path / form / "user-data").read_bytes()
+    assert gzip.decompress(made["gzip"]) == made["script"] and made["script"] in made["mime"]
+    assert made["mime"].startswith(b"MIME-Version: 1.0\n")
+    assert ship(tmp_path / "again", *(URL + ("--format", "gzip"))) == 0 and (tmp_path / "again" / "user-data").read_bytes() == made["gzip"]
