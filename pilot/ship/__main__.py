@@ -18,14 +18,14 @@ WORLDS: Dict[str, Callable[[Order], Parcel]] = {
     "systemd": service.systemd,
     "kubernetes": service.kubernetes,
 }
-CLOUD_INIT = "cloud-init"
+MACHINES = {"cloud-init": cloud.cloud_init, "vac": cloud.vac}
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line; what stands behind -- is the pilot's."""
     top = argparse.ArgumentParser(prog="pilot.ship", description="Write what a world of workers expects of a pilot.",
                                   epilog="What stands behind -- are the pilot's own options.")
-    worlds = sorted(list(WORLDS) + [CLOUD_INIT])
+    worlds = sorted(list(WORLDS) + list(MACHINES))
     top.add_argument("world", choices=worlds, metavar="WORLD", help=", ".join(worlds))
     top.add_argument("-o", "--output", required=True, metavar="DIR", help="the folder to write into; made when it is missing")
     top.add_argument("--pilot", metavar="FILE", help="the zip form to ship (default: this program)")
@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
                      help="how long before the end the system is to warn (default: 120)")
     top.add_argument("--queue", default="", metavar="NAME", help="queue or partition")
     top.add_argument("--count", type=_checked(values.count), default=1, metavar="N", help="how many pilots")
-    clouds = top.add_argument_group("for cloud-init")
+    clouds = top.add_argument_group("for cloud-init and vac")
     clouds.add_argument("--cloud", choices=sorted(cloud.CLOUDS), default="nocloud", help="whose limit on user-data holds")
     clouds.add_argument("--url", action="append", default=[], help="where the machine will find the pilot; may be repeated")
     clouds.add_argument("--format", choices=cloud.FORMATS, default="script")
@@ -76,9 +76,9 @@ def _run(words: List[str]) -> int:
     files = bundle.with_extras(files, given.extension, bundle.packed_defaults(given.config) if given.config else None)
     order = Order(files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None, given.queue,
                   given.count, given.warn, given.image)
-    if given.world == CLOUD_INIT:
+    if given.world in MACHINES:
         journey = cloud.Journey(given.cloud, tuple(given.url), given.format, not given.stay, given.resume)
-        _deliver(cloud.cloud_init(order, journey), given.output)
+        _deliver(MACHINES[given.world](order, journey), given.output)
     else:
         _deliver(WORLDS[given.world](order), given.output)
     return 0

@@ -39,8 +39,7 @@ STAGE_0 = """#!/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 umask 022
 D=/var/lib/pilot SUM=%(sum)s
-ID=vm-$(tr -cd 'A-Za-z0-9._-' </var/lib/cloud/data/instance-id 2>/dev/null)
-[ ! -e "$D/done-$ID" ] || exit 0
+%(identity)s[ ! -e "$D/done-$ID" ] || exit 0
 mkdir -p "$D/work" || exit 1
 %(resume)sget() {
   if command -v curl >/dev/null; then curl -fsSL --connect-timeout 10 --max-time 300 -o "$2" "$1"
@@ -64,13 +63,23 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 cd /var/lib/pilot/work || exit 1
 %(mark)sfor p in python3 /usr/libexec/platform-python; do command -v $p >/dev/null && break; done
 env -i PATH="$PATH" HOME=/var/lib/pilot/home MACHINEFEATURES="$MACHINEFEATURES" JOBFEATURES="$JOBFEATURES" \\
-  JOBOUTPUTS="$JOBOUTPUTS" setpriv --reuid pilot --regid "$(id -g pilot)" --init-groups \\
+  JOBOUTPUTS="$JOBOUTPUTS" PILOT_SITE="$PILOT_SITE" PILOT_CE="$PILOT_CE" setpriv --reuid pilot --regid "$(id -g pilot)" --init-groups \\
   $p /var/lib/pilot/pilot.pyz --pilot-id "$1" %(words)s
 echo "exit code $?" >>/var/lib/pilot/ended
 %(done)s%(after)sEND
 chmod 755 "$D/run"
-if [ -d /run/systemd/system ]; then systemd-run -q --unit=pilot "$D/run" "$ID"
+if [ -d /run/systemd/system ]; then
+  systemd-run -q --unit=pilot -E MACHINEFEATURES="$MACHINEFEATURES" -E JOBFEATURES="$JOBFEATURES" -E JOBOUTPUTS="$JOBOUTPUTS" \\
+    -E PILOT_SITE="$PILOT_SITE" -E PILOT_CE="$PILOT_CE" "$D/run" "$ID"
 else setsid "$D/run" "$ID" >"$D/out" 2>&1 </dev/null & fi
+"""
+CLOUD = "ID=vm-$(tr -cd 'A-Za-z0-9._-' </var/lib/cloud/data/instance-id 2>/dev/null)\n"
+# ##...## is filled in by the manager (its code's names; those it does not know become empty)
+VAC = """ID=vm-$(printf %s '##user_data_uuid##' | tr -cd 'A-Za-z0-9._-')
+[ "$ID" != vm- ] || ID=vm-$(tr -cd 'A-Za-z0-9._-' </var/lib/cloud/data/instance-id 2>/dev/null)
+MACHINEFEATURES='##user_data_machinefeatures_url##' JOBFEATURES='##user_data_jobfeatures_url##'
+JOBOUTPUTS='##user_data_joboutputs_url##' PILOT_SITE='##user_data_space##' PILOT_CE='##user_data_manager_hostname##'
+export MACHINEFEATURES JOBFEATURES JOBOUTPUTS PILOT_SITE PILOT_CE
 """
 RESUME = """mkdir -p /var/lib/cloud/scripts/per-boot && cp "$0" /var/lib/cloud/scripts/per-boot/pilot.sh
 chmod 755 /var/lib/cloud/scripts/per-boot/pilot.sh
@@ -102,14 +111,27 @@ def cloud_init(order: Order, journey: Journey) -> Parcel:
         raise UsageError("the user-data has %d bytes: %s; give --url and put the pilot behind it" % (len(data), cloud.why))
     if not journey.urls:
         return Parcel({"user-data": data}, ("give user-data to the machine",))
-    return Parcel({"user-data": data, PILOT: packed}, ("put %s where %s points" % (PILOT, " and ".join(journey.urls)), "give user-data to the machine"))
+    use = ("put %s where %s points" % (PILOT, " and ".join(journey.urls)), "give user-data to the machine")
+    return Parcel({"user-data": data, PILOT: packed}, use)
 
 
-def stage_0(order: Order, journey: Journey, digest: str) -> str:
-    """The script, with everything filled in."""
+def vac(order: Order, journey: Journey) -> Parcel:
+    """The user_data template that Vac and Vcycle fill in for each machine: its features, outputs and id become the
+    pilot's, and the pilot's heartbeat and shutdown_message the manager's. UsageError without a URL."""
+    if not journey.urls:
+        raise UsageError("a Vac machine fetches its pilot: give --url")
+    packed = bundle.zip_bytes(order.files)
+    script = stage_0(order, journey, hashlib.sha256(packed).hexdigest(), VAC)
+    use = ("put %s where %s points" % (PILOT, " and ".join(journey.urls)),
+           "name user_data as user_data in the machine type, with heartbeat_file = heartbeat and heartbeat_seconds = 900")
+    return Parcel({"user_data": script.encode("ascii"), PILOT: packed}, use)
+
+
+def stage_0(order: Order, journey: Journey, digest: str, identity: str = CLOUD) -> str:
+    """The script, with everything filled in; `identity` are the lines that say who the machine is."""
     mark = "" if journey.resume else MARK
     return STAGE_0 % {
-        "sum": digest, "urls": quoted(journey.urls), "tries": TRIES, "wait": WAIT_S,
+        "identity": identity, "sum": digest, "urls": quoted(journey.urls), "tries": TRIES, "wait": WAIT_S,
         "resume": RESUME if journey.resume else "", "mark": mark, "done": MARK if journey.resume else "",
         "after": "poweroff || shutdown -h now\n" if journey.power_off else "", "words": _words(order)}
 

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import subprocess
+import time
 
 import pytest
 
@@ -10,8 +12,18 @@ from tests.real.conftest import PYTHON, ROOT, SYSTEMS, need
 
 ROOTFS = "/var/tmp/pilot-real-cloud-%s"  # made once, kept between runs
 URL = "http://127.0.0.1:8081/pilot.pyz"
+SERVER = """import http.server, os, sys
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_PUT(self):
+        os.makedirs(os.path.dirname("/srv" + self.path), exist_ok=True)
+        with open("/srv" + self.path, "wb") as stream:
+            stream.write(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.end_headers()
+http.server.ThreadingHTTPServer(("127.0.0.1", 8081), Handler).serve_forever()
+"""
 PRE = ("printf '#!/bin/sh\\ntouch /tmp/poweroff\\n' >/usr/local/sbin/poweroff; chmod 755 /usr/local/sbin/poweroff; "
-       "cd /srv && exec python3 -m http.server 8081 --bind 127.0.0.1 >/dev/null 2>&1")
+       "cd /srv && exec python3 server.py >/dev/null 2>&1")
 END = "i=0; while [ ! -e %s ] && [ $i -lt 600 ]; do sleep 0.1; i=$((i+1)); done; "
 TELL = ("echo '<<<ended'; cat /var/lib/pilot/ended 2>/dev/null; echo '<<<report'; cat /var/lib/pilot/work/pilot-report.json 2>/dev/null; echo '<<<result'; "
         "cat /run/cloud-init/result.json; echo '<<<owner'; stat -c %U /var/lib/pilot/work/pilot-report.json 2>/dev/null; echo '<<<off'; ls /tmp/poweroff 2>/dev/null; "
@@ -33,6 +45,7 @@ def boot(suite, folder, wait_for="/tmp/poweroff", post=""):
     (folder / "meta-data").write_text("instance-id: i-0042\n")
     srv = folder / "srv"
     srv.mkdir(exist_ok=True)
+    (srv / "server.py").write_text(SERVER)
     if (folder / "pilot.pyz").exists():
         (srv / "pilot.pyz").write_bytes((folder / "pilot.pyz").read_bytes())
     environ = dict(os.environ, SUITE=suite, PRE=PRE, POST=END % wait_for + post + TELL)
@@ -54,7 +67,7 @@ def test_stage_0_fetches_and_runs_the_pilot_as_a_plain_user(suite, tmp_path, for
     assert told["ended"].strip() == "exit code 0", told["all"][-3000:]
     report = json.loads(told["report"])
     assert report["pilot"] == "vm-i-0042" and report["exit_code"] == 0 and report["settings"]["site"]["value"] == "it's me"
-    assert report["facts"]["WorkerNode"]["batch"] ["system"] == "cloud" and report["facts"]["WorkerNode"]["batch"]["job_id"] == "i-0042"
+    assert report["facts"]["WorkerNode"]["batch"]["system"] == "cloud" and report["facts"]["WorkerNode"]["batch"]["job_id"] == "i-0042"
     assert told["owner"].strip() == "pilot" and told["off"].strip() == "/tmp/poweroff"
     assert json.loads(told["result"])["v1"]["errors"] == []
 
@@ -80,3 +93,25 @@ def test_the_whole_pilot_is_user_data_where_it_fits(suite, tmp_path):
     assert ship(tmp_path, "--", "-X", "CheckWorkerNode").returncode == 0
     told = boot(suite, tmp_path, "/run/cloud-init/result.json")
     assert json.loads(told["report"])["exit_code"] == 0 and json.loads(told["result"])["v1"]["errors"] == []
+
+
+def test_a_vac_machine_reads_its_features_and_leaves_its_message(suite, tmp_path):
+    done = subprocess.run([PYTHON, "-m", "pilot.ship", "vac", "-o", str(tmp_path), "--url", URL, "--", "-X", "CheckWorkerNode,LaunchAgent", "--execute", "true"],
+                          cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    base = "http://127.0.0.1:8081/"
+    filled = {"uuid": "11d5b0f2-aaaa", "machinefeatures_url": base + "mf", "jobfeatures_url": base + "jf", "joboutputs_url": base + "jo", "space": "vac01.example.org"}
+    text = (tmp_path / "user_data").read_text()
+    for key, value in filled.items():
+        text = text.replace("##user_data_%s##" % key, value)
+    text = re.sub("##user_data_[a-z,0-9,_]*##", "", text)  # what the manager does with what it does not know
+    (tmp_path / "user-data").write_text(text)
+    for folder, key, value in (("mf", "total_cpu", "8\n"), ("jf", "allocated_cpu", "1\n"), ("jf", "shutdowntime_job", str(int(time.time()) + 5000))):
+        (tmp_path / "srv" / folder).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "srv" / folder / key).write_text(value)
+    told = boot(suite, tmp_path, post="echo '<<<message'; cat /srv/jo/shutdown_message; echo; echo '<<<beat'; cat /srv/jo/heartbeat; ")
+    report = json.loads(told["report"])
+    assert report["pilot"] == "vm-11d5b0f2-aaaa" and report["exit_code"] == 0, told["all"][-2000:]
+    assert report["settings"]["site"]["value"] == "vac01.example.org"
+    assert {"source": "JOBFEATURES/allocated_cpu", "value": 1} in report["facts"]["WorkerNode"]["core_sources"] and report["facts"]["WorkerNode"]["cores"] == 1
+    assert told["message"].startswith("200 ") and len(told["beat"].split()) == 5

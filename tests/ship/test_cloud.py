@@ -45,3 +45,11 @@ def test_every_form_holds_the_same_script(tmp_path):
     assert gzip.decompress(made["gzip"]) == made["script"] and made["script"] in made["mime"]
     assert made["mime"].startswith(b"MIME-Version: 1.0\n")
     assert ship(tmp_path / "again", *(URL + ("--format", "gzip"))) == 0 and (tmp_path / "again" / "user-data").read_bytes() == made["gzip"]
+
+
+def test_a_vac_template_has_the_managers_words_and_needs_a_url(tmp_path, capsys):
+    assert main(["vac", "-o", str(tmp_path), "--url", "https://example.org/pilot.pyz"]) == 0
+    text = (tmp_path / "user_data").read_text()
+    assert all("##user_data_%s##" % key in text for key in ("uuid", "machinefeatures_url", "jobfeatures_url", "joboutputs_url", "space", "manager_hostname"))
+    assert len(text) < 4096 and subprocess.call(["sh", "-n", str(tmp_path / "user_data")]) == 0
+    assert main(["vac", "-o", str(tmp_path / "x")]) == 2 and "give --url" in capsys.readouterr().err
