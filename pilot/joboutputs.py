@@ -91,6 +91,10 @@ class JobOutputs:
             if self._stop.wait(self._every_s):
                 return
 
+    def stopping(self, code: int) -> None:
+        """A signal came: the message goes out at once, in case there is no time for a better one."""
+        threading.Thread(target=leave, args=(self._where, SHUTDOWN_MESSAGE, message(code, 0, False)), daemon=True).start()
+
     def close(self, code: int, tasks: int, asked_for_work: bool) -> Optional[str]:
         """No more beats; leave the message. Why it could not be left, or None."""
         self._stop.set()

@@ -203,6 +203,8 @@ def _stopping(life: Life, signum: int) -> None:
     logging.getLogger("pilot").warning("%s: stopping", signal_name(signum))
     life.stream.emit(events.PILOT_STOPPING, signal=signum)
     life.write_report(Stopped(signum).exit_code)
+    if life.outputs is not None:
+        life.outputs.stopping(Stopped(signum).exit_code)
 
 
 def _outside(life: Life, code: int, problems: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ import sys
 from typing import Any, Dict, List, Optional
 
 RUN_MODULE = "-m"
-MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.pool", "pilot.bundle", "pilot.ship")
+MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
 
 
 def interpreter() -> str:
