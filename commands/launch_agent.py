@@ -31,6 +31,8 @@ class LaunchAgent(Command):
         Option("stop_grace_s", "seconds from SIGTERM to SIGKILL for a payload", values.seconds, 2.0),
         Option("keep_sandboxes", "payloads' folders to keep: never, failed, always",
                values.choice("never", "failed", "always"), "failed"),
+        Option("max_quick_failures", "end the pilot as on an unfit node after so many payloads in a row that failed within 30 s "
+                                     "(0: never)", values.count, 0),
         Option("output_dir", "where outputs without a URL go (default: outputs in the workdir)"),
         Option("drain_files", "files that tell the agent to finish and claim nothing more", values.words, DRAIN_FILES),
     )

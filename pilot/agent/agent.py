@@ -12,6 +12,7 @@ from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
 from pilot.agent.payload import Ending, Payload, Surroundings
+from pilot.agent.suspicion import Suspicion
 from pilot.node.deadline import Deadline
 from pilot.pool.interface import Busy, Lease, Offer, Pool
 
@@ -56,6 +57,7 @@ class Agent:
         self._turn_timer: Optional[Timer] = None
         self._sweep_timer: Optional[Timer] = None
         self._request = ""
+        self._suspicion = Suspicion(config.max_quick_failures)
 
     def begin(self) -> None:
         """First claim, and the regular duties."""
@@ -162,8 +164,9 @@ class Agent:
         """A payload's result is there: keep it for the next turn."""
         self._idle_since, self._last_s = time.monotonic(), ending.seconds
         self._ledger.add(payload.lease, ending)
-        if ending.node and self.end is None:
-            self.stop(End("node", ending.reason), self._config.stop_grace_s)
+        sick = ending.reason if ending.node else self._suspicion.note(ending.outcome, ending.seconds, ending.reason)
+        if sick and self.end is None:
+            self.stop(End("node", sick), self._config.stop_grace_s)
         if self._sweep_timer is None:
             self._sweep_timer = self._loop.after(SWEEP_S, self.sweep)
         self._soon()

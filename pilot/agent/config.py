@@ -29,6 +29,7 @@ class AgentConfig(NamedTuple):
     stop_grace_s: float = 2.0
     transfer_timeout_s: float = 3600.0
     keep: str = "failed"
+    max_quick_failures: int = 0
 
 
 def dump(config: AgentConfig) -> str:

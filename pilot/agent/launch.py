@@ -190,7 +190,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
         ends=ends(ctx, node), features=[places.machine, places.job], drain_files=list(settings["drain_files"]), isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], STOP_S - 1),
-        keep=settings["keep_sandboxes"])
+        keep=settings["keep_sandboxes"], max_quick_failures=settings["max_quick_failures"])
 
 
 def ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:

@@ -426,3 +426,12 @@ def test_a_pool_that_stays_locked_is_exit_code_50(pilot, tmp_path):
     ended = pilot(*(PLAN + ("--pool", url)))
     hog.close()
     assert ended.code == 50 and "locked" in ended.report["commands"][-1]["reason"]
+
+
+def test_many_quick_failures_make_the_node_suspect(run):
+    tasks = [{"id": "t%d" % n, "command": ["false"], "max_attempts": 1} for n in range(10)]
+    ended = run(tasks, "--slots", "1", "--max-quick-failures", "3", "--hold-s", "0.1")
+    assert ended.code == 10 and "3 payloads in a row failed within 30 s each, the last: exit code 1" in ended.out
+    assert ended.report["tasks"]["error"] == 3 and "holding this slot" in ended.err
+    good = [dict(task, command=["true"] if number % 3 == 2 else ["false"]) for number, task in enumerate(tasks)]
+    assert run(good, "--slots", "1", "--max-quick-failures", "3", "--workdir", str(ended.workdir / "again"), workdir=None).code == 0

@@ -12,6 +12,7 @@ from pilot.agent.confine import Confinement, oom_kills
 from pilot.agent.leases import Leases
 from pilot.agent.loop import Exit, Loop, exit_code
 from pilot.agent.sandbox import Sandboxes
+from pilot.agent.suspicion import Suspicion
 from pilot.pool.interface import Offer
 
 CONFIG = AgentConfig("sqlite:p", "p1", "/w", "/o", {}, slots=3, cores=4, memory_mb=4000, gpus=["0/a", "1/b"], tags=["t"])
@@ -112,6 +113,14 @@ def test_leases_in_danger_are_those_not_renewed_in_time():
     assert leases.in_danger() == [("a", 1)]
     leases.drop(("a", 1))
     assert leases.in_danger() == [] and leases.keys() == [("b", 1)]
+
+
+def test_a_node_is_suspect_after_many_quick_failures_in_a_row():
+    suspicion = Suspicion(2)
+    ends = [("error", 1.0), ("done", 1.0), ("error", 1.0), ("error", 100.0), ("error", 1.0), ("lost", 0.0), ("error", 1.0)]
+    told = [suspicion.note(outcome, seconds, "exit code 1") for outcome, seconds in ends]
+    assert told[:-1] == [""] * 6 and told[-1].startswith("2 payloads in a row failed")
+    assert all(Suspicion(0).note("error", 0.1, "") == "" for _ in range(100))
 
 
 def test_an_empty_sandbox_is_used_again_and_a_used_one_is_not(tmp_path):

@@ -1,0 +1,18 @@
+"""Whether a node is sick: many payloads in a row that fail at once tell more of it than of themselves. Pure."""
+
+QUICK_S = 30.0
+
+
+class Suspicion:
+    """Counts failures in a row that took less than QUICK_S; `most` of them are one too many (0: never)."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._row = most, 0
+
+    def note(self, outcome: str, seconds: float, reason: str) -> str:
+        """An attempt ended so; a sentence when the node is suspect now, else ""."""
+        if outcome in ("done", "error"):
+            self._row = self._row + 1 if outcome == "error" and seconds < QUICK_S else 0
+        if not self._most or self._row < self._most:
+            return ""
+        return "%d payloads in a row failed within %.0f s each, the last: %s" % (self._row, QUICK_S, reason)
