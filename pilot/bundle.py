@@ -121,13 +121,13 @@ def files_of(path: str) -> Dict[str, bytes]:
         raise UsageError("%s: is no zip form of a pilot (python3 -m pilot.bundle -o pilot.pyz)" % path)
 
 
-def write(path: str, data: bytes) -> None:
-    """Write an executable file by rename. Raises UsageError when it cannot be."""
+def write(path: str, data: bytes, mode: int = 0o755) -> None:
+    """Write a file by rename, an executable one unless told. Raises UsageError when it cannot be."""
     partial = "%s.part-%d" % (path, os.getpid())
     try:
         with open(partial, "wb") as stream:
             stream.write(data)
-        os.chmod(partial, 0o755)
+        os.chmod(partial, mode)
         os.replace(partial, path)
     except OSError as error:
         raise UsageError("%s cannot be written: %s" % (path, error.strerror))

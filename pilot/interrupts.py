@@ -68,9 +68,9 @@ class Interrupts:
     def listening(self, listener: Callable[[int], None]) -> Iterator[None]:
         """Inside, `listener` hears drains and repeated stops; a drain that came before is told at once."""
         self.listener = listener
-        if self.drain:
-            listener(signal.SIGUSR1)
         try:
+            if self.drain:
+                listener(signal.SIGUSR1)
             yield
         finally:
             self.listener = ignore_signal

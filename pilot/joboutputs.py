@@ -82,6 +82,7 @@ class JobOutputs:
     def __init__(self, where: str, every_s: float = EVERY_S) -> None:
         self._where, self._every_s = where, every_s
         self._stop, self._beaten = threading.Event(), threading.Event()
+        self._early: Optional[threading.Thread] = None
         threading.Thread(target=self._beat, daemon=True).start()
 
     def _beat(self) -> None:
@@ -93,12 +94,15 @@ class JobOutputs:
 
     def stopping(self, code: int) -> None:
         """A signal came: the message goes out at once, in case there is no time for a better one."""
-        threading.Thread(target=leave, args=(self._where, SHUTDOWN_MESSAGE, message(code, 0, False)), daemon=True).start()
+        self._early = threading.Thread(target=leave, args=(self._where, SHUTDOWN_MESSAGE, message(code, 0, False)), daemon=True)
+        self._early.start()
 
     def close(self, code: int, tasks: int, asked_for_work: bool) -> Optional[str]:
         """No more beats; leave the message. Why it could not be left, or None."""
         self._stop.set()
         self._beaten.wait(FIRST_BEAT_S)
+        if self._early is not None:
+            self._early.join(PUT_TIMEOUT_S)  # the better message must be the last
         return leave(self._where, SHUTDOWN_MESSAGE, message(code, tasks, asked_for_work))
 
 

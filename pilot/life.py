@@ -19,6 +19,7 @@ from pilot.events.stream import Stream
 from pilot.events.tally import TaskTally
 from pilot.interrupts import Interrupts, ignore_signal
 from pilot.request import Request
+from pilot.settings import environment_layer
 
 if TYPE_CHECKING:
     from pilot.joboutputs import JobOutputs
@@ -128,17 +129,18 @@ def refuse(words: Sequence[str], error: UsageError) -> int:
     for sentence in error.problems:
         log.say("pilot: error: %s\n" % sentence, error=True)
     given = cli.scan(words, cli.ENGINE_OPTIONS, strict=False).values
-    workdir = os.path.abspath(os.path.expanduser(os.path.expandvars(given.get("workdir", "."))))
-    path = given.get("report") or os.path.join(workdir, report.NAME)
-    text = report.compose(given.get("pilot_id") or new_id(), error.exit_code, [], TaskTally().counts, [], {}, version=VERSION,
+    told = dict(environment_layer(cli.ENGINE_OPTIONS, dict(os.environ)).values, **given)
+    workdir = os.path.abspath(os.path.expanduser(os.path.expandvars(told.get("workdir", "."))))
+    path = told.get("report") or os.path.join(workdir, report.NAME)
+    text = report.compose(told.get("pilot_id") or new_id(), error.exit_code, [], TaskTally().counts, [], {}, version=VERSION,
                           host=os.uname().nodename, started=log.utc(time.time()), problems=list(error.problems))
     try:
         os.makedirs(workdir, exist_ok=True)
         log_file = os.open(os.path.join(workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        for sentence in error.problems:
+            os.write(log_file, ("%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence)).encode("utf-8", "backslashreplace"))
     except OSError:  # then stderr alone has told it
         return error.exit_code
-    for sentence in error.problems:
-        os.write(log_file, ("%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence)).encode("utf-8", "backslashreplace"))
     problem = report.write(path, text)
     if problem:
         log.say("pilot: error: %s\n" % problem, error=True)

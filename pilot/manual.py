@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Callable, Dict, Iterable, List, Optional, Sequence, Type
 
-from pilot import VERSION, program, registry, runner
+from pilot import VERSION, log, program, registry, runner
 from pilot.cli import ENGINE_OPTIONS, spellings
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES, UsageError
@@ -87,7 +87,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _run(words: List[str]) -> int:
     if not words or words[0] not in WRITERS:
         raise UsageError("usage: -m pilot.manual man|bash [EXTENSION...]")
-    sys.stdout.write(WRITERS[words[0]](known(words[1:])))
+    log.say(WRITERS[words[0]](known(words[1:])))
     return 0
 
 

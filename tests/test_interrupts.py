@@ -80,3 +80,14 @@ def test_what_our_starter_ignores_stays_ignored():
         for signum, handler in others.items():
             signal.signal(signum, handler)
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_listener_that_raises_is_not_kept(interrupts):
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+    def enough(signum):
+        raise ValueError("enough")
+    with pytest.raises(ValueError):
+        with interrupts.listening(enough):
+            raise AssertionError("not reached")
+    os.kill(os.getpid(), signal.SIGUSR1)

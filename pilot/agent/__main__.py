@@ -143,6 +143,7 @@ def ends_reader(config: AgentConfig) -> Callable[[], Dict[str, float]]:
     if not Features(*config.features).remote():
         return lambda: features.ends(Features(*config.features))
     poller = features.Poller(lambda: Features(*config.features), REFRESH_S)
+    poller.first.wait(2 * features.TIMEOUT_S + 1)  # nothing is claimed before the slot's end is known
     return lambda: poller.latest
 
 

@@ -10,11 +10,8 @@ from typing import Dict, List, Optional, Set, Tuple
 
 from pilot import process_tree
 from pilot.agent.environment import MARK
-from pilot.agent.warden import Warden
+from pilot.agent.warden import NOBODYS, Warden
 from pilot.process_tree import Process
-
-
-NOBODYS = 0  # no payload's group
 
 
 class Strays:

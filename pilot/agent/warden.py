@@ -13,7 +13,9 @@ from pilot import process_tree
 from pilot.agent.environment import AGENT_MARK
 from pilot.fork import fork_service
 
-Groups = Dict[int, Set[Tuple[int, int]]]  # a payload's group -> (pid, start) of all its processes that were seen
+Seen = Tuple[int, int]  # a process: its pid and when it started
+Groups = Dict[int, Set[Seen]]  # a payload's group -> all its processes that were seen
+NOBODYS = 0  # stands for the group of what cannot be told whose it is
 _STEP_S = 0.05
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -59,6 +61,7 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
     for signum in _HEARD:
         signal.signal(signum, signal.SIG_IGN)
     groups: Groups = {}
+    nobodys: Set[Seen] = set()
     rest = b""
     while True:
         data = os.read(read, 65536)
@@ -66,12 +69,14 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
             break
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
-            _note(groups, line[:1], [int(word) for word in line[1:].split()])
-    end_all(groups, mark, grace_s, time.sleep)
+            _note(groups, nobodys, line[:1], [int(word) for word in line[1:].split()])
+    end_all(groups, nobodys, mark, grace_s, time.sleep)
 
 
-def _note(groups: Groups, sign: bytes, numbers: List[int]) -> None:
-    if sign == b"+":
+def _note(groups: Groups, nobodys: Set[Seen], sign: bytes, numbers: List[int]) -> None:
+    if numbers[0] == NOBODYS:  # never among the groups: group 0 would be our own, session 0 the kernel's
+        nobodys.add((numbers[1], numbers[2]))
+    elif sign == b"+":
         groups[numbers[0]] = set()
     elif sign == b"=":
         groups.setdefault(numbers[0], set()).add((numbers[1], numbers[2]))
@@ -79,20 +84,20 @@ def _note(groups: Groups, sign: bytes, numbers: List[int]) -> None:
         groups.pop(numbers[0], None)
 
 
-def end_all(groups: Groups, mark: str, grace_s: float, wait: Callable[[float], None]) -> None:
+def end_all(groups: Groups, nobodys: Set[Seen], mark: str, grace_s: float, wait: Callable[[float], None]) -> None:
     """SIGTERM to what is left of these groups, SIGKILL to what survives the grace, here or with our mark elsewhere."""
     deadline = time.monotonic() + grace_s
-    if _left(groups, mark):
+    if _left(groups, nobodys, mark):
         for group in groups:
             process_tree.send_group(group, signal.SIGTERM)
-    while _left(groups, mark) and time.monotonic() < deadline:
+    while _left(groups, nobodys, mark) and time.monotonic() < deadline:
         wait(_STEP_S)
     for group in groups:
         process_tree.send_group(group, signal.SIGKILL)
-    process_tree.send(_left(groups, mark), signal.SIGKILL)
+    process_tree.send(_left(groups, nobodys, mark), signal.SIGKILL)
 
 
-def _left(groups: Groups, mark: str) -> List[process_tree.Process]:
-    seen = {process for processes in groups.values() for process in processes}
+def _left(groups: Groups, nobodys: Set[Seen], mark: str) -> List[process_tree.Process]:
+    seen = {process for processes in groups.values() for process in processes} | nobodys
     return [p for p in process_tree.everything() if p.state != "Z" and p.pid != os.getpid()
             and (p.session in groups or (p.pid, p.started) in seen or process_tree.variable(p.pid, AGENT_MARK) == mark)]

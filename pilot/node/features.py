@@ -11,6 +11,7 @@ from pilot.errors import StepFailed
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 4096
+NOT_THERE = 404
 
 
 class Features:
@@ -34,9 +35,13 @@ class Features:
         except OSError:
             return None
         except StepFailed as error:
-            if getattr(error, "status", None) is None:
+            if getattr(error, "status", None) != NOT_THERE:
                 self._silent.add(place)
             return None
+
+    def answered(self) -> bool:
+        """Whether every place that was asked has answered, be it that a key is not there."""
+        return not self._silent
 
 
 class Poller:
@@ -44,13 +49,18 @@ class Poller:
 
     def __init__(self, place: Callable[[], Features], every_s: float) -> None:
         self.latest: Dict[str, float] = {}
+        self.first = threading.Event()  # set when everything was read once, or could not be
         self._place, self._every_s = place, every_s
         self._stop = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
         while True:
-            self.latest = ends(self._place())
+            place = self._place()
+            found = ends(place)
+            if place.answered():  # else what was known before still holds: a busy host takes nothing back
+                self.latest = found
+            self.first.set()
             if self._stop.wait(self._every_s):
                 return
 

@@ -100,7 +100,7 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         return leases
 
     def _row(self, identity: str) -> Any:
-        return self._db.execute("SELECT " + _TASK + " FROM tasks WHERE id = ?", (identity,)).fetchone()
+        return next(iter(self._rows("SELECT " + _TASK + " FROM tasks WHERE id = ?", (identity,))), None)
 
     def finish(self, final: Final, pilot: str) -> str:
         with self._writing():
@@ -186,7 +186,7 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
 
     def pending(self) -> Tuple[int, Optional[float]]:
         found = self.status()
-        soonest = self._db.execute("SELECT min(until) FROM tasks WHERE until IS NOT NULL AND state IN ('todo', 'locked')").fetchone()[0]
+        soonest = self._rows("SELECT min(until) FROM tasks WHERE until IS NOT NULL AND state IN ('todo', 'locked')")[0][0]
         return found["todo"] + found["locked"], None if soonest is None else max(0.0, soonest - sqlite_file.clock())
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
@@ -194,8 +194,8 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         return None if row is None else self._told(row)
 
     def _told(self, row: Any) -> Dict[str, Any]:
-        rows = self._db.execute("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts"
-                                " WHERE task = ? ORDER BY generation", (row[0],))
+        rows = self._rows("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts"
+                          " WHERE task = ? ORDER BY generation", (row[0],))
         names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
         attempts = [dict(zip(names, attempt)) for attempt in rows]
         for attempt in attempts:
@@ -226,8 +226,8 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
         last = 0
         while True:
-            rows = self._db.execute("SELECT " + _TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
-                                    (last, state, state)).fetchall()
+            rows = self._rows("SELECT " + _TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
+                              (last, state, state))
             for row in rows:
                 yield self._told(row)
             if not rows:

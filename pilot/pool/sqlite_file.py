@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from typing import Any, Iterator, List, Optional, Sequence
 
 from pilot.errors import UsageError
 from pilot.pool import schema
@@ -87,10 +87,21 @@ class SQLiteFile:
                     self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-        except sqlite3.OperationalError as error:
+        except sqlite3.ProgrammingError:  # our own mistake, not the file's state
+            raise
+        except sqlite3.DatabaseError as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise Busy("the pool cannot be written: %s" % error)
+
+    def _rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
+        """The answer to a question outside any transaction. Raises Busy."""
+        try:
+            return self._db.execute(question, values).fetchall()
+        except sqlite3.ProgrammingError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise Busy("the pool cannot be read: %s" % error)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -72,6 +72,7 @@ def _run(words: List[str]) -> int:
         return int(end.code or 0)
     if not given.count:
         raise UsageError("--count must be 1 or more")
+    _check_texts([given.queue, given.image] + given.url, theirs)
     files = bundle.files_of(given.pilot) if given.pilot else bundle.own_files()
     files = bundle.with_extras(files, given.extension, bundle.packed_defaults(given.config) if given.config else None)
     order = Order(files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None, given.queue,
@@ -82,6 +83,17 @@ def _run(words: List[str]) -> int:
     else:
         _deliver(WORLDS[given.world](order), given.output)
     return 0
+
+
+def _check_texts(names: List[str], words: List[str]) -> None:
+    """Names go into files of many syntaxes: they are plain; the pilot's words are lines at least."""
+    odd = [name for name in names if not all(" " < letter < "\x7f" and letter not in "\"'\\`$" for letter in name)]
+    broken = [word for word in words if any(letter < " " for letter in word)]
+    problems = ["%r: a name here is of plain ASCII without blanks and quotes" % name for name in odd]
+    problems += ["%r: a word for the pilot holds no control characters here; put it into a pilot.json (--config)" % word
+                 for word in broken]
+    if problems:
+        raise UsageError(*problems)
 
 
 def _split(words: List[str]) -> Tuple[List[str], List[str]]:
@@ -95,7 +107,7 @@ def _deliver(parcel: Parcel, folder: str) -> None:
     except OSError as error:
         raise UsageError("%s cannot be made: %s" % (folder, error.strerror))
     for name, data in parcel.files.items():
-        bundle.write(os.path.join(folder, name), data)
+        bundle.write(os.path.join(folder, name), data, 0o755 if data.startswith(b"#!") else 0o644)
         print("%s: %d bytes" % (os.path.join(folder, name), len(data)))
     print("\nUse it:\n  cd %s" % folder)
     for line in parcel.use:

@@ -7,7 +7,7 @@ Slurm and Grid Engine warn with a signal that drains the pilot; HTCondor and ARC
 from typing import Tuple
 
 from pilot import bundle
-from pilot.ship.order import Order, Parcel, clock, walltime_words
+from pilot.ship.order import Order, Parcel, clock, own_workdir, walltime_words
 
 NAME = "pilot-job.py"
 OUTPUTS = (("pilot-report.json", ".json"), ("pilot.log", ".pilot.log"), ("pilot-events.jsonl", ".events.jsonl"),
@@ -58,7 +58,7 @@ def condor(order: Order) -> Parcel:
         # no list of outputs: a file that is missing would hold the job for the wrong reason
         "transfer_output_remaps = \"%s\"" % "; ".join("%s = pilot-$(ClusterId).$(ProcId)%s" % pair for pair in OUTPUTS),
         "kill_sig = SIGTERM", "job_max_vacate_time = 30",
-        "on_exit_remove = (ExitBySignal == False) && (ExitCode =!= 10 || NumJobStarts >= 5)",
+        "on_exit_remove = (NumJobStarts >= 5) || (ExitBySignal == False && ExitCode =!= 10)",
         "on_exit_hold = (ExitBySignal == False) && (ExitCode == 2)",
         "on_exit_hold_reason = \"the pilot was configured wrong: see its error file\"",
     ]
@@ -89,12 +89,6 @@ def arc(order: Order) -> Parcel:
         lines.append('(queue="%s")' % order.queue)
     text = "\n".join(line for line in lines if line) + "\n"
     return Parcel({NAME: bundle.text_bytes(order.files), "pilot.xrsl": text.encode()}, ("arcsub pilot.xrsl",))
-
-
-def own_workdir(order: Order, folder: str) -> Tuple[str, ...]:
-    """The words, and a workdir of the job's own: jobs of one submission start in the same folder."""
-    told = any(word.partition("=")[0] == "--workdir" for word in order.words)
-    return walltime_words(order) + (() if told else ("--workdir", folder))
 
 
 def _condor_arguments(words: Tuple[str, ...]) -> str:

@@ -5,15 +5,15 @@ URL that gives the right sha256, makes a user without rights, starts the pilot a
 that cloud-init can finish and phone home) and, when the pilot has ended, powers the machine off.
 """
 
+import base64
 import gzip
 import hashlib
 import io
-import shlex
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from pilot import bundle
 from pilot.errors import UsageError
-from pilot.ship.order import Order, Parcel, quoted, walltime_words
+from pilot.ship.order import Order, Parcel, own_workdir, quoted
 
 PILOT = "pilot.pyz"
 FORMATS = ("script", "gzip", "mime")
@@ -39,39 +39,30 @@ STAGE_0 = """#!/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 umask 022
 D=/var/lib/pilot SUM=%(sum)s
-%(identity)s[ ! -e "$D/done-$ID" ] || exit 0
-mkdir -p "$D/work" || exit 1
-%(resume)sget() {
-  if command -v curl >/dev/null; then curl -fsSL --connect-timeout 10 --max-time 300 -o "$2" "$1"
-  elif command -v wget >/dev/null; then wget -q -T 60 -O "$2" "$1"
-  else python3 -c 'import sys, urllib.request as u; u.urlretrieve(*sys.argv[1:])' "$1" "$2"; fi
-}
+%(identity)sfail() { echo "pilot: $1" >&2; %(after)s exit 1; }
+[ ! -e "$D/done-$ID" ] || exit 0
+mkdir -p "$D/work" || fail "$D cannot be made"
 right() { [ "$(sha256sum <"$D/pilot.pyz" 2>/dev/null)" = "$SUM  -" ]; }
-n=0
-until right; do
-  for url in %(urls)s; do get "$url" "$D/part" && mv "$D/part" "$D/pilot.pyz" && right && break; done
-  right && break
-  n=$((n+1))
-  [ $n -lt %(tries)d ] || { echo "pilot: no URL gave the file with sha256 $SUM" >&2; exit 1; }
-  sleep %(wait)d
-done
-id pilot >/dev/null 2>&1 || useradd -r -m -d "$D/home" -s /bin/sh pilot || exit 1
+%(resume)s%(bring)sid pilot >/dev/null 2>&1 || useradd -r -m -d "$D/home" -s /bin/sh pilot || adduser -S -D -h "$D/home" pilot ||
+  fail "no user can be made"
 chown pilot "$D/work"
 cat >"$D/run" <<'END'
 #!/bin/sh
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH
 cd /var/lib/pilot/work || exit 1
 %(mark)sfor p in python3 /usr/libexec/platform-python; do command -v $p >/dev/null && break; done
-env -i PATH="$PATH" HOME=/var/lib/pilot/home MACHINEFEATURES="$MACHINEFEATURES" JOBFEATURES="$JOBFEATURES" \\
-  JOBOUTPUTS="$JOBOUTPUTS" PILOT_SITE="$PILOT_SITE" PILOT_CE="$PILOT_CE" setpriv --reuid pilot --regid "$(id -g pilot)" --init-groups \\
+env -i PATH="$PATH" HOME=/var/lib/pilot/home ${MACHINEFEATURES:+MACHINEFEATURES="$MACHINEFEATURES"} \\
+  ${JOBFEATURES:+JOBFEATURES="$JOBFEATURES"} ${JOBOUTPUTS:+JOBOUTPUTS="$JOBOUTPUTS"} \\
+  ${PILOT_SITE:+PILOT_SITE="$PILOT_SITE"} ${PILOT_CE:+PILOT_CE="$PILOT_CE"} setpriv --reuid pilot --regid "$(id -g pilot)" --init-groups \\
   $p /var/lib/pilot/pilot.pyz --pilot-id "$1" %(words)s
 echo "exit code $?" >>/var/lib/pilot/ended
-%(done)s%(after)sEND
-chmod 755 "$D/run"
+%(done)s%(after)s
+END
 if [ -d /run/systemd/system ]; then
-  systemd-run -q --unit=pilot -E MACHINEFEATURES="$MACHINEFEATURES" -E JOBFEATURES="$JOBFEATURES" -E JOBOUTPUTS="$JOBOUTPUTS" \\
-    -E PILOT_SITE="$PILOT_SITE" -E PILOT_CE="$PILOT_CE" "$D/run" "$ID"
-else setsid "$D/run" "$ID" >"$D/out" 2>&1 </dev/null & fi
+  systemd-run -q --unit=pilot --setenv=MACHINEFEATURES="$MACHINEFEATURES" --setenv=JOBFEATURES="$JOBFEATURES" \\
+    --setenv=JOBOUTPUTS="$JOBOUTPUTS" --setenv=PILOT_SITE="$PILOT_SITE" --setenv=PILOT_CE="$PILOT_CE" \\
+    /bin/sh "$D/run" "$ID" || fail "systemd-run did not start it"
+else setsid /bin/sh "$D/run" "$ID" >"$D/out" 2>&1 </dev/null & fi
 """
 CLOUD = "ID=vm-$(tr -cd 'A-Za-z0-9._-' </var/lib/cloud/data/instance-id 2>/dev/null)\n"
 # ##...## is filled in by the manager (its code's names; those it does not know become empty)
@@ -80,6 +71,25 @@ VAC = """ID=vm-$(printf %s '##user_data_uuid##' | tr -cd 'A-Za-z0-9._-')
 MACHINEFEATURES='##user_data_machinefeatures_url##' JOBFEATURES='##user_data_jobfeatures_url##'
 JOBOUTPUTS='##user_data_joboutputs_url##' PILOT_SITE='##user_data_space##' PILOT_CE='##user_data_manager_hostname##'
 export MACHINEFEATURES JOBFEATURES JOBOUTPUTS PILOT_SITE PILOT_CE
+"""
+FETCH = """get() {
+  if command -v curl >/dev/null; then curl -fsSL --connect-timeout 10 --max-time 300 -o "$2" "$1"
+  elif command -v wget >/dev/null; then wget -q -T 60 -O "$2" "$1"
+  else python3 -c 'import sys, urllib.request as u; u.urlretrieve(*sys.argv[1:])' "$1" "$2"; fi
+}
+n=0
+until right; do
+  for url in %(urls)s; do get "$url" "$D/part" && mv "$D/part" "$D/pilot.pyz" && right && break; done
+  right && break
+  n=$((n+1))
+  [ $n -lt %(tries)d ] || fail "no URL gave the file with sha256 $SUM"
+  sleep %(wait)d
+done
+"""
+CARRY = """base64 -d <<'END' | gunzip >"$D/pilot.pyz"
+%(packed)s
+END
+right || fail "the file inside the user-data is damaged"
 """
 RESUME = """mkdir -p /var/lib/cloud/scripts/per-boot && cp "$0" /var/lib/cloud/scripts/per-boot/pilot.sh
 chmod 755 /var/lib/cloud/scripts/per-boot/pilot.sh
@@ -101,10 +111,7 @@ class Journey(NamedTuple):
 def cloud_init(order: Order, journey: Journey) -> Parcel:
     """user-data for a cloud, and the file to put behind the URLs. UsageError when the cloud does not take so much."""
     packed = bundle.zip_bytes(order.files)
-    if journey.urls:
-        script = stage_0(order, journey, hashlib.sha256(packed).hexdigest()).encode("ascii")
-    else:
-        script = bundle.text_bytes(order.files, (), walltime_words(order) + ("--workdir", "/var/lib/pilot/work"))
+    script = stage_0(order, journey, packed)
     data = formed(script, journey.form)
     cloud = CLOUDS[journey.cloud]
     if cloud.limit is not None and len(data) > cloud.limit:
@@ -121,23 +128,25 @@ def vac(order: Order, journey: Journey) -> Parcel:
     if not journey.urls:
         raise UsageError("a Vac machine fetches its pilot: give --url")
     packed = bundle.zip_bytes(order.files)
-    script = stage_0(order, journey, hashlib.sha256(packed).hexdigest(), VAC)
+    script = stage_0(order, journey, packed, VAC)
     use = ("put %s where %s points" % (PILOT, " and ".join(journey.urls)),
            "name user_data as user_data in the machine type, with heartbeat_file = heartbeat and heartbeat_seconds = 900")
-    return Parcel({"user_data": script.encode("ascii"), PILOT: packed}, use)
+    return Parcel({"user_data": script, PILOT: packed}, use)
 
 
-def stage_0(order: Order, journey: Journey, digest: str, identity: str = CLOUD) -> str:
-    """The script, with everything filled in; `identity` are the lines that say who the machine is."""
-    mark = "" if journey.resume else MARK
-    return STAGE_0 % {
-        "identity": identity, "sum": digest, "urls": quoted(journey.urls), "tries": TRIES, "wait": WAIT_S,
-        "resume": RESUME if journey.resume else "", "mark": mark, "done": MARK if journey.resume else "",
-        "after": "poweroff || shutdown -h now\n" if journey.power_off else "", "words": _words(order)}
-
-
-def _words(order: Order) -> str:
-    return " ".join(shlex.quote(word) for word in walltime_words(order) + ("--workdir", "/var/lib/pilot/work"))
+def stage_0(order: Order, journey: Journey, packed: bytes, identity: str = CLOUD) -> bytes:
+    """The script, with everything filled in, which fetches the packed pilot or carries it; `identity` are the lines
+    that say who the machine is."""
+    if journey.urls:
+        bring = FETCH % {"urls": quoted(journey.urls), "tries": TRIES, "wait": WAIT_S}
+    else:
+        bring = CARRY % {"packed": base64.encodebytes(formed(packed, "gzip")).decode("ascii").strip()}
+    script = STAGE_0 % {
+        "identity": identity, "sum": hashlib.sha256(packed).hexdigest(), "bring": bring,
+        "resume": RESUME if journey.resume else "", "mark": "" if journey.resume else MARK, "done": MARK if journey.resume else "",
+        "after": "poweroff || shutdown -h now;" if journey.power_off else "",
+        "words": quoted(own_workdir(order, "/var/lib/pilot/work"))}
+    return script.encode("utf-8", "surrogateescape")
 
 
 def formed(script: bytes, form: str) -> bytes:

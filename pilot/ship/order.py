@@ -33,6 +33,12 @@ def walltime_words(order: Order) -> Tuple[str, ...]:
     return order.words + ("--max-walltime", "%d" % order.walltime_s)
 
 
+def own_workdir(order: Order, folder: str) -> Tuple[str, ...]:
+    """The words, and this workdir unless they name one: jobs of one submission start in the same folder."""
+    told = any(word.partition("=")[0] == "--workdir" for word in order.words)
+    return walltime_words(order) + (() if told else ("--workdir", folder))
+
+
 def quoted(words: Sequence[str]) -> str:
     """Words as a shell reads them."""
     return " ".join(shlex.quote(word) for word in words)

@@ -5,7 +5,7 @@ from typing import Any, Dict, List
 
 from pilot import bundle
 from pilot.errors import UsageError
-from pilot.ship.order import Order, Parcel, quoted, walltime_words
+from pilot.ship.order import Order, Parcel, own_workdir, quoted, walltime_words
 
 MAX_CONFIG_MAP = 1 << 20  # what a ConfigMap may hold (Kubernetes, core/v1)
 IMAGE = "python:3.12-slim"
@@ -39,7 +39,7 @@ def systemd(order: Order) -> Parcel:
         limits += "CPUQuota=%d%%\n" % (order.cores * 100)
     if order.memory_mb is not None:
         limits += "MemoryMax=%dM\n" % order.memory_mb
-    words = quoted(walltime_words(order)).replace("%", "%%").replace("$", "$$")
+    words = quoted(walltime_words(order)).replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
     text = UNIT % {"words": words, "limits": limits}
     use = ("install -D -m 644 pilot.pyz /opt/pilot/pilot.pyz", "install -m 644 pilot.service /etc/systemd/system/",
            "systemctl enable --now pilot")
@@ -49,7 +49,7 @@ def systemd(order: Order) -> Parcel:
 def kubernetes(order: Order) -> Parcel:
     """A Job and the ConfigMap that carries the pilot: no image of ours is needed, only one with Python.
 
-    The pilot is process 1 of its pod, so SIGTERM reaches it; exit code 2 fails the job, 10 is tried on another node.
+    The pilot is process 1 of its pod, so SIGTERM reaches it; exit code 2 fails the job, others are tried again.
     """
     script = bundle.text_bytes(order.files).decode("ascii")
     if len(script) > MAX_CONFIG_MAP:
@@ -62,7 +62,7 @@ def kubernetes(order: Order) -> Parcel:
 
 
 def _job(order: Order) -> Dict[str, Any]:
-    words: List[str] = list(walltime_words(order)) + ["--workdir", "/work"]
+    words: List[str] = list(own_workdir(order, "/work"))
     ask: Dict[str, str] = {}
     if order.cores is not None:
         ask["cpu"] = "%d" % order.cores
@@ -74,16 +74,16 @@ def _job(order: Order) -> Dict[str, Any]:
         "volumeMounts": [{"name": "pilot", "mountPath": "/pilot", "readOnly": True}, {"name": "work", "mountPath": "/work"}],
         "securityContext": {"runAsUser": 1000, "runAsNonRoot": True, "allowPrivilegeEscalation": False},
     }
-    pod = {
+    pod: Dict[str, Any] = {
         "containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 30,
         "automountServiceAccountToken": False, "securityContext": {"fsGroup": 1000},
         "volumes": [{"name": "pilot", "configMap": {"name": "pilot"}}, {"name": "work", "emptyDir": {}}],
     }
+    if order.walltime_s is not None:  # of each pod, from its own start: not of the job with its waiting and its retries
+        pod["activeDeadlineSeconds"] = int(order.walltime_s) + 60
     codes = {"containerName": "pilot", "operator": "In", "values": [2]}
     spec: Dict[str, Any] = {
         "parallelism": order.pilots, "completions": order.pilots, "backoffLimit": 5 * order.pilots, "template": {"spec": pod},
         "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": codes}]},
     }
-    if order.walltime_s is not None:
-        spec["activeDeadlineSeconds"] = int(order.walltime_s) + 60
     return spec

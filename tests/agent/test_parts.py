@@ -245,3 +245,25 @@ def test_a_script_is_stored_executable(tmp_path):
     boxes = Sandboxes(str(tmp_path / "t"))
     words = boxes.take().argv({"script": "#!/bin/bash\necho x\n"})
     assert words[0] == "/bin/bash" and os.stat(words[1]).st_mode & stat.S_IXUSR
+
+
+def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
+    from pilot import process, process_tree
+    from pilot.agent.warden import NOBODYS, Warden
+    from tests.conftest import until
+
+    seen = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
+    nobodys = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
+    stranger = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
+    try:
+        warden = Warden("no process bears this mark", 0.2)
+        warden.began(999999999)
+        for group, child in ((999999999, seen), (NOBODYS, nobodys)):
+            warden.saw(group, child.pid, process_tree.look_up(child.pid).started)
+        warden.close()
+        assert until(lambda: os.waitpid(warden.pid, os.WNOHANG))[1] == 0
+        assert seen.wait(5) == nobodys.wait(5) == -signal.SIGKILL and stranger.poll() is None
+    finally:
+        for child in (seen, nobodys, stranger):
+            child.kill()
+            child.wait()

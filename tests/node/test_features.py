@@ -113,3 +113,23 @@ def test_a_poller_never_lets_anybody_wait(silent, tmp_path):
     (tmp_path / "shutdowntime").unlink()
     until(lambda: poller.latest == {})
     poller.stop()
+
+
+def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
+    class Failing(features.Features):
+        """A web server that has become too busy to answer."""
+
+        def read(self, place, key):
+            self._silent.add(place)
+
+    places = [features.Features(str(tmp_path), None)]
+    (tmp_path / "shutdowntime").write_text("5000")
+    poller = features.Poller(lambda: places[0], 0.01)
+    assert poller.first.wait(5) and poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
+    asked = []
+    places[0] = Failing("http://busy", None)
+    inner = places[0].read
+    places[0].read = lambda place, key: asked.append(key) or inner(place, key)
+    until(lambda: len(asked) > 12)
+    assert poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
+    poller.stop()

@@ -318,3 +318,16 @@ def test_a_pool_is_not_shared_between_threads_by_accident(pool):
     thread.start()
     thread.join()
     assert caught
+
+
+def test_a_damaged_file_is_busy_not_a_crash(url, pool, tmp_path):
+    add(pool, *["t%d" % n for n in range(300)])
+    pool.close()
+    path = tmp_path / "pool.sqlite"
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\xff" * (len(data) - 4096)
+    path.write_bytes(bytes(data))
+    with pytest.raises((Busy, UsageError)):
+        with open_pool(url) as damaged:
+            damaged.status()
+            list(damaged.export())

@@ -4,11 +4,12 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import time
 
 import pytest
 
-from tests.real.conftest import PYTHON, ROOT, SYSTEMS, need
+from tests.real.conftest import PYTHON, ROOT, SYSTEMS, build, need
 
 ROOTFS = "/var/tmp/pilot-real-cloud-%s"  # made once, kept between runs
 URL = "http://127.0.0.1:8081/pilot.pyz"
@@ -33,6 +34,12 @@ TELL = ("echo '<<<ended'; cat /var/lib/pilot/ended 2>/dev/null; echo '<<<report'
 @pytest.fixture(params=["bookworm", "trixie"])
 def suite(request):
     need("mmdebstrap", "unshare")
+    if not os.path.isdir(ROOTFS % request.param):
+        with tempfile.TemporaryDirectory() as seed:
+            for name, text in (("user-data", "#!/bin/sh\n"), ("meta-data", "instance-id: i-0\n")):
+                with open(os.path.join(seed, name), "w") as stream:
+                    stream.write(text)
+            build("run-cloud-init.sh", ROOTFS % request.param, seed, env=dict(os.environ, SUITE=request.param))
     return request.param
 
 
@@ -80,6 +87,7 @@ def test_a_file_that_is_not_the_right_one_is_never_run(suite, tmp_path, monkeypa
     told = boot(suite, tmp_path, "/run/cloud-init/result.json")
     assert told["ended"].strip() == "" and told["report"].strip() == ""
     assert "pilot: no URL gave the file with sha256" in told["all"] and "scripts-user" in told["result"]
+    assert told["off"].strip() == "/tmp/poweroff"  # a machine that cannot work costs nothing
 
 
 def test_a_reboot_does_not_run_it_twice(suite, tmp_path):
@@ -91,8 +99,9 @@ def test_a_reboot_does_not_run_it_twice(suite, tmp_path):
 
 def test_the_whole_pilot_is_user_data_where_it_fits(suite, tmp_path):
     assert ship(tmp_path, "--", "-X", "CheckWorkerNode").returncode == 0
-    told = boot(suite, tmp_path, "/run/cloud-init/result.json")
+    told = boot(suite, tmp_path)
     assert json.loads(told["report"])["exit_code"] == 0 and json.loads(told["result"])["v1"]["errors"] == []
+    assert told["owner"].strip() == "pilot" and told["off"].strip() == "/tmp/poweroff"
 
 
 def test_a_vac_machine_reads_its_features_and_leaves_its_message(suite, tmp_path):

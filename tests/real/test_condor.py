@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT, until
-from tests.real.conftest import SYSTEMS, need, script
+from tests.real.conftest import SYSTEMS, build, need
 
 BUILD = "/var/tmp/pilot-real-condor"  # patched to this very place; kept between runs
 
@@ -16,7 +16,7 @@ BUILD = "/var/tmp/pilot-real-condor"  # patched to this very place; kept between
 def pool(base):
     need("mmdebstrap", "patchelf", "unshare")
     if not os.access(BUILD + "/cbin/condor_version", os.X_OK):
-        script("condor-build.sh", BUILD)
+        build("condor-build.sh", BUILD)
     base.chmod(0o777)
     environ = dict(os.environ, CI_HOME=str(base), CONDOR_CONFIG=str(base / "pool" / "condor_config"))
     user = [str(SYSTEMS / "fakeuser.sh")]

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT, until
-from tests.real.conftest import PYTHON, SYSTEMS, need, script
+from tests.real.conftest import PYTHON, SYSTEMS, build, need, script
 
 NETWORK = "pilot-sge"
 
@@ -19,7 +19,7 @@ def inside(*words, **how):
 @pytest.fixture(scope="module")
 def cell(base):
     need("qsub", "sge_qmaster", "ip")
-    script("netns.sh", "up", NETWORK)
+    build("netns.sh", "up", NETWORK)
     try:
         told = inside(str(SYSTEMS / "sge.sh"), "up", base)
         line = next(line for line in told.splitlines() if line.startswith("export "))

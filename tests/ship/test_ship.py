@@ -69,7 +69,9 @@ def test_condors_submit_file_acts_upon_the_exit_code(ship):
     text = (folder / "pilot.sub").read_text()
     assert "request_cpus = 2" in text and "request_memory = 2048M" in text and "allowed_execute_duration = 7200" in text
     assert "'it''s \"\"odd\"\" $HOME %h'" in text and "on_exit_hold = (ExitBySignal == False) && (ExitCode == 2)" in text
-    assert os.access(str(folder / "pilot.pyz"), os.X_OK)
+    assert os.access(str(folder / "pilot.pyz"), os.X_OK) and not os.access(str(folder / "pilot.sub"), os.X_OK) or os.geteuid() == 0
+    assert (folder / "pilot.sub").stat().st_mode & 0o777 == 0o644
+    assert "on_exit_remove = (NumJobStarts >= 5) || " in text
 
 
 def test_the_systemd_unit_quotes_what_systemd_would_fill_in(ship):
@@ -83,7 +85,7 @@ def test_the_kubernetes_job_carries_the_pilot(ship, tmp_path):
     config, job = json.loads((folder / "pilot-job.json").read_text())["items"]
     container = job["spec"]["template"]["spec"]["containers"][0]
     assert container["command"][:2] == ["python3", "/pilot/pilot.py"] and container["resources"]["limits"] == {"cpu": "2", "memory": "2048Mi"}
-    assert job["spec"]["completions"] == 4 and job["spec"]["activeDeadlineSeconds"] == 7260
+    assert job["spec"]["completions"] == 4 and job["spec"]["template"]["spec"]["activeDeadlineSeconds"] == 7260
     (tmp_path / "pilot.py").write_text(config["data"]["pilot.py"])
     words = container["command"][2:-1] + [str(tmp_path / "w")]
     assert subprocess.run([sys.executable, str(tmp_path / "pilot.py")] + words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
@@ -103,7 +105,8 @@ def test_a_given_pilot_with_a_config_and_an_extension(ship, tmp_path):
     (["moon", "-o", "x"], "invalid choice"), (["slurm"], "required"), (["slurm", "-o", "x", "--memory", "lots"], "is not a size"),
     (["slurm", "-o", "/dev/null/x"], "cannot be made"), (["slurm", "-o", "x", "--pilot", "/etc/hostname"], "is no zip form"),
     (["slurm", "-o", "x", "--pilot", "/no/file"], "cannot be read"), (["slurm", "-o", "x", "--count", "0"], "--count must be 1"),
-    (["slurm", "-o", "x", "--config", "/no/file"], "cannot be read")])
+    (["slurm", "-o", "x", "--config", "/no/file"], "cannot be read"), (["slurm", "-o", "x", "--queue", "Z\u00fcrich"], "plain ASCII"),
+    (["slurm", "-o", "x", "--", "--site", "a\nb"], "control characters")])
 def test_mistakes_are_a_sentence_and_exit_code_2(tmp_path, monkeypatch, capsys, words, told):
     monkeypatch.chdir(tmp_path)
     assert main(words) == 2
