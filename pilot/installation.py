@@ -9,7 +9,7 @@ import shutil
 import time
 from typing import Callable, Dict, List, Optional, Tuple
 
-from pilot import archive, fetch, process, program
+from pilot import archive, fetch, process, program, shell
 from pilot.context import Context
 from pilot.errors import StepFailed
 from pilot.facts import InstallAttempt, Installation
@@ -96,7 +96,7 @@ class Work:
         before, found = self.ctx.environ, {}
         script = self.ctx.settings["install_setup"]
         if script:
-            found = changes(before, process.shell_environ([os.path.join(folder, script)], before, self.left_s()))
+            found = changes(before, shell.shell_environ([os.path.join(folder, script)], before, self.left_s()))
         binaries = os.path.join(folder, "bin")
         if os.path.isdir(binaries):
             path = found.get("PATH", before["PATH"])
@@ -121,7 +121,7 @@ def _environment_script(work: Work) -> Installation:
     script = words[0]
     if not os.path.isfile(script):
         raise StepFailed("there is no %s" % script)
-    after = process.shell_environ(words, work.ctx.environ, work.left_s())
+    after = shell.shell_environ(words, work.ctx.environ, work.left_s())
     return Installation(work.one.text(), os.path.dirname(script), changes(work.ctx.environ, after))
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 FILES = sorted(path for top in ("pilot", "commands", "extensions") for path in (ROOT / top).rglob("*.py"))
-MAX_LINES, MAX_FUNCTION = 320, 40
+MAX_LINES, MAX_FUNCTION = 300, 40
 STARTS_CHILDREN = {"pilot/process.py", "pilot/fork.py", "pilot/agent/payload.py"}  # payload.py: only for a type
 OPENS_URLS = {"pilot/fetch.py"}
 BROAD = {"pilot/runner.py": 2, "pilot/events/stream.py": 1, "pilot/registry.py": 1}  # see docs/adr/0002

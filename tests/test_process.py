@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pilot import process, process_tree
+from pilot import process, process_tree, shell
 from pilot.errors import TimeLimit
 from pilot.interrupts import Interrupts
 from tests.conftest import until
@@ -144,7 +144,7 @@ def test_no_descriptor_is_left_behind():
 def test_the_environment_of_a_script_comes_back_whole(tmp_path):
     script = tmp_path / "set up.sh"
     script.write_text("echo noise\nexport MULTI='a\nb=c'\nexport SSH_KIND=kept\nexport ARG=$1\n")
-    found = process.shell_environ([str(script), "one"], {"PATH": os.environ["PATH"], "OLD": "1"}, 20)
+    found = shell.shell_environ([str(script), "one"], {"PATH": os.environ["PATH"], "OLD": "1"}, 20)
     assert found["MULTI"] == "a\nb=c" and found["SSH_KIND"] == "kept" and found["ARG"] == "one" and found["OLD"] == "1"
 
 
@@ -152,7 +152,7 @@ def test_a_script_that_fails_is_told(tmp_path):
     script = tmp_path / "setup.sh"
     script.write_text("echo no such release >&2\nreturn 7\n")
     with pytest.raises(process.ProgramFailed, match="no such release"):
-        process.shell_environ([str(script)], dict(os.environ), 20)
+        shell.shell_environ([str(script)], dict(os.environ), 20)
 
 
 def test_a_process_group_that_is_gone_is_no_error():

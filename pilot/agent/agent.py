@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from pilot.agent import capacity
+from pilot.agent import capacity, enquiry
 from pilot.agent.config import AgentConfig
 from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
@@ -196,21 +196,9 @@ class Agent:
         elif self._config.wait_for_retries and self._waits_for_retry():
             return
         elif time.monotonic() - self._idle_since >= self._config.idle_s:
-            self.end = End("work", self._what_is_left())
+            self.end = End("work", enquiry.what_is_left(self._pool))
         else:
             self._poll()
-
-    def _what_is_left(self) -> str:
-        """Why there is no more work here: none left, or none that fits."""
-        try:
-            todo = self._pool.status()["todo"]
-        except Busy:
-            todo = 0
-        if not todo:
-            return "no task is left"
-        log.warning("tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time, other tags or a "
-                    "container, or wait for another try", todo)
-        return "tasks left that cannot run here: %d" % todo
 
     def _waits_for_retry(self) -> bool:
         try:
@@ -248,18 +236,8 @@ class Agent:
             self._leases.drop(key)
             self._ahead = [item for item in self._ahead if (item[0].task, item[0].generation) != key]
             if key in self._payloads:
-                self._payloads[key].stop("lost", self._why_lost(key), self._config.stop_grace_s)
+                self._payloads[key].stop("lost", enquiry.why_lost(self._pool, key), self._config.stop_grace_s)
         self._loop.after(wait, self._renew)
-
-    def _why_lost(self, key: Key) -> str:
-        try:
-            told = self._pool.show(key[0]) or {}
-        except Busy:
-            told = {}
-        if told.get("generation") == key[1] and told.get("state") == "locked":
-            return "the lease could not be renewed in time"
-        reason = told.get("reason") or "another pilot has it now"
-        return "the lease was lost: the task is %s, %s" % (told.get("state", "gone"), reason)
 
     # -- the end ---------------------------------------------------------------------------------
 
