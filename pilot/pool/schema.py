@@ -2,7 +2,8 @@
 
 Leases and waits are kept in seconds of the machine's monotonic clock (CLOCK_MONOTONIC is one for all
 processes), so that setting the clock expires nothing; `boot` tells after a restart that they must be set
-anew. Tasks that need the same are one class, so a claim looks at the few classes, not at the tasks.
+anew. Tasks that need the same are one class, so a claim looks at the few classes, not at the tasks. Every
+index is partial: what a claim touches does not grow with the number of tasks that are there.
 """
 
 VERSION = 1
@@ -21,7 +22,7 @@ CREATE TABLE tasks (
 CREATE INDEX tasks_ready ON tasks (class, priority DESC, seq) WHERE ready = 1;
 CREATE INDEX tasks_locked ON tasks (until) WHERE state = 'locked';
 CREATE INDEX tasks_waiting ON tasks (until) WHERE state = 'todo' AND ready = 0;
-CREATE INDEX tasks_state ON tasks (state);
+CREATE INDEX tasks_failed ON tasks (seq) WHERE state = 'error';
 CREATE TABLE attempts (
     task INTEGER NOT NULL REFERENCES tasks (seq), generation INTEGER NOT NULL, pilot TEXT NOT NULL,
     started REAL NOT NULL, ended REAL, outcome TEXT, reason TEXT, result TEXT,

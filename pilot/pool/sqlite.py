@@ -151,10 +151,12 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
     def _expire(self) -> None:
         """Leases that ran out are failed attempts; waits that are over make tasks claimable."""
         now = sqlite_file.clock()
-        for row in self._db.execute("SELECT " + _TASK + " FROM tasks WHERE state = 'locked' AND until <= ?", (now,)).fetchall():
+        for row in self._db.execute("SELECT " + _TASK + " FROM tasks INDEXED BY tasks_locked WHERE state = 'locked' AND until <= ?",
+                                    (now,)).fetchall():
             self._end_attempt(row[0], row[4], "lost", "the lease ran out", None)
             self._failed(row, "pilot %s was not heard of within the lease" % row[8])
-        self._db.execute("UPDATE tasks SET ready = 1, until = NULL WHERE state = 'todo' AND ready = 0 AND until <= ?", (now,))
+        self._db.execute("UPDATE tasks INDEXED BY tasks_waiting SET ready = 1, until = NULL"
+                         " WHERE state = 'todo' AND ready = 0 AND until <= ?", (now,))
 
     def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
         stale = []
@@ -186,8 +188,11 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
 
     def pending(self) -> Tuple[int, Optional[float]]:
         found = self.status()
-        soonest = self._rows("SELECT min(until) FROM tasks WHERE until IS NOT NULL AND state IN ('todo', 'locked')")[0][0]
-        return found["todo"] + found["locked"], None if soonest is None else max(0.0, soonest - sqlite_file.clock())
+        moments = [self._rows(question)[0][0] for question in (
+            "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
+            "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0")]
+        known = [moment for moment in moments if moment is not None]
+        return found["todo"] + found["locked"], max(0.0, min(known) - sqlite_file.clock()) if known else None
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
         row = self._row(task)

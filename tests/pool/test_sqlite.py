@@ -331,3 +331,29 @@ def test_a_damaged_file_is_busy_not_a_crash(url, pool, tmp_path):
         with open_pool(url) as damaged:
             damaged.status()
             list(damaged.export())
+
+
+@pytest.mark.parametrize("act", ["claim and finish", "renew", "status", "pending"])
+def test_the_work_of_a_request_does_not_grow_with_the_pool(tmp_path, act):
+    """Counted in steps of SQLite's own machine, so that it says the same on every computer."""
+    def steps(size):
+        pool, count = open_pool("sqlite:%s/%d" % (tmp_path, size), create=True), [0]
+        add(pool, *["t%d" % n for n in range(size)])
+        for lease in claim(pool, count=size // 2):
+            if lease.task[-1] != "7":
+                finish(pool, lease, "error" if lease.task[-1] == "3" else "done")
+        lease = claim(pool)[0]
+
+        def step():
+            count[0] += 1
+        pool._db.set_progress_handler(step, 1)
+        if act == "claim and finish":
+            pool.next([Final(lease.task, lease.generation, "done", "", {})], "p1", ANY, 1, 300, "z")
+        elif act == "renew":
+            pool.renew("p1", [(lease.task, lease.generation)], 300)
+        else:
+            getattr(pool, act)()
+        pool._db.set_progress_handler(None, 1)
+        pool.close()
+        return count[0]
+    assert steps(6000) <= 1.2 * steps(600)
