@@ -16,8 +16,8 @@ def test_a_stat_line_is_read_whatever_the_name():
 def test_descendants_in_other_sessions_are_found_and_signalled():
     child = process.spawn(["bash", "-c", "setsid sleep 300 & sleep 300"])
     try:
-        tree = until(lambda: [p for p in [process_tree.descendants(child.pid)] if len(p) == 2])[0]
-        assert {p.session == child.pid for p in tree} == {True, False}
+        assert until(lambda: sorted(p.session == child.pid for p in process_tree.descendants(child.pid)) == [False, True])
+        tree = process_tree.descendants(child.pid)
         assert process_tree.total(tree + [process_tree.look_up(child.pid)]).processes == 3
         assert process_tree.send(tree, signal.SIGKILL) == 2
     finally:
