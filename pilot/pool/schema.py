@@ -2,8 +2,9 @@
 
 Leases and waits are kept in seconds of the machine's monotonic clock (CLOCK_MONOTONIC is one for all
 processes), so that setting the clock expires nothing; `boot` tells after a restart that they must be set
-anew. Tasks that need the same are one class, so a claim looks at the few classes, not at the tasks. Every
-index is partial: what a claim touches does not grow with the number of tasks that are there.
+anew. A claim looks at the head of the line (`tasks_line`); when what fits stands further back, it looks class by
+class, a class being the tasks that need the same (`tasks_ready`). Every index is partial: what a claim touches
+does not grow with the number of tasks that are there.
 """
 
 VERSION = 1
@@ -20,6 +21,7 @@ CREATE TABLE tasks (
     attempts INTEGER NOT NULL DEFAULT 0, max_attempts INTEGER NOT NULL, until REAL, pilot TEXT, reason TEXT,
     added REAL NOT NULL, spec TEXT NOT NULL);
 CREATE INDEX tasks_ready ON tasks (class, priority DESC, seq) WHERE ready = 1;
+CREATE INDEX tasks_line ON tasks (priority DESC, seq, class) WHERE ready = 1;
 CREATE INDEX tasks_locked ON tasks (until) WHERE state = 'locked';
 CREATE INDEX tasks_waiting ON tasks (until) WHERE state = 'todo' AND ready = 0;
 CREATE INDEX tasks_failed ON tasks (seq) WHERE state = 'error';

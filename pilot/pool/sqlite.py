@@ -7,14 +7,16 @@ synchronous=FULL: what was acknowledged survives a power loss. The file must lie
 import json
 import random
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from pilot.pool import interface, sqlite_file
 from pilot.pool.interface import Final, Lease, Offer, StaleLease
 from pilot.terms import MAX_ATTEMPTS
 
 MAX_BACKOFF_S = 600.0
+HEAD = 32  # tasks at the head of the line to look at, for each that is wanted
 _TASK = "seq, id, state, priority, generation, attempts, max_attempts, until, pilot, reason, added, spec"
+_FITS = "cores <= ? AND memory_mb <= ? AND gpus <= ? AND walltime_s <= ? AND container <= ?"
 
 
 class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
@@ -67,18 +69,32 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         return leases
 
     def _eligible(self, offer: Offer, count: int) -> List[Any]:
+        """The rows of the foremost tasks that fit: looked for at the head of the line, and if that is not enough, class by class."""
         big = 1 << 60
-        classes = self._db.execute(
-            "SELECT class, tags FROM classes WHERE ready > 0 AND cores <= ? AND memory_mb <= ? AND gpus <= ?"
-            " AND walltime_s <= ? AND container <= ?",
-            (offer.cores, big if offer.memory_mb is None else offer.memory_mb, offer.gpus,
-             big if offer.time_left_s is None else offer.time_left_s, int(offer.containers))).fetchall()
-        have, rows = set(offer.tags), []
-        for number, tags in classes:
-            if set(filter(None, tags.split(","))) <= have:
-                rows += self._db.execute("SELECT " + _TASK + " FROM tasks WHERE class = ? AND ready = 1"
-                                         " ORDER BY priority DESC, seq LIMIT ?", (number, count)).fetchall()
-        return sorted(rows, key=lambda row: (-row[3], row[0]))[:count]
+        limits = (offer.cores, big if offer.memory_mb is None else offer.memory_mb, offer.gpus,
+                  big if offer.time_left_s is None else offer.time_left_s, int(offer.containers))
+        have = set(offer.tags)
+        seqs = self._at_the_head(limits, have, count)
+        if len(seqs) < count:
+            seqs = self._class_by_class(limits, have, count)
+        return [self._db.execute("SELECT " + _TASK + " FROM tasks WHERE seq = ?", (seq,)).fetchone() for seq in seqs]
+
+    def _at_the_head(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
+        """Cheap however many classes there are."""
+        found = self._db.execute(
+            "SELECT head.seq, tags FROM (SELECT seq, class, priority FROM tasks INDEXED BY tasks_line WHERE ready = 1"
+            " ORDER BY priority DESC, seq LIMIT ?) AS head JOIN classes ON classes.class = head.class WHERE " + _FITS +
+            " ORDER BY head.priority DESC, head.seq", (HEAD * count,) + limits)
+        return [seq for seq, tags in found if _words(tags) <= have][:count]
+
+    def _class_by_class(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
+        """Cheap however many tasks there are that do not fit."""
+        classes = self._db.execute("SELECT class, tags FROM classes WHERE ready > 0 AND " + _FITS, limits).fetchall()
+        found: List[Any] = []
+        for number in (number for number, tags in classes if _words(tags) <= have):
+            found += self._db.execute("SELECT -priority, seq FROM tasks INDEXED BY tasks_ready WHERE class = ? AND ready = 1"
+                                      " ORDER BY priority DESC, seq LIMIT ?", (number, count))
+        return [seq for _, seq in sorted(found)[:count]]
 
     def _lock(self, row: Any, pilot: str, lease_s: float) -> Lease:
         seq, identity, generation, attempt = row[0], row[1], row[4] + 1, row[5] + 1
@@ -238,3 +254,7 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
             if not rows:
                 return
             last = rows[-1][0]
+
+
+def _words(text: str) -> Set[str]:
+    return set(filter(None, text.split(",")))

@@ -1,5 +1,6 @@
 import contextlib
 import multiprocessing
+import random
 import sqlite3
 import threading
 
@@ -333,12 +334,38 @@ def test_a_damaged_file_is_busy_not_a_crash(url, pool, tmp_path):
             list(damaged.export())
 
 
-@pytest.mark.parametrize("act", ["claim and finish", "renew", "status", "pending"])
+def _fits(spec, offer):
+    return (spec["cores"] <= offer.cores and spec["gpus"] <= offer.gpus and set(spec["tags"]) <= set(offer.tags)
+            and (offer.memory_mb is None or spec["memory_mb"] <= offer.memory_mb)
+            and (offer.time_left_s is None or spec["walltime_s"] <= offer.time_left_s))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_who_asks_gets_the_foremost_tasks_that_fit(pool, seed):
+    """Against a plain sort of all tasks; some offers find theirs at the head of the line, others far behind it."""
+    chance = random.Random(seed)
+    specs = [{"id": "t%d" % n, "command": ["true"], "priority": chance.randint(-2, 2), "cores": chance.choice([1, 1, 8]),
+              "memory_mb": chance.choice([0, 2000, n]), "gpus": chance.choice([0, 0, 1]), "walltime_s": chance.choice([60.0, 600.0 + n]),
+              "tags": chance.choice([[], [], ["a"], ["a", "b"]])} for n in range(400)]
+    pool.add(specs)
+    waiting = sorted(specs, key=lambda spec: -spec["priority"])
+    short = 0
+    while short < 5:
+        offer = Offer(chance.choice([1, 8]), chance.choice([None, 100, 4000]), chance.choice([0, 1]),
+                      chance.choice([None, 100.0, 700.0]), chance.choice([(), ("a",), ("a", "b", "c")]))
+        count = chance.choice([1, 3, 40])
+        expected = [spec for spec in waiting if _fits(spec, offer)][:count]
+        assert [lease.spec["id"] for lease in claim(pool, offer=offer, count=count)] == [spec["id"] for spec in expected]
+        waiting = [spec for spec in waiting if spec not in expected]
+        short += len(expected) < count
+
+
+@pytest.mark.parametrize("act", ["claim and finish", "claim and finish, a class per task", "renew", "status", "pending"])
 def test_the_work_of_a_request_does_not_grow_with_the_pool(tmp_path, act):
     """Counted in steps of SQLite's own machine, so that it says the same on every computer."""
     def steps(size):
         pool, count = open_pool("sqlite:%s/%d" % (tmp_path, size), create=True), [0]
-        add(pool, *["t%d" % n for n in range(size)])
+        pool.add([{"id": "t%d" % n, "command": ["true"], "walltime_s": 60 + ("class" in act) * n} for n in range(size)])
         for lease in claim(pool, count=size // 2):
             if lease.task[-1] != "7":
                 finish(pool, lease, "error" if lease.task[-1] == "3" else "done")
@@ -347,7 +374,7 @@ def test_the_work_of_a_request_does_not_grow_with_the_pool(tmp_path, act):
         def step():
             count[0] += 1
         pool._db.set_progress_handler(step, 1)
-        if act == "claim and finish":
+        if act.startswith("claim and finish"):
             pool.next([Final(lease.task, lease.generation, "done", "", {})], "p1", ANY, 1, 300, "z")
         elif act == "renew":
             pool.renew("p1", [(lease.task, lease.generation)], 300)
