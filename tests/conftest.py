@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -10,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from pilot.interrupts import STOP_SIGNALS
+
 ROOT = Path(__file__).resolve().parent.parent
+
+# Under nohup, or as a shell's background job, the suite is told to ignore some of these: its tests, and the
+# pilots they start, are to hear them all the same.
+for signum in STOP_SIGNALS:
+    if signal.getsignal(signum) == signal.SIG_IGN:
+        signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
