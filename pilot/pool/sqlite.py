@@ -127,7 +127,10 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         if row is None:
             return self._repeated(final, pilot)
         self._end_attempt(row[0], final.generation, final.outcome, final.reason, final.result)
-        return "done" if final.outcome == "done" and self._set(row, "done", final.reason) else self._failed(row, final.reason)
+        if final.outcome != "done":
+            return self._failed(row, final.reason)
+        self._set(row, "done", final.reason)
+        return "done"
 
     def _held_row(self, identity: str, generation: int, pilot: str) -> Any:
         row = self._row(identity)
@@ -147,12 +150,11 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         self._db.execute("UPDATE attempts SET ended = ?, outcome = ?, reason = ?, result = ? WHERE task = ? AND generation = ?",
                          (time.time(), outcome, reason, json.dumps(result) if result else None, seq, generation))
 
-    def _set(self, row: Any, state: str, reason: str, wait_s: float = 0.0) -> bool:
+    def _set(self, row: Any, state: str, reason: str, wait_s: float = 0.0) -> None:
         ready = state == "todo" and wait_s <= 0
         until = sqlite_file.clock() + wait_s if state == "todo" and not ready else None
         self._db.execute("UPDATE tasks SET state = ?, ready = ?, until = ?, pilot = NULL, reason = ? WHERE seq = ?",
                          (state, int(ready), until, reason, row[0]))
-        return True
 
     def _failed(self, row: Any, reason: str) -> str:
         attempts, most = row[5], row[6]
@@ -241,7 +243,8 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
                     continue
                 if row[2] == "locked":
                     self._end_attempt(row[0], row[4], "cancelled", "cancelled by an operator", None)
-                count += int(self._set(row, "held", "cancelled by an operator"))
+                self._set(row, "held", "cancelled by an operator")
+                count += 1
         return count
 
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
