@@ -2,16 +2,46 @@
 
 SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGXCPU stop the pilot; SIGUSR1 and SIGUSR2, which batch systems send
 some time before the end, only ask it to drain: finish what runs, start nothing new.
+An exception may come between any two instructions; what must be done whole is done `shielded`.
 """
 
 import signal
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, List, Optional
 
 from pilot.errors import Stopped, TimeLimit
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
+
+
+SHIELD_S = 1.0  # what is done whole may take so long: then the exception comes all the same
+
+
+class _Shield:
+    """How deep the main thread stands behind shields, and the exceptions that wait for it."""
+
+    depth = 0
+    waiting: List[BaseException] = []
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Inside, what a signal or a time limit raises waits until the end, at most SHIELD_S. For the main thread."""
+    _Shield.depth += 1
+    try:
+        yield
+    finally:
+        _Shield.depth -= 1
+        if _Shield.waiting and not _Shield.depth:
+            raise _Shield.waiting.pop()
+
+
+def _raise(error: BaseException) -> None:
+    if not _Shield.depth:
+        raise error
+    _Shield.waiting.append(error)
+    signal.setitimer(signal.ITIMER_REAL, SHIELD_S)
 
 
 def ignore_signal(signum: int) -> None:
@@ -83,7 +113,7 @@ class Interrupts:
         self.on_stop(signum)
         if self._armed:
             self._armed = False
-            raise Stopped(signum)
+            _raise(Stopped(signum))
 
     def _on_drain(self, signum: int, _frame: Any) -> None:
         if not self.drain:
@@ -92,6 +122,8 @@ class Interrupts:
         self.listener(signum)
 
     def _on_alarm(self, signum: int, _frame: Any) -> None:
+        if _Shield.waiting:
+            raise _Shield.waiting.pop()
         if self._armed:
             self._armed = False
-            raise TimeLimit(self._limit_s)
+            _raise(TimeLimit(self._limit_s))

@@ -14,9 +14,11 @@ from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from pilot import process_tree
 from pilot.errors import StepFailed
+from pilot.interrupts import shielded
 
 GRACE_S = 2.0
-LINGER_S = 0.2  # how long a dead child's pipes are still listened to while others hold them
+LINGER_S = 0.2  # how long a dead child's pipes are still listened to while others hold them,
+PIPE_BYTES = 1 << 20  # and at least so much of them is read: no pipe holds more that was its own
 KEEP_BYTES = 1 << 20
 MAX_LINE = 1 << 16
 MAX_SELECT_S = 3600.0  # what one select may wait: the kernel takes no month
@@ -226,25 +228,28 @@ class _Running:
             for key, _ in self._selector.select(min(left, MAX_SELECT_S)):
                 if key.data is None:
                     return True
-                self._serve(key)
+                with shielded():  # a line that was read is told, whatever comes
+                    self._serve(key)
 
-    def _serve(self, key: selectors.SelectorKey) -> None:
+    def _serve(self, key: selectors.SelectorKey) -> int:
+        """Returns how many bytes went through."""
         try:
             if key.data is self:
-                sent = os.write(key.fd, self._stdin[:65536])
-                self._stdin = self._stdin[sent:]
+                moved = os.write(key.fd, self._stdin[:65536])
+                self._stdin = self._stdin[moved:]
                 done = not self._stdin
             else:
                 data = os.read(key.fd, 65536)
+                moved, done = len(data), not data
                 key.data.feed(data)
-                done = not data
         except BlockingIOError:
-            return
+            return 0
         except OSError:
-            done = True
+            moved, done = 0, True
         if done:
             self._selector.unregister(key.fileobj)
             _close(key.fileobj)
+        return moved
 
     def _end(self, grace_s: float) -> None:
         """Nothing of the child stays: what it started dies with it; what it said is read to the end."""
@@ -263,14 +268,14 @@ class _Running:
             tail.close()
 
     def _drain(self, deadline: float) -> None:
-        pipes = [key for key in self._selector.get_map().values() if isinstance(key.data, Tail)]
-        while pipes and time.monotonic() < deadline:
+        moved = 0
+        while time.monotonic() < deadline or moved < 2 * PIPE_BYTES:
             ready = [key for key, _ in self._selector.select(0) if isinstance(key.data, Tail)]
             if not ready:
                 return
             for key in ready:
-                self._serve(key)
-            pipes = [key for key in self._selector.get_map().values() if isinstance(key.data, Tail)]
+                with shielded():
+                    moved += self._serve(key)
 
     def _close(self) -> None:
         for key in list(self._selector.get_map().values()):

@@ -3,8 +3,9 @@ import signal
 
 import pytest
 
-from pilot.errors import Stopped
-from pilot.interrupts import DRAIN_SIGNALS, STOP_SIGNALS, Interrupts
+from pilot import process
+from pilot.errors import Stopped, TimeLimit
+from pilot.interrupts import DRAIN_SIGNALS, STOP_SIGNALS, Interrupts, shielded
 
 
 @pytest.fixture
@@ -91,3 +92,39 @@ def test_a_listener_that_raises_is_not_kept(interrupts):
         with interrupts.listening(enough):
             raise AssertionError("not reached")
     os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def test_what_is_shielded_is_done_whole(interrupts):
+    done = []
+    with pytest.raises(Stopped):
+        with interrupts.armed(None):
+            with shielded():
+                with shielded():
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    done.append("inner")
+                done.append("outer")
+            done.append("not reached")
+    assert done == ["inner", "outer"]
+
+
+@pytest.mark.parametrize("limit_s, error", [(None, Stopped), (0.1, TimeLimit)])
+def test_a_shield_that_hangs_gives_way(interrupts, limit_s, error):
+    with pytest.raises(error):
+        with interrupts.armed(limit_s), shielded():
+            if limit_s is None:
+                os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+            signal.pause()
+
+
+def test_lines_that_were_read_are_told_whatever_comes(interrupts):
+    told = []
+
+    def hear(line):
+        told.append(line)
+        if line == "5":
+            os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Stopped):
+        with interrupts.armed(None):
+            process.run(["seq", "2000"], timeout_s=20, on_line=hear)
+    assert told == [str(number) for number in range(1, 2001)]
