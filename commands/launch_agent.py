@@ -20,7 +20,7 @@ class LaunchAgent(Command):
     name = "LaunchAgent"
     options: Tuple[Option, ...] = (
         Option("tasks", "a JSON Lines file of tasks for this pilot alone"),
-        Option("pool", "the pool to pull from: sqlite:FILE"),
+        Option("pool", "the pool to pull from: sqlite:FILE, or a server's https://HOST:PORT"),
         Option("execute", "a program to run as the agent, with its arguments"),
         Option("slots", "payloads at once (default: one per core)", values.count),
         Option("tags", "what this pilot offers besides resources; a task's tags must all be among them", values.words, ()),

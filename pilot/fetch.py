@@ -6,7 +6,7 @@ A download goes to a temporary name beside its target and is renamed when it is 
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from pilot.errors import StepFailed
 
@@ -17,6 +17,7 @@ CHUNK = 1 << 18
 ATTEMPTS = 3
 BACK_OFF_S = 1.0
 MAX_TEXT = 10 << 20
+MAX_SESSION = 256 << 20
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 ALGORITHMS = ("sha256", "sha512")
 
@@ -105,6 +106,60 @@ def upload(url: str, path: str, timeout_s: float, attempts: int = ATTEMPTS,
             _read(Request(url, timeout_s, headers, context, MAX_TEXT, stream, "PUT"), lambda data: None, lambda: None)
 
     _with_retries(attempts, once)
+
+
+class Session:
+    """A conversation with one server whose connection is kept open; `url` is http(s)://HOST[:PORT][/PREFIX].
+
+    For one thread. What is asked must be safe to repeat: a kept connection that turns out to be closed is opened anew
+    and asked again.
+    """
+
+    def __init__(self, url: str, context: Optional["ssl.SSLContext"] = None, max_bytes: int = MAX_SESSION) -> None:
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(url)
+        self._secure, self._where, self._prefix = parts.scheme == "https", parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        self._url, self._context, self._max = url, context, max_bytes
+        self._open: Any = None
+
+    def ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
+        """The status and body of an answer, whatever the status. FetchFailed when there is none."""
+        import http.client
+
+        fresh = self._open is None
+        try:
+            return self._ask(method, path, body, headers, timeout_s)
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            self.close()
+            stale = isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, http.client.CannotSendRequest))
+            if fresh or not stale:
+                raise FetchFailed("%s: %s" % (self._url, error or type(error).__name__))
+        return self.ask(method, path, body, headers, timeout_s)
+
+    def _ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
+        import http.client
+
+        if self._open is None:
+            if self._secure:
+                self._open = http.client.HTTPSConnection(self._where, timeout=timeout_s, context=self._context)
+            else:
+                self._open = http.client.HTTPConnection(self._where, timeout=timeout_s)
+        self._open.timeout = timeout_s
+        if self._open.sock is not None:
+            self._open.sock.settimeout(timeout_s)
+        self._open.request(method, self._prefix + path, body, dict({"User-Agent": "pilot"}, **headers))
+        reply = self._open.getresponse()
+        data = reply.read(self._max + 1)
+        if len(data) > self._max:
+            raise ValueError("an answer of more than %d bytes" % self._max)
+        return reply.status, data
+
+    def close(self) -> None:
+        """Let go of the connection; the next question opens another."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
 
 def parse_checksum(text: str) -> Optional["Checksum"]:

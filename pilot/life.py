@@ -22,10 +22,12 @@ from pilot.request import Request
 from pilot.settings import environment_layer
 
 if TYPE_CHECKING:
+    from pilot.events.far import Far
     from pilot.joboutputs import JobOutputs
 
 LOG = "pilot.log"
 EVENTS = "pilot-events.jsonl"
+FILE = "file:"
 HOLD_CODES = (NodeUnfit.exit_code, InstallFailed.exit_code)
 
 
@@ -51,6 +53,7 @@ class Life:
                                self.stream, self.interrupts, self.masker)
         self.problems: List[str] = []
         self.outputs: "Optional[JobOutputs]" = None
+        self.far: "Optional[Far]" = None
 
     def places(self) -> Dict[str, str]:
         """Where things lie, for the summary: what could not be written is not named."""
@@ -94,6 +97,8 @@ def live(request: Request) -> int:
     life.interrupts.on_stop = ignore_signal  # the code stands: a signal that comes now changes nothing
     life.stream.emit(events.PILOT_FINISHED, exit_code=code, seconds=round(time.monotonic() - life.began, 3),
                      tasks=life.tally.counts)
+    if life.far is not None:
+        life.far.close(life.interrupts.stop is not None)
     life.write_report(code)
     life.last_words(code)
     log.say(report.summary(code, life.outcomes, life.tally, time.monotonic() - life.began, life.places(), life.problems))
@@ -148,6 +153,8 @@ def refuse(words: Sequence[str], error: UsageError) -> int:
 
 
 def _run(life: Life) -> int:
+    names = [command.name for command in life.request.plan]
+    _begin_story(life, names)
     _prepare_workdir(life)
     for module in [name for command in life.request.plan for name in command.uses]:
         importlib.import_module(module)  # now: the file we came from may vanish under a running pilot
@@ -158,10 +165,7 @@ def _run(life: Life) -> int:
         from pilot import joboutputs  # only where a manager of virtual machines waits for them
 
         life.outputs = joboutputs.start(life.request.environ)
-    names = [command.name for command in life.request.plan]
     logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
-    life.stream.emit(events.PILOT_STARTED, version=VERSION, host=os.uname().nodename, commands=names,
-                     pid=os.getpid(), python=sys.version.split()[0])
     limits = {name: float(text) for name, text in life.request.settings["time_limits"].items()}
     ask = _ask if life.request.settings["step"] else None
     try:
@@ -173,8 +177,26 @@ def _run(life: Life) -> int:
     return report.final_code(life.outcomes)
 
 
-def _prepare_workdir(life: Life) -> None:
+def _begin_story(life: Life, names: List[str]) -> None:
+    """Far places hear of the pilot before anything can go wrong with its workdir."""
     log.set_up(life.masker, life.request.settings["debug"], None)
+    settings = life.request.settings
+    places = [place for place in settings["events"] if not place.startswith(FILE)]
+    if places:
+        from pilot.events.far import Far  # only for those who use it
+
+        life.far = Far(life.stream, life.workdir, life.masker)
+        environ = dict(life.request.environ)
+        for name in ("pool_token", "pool_token_file"):
+            if settings[name]:
+                environ["PILOT_" + name.upper()] = settings[name]
+        life.far.open(places, environ)
+    life.stream.attach(life.tally)
+    life.stream.emit(events.PILOT_STARTED, version=VERSION, host=os.uname().nodename, commands=names, pid=os.getpid(),
+                     python=sys.version.split()[0], site=settings["site"] or "", ce=settings["ce"] or "", queue=settings["queue"] or "")
+
+
+def _prepare_workdir(life: Life) -> None:
     try:
         os.makedirs(life.workdir, exist_ok=True)
         os.makedirs(os.path.dirname(life.report_path), exist_ok=True)
@@ -183,11 +205,13 @@ def _prepare_workdir(life: Life) -> None:
     except OSError as error:
         raise NodeUnfit("workdir %s cannot be used: %s; give a writable one with --workdir" % (life.workdir, error.strerror))
     log.set_up(life.masker, life.request.settings["debug"], log_file)
+    if life.far is not None:
+        life.far.hear_log()
     life.stream.attach(sink)
-    life.stream.attach(life.tally)
     life.stream.attach(ConsoleSink())
-    for path in life.request.settings["events"]:
-        life.stream.attach(_sink(path))
+    for place in life.request.settings["events"]:
+        if place.startswith(FILE):
+            life.stream.attach(_sink(place[len(FILE):]))
     space = os.statvfs(life.workdir)
     if not space.f_bavail * space.f_frsize and space.f_blocks:
         raise NodeUnfit("workdir %s: the disk is full" % life.workdir)

@@ -56,6 +56,16 @@ def passwords(text: str) -> List[str]:
     return found
 
 
+def told(record: logging.LogRecord, masker: Masker) -> List[str]:
+    """A record's lines, each with the header."""
+    text = record.getMessage()
+    if record.exc_info:
+        text += "\n" + logging.Formatter().formatException(record.exc_info)
+    where = record.name.partition(".")[2] or "pilot"
+    head = "%s %-7s %s: " % (utc(record.created), record.levelname, where)
+    return [head + line for line in masker.text(text).splitlines() or [""]]
+
+
 class LineHandler(logging.Handler):
     """Writes whole lines straight to a descriptor: nothing is buffered, so a signal handler may log too."""
 
@@ -65,12 +75,7 @@ class LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One header per line, also for messages of several lines; a full or closed stream is passed over."""
-        text = record.getMessage()
-        if record.exc_info:
-            text += "\n" + logging.Formatter().formatException(record.exc_info)
-        where = record.name.partition(".")[2] or "pilot"
-        head = "%s %-7s %s: " % (utc(record.created), record.levelname, where)
-        lines = "".join(head + line + "\n" for line in self._masker.text(text).splitlines() or [""])
+        lines = "".join(line + "\n" for line in told(record, self._masker))
         try:
             os.write(self._descriptor, lines.encode("utf-8", "backslashreplace"))
         except OSError:

@@ -109,11 +109,18 @@ def span(text: str) -> Tuple[float, float]:
 
 
 def event_place(text: str) -> str:
-    """file:PATH; other schemes come with their sinks."""
-    scheme, _, path = text.partition(":")
-    if scheme != "file" or not path:
-        raise ValueError("%r is no place for events: this version writes to file:PATH only" % text)
-    return path[2:] if path.startswith("//") else path
+    """file:PATH, http(s)://HOST:PORT of a pool server, stomp[+ssl]://HOST:PORT/QUEUE of a message broker."""
+    scheme, colon, rest = text.partition(":")
+    if scheme in ("http", "https") and rest.strip("/"):
+        return text
+    if scheme in ("stomp", "stomp+ssl"):
+        from pilot import stomp  # only for those who use it
+
+        stomp.place(text)
+        return text
+    if scheme == "file" and rest:
+        return "file:" + (rest[2:] if rest.startswith("//") else rest)
+    raise ValueError("%r is no place for events: use file:PATH, https://HOST:PORT or stomp+ssl://HOST:PORT/QUEUE" % text.split("@")[-1])
 
 
 def choice(*allowed: str) -> Callable[[str], str]:

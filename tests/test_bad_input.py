@@ -28,7 +28,7 @@ def sentences(text):
     (FINE + ("-F", "/no/pilot.json"), "/no/pilot.json: cannot be read"),
     (FINE + ("--time-limits", "CheckWorkrNode=5"), "--time-limits: unknown command"),
     (FINE + ("--time-limits", "CheckWorkerNode=soon"), "is not a number of seconds"),
-    (FINE + ("--events", "stomp://x"), "is no place for events"),
+    (FINE + ("--events", "ftp://broker/x"), "is no place for events"),
     (("-X", "CheckWorkerNode,LaunchAgent"), "LaunchAgent has no work"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--tasks", "/no/tasks"), "/no/tasks: cannot be read"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "ftp:x"), "is not a pool"),

@@ -9,11 +9,12 @@ import sys
 import uuid
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from pilot.agent import confine, config as configuration, isolation
-from pilot.agent.agent import REFRESH_S, Agent, End
+from pilot.agent import confine, config as configuration, errands, isolation
+from pilot.agent.agent import Agent
 from pilot.agent.config import AgentConfig
 from pilot.agent.environment import AGENT_MARK
 from pilot.agent.loop import Loop
+from pilot.agent.patience import REFRESH_S, End
 from pilot.agent.payload import Surroundings
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
@@ -23,13 +24,14 @@ from pilot.node import features
 from pilot.node.deadline import Deadline
 from pilot.node.features import Features
 from pilot.pool import open_pool
-from pilot.pool.interface import Busy
+from pilot.pool.interface import Busy, Pool
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 BACKLOG_BYTES = 1 << 20
 TOGETHER_S = 0.02
+MAX_PATIENCE_S = 30.0
 
 
 class Teller:
@@ -120,11 +122,17 @@ def serve(config: AgentConfig, tell: Teller) -> End:
                           isolation.which_in(config.environ), sandboxes, tell)
     deadline = Deadline(config.ends, ends_reader(config), config.drain_files)
     with open_pool(config.pool) as pool:
-        agent = Agent(config, pool, around, deadline)
+        agent = Agent(config, errands.Errands(loop, patient(pool, config), lambda: patient(open_pool(config.pool), config)), around, deadline)
         agents.append(agent)
         work(agent, loop, starter, tell)
     warden.close()
     return agent.end or End("work", "")
+
+
+def patient(pool: Pool, config: AgentConfig) -> Pool:
+    """A pool whose answers are waited for no longer than its leases can bear."""
+    pool.patience(min(MAX_PATIENCE_S, max(1.0, config.lease_s / 5)))
+    return pool
 
 
 def work(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:

@@ -4,46 +4,32 @@ import logging
 import signal
 import time
 import uuid
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from pilot.agent import capacity, enquiry
+from pilot.agent.care import Care
 from pilot.agent.config import AgentConfig
+from pilot.agent.errands import CARE, TURN, Errands
 from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
+from pilot.agent.patience import (
+    AHEAD_S, GIVE_UP_S, MARGIN_S, POLL_S, REFRESH_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
 from pilot.agent.payload import Ending, Payload, Surroundings
 from pilot.agent.suspicion import Suspicion
 from pilot.node.deadline import Deadline
-from pilot.pool.interface import Busy, Lease, Offer, Pool
+from pilot.pool.interface import Busy, Lease, Offer
 
-RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # waits when the pool is busy; the last one repeats
-GIVE_UP_S = 120.0  # a pool that does not answer for so long, with nothing running, ends the agent
-POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits when there is nothing to claim
-REFRESH_S = 15.0
-MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
-STOP_REPORT_S = 1.0
-SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free
-AHEAD_S = 1.0  # a task claimed ahead is given back when its payload cannot start so soon
-SWEEP_S = 0.2  # after a payload's end: what it left behind is reparented to us by then
 DRAINS = (signal.SIGUSR1, signal.SIGUSR2)
-
 log = logging.getLogger("pilot.agent")
-
-
-class End(NamedTuple):
-    """Why the agent stops: kind work (none left), drain, time, signal, pilot (it is gone), pool, node; in words."""
-
-    kind: str
-    reason: str
-    cut: bool = False  # payloads were ended that would have gone on
 
 
 class Agent:
     """Call `begin`, then run the loop; afterwards `end` says how it went."""
 
-    def __init__(self, config: AgentConfig, pool: Pool, around: Surroundings, deadline: Deadline) -> None:
+    def __init__(self, config: AgentConfig, errands: Errands, around: Surroundings, deadline: Deadline) -> None:
         self.end: Optional[End] = None
-        self._config, self._pool, self._around, self._deadline = config, pool, around, deadline
+        self._config, self._errands, self._around, self._deadline = config, errands, around, deadline
         self._loop, self._tell = around.loop, around.tell
         self._leases = Leases(config.lease_s, config.stop_grace_s, time.monotonic)
         self._payloads: Dict[Key, Payload] = {}
@@ -56,12 +42,16 @@ class Agent:
         self._idle_since = self._reached = time.monotonic()
         self._turn_timer: Optional[Timer] = None
         self._sweep_timer: Optional[Timer] = None
+        self._stopping = False
         self._request = ""
+        self._asked = 0.0  # when the last turn was
+        self._again = False  # a turn was wished for while one was under way
+        self._wait_s = 0.0  # how long the next claim may wait at the pool for work
         self._suspicion = Suspicion(config.max_quick_failures)
 
     def begin(self) -> None:
         """First claim, and the regular duties."""
-        self._loop.after(self._leases.every_s(), self._renew)
+        Care(self._config, self._loop, self._errands, self._leases, self._lose).begin()
         self._refresh()
         self._turn()
 
@@ -73,31 +63,45 @@ class Agent:
         self._turn_timer = self._loop.after(seconds, self._turn)
 
     def _turn(self) -> None:
-        """Report what ended and claim as long as something fits: each exchange is one transaction."""
+        """Report what ended and claim what fits: one exchange, which is one transaction of the pool."""
         self._turn_timer = None
-        try:
-            self._ledger.release_all(self._pool)
-            for _ in range(self._config.slots + 1):  # no more: signals and renewals want their turn too
-                offer = self._offer() or self._offer_ahead()
-                if (offer is None and not self._ledger) or not self._exchange(offer):
-                    break
-            else:
-                self._soon()
-        except Busy as error:
-            return self._busy(error)
-        self._failures, self._reached = 0, time.monotonic()
-        self._after_turn()
-
-    def _exchange(self, offer: Optional[Offer]) -> List[Lease]:
+        if self._errands.busy(TURN):
+            return self._hurry()
+        self._again = False
+        self._ledger.drop_lost()
+        offer, finals = self._offer() or self._offer_ahead(), self._ledger.finals()
+        if offer is None and not finals:
+            return self._after_turn()
+        wait_s, self._wait_s = (self._wait_s if offer and not finals else 0.0), 0.0
+        if offer and offer.time_left_s is not None:
+            offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
         self._request = self._request or uuid.uuid4().hex
-        asked = time.monotonic()
-        states, leases = self._pool.next(self._ledger.finals(), self._config.pilot, offer or Offer(), 1 if offer else 0,
-                                         self._config.lease_s, self._request)
-        self._request = ""
+        config, request, asked = self._config, self._request, time.monotonic()
+        self._asked = asked
+        self._errands.ask(
+            TURN,
+            lambda pool: pool.next(finals, config.pilot, offer or Offer(), 1 if offer else 0, config.lease_s, request, wait_s),
+            lambda answer: self._answered(answer, asked, wait_s), self._busy)
+
+    def _hurry(self) -> None:
+        """The turn under way may be waiting for work: let it come back."""
+        if not self._again:
+            self._again = True
+            self._errands.ask(CARE, lambda pool: pool.nudge(self._config.pilot), lambda _: None, lambda _: None)
+
+    def _answered(self, answer: Tuple[Dict[Key, str], List[Lease]], asked: float, wait_s: float) -> None:
+        states, leases = answer
+        again, self._again, self._request = self._again, False, ""
+        self._failures, self._reached = 0, time.monotonic()
         self._ledger.settle(states)
         for lease in leases:
             self._granted(lease, asked)
-        return leases
+        if wait_s and self._reached - asked > wait_s / 2:
+            self._empty_polls = 0  # it did wait, so that we need not
+        if leases or again:
+            self._soon()
+        else:
+            self._after_turn()
 
     def _offer(self) -> Optional[Offer]:
         """What is free now, unless nothing more may be claimed."""
@@ -180,11 +184,16 @@ class Agent:
             return
         if self.end is None:
             self._without_work()
-        if self.end is not None and not self._ledger:
+        if self.end is not None and not self._ledger and not self._errands.busy(TURN):
             self._loop.stop()
 
     def _poll(self) -> None:
-        self._soon(POLL_S[min(self._empty_polls, len(POLL_S) - 1)])
+        """Ask again later; a server may be asked at once, as it is to wait for work with its answer."""
+        self._wait_s = WAIT_S
+        if self.end is None and not self._payloads and not self._ahead:
+            self._wait_s = min(WAIT_S, max(0.5, self._config.idle_s - (time.monotonic() - self._idle_since)))
+        at_once = self._errands.remote and not self._empty_polls
+        self._soon(0.0 if at_once else POLL_S[min(self._empty_polls, len(POLL_S) - 1)])
         self._empty_polls += 1
 
     def _without_work(self) -> None:
@@ -193,22 +202,25 @@ class Agent:
             self.end = End("work", "%d tasks were claimed, as many as --max-tasks allows" % self._claimed)
         elif self._offer() is None:
             self.end = End("drain" if self._claimed else "time", "no time is left for another task: %.0f s" % (self._time_left() or 0))
-        elif self._config.wait_for_retries and self._waits_for_retry():
-            return
-        elif time.monotonic() - self._idle_since >= self._config.idle_s:
-            self.end = End("work", enquiry.what_is_left(self._pool))
+        elif self._config.wait_for_retries:
+            self._errands.ask(TURN, lambda pool: pool.pending()[1], self._wait_for_retry, self._busy)
         else:
-            self._poll()
+            self._idle()
 
-    def _waits_for_retry(self) -> bool:
-        try:
-            seconds = self._pool.pending()[1]
-        except Busy as error:
-            self._busy(error)
-            return True
-        if seconds is not None:
-            self._soon(min(seconds + 0.05, POLL_S[-1]))
-        return seconds is not None
+    def _wait_for_retry(self, seconds: Optional[float]) -> None:
+        if seconds is None:
+            return self._idle()
+        self._soon(min(seconds + 0.05, POLL_S[-1]))
+
+    def _idle(self) -> None:
+        if time.monotonic() - self._idle_since < self._config.idle_s:
+            return self._poll()
+        self._errands.ask(TURN, enquiry.what_is_left, self._no_more, self._busy)
+
+    def _no_more(self, reason: str) -> None:
+        if self.end is None:
+            self.end = End("work", reason)
+        self._soon()
 
     def _busy(self, error: Busy) -> None:
         silent = time.monotonic() - self._reached
@@ -222,22 +234,12 @@ class Agent:
         self._failures += 1
         self._soon(wait)
 
-    def _renew(self) -> None:
-        """Prolong all leases in one request; end the payloads whose lease is another's, or soon may be."""
-        keys, wait, asked = self._leases.keys(), self._leases.every_s(), time.monotonic()
-        lost: List[Key] = []
-        try:
-            lost = self._pool.renew(self._config.pilot, keys, self._config.lease_s) if keys else []
-            self._leases.renewed([key for key in keys if key not in lost], asked)
-        except Busy as error:
-            log.warning("leases could not be renewed: %s", error)
-            wait = self._leases.retry_s()
-        for key in lost + self._leases.in_danger():
-            self._leases.drop(key)
-            self._ahead = [item for item in self._ahead if (item[0].task, item[0].generation) != key]
-            if key in self._payloads:
-                self._payloads[key].stop("lost", enquiry.why_lost(self._pool, key), self._config.stop_grace_s)
-        self._loop.after(wait, self._renew)
+    def _lose(self, key: Key, why: str) -> None:
+        """This lease is another's, or soon may be: what runs under it ends."""
+        self._leases.drop(key)
+        self._ahead = [item for item in self._ahead if (item[0].task, item[0].generation) != key]
+        if key in self._payloads:
+            self._payloads[key].stop("lost", why, self._config.stop_grace_s)
 
     # -- the end ---------------------------------------------------------------------------------
 
@@ -269,6 +271,17 @@ class Agent:
             payload.stop("released", self.end.reason, grace_s)
         self._give_back_ahead()
         self._soon()
+        if not self._stopping:
+            self._stopping = True
+            self._loop.after(grace_s + STOP_REPORT_S, self._give_up)
+
+    def _give_up(self) -> None:
+        """Leave a pool that does not answer: its leases end by themselves."""
+        if self._payloads or not self._errands.busy(TURN) or time.monotonic() - self._asked < STOP_REPORT_S:
+            self._loop.after(STOP_REPORT_S / 5, self._give_up)
+            return
+        log.error("the pool does not answer in time: the ends of %d tasks could not be reported", len(self._ledger))
+        self._loop.stop()
 
     def on_signal(self, signum: int) -> None:
         """SIGUSR1 and SIGUSR2 drain; any other stops now, and a second one without grace."""

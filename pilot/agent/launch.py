@@ -16,7 +16,7 @@ from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnre
 from pilot.facts import AgentSummary, Configuration, CPUPower, Installation, WorkerNode
 from pilot.node import features
 from pilot.pool import open_pool
-from pilot.pool.interface import Busy
+from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file
 
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
@@ -46,15 +46,27 @@ def pool_url(ctx: Context, folder: str) -> str:
         url = "sqlite:" + os.path.abspath(url[len("sqlite:"):])
     try:
         if not ctx.settings["tasks"]:
-            open_pool(url).close()
-            return url
-        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S) as pool:
+            return _reachable(url, ctx)
+        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=_environ(ctx)) as pool:
             added, known = pool.add(read_file(ctx.settings["tasks"]))
     except Busy as error:
         if given:
             raise PoolUnreachable(str(error))
         raise NodeUnfit("the workdir cannot hold the tasks: %s" % error)
     log.info("tasks: %d from %s in %s", added + known, ctx.settings["tasks"], url)
+    return url
+
+
+def _reachable(url: str, ctx: Context) -> str:
+    """The URL, unless it is clear that no agent can work there. Raises Denied (and Busy for a file)."""
+    with open_pool(url, environ=_environ(ctx)) as pool:
+        try:
+            if pool.remote:
+                pool.status()
+        except Denied:
+            raise
+        except Busy as error:  # it may come back while the agent tries
+            log.warning("%s", error)
     return url
 
 
@@ -167,6 +179,9 @@ def _environ(ctx: Context) -> Dict[str, str]:
     if configuration is not None:
         found["PILOT_AGENT_CONFIG"] = configuration.path
     found["PILOT_ID"] = ctx.pilot_id
+    for name in ("pool_token", "pool_token_file"):
+        if name in ctx.settings and ctx.settings[name]:
+            found["PILOT_" + name.upper()] = ctx.settings[name]
     return found
 
 

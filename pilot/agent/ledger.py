@@ -5,10 +5,11 @@ from typing import Any, Callable, Dict, List, Tuple
 
 from pilot.agent.leases import Key
 from pilot.agent.payload import Ending
-from pilot.pool.interface import Final, Lease, Pool, StaleLease
+from pilot.pool.interface import Final, Lease
 
-REPORTED = ("done", "error")
-_OUTCOMES = {"done": "done", "error": "error", "todo": "retried", "released": "released", "returned": "returned"}
+LOST = "lost"
+_FINALS = {"done": "done", "error": "error", "released": "released", "returned": "released"}
+_OUTCOMES = {"done": "done", "error": "error", "todo": "retried"}
 
 
 class Ledger:
@@ -27,34 +28,27 @@ class Ledger:
         self._endings.append((lease, ending))
 
     def finals(self) -> List[Final]:
-        """What is to be reported as done or error."""
-        return [Final(lease.task, lease.generation, ending.outcome, ending.reason, dict(ending.result, host=self._host))
-                for lease, ending in self._endings if ending.outcome in REPORTED]
+        """What the pool is to be told: as done or error, or given back."""
+        return [Final(lease.task, lease.generation, _FINALS[ending.outcome], ending.reason, dict(ending.result, host=self._host))
+                for lease, ending in self._endings if ending.outcome in _FINALS]
 
     def settle(self, states: Dict[Key, str]) -> None:
         """The pool has taken these finals: each task's new state, or "stale"."""
         for lease, ending in list(self._endings):
             state = states.get((lease.task, lease.generation))
-            if state is not None and ending.outcome in REPORTED:
-                self._close(lease, ending, state)
+            if state is not None:
+                given_back = _FINALS[ending.outcome] == "released" and state != "stale"
+                self._close(lease, ending, ending.outcome if given_back else _OUTCOMES.get(state, LOST))
 
-    def release_all(self, pool: Pool) -> None:
-        """Give back what was not finished; of what was lost the pool hears nothing. Raises Busy."""
-        for lease, ending in list(self._endings):
-            if ending.outcome in REPORTED:
-                continue
-            state = ending.outcome
-            if state != "lost":
-                try:
-                    pool.release(lease.task, lease.generation, self._pilot, ending.reason)
-                except StaleLease:
-                    state = "stale"
-            self._close(lease, ending, state)
+    def drop_lost(self) -> None:
+        """Of what was lost the pool hears nothing."""
+        for lease, ending in [one for one in self._endings if one[1].outcome == LOST]:
+            self._close(lease, ending, LOST)
 
-    def _close(self, lease: Lease, ending: Ending, state: str) -> None:
+    def _close(self, lease: Lease, ending: Ending, outcome: str) -> None:
         self._endings.remove((lease, ending))
         self._told(lease)
         result: Dict[str, Any] = ending.result
-        self._tell("task finished", task=lease.task, generation=lease.generation, outcome=_OUTCOMES.get(state, "lost"),
+        self._tell("task finished", task=lease.task, generation=lease.generation, outcome=outcome,
                    reason=ending.reason, seconds=round(ending.seconds, 3), cpu_s=result.get("cpu_s"),
                    max_rss_mb=result.get("max_rss_mb"), folder=result.get("folder"))

@@ -76,6 +76,10 @@ class Loop:
         except (PermissionError, ValueError):  # a regular file cannot be watched
             pass
 
+    def watch(self, descriptor: int, callback: Callback) -> None:
+        """Call back whenever there is something to read."""
+        self._selector.register(descriptor, selectors.EVENT_READ, callback)
+
     def stop(self) -> None:
         """End `run` after what is being served now."""
         self._running = False

@@ -1,34 +1,46 @@
 """The stream hands every event to every sink; a sink that fails is counted and never hurts the pilot."""
 
+import itertools
 import time
 from typing import Any, Callable, Dict, List
 
 from pilot.events import event as events
 from pilot.log import Masker, utc
 
+FIRST = 3  # a pilot's beginning, told also to sinks that come after it
 Sink = Callable[[events.Event], None]
 
 
 class Stream:
-    """`emit` numbers an event, masks secrets in it and passes it to the sinks."""
+    """`emit` numbers an event, masks secrets in it and passes it to the sinks; from any thread, and in a signal handler."""
 
     def __init__(self, pilot: str, masker: Masker) -> None:
         self.pilot = pilot
         self.lost: Dict[str, int] = {}
-        self._masker, self._seq = masker, 0
+        self._masker, self._numbers = masker, itertools.count(1)
         self._sinks: List[Sink] = []
+        self._first: List[events.Event] = []
 
     def attach(self, sink: Sink) -> None:
-        """From now on this sink gets every event."""
+        """From now on this sink gets every event, and now the very first ones that it missed."""
+        for told in self._first:
+            self._hand(sink, told)
         self._sinks.append(sink)
 
     def emit(self, event: str, **fields: Any) -> None:
         """Tell the sinks. Never raises."""
-        self._seq += 1
-        told = events.make(self.pilot, self._seq, utc(time.time()), event, self._masker.value(fields))
+        told = events.make(self.pilot, next(self._numbers), utc(time.time()), event, self._masker.value(fields))
+        if len(self._first) < FIRST:
+            self._first.append(told)
         for sink in self._sinks:
-            try:
-                sink(told)
-            except Exception:  # a sink must not hurt the pilot: what it lost is counted and reported
-                name = type(sink).__name__
-                self.lost[name] = self.lost.get(name, 0) + 1
+            self._hand(sink, told)
+
+    def _hand(self, sink: Sink, told: events.Event) -> None:
+        try:
+            sink(told)
+        except Exception:  # a sink must not hurt the pilot: what it lost is counted and reported
+            self.lose(type(sink).__name__, 1)
+
+    def lose(self, sink: str, count: int) -> None:
+        """So many events did not get where this sink sends them."""
+        self.lost[sink] = self.lost.get(sink, 0) + count

@@ -1,4 +1,4 @@
-"""`python3 -m pilot.pool add|status|show|retry|cancel|export POOL ...`: a pool in an operator's hands."""
+"""`python3 -m pilot.pool add|status|show|retry|cancel|export|import|serve POOL ...`: a pool in an operator's hands."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from pilot import runner
 from pilot.errors import PoolUnreachable, UsageError
-from pilot.pool import interface, open_pool
+from pilot.pool import interface, moving, open_pool
 from pilot.pool.task import read_file, read_lines
 
 
@@ -30,12 +30,36 @@ def parser() -> argparse.ArgumentParser:
     cancel.add_argument("tasks", nargs="+", metavar="ID")
     export = _verb(verbs, "export", export_tasks, "every task as a JSON line, with state and attempts")
     export.add_argument("--state", choices=interface.STATES)
+    take = _verb(verbs, "import", import_tasks, "take in what export gave, with state and attempts")
+    take.add_argument("files", nargs="+", metavar="FILE", help="a file that export wrote, or - for standard input")
+    _serve_verbs(verbs)
     return top
+
+
+def _serve_verbs(verbs: Any) -> None:
+    serve = _verb(verbs, "serve", serve_pool, "serve a sqlite:FILE to many machines over HTTP")
+    serve.add_argument("--listen", default="127.0.0.1:8420", metavar="HOST:PORT", help="default: 127.0.0.1:8420")
+    serve.add_argument("--tls-cert", metavar="FILE", help="the server's certificate, with its chain (PEM)")
+    serve.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
+    serve.add_argument("--tls-client-ca", metavar="FILE", help="let in only clients with a certificate of these CAs")
+    serve.add_argument("--tokens", metavar="FILE", help="who may do what; `pilot.pool token` makes it")
+    serve.add_argument("--keep-days", type=float, default=30.0, metavar="N", help="forget pilots' stories after so many days (default: 30)")
+    serve.add_argument("--keep-mb", type=float, default=4000.0, metavar="N", help="and the oldest events when they take more (default: 4000)")
+    feed = verbs.add_parser("feed", help="move pilots' events from a message queue into a server")
+    feed.add_argument("queue", metavar="QUEUE", help="stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE")
+    feed.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
+    feed.set_defaults(function=feed_server)
+    token = verbs.add_parser("token", help="make a token for an operator, into the file that serve --tokens reads",
+                             description="Make a token: it is printed once, the file keeps its hash.")
+    token.add_argument("file", metavar="FILE")
+    token.add_argument("role", choices=("admin", "factory", "reader"))
+    token.add_argument("name", metavar="NAME")
+    token.set_defaults(function=make_token)
 
 
 def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
     one: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
-    one.add_argument("pool", metavar="POOL", help="sqlite:FILE")
+    one.add_argument("pool", metavar="POOL", help="sqlite:FILE or a server's http(s)://HOST:PORT")
     one.set_defaults(function=function)
     return one
 
@@ -53,7 +77,7 @@ def _run(words: List[str]) -> int:
     except SystemExit as end:  # argparse has told what is wrong
         return int(end.code or 0)
     if not given.verb:
-        raise UsageError("which of add, status, show, retry, cancel, export? See --help")
+        raise UsageError("which of add, status, show, retry, cancel, export, import, serve, token? See --help")
     try:
         return int(given.function(given))
     except interface.Busy as error:
@@ -144,6 +168,42 @@ def export_tasks(given: argparse.Namespace) -> int:
     with open_pool(given.pool) as pool:
         for task in pool.export(given.state):
             print(json.dumps(task))
+    return 0
+
+
+def import_tasks(given: argparse.Namespace) -> int:
+    """All lines are read and checked before the first is taken in."""
+    tasks = moving.read(given.files, sys.stdin)
+    with open_pool(given.pool, create=True) as pool:
+        added, known = pool.restore(tasks)
+    print("%d taken in%s" % (added, ", %d were there already" % known if known else ""))
+    return 0
+
+
+def serve_pool(given: argparse.Namespace) -> int:
+    """Until SIGTERM or SIGINT."""
+    from pilot.pool.server import serve  # not for the other verbs: they need no event loop
+    from pilot.pool.server.server import Keep
+
+    return serve.run(serve.plan(given.pool, given.listen, given.tls_cert, given.tls_key, given.tokens, given.tls_client_ca,
+                                Keep(given.keep_days, given.keep_mb)))
+
+
+def feed_server(given: argparse.Namespace) -> int:
+    """Until SIGTERM or SIGINT."""
+    from pilot.pool import feed
+
+    try:
+        return feed.run(given.queue, given.server)
+    except ValueError as error:
+        raise UsageError("feed: %s" % error)
+
+
+def make_token(given: argparse.Namespace) -> int:
+    """The token alone on standard output."""
+    from pilot.pool.server import tokens
+
+    print(tokens.add(given.file, given.role, given.name))
     return 0
 
 

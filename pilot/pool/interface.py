@@ -15,6 +15,10 @@ class Busy(Exception):
     """The pool cannot be reached or written now; asking again later may help."""
 
 
+class Denied(Busy):
+    """The pool does not take our token, now: for a pilot at work it may be mended, so it is no end in itself."""
+
+
 class Offer(NamedTuple):
     """What an agent has to give: a task is matched when it needs no more. None: no limit known."""
 
@@ -37,7 +41,8 @@ class Lease(NamedTuple):
 
 
 class Final(NamedTuple):
-    """The end of one attempt: outcome "done" or "error"; `result` is kept with the attempt."""
+    """The end of one attempt: outcome "done", "error" or "released" (given back unfinished, the attempt refunded);
+    `result` is kept with the attempt."""
 
     task: str
     generation: int
@@ -47,7 +52,12 @@ class Final(NamedTuple):
 
 
 class Pool:
-    """One interface for every store. Each method raises Busy when the store cannot be reached."""
+    """One interface for every store. Each method raises Busy when the store cannot be reached.
+
+    `remote` tells that a call may take long and wants a thread of its own (for each thread another object).
+    """
+
+    remote = False
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         """Add checked tasks; one whose id is there already is left as it is. Returns (added, known before)."""
@@ -59,10 +69,13 @@ class Pool:
         raise NotImplementedError
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
-             request_id: str) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+             request_id: str, wait_s: float = 0.0) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         """`finish` and `claim` in one transaction. The first value maps (task, generation) to the task's new
-        state, or "stale"."""
+        state, or "stale". With `wait_s` a store that can waits so long for a task that fits."""
         raise NotImplementedError
+
+    def nudge(self, pilot: str) -> None:
+        """Let a claim of this pilot that waits come back at once."""
 
     def finish(self, final: Final, pilot: str) -> str:
         """Record an attempt's end; returns the task's new state. Repeating it is fine. Raises StaleLease."""
@@ -96,9 +109,17 @@ class Pool:
         """Every task (of a state) as `show` gives it, oldest first."""
         raise NotImplementedError
 
+    def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+        """Take in tasks as `export` gave them, with state and attempts; one that was locked is todo again. Those whose
+        id is there already are left as they are. Returns (added, known before)."""
+        raise NotImplementedError
+
     def pending(self) -> Tuple[int, Optional[float]]:
         """Tasks that are todo or locked, and the seconds until the next one may be claimable (None: unknown)."""
         raise NotImplementedError
+
+    def patience(self, seconds: float) -> None:
+        """Wait no longer than this for an answer, where that can be chosen."""
 
     def close(self) -> None:
         """Let go of the store."""
@@ -111,14 +132,19 @@ class Pool:
         self.close()
 
 
-def open_pool(url: str, create: bool = False, backoff_s: Optional[float] = None) -> Pool:
+def open_pool(url: str, create: bool = False, backoff_s: Optional[float] = None, environ: Optional[Dict[str, str]] = None) -> Pool:
     """The pool at a URL; UsageError for a scheme that is not known or a file that is not there.
 
-    `create` makes a missing SQLite file; `backoff_s` sets the first wait before another attempt there.
+    `create` makes a missing SQLite file; `backoff_s` sets the first wait before another attempt there; `environ` (default: ours)
+    tells where a server's token is.
     """
     scheme, colon, rest = url.partition(":")
     if scheme == "sqlite" and rest:
         from pilot.pool.sqlite import SQLitePool
 
         return SQLitePool(rest, create, backoff_s)
-    raise UsageError("%r is not a pool: use sqlite:FILE" % url)
+    if scheme in ("http", "https") and rest.startswith("//"):
+        from pilot.pool.client import HTTPPool
+
+        return HTTPPool(url, environ)
+    raise UsageError("%r is not a pool: use sqlite:FILE or https://HOST:PORT" % url)

@@ -5,21 +5,20 @@ synchronous=FULL: what was acknowledged survives a power loss. The file must lie
 """
 
 import json
-import random
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterable, List, Set, Tuple
 
 from pilot.pool import interface, sqlite_file
 from pilot.pool.interface import Final, Lease, Offer, StaleLease
+from pilot.pool.sqlite_operator import Operator
+from pilot.pool.sqlite_rows import TASK
 from pilot.terms import MAX_ATTEMPTS
 
-MAX_BACKOFF_S = 600.0
 HEAD = 32  # tasks at the head of the line to look at, for each that is wanted
-_TASK = "seq, id, state, priority, generation, attempts, max_attempts, until, pilot, reason, added, spec"
 _FITS = "cores <= ? AND memory_mb <= ? AND gpus <= ? AND walltime_s <= ? AND container <= ?"
 
 
-class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
+class SQLitePool(Operator, interface.Pool):
     """The pool's promises kept by that file."""
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
@@ -34,20 +33,11 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
                 added, known = added + cursor.rowcount, known + 1 - cursor.rowcount
         return added, known
 
-    def _class_of(self, spec: Dict[str, Any]) -> int:
-        needs = (spec.get("cores", 1), spec.get("memory_mb", 0), spec.get("gpus", 0), spec.get("walltime_s", 0.0),
-                 ",".join(sorted(set(spec.get("tags", [])))), int("container" in spec))
-        self._db.execute("INSERT OR IGNORE INTO classes (cores, memory_mb, gpus, walltime_s, tags, container)"
-                         " VALUES (?, ?, ?, ?, ?, ?)", needs)
-        row = self._db.execute("SELECT class FROM classes WHERE cores = ? AND memory_mb = ? AND gpus = ? AND walltime_s = ?"
-                               " AND tags = ? AND container = ?", needs).fetchone()
-        return int(row[0])
-
     def claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
         return self.next((), pilot, offer, count, lease_s, request_id)[1]
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
-             request_id: str) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+             request_id: str, wait_s: float = 0.0) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         states = {}
         with self._writing():
             for final in finals:
@@ -62,7 +52,8 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         again = self._db.execute("SELECT leases FROM requests WHERE pilot = ? AND request = ?", (pilot, request_id)).fetchone()
         if again is not None:
             return self._still_held(pilot, json.loads(again[0]))
-        self._expire()
+        if not self._in_batch:  # who makes a batch expires once
+            self._expire()
         leases = [self._lock(row, pilot, lease_s) for row in self._eligible(offer, count)]
         kept = [(lease.task, lease.generation) for lease in leases]
         self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", (pilot, request_id, sqlite_file.clock(), json.dumps(kept)))
@@ -77,7 +68,7 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         seqs = self._at_the_head(limits, have, count)
         if len(seqs) < count:
             seqs = self._class_by_class(limits, have, count)
-        return [self._db.execute("SELECT " + _TASK + " FROM tasks WHERE seq = ?", (seq,)).fetchone() for seq in seqs]
+        return [self._db.execute("SELECT " + TASK + " FROM tasks WHERE seq = ?", (seq,)).fetchone() for seq in seqs]
 
     def _at_the_head(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
         """Cheap however many classes there are."""
@@ -115,9 +106,6 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
                 leases.append(Lease(identity, generation, row[5], max(0.0, row[7] - sqlite_file.clock()), json.loads(row[11])))
         return leases
 
-    def _row(self, identity: str) -> Any:
-        return next(iter(self._rows("SELECT " + _TASK + " FROM tasks WHERE id = ?", (identity,))), None)
-
     def finish(self, final: Final, pilot: str) -> str:
         with self._writing():
             return self._finish(final, pilot)
@@ -126,16 +114,13 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         row = self._held_row(final.task, final.generation, pilot)
         if row is None:
             return self._repeated(final, pilot)
+        if final.outcome == "released":
+            return self._give_back(row, final)
         self._end_attempt(row[0], final.generation, final.outcome, final.reason, final.result)
         if final.outcome != "done":
             return self._failed(row, final.reason)
         self._set(row, "done", final.reason)
         return "done"
-
-    def _held_row(self, identity: str, generation: int, pilot: str) -> Any:
-        row = self._row(identity)
-        held = row is not None and row[2] == "locked" and row[4] == generation and row[8] == pilot
-        return row if held else None
 
     def _repeated(self, final: Final, pilot: str) -> str:
         """The state again if this very end was accepted before; else the lease is stale."""
@@ -145,36 +130,6 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         if not outcome or outcome[0] != final.outcome:
             raise StaleLease("%s, generation %d" % (final.task, final.generation))
         return str(row[2])
-
-    def _end_attempt(self, seq: int, generation: int, outcome: str, reason: str, result: Optional[Dict[str, Any]]) -> None:
-        self._db.execute("UPDATE attempts SET ended = ?, outcome = ?, reason = ?, result = ? WHERE task = ? AND generation = ?",
-                         (time.time(), outcome, reason, json.dumps(result) if result else None, seq, generation))
-
-    def _set(self, row: Any, state: str, reason: str, wait_s: float = 0.0) -> None:
-        ready = state == "todo" and wait_s <= 0
-        until = sqlite_file.clock() + wait_s if state == "todo" and not ready else None
-        self._db.execute("UPDATE tasks SET state = ?, ready = ?, until = ?, pilot = NULL, reason = ? WHERE seq = ?",
-                         (state, int(ready), until, reason, row[0]))
-
-    def _failed(self, row: Any, reason: str) -> str:
-        attempts, most = row[5], row[6]
-        state = "error" if attempts >= most else "todo"
-        self._set(row, state, reason, self._wait_s(attempts))
-        return state
-
-    def _wait_s(self, attempts: int) -> float:
-        wait = min(self._backoff_s * 2 ** min(attempts, 20), MAX_BACKOFF_S)
-        return float(wait * (1 + 0.1 * random.random()))
-
-    def _expire(self) -> None:
-        """Leases that ran out are failed attempts; waits that are over make tasks claimable."""
-        now = sqlite_file.clock()
-        for row in self._db.execute("SELECT " + _TASK + " FROM tasks INDEXED BY tasks_locked WHERE state = 'locked' AND until <= ?",
-                                    (now,)).fetchall():
-            self._end_attempt(row[0], row[4], "lost", "the lease ran out", None)
-            self._failed(row, "pilot %s was not heard of within the lease" % row[8])
-        self._db.execute("UPDATE tasks INDEXED BY tasks_waiting SET ready = 1, until = NULL"
-                         " WHERE state = 'todo' AND ready = 0 AND until <= ?", (now,))
 
     def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
         stale = []
@@ -187,76 +142,13 @@ class SQLitePool(sqlite_file.SQLiteFile, interface.Pool):
         return stale
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
-        with self._writing():
-            row = self._held_row(task, generation, pilot)
-            if row is None:
-                return self._release_repeated(task, generation, pilot)
-            self._end_attempt(row[0], generation, "released", reason, None)
-            self._db.execute("UPDATE tasks SET attempts = attempts - 1 WHERE seq = ?", (row[0],))
-            self._set(row, "todo", reason)
+        self.finish(Final(task, generation, "released", reason, {}), pilot)
 
-    def _release_repeated(self, task: str, generation: int, pilot: str) -> None:
-        self._repeated(Final(task, generation, "released", "", {}), pilot)
-
-    def status(self) -> Dict[str, int]:
-        with self._writing():
-            self._expire()
-            found = dict(self._db.execute("SELECT state, tasks FROM counts"))
-        return {state: found[state] for state in interface.STATES}
-
-    def pending(self) -> Tuple[int, Optional[float]]:
-        found = self.status()
-        moments = [self._rows(question)[0][0] for question in (
-            "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
-            "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0")]
-        known = [moment for moment in moments if moment is not None]
-        return found["todo"] + found["locked"], max(0.0, min(known) - sqlite_file.clock()) if known else None
-
-    def show(self, task: str) -> Optional[Dict[str, Any]]:
-        row = self._row(task)
-        return None if row is None else self._told(row)
-
-    def _told(self, row: Any) -> Dict[str, Any]:
-        rows = self._rows("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts"
-                          " WHERE task = ? ORDER BY generation", (row[0],))
-        names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
-        attempts = [dict(zip(names, attempt)) for attempt in rows]
-        for attempt in attempts:
-            attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
-        left = max(0.0, row[7] - sqlite_file.clock()) if row[7] is not None else None
-        return dict(json.loads(row[11]), state=row[2], priority=row[3], generation=row[4], attempts_used=row[5], max_attempts=row[6],
-                    seconds_left=left, pilot=row[8], reason=row[9], added=row[10], attempts=attempts)
-
-    def retry(self, tasks: Optional[Iterable[str]]) -> int:
-        with self._writing():
-            names = [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")] if tasks is None else tasks
-            return sum(self._db.execute(
-                "UPDATE tasks SET state = 'todo', ready = 1, attempts = 0, until = NULL, reason = 'sent back by an operator'"
-                " WHERE id = ? AND state IN ('error', 'held')", (name,)).rowcount for name in names)
-
-    def cancel(self, tasks: Iterable[str]) -> int:
-        count = 0
-        with self._writing():
-            for name in tasks:
-                row = self._row(name)
-                if row is None or row[2] not in ("todo", "locked"):
-                    continue
-                if row[2] == "locked":
-                    self._end_attempt(row[0], row[4], "cancelled", "cancelled by an operator", None)
-                self._set(row, "held", "cancelled by an operator")
-                count += 1
-        return count
-
-    def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
-        last = 0
-        while True:
-            rows = self._rows("SELECT " + _TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
-                              (last, state, state))
-            for row in rows:
-                yield self._told(row)
-            if not rows:
-                return
-            last = rows[-1][0]
+    def _give_back(self, row: Any, final: Final) -> str:
+        self._end_attempt(row[0], final.generation, "released", final.reason, None)
+        self._db.execute("UPDATE tasks SET attempts = attempts - 1 WHERE seq = ?", (row[0],))
+        self._set(row, "todo", final.reason)
+        return "todo"
 
 
 def _words(text: str) -> Set[str]:

@@ -33,6 +33,7 @@ class SQLiteFile:
     """One connection to the file; not for several threads. `backoff_s` is the first wait before another attempt."""
 
     def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
+        self._in_batch = False
         if not create and not os.path.exists(path):
             raise UsageError("sqlite:%s: there is no such file; `python3 -m pilot.pool add` makes one" % path)
         try:
@@ -77,7 +78,21 @@ class SQLiteFile:
             self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
 
     @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Inside, all calls share one transaction: one wait for the disk. An error of the file undoes all of them
+        (Busy). Only for calls that change nothing when they raise StaleLease."""
+        with self._writing():
+            self._in_batch = True
+            try:
+                yield
+            finally:
+                self._in_batch = False
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
+        if self._in_batch:
+            yield
+            return
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -93,6 +108,15 @@ class SQLiteFile:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise Busy("the pool cannot be written: %s" % error)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what is kept beside the tasks, within the same transactions."""
+        return self._db
+
+    def rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
+        """The answer to a question. Raises Busy."""
+        return self._rows(question, values)
 
     def _rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
         """The answer to a question outside any transaction. Raises Busy."""

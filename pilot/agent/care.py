@@ -1,0 +1,54 @@
+"""The care for leases: renewed in time, and given up for lost before they can be another's."""
+
+import logging
+import time
+from typing import Callable, Dict, List
+
+from pilot.agent import enquiry
+from pilot.agent.config import AgentConfig
+from pilot.agent.errands import CARE, Errands
+from pilot.agent.leases import Key, Leases
+from pilot.agent.loop import Loop
+from pilot.pool.interface import Busy
+
+log = logging.getLogger("pilot.agent")
+
+
+class Care:
+    """From `begin` on all leases are renewed in one request at a time; `lose` is called with each that is lost, and why."""
+
+    def __init__(self, config: AgentConfig, loop: Loop, errands: Errands, leases: Leases, lose: Callable[[Key, str], None]) -> None:
+        self._config, self._loop, self._errands, self._leases, self._lose = config, loop, errands, leases, lose
+
+    def begin(self) -> None:
+        """The regular duties."""
+        self._loop.after(self._leases.every_s(), self._renew)
+        self._loop.after(self._leases.retry_s(), self._watch)
+
+    def _renew(self) -> None:
+        keys, asked = self._leases.keys(), time.monotonic()
+        if not keys:
+            self._loop.after(self._leases.every_s(), self._renew)
+            return
+        self._errands.ask(CARE, lambda pool: enquiry.renewed(pool, self._config.pilot, keys, self._config.lease_s),
+                          lambda lost: self._renewed(keys, asked, lost), self._not_renewed)
+
+    def _renewed(self, keys: List[Key], asked: float, lost: Dict[Key, str]) -> None:
+        self._leases.renewed([key for key in keys if key not in lost], asked)
+        for key, why in lost.items():
+            self._lose(key, why)
+        self._loop.after(self._leases.every_s(), self._renew)
+
+    def _not_renewed(self, error: Busy) -> None:
+        log.warning("leases could not be renewed: %s", error)
+        self._watch_once()
+        self._loop.after(self._leases.retry_s(), self._renew)
+
+    def _watch(self) -> None:
+        """Also while a renewal is under way and has no answer."""
+        self._watch_once()
+        self._loop.after(self._leases.retry_s(), self._watch)
+
+    def _watch_once(self) -> None:
+        for key in self._leases.in_danger():
+            self._lose(key, enquiry.NOT_RENEWED)

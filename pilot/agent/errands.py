@@ -1,0 +1,112 @@
+"""Questions to the pool: a file answers at once, a server in threads of their own, so that the loop never waits for it.
+
+There are two lanes, each with a connection of its own: turns (reports and claims, which may wait for work) and care
+(renewals, nudges), so that a claim that waits holds nobody up. Within a lane questions are asked one after another.
+"""
+
+import collections
+import os
+import threading
+from typing import Any, Callable, Deque, Dict, NamedTuple, Tuple
+
+from pilot.agent.loop import Loop
+from pilot.pool.interface import Busy, Pool
+
+TURN, CARE = "turn", "care"
+Question = Callable[[Pool], Any]
+Then = Callable[[Any], None]
+Failed = Callable[[Busy], None]
+
+
+class _Asked(NamedTuple):
+    lane: str
+    question: Question
+    then: Then
+    failed: Failed
+
+
+class Errands:
+    """`ask` in a lane; `then` gets the answer, `failed` the pool's Busy, both in the loop. Any other error ends the agent."""
+
+    def __init__(self, loop: Loop, pool: Pool, another: Callable[[], Pool]) -> None:
+        self._pool, self._another = pool, another
+        self._lanes: Dict[str, "_Lane"] = {}
+        self._under_way = {TURN: 0, CARE: 0}
+        self._answers: Deque[Tuple[_Asked, Any, Any]] = collections.deque()
+        if pool.remote:
+            read, self._wake = os.pipe()
+            for end in (read, self._wake):
+                os.set_blocking(end, False)
+            self._read = read
+            loop.watch(read, self._deliver)
+
+    @property
+    def remote(self) -> bool:
+        """Whether the pool is a server."""
+        return self._pool.remote
+
+    def busy(self, lane: str) -> bool:
+        """Whether a question of this lane has no answer yet."""
+        return self._under_way[lane] > 0
+
+    def ask(self, lane: str, question: Question, then: Then, failed: Failed) -> None:
+        """Of a file the answer is there before this returns."""
+        asked = _Asked(lane, question, then, failed)
+        if not self._pool.remote:
+            try:
+                answer = question(self._pool)
+            except Busy as error:
+                return failed(error)
+            return then(answer)
+        if lane not in self._lanes:
+            self._lanes[lane] = _Lane(self._pool if lane == TURN else self._another(), self._answered)
+        self._under_way[lane] += 1
+        self._lanes[lane].put(asked)
+
+    def _answered(self, asked: _Asked, answer: Any, error: Any) -> None:
+        """In the lane's thread."""
+        self._answers.append((asked, answer, error))
+        try:
+            os.write(self._wake, b"x")
+        except OSError:  # the pipe is full: the loop knows
+            pass
+
+    def _deliver(self) -> None:
+        try:
+            os.read(self._read, 4096)
+        except BlockingIOError:
+            pass
+        while self._answers:
+            asked, answer, error = self._answers.popleft()
+            self._under_way[asked.lane] -= 1
+            if error is None:
+                asked.then(answer)
+            elif isinstance(error, Busy):
+                asked.failed(error)
+            else:
+                raise error
+
+
+class _Lane:
+    """A thread that asks one question after another."""
+
+    def __init__(self, pool: Pool, answered: Callable[[_Asked, Any, Any], None]) -> None:
+        self._pool, self._told = pool, answered
+        self._waiting: Deque[_Asked] = collections.deque()
+        self._there = threading.Semaphore(0)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def put(self, asked: _Asked) -> None:
+        """To be asked when those before are answered."""
+        self._waiting.append(asked)
+        self._there.release()
+
+    def _serve(self) -> None:
+        while True:
+            self._there.acquire()
+            asked = self._waiting.popleft()
+            try:
+                answer, error = asked.question(self._pool), None  # type: Any, Any
+            except Exception as problem:  # the loop's thread decides
+                answer, error = None, problem
+            self._told(asked, answer, error)

@@ -1,0 +1,22 @@
+"""How long the agent waits for what, in seconds, and what it says when it ends."""
+
+from typing import NamedTuple
+
+RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # waits when the pool is busy; the last one repeats
+GIVE_UP_S = 120.0  # a pool that does not answer for so long, with nothing running, ends the agent
+POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits when there is nothing to claim
+WAIT_S = 15.0  # how long a claim may wait at a server for work
+REFRESH_S = 15.0
+MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
+STOP_REPORT_S = 1.0
+SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free
+AHEAD_S = 1.0  # a task claimed ahead is given back when its payload cannot start so soon
+SWEEP_S = 0.2  # after a payload's end: what it left behind is reparented to us by then
+
+
+class End(NamedTuple):
+    """Why the agent stops: kind work (none left), drain, time, signal, pilot (it is gone), pool, node; in words."""
+
+    kind: str
+    reason: str
+    cut: bool = False  # payloads were ended that would have gone on

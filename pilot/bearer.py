@@ -1,0 +1,81 @@
+"""The token a pilot shows to its server: found, kept, and renewed when its life is half over."""
+
+import base64
+import json
+import time
+from typing import Dict, Optional
+
+from pilot import credentials
+from pilot.errors import ConfigurationFailed
+from pilot.fetch import FetchFailed, Session
+
+RENEW_EARLY = 0.5  # of what is left of its life
+AGAIN_S = 60.0
+RENEW_TIMEOUT_S = 10.0
+
+
+class NoToken(Exception):
+    """There should be a token, but it cannot be read, or is none; in words."""
+
+
+def find(environ: Dict[str, str]) -> str:
+    """$PILOT_POOL_TOKEN, the file $PILOT_POOL_TOKEN_FILE, then as WLCG finds bearer tokens; "" for none. Raises NoToken."""
+    if environ.get("PILOT_POOL_TOKEN"):
+        return environ["PILOT_POOL_TOKEN"].strip()
+    path = environ.get("PILOT_POOL_TOKEN_FILE")
+    try:
+        if path:
+            with open(path, encoding="ascii") as stream:
+                return stream.read().strip()
+        return credentials.bearer_token(environ) or ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoToken("the token file %s cannot be read: %s" % (path, error))
+    except ConfigurationFailed as error:
+        raise NoToken(str(error))
+
+
+def renewal(token: str, now: float) -> float:
+    """When this token is to be renewed, in UNIX seconds; 0 for one that is no pilot's."""
+    parts = token.split(".")
+    if len(parts) != 3 or parts[0] != "pilot1":
+        return 0.0
+    try:
+        end = float(json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode("ascii"))["e"])
+    except (ValueError, KeyError, TypeError):
+        return 0.0
+    return now + max(1.0, (end - now) * RENEW_EARLY)
+
+
+class Bearer:
+    """Gives the header for each request to a server; `session` is asked for a new token in time."""
+
+    def __init__(self, environ: Dict[str, str], session: Session) -> None:
+        self._environ, self._session = environ, session
+        self._token, self._renew_at = "", 0.0
+
+    def headers(self) -> Dict[str, str]:
+        """Authorization, or nothing where there is no token. Raises NoToken."""
+        if self._token and 0 < self._renew_at < time.time():
+            self._renew()
+        if not self._token:
+            self._token = find(self._environ)
+            self._renew_at = renewal(self._token, time.time())
+        return {"Authorization": "Bearer " + self._token} if self._token else {}
+
+    def refused(self) -> None:
+        """The server did not take it: the next request looks for one anew."""
+        self._token = ""
+
+    def _renew(self) -> None:
+        self._renew_at = time.time() + AGAIN_S
+        fresh = self._ask()
+        if fresh:
+            self._token, self._renew_at = fresh, renewal(fresh, time.time())
+
+    def _ask(self) -> Optional[str]:
+        headers = {"Authorization": "Bearer " + self._token, "Content-Type": "application/json"}
+        try:
+            status, data = self._session.ask("POST", "/v1/tokens/renew", b"{}", headers, RENEW_TIMEOUT_S)
+            return str(json.loads(data.decode("utf-8"))["token"]) if status == 200 else None
+        except (FetchFailed, ValueError, KeyError, TypeError):
+            return None

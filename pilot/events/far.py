@@ -1,0 +1,68 @@
+"""The far places that a pilot tells its events: made from --events, with heartbeats and log lines, closed at the end."""
+
+import logging
+import os
+from typing import Dict, List, Sequence
+
+from pilot.errors import ConfigurationFailed
+from pilot.events import event as events, pulse
+from pilot.events.log_lines import LogLines
+from pilot.events.sender import Sender, Transport
+from pilot.events.stream import Stream
+from pilot.log import Masker
+
+EVERY_S = 10.0  # log lines travel so often,
+BEAT_EVERY = 6  # and a heartbeat with each so manieth of these
+CLOSE_S, STOPPED_CLOSE_S = 8.0, 1.5  # what the last events may take; less when a signal ends us
+log = logging.getLogger("pilot")
+
+
+class Far:
+    """All far places of one pilot."""
+
+    def __init__(self, stream: Stream, workdir: str, masker: Masker) -> None:
+        self._stream, self._workdir, self._masker = stream, workdir, masker
+        self._senders: List[Sender] = []
+        self._lines = LogLines(masker, lambda lines: stream.emit(events.LOG, lines=lines))
+        self._turns = 0
+
+    def open(self, places: Sequence[str], environ: Dict[str, str]) -> None:
+        """Begin to send. Raises ConfigurationFailed for a place that can never work."""
+        for place in places:
+            spool = os.path.join(self._workdir, ".pilot-spool-%d-%d" % (os.getpid(), len(self._senders)))
+            every = (lambda: None) if self._senders else self._beat
+            sender = Sender(transport(place, environ), spool, self._stream.lose, every, EVERY_S)
+            self._senders.append(sender)
+            self._stream.attach(sender)
+
+    def hear_log(self) -> None:
+        """From now on the log's lines are events too. Call it after the log was set up."""
+        logging.getLogger("pilot").addHandler(self._lines)
+
+    def _beat(self) -> None:
+        self._lines.flush_lines()
+        self._turns += 1
+        if self._turns % BEAT_EVERY == 1:
+            self._stream.emit(events.PILOT_HEARTBEAT, **pulse.measure(self._workdir))
+
+    def close(self, stopped: bool) -> None:
+        """The last events go out; what did not arrive is counted and told."""
+        self._lines.flush_lines()
+        for sender in self._senders:
+            missing = sender.close(STOPPED_CLOSE_S if stopped else CLOSE_S)
+            if missing:
+                log.warning("%d events did not arrive at %s", missing, sender.name)
+
+
+def transport(place: str, environ: Dict[str, str]) -> Transport:
+    """How events get to this place. Raises ConfigurationFailed."""
+    try:
+        if place.startswith("stomp"):
+            from pilot.events.queue_broker import QueueBroker
+
+            return QueueBroker(place, environ)
+        from pilot.events.pool_server import PoolServer
+
+        return PoolServer(place, environ)
+    except ValueError as error:
+        raise ConfigurationFailed("--events: %s" % error)

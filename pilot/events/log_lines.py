@@ -1,0 +1,30 @@
+"""The pilot's log as events, many lines in one."""
+
+import logging
+from typing import Callable, List
+
+from pilot.log import Masker, told
+
+MOST_LINES = 100
+MOST_TEXT = 4000
+
+
+class LogLines(logging.Handler):
+    """Gathers lines; `flush_lines` hands them on. `emit_lines` must not log."""
+
+    def __init__(self, masker: Masker, emit_lines: Callable[[List[str]], None]) -> None:
+        super().__init__()
+        self._masker, self._emit_lines = masker, emit_lines
+        self._lines: List[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record."""
+        self._lines += [line[:MOST_TEXT] for line in told(record, self._masker)]
+        if len(self._lines) >= MOST_LINES:
+            self.flush_lines()
+
+    def flush_lines(self) -> None:
+        """What was gathered goes out as one event."""
+        lines, self._lines = self._lines, []
+        if lines:
+            self._emit_lines(lines)

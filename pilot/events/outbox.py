@@ -1,0 +1,86 @@
+"""Events that wait to be sent: in memory, and in a file once they are many. In order, bounded, for one thread."""
+
+import json
+import os
+from collections import deque
+from typing import Any, Deque, Dict, List
+
+from pilot.events.event import LOG, Event
+
+MEMORY_BYTES = 2 << 20
+DISK_BYTES = 64 << 20
+BATCH_BYTES = 1 << 19
+BATCH_EVENTS = 500
+
+
+class Outbox:
+    """`put` an event, `peek` at the next ones, `sent` lets go of them. `lost` counts what found no room: log lines go first."""
+
+    def __init__(self, path: str, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES) -> None:
+        self.lost = 0
+        self._path, self._most_memory, self._most_disk = path, memory_bytes, disk_bytes
+        self._memory: Deque[bytes] = deque()
+        self._size = 0
+        self._file: Any = None
+        self._read_at = self._write_at = self._count = 0  # of the file: events from read_at to write_at wait
+
+    def __len__(self) -> int:
+        return len(self._memory) + self._count
+
+    def put(self, event: Event) -> None:
+        """The newest event."""
+        line = json.dumps(event).encode("ascii") + b"\n"
+        if not self._count and self._size + len(line) <= self._most_memory:
+            self._memory.append(line)
+            self._size += len(line)
+        elif not self._spill(line, event):
+            self.lost += 1
+
+    def _spill(self, line: bytes, event: Event) -> bool:
+        room = self._most_disk - self._write_at
+        if len(line) > (room - self._most_disk // 8 if event["event"] == LOG else room):
+            return False
+        try:
+            if self._file is None:
+                self._file = open(self._path, "w+b", buffering=0)
+                os.unlink(self._path)  # nobody else's, and gone with us
+            self._file.seek(self._write_at)
+            self._file.write(line)
+        except OSError:
+            return False
+        self._write_at += len(line)
+        self._count += 1
+        return True
+
+    def peek(self) -> List[Dict[str, Any]]:
+        """The oldest events, as many as go into one message."""
+        lines, size = [], 0  # type: List[bytes], int
+        for line in self._memory or self._stored():
+            size += len(line)
+            if lines and (size > BATCH_BYTES or len(lines) >= BATCH_EVENTS):
+                break
+            lines.append(line)
+        return [json.loads(line.decode("ascii")) for line in lines]
+
+    def _stored(self) -> List[bytes]:
+        if not self._count:
+            return []
+        self._file.seek(self._read_at)
+        found: List[bytes] = self._file.read(min(self._write_at - self._read_at, 2 * BATCH_BYTES + (1 << 20))).splitlines(True)
+        return [line for line in found if line.endswith(b"\n")]
+
+    def sent(self, count: int) -> None:
+        """So many of the oldest have arrived (or never will)."""
+        for _ in range(count):
+            if self._memory:
+                self._size -= len(self._memory.popleft())
+            else:
+                self._drop_stored()
+
+    def _drop_stored(self) -> None:
+        self._file.seek(self._read_at)
+        self._read_at += len(self._file.readline())
+        self._count -= 1
+        if not self._count:
+            self._file.truncate(0)
+            self._read_at = self._write_at = 0

@@ -1,0 +1,25 @@
+"""What a heartbeat tells of the machine: load, memory, disk."""
+
+import os
+from typing import Any, Dict
+
+
+def measure(workdir: str) -> Dict[str, Any]:
+    """load1, load5 and load15; free memory and free disk of the workdir in MiB. What cannot be read is left out."""
+    found: Dict[str, Any] = {}
+    try:
+        found["load"] = [round(value, 2) for value in os.getloadavg()]
+    except OSError:
+        pass
+    try:
+        space = os.statvfs(workdir)
+        found["disk_free_mb"] = space.f_bavail * space.f_frsize >> 20
+    except OSError:
+        pass
+    try:
+        with open("/proc/meminfo") as stream:
+            lines = dict(line.split(":", 1) for line in stream)
+        found["memory_free_mb"] = int(lines["MemAvailable"].split()[0]) >> 10
+    except (OSError, KeyError, ValueError):
+        pass
+    return found

@@ -1,0 +1,44 @@
+"""Events into a message queue (RabbitMQ, ActiveMQ) by STOMP: a message holds {"events": [...]}, as the pool server takes it."""
+
+import json
+import os
+from typing import Any, Dict, List, Optional
+
+from pilot import credentials, stomp
+from pilot.events.sender import SendFailed, Transport
+
+TIMEOUT_S = 10.0
+
+
+class QueueBroker(Transport):
+    """Connects when there is something to send, and again when the connection broke. ValueError for a URL that is none."""
+
+    def __init__(self, url: str, environ: Optional[Dict[str, str]] = None) -> None:
+        self._place = stomp.place(url)
+        self.name = self._place.name
+        self._environ = dict(os.environ if environ is None else environ)
+        self._open: Optional[stomp.Connection] = None
+
+    def send(self, events: List[Dict[str, Any]]) -> None:
+        """Returns when the other side has them all."""
+        body = json.dumps({"events": events}).encode("ascii")
+        kept = self._open is not None
+        try:
+            self._connection().send(self._place.destination, body, TIMEOUT_S)
+        except stomp.StompError as error:
+            self.close()
+            if kept:  # it may have been closed while there was nothing to say
+                return self.send(events)
+            raise SendFailed(str(error))
+
+    def _connection(self) -> stomp.Connection:
+        if self._open is None:
+            context = credentials.tls_context(self._environ, credentials.proxy_path(self._environ)) if self._place.secure else None
+            self._open = stomp.Connection(self._place, context, TIMEOUT_S)
+        return self._open
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None

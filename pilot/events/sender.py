@@ -1,0 +1,133 @@
+"""A far place for events: one thread sends them in order, tries again, beats the heart, and never holds the pilot up.
+
+At least once: what was sent and not acknowledged is sent again; the server knows an event by (pilot, seq).
+"""
+
+import logging
+import os
+import random
+import select
+import threading
+import time
+from collections import deque
+from typing import Any, Callable, Deque, Dict, List, Optional
+
+from pilot.events.event import Event
+from pilot.events.outbox import Outbox
+
+TOGETHER_S = 1.0  # events of so long travel together
+BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+log = logging.getLogger("pilot")
+
+
+class SendFailed(Exception):
+    """It did not arrive; `final`: nor will it if it is tried again."""
+
+    def __init__(self, sentence: str, final: bool = False) -> None:
+        super().__init__(sentence)
+        self.final = final
+
+
+class Transport:
+    """How events get to one place. All is called in the sender's thread."""
+
+    name = ""
+
+    def send(self, events: List[Dict[str, Any]]) -> None:
+        """Deliver all of them; returns when the other side has them. Raises SendFailed."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """No more events come."""
+
+
+class Sender:
+    """A sink whose events travel. `every` is called each `every_s` seconds in its thread: for the heartbeat and such."""
+
+    def __init__(self, transport: Transport, spool: str, lose: Callable[[str, int], None], every: Callable[[], None] = lambda: None,
+                 every_s: float = 60.0) -> None:
+        self.name = transport.name
+        self._transport, self._lose, self._every, self._every_s = transport, lose, every, every_s
+        self._box = Outbox(spool)
+        self._inbox: Deque[Event] = deque()
+        self._wake_read, self._wake_write = os.pipe()
+        for end in (self._wake_read, self._wake_write):
+            os.set_blocking(end, False)
+        self._closing: Optional[float] = None  # by when to be done, by the monotonic clock
+        self._failures = 0
+        self._refused = 0
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def __call__(self, event: Event) -> None:
+        self._inbox.append(event)
+        self._wake()
+
+    def close(self, seconds: float) -> int:
+        """Send what is left, at most so long; returns how many events did not arrive."""
+        self._closing = time.monotonic() + seconds
+        self._wake()
+        self._thread.join(seconds + 0.5)
+        missing = len(self._box) + len(self._inbox) + self._box.lost + self._refused
+        if missing:
+            self._lose(self._transport.name, missing)
+        return missing
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_write, b"x")
+        except OSError:  # full: it is awake
+            pass
+
+    def _serve(self) -> None:
+        next_send, next_beat = 0.0, time.monotonic() + self._every_s
+        while True:
+            now = time.monotonic()
+            if now >= next_beat and self._closing is None:
+                self._every()
+                next_beat = now + self._every_s
+            self._take()
+            if len(self._box) and (now >= next_send or self._closing is not None):
+                next_send = time.monotonic() + self._send()
+            if self._closing is not None and (not len(self._box) and not self._inbox or time.monotonic() >= self._closing):
+                break
+            until = min(next_beat, next_send) if len(self._box) else next_beat
+            self._sleep(max(0.0, until - time.monotonic()) if self._closing is None else 0.2 * bool(self._failures))
+        self._transport.close()
+
+    def _sleep(self, seconds: float) -> None:
+        """Until there is something to do; new events are let gather for a moment."""
+        select.select([self._wake_read], [], [], seconds)
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+
+    def _take(self) -> None:
+        while self._inbox:
+            self._box.put(self._inbox.popleft())
+
+    def _send(self) -> float:
+        """Try the next batch; returns the seconds until another try makes sense."""
+        batch = self._box.peek()
+        try:
+            self._transport.send(batch)
+        except SendFailed as error:
+            return self._failed(error, len(batch))
+        self._box.sent(len(batch))
+        if self._failures:
+            log.info("events arrive again at %s", self._transport.name)
+        self._failures = 0
+        return 0.0 if len(self._box) else TOGETHER_S
+
+    def _failed(self, error: SendFailed, count: int) -> float:
+        if error.final:
+            log.warning("%d events are refused by %s: %s", count, self._transport.name, error)
+            self._box.sent(count)
+            self._refused += count
+            return 0.0
+        if not self._failures:
+            log.warning("events do not arrive at %s: %s; they are kept and sent later", self._transport.name, error)
+        wait = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
+        self._failures += 1
+        return wait * (0.75 + 0.5 * random.random())

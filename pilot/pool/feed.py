@@ -1,0 +1,107 @@
+"""`python3 -m pilot.pool feed QUEUE SERVER`: moves pilots' events from a message queue into a pool server.
+
+A message is acknowledged once the server has its events; what is no message of ours goes back refused, for the
+broker's dead-letter queue. Both ends may go and come back.
+"""
+
+import json
+import logging
+import os
+import random
+import signal
+import threading
+from typing import Any, Dict, List, Optional
+
+from pilot import credentials, stomp
+from pilot.events.pool_server import PoolServer
+from pilot.events.sender import BACK_OFF_S, SendFailed
+
+PREFETCH = 100
+LISTEN_S = 1.0
+CONNECT_S = 10.0
+log = logging.getLogger("pilot.pool")
+
+
+class Feed:
+    """`run` until `stop` is set."""
+
+    def __init__(self, source: stomp.Place, target: PoolServer, stop: threading.Event) -> None:
+        self._source, self._target, self._stop = source, target, stop
+        self._environ = dict(os.environ)
+        self.moved = self.refused = 0
+
+    def run(self) -> None:
+        """Connect, move, and connect again."""
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                context = credentials.tls_context(self._environ) if self._source.secure else None
+                connection = stomp.Connection(self._source, context, CONNECT_S)
+                log.info("moving events from %s to %s", self._source.name, self._target.name)
+                try:
+                    connection.subscribe(self._source.destination, PREFETCH)
+                    failures = 0
+                    self._move(connection)
+                finally:
+                    connection.close()
+            except stomp.StompError as error:
+                log.warning("%s", error)
+                self._wait(failures)
+                failures += 1
+
+    def _move(self, connection: stomp.Connection) -> None:
+        while not self._stop.is_set():
+            message = connection.read(LISTEN_S)
+            if message is None:
+                continue
+            if message.command == "ERROR":
+                raise stomp.StompError("the broker says: %s" % message.headers.get("message", ""))
+            if message.command == "MESSAGE":
+                self._one(connection, message)
+
+    def _one(self, connection: stomp.Connection, message: stomp.Frame) -> None:
+        events = read(message.body)
+        good = events is not None and self._deliver(events)
+        if good is None:  # we are to stop: the broker gives the message to the next
+            return
+        connection.answer(message, good)
+        self.moved, self.refused = self.moved + good, self.refused + (not good)
+
+    def _deliver(self, events: List[Dict[str, Any]]) -> Optional[bool]:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                self._target.send(events)
+                return True
+            except SendFailed as error:
+                if error.final:
+                    log.warning("a message is refused: %s", error)
+                    return False
+                log.warning("%s: %s", self._target.name, error)
+                self._wait(failures)
+                failures += 1
+        return None
+
+    def _wait(self, failures: int) -> None:
+        self._stop.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)] * (0.75 + 0.5 * random.random()))
+
+
+def read(body: bytes) -> Optional[List[Dict[str, Any]]]:
+    """The events in a message; None when it is none of ours."""
+    try:
+        found = json.loads(body.decode("utf-8"))
+    except ValueError:
+        return None
+    events = found.get("events") if isinstance(found, dict) else None
+    return events if isinstance(events, list) and all(isinstance(event, dict) for event in events) else None
+
+
+def run(source: str, target: str) -> int:
+    """Until SIGTERM or SIGINT."""
+    stop = threading.Event()
+    feed = Feed(stomp.place(source), PoolServer(target), stop)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    feed.run()
+    log.info("moved %d messages, refused %d", feed.moved, feed.refused)
+    return 0

@@ -1,0 +1,81 @@
+"""What an exported task must look like before another pool takes it in."""
+
+import json
+from typing import Any, Dict, Iterable, List
+
+from pilot.errors import UsageError
+from pilot.pool import task
+from pilot.pool.interface import STATES
+
+BESIDE = ("state", "generation", "attempts_used", "seconds_left", "pilot", "reason", "added", "attempts")  # the task itself is the rest
+_ATTEMPT = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
+
+
+def spec_of(exported: Dict[str, Any]) -> Dict[str, Any]:
+    """The task as it was added."""
+    return {key: value for key, value in exported.items() if key not in BESIDE}
+
+
+def problems(exported: Any) -> List[str]:
+    """A sentence per mistake."""
+    if not isinstance(exported, dict):
+        return ["an exported task is an object {...}"]
+    name = "task %r" % str(exported.get("id"))[:200]
+    found = ["%s: %s" % (name, mistake) for mistake in task.check(spec_of(exported), "/")[1]]
+    if not isinstance(exported.get("id"), str):
+        found.append("%s: has no id" % name)
+    if exported.get("state", "todo") not in STATES:
+        found.append("%s: state is none of %s" % (name, ", ".join(STATES)))
+    for key in ("generation", "attempts_used"):
+        if not _whole(exported.get(key, 0)):
+            found.append("%s: %s is no whole number" % (name, key))
+    if not _moment(exported.get("added", 0)) or not isinstance(exported.get("reason") or "", str):
+        found.append("%s: added or reason is malformed" % name)
+    attempts = exported.get("attempts", [])
+    if not isinstance(attempts, list) or not all(_attempt(one) for one in attempts):
+        found.append("%s: attempts is no list of attempts" % name)
+    return found
+
+
+def _attempt(one: Any) -> bool:
+    return (isinstance(one, dict) and set(one) == set(_ATTEMPT) and _whole(one["generation"]) and isinstance(one["pilot"], str)
+            and _moment(one["started"]) and (one["ended"] is None or _moment(one["ended"]))
+            and all(one[key] is None or isinstance(one[key], str) for key in ("outcome", "reason"))
+            and (one["result"] is None or isinstance(one["result"], dict)))
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 40
+
+
+def _moment(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
+
+
+def read(names: Iterable[str], standard_input: Iterable[str]) -> List[Dict[str, Any]]:
+    """The tasks of files that `export` wrote ("-": standard input). UsageError with a sentence per mistake."""
+    found: List[Dict[str, Any]] = []
+    mistakes: List[str] = []
+    for name in names:
+        for number, line in enumerate(standard_input if name == "-" else _lines(name), 1):
+            if not line.strip():
+                continue
+            try:
+                one = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                one, wrong = None, ["not JSON: %s" % error]
+            else:
+                wrong = problems(one)
+            mistakes += ["%s, line %d: %s" % (name, number, mistake) for mistake in wrong]
+            found.append(one)
+    if mistakes:
+        raise UsageError(*mistakes)
+    return found
+
+
+def _lines(name: str) -> List[str]:
+    try:
+        with open(name, encoding="utf-8") as stream:
+            return stream.readlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("%s: cannot be read: %s" % (name, error))

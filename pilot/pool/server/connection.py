@@ -1,0 +1,191 @@
+"""One client's connection: bytes in, one request at a time, its answer out. Everything about it is bounded."""
+
+import asyncio
+import time
+from typing import Any, Callable, Dict, List, Optional, Set
+
+from pilot.pool.server import wire
+from pilot.pool.server.wire import Answer, BadRequest, Head
+
+MAX_CONNECTIONS = 12000
+MAX_BUFFERED = 256 << 20  # bytes of unfinished bodies, of all connections together
+IDLE_S = 150.0  # between requests
+HEAD_S, BODY_S = 15.0, 120.0  # for a head, and for a body, to come
+WRITE_S = 60.0  # for a client to read an answer
+MAX_HEADS = 4096  # parsed heads to keep: clients send the same again and again
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+Handle = Callable[["Connection", Head, bytes], None]
+Limit = Callable[[Head], int]
+
+
+class House:
+    """What all connections share: who serves, what is open, how much is in memory."""
+
+    def __init__(self, handle: Handle, limit: Limit, max_connections: int = MAX_CONNECTIONS) -> None:
+        self.handle, self.limit, self.max_connections = handle, limit, max_connections
+        self.open: Set[Connection] = set()
+        self.buffered = 0
+        self.closing = False
+        self.requests = 0
+        self.refused: Dict[int, int] = {}
+        self._heads: Dict[bytes, Head] = {}
+
+    def head(self, data: bytes) -> Head:
+        """A head, parsed once for all that are the same."""
+        found = self._heads.get(data)
+        if found is None:
+            found = wire.parse_head(data)
+            if len(self._heads) >= MAX_HEADS:
+                self._heads.clear()
+            self._heads[data] = found
+        return found
+
+    def sweep(self) -> None:
+        """Once a second: connections that are late are closed."""
+        now = time.monotonic()
+        for connection in [one for one in self.open if one.deadline is not None and one.deadline < now]:
+            connection.late()
+
+    def close(self) -> None:
+        """No more requests: idle connections go now, the others with their answer."""
+        self.closing = True
+        for connection in list(self.open):
+            connection.finish()
+
+
+class Connection(asyncio.Protocol):
+    """asyncio's protocol: buffers, cuts requests out, hands them to the house, writes the answers."""
+
+    def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
+        self.house, self._loop = house, loop
+        self.deadline: Optional[float] = None
+        self.on_lost: Optional[Callable[[], None]] = None  # told when the client goes while its request is served
+        self.peer = ""
+        self._transport: Any = None
+        self._chunks: List[bytes] = []
+        self._size = self._needed = 0
+        self._head: Optional[Head] = None
+        self._head_size = 0
+        self._busy = False
+        self._paused = self._clogged = False
+
+    def connection_made(self, transport: Any) -> None:
+        """asyncio: a client is there."""
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
+        if len(self.house.open) >= self.house.max_connections:
+            return self._refuse(503, "too many connections")
+        self.house.open.add(self)
+        self.deadline = time.monotonic() + HEAD_S
+
+    def connection_lost(self, error: Optional[Exception]) -> None:
+        """asyncio: it is gone."""
+        self.house.open.discard(self)
+        self._drop()
+        if self.on_lost is not None:
+            self.on_lost()
+            self.on_lost = None
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes came."""
+        self._chunks.append(data)
+        self._size += len(data)
+        self.house.buffered += len(data)
+        if self._busy:
+            if self._size > wire.MAX_HEAD and not self._paused:  # pipelined: let the kernel hold the rest
+                self._paused = True
+                self._transport.pause_reading()
+        elif self._size >= self._needed:
+            self._advance()
+
+    def pause_writing(self) -> None:
+        """asyncio: the client does not read its answers."""
+        self._clogged = True
+
+    def resume_writing(self) -> None:
+        """asyncio: it does again."""
+        self._clogged = False
+        self._advance()
+
+    def _advance(self) -> None:
+        if self._busy or self._clogged or not self._size or self._size < self._needed or self._transport.is_closing():
+            return
+        try:
+            self._cut()
+        except BadRequest as error:
+            self._refuse(error.status, str(error))
+
+    def _cut(self) -> None:
+        """Hand the next whole request on, if it is there."""
+        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks = [data] if data else []
+        if self._head is None:
+            at = wire.find_head(data)
+            if at is None:
+                return
+            self._head, self._head_size = self.house.head(bytes(data[:at])), at + 4
+            self._check(self._head)
+        self._needed = self._head_size + self._head.length
+        if self._size < self._needed:
+            self.deadline = time.monotonic() + BODY_S
+            return
+        head, body, rest = self._head, data[self._head_size:self._needed], data[self._needed:]
+        self.house.buffered += len(rest) - self._size
+        self._head, self._needed, self._size, self._chunks = None, 0, len(rest), [rest] if rest else []
+        self._busy, self.deadline = True, None
+        self.house.requests += 1
+        self.house.handle(self, head, body)
+
+    def _check(self, head: Head) -> None:
+        if head.length > self.house.limit(head):
+            raise BadRequest(413, "the body has %d bytes, here %d are taken" % (head.length, self.house.limit(head)))
+        if self.house.buffered + head.length > MAX_BUFFERED:
+            raise BadRequest(503, "too much is under way: try again")
+        if head.expects_continue and self._size - self._head_size < head.length:
+            self._transport.write(CONTINUE)
+
+    def respond(self, head: Head, answer: Answer) -> None:
+        """The answer to the request that was handed on."""
+        self.on_lost = None
+        if self._transport.is_closing():
+            return
+        keep = head.keep_alive and not self.house.closing
+        if answer.status >= 400:
+            self.house.refused[answer.status] = self.house.refused.get(answer.status, 0) + 1
+        self._transport.write(wire.render(answer, keep, head.method == "HEAD"))
+        self._busy = False
+        if not keep:
+            self._transport.close()
+            return
+        slow = self._transport.get_write_buffer_size() > 0
+        self.deadline = time.monotonic() + (WRITE_S if slow else IDLE_S)
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+        if self._size:
+            self._loop.call_soon(self._advance)  # not at once: many requests in one packet would nest
+
+    def late(self) -> None:
+        """The client took too long."""
+        if self._size and not self._busy and not self._transport.get_write_buffer_size():
+            self._refuse(408, "the request did not come in time")
+        else:
+            self._transport.abort()
+
+    def finish(self) -> None:
+        """The server ends: nothing is taken any more."""
+        if not self._busy:
+            self._transport.close()
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        self.house.refused[status] = self.house.refused.get(status, 0) + 1
+        self._transport.write(wire.render(wire.answer_error(status, sentence), False))
+        self._busy = True  # what else comes is not looked at
+        self._transport.close()
+        self._drop()
+
+    def _drop(self) -> None:
+        self.house.buffered -= self._size
+        self._size, self._chunks = 0, []

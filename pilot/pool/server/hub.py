@@ -1,0 +1,185 @@
+"""Group commit: what came in one turn of the event loop is done in one transaction and answered after its commit.
+
+A claim that waits for work (long poll) is tried again whenever something may have become claimable; each pilot has at
+most one, a newer request of the pilot's lets it come back at once.
+"""
+
+import asyncio
+import logging
+import time
+import traceback
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from pilot.pool.interface import Busy
+from pilot.pool.server.wire import Answer, BadRequest, answer_error
+
+Work = Callable[[], Optional[Answer]]  # None: not yet, for a claim that may wait
+Respond = Callable[[Answer], None]
+SWEEP_S = 1.0
+WAITERS_AT_ONCE = 200
+log = logging.getLogger("pilot.pool")
+
+
+class Waiter(NamedTuple):
+    """A claim that waits: what to try again, what to answer when the time is over."""
+
+    work: Work
+    respond: Respond
+    until: float
+    nothing: Answer
+
+
+class Hub:
+    """`submit` work; its answer goes to `respond` once it is on disk. For the event loop's thread alone."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any) -> None:
+        self._loop, self._pool = loop, pool
+        self._queue: List[_Item] = []
+        self._waiters: Dict[str, Waiter] = {}
+        self._scheduled = False
+        self._stir = False
+        self._to_try: List[str] = []  # pilots whose waiting claim is to be tried again
+        self.commits = self.operations = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many claims wait."""
+        return len(self._waiters)
+
+    def submit(self, work: Work, respond: Respond) -> None:
+        """To be done in the next transaction."""
+        self._queue.append(_Item(work, respond, None))
+        self._schedule()
+
+    def submit_waiting(self, work: Work, respond: Respond, pilot: str, wait_s: float, nothing: Answer) -> None:
+        """The same for a claim that may wait: `work` gives None when there is nothing, `nothing` is said in the end."""
+        self.nudge(pilot)
+        self._queue.append(_Item(work, respond, (pilot, time.monotonic() + wait_s, nothing)))
+        self._schedule()
+
+    def nudge(self, pilot: str) -> None:
+        """The waiting claim of this pilot comes back now."""
+        waiter = self._waiters.pop(pilot, None)
+        if waiter is not None:
+            waiter.respond(waiter.nothing)
+
+    def forget(self, pilot: str, respond: Respond) -> None:
+        """Who waited has gone."""
+        if pilot in self._waiters and self._waiters[pilot].respond is respond:
+            del self._waiters[pilot]
+
+    def stir(self) -> None:
+        """Something may have become claimable: those that wait are asked again with the next transaction."""
+        self._stir = True
+        self._schedule()
+
+    def sweep(self) -> None:
+        """Once a second: waits that are over; leases that ran out may give work to those that wait."""
+        now = time.monotonic()
+        for pilot in [pilot for pilot, waiter in self._waiters.items() if waiter.until <= now]:
+            self.nudge(pilot)
+        if self._waiters:
+            self.stir()
+
+    def drain(self) -> None:
+        """The server ends: what was asked is done, who waits is sent home."""
+        for pilot in list(self._waiters):
+            self.nudge(pilot)
+        self._flush()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        queue, self._queue = self._queue, []
+        if self._stir:
+            self._stir, self._to_try = False, list(self._waiters)
+        if not queue and not self._to_try:
+            return
+        done = _Done()
+        try:
+            with self._pool.batch():
+                self._pool.expire()
+                for item in queue:
+                    done.culprit = item
+                    done.note(item, self._attempt(item.work))
+                done.culprit = None
+                self._serve_waiters(done)
+        except Busy as error:
+            return self._tell([(item.respond, answer_error(503, str(error), "Retry-After: 2\r\n")) for item in queue])
+        except Exception:  # a bug of ours: its request is refused, the others are done without it
+            return self._without(done.culprit, queue)
+        self._settle(done, len(queue))
+
+    def _attempt(self, work: Work) -> Optional[Answer]:
+        try:
+            return work()
+        except BadRequest as error:
+            return answer_error(error.status, str(error))
+
+    def _serve_waiters(self, done: "_Done") -> None:
+        now, self._to_try = self._to_try[:WAITERS_AT_ONCE], self._to_try[WAITERS_AT_ONCE:]
+        for pilot in now:
+            waiter = self._waiters.get(pilot)
+            if waiter is None:
+                continue
+            if not self._pool.claimable():
+                self._to_try = []
+                break
+            answer = self._attempt(waiter.work)
+            if answer is not None:
+                done.answers.append((waiter.respond, answer))
+                done.served.append(pilot)
+
+    def _settle(self, done: "_Done", count: int) -> None:
+        """The transaction is on disk: everybody hears of it."""
+        for pilot in done.served:
+            del self._waiters[pilot]
+        for item in done.waits:
+            assert item.wait is not None
+            pilot, until, nothing = item.wait
+            self.nudge(pilot)
+            self._waiters[pilot] = Waiter(item.work, item.respond, until, nothing)
+        self.commits, self.operations = self.commits + 1, self.operations + count
+        if self._stir or self._to_try:
+            self._schedule()
+        self._tell(done.answers)
+
+    def _without(self, culprit: Optional["_Item"], queue: "List[_Item]") -> None:
+        log.error("a request could not be served, which is a bug:\n%s", traceback.format_exc().rstrip())
+        self._to_try = []
+        self._queue = [item for item in queue if item is not culprit] + self._queue
+        if self._queue:
+            self._schedule()
+        if culprit is not None:
+            culprit.respond(answer_error(500, "the server has a bug here; its log has the traceback"))
+
+    def _tell(self, answers: List[Tuple[Respond, Answer]]) -> None:
+        for respond, answer in answers:
+            respond(answer)
+
+
+class _Item(NamedTuple):
+    work: Work
+    respond: Respond
+    wait: Optional[Tuple[str, float, Answer]]
+
+
+class _Done:
+    """What one transaction has done so far."""
+
+    def __init__(self) -> None:
+        self.answers: List[Tuple[Respond, Answer]] = []
+        self.waits: List[_Item] = []
+        self.served: List[str] = []
+        self.culprit: Optional[_Item] = None
+
+    def note(self, item: _Item, answer: Optional[Answer]) -> None:
+        """This work gave that answer, or none yet."""
+        if answer is not None:
+            self.answers.append((item.respond, answer))
+        elif item.wait is not None:
+            self.waits.append(item)

@@ -1,0 +1,140 @@
+"""Answers about pilots from a snapshot of their story, on a connection and in a thread of its own: the writer never waits."""
+
+import json
+import sqlite3
+import time
+from typing import Any, Dict, List, Optional
+
+from pilot.pool.interface import STATES
+from pilot.pool.server import statistics
+from pilot.pool.server.story import SILENT_S
+
+SHOWN = ("pilot", "site", "host", "state", "command", "started", "heard", "ended", "exit_code", "reason", "version", "cores", "seconds",
+         "busy_s", "failed_s", "setup_s", "done", "failed", "running")
+_NOT_SILENT = "state <> 'finished'"
+MAX_ROWS = 200000
+MOST_REASONS = 20
+
+
+class Reader:
+    """Opened for reading only; not for several threads at once."""
+
+    def __init__(self, pool_path: str, story_path: str) -> None:
+        self._db = sqlite3.connect("file:%s?mode=ro" % pool_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23"), uri=True, check_same_thread=False, timeout=10)
+        self._db.execute("ATTACH DATABASE ? AS story", (story_path,))
+        self._db.execute("PRAGMA query_only=1")
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._db.close()
+
+    def overview(self, since: float) -> Dict[str, Any]:
+        """What an administrator looks at first."""
+        counts = dict(self._db.execute("SELECT state, tasks FROM counts"))
+        now = time.time()
+        pilots = {state: count for state, count in self._db.execute(
+            "SELECT CASE WHEN state <> 'finished' AND heard < ? THEN 'silent' ELSE state END AS shown, count(*) FROM story.pilots"
+            " WHERE state <> 'finished' OR ended > ? GROUP BY shown", (now - SILENT_S, since))}
+        return {"tasks": {state: counts.get(state, 0) for state in STATES}, "pilots": pilots, "ticks": self._ticks(since),
+                "failures": self._failures(since), "task_failures": self._task_failures(since), "time": now}
+
+    def _ticks(self, since: float) -> List[List[int]]:
+        rows = self._db.execute("SELECT minute, todo, locked, done, error, held, pilots FROM story.ticks WHERE minute >= ? ORDER BY minute",
+                                (int(since // 60),)).fetchall()
+        step = max(1, len(rows) // 300)
+        return [list(row) for row in rows[::step]]
+
+    def _failures(self, since: float) -> List[Dict[str, Any]]:
+        rows = self._db.execute("SELECT command, reason, count(*), max(ended), count(DISTINCT site), max(site) FROM story.steps WHERE ended > ? AND code <> 0"
+                                " GROUP BY command, reason ORDER BY count(*) DESC LIMIT ?", (since, MOST_REASONS))
+        return [dict(zip(("command", "reason", "count", "last", "sites", "site"), row)) for row in rows]
+
+    def _task_failures(self, since: float) -> List[Dict[str, Any]]:
+        rows = self._db.execute("SELECT reason, count(*), max(ended), max(task) FROM story.runs WHERE ended > ? AND outcome IN ('error', 'retried', 'lost')"
+                                " GROUP BY reason ORDER BY count(*) DESC LIMIT ?", (since, MOST_REASONS))
+        return [dict(zip(("reason", "count", "last", "task"), row)) for row in rows]
+
+    def pilots(self, wanted: Dict[str, str], after: Optional[str], limit: int) -> Dict[str, Any]:
+        """Pilots of a site, state or command, the last heard first. `after`: "HEARD PILOT" of the last one seen."""
+        where, values = ["1"], []  # type: List[str], List[Any]
+        for column in ("site", "command"):
+            if column in wanted:
+                where.append(column + " = ?")
+                values.append(wanted[column])
+        if wanted.get("state") == "silent":
+            where.append(_NOT_SILENT + " AND heard < ?")
+            values.append(time.time() - SILENT_S)
+        elif "state" in wanted:
+            where.append("state = ? AND (state = 'finished' OR heard >= ?)")
+            values += [wanted["state"], time.time() - SILENT_S]
+        heard, _, name = (after or "").partition(" ")
+        if name:
+            where.append("(heard < ? OR heard = ? AND pilot > ?)")
+            values += [_float(heard), _float(heard), name]
+        rows = self._db.execute("SELECT %s FROM story.pilots WHERE %s ORDER BY heard DESC, pilot LIMIT ?" % (", ".join(SHOWN), " AND ".join(where)),
+                                values + [limit]).fetchall()
+        found = [self._shown(row) for row in rows]
+        last = "%r %s" % (rows[-1][SHOWN.index("heard")], found[-1]["pilot"]) if len(found) == limit else None
+        return {"pilots": found, "next": last}
+
+    def _shown(self, row: Any) -> Dict[str, Any]:
+        told = dict(zip(SHOWN, row))
+        if told["state"] != "finished" and told["heard"] < time.time() - SILENT_S:
+            told["state"] = "silent"
+        return told
+
+    def pilot(self, name: str) -> Optional[Dict[str, Any]]:
+        """One pilot with its timeline, facts and last payloads."""
+        row = self._db.execute("SELECT %s FROM story.pilots WHERE pilot = ?" % ", ".join(SHOWN), (name,)).fetchone()
+        if row is None:
+            return None
+        told = self._shown(row)
+        told["pulse"] = json.loads(self._db.execute("SELECT pulse FROM story.pilots WHERE pilot = ?", (name,)).fetchone()[0])
+        told["timeline"] = [self._event(one) for one in self._db.execute(
+            "SELECT seq, time, kind, body FROM story.events WHERE pilot = ? AND kind NOT IN ('log', 'pilot heartbeat', 'fact found', 'task usage', 'task claimed')"
+            " ORDER BY seq LIMIT 3000", (name,))]
+        told["facts"] = [self._event(one) for one in self._db.execute(
+            "SELECT seq, time, kind, body FROM story.events WHERE pilot = ? AND kind = 'fact found' ORDER BY seq LIMIT 100", (name,))]
+        return told
+
+    def events(self, name: str, after: int, limit: int, kind: Optional[str]) -> List[Dict[str, Any]]:
+        """Events of a pilot after this seq, in order."""
+        return [self._event(row) for row in self._db.execute(
+            "SELECT seq, time, kind, body FROM story.events WHERE pilot = ? AND seq > ? AND (? IS NULL OR kind = ?) ORDER BY seq LIMIT ?",
+            (name, after, kind, kind, limit))]
+
+    def _event(self, row: Any) -> Dict[str, Any]:
+        return dict(json.loads(row[3]), seq=row[0], time=row[1], event=row[2])
+
+    def sites(self, since: float) -> List[Dict[str, Any]]:
+        """Each site with its pilots by state and its tasks."""
+        now, found = time.time(), {}  # type: float, Dict[str, Dict[str, Any]]
+        for site, state, count, done, failed in self._db.execute(
+                "SELECT site, CASE WHEN state <> 'finished' AND heard < ? THEN 'silent' ELSE state END AS shown, count(*), sum(done), sum(failed)"
+                " FROM story.pilots WHERE heard > ? GROUP BY site, shown", (now - SILENT_S, since)):
+            one = found.setdefault(site, {"site": site, "pilots": {}, "done": 0, "failed": 0, "bad": 0})
+            one["pilots"][state] = count
+            one["done"], one["failed"] = one["done"] + done, one["failed"] + failed
+        for site, count in self._db.execute("SELECT site, count(*) FROM story.pilots WHERE heard > ? AND exit_code > 0 GROUP BY site", (since,)):
+            found[site]["bad"] = count
+        return [found[site] for site in sorted(found)]
+
+    def factories(self) -> List[Dict[str, Any]]:
+        """The newest state that each factory told."""
+        return [dict(json.loads(body), factory=name, heard=heard) for name, heard, body in self._db.execute(
+            "SELECT factory, heard, body FROM story.factories ORDER BY factory LIMIT 200")]
+
+    def statistics(self, since: float) -> Dict[str, Any]:
+        """How often, how often ok, how long, why not: of each command and site; and what was wasted."""
+        steps = self._db.execute("SELECT command, site, status, reason, seconds FROM story.steps WHERE ended > ? ORDER BY ended DESC LIMIT ?",
+                                 (since, MAX_ROWS)).fetchall()
+        pilots = self._db.execute("SELECT site, cores, seconds, busy_s, failed_s, setup_s FROM story.pilots WHERE state = 'finished' AND ended > ?",
+                                  (since,)).fetchall()
+        return {"commands": statistics.by_command(steps), "waste": statistics.waste(pilots), "cut": len(steps) == MAX_ROWS}
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0

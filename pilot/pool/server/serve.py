@@ -1,0 +1,132 @@
+"""`python3 -m pilot.pool serve sqlite:FILE`: listens until it is told to stop."""
+
+import asyncio
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from typing import Any, NamedTuple, Optional, Tuple
+
+from pilot.errors import PoolUnreachable, UsageError
+from pilot.pool.server import tokens
+from pilot.pool.server.server import Keep, Server
+from pilot.pool.sqlite import SQLitePool
+
+BACKLOG = 4096
+LISTEN_FDS_START = 3  # sd_listen_fds(3)
+log = logging.getLogger("pilot.pool")
+
+
+class Plan(NamedTuple):
+    """What to serve, where, for whom."""
+
+    path: str
+    host: str
+    port: int
+    context: Optional[ssl.SSLContext]
+    keyring: Optional[tokens.Keyring]
+    keep: Keep
+
+
+def plan(pool: str, listen: str, certificate: Optional[str], key: Optional[str], token_file: Optional[str], client_ca: Optional[str],
+         keep: Keep) -> Plan:
+    """The checked plan; UsageError with a sentence per mistake."""
+    scheme, _, path = pool.partition(":")
+    if scheme != "sqlite" or not path:
+        raise UsageError("serve: %r is no sqlite:FILE" % pool)
+    host, port = _address(listen)
+    if key and not certificate:
+        raise UsageError("--tls-key is for --tls-cert")
+    if client_ca and not certificate:
+        raise UsageError("--tls-client-ca is for --tls-cert")
+    context = _context(certificate, key, client_ca) if certificate else None
+    keyring = tokens.read(token_file) if token_file else None
+    if not _is_loopback(host) and (context is None or keyring is None):
+        missing = " and ".join(name for name, given in (("--tls-cert", context), ("--tokens", keyring)) if given is None)
+        raise UsageError("--listen %s is not this machine alone: it needs %s" % (listen, missing))
+    return Plan(os.path.abspath(path), host, port, context, keyring, keep)
+
+
+def _address(listen: str) -> Tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise UsageError("--listen %s: is not HOST:PORT, such as 127.0.0.1:8420" % listen)
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    try:
+        context.load_cert_chain(certificate, key)
+        if client_ca:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_flags |= ssl.VerifyFlags(0x40)  # X509_V_FLAG_ALLOW_PROXY_CERTS: pilots may show an RFC 3820 proxy
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError("--tls-cert %s: cannot be used: %s" % (certificate, error))
+    return context
+
+
+def run(chosen: Plan) -> int:
+    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        pool = SQLitePool(chosen.path, create=True)
+        server = Server(loop, pool, chosen.path, chosen.keyring, chosen.keep)
+        listener = loop.run_until_complete(_listen(loop, server, chosen))
+        name = listener.sockets[0].getsockname()
+        print("serving sqlite:%s at %s://%s:%d%s" % (
+            chosen.path, "https" if chosen.context else "http", "[%s]" % name[0] if ":" in name[0] else name[0], name[1],
+            "" if chosen.keyring else " without tokens: whoever reaches this address owns the pool"), flush=True)
+        server.start()
+        stopped = loop.create_future()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, lambda: None if stopped.done() else stopped.set_result(None))
+        loop.run_until_complete(stopped)
+        loop.run_until_complete(_end(loop, server, listener))
+        server.close()
+        return 0
+    finally:
+        loop.close()
+
+
+async def _listen(loop: Any, server: Server, chosen: Plan) -> Any:
+    try:
+        passed = _passed_socket()
+        if passed is not None:
+            return await loop.create_server(server.connection, sock=passed, ssl=chosen.context, backlog=BACKLOG)
+        return await loop.create_server(server.connection, chosen.host, chosen.port, ssl=chosen.context, backlog=BACKLOG, reuse_address=True)
+    except OSError as error:
+        raise PoolUnreachable("%s:%d cannot be listened at: %s" % (chosen.host, chosen.port, error.strerror or error))
+
+
+def _passed_socket() -> Optional[socket.socket]:
+    """The socket that systemd holds for us: clients wait in it while the server is restarted."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        return None
+    found = socket.socket(fileno=LISTEN_FDS_START)
+    found.setblocking(False)
+    return found
+
+
+async def _end(loop: Any, server: Server, listener: Any) -> None:
+    """Done is what was asked; clients hear their answers and the connections' end."""
+    listener.close()
+    server.stop()
+    for _ in range(50):
+        if not server.house.open:
+            break
+        await asyncio.sleep(0.02)

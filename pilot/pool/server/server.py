@@ -1,0 +1,181 @@
+"""The server's parts put together, and each request's way: address, token, fields, work, answer."""
+
+import asyncio
+import concurrent.futures
+import logging
+import time
+import traceback
+from typing import Any, List, NamedTuple, Optional
+
+from pilot.pool.interface import Busy
+from pilot.pool.server import page, routes, shape, story as stories, tasks_api, wire
+from pilot.pool.server.call import Call
+from pilot.pool.server.connection import Connection, House
+from pilot.pool.server.hub import SWEEP_S, Hub
+from pilot.pool.server.reader import Reader
+from pilot.pool.server.routes import Route
+from pilot.pool.server.tokens import LOCAL, Identity, Keyring, Refused
+from pilot.pool.server.wire import Answer, BadRequest, Head, answer_error
+
+TICK_S = 60.0
+log = logging.getLogger("pilot.pool")
+
+
+class Keep(NamedTuple):
+    """How long and how much of the pilots' story is kept."""
+
+    days: float = 30.0
+    megabytes: float = 4000.0
+
+
+class Server:
+    """What every handler may use. `pool` is a SQLitePool whose connection this is."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any, path: str, keyring: Optional[Keyring], keep: Keep = Keep()) -> None:
+        self.loop, self.pool, self.keyring, self.keep = loop, pool, keyring, keep
+        self.began = time.monotonic()
+        stories.prepare(pool.connection, stories.path_of(path))
+        self.story = stories.Story(pool.connection)
+        self.reader = Reader(path, stories.path_of(path))
+        self.hub = Hub(loop, pool)
+        self.house = House(self._handle, _limit)
+        self._readers = concurrent.futures.ThreadPoolExecutor(1, "reader")
+        self._timers: List[asyncio.TimerHandle] = []
+
+    def connection(self) -> Connection:
+        """asyncio's protocol factory."""
+        return Connection(self.house, self.loop)
+
+    def start(self) -> None:
+        """The regular duties."""
+        self._every(SWEEP_S, self._sweep)
+        self._every(TICK_S, self._tick)
+
+    def stop(self) -> None:
+        """Nothing more is taken; what was taken is done."""
+        for timer in self._timers:
+            timer.cancel()
+        self.hub.drain()
+        self.house.close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._readers.shutdown()
+        self.reader.close()
+        self.pool.close()
+
+    def _every(self, seconds: float, duty: Any) -> None:
+        def again() -> None:
+            try:
+                duty()
+            except Busy as error:
+                log.warning("%s", error)
+            self._timers[:] = [timer for timer in self._timers if timer is not handle]
+            self._every(seconds, duty)
+
+        handle = self.loop.call_later(seconds, again)
+        self._timers.append(handle)
+
+    def _sweep(self) -> None:
+        self.house.sweep()
+        self.hub.sweep()
+
+    def _tick(self) -> None:
+        with self.pool.batch():
+            self.pool.expire()
+            self.story.tick(self.pool.status())
+            self.story.forget(time.time() - self.keep.days * 86400, int(self.keep.megabytes * (1 << 20)))
+
+    # -- a request's way -------------------------------------------------------------------------
+
+    def _handle(self, connection: Connection, head: Head, body: bytes) -> None:
+        def respond(answer: Answer) -> None:
+            connection.respond(head, answer)
+
+        try:
+            ready = self._prepare(head, body)
+        except BadRequest as error:
+            extra = 'WWW-Authenticate: Bearer realm="pilot pool"\r\n' if error.status == 401 else ""
+            return respond(answer_error(error.status, str(error), extra))
+        if isinstance(ready, Answer):
+            return respond(ready)
+        route, call = ready
+        if route.how == "now":
+            respond(_now(route, call))
+        elif route.how == "read":
+            self._read(route, call, respond)
+        elif route.how == "wait" and call.given["wait_s"] and call.given["count"]:
+            pilot: str = call.given["pilot"]
+            connection.on_lost = lambda: self.hub.forget(pilot, respond)
+            self.hub.submit_waiting(lambda: route.run(call), respond, pilot, call.given["wait_s"], tasks_api.NOTHING)
+        else:
+            self.hub.submit(lambda: route.run(call), respond)
+
+    def _prepare(self, head: Head, body: bytes) -> Any:
+        """The route and its checked call, or an answer at once."""
+        found = routes.find(head.method, head.path)
+        if found is None:
+            return page.answer(head) or _lost(head)
+        route, at = found
+        token = _token(head)
+        who = self._who(route, token)
+        if route.method == "GET":
+            given = shape.from_query(head.query, route.fields)
+        else:
+            given = shape.check(wire.parse_body(body), route.fields)
+        return route, Call(self, who, at, given, token)
+
+    def _who(self, route: Route, token: str) -> Identity:
+        if self.keyring is None or not route.roles:
+            return LOCAL
+        if not token:
+            raise BadRequest(401, "a token is needed: Authorization: Bearer TOKEN")
+        try:
+            who = self.keyring.identify(token)
+        except Refused as error:
+            raise BadRequest(401, str(error))
+        if who.role not in route.roles:
+            raise BadRequest(403, "%s %s may not do this: it is for %s" % (who.role, who.name, ", ".join(route.roles)))
+        return who
+
+    def _read(self, route: Route, call: Call, respond: Any) -> None:
+        def done(future: Any) -> None:
+            error = future.exception()
+            if isinstance(error, BadRequest):
+                respond(answer_error(error.status, str(error)))
+            elif error is not None:
+                log.error("%s could not be read:\n%s", route.path, "".join(traceback.format_exception(type(error), error, error.__traceback__)))
+                respond(answer_error(500, "the story could not be read; the server's log says why"))
+            else:
+                respond(future.result())
+
+        self.loop.run_in_executor(self._readers, route.run, call).add_done_callback(done)
+
+
+def _now(route: Route, call: Call) -> Answer:
+    try:
+        answer = route.run(call)
+    except BadRequest as error:
+        return answer_error(error.status, str(error))
+    assert answer is not None
+    return answer
+
+
+def _token(head: Head) -> str:
+    kind, _, token = head.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _lost(head: Head) -> Answer:
+    methods = routes.methods_of(head.path)
+    if methods:
+        return answer_error(405, "%s is not for this address, but %s" % (head.method, " and ".join(methods)), "Allow: %s\r\n" % ", ".join(methods))
+    return answer_error(404, "there is no such address here; /v1/status is one")
+
+
+def _limit(head: Head) -> int:
+    found = routes.find(head.method, head.path)
+    return found[0].limit if found is not None and head.method == "POST" else 0
+
+
+

@@ -1,0 +1,177 @@
+"""What every pilot told: its events as they came, and from them its state, its steps and its payloads' runs.
+
+Kept in a second file beside the pool's, FILE.story: it may be thrown away without losing a task. An event is known by
+(pilot, seq): told twice it counts once, told late it does not turn a state back.
+"""
+
+import json
+import sqlite3
+import time
+from typing import Any, Dict, List, Tuple
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS story.events (
+    pilot TEXT NOT NULL, seq INTEGER NOT NULL, time TEXT NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, received REAL NOT NULL,
+    PRIMARY KEY (pilot, seq)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS story.events_received ON events (received);
+CREATE TABLE IF NOT EXISTS story.pilots (
+    pilot TEXT PRIMARY KEY, site TEXT NOT NULL DEFAULT '', host TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'running',
+    command TEXT NOT NULL DEFAULT '', started REAL NOT NULL, heard REAL NOT NULL, ended REAL, exit_code INTEGER,
+    reason TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT '', cores INTEGER NOT NULL DEFAULT 1,
+    seconds REAL NOT NULL DEFAULT 0, busy_s REAL NOT NULL DEFAULT 0, failed_s REAL NOT NULL DEFAULT 0, setup_s REAL NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, running INTEGER NOT NULL DEFAULT 0, last_seq INTEGER NOT NULL DEFAULT 0,
+    pulse TEXT NOT NULL DEFAULT '{}') WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS story.pilots_state ON pilots (state, heard DESC);
+CREATE INDEX IF NOT EXISTS story.pilots_site ON pilots (site, heard DESC);
+CREATE INDEX IF NOT EXISTS story.pilots_heard ON pilots (heard DESC);
+CREATE TABLE IF NOT EXISTS story.steps (
+    pilot TEXT NOT NULL, site TEXT NOT NULL, command TEXT NOT NULL, status TEXT NOT NULL, code INTEGER NOT NULL, reason TEXT NOT NULL,
+    seconds REAL NOT NULL, ended REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS story.steps_ended ON steps (ended);
+CREATE TABLE IF NOT EXISTS story.runs (
+    pilot TEXT NOT NULL, site TEXT NOT NULL, task TEXT NOT NULL, generation INTEGER NOT NULL, outcome TEXT NOT NULL, reason TEXT NOT NULL,
+    seconds REAL NOT NULL, cpu_s REAL NOT NULL, cores INTEGER NOT NULL, ended REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS story.runs_ended ON runs (ended);
+CREATE TABLE IF NOT EXISTS story.factories (factory TEXT PRIMARY KEY, heard REAL NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS story.ticks (
+    minute INTEGER PRIMARY KEY, todo INTEGER NOT NULL, locked INTEGER NOT NULL, done INTEGER NOT NULL, error INTEGER NOT NULL,
+    held INTEGER NOT NULL, pilots INTEGER NOT NULL);
+"""
+SILENT_S = 300.0  # a running pilot that was not heard for so long is called silent
+MAX_TEXT = 2000
+AGENTS = ("LaunchAgent", "MultiLaunchAgent")  # what is not set-up
+
+
+Db = sqlite3.Connection
+
+
+def path_of(pool_path: str) -> str:
+    """Where the story of a pool lies."""
+    return pool_path + ".story"
+
+
+def prepare(db: Db, path: str) -> None:
+    """Attach the story to the pool's connection; made when it is missing."""
+    db.execute("ATTACH DATABASE ? AS story", (path,))
+    db.execute("PRAGMA story.journal_mode=WAL")
+    db.execute("PRAGMA story.synchronous=FULL")
+    for statement in TABLES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+class Story:
+    """Takes events in; the caller holds the transaction."""
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+        self.taken = 0  # since the start
+
+    def tell(self, events: List[Dict[str, Any]]) -> int:
+        """Keep these; returns how many were new."""
+        now = time.time()
+        new = sum(self._one(event, now) for event in events)
+        self.taken += new
+        return new
+
+    def _one(self, event: Dict[str, Any], now: float) -> int:
+        pilot, seq, kind = event["pilot"], event["seq"], event["event"]
+        body = {key: value for key, value in event.items() if key not in ("pilot", "seq", "time", "event")}
+        if kind == "factory state":
+            self._db.execute("INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)", (pilot, now, json.dumps(body)))
+            return 1
+        fresh = self._db.execute("INSERT OR IGNORE INTO story.events VALUES (?, ?, ?, ?, ?, ?)", (
+            pilot, seq, _text(event.get("time")), kind, json.dumps(body), now)).rowcount
+        if not fresh:
+            return 0
+        self._db.execute("INSERT OR IGNORE INTO story.pilots (pilot, started, heard) VALUES (?, ?, ?)", (pilot, now, now))
+        newest = self._db.execute("UPDATE story.pilots SET heard = ?, last_seq = ? WHERE pilot = ? AND last_seq < ?",
+                                  (now, seq, pilot, seq)).rowcount
+        if newest:
+            self._state(pilot, kind, body, now)
+        self._account(pilot, kind, body, now)
+        return 1
+
+    def _state(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
+        """What only the newest event may change."""
+        changes: Dict[str, Any] = {}
+        if kind == "command started":
+            changes = {"command": _text(body.get("command")), "state": "running"}
+        elif kind == "pilot heartbeat":
+            changes = {"pulse": json.dumps(body)[:MAX_TEXT] if len(json.dumps(body)) <= MAX_TEXT else "{}"}
+        elif kind in ("pilot stopping", "pilot holding"):
+            changes = {"state": kind.split()[1]}
+        elif kind == "pilot finished":
+            changes = {"state": "finished", "ended": now, "exit_code": _whole(body.get("exit_code")), "seconds": _number(body.get("seconds"))}
+        if changes:
+            self._db.execute("UPDATE story.pilots SET %s WHERE pilot = ?" % ", ".join(name + " = ?" for name in changes),
+                             tuple(changes.values()) + (pilot,))
+
+    def _account(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
+        """What each event adds, in whatever order they come."""
+        if kind == "pilot started":
+            self._db.execute("UPDATE story.pilots SET site = ?, host = ?, version = ? WHERE pilot = ?", (
+                _text(body.get("site")), _text(body.get("host")), _text(body.get("version")), pilot))
+        elif kind == "fact found" and body.get("kind") == "WorkerNode":
+            cores = _whole((body.get("fact") or {}).get("cores") if isinstance(body.get("fact"), dict) else 1)
+            self._db.execute("UPDATE story.pilots SET cores = ? WHERE pilot = ?", (max(1, cores), pilot))
+        elif kind == "command finished":
+            self._step(pilot, body, now)
+        elif kind == "task started":
+            self._db.execute("UPDATE story.pilots SET running = running + 1 WHERE pilot = ?", (pilot,))
+        elif kind == "task finished":
+            self._run(pilot, body, now)
+
+    def _step(self, pilot: str, body: Dict[str, Any], now: float) -> None:
+        command, seconds, code = _text(body.get("command")), _number(body.get("seconds")), _whole(body.get("exit_code"))
+        self._db.execute("INSERT INTO story.steps SELECT pilot, site, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?", (
+            command, _text(body.get("status")), code, _text(body.get("reason")), seconds, now, pilot))
+        if command not in AGENTS:
+            self._db.execute("UPDATE story.pilots SET setup_s = setup_s + ? WHERE pilot = ?", (seconds, pilot))
+        if code:
+            self._db.execute("UPDATE story.pilots SET reason = ? WHERE pilot = ? AND reason = ''", (
+                "%s: %s" % (command, _text(body.get("reason"))), pilot))
+
+    def _run(self, pilot: str, body: Dict[str, Any], now: float) -> None:
+        outcome, seconds, cores = _text(body.get("outcome")), _number(body.get("seconds")), max(1, _whole(body.get("cores") or 1))
+        self._db.execute("INSERT INTO story.runs SELECT pilot, site, ?, ?, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?", (
+            _text(body.get("task")), _whole(body.get("generation")), outcome, _text(body.get("reason")), seconds,
+            _number(body.get("cpu_s")), cores, now, pilot))
+        done, failed = int(outcome == "done"), int(outcome in ("error", "retried"))
+        self._db.execute("UPDATE story.pilots SET running = max(0, running - 1), done = done + ?, failed = failed + ?, busy_s = busy_s + ?,"
+                         " failed_s = failed_s + ? WHERE pilot = ?", (done, failed, seconds * cores, 0 if done else seconds * cores, pilot))
+
+    def tick(self, counts: Dict[str, int]) -> None:
+        """Once a minute: a point for the curves."""
+        pilots = self._db.execute("SELECT count(*) FROM story.pilots WHERE state <> 'finished' AND heard > ?",
+                                  (time.time() - SILENT_S,)).fetchone()[0]
+        self._db.execute("INSERT OR REPLACE INTO story.ticks VALUES (?, ?, ?, ?, ?, ?, ?)", (
+            int(time.time() // 60), counts["todo"], counts["locked"], counts["done"], counts["error"], counts["held"], pilots))
+
+    def forget(self, before: float, most_bytes: int, batch: int = 2000) -> int:
+        """Let go of what is older than `before` (UNIX seconds), and of the oldest events while the file is larger than
+        `most_bytes`; at most `batch` rows of each kind at a time. Returns how many events went."""
+        used, free, size = (self._db.execute("PRAGMA story.%s" % name).fetchone()[0] for name in ("page_count", "freelist_count", "page_size"))
+        limit = time.time() if (used - free) * size > most_bytes else before
+        old: List[Tuple[str, int]] = self._db.execute("SELECT pilot, seq FROM story.events WHERE received < ? ORDER BY received LIMIT ?",
+                                                      (limit, batch)).fetchall()
+        self._db.executemany("DELETE FROM story.events WHERE pilot = ? AND seq = ?", old)
+        for table, column in (("steps", "ended"), ("runs", "ended")):
+            self._db.execute("DELETE FROM story.%s WHERE rowid IN (SELECT rowid FROM story.%s WHERE %s < ? LIMIT ?)" % (
+                table, table, column), (before, batch))
+        self._db.execute("DELETE FROM story.pilots WHERE pilot IN (SELECT pilot FROM story.pilots WHERE heard < ? LIMIT ?)", (before, batch))
+        self._db.execute("DELETE FROM story.ticks WHERE minute < ?", (before // 60,))
+        return len(old)
+
+
+def _text(value: Any) -> str:
+    return (value if isinstance(value, str) else "" if value is None else json.dumps(value))[:MAX_TEXT]
+
+
+def _number(value: Any) -> float:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
+    return float(value) if good else 0.0
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 40 else 0

@@ -1,0 +1,169 @@
+"""Who may do what: four roles, tokens of operators kept as hashes, tokens of pilots signed and kept nowhere.
+
+A pilot's token is `pilot1.CLAIMS.SIGNATURE`, both base64url (RFC 4648, 5) without padding: the claims are a JSON object
+{"p": pilot id, "e": its end, "u": the end of its renewals, both UNIX seconds}, the signature HMAC-SHA256 (RFC 2104)
+over "pilot1.CLAIMS" with the server's secret. Changing the secret ends them all.
+
+The tokens file has a line each: `secret HEX` once, and `ROLE NAME SHA256-OF-TOKEN` for operators and factories.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import stat
+import time
+from typing import Dict, List, NamedTuple, Optional
+
+from pilot.errors import UsageError
+
+ROLES = ("admin", "factory", "pilot", "reader")
+PREFIX = "pilot1"
+LIFE_S = 6 * 3600.0
+RENEWABLE_S = 14 * 86400.0
+MAX_CACHE = 20000
+
+
+class Identity(NamedTuple):
+    """Who asks. `name` of a pilot is its id; `until` is UNIX time, 0 for no end."""
+
+    role: str
+    name: str
+    until: float = 0.0
+
+
+class Refused(Exception):
+    """The token is not good; the sentence says why."""
+
+
+LOCAL = Identity("admin", "local")  # on loopback without a tokens file whoever reaches the server owns it
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def sign(secret: bytes, pilot: str, end: float, renewable_until: float) -> str:
+    """A pilot's token."""
+    claims = _base64(json.dumps({"p": pilot, "e": int(end), "u": int(renewable_until)}).encode("ascii"))
+    head = "%s.%s" % (PREFIX, claims)
+    return "%s.%s" % (head, _signature(secret, head))
+
+
+def _signature(secret: bytes, head: str) -> str:
+    return _base64(hmac.new(secret, head.encode("ascii"), hashlib.sha256).digest())
+
+
+def claims_of(token: str) -> Dict[str, object]:
+    """What a pilot's token says of itself, unchecked: {} when it is none."""
+    parts = token.split(".")
+    if len(parts) != 3 or parts[0] != PREFIX:
+        return {}
+    try:
+        found = json.loads(_bytes(parts[1]).decode("ascii"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+class Keyring:
+    """The tokens file in memory: checks tokens, mints those of pilots."""
+
+    def __init__(self, secret: bytes, operators: Dict[str, Identity]) -> None:
+        self._secret, self._operators = secret, operators
+        self._seen: Dict[str, Identity] = {}
+
+    def identify(self, token: str) -> Identity:
+        """Who shows this token. Raises Refused."""
+        who = self._seen.get(token)
+        if who is None:
+            who = self._identify(token)
+            if len(self._seen) >= MAX_CACHE:
+                self._seen.clear()
+            self._seen[token] = who
+        if who.until and time.time() > who.until:
+            raise Refused("the token of pilot %s has expired" % who.name)
+        return who
+
+    def _identify(self, token: str) -> Identity:
+        if not token.startswith(PREFIX + "."):
+            found = self._operators.get(hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
+            if found is None:
+                raise Refused("the token is not known here")
+            return found
+        claims = self._claims(token)
+        return Identity("pilot", str(claims["p"]), float(claims["e"]))
+
+    def _claims(self, token: str) -> Dict[str, float]:
+        head, _, signature = token.rpartition(".")
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), _signature(self._secret, head.encode("ascii", "replace").decode("ascii")).encode("ascii")):
+            raise Refused("the token's signature is not ours")
+        claims: Dict[str, float] = claims_of(token)  # type: ignore[assignment]
+        return claims
+
+    def mint(self, pilot: str, seconds: float = LIFE_S) -> str:
+        """A token for this pilot."""
+        now = time.time()
+        return sign(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
+
+    def renew(self, token: str, seconds: float = LIFE_S) -> str:
+        """A fresh token for a pilot whose own is still good; none lives longer than RENEWABLE_S. Raises Refused."""
+        who = self.identify(token)
+        if who.role != "pilot":
+            raise Refused("only a pilot's token is renewed")
+        last = float(self._claims(token)["u"])
+        if time.time() >= last:
+            raise Refused("the token of pilot %s is as old as it may become" % who.name)
+        return sign(self._secret, who.name, min(time.time() + seconds, last), last)
+
+
+def read(path: str) -> Keyring:
+    """The keyring of a tokens file. UsageError with a sentence per mistake."""
+    try:
+        mode = os.stat(path).st_mode
+        with open(path, encoding="utf-8") as stream:
+            lines = stream.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("--tokens %s: cannot be read: %s; `python3 -m pilot.pool token FILE ROLE NAME` makes one" % (path, error))
+    if stat.S_IMODE(mode) & 0o077:
+        raise UsageError("--tokens %s: others may read it; chmod 600 it" % path)
+    secret: Optional[bytes] = None
+    operators: Dict[str, Identity] = {}
+    problems: List[str] = []
+    for number, line in enumerate(lines, 1):
+        words = line.split("#")[0].split()
+        if not words:
+            continue
+        if words[0] == "secret" and len(words) == 2 and len(words[1]) >= 32 and not words[1].strip("0123456789abcdef"):
+            secret = words[1].encode("ascii")
+        elif len(words) == 3 and words[0] in ROLES and words[0] != "pilot" and len(words[2]) == 64:
+            operators[words[2]] = Identity(words[0], words[1])
+        else:
+            problems.append("--tokens %s, line %d: is neither `secret HEX` nor `ROLE NAME SHA256`" % (path, number))
+    if secret is None:
+        problems.append("--tokens %s: has no line `secret HEX`" % path)
+    if problems or secret is None:
+        raise UsageError(*problems)
+    return Keyring(secret, operators)
+
+
+def add(path: str, role: str, name: str) -> str:
+    """Make a token for an operator or a factory, keep its hash in the file (made when missing); returns the token."""
+    if role not in ROLES or role == "pilot":
+        raise UsageError("%r: a token in the file is for admin, factory or reader; pilots' are minted by the server" % role)
+    if not name or not all(letter.isalnum() or letter in "._@-" for letter in name):
+        raise UsageError("%r: a name here is of letters, digits and ._@-" % name)
+    token = os.urandom(24).hex()
+    lines = "" if os.path.exists(path) else "secret %s\n" % os.urandom(32).hex()
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "w") as stream:
+            stream.write("%s%s %s %s\n" % (lines, role, name, hashlib.sha256(token.encode("ascii")).hexdigest()))
+    except OSError as error:
+        raise UsageError("%s cannot be written: %s" % (path, error.strerror))
+    return token

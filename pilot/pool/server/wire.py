@@ -1,0 +1,177 @@
+"""HTTP/1.1 as far as the pool's server speaks it: bytes to requests and answers to bytes. Pure, small, strict.
+
+RFC 9112 without what a pool does not need: no chunked bodies, no upgrades, no folded headers. What is not plainly
+right is refused, and the connection with it: a server that guesses can be made to guess wrong.
+"""
+
+import json
+import re
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+from urllib.parse import parse_qsl, unquote
+
+MAX_HEAD = 16384
+MAX_HEADERS = 64
+METHODS = ("GET", "HEAD", "POST")
+REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
+           408: "Request Timeout", 409: "Conflict", 411: "Length Required", 413: "Content Too Large", 417: "Expectation Failed",
+           429: "Too Many Requests", 431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
+           503: "Service Unavailable", 505: "HTTP Version Not Supported"}
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_TARGET = re.compile(r"/[\x21-\x7e]*\Z")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+_SURROGATES = re.compile("[\\ud800-\\udfff]")
+_DIGITS = re.compile(r"[0-9]{1,15}\Z")
+MAX_NUMBER = 300
+_ENDLESS = re.compile(b"[0-9]{%d}" % (MAX_NUMBER + 1))
+_ONCE = ("content-length", "host", "authorization", "transfer-encoding", "content-type")
+
+
+class BadRequest(Exception):
+    """The request cannot be served: an HTTP status and one sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Head(NamedTuple):
+    """A request without its body."""
+
+    method: str
+    path: Tuple[str, ...]  # its segments, percent-decoded; () for /
+    query: Dict[str, str]
+    headers: Dict[str, str]  # names in lower case
+    length: int
+    keep_alive: bool
+    expects_continue: bool
+
+
+class Answer(NamedTuple):
+    """What goes back: a status, a body and its type."""
+
+    status: int
+    body: bytes
+    kind: str = "application/json"
+    extra: str = ""  # further header lines, each with its end
+
+
+def parse_head(data: bytes) -> Head:
+    """Everything up to the empty line, without it. Raises BadRequest."""
+    lines = data.decode("latin-1").split("\r\n")
+    if len(lines) > MAX_HEADERS + 1:
+        raise BadRequest(431, "more than %d headers" % MAX_HEADERS)
+    method, target, version = _request_line(lines[0])
+    headers = _headers(lines[1:])
+    if "transfer-encoding" in headers:
+        raise BadRequest(501, "Transfer-Encoding is not served here: send a Content-Length")
+    if version == "HTTP/1.1" and "host" not in headers:
+        raise BadRequest(400, "a request of HTTP/1.1 has a Host header")
+    expects = headers.get("expect", "").lower()
+    if expects not in ("", "100-continue"):
+        raise BadRequest(417, "no such expectation can be met")
+    tokens = [word.strip().lower() for word in headers.get("connection", "").split(",")]
+    keep_alive = "close" not in tokens if version == "HTTP/1.1" else "keep-alive" in tokens
+    path, query = _split_target(target)
+    return Head(method, path, query, headers, _length(method, headers), keep_alive, bool(expects))
+
+
+def _request_line(line: str) -> Tuple[str, str, str]:
+    words = line.split(" ")
+    if len(words) != 3 or not _TARGET.match(words[1]):
+        raise BadRequest(400, "the first line is no request line of HTTP")
+    if words[2] not in ("HTTP/1.1", "HTTP/1.0"):
+        raise BadRequest(505 if words[2].startswith("HTTP/") else 400, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+    if words[0] not in METHODS:
+        raise BadRequest(501 if _NAME.match(words[0]) else 400, "only %s are served here" % ", ".join(METHODS))
+    return words[0], words[1], words[2]
+
+
+def _headers(lines: Any) -> Dict[str, str]:
+    found: Dict[str, str] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not _NAME.match(name) or not _VALUE.match(value):
+            raise BadRequest(400, "a header line is malformed")
+        name = name.lower()
+        if name in found and name in _ONCE:
+            raise BadRequest(400, "the header %s stands twice" % name)
+        found[name] = value.strip(" \t")
+    return found
+
+
+def _length(method: str, headers: Dict[str, str]) -> int:
+    text = headers.get("content-length")
+    if text is None:
+        if method == "POST":
+            raise BadRequest(411, "a POST has a Content-Length")
+        return 0
+    if not _DIGITS.match(text):
+        raise BadRequest(400, "Content-Length is no number")
+    return int(text)
+
+
+def _split_target(target: str) -> Tuple[Tuple[str, ...], Dict[str, str]]:
+    path, _, query = target.partition("?")
+    try:
+        segments = tuple(unquote(part, errors="strict") for part in path[1:].split("/")) if path != "/" else ()
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise BadRequest(400, "the address is not UTF-8")
+    if len(pairs) > 20:
+        raise BadRequest(400, "too many words in the query")
+    return segments, dict(pairs)
+
+
+def parse_body(data: bytes) -> Dict[str, Any]:
+    """A body as a JSON object (RFC 8259) that can be stored: no lone surrogates, no NaN, no endless numbers.
+    Raises BadRequest."""
+    try:
+        if len(data) > MAX_NUMBER and _ENDLESS.search(data):
+            raise ValueError("a number has more than %d digits" % MAX_NUMBER)
+        found = json.loads(data.decode("utf-8"), parse_constant=_refused, parse_float=_finite)
+        if b"\\u" in data and _SURROGATES.search(json.dumps(found, ensure_ascii=False)):
+            raise ValueError("it holds half a character (a lone surrogate)")
+    except ValueError as error:
+        raise BadRequest(400, "the body is not JSON: %s" % error)
+    except RecursionError:
+        raise BadRequest(400, "the body is nested too deeply")
+    if not isinstance(found, dict):
+        raise BadRequest(400, "the body is no JSON object")
+    return found
+
+
+def _refused(text: str) -> Any:
+    raise ValueError("%s is no JSON" % text)
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if found in (float("inf"), float("-inf")):
+        raise ValueError("%s is too large" % text)
+    return found
+
+
+def answer_json(value: Any, status: int = 200) -> Answer:
+    """A value as an answer."""
+    return Answer(status, json.dumps(value, separators=(",", ":")).encode("ascii"))
+
+
+def answer_error(status: int, sentence: str, extra: str = "") -> Answer:
+    """A refusal: one sentence under "error"."""
+    return Answer(status, json.dumps({"error": sentence}).encode("ascii"), extra=extra)
+
+
+def render(answer: Answer, keep_alive: bool, head_only: bool = False) -> bytes:
+    """An answer as bytes."""
+    head = "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nX-Content-Type-Options: nosniff\r\n%s%s\r\n" % (
+        answer.status, REASONS.get(answer.status, "Unknown"), answer.kind, len(answer.body), answer.extra,
+        "" if keep_alive else "Connection: close\r\n")
+    return head.encode("latin-1") + (b"" if head_only else answer.body)
+
+
+def find_head(buffer: bytes) -> Optional[int]:
+    """Where the head ends in what has come so far; None: not yet. Raises BadRequest when it is too long."""
+    at = buffer.find(b"\r\n\r\n")
+    if at > MAX_HEAD or (at < 0 and len(buffer) > MAX_HEAD):
+        raise BadRequest(431, "the headers are longer than %d bytes" % MAX_HEAD)
+    return at if at >= 0 else None

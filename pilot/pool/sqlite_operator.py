@@ -1,0 +1,112 @@
+"""What operators ask of a SQLite pool: counts, a task's story, sending back, holding, moving house."""
+
+import json
+import time
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from pilot.pool import interface, moving, sqlite_file
+from pilot.pool.sqlite_rows import TASK, Rows
+from pilot.terms import MAX_ATTEMPTS
+
+
+class Operator(Rows):
+    """The operator's half of the pool's promises."""
+
+    def status(self) -> Dict[str, int]:
+        with self._writing():
+            self._expire()
+            found = dict(self._db.execute("SELECT state, tasks FROM counts"))
+        return {state: found[state] for state in interface.STATES}
+
+    def pending(self) -> Tuple[int, Optional[float]]:
+        found = self.status()
+        moments = [self._rows(question)[0][0] for question in (
+            "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
+            "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0")]
+        known = [moment for moment in moments if moment is not None]
+        return found["todo"] + found["locked"], max(0.0, min(known) - sqlite_file.clock()) if known else None
+
+    def show(self, task: str) -> Optional[Dict[str, Any]]:
+        row = self._row(task)
+        return None if row is None else self._told(row)
+
+    def _told(self, row: Any) -> Dict[str, Any]:
+        rows = self._rows("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts"
+                          " WHERE task = ? ORDER BY generation", (row[0],))
+        names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
+        attempts = [dict(zip(names, attempt)) for attempt in rows]
+        for attempt in attempts:
+            attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
+        left = max(0.0, row[7] - sqlite_file.clock()) if row[7] is not None else None
+        return dict(json.loads(row[11]), state=row[2], priority=row[3], generation=row[4], attempts_used=row[5], max_attempts=row[6],
+                    seconds_left=left, pilot=row[8], reason=row[9], added=row[10], attempts=attempts)
+
+    def retry(self, tasks: Optional[Iterable[str]]) -> int:
+        with self._writing():
+            names = [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")] if tasks is None else tasks
+            return sum(self._db.execute(
+                "UPDATE tasks SET state = 'todo', ready = 1, attempts = 0, until = NULL, reason = 'sent back by an operator'"
+                " WHERE id = ? AND state IN ('error', 'held')", (name,)).rowcount for name in names)
+
+    def cancel(self, tasks: Iterable[str]) -> int:
+        count = 0
+        with self._writing():
+            for name in tasks:
+                row = self._row(name)
+                if row is None or row[2] not in ("todo", "locked"):
+                    continue
+                if row[2] == "locked":
+                    self._end_attempt(row[0], row[4], "cancelled", "cancelled by an operator", None)
+                self._set(row, "held", "cancelled by an operator")
+                count += 1
+        return count
+
+    def some(self, after: Optional[str], limit: int, state: Optional[str]) -> List[Dict[str, Any]]:
+        """Up to `limit` tasks (of a state) as `show` gives them, those added after the one named. KeyError when there is none
+        of that name."""
+        last = 0
+        if after is not None:
+            row = self._row(after)
+            if row is None:
+                raise KeyError(after)
+            last = row[0]
+        return [self._told(row) for row in self._rows(
+            "SELECT " + TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?", (last, state, state, limit))]
+
+    def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
+        last = 0
+        while True:
+            rows = self._rows("SELECT " + TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
+                              (last, state, state))
+            for row in rows:
+                yield self._told(row)
+            if not rows:
+                return
+            last = rows[-1][0]
+
+    def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+        added, known = 0, 0
+        with self._writing():
+            for task in tasks:
+                done = self._restore(task)
+                added, known = added + done, known + 1 - done
+        return added, known
+
+    def _restore(self, task: Dict[str, Any]) -> int:
+        spec = moving.spec_of(task)
+        state = "todo" if task.get("state", "todo") == "locked" else task.get("state", "todo")
+        values = (spec["id"], self._class_of(spec), state, int(state == "todo"), task.get("priority", 0), task.get("generation", 0),
+                  task.get("attempts_used", 0), task.get("max_attempts", MAX_ATTEMPTS), task.get("reason"), task.get("added", time.time()),
+                  json.dumps(spec))
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, generation, attempts, max_attempts, reason, added, spec)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        if not cursor.rowcount:
+            return 0
+        for attempt in task.get("attempts", ()):
+            outcome = attempt["outcome"] or "lost"
+            reason = attempt["reason"] if attempt["outcome"] else "moved to another pool while it ran"
+            self._db.execute("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (
+                cursor.lastrowid, attempt["generation"], attempt["pilot"], attempt["started"], attempt["ended"], outcome, reason,
+                json.dumps(attempt["result"]) if attempt["result"] else None))
+        return 1

@@ -1,0 +1,187 @@
+"""STOMP 1.2 (stomp.github.io) as far as events need it: connect, send with receipts, subscribe with acknowledgements.
+
+Spoken with RabbitMQ and ActiveMQ. A place is stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE, where QUEUE is a
+destination as the broker names it, say queue/pilots; ?host=VHOST names a virtual host.
+"""
+
+import socket
+import ssl
+import time
+from typing import Any, Dict, NamedTuple, Optional, Tuple
+from urllib.parse import parse_qs, unquote, urlsplit
+
+MAX_FRAME = 16 << 20
+PORTS = {"stomp": 61613, "stomp+ssl": 61614}
+_ESCAPES = (("\\", "\\\\"), ("\r", "\\r"), ("\n", "\\n"), (":", "\\c"))
+
+
+class StompError(Exception):
+    """The broker cannot be reached, or says no; in words."""
+
+
+class Place(NamedTuple):
+    """A destination at a broker."""
+
+    secure: bool
+    host: str
+    port: int
+    user: str
+    password: str
+    virtual_host: str
+    destination: str
+
+    @property
+    def name(self) -> str:
+        """As it may be told: without the password."""
+        return "stomp%s://%s:%d%s" % ("+ssl" if self.secure else "", self.host, self.port, self.destination)
+
+
+class Frame(NamedTuple):
+    """One frame."""
+
+    command: str
+    headers: Dict[str, str]
+    body: bytes
+
+
+def place(url: str) -> Place:
+    """What a URL means. Raises ValueError with a sentence."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        raise ValueError("%s: is not stomp://HOST:PORT/QUEUE or stomp+ssl://HOST:PORT/QUEUE" % parts.scheme)
+    if not parts.hostname or len(parts.path) < 2:
+        raise ValueError("a stomp URL names a host and a queue: stomp+ssl://HOST:PORT/queue/NAME")
+    if any(letter < " " for letter in unquote(url)):
+        raise ValueError("a stomp URL holds no control characters")
+    host = parse_qs(parts.query).get("host", ["/"])[0]
+    return Place(parts.scheme == "stomp+ssl", parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""),
+                 host, unquote(parts.path))
+
+
+def frame_bytes(command: str, headers: Dict[str, str], body: bytes = b"") -> bytes:
+    """A frame as it travels."""
+    escaped = command not in ("CONNECT", "CONNECTED")
+    lines = ["%s:%s" % (_escape(key), _escape(value)) if escaped else "%s:%s" % (key, value) for key, value in headers.items()]
+    return ("\n".join([command] + lines) + "\n\n").encode("utf-8") + body + b"\0"
+
+
+def _escape(text: str) -> str:
+    for plain, told in _ESCAPES:
+        text = text.replace(plain, told)
+    return text
+
+
+def _unescape(text: str) -> str:
+    parts = text.split("\\\\")
+    for plain, told in _ESCAPES[1:]:
+        parts = [part.replace(told, plain) for part in parts]
+    return "\\".join(parts)
+
+
+def cut(data: bytes) -> Optional[Tuple[Frame, bytes]]:
+    """The first whole frame and what follows it; None when it is not all there. Raises StompError."""
+    data = data.lstrip(b"\r\n")  # heart-beats and line ends between frames
+    head, found, rest = data.partition(b"\n\n")
+    if not found:
+        head, found, rest = data.partition(b"\r\n\r\n")
+    if len(data) > MAX_FRAME:
+        raise StompError("a frame of more than %d bytes" % MAX_FRAME)
+    if not found:
+        return None
+    command, *lines = head.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    headers: Dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        headers.setdefault(_unescape(key), _unescape(value))  # of a header that stands twice the first counts
+    length = headers.get("content-length", "")
+    end = int(length) if length.isdigit() else rest.find(b"\0")
+    if end < 0 or len(rest) <= end:
+        return None
+    return Frame(command, headers, rest[:end]), rest[end + 1:]
+
+
+class Connection:
+    """One connection to a broker; raises StompError when it breaks. Not for several threads."""
+
+    def __init__(self, where: Place, context: Optional[ssl.SSLContext], timeout_s: float) -> None:
+        self._data, self._receipts = b"", 0
+        try:
+            plain = socket.create_connection((where.host, where.port), timeout_s)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket: Any = plain
+            if where.secure:
+                self._socket = (context or ssl.create_default_context()).wrap_socket(plain, server_hostname=where.host)
+        except (OSError, ValueError) as error:
+            raise StompError("%s cannot be reached: %s" % (where.name, error))
+        headers = {"accept-version": "1.2,1.1", "host": where.virtual_host, "heart-beat": "0,0"}
+        if where.user:
+            headers.update({"login": where.user, "passcode": where.password})
+        self.write("CONNECT", headers)
+        hello = self.read(timeout_s)
+        if hello is None or hello.command != "CONNECTED":
+            self.close()
+            raise StompError("%s refuses us: %s" % (where.name, _words(hello) if hello else "no answer"))
+
+    def write(self, command: str, headers: Dict[str, str], body: bytes = b"") -> None:
+        """Send one frame."""
+        try:
+            self._socket.sendall(frame_bytes(command, headers, body))
+        except OSError as error:
+            raise StompError("the broker is gone: %s" % error)
+
+    def read(self, timeout_s: float) -> Optional[Frame]:
+        """The next frame; None when none comes in this time."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = cut(self._data)
+            if found is not None:
+                frame, self._data = found
+                return frame
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            try:
+                self._socket.settimeout(left)
+                data = self._socket.recv(65536)
+            except socket.timeout:
+                return None
+            except OSError as error:
+                raise StompError("the broker is gone: %s" % error)
+            if not data:
+                raise StompError("the broker has closed the connection")
+            self._data += data
+
+    def send(self, destination: str, body: bytes, timeout_s: float) -> None:
+        """Send a message; returns when the broker has it (its receipt)."""
+        self._receipts += 1
+        receipt = "r%d" % self._receipts
+        self.write("SEND", {"destination": destination, "content-type": "application/json", "content-length": str(len(body)),
+                            "persistent": "true", "receipt": receipt}, body)
+        answer = self.read(timeout_s)
+        while answer is not None and answer.command == "RECEIPT" and answer.headers.get("receipt-id") != receipt:
+            answer = self.read(timeout_s)
+        if answer is None or answer.command != "RECEIPT":
+            raise StompError("the broker does not take it: %s" % (_words(answer) if answer else "no receipt in %g s" % timeout_s))
+
+    def subscribe(self, destination: str, prefetch: int) -> None:
+        """Messages of this queue come by `read` from now on; each wants an `answer`."""
+        self.write("SUBSCRIBE", {"id": "0", "destination": destination, "ack": "client-individual", "prefetch-count": str(prefetch),
+                                 "activemq.prefetchSize": str(prefetch), "durable": "true", "auto-delete": "false"})
+
+    def answer(self, message: Frame, good: bool) -> None:
+        """The message is dealt with (good), or is nothing for us."""
+        self.write("ACK" if good else "NACK", {"id": message.headers.get("ack") or message.headers.get("message-id", ""), "requeue": "false"})
+
+    def close(self) -> None:
+        """Hang up."""
+        try:
+            self._socket.close()
+        except OSError:
+            pass
+
+
+def _words(frame: Frame) -> str:
+    text = frame.body.decode("utf-8", "replace").strip()
+    return ("%s: %s" % (frame.headers.get("message", frame.command), text)).strip(": \n")[:300]
