@@ -4,6 +4,7 @@ Every transition is one guarded update inside one writer transaction (BEGIN IMME
 synchronous=FULL: what was acknowledged survives a power loss. The file must lie on a local disk.
 """
 
+import itertools
 import json
 import time
 from typing import Any, Dict, Iterable, List, Set, Tuple
@@ -76,7 +77,7 @@ class SQLitePool(Operator, interface.Pool):
             "SELECT head.seq, tags FROM (SELECT seq, class, priority FROM tasks INDEXED BY tasks_line WHERE ready = 1"
             " ORDER BY priority DESC, seq LIMIT ?) AS head JOIN classes ON classes.class = head.class WHERE " + _FITS +
             " ORDER BY head.priority DESC, head.seq", (HEAD * count,) + limits)
-        return [seq for seq, tags in found if _words(tags) <= have][:count]
+        return list(itertools.islice((seq for seq, tags in found if not tags or _words(tags) <= have), count))
 
     def _class_by_class(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
         """Cheap however many tasks there are that do not fit."""

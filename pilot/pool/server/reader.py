@@ -11,7 +11,8 @@ from pilot.pool.server.story import SILENT_S
 
 SHOWN = ("pilot", "site", "host", "state", "command", "started", "heard", "ended", "exit_code", "reason", "version", "cores", "seconds",
          "busy_s", "failed_s", "setup_s", "done", "failed", "running")
-_NOT_SILENT = "state <> 'finished'"
+_SHOWN_STATE = ("CASE WHEN state = 'finished' AND exit_code > 0 THEN 'failed' WHEN state <> 'finished' AND heard < ? THEN 'silent'"
+                " ELSE state END")
 MAX_ROWS = 200000
 MOST_REASONS = 20
 
@@ -33,8 +34,8 @@ class Reader:
         counts = dict(self._db.execute("SELECT state, tasks FROM counts"))
         now = time.time()
         pilots = {state: count for state, count in self._db.execute(
-            "SELECT CASE WHEN state <> 'finished' AND heard < ? THEN 'silent' ELSE state END AS shown, count(*) FROM story.pilots"
-            " WHERE state <> 'finished' OR ended > ? GROUP BY shown", (now - SILENT_S, since))}
+            "SELECT " + _SHOWN_STATE + " AS shown, count(*) FROM story.pilots WHERE state <> 'finished' OR ended > ? GROUP BY shown",
+            (now - SILENT_S, since))}
         return {"tasks": {state: counts.get(state, 0) for state in STATES}, "pilots": pilots, "ticks": self._ticks(since),
                 "failures": self._failures(since), "task_failures": self._task_failures(since), "time": now}
 
@@ -61,12 +62,9 @@ class Reader:
             if column in wanted:
                 where.append(column + " = ?")
                 values.append(wanted[column])
-        if wanted.get("state") == "silent":
-            where.append(_NOT_SILENT + " AND heard < ?")
-            values.append(time.time() - SILENT_S)
-        elif "state" in wanted:
-            where.append("state = ? AND (state = 'finished' OR heard >= ?)")
-            values += [wanted["state"], time.time() - SILENT_S]
+        if "state" in wanted:
+            where.append(_SHOWN_STATE + " = ?")
+            values += [time.time() - SILENT_S, wanted["state"]]
         heard, _, name = (after or "").partition(" ")
         if name:
             where.append("(heard < ? OR heard = ? AND pilot > ?)")
@@ -79,7 +77,9 @@ class Reader:
 
     def _shown(self, row: Any) -> Dict[str, Any]:
         told = dict(zip(SHOWN, row))
-        if told["state"] != "finished" and told["heard"] < time.time() - SILENT_S:
+        if told["state"] == "finished" and told["exit_code"]:
+            told["state"] = "failed"
+        if told["state"] not in ("finished", "failed") and told["heard"] < time.time() - SILENT_S:
             told["state"] = "silent"
         return told
 
@@ -110,13 +110,11 @@ class Reader:
         """Each site with its pilots by state and its tasks."""
         now, found = time.time(), {}  # type: float, Dict[str, Dict[str, Any]]
         for site, state, count, done, failed in self._db.execute(
-                "SELECT site, CASE WHEN state <> 'finished' AND heard < ? THEN 'silent' ELSE state END AS shown, count(*), sum(done), sum(failed)"
+                "SELECT site, " + _SHOWN_STATE + " AS shown, count(*), sum(done), sum(failed)"
                 " FROM story.pilots WHERE heard > ? GROUP BY site, shown", (now - SILENT_S, since)):
-            one = found.setdefault(site, {"site": site, "pilots": {}, "done": 0, "failed": 0, "bad": 0})
+            one = found.setdefault(site, {"site": site, "pilots": {}, "done": 0, "failed": 0})
             one["pilots"][state] = count
             one["done"], one["failed"] = one["done"] + done, one["failed"] + failed
-        for site, count in self._db.execute("SELECT site, count(*) FROM story.pilots WHERE heard > ? AND exit_code > 0 GROUP BY site", (since,)):
-            found[site]["bad"] = count
         return [found[site] for site in sorted(found)]
 
     def factories(self) -> List[Dict[str, Any]]:
