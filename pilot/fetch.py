@@ -150,10 +150,9 @@ class Session:
             self._open.sock.settimeout(timeout_s)
         self._open.request(method, self._prefix + path, body, dict({"User-Agent": "pilot"}, **headers))
         reply = self._open.getresponse()
-        data = reply.read(self._max + 1)
-        if len(data) > self._max:
-            raise ValueError("an answer of more than %d bytes" % self._max)
-        return reply.status, data
+        if reply.length is None or reply.length > self._max:
+            raise ValueError("an answer whose length is not told, or more than %d bytes" % self._max)
+        return reply.status, reply.read()
 
     def close(self) -> None:
         """Let go of the connection; the next question opens another."""

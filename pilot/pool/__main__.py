@@ -49,6 +49,7 @@ def _serve_verbs(verbs: Any) -> None:
     feed.add_argument("queue", metavar="QUEUE", help="stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE")
     feed.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
     feed.set_defaults(function=feed_server)
+    verbs.add_parser("openapi", help="the server's API, described (OpenAPI 3.0)").set_defaults(function=tell_openapi)
     token = verbs.add_parser("token", help="make a token for an operator, into the file that serve --tokens reads",
                              description="Make a token: it is printed once, the file keeps its hash.")
     token.add_argument("file", metavar="FILE")
@@ -197,6 +198,14 @@ def feed_server(given: argparse.Namespace) -> int:
         return feed.run(given.queue, given.server)
     except ValueError as error:
         raise UsageError("feed: %s" % error)
+
+
+def tell_openapi(given: argparse.Namespace) -> int:
+    """JSON on standard output."""
+    from pilot.pool.server import routes
+
+    print(json.dumps(routes.openapi(), indent=1, sort_keys=True))
+    return 0
 
 
 def make_token(given: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """One client's connection: bytes in, one request at a time, its answer out. Everything about it is bounded."""
 
 import asyncio
+import socket
 import time
 from typing import Any, Callable, Dict, List, Optional, Set
 
@@ -11,6 +12,7 @@ MAX_CONNECTIONS = 12000
 MAX_BUFFERED = 256 << 20  # bytes of unfinished bodies, of all connections together
 IDLE_S = 150.0  # between requests
 HEAD_S, BODY_S = 15.0, 120.0  # for a head, and for a body, to come
+LINGER_S = 2.0  # how long a client that was refused may go on sending
 WRITE_S = 60.0  # for a client to read an answer
 MAX_HEADS = 4096  # parsed heads to keep: clients send the same again and again
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -68,12 +70,15 @@ class Connection(asyncio.Protocol):
         self._head: Optional[Head] = None
         self._head_size = 0
         self._busy = False
-        self._paused = self._clogged = False
+        self._paused = self._clogged = self._deaf = False
 
     def connection_made(self, transport: Any) -> None:
         """asyncio: a client is there."""
         self._transport = transport
         peer = transport.get_extra_info("peername")
+        plain = transport.get_extra_info("socket")
+        if isinstance(peer, tuple) and plain is not None:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio of 3.6 does not
         self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
         if len(self.house.open) >= self.house.max_connections:
             return self._refuse(503, "too many connections")
@@ -90,6 +95,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes came."""
+        if self._deaf:
+            return
         self._chunks.append(data)
         self._size += len(data)
         self.house.buffered += len(data)
@@ -169,7 +176,7 @@ class Connection(asyncio.Protocol):
 
     def late(self) -> None:
         """The client took too long."""
-        if self._size and not self._busy and not self._transport.get_write_buffer_size():
+        if not self._deaf and self._size and not self._busy and not self._transport.get_write_buffer_size():
             self._refuse(408, "the request did not come in time")
         else:
             self._transport.abort()
@@ -182,9 +189,13 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: int, sentence: str) -> None:
         self.house.refused[status] = self.house.refused.get(status, 0) + 1
         self._transport.write(wire.render(wire.answer_error(status, sentence), False))
-        self._busy = True  # what else comes is not looked at
-        self._transport.close()
+        self._busy = self._deaf = True
         self._drop()
+        if not self._transport.can_write_eof():  # TLS
+            self._transport.close()
+            return
+        self._transport.write_eof()  # closed at once, with bytes unread, the client might never see why
+        self.deadline = time.monotonic() + LINGER_S
 
     def _drop(self) -> None:
         self.house.buffered -= self._size

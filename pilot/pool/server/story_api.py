@@ -39,6 +39,8 @@ def mint(call: Call) -> Answer:
 
 def renew_token(call: Call) -> Answer:
     """POST /v1/tokens/renew"""
+    if call.server.keyring is None:
+        return answer_error(409, "this server runs without tokens")
     try:
         return answer_json({"token": call.server.keyring.renew(call.token)})
     except Refused as error:

@@ -22,6 +22,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
 _SURROGATES = re.compile("[\\ud800-\\udfff]")
 _DIGITS = re.compile(r"[0-9]{1,15}\Z")
 MAX_NUMBER = 300
+MAX_DEPTH = 60
 _ENDLESS = re.compile(b"[0-9]{%d}" % (MAX_NUMBER + 1))
 _ONCE = ("content-length", "host", "authorization", "transfer-encoding", "content-type")
 
@@ -129,6 +130,8 @@ def parse_body(data: bytes) -> Dict[str, Any]:
         if len(data) > MAX_NUMBER and _ENDLESS.search(data):
             raise ValueError("a number has more than %d digits" % MAX_NUMBER)
         found = json.loads(data.decode("utf-8"), parse_constant=_refused, parse_float=_finite)
+        if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(found) > MAX_DEPTH:
+            raise RecursionError
         if b"\\u" in data and _SURROGATES.search(json.dumps(found, ensure_ascii=False)):
             raise ValueError("it holds half a character (a lone surrogate)")
     except ValueError as error:
@@ -138,6 +141,18 @@ def parse_body(data: bytes) -> Dict[str, Any]:
     if not isinstance(found, dict):
         raise BadRequest(400, "the body is no JSON object")
     return found
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are nested; gives up beyond MAX_DEPTH."""
+    deepest, level = 0, [value]
+    while level and deepest <= MAX_DEPTH:
+        inner = []
+        for one in level:
+            if isinstance(one, (dict, list)):
+                inner += list(one.values() if isinstance(one, dict) else one)
+        deepest, level = deepest + 1, inner
+    return deepest
 
 
 def _refused(text: str) -> Any:

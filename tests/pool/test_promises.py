@@ -1,0 +1,176 @@
+"""What a pool promises, held against each store."""
+
+import pytest
+
+from pilot.pool import sqlite
+from pilot.pool.interface import Final, Offer, StaleLease
+from tests.pool.asking import ANY, add, claim, finish, state
+
+
+def test_a_task_goes_from_todo_through_locked_to_done(store):
+    assert add(store, "a") == (1, 0)
+    assert store.status() == {"todo": 1, "locked": 0, "done": 0, "error": 0, "held": 0}
+    lease = claim(store)[0]
+    assert (lease.task, lease.generation, lease.attempt, lease.seconds) == ("a", 1, 1, 300.0) and lease.spec["command"] == ["true"]
+    assert store.status()["locked"] == 1
+    assert finish(store, lease) == "done"
+    assert store.status() == {"todo": 0, "locked": 0, "done": 1, "error": 0, "held": 0}
+    attempt = store.show("a")["attempts"][0]
+    assert attempt["outcome"] == "done" and attempt["pilot"] == "p1" and attempt["ended"] >= attempt["started"]
+
+
+def test_adding_again_changes_nothing(store):
+    add(store, "a")
+    finish(store, claim(store)[0])
+    assert add(store, "a", "b") == (1, 1) and state(store, "a") == "done"
+
+
+def test_higher_priority_goes_first_then_the_older(store):
+    add(store, "a", "b")
+    add(store, "c", priority=5)
+    add(store, "d", priority=5, cores=2)
+    assert [lease.task for lease in claim(store, count=10)] == ["c", "d", "a", "b"]
+
+
+@pytest.mark.parametrize("needs, offer, fits", [
+    ({"cores": 2}, Offer(cores=1), False), ({"cores": 2}, Offer(cores=2), True),
+    ({"memory_mb": 2000}, Offer(memory_mb=1000), False), ({"memory_mb": 2000}, Offer(memory_mb=None), True),
+    ({"gpus": 1}, Offer(), False), ({"gpus": 1}, Offer(gpus=1), True),
+    ({"walltime_s": 100}, Offer(time_left_s=50.0), False), ({"walltime_s": 100}, Offer(time_left_s=150.0), True), ({"walltime_s": 100}, Offer(), True),
+    ({"tags": ["a", "b"]}, Offer(tags=("a",)), False), ({"tags": ["b", "a"]}, Offer(tags=("a", "b", "c")), True), ({}, Offer(tags=("a",)), True),
+    ({"container": "/image"}, Offer(), False), ({"container": "/image"}, Offer(containers=True), True)])
+def test_a_task_is_given_only_to_who_can_run_it(store, needs, offer, fits):
+    add(store, "a", **needs)
+    assert bool(claim(store, offer=offer)) is fits
+
+
+def test_a_repeated_claim_request_gets_the_same_answer(store):
+    add(store, "a", "b")
+    first, again = claim(store, request="same"), claim(store, request="same")
+    assert [lease[:3] for lease in first] == [lease[:3] for lease in again] and store.status()["locked"] == 1
+    finish(store, first[0])
+    assert claim(store, request="same") == []  # what is over is not given again
+
+
+def test_a_repeated_end_is_fine_and_counted_once(store):
+    add(store, "a")
+    lease = claim(store)[0]
+    assert [finish(store, lease) for _ in range(3)] == ["done"] * 3
+    assert store.status()["done"] == 1 and len(store.show("a")["attempts"]) == 1
+
+
+def test_another_pilot_or_an_older_generation_is_refused(store, clock):
+    add(store, "a")
+    old = claim(store, "p1", lease_s=10)[0]
+    with pytest.raises(StaleLease):
+        finish(store, old, pilot="p2")
+    clock.now += 11
+    assert store.status()["todo"] == 1
+    clock.now += 1000
+    new = claim(store, "p2")[0]
+    assert (new.generation, new.attempt) == (2, 2)
+    with pytest.raises(StaleLease):
+        finish(store, old)
+    with pytest.raises(StaleLease):
+        store.release("a", old.generation, "p1", "late")
+    assert store.renew("p1", [("a", 1)], 300) == [("a", 1)] and store.renew("p2", [("a", 2)], 300) == []
+    assert finish(store, new, pilot="p2") == "done"
+    assert [attempt["outcome"] for attempt in store.show("a")["attempts"]] == ["lost", "done"]
+
+
+def test_an_end_cannot_be_told_otherwise_afterwards(store):
+    add(store, "a")
+    lease = claim(store)[0]
+    finish(store, lease)
+    with pytest.raises(StaleLease):
+        finish(store, lease, "error")
+    assert state(store, "a") == "done"
+
+
+def test_failures_are_tried_again_after_a_growing_wait_and_then_are_errors(store, clock):
+    add(store, "a", max_attempts=3)
+    waits = []
+    for expected in ("todo", "todo", "error"):
+        lease = claim(store)[0]
+        assert finish(store, lease, "error", reason="exit code 1") == expected
+        assert claim(store) == []
+        if expected == "todo":
+            waits.append(store.pending()[1])
+            clock.now += waits[-1] + 0.01
+    assert waits[1] > waits[0] >= 20
+    told = store.show("a")
+    assert told["state"] == "error" and told["reason"] == "exit code 1" and len(told["attempts"]) == 3
+
+
+def test_a_lease_that_runs_out_counts_as_an_attempt(store, clock):
+    add(store, "a", max_attempts=2)
+    for expected in ("todo", "error"):
+        claim(store, lease_s=5)
+        clock.now += 6
+        assert store.status()[expected] == 1
+        clock.now += 1000
+    assert [attempt["outcome"] for attempt in store.show("a")["attempts"]] == ["lost", "lost"]
+
+
+def test_renewal_keeps_a_lease(store, clock):
+    add(store, "a")
+    claim(store, lease_s=10)
+    for _ in range(5):
+        clock.now += 8
+        assert store.renew("p1", [("a", 1)], 10) == []
+    assert store.status()["locked"] == 1
+
+
+def test_a_release_refunds_the_attempt_and_waits_for_nothing(store):
+    add(store, "a", max_attempts=1)
+    lease = claim(store)[0]
+    store.release("a", lease.generation, "p1", "draining")
+    store.release("a", lease.generation, "p1", "draining")  # a lost reply repeated
+    again = claim(store)[0]
+    assert (again.generation, again.attempt) == (2, 1)
+    assert finish(store, again) == "done"
+
+
+def test_an_operator_sends_errors_back_with_their_history(store):
+    add(store, "a", "b", max_attempts=1)
+    for lease in claim(store, count=2):
+        finish(store, lease, "error")
+    assert store.retry(["a", "nobody"]) == 1 and store.status() == {"todo": 1, "locked": 0, "done": 0, "error": 1, "held": 0}
+    assert store.retry(None) == 1
+    lease = claim(store)[0]
+    assert (lease.generation, lease.attempt) == (2, 1) and len(store.show(lease.task)["attempts"]) == 2
+
+
+def test_a_cancelled_task_is_held_and_its_running_payload_is_fenced_off(store):
+    add(store, "a", "b", "c")
+    leases = claim(store, count=2)
+    finish(store, leases[1])
+    assert store.cancel(["a", "b", "c", "nobody"]) == 2
+    assert store.status() == {"todo": 0, "locked": 0, "done": 1, "error": 0, "held": 2}
+    assert store.renew("p1", [("a", 1)], 300) == [("a", 1)] and claim(store) == []
+    with pytest.raises(StaleLease):
+        finish(store, leases[0])
+    assert store.retry(["a", "c"]) == 2 and len(claim(store, count=5)) == 2
+
+
+def test_end_and_claim_are_one_transaction(store):
+    add(store, "a", "b")
+    first = claim(store)[0]
+    states, leases = store.next([Final("a", 1, "done", "", {}), Final("b", 7, "done", "", {})], "p1", ANY, 1, 300, "n1")
+    assert states == {("a", 1): "done", ("b", 7): "stale"} and [lease.task for lease in leases] == ["b"]
+    assert first.task == "a"
+
+
+def test_export_tells_every_task_with_state_and_attempts(store):
+    add(store, *["t%d" % n for n in range(1200)])
+    finish(store, claim(store)[0])
+    told = list(store.export())
+    assert len(told) == 1200 and told[0]["state"] == "done" and len(told[0]["attempts"]) == 1 and told[5]["attempts"] == []
+    assert [task["id"] for task in store.export("done")] == ["t0"]
+
+
+def test_the_time_of_day_plays_no_part(store, monkeypatch):
+    add(store, "a")
+    claim(store, lease_s=100)
+    monkeypatch.setattr(sqlite.time, "time", lambda: 1e12)
+    assert store.status()["locked"] == 1
