@@ -13,7 +13,7 @@ from pilot.log import Masker
 
 EVERY_S = 10.0  # log lines travel so often,
 BEAT_EVERY = 6  # and a heartbeat with each so manieth of these
-CLOSE_S, STOPPED_CLOSE_S = 8.0, 1.5  # what the last events may take; less when a signal ends us
+CLOSE_S, STOPPED_CLOSE_S = 5.0, 1.5  # what the last events may take; less when a signal ends us
 log = logging.getLogger("pilot")
 
 
@@ -36,13 +36,14 @@ class Far:
             self._stream.attach(sender)
 
     def hear_log(self) -> None:
-        """From now on the log's lines are events too. Call it after the log was set up."""
+        """From now on the log's lines are events too; the heart beats. Call it after the log was set up."""
         logging.getLogger("pilot").addHandler(self._lines)
+        self._stream.emit(events.PILOT_HEARTBEAT, **pulse.measure(self._workdir))
 
     def _beat(self) -> None:
         self._lines.flush_lines()
         self._turns += 1
-        if self._turns % BEAT_EVERY == 1:
+        if self._turns % BEAT_EVERY == 0:
             self._stream.emit(events.PILOT_HEARTBEAT, **pulse.measure(self._workdir))
 
     def close(self, stopped: bool) -> None:

@@ -84,3 +84,8 @@ class Outbox:
         if not self._count:
             self._file.truncate(0)
             self._read_at = self._write_at = 0
+
+    def close(self) -> None:
+        """Nothing more comes or goes."""
+        if self._file is not None:
+            self._file.close()

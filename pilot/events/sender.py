@@ -69,6 +69,8 @@ class Sender:
         self._wake()
         self._thread.join(seconds + 0.5)
         missing = len(self._box) + len(self._inbox) + self._box.lost + self._refused
+        if not self._thread.is_alive():
+            self._box.close()
         if missing:
             self._lose(self._transport.name, missing)
         return missing
