@@ -38,7 +38,7 @@ class LaunchAgent(Command):
     )
     requires = (WorkerNode,)
     provides = (AgentSummary,)
-    uses = ("pilot.agent.launch", "pilot.pool.sqlite")
+    uses: Tuple[str, ...] = ("pilot.agent.launch", "pilot.pool.sqlite")
     timeout_s = FOREVER_S
     failure = AgentFailed
 

@@ -122,6 +122,7 @@ class Session:
         self._secure, self._where, self._prefix = parts.scheme == "https", parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
         self._url, self._context, self._max = url, context, max_bytes
         self._open: Any = None
+        self.date: Optional[str] = None  # what the last answer's header said
 
     def ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
         """The status and body of an answer, whatever the status. FetchFailed when there is none."""
@@ -150,9 +151,14 @@ class Session:
             self._open.sock.settimeout(timeout_s)
         self._open.request(method, self._prefix + path, body, dict({"User-Agent": "pilot"}, **headers))
         reply = self._open.getresponse()
-        if reply.length is None or reply.length > self._max:
-            raise ValueError("an answer whose length is not told, or more than %d bytes" % self._max)
-        return reply.status, reply.read()
+        self.date = reply.getheader("Date")
+        data, size = [], 0  # type: List[bytes], int
+        for block in iter(lambda: reply.read(CHUNK), b""):
+            data.append(block)
+            size += len(block)
+            if size > self._max:
+                raise ValueError("an answer of more than %d bytes" % self._max)
+        return reply.status, b"".join(data)
 
     def close(self) -> None:
         """Let go of the connection; the next question opens another."""

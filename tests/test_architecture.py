@@ -12,13 +12,13 @@ MAX_LINES, MAX_FUNCTION = 300, 40
 STARTS_CHILDREN = {"pilot/process.py", "pilot/fork.py", "pilot/agent/payload.py"}  # payload.py: only for a type
 OPENS_URLS = {"pilot/fetch.py"}
 BROAD = {"pilot/runner.py": 2, "pilot/events/stream.py": 1, "pilot/registry.py": 1, "pilot/agent/errands.py": 1,
-         "pilot/pool/server/hub.py": 1}  # see docs/adr/0002
-KNOWN = {"pilot", "commands", "pilot_example", "pilot_loader"}
+         "pilot/pool/server/hub.py": 1, "extensions/pilot_picas/config.py": 1}  # see docs/adr/0002
+KNOWN = {"pilot", "commands", "pilot_example", "pilot_picas", "pilot_loader"}
 # modules that 3.6 has; the newer ones are not to be used
-STDLIB = set("""__future__ argparse ast asyncio atexit base64 binascii bisect calendar collections concurrent contextlib ctypes difflib errno
+STDLIB = set("""__future__ argparse ast asyncio atexit base64 binascii bisect calendar collections concurrent contextlib ctypes difflib email errno
 functools gzip hashlib heapq hmac http importlib inspect io ipaddress itertools json logging math os pkgutil platform random re resource select
 selectors shlex shutil signal socket sqlite3
-ssl stat string struct subprocess sys tarfile tempfile textwrap threading time traceback types typing unicodedata urllib uuid weakref zipfile zlib""".split())
+runpy ssl stat string struct subprocess sys tarfile tempfile textwrap threading time traceback types typing unicodedata urllib uuid weakref zipfile zlib""".split())
 
 
 def name(path):

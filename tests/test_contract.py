@@ -12,7 +12,7 @@ from pilot.errors import EXIT_CODES, PilotError
 from pilot.registry import all_options, commands_by_name, load, source_file
 from tests.conftest import ROOT
 
-PACKAGES = load(["example"], [str(ROOT / "extensions")])
+PACKAGES = load(["example", "picas"], [str(ROOT / "extensions")])
 COMMANDS = [command for package in PACKAGES for command in package.commands]
 
 

@@ -147,4 +147,29 @@ def open_pool(url: str, create: bool = False, backoff_s: Optional[float] = None,
         from pilot.pool.client import HTTPPool
 
         return HTTPPool(url, environ)
-    raise UsageError("%r is not a pool: use sqlite:FILE or https://HOST:PORT" % url)
+    return _of_extension(url, create, environ)
+
+
+def _of_extension(url: str, create: bool, environ: Optional[Dict[str, str]]) -> Pool:
+    """picas:... and picas+https://... are kept by pilot_picas.pool, and so for every extension that has a pool."""
+    import importlib
+    import os
+    import re
+    import sys
+
+    from pilot import program, registry
+
+    found = dict(os.environ if environ is None else environ)
+    name = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
+    try:
+        if name is None:
+            raise ImportError(name="")
+        sys.path += [path for path in registry.search_roots(program.root(), os.getcwd(), found) if path not in sys.path]
+        module = importlib.import_module("pilot_%s.pool" % name.group(1))
+    except ImportError as error:
+        if name is not None and error.name not in ("pilot_" + name.group(1), "pilot_%s.pool" % name.group(1)):
+            raise
+        shown = re.sub("//[^/@]*@", "//", url)
+        raise UsageError("%r is not a pool: use sqlite:FILE, https://HOST:PORT, or one of an extension's" % shown)
+    pool: Pool = module.open_url(url, create, found)
+    return pool

@@ -8,6 +8,7 @@ import pytest
 from pilot.pool import open_pool, sqlite_file
 from pilot.pool.server.server import Server
 from pilot.pool.sqlite import SQLitePool
+from tests.pool.couch import Couch
 
 
 class Clock:
@@ -83,9 +84,22 @@ def pool(url):
     one.close()
 
 
-@pytest.fixture(params=["file", "server"])
+@pytest.fixture
+def couch():
+    one = Couch()
+    yield one
+    one.close()
+
+
+@pytest.fixture(params=["file", "server", "couch"])
 def store(request, tmp_path):
     """A pool of each kind."""
+    if request.param == "couch":
+        if request.node.get_closest_marker("ordered"):
+            pytest.skip("a database without transactions promises no order")
+        with open_pool(request.getfixturevalue("couch").url, create=True) as one:
+            yield one
+        return
     if request.param == "file":
         with open_pool("sqlite:%s/store.sqlite" % tmp_path, create=True) as one:
             yield one

@@ -25,6 +25,7 @@ def test_adding_again_changes_nothing(store):
     assert add(store, "a", "b") == (1, 1) and state(store, "a") == "done"
 
 
+@pytest.mark.ordered
 def test_higher_priority_goes_first_then_the_older(store):
     add(store, "a", "b")
     add(store, "c", priority=5)
@@ -96,7 +97,7 @@ def test_failures_are_tried_again_after_a_growing_wait_and_then_are_errors(store
         assert claim(store) == []
         if expected == "todo":
             waits.append(store.pending()[1])
-            clock.now += waits[-1] + 0.01
+            clock.now += waits[-1] + 2  # a second, and the rounding of a clock that tells whole ones
     assert waits[1] > waits[0] >= 20
     told = store.show("a")
     assert told["state"] == "error" and told["reason"] == "exit code 1" and len(told["attempts"]) == 3
@@ -153,6 +154,7 @@ def test_a_cancelled_task_is_held_and_its_running_payload_is_fenced_off(store):
     assert store.retry(["a", "c"]) == 2 and len(claim(store, count=5)) == 2
 
 
+@pytest.mark.ordered
 def test_end_and_claim_are_one_transaction(store):
     add(store, "a", "b")
     first = claim(store)[0]
@@ -161,6 +163,7 @@ def test_end_and_claim_are_one_transaction(store):
     assert first.task == "a"
 
 
+@pytest.mark.ordered
 def test_export_tells_every_task_with_state_and_attempts(store):
     add(store, *["t%d" % n for n in range(1200)])
     finish(store, claim(store)[0])
