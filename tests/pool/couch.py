@@ -24,7 +24,7 @@ class Couch:
         couch = self
 
         class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            protocol_version, wbufsize, disable_nagle_algorithm = "HTTP/1.1", -1, True
 
             def reply(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
