@@ -66,7 +66,10 @@ def _is_loopback(host: str) -> bool:
 
 def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    if hasattr(ssl, "TLSVersion"):
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+    else:  # 3.6
+        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     try:
         context.load_cert_chain(certificate, key)
         if client_ca:
@@ -86,21 +89,27 @@ def run(chosen: Plan) -> int:
     try:
         pool = SQLitePool(chosen.path, create=True)
         server = Server(loop, pool, chosen.path, chosen.keyring, chosen.keep)
-        listener = loop.run_until_complete(_listen(loop, server, chosen))
-        name = listener.sockets[0].getsockname()
-        print("serving sqlite:%s at %s://%s:%d%s" % (
-            chosen.path, "https" if chosen.context else "http", "[%s]" % name[0] if ":" in name[0] else name[0], name[1],
-            "" if chosen.keyring else " without tokens: whoever reaches this address owns the pool"), flush=True)
-        server.start()
-        stopped = loop.create_future()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, lambda: None if stopped.done() else stopped.set_result(None))
-        loop.run_until_complete(stopped)
-        loop.run_until_complete(_end(loop, server, listener))
-        server.close()
+        try:
+            _until_stopped(loop, server, chosen)
+        finally:
+            server.close()
         return 0
     finally:
         loop.close()
+
+
+def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
+    listener = loop.run_until_complete(_listen(loop, server, chosen))
+    name = listener.sockets[0].getsockname()
+    print("serving sqlite:%s at %s://%s:%d%s" % (
+        chosen.path, "https" if chosen.context else "http", "[%s]" % name[0] if ":" in name[0] else name[0], name[1],
+        "" if chosen.keyring else " without tokens: whoever reaches this address owns the pool"), flush=True)
+    server.start()
+    stopped = loop.create_future()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, lambda: None if stopped.done() else stopped.set_result(None))
+    loop.run_until_complete(stopped)
+    loop.run_until_complete(_end(loop, server, listener))
 
 
 async def _listen(loop: Any, server: Server, chosen: Plan) -> Any:
