@@ -133,7 +133,8 @@ class Session:
             return self._ask(method, path, body, headers, timeout_s)
         except (http.client.HTTPException, OSError, ValueError) as error:
             self.close()
-            stale = isinstance(error, (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, http.client.CannotSendRequest))
+            stale = isinstance(error,
+                               (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, http.client.CannotSendRequest))
             if fresh or not stale:
                 raise FetchFailed("%s: %s" % (self._url, error or type(error).__name__))
         return self.ask(method, path, body, headers, timeout_s)

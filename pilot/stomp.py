@@ -172,7 +172,8 @@ class Connection:
 
     def answer(self, message: Frame, good: bool) -> None:
         """The message is dealt with (good), or is nothing for us."""
-        self.write("ACK" if good else "NACK", {"id": message.headers.get("ack") or message.headers.get("message-id", ""), "requeue": "false"})
+        self.write("ACK" if good else "NACK",
+                   {"id": message.headers.get("ack") or message.headers.get("message-id", ""), "requeue": "false"})
 
     def close(self) -> None:
         """Hang up."""

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
+from tests.pool.served import Served
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line.strip().split("   #")[0].strip() for line in TEXT.splitlines() if line.startswith("    ") and "python3" in line]
@@ -25,8 +26,20 @@ def test_there_are_commands_to_run():
     assert len(COMMANDS) >= 12
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """What the README's server is: elsewhere, so that two runs do not meet."""
+    server = Served(tmp_path_factory.mktemp("served"))
+    yield server
+    server.kill()
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs(checkout, command):
+def test_every_command_runs(checkout, command, served):
+    if "pilot.pool serve" in command:
+        assert command == "python3 -m pilot.pool serve sqlite:pool.sqlite &"
+        command = "python3 -m pilot.pool status " + served.url
+    command = command.replace("http://127.0.0.1:8420", served.url)
     if "/cvmfs/" in command:
         command = command.replace("env:/cvmfs/my.org/setup.sh", "none")
     if "python3 pilot.py" in command and "-X" not in command and "--tasks" in command and "--plan" not in command:

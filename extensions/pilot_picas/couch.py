@@ -47,7 +47,8 @@ class Database:
         """The answer's JSON; None for 404 if it may be `missing`. Raises Conflict for 409 and 412."""
         headers = dict(self._headers, **({"Content-Type": "application/json"} if body is not None else {}))
         try:
-            status, data = self._session.ask(method, self._path + path, None if body is None else json.dumps(body).encode("ascii"), headers, self.timeout_s)
+            status, data = self._session.ask(method, self._path + path, None if body is None else json.dumps(body).encode("ascii"),
+                                             headers, self.timeout_s)
             found = json.loads(data.decode("utf-8")) if data else {}
         except (FetchFailed, ValueError) as error:
             raise Busy("%s cannot be asked: %s" % (self.name, error))
@@ -95,7 +96,8 @@ class Database:
         """The rows of DESIGN/VIEW."""
         design, _, name = view.partition("/")
         query = urlencode({key: json.dumps(value) for key, value in options.items()})
-        rows: List[Dict[str, Any]] = self.ask("GET", "/_design/%s/_view/%s?%s" % (quote(design, safe=""), quote(name, safe=""), query))["rows"]
+        rows: List[Dict[str, Any]] = self.ask("GET",
+                                              "/_design/%s/_view/%s?%s" % (quote(design, safe=""), quote(name, safe=""), query))["rows"]
         return rows
 
     def close(self) -> None:

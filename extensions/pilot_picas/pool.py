@@ -165,7 +165,8 @@ class PicasPool(interface.Pool):
             if not wanted:
                 break
             documents = self.database.get_all([name for name, _ in wanted])
-            good = [(key, document) for key, document in zip(wanted, documents) if document is not None and token.ours(document, key[1], pilot)]
+            good = [(key, document) for key,
+                    document in zip(wanted, documents) if document is not None and token.ours(document, key[1], pilot)]
             stale += [key for key in wanted if key not in [one for one, _ in good]]
             conflicts = self.database.put_all([token.renewed(document, lease_s, self.database.now()) for _, document in good])
             wanted = [key for key, _ in good if key[0] in conflicts]

@@ -47,7 +47,8 @@ def fill(word: str, document: Document) -> str:
 
 def fresh(spec: Dict[str, Any]) -> Document:
     """A token for a task of ours, which the picas client reads as one of its own."""
-    found: Document = {"_id": spec["id"], "type": "token", "lock": 0, "done": 0, "hostname": "", "scrub_count": 0, "input": spec.get("meta", {}),
+    found: Document = {"_id": spec["id"], "type": "token", "lock": 0, "done": 0, "hostname": "", "scrub_count": 0,
+                       "input": spec.get("meta", {}),
                        "exit_code": "", "output": {}, "uploads": {}, "error": [], TASK: {key: spec[key] for key in spec if key != "id"}}
     if "cores" in spec:
         found["cores"] = spec["cores"]
@@ -228,7 +229,8 @@ def held(document: Document, now: float) -> Document:
 def told(document: Document, now: float, command: str) -> Dict[str, Any]:
     """As pools show their tasks."""
     lease = document.get(LEASE) or {}
-    spec = spec_of(document, command) or {"id": document["_id"], "meta": {"input": document.get("input")}, "command": ["picas-token-without-command"]}
+    spec = spec_of(document, command) or {"id": document["_id"], "meta": {"input": document.get("input")},
+                                          "command": ["picas-token-without-command"]}
     complaints: List[Any] = document.get("error") if isinstance(document.get("error"), list) else []  # type: ignore[assignment]
     reason = complaints[-1].get("message") if complaints and isinstance(complaints[-1], dict) and state_of(document) != "done" else None
     return dict(spec, state=state_of(document), priority=spec.get("priority", 0), generation=generation_of(document),

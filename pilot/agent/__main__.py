@@ -122,7 +122,8 @@ def serve(config: AgentConfig, tell: Teller) -> End:
                           isolation.which_in(config.environ), sandboxes, tell)
     deadline = Deadline(config.ends, ends_reader(config), config.drain_files)
     with open_pool(config.pool) as pool:
-        agent = Agent(config, errands.Errands(loop, patient(pool, config), lambda: patient(open_pool(config.pool), config)), around, deadline)
+        agent = Agent(config, errands.Errands(loop, patient(pool, config), lambda: patient(open_pool(config.pool), config)), around,
+                      deadline)
         agents.append(agent)
         work(agent, loop, starter, tell)
     warden.close()

@@ -44,12 +44,18 @@ def _serve_verbs(verbs: Any) -> None:
     serve.add_argument("--tls-client-ca", metavar="FILE", help="let in only clients with a certificate of these CAs")
     serve.add_argument("--tokens", metavar="FILE", help="who may do what; `pilot.pool token` makes it")
     serve.add_argument("--keep-days", type=float, default=30.0, metavar="N", help="forget pilots' stories after so many days (default: 30)")
-    serve.add_argument("--keep-mb", type=float, default=4000.0, metavar="N", help="and the oldest events when they take more (default: 4000)")
+    serve.add_argument("--keep-mb", type=float, default=4000.0, metavar="N",
+                       help="and the oldest events when they take more (default: 4000)")
     feed = verbs.add_parser("feed", help="move pilots' events from a message queue into a server")
     feed.add_argument("queue", metavar="QUEUE", help="stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE")
     feed.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
     feed.set_defaults(function=feed_server)
     verbs.add_parser("openapi", help="the server's API, described (OpenAPI 3.0)").set_defaults(function=tell_openapi)
+    mint = verbs.add_parser("mint", help="a token for one pilot, from a server; needs a token of a factory or an admin")
+    mint.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
+    mint.add_argument("pilot", metavar="ID", help="the pilot's id, which it is to be started with")
+    mint.add_argument("--seconds", type=float, default=6 * 3600.0, help="how long it is good, unless the pilot renews it (default: 21600)")
+    mint.set_defaults(function=mint_token)
     token = verbs.add_parser("token", help="make a token for an operator, into the file that serve --tokens reads",
                              description="Make a token: it is printed once, the file keeps its hash.")
     token.add_argument("file", metavar="FILE")
@@ -78,7 +84,7 @@ def _run(words: List[str]) -> int:
     except SystemExit as end:  # argparse has told what is wrong
         return int(end.code or 0)
     if not given.verb:
-        raise UsageError("which of add, status, show, retry, cancel, export, import, serve, token? See --help")
+        raise UsageError("which of add, status, show, retry, cancel, export, import, serve, feed, mint, token, openapi? See --help")
     try:
         return int(given.function(given))
     except interface.Busy as error:
@@ -205,6 +211,16 @@ def tell_openapi(given: argparse.Namespace) -> int:
     from pilot.pool.server import routes
 
     print(json.dumps(routes.openapi(), indent=1, sort_keys=True))
+    return 0
+
+
+def mint_token(given: argparse.Namespace) -> int:
+    """The token alone on standard output."""
+    from pilot.pool.client import HTTPPool
+
+    pool = HTTPPool(given.server)
+    print(pool.mint(given.pilot, given.seconds))
+    pool.close()
     return 0
 
 

@@ -141,6 +141,10 @@ class HTTPPool(interface.Pool):
                 return
             after = "&after=" + quote(found["next"], safe="")
 
+    def mint(self, pilot: str, seconds: float) -> str:
+        """A token for this pilot, if ours is a factory's or an admin's."""
+        return str(self._ask("POST", "/v1/tokens", {"pilot": pilot, "seconds": seconds})["token"])
+
     def patience(self, seconds: float) -> None:
         self._timeout_s = seconds
 

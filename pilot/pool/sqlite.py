@@ -58,7 +58,8 @@ class SQLitePool(Operator, interface.Pool):
         leases = [self._lock(row, pilot, lease_s) for row in self._eligible(offer, count)]
         if leases:  # nothing may be something when it is asked again
             kept = [(lease.task, lease.generation) for lease in leases]
-            self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)", (pilot, request_id, sqlite_file.clock(), json.dumps(kept)))
+            self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)",
+                             (pilot, request_id, sqlite_file.clock(), json.dumps(kept)))
         return leases
 
     def _eligible(self, offer: Offer, count: int) -> List[Any]:

@@ -153,8 +153,8 @@ def test_a_pilot_that_slept_beyond_its_lease_ends_its_payload_and_drops_its_resu
     for pid in frozen:
         os.kill(pid, signal.SIGSTOP)
     until(lambda: [a["outcome"] for a in show(server, "a")["attempts"]][:1] == ["lost"])
-    done = subprocess.run([sys.executable, str(ROOT / "pilot.py")] + list(PLAN) + ["--pool", server.url, "--workdir", str(tmp_path / "other"), "--idle-s", "40",
-                                                                                  "--max-tasks", "1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=80)
+    words = list(PLAN) + ["--pool", server.url, "--workdir", str(tmp_path / "other"), "--idle-s", "40", "--max-tasks", "1"]
+    done = subprocess.run([sys.executable, str(ROOT / "pilot.py")] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=80)
     assert done.returncode == 0 and show(server, "a")["state"] == "done", done.stdout.decode()
     for pid in frozen:
         os.kill(pid, signal.SIGCONT)

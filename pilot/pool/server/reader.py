@@ -21,7 +21,8 @@ class Reader:
     """Opened for reading only; not for several threads at once."""
 
     def __init__(self, pool_path: str, story_path: str) -> None:
-        self._db = sqlite3.connect("file:%s?mode=ro" % pool_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23"), uri=True, check_same_thread=False, timeout=10)
+        self._db = sqlite3.connect("file:%s?mode=ro" % pool_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23"), uri=True,
+                                   check_same_thread=False, timeout=10)
         self._db.execute("ATTACH DATABASE ? AS story", (story_path,))
         self._db.execute("PRAGMA query_only=1")
 
@@ -46,13 +47,15 @@ class Reader:
         return [list(row) for row in rows[::step]]
 
     def _failures(self, since: float) -> List[Dict[str, Any]]:
-        rows = self._db.execute("SELECT command, reason, count(*), max(ended), count(DISTINCT site), max(site) FROM story.steps WHERE ended > ? AND code <> 0"
-                                " GROUP BY command, reason ORDER BY count(*) DESC LIMIT ?", (since, MOST_REASONS))
+        rows = self._db.execute("SELECT command, reason, count(*), max(ended), count(DISTINCT site), max(site)"
+                                " FROM story.steps WHERE ended > ? AND code <> 0 GROUP BY command, reason"
+                                " ORDER BY count(*) DESC LIMIT ?", (since, MOST_REASONS))
         return [dict(zip(("command", "reason", "count", "last", "sites", "site"), row)) for row in rows]
 
     def _task_failures(self, since: float) -> List[Dict[str, Any]]:
-        rows = self._db.execute("SELECT reason, count(*), max(ended), max(task) FROM story.runs WHERE ended > ? AND outcome IN ('error', 'retried', 'lost')"
-                                " GROUP BY reason ORDER BY count(*) DESC LIMIT ?", (since, MOST_REASONS))
+        rows = self._db.execute("SELECT reason, count(*), max(ended), max(task) FROM story.runs"
+                                " WHERE ended > ? AND outcome IN ('error', 'retried', 'lost') GROUP BY reason"
+                                " ORDER BY count(*) DESC LIMIT ?", (since, MOST_REASONS))
         return [dict(zip(("reason", "count", "last", "task"), row)) for row in rows]
 
     def pilots(self, wanted: Dict[str, str], after: Optional[str], limit: int) -> Dict[str, Any]:
@@ -69,7 +72,8 @@ class Reader:
         if name:
             where.append("(heard < ? OR heard = ? AND pilot > ?)")
             values += [_float(heard), _float(heard), name]
-        rows = self._db.execute("SELECT %s FROM story.pilots WHERE %s ORDER BY heard DESC, pilot LIMIT ?" % (", ".join(SHOWN), " AND ".join(where)),
+        rows = self._db.execute("SELECT %s FROM story.pilots WHERE %s ORDER BY heard DESC, pilot LIMIT ?" % (", ".join(SHOWN),
+                                                                                                             " AND ".join(where)),
                                 values + [limit]).fetchall()
         found = [self._shown(row) for row in rows]
         last = "%r %s" % (rows[-1][SHOWN.index("heard")], found[-1]["pilot"]) if len(found) == limit else None
@@ -91,8 +95,8 @@ class Reader:
         told = self._shown(row)
         told["pulse"] = json.loads(self._db.execute("SELECT pulse FROM story.pilots WHERE pilot = ?", (name,)).fetchone()[0])
         told["timeline"] = [self._event(one) for one in self._db.execute(
-            "SELECT seq, time, kind, body FROM story.events WHERE pilot = ? AND kind NOT IN ('log', 'pilot heartbeat', 'fact found', 'task usage', 'task claimed')"
-            " ORDER BY seq LIMIT 3000", (name,))]
+            "SELECT seq, time, kind, body FROM story.events WHERE pilot = ?"
+            " AND kind NOT IN ('log', 'pilot heartbeat', 'fact found', 'task usage', 'task claimed') ORDER BY seq LIMIT 3000", (name,))]
         told["facts"] = [self._event(one) for one in self._db.execute(
             "SELECT seq, time, kind, body FROM story.events WHERE pilot = ? AND kind = 'fact found' ORDER BY seq LIMIT 100", (name,))]
         return told
@@ -124,10 +128,10 @@ class Reader:
 
     def statistics(self, since: float) -> Dict[str, Any]:
         """How often, how often ok, how long, why not: of each command and site; and what was wasted."""
-        steps = self._db.execute("SELECT command, site, status, reason, seconds FROM story.steps WHERE ended > ? ORDER BY ended DESC LIMIT ?",
-                                 (since, MAX_ROWS)).fetchall()
-        pilots = self._db.execute("SELECT site, cores, seconds, busy_s, failed_s, setup_s FROM story.pilots WHERE state = 'finished' AND ended > ?",
-                                  (since,)).fetchall()
+        steps = self._db.execute("SELECT command, site, status, reason, seconds FROM story.steps WHERE ended > ?"
+                                 " ORDER BY ended DESC LIMIT ?", (since, MAX_ROWS)).fetchall()
+        pilots = self._db.execute("SELECT site, cores, seconds, busy_s, failed_s, setup_s FROM story.pilots"
+                                  " WHERE state = 'finished' AND ended > ?", (since,)).fetchall()
         return {"commands": statistics.by_command(steps), "waste": statistics.waste(pilots), "cut": len(steps) == MAX_ROWS}
 
 

@@ -53,7 +53,8 @@ ROUTES: List[Route] = [
           "Tasks with their attempts, oldest first; `after` is the last id seen."),
     Route("GET", "/v1/tasks/{task}", READERS, "write", tasks_api.show, {}, "One task with its attempts."),
     Route("POST", "/v1/claim", WORKERS, "wait", tasks_api.claim, CLAIM, "Claim tasks that fit the offer; waits at most wait_s for one."),
-    Route("POST", "/v1/next", WORKERS, "wait", tasks_api.next_tasks, NEXT, "Report ends of attempts and claim, in one transaction.", 16 * MEGABYTE),
+    Route("POST", "/v1/next", WORKERS, "wait", tasks_api.next_tasks, NEXT, "Report ends of attempts and claim, in one transaction.",
+          16 * MEGABYTE),
     Route("POST", "/v1/nudge", WORKERS, "now", tasks_api.nudge, {"pilot": NAME}, "Let this pilot's waiting claim come back at once."),
     Route("POST", "/v1/finish", WORKERS, "write", tasks_api.finish, dict(FINAL, pilot=NAME),
           "Record an attempt's end; repeating it is fine; 409 when the lease is another's.", 4 * MEGABYTE),
@@ -64,7 +65,8 @@ ROUTES: List[Route] = [
     Route("GET", "/v1/pending", READERS, "write", tasks_api.pending, {}, "Tasks not over, and seconds until one may be claimable."),
     Route("POST", "/v1/retry", ("admin",), "write", tasks_api.retry, {"tasks": IDS["tasks"].optional()},
           "Send tasks in error or held back to todo; without `tasks` all in error."),
-    Route("POST", "/v1/cancel", ("admin",), "write", tasks_api.cancel, IDS, "Hold tasks that are not over; a running one is stopped by its agent."),
+    Route("POST", "/v1/cancel", ("admin",), "write", tasks_api.cancel, IDS,
+          "Hold tasks that are not over; a running one is stopped by its agent."),
     Route("POST", "/v1/restore", ("admin",), "write", tasks_api.restore, {"tasks": shape.many(shape.anything(), 20000)},
           "Take in exported tasks with state and attempts.", 64 * MEGABYTE),
     Route("POST", "/v1/tokens", ("admin", "factory"), "now", story_api.mint, {
@@ -73,14 +75,16 @@ ROUTES: List[Route] = [
     Route("POST", "/v1/events", WORKERS, "write", story_api.tell, {"events": shape.many(EVENT_HEAD, 5000)},
           "Take events of pilots; those known by (pilot, seq) count once.", 8 * MEGABYTE),
     Route("GET", "/v1/overview", LOOKERS, "read", story_api.overview, SINCE, "Counts, curves, failures by reason."),
-    Route("GET", "/v1/pilots", LOOKERS, "read", story_api.pilots, PILOTS, "Pilots, the last heard first; `after` is what the answer calls next."),
+    Route("GET", "/v1/pilots", LOOKERS, "read", story_api.pilots, PILOTS,
+          "Pilots, the last heard first; `after` is what the answer calls next."),
     Route("GET", "/v1/pilots/{pilot}", READERS, "read", story_api.pilot, {}, "One pilot: its state, facts, steps and runs."),
     Route("GET", "/v1/pilots/{pilot}/events", READERS, "read", story_api.pilot_events, {
         "after": shape.whole(0, 1 << 53).optional(0), "limit": shape.whole(1, 5000).optional(500), "kind": shape.text(40).optional()},
           "A pilot's events in order."),
     Route("GET", "/v1/sites", LOOKERS, "read", story_api.sites, SINCE, "Sites with their pilots and tasks."),
     Route("GET", "/v1/factories", LOOKERS, "read", story_api.factories, {}, "Factories that report here."),
-    Route("GET", "/v1/statistics", LOOKERS, "read", story_api.statistics, SINCE, "Each command and site: how often, how long, why not; waste."),
+    Route("GET", "/v1/statistics", LOOKERS, "read", story_api.statistics, SINCE,
+          "Each command and site: how often, how long, why not; waste."),
     Route("GET", "/metrics", LOOKERS, "write", story_api.metrics, {}, "The same for Prometheus, as text."),
     Route("GET", "/healthz", ANYBODY, "write", story_api.healthz, {}, "200 when the pool can be written."),
 ]
@@ -90,7 +94,8 @@ def _segments(path: str) -> Tuple[str, ...]:
     return tuple(path[1:].split("/"))
 
 
-_EXACT: Dict[Tuple[str, Tuple[str, ...]], Route] = {(route.method, _segments(route.path)): route for route in ROUTES if "{" not in route.path}
+_EXACT: Dict[Tuple[str, Tuple[str, ...]],
+             Route] = {(route.method, _segments(route.path)): route for route in ROUTES if "{" not in route.path}
 _PATTERNS = [(route, _segments(route.path)) for route in ROUTES if "{" in route.path]
 
 

@@ -117,7 +117,8 @@ async def _listen(loop: Any, server: Server, chosen: Plan) -> Any:
         passed = _passed_socket()
         if passed is not None:
             return await loop.create_server(server.connection, sock=passed, ssl=chosen.context, backlog=BACKLOG)
-        return await loop.create_server(server.connection, chosen.host, chosen.port, ssl=chosen.context, backlog=BACKLOG, reuse_address=True)
+        return await loop.create_server(server.connection, chosen.host, chosen.port, ssl=chosen.context, backlog=BACKLOG,
+                                        reuse_address=True)
     except OSError as error:
         raise PoolUnreachable("%s:%d cannot be listened at: %s" % (chosen.host, chosen.port, error.strerror or error))
 

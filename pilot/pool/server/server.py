@@ -144,7 +144,8 @@ class Server:
             if isinstance(error, BadRequest):
                 respond(answer_error(error.status, str(error)))
             elif error is not None:
-                log.error("%s could not be read:\n%s", route.path, "".join(traceback.format_exception(type(error), error, error.__traceback__)))
+                log.error("%s could not be read:\n%s", route.path,
+                          "".join(traceback.format_exception(type(error), error, error.__traceback__)))
                 respond(answer_error(500, "the story could not be read; the server's log says why"))
             else:
                 respond(future.result())
@@ -169,13 +170,11 @@ def _token(head: Head) -> str:
 def _lost(head: Head) -> Answer:
     methods = routes.methods_of(head.path)
     if methods:
-        return answer_error(405, "%s is not for this address, but %s" % (head.method, " and ".join(methods)), "Allow: %s\r\n" % ", ".join(methods))
+        return answer_error(405, "%s is not for this address, but %s" % (head.method, " and ".join(methods)),
+                            "Allow: %s\r\n" % ", ".join(methods))
     return answer_error(404, "there is no such address here; /v1/status is one")
 
 
 def _limit(head: Head) -> int:
     found = routes.find(head.method, head.path)
     return found[0].limit if found is not None and head.method == "POST" else 0
-
-
-

@@ -19,7 +19,8 @@ CREATE TABLE IF NOT EXISTS story.pilots (
     command TEXT NOT NULL DEFAULT '', started REAL NOT NULL, heard REAL NOT NULL, ended REAL, exit_code INTEGER,
     reason TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT '', cores INTEGER NOT NULL DEFAULT 1,
     seconds REAL NOT NULL DEFAULT 0, busy_s REAL NOT NULL DEFAULT 0, failed_s REAL NOT NULL DEFAULT 0, setup_s REAL NOT NULL DEFAULT 0,
-    done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, running INTEGER NOT NULL DEFAULT 0, last_seq INTEGER NOT NULL DEFAULT 0,
+    done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, running INTEGER NOT NULL DEFAULT 0,
+    last_seq INTEGER NOT NULL DEFAULT 0,
     pulse TEXT NOT NULL DEFAULT '{}') WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS story.pilots_state ON pilots (state, heard DESC);
 CREATE INDEX IF NOT EXISTS story.pilots_site ON pilots (site, heard DESC);
@@ -102,7 +103,8 @@ class Story:
         elif kind in ("pilot stopping", "pilot holding"):
             changes = {"state": kind.split()[1]}
         elif kind == "pilot finished":
-            changes = {"state": "finished", "ended": now, "exit_code": _whole(body.get("exit_code")), "seconds": _number(body.get("seconds"))}
+            changes = {"state": "finished", "ended": now, "exit_code": _whole(body.get("exit_code")),
+                       "seconds": _number(body.get("seconds"))}
         if changes:
             self._db.execute("UPDATE story.pilots SET %s WHERE pilot = ?" % ", ".join(name + " = ?" for name in changes),
                              tuple(changes.values()) + (pilot,))
@@ -151,7 +153,8 @@ class Story:
     def forget(self, before: float, most_bytes: int, batch: int = 2000) -> int:
         """Let go of what is older than `before` (UNIX seconds), and of the oldest events while the file is larger than
         `most_bytes`; at most `batch` rows of each kind at a time. Returns how many events went."""
-        used, free, size = (self._db.execute("PRAGMA story.%s" % name).fetchone()[0] for name in ("page_count", "freelist_count", "page_size"))
+        used, free, size = (self._db.execute("PRAGMA story.%s" % name).fetchone()[0] for name in ("page_count", "freelist_count",
+                                                                                                  "page_size"))
         limit = time.time() if (used - free) * size > most_bytes else before
         old: List[Tuple[str, int]] = self._db.execute("SELECT pilot, seq FROM story.events WHERE received < ? ORDER BY received LIMIT ?",
                                                       (limit, batch)).fetchall()
@@ -159,7 +162,8 @@ class Story:
         for table, column in (("steps", "ended"), ("runs", "ended")):
             self._db.execute("DELETE FROM story.%s WHERE rowid IN (SELECT rowid FROM story.%s WHERE %s < ? LIMIT ?)" % (
                 table, table, column), (before, batch))
-        self._db.execute("DELETE FROM story.pilots WHERE pilot IN (SELECT pilot FROM story.pilots WHERE heard < ? LIMIT ?)", (before, batch))
+        self._db.execute("DELETE FROM story.pilots WHERE pilot IN (SELECT pilot FROM story.pilots WHERE heard < ? LIMIT ?)",
+                         (before, batch))
         self._db.execute("DELETE FROM story.ticks WHERE minute < ?", (before // 60,))
         return len(old)
 

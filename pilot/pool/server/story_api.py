@@ -59,7 +59,8 @@ def overview(call: Call) -> Answer:
 def pilots(call: Call) -> Answer:
     """GET /v1/pilots"""
     given = call.given
-    return answer_json(call.server.reader.pilots({key: given[key] for key in ("site", "state", "command") if given[key]}, given["after"], given["limit"]))
+    return answer_json(call.server.reader.pilots({key: given[key] for key in ("site", "state", "command") if given[key]}, given["after"],
+                                                 given["limit"]))
 
 
 def pilot(call: Call) -> Answer:

@@ -101,7 +101,8 @@ class Keyring:
 
     def _claims(self, token: str) -> Dict[str, float]:
         head, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature.encode("utf-8", "replace"), _signature(self._secret, head.encode("ascii", "replace").decode("ascii")).encode("ascii")):
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"),
+                                   _signature(self._secret, head.encode("ascii", "replace").decode("ascii")).encode("ascii")):
             raise Refused("the token's signature is not ours")
         claims: Dict[str, float] = claims_of(token)  # type: ignore[assignment]
         return claims

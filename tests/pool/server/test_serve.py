@@ -72,6 +72,8 @@ def test_by_tls_with_tokens_also_beyond_this_machine(tmp_path, certificate):
         environ = dict(os.environ, SSL_CERT_FILE=certificate, PILOT_POOL_TOKEN=token)
         tell = subprocess.run([sys.executable, "-m", "pilot.pool", "status", server.url], cwd=str(ROOT), env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert tell.returncode == 0 and tell.stdout.split()[:2] == [b"todo", b"0"]
+        minted = subprocess.check_output([sys.executable, "-m", "pilot.pool", "mint", server.url, "p1", "--seconds", "600"], cwd=str(ROOT), env=environ)
+        assert minted.startswith(b"pilot1.")
         del environ["SSL_CERT_FILE"]
         tell = subprocess.run([sys.executable, "-m", "pilot.pool", "status", server.url], cwd=str(ROOT), env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert tell.returncode == 50 and b"certificate" in tell.stderr.lower() and token.encode() not in tell.stderr

@@ -30,10 +30,10 @@ export async function overview(api) {
     h("h2", null, "Tasks"), h("div", { class: "tiles" }, ["todo", "locked", "done", "error", "held"].map((name) => tile(name, found.tasks[name], place("tasks", { state: name })))),
     h("h2", null, "Pilots"), pilots.length ? h("div", { class: "tiles" }, pilots.map(([name, count]) => tile(name, count, place("pilots", { state: name })))) : h("p", { class: "quiet" }, "No pilot was heard of in the last day."),
     h("h2", null, "Why pilots failed, last day"),
-    table([["Command", ""], ["Reason", "why"], ["Pilots", "num"], ["Sites", "num"], ["Last", "wide"]], found.failures.map((row) => [
+    table([["Command", ""], ["Reason", "why"], ["Pilots", "num"], ["Sites", "num"], ["Last", "short wide"]], found.failures.map((row) => [
       h("a", { href: place("pilots", { command: row.command, state: "failed" }) }, row.command), row.reason, row.count, row.sites === 1 ? row.site || "1" : row.sites, since(row.last, found.time)]), "No pilot failed."),
     h("h2", null, "Why tasks failed, last day"),
-    table([["Reason", "why"], ["Attempts", "num"], ["One of them", "id"], ["Last", "wide"]], found.task_failures.map((row) => [row.reason, row.count, taskLink(row.task), since(row.last, found.time)]), "No task failed."),
+    table([["Reason", "why"], ["Attempts", "num"], ["One of them", "id"], ["Last", "short wide"]], found.task_failures.map((row) => [row.reason, row.count, taskLink(row.task), since(row.last, found.time)]), "No task failed."),
     h("div", { class: "halves" },
       h("section", null, h("h2", null, "Tasks by state, last day"), stacked(found.ticks, STATES)),
       h("section", null, h("h2", null, "Tasks done per minute"), line(rate, "Tasks done per minute over time", "done")),
@@ -46,7 +46,7 @@ export async function pilots(api, at, query) {
     pilotLink(pilot.pilot), state(pilot.state), pilot.site || "–", pilot.host, pilot.command, since(pilot.started), pilot.done, pilot.failed ? h("span", { class: "bad" }, pilot.failed) : 0,
     pilot.exit_code === null ? "" : pilot.exit_code, h("span", { class: pilot.reason ? "bad" : "" }, pilot.reason)]);
   return [h("h1", null, "Pilots"), filter("pilots", query, [["site", null], ["state", ["", "running", "silent", "stopping", "holding", "failed", "finished"]], ["command", null]]),
-    table([["Pilot", "id"], ["State", ""], ["Site", ""], ["Host", "wide"], ["Command", "wide"], ["Started", "wide"], ["Done", "num"], ["Failed", "num"], ["Code", "num"], ["Reason", "why"]], rows, "No pilot fits."),
+    table([["Pilot", "id"], ["State", ""], ["Site", ""], ["Host", "wide"], ["Command", "wide"], ["Started", "short wide"], ["Done", "num"], ["Failed", "num"], ["Code", "num"], ["Reason", "why"]], rows, "No pilot fits."),
     more("pilots", query, found.next)];
 }
 
