@@ -22,12 +22,15 @@ from pilot.request import Request
 from pilot.settings import environment_layer
 
 if TYPE_CHECKING:
+    from pilot.boinc.guest import Guest
     from pilot.events.far import Far
     from pilot.joboutputs import JobOutputs
 
 LOG = "pilot.log"
 EVENTS = "pilot-events.jsonl"
+BOINC_SLOT = "init_data.xml"  # BOINC's client leaves it in the folder where it starts us
 FILE = "file:"
+BOINC_FILES = ("fraction", "checkpoint", "heartbeat", "completion", "temporary_exit")
 HOLD_CODES = (NodeUnfit.exit_code, InstallFailed.exit_code)
 
 
@@ -42,6 +45,10 @@ class Life:
         self.pilot_id: str = settings["pilot_id"] or new_id()
         self.workdir: str = os.path.abspath(os.path.expanduser(os.path.expandvars(settings["workdir"])))
         self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
+        if os.path.exists(BOINC_SLOT):
+            from pilot.boinc import slot
+
+            self.report_path = slot.resolve(self.report_path)
         self.masker = log.Masker()
         for secret in settings.secrets() + log.passwords(str(settings.public())):
             self.masker.add(secret)
@@ -54,19 +61,24 @@ class Life:
         self.problems: List[str] = []
         self.outputs: "Optional[JobOutputs]" = None
         self.far: "Optional[Far]" = None
+        self.guest: "Optional[Guest]" = None
 
     def places(self) -> Dict[str, str]:
         """Where things lie, for the summary: what could not be written is not named."""
         found = {"log": os.path.join(self.workdir, LOG), "events": os.path.join(self.workdir, EVENTS), "report": self.report_path}
         return {name: path for name, path in found.items() if os.path.exists(path)}
 
-    def last_words(self, code: int) -> None:
-        """What the manager of a virtual machine waits for."""
+    def last_words(self, code: int) -> int:
+        """What the manager of a virtual machine, or BOINC, waits for; returns the exit code that they are to see."""
+        tasks = sum(self.tally.counts[key] for key in ("done", "error", "released", "retried"))
         if self.outputs is not None:
-            tasks = sum(self.tally.counts[key] for key in ("done", "error", "released", "retried"))
             problem = self.outputs.close(code, tasks, bool(self.tally.end))
             if problem:
                 logging.getLogger("pilot").warning("%s", problem)
+        if self.guest is None:
+            return code
+        reason = next((outcome.reason for outcome in self.outcomes if outcome.exit_code), "") or "; ".join(self.problems)
+        return self.guest.end(code, tasks, bool(self.tally.end), reason)
 
     def write_report(self, code: int) -> None:
         """The report as far as it is known."""
@@ -100,9 +112,9 @@ def live(request: Request) -> int:
     if life.far is not None:
         life.far.close(life.interrupts.stop is not None)
     life.write_report(code)
-    life.last_words(code)
+    seen = life.last_words(code)
     log.say(report.summary(code, life.outcomes, life.tally, time.monotonic() - life.began, life.places(), life.problems))
-    return code
+    return seen
 
 
 def _hold(life: Life, code: int) -> None:
@@ -165,6 +177,7 @@ def _run(life: Life) -> int:
         from pilot import joboutputs  # only where a manager of virtual machines waits for them
 
         life.outputs = joboutputs.start(life.request.environ)
+    _be_a_guest(life)
     logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
     limits = {name: float(text) for name, text in life.request.settings["time_limits"].items()}
     ask = _ask if life.request.settings["step"] else None
@@ -175,6 +188,18 @@ def _run(life: Life) -> int:
     if life.interrupts.stop is not None and not report.final_code(life.outcomes):
         return Stopped(life.interrupts.stop).exit_code
     return report.final_code(life.outcomes)
+
+
+def _be_a_guest(life: Life) -> None:
+    settings = life.request.settings
+    if not os.path.exists(BOINC_SLOT) and not any(settings["boinc_%s_file" % name] for name in BOINC_FILES):
+        return
+    from pilot.boinc import guest  # only where BOINC is the host
+
+    total = guest.count_tasks(settings)
+    counts = life.tally.counts
+    life.guest = guest.Guest(os.getcwd(), guest.files_of(settings), lambda: (
+        guest.fraction(settings, time.monotonic() - life.began, counts, total), counts["done"] + counts["error"]))
 
 
 def _begin_story(life: Life, names: List[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from pilot import bundle, runner, values
 from pilot.errors import UsageError
-from pilot.ship import batch, cloud, service
+from pilot.ship import batch, cloud, service, volunteer
 from pilot.ship.order import Order, Parcel
 
 WORLDS: Dict[str, Callable[[Order], Parcel]] = {
@@ -17,6 +17,7 @@ WORLDS: Dict[str, Callable[[Order], Parcel]] = {
     "arc": batch.arc,
     "systemd": service.systemd,
     "kubernetes": service.kubernetes,
+    "boinc": volunteer.boinc,
 }
 MACHINES = {"cloud-init": cloud.cloud_init, "vac": cloud.vac}
 

@@ -1,0 +1,1 @@
+"""A pilot as a guest of BOINC: as a native application, under the wrapper, or in a virtual machine of vboxwrapper."""

@@ -1,0 +1,164 @@
+"""A pilot's manners at BOINC's table: tells how far it is, pauses and goes on when asked, ends when asked or when the host is gone.
+
+One thread, four times a second. As a native application it talks by the shared memory; under the wrapper and vboxwrapper it
+writes the files they watch.
+"""
+
+import ctypes
+import os
+import signal
+import threading
+import time
+from typing import Any, Callable, Dict, NamedTuple, Optional
+
+from pilot import process_tree
+from pilot.boinc import channels, slot
+
+EVERY_S = 0.25
+BEAT_S = 30.0  # a client that was not heard of for so long is gone (the API library's HEARTBEAT_GIVEUP)
+FILES_EVERY_S = 1.0
+PR_SET_PDEATHSIG = 1
+STATUS = "<current_cpu_time>%e</current_cpu_time>\n<checkpoint_cpu_time>%e</checkpoint_cpu_time>\n<fraction_done>%e</fraction_done>\n"
+
+
+class Files(NamedTuple):
+    """What a wrapper watches; None: it does not."""
+
+    fraction: Optional[str] = None
+    checkpoint: Optional[str] = None
+    heartbeat: Optional[str] = None
+    completion: Optional[str] = None
+    temporary_exit: Optional[str] = None
+
+
+def files_of(settings: Any) -> Files:
+    """As the settings name them."""
+    return Files(*(settings["boinc_%s_file" % name] for name in Files._fields))
+
+
+class Guest:
+    """Begins at once; `done` tells (fraction 0 to 1, checkpoints so far). `end` is to be called once, in the end."""
+
+    def __init__(self, folder: str, files: Files, done: Callable[[], Any]) -> None:
+        self.aborted = False
+        self._folder, self._files, self._done = folder, files, done
+        self._lock = slot.take(folder) if slot.is_one(folder) else None
+        self._channels = channels.Channels(os.path.join(folder, slot.MEMORY)) if self._lock is not None else None
+        self._client = int(slot.value(folder, "client_pid") or 0) if self._channels else 0
+        self._suspended = self._leaving = False
+        self._beat = time.monotonic()
+        self._checkpoints, self._checkpoint_cpu = 0, 0.0
+        self._written = 0.0
+        self._stop = threading.Event()
+        if slot.is_one(folder) and self._channels is None:
+            _die_with_wrapper()
+            signal.signal(signal.SIGTSTP, lambda *_: self.suspend())  # the wrapper's --use_tstp; we stay to hear SIGCONT
+            signal.signal(signal.SIGCONT, lambda *_: self.resume())
+        self._tell()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def native(self) -> bool:
+        """Whether we are the slot's main program."""
+        return self._channels is not None
+
+    def _serve(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            if self._channels is not None:
+                self._listen(self._channels)
+            if time.monotonic() - self._written >= FILES_EVERY_S and not self._suspended:
+                self._written = time.monotonic()
+                self._tell()
+
+    def _listen(self, client: channels.Channels) -> None:
+        control = client.receive(channels.CONTROL)
+        if client.receive(channels.HEARTBEAT):
+            self._beat = time.monotonic()
+        if "<suspend" in control:
+            self.suspend()
+        elif "<resume" in control:
+            self.resume()
+        gone = time.monotonic() - self._beat > BEAT_S or not os.path.exists("/proc/%d" % self._client)
+        if "<abort" in control or "<quit" in control or gone:
+            self.aborted = self.aborted or "<abort" in control
+            self._leave()
+
+    def _leave(self) -> None:
+        if not self._leaving:
+            self._leaving = True
+            self.resume()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def suspend(self) -> None:
+        """Nothing of ours but this process runs on: it has to hear what comes next."""
+        self._suspended = True
+        process_tree.send(process_tree.descendants(os.getpid()), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """All goes on."""
+        self._suspended = False
+        process_tree.send(process_tree.descendants(os.getpid()), signal.SIGCONT)
+
+    def _tell(self) -> None:
+        fraction, checkpoints = self._done()
+        if self._channels is not None:
+            tree = process_tree.descendants(os.getpid())
+            spent = sum(os.times()[:4]) + sum(process.cpu_s for process in tree)
+            if checkpoints > self._checkpoints:
+                self._checkpoint_cpu = spent
+            self._channels.send(channels.STATUS, STATUS % (spent, self._checkpoint_cpu, fraction))
+        if self._files.fraction:
+            slot.leave(self._files.fraction, "%.6f\n" % fraction)
+        for path, due in ((self._files.checkpoint, checkpoints > self._checkpoints), (self._files.heartbeat, True)):
+            if path and due:
+                slot.leave(path, "%d\n" % checkpoints)
+        self._checkpoints = checkpoints
+
+    def end(self, code: int, tasks: int, asked_for_work: bool, reason: str) -> int:
+        """The last files; returns the exit code that BOINC is to see: ours, but for a native application BOINC's own."""
+        self._stop.set()
+        last = slot.ending(code, tasks, asked_for_work, self.aborted, reason)
+        words = slot.one_line(last.reason)
+        if last.again_s and self._files.temporary_exit:
+            slot.leave(self._files.temporary_exit, "%d\n0\n%s\n" % (last.again_s, words))
+        elif self._files.completion:
+            slot.leave(self._files.completion, "%d\n%d\n%s\n" % (last.status, int(bool(last.status)), words))
+        if self._channels is None:
+            return code
+        slot.tell(self._folder, last)
+        return last.status
+
+
+def _die_with_wrapper() -> None:
+    """A wrapper that is killed tells its child nothing: let the kernel do it (prctl(2)), and look whether it was too late."""
+    parent = os.getppid()
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def fraction(settings: Any, elapsed_s: float, counts: Dict[str, int], total: Optional[int]) -> float:
+    """How far a pilot is, 0 to 1: of its time (--max-walltime) or of its tasks (--max-tasks, --tasks), whichever is more."""
+    shares = [0.0]
+    if settings["max_walltime"]:
+        shares.append(elapsed_s / settings["max_walltime"])
+    if total:
+        shares.append((counts["done"] + counts["error"]) / float(total))
+    return min(1.0, max(shares))
+
+
+def count_tasks(settings: Any) -> Optional[int]:
+    """How many tasks there are to do, if that is known."""
+    path = settings["tasks"] if "tasks" in settings else None
+    most: Optional[int] = settings["max_tasks"] if "max_tasks" in settings else None
+    if not path:
+        return most
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            there = sum(1 for line in stream if line.strip())
+    except OSError:
+        return most
+    return there if most is None else min(most, there)

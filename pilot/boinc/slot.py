@@ -1,0 +1,98 @@
+"""The files of a BOINC slot, as the client (7.20) and its API library read and write them."""
+
+import fcntl
+import os
+import re
+from typing import NamedTuple, Optional
+
+INIT, LOCK, MEMORY = "init_data.xml", "boinc_lockfile", "boinc_mmap_file"
+FINISHED, LATER = "boinc_finish_called", "boinc_temporary_exit"
+MAX_DELAY_S = 86400
+# BOINC's own exit codes (lib/error_numbers.h)
+ABORTED, INIT_FAILURE, SUB_TASK_FAILURE = 194, 206, 208
+AGAIN_S = 900
+
+
+class Ending(NamedTuple):
+    """What BOINC is told: finished with this status; or to be started again after so many seconds; or neither."""
+
+    status: int
+    again_s: int = 0
+    finished: bool = True
+    reason: str = ""
+
+
+def ending(code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: str) -> Ending:
+    """For a pilot's exit code. No work, and a pool that does not answer, are no results: the task is postponed."""
+    if code > 128:
+        return Ending(ABORTED if aborted else 0, finished=False, reason=reason)
+    if code == 0 and asked_for_work and not tasks:
+        return Ending(0, AGAIN_S, False, "no work in the task queue")
+    if code == 50:
+        return Ending(0, AGAIN_S, False, reason or "the task queue cannot be reached")
+    if code in (0, 60):
+        return Ending(0, reason=reason)
+    return Ending(INIT_FAILURE if code in (2, 10, 20, 30) else SUB_TASK_FAILURE, reason=reason)
+
+
+def is_one(folder: str) -> bool:
+    """Whether this folder is a slot: the client has left its word there."""
+    return os.path.exists(os.path.join(folder, INIT))
+
+
+def take(folder: str) -> Optional[int]:
+    """The lock of the slot's main program, as a descriptor to be kept open; None when another has it (the wrapper does),
+    or when there is no shared memory to talk by."""
+    if not os.path.exists(os.path.join(folder, MEMORY)):
+        return None
+    descriptor = os.open(os.path.join(folder, LOCK), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+    except OSError:
+        os.close(descriptor)
+        return None
+
+
+def value(folder: str, key: str) -> str:
+    """A value of init_data.xml, or ""."""
+    try:
+        with open(os.path.join(folder, INIT), encoding="utf-8", errors="replace") as stream:
+            found = re.search("<%s>([^<]*)" % re.escape(key), stream.read(1 << 20))
+    except OSError:
+        return ""
+    return found.group(1).strip() if found else ""
+
+
+def resolve(path: str) -> str:
+    """The file behind a soft link of the client's (a text in a file of the slot), else the path itself."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            found = re.search("<soft_link>([^<]+)</soft_link>", stream.read(2000))
+    except OSError:
+        return path
+    return os.path.join(os.path.dirname(path), found.group(1).strip()) if found else path
+
+
+def leave(path: str, text: str) -> Optional[str]:
+    """Write a file by rename, so that nobody reads half of it; why it could not be, or None."""
+    partial = "%s.part-%d" % (path, os.getpid())
+    try:
+        with open(partial, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(partial, path)
+    except OSError as error:
+        return "%s could not be written: %s" % (path, error.strerror)
+    return None
+
+
+def one_line(text: str) -> str:
+    """A reason as BOINC's files can hold it: never empty."""
+    return " ".join(text.split())[:250] or "no reason was told"
+
+
+def tell(folder: str, end: Ending) -> Optional[str]:
+    """boinc_finish_called or boinc_temporary_exit, whose reason must not be empty. Why it could not be written, or None."""
+    if end.again_s:
+        return leave(os.path.join(folder, LATER), "%d\n%s\n" % (min(end.again_s, MAX_DELAY_S), one_line(end.reason)))
+    return leave(os.path.join(folder, FINISHED), "%d\n" % end.status) if end.finished else None
