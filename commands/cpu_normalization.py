@@ -5,7 +5,7 @@ from typing import Any, List, Optional, Tuple
 from pilot import values
 from pilot.command import Command, Option
 from pilot.context import Context
-from pilot.errors import NodeUnfit
+from pilot.errors import NodeUnfit, Skip
 from pilot.facts import CPUPower, WorkerNode
 
 
@@ -36,6 +36,8 @@ class CPUNormalization(Command):
         settings, node = ctx.settings, ctx.get(WorkerNode)
         if settings["cpu_power"] is not None:
             return (CPUPower(settings["cpu_power"], (), 0, True, False),)
+        if "task" in settings and settings["task"]:
+            raise Skip("one task alone needs no measure")
         from pilot.node.score_cache import Cache, identity
 
         copies = settings["cpu_copies"] or node.cores

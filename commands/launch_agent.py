@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Tuple
 
 from pilot import values
 from pilot.command import Command, Option
@@ -20,6 +20,7 @@ class LaunchAgent(Command):
     name = "LaunchAgent"
     options: Tuple[Option, ...] = (
         Option("tasks", "a JSON Lines file of tasks for this pilot alone"),
+        Option("task", "a JSON file of one task: run it here, once, with its output live"),
         Option("pool", "the pool to pull from: sqlite:FILE, or a server's https://HOST:PORT"),
         Option("execute", "a program to run as the agent, with its arguments"),
         Option("slots", "payloads at once (default: one per core)", values.count),
@@ -45,8 +46,10 @@ class LaunchAgent(Command):
     @classmethod
     def check(cls, settings: Any) -> List[str]:
         """Exactly one source of work, and a task file without mistakes."""
-        if not (settings["tasks"] or settings["pool"] or settings["execute"]):
-            return ["LaunchAgent has no work: give --tasks FILE, --pool URL or --execute PROGRAM"]
+        if not (settings["tasks"] or settings["pool"] or settings["execute"] or settings["task"]):
+            return ["LaunchAgent has no work: give --tasks FILE, --task FILE, --pool URL or --execute PROGRAM"]
+        if settings["task"] and (settings["tasks"] or settings["pool"] or settings["execute"]):
+            return ["--task is one task alone: it goes without --tasks, --pool and --execute"]
         if settings["execute"] and (settings["tasks"] or settings["pool"]):
             return ["--execute runs another agent: it goes without --tasks and --pool"]
         if settings["slots"] == 0:
@@ -55,7 +58,7 @@ class LaunchAgent(Command):
             return ["--lease-s must be 1 or more"]
         if settings["execute"]:
             return _program_problems(settings["execute"])
-        return _task_problems(settings["tasks"]) if settings["tasks"] else []
+        return _task_problems(settings["tasks"] or settings["task"], bool(settings["task"]))
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         if ctx.interrupts.drain:
@@ -80,13 +83,15 @@ def _program_problems(text: str) -> List[str]:
         return ["--execute: %r: %s" % (text, error)]
 
 
-def _task_problems(path: str) -> List[str]:
+def _task_problems(path: Optional[str], alone: bool) -> List[str]:
+    if not path:
+        return []
     if os.path.exists(path) and not os.path.isfile(path):
         return ["--tasks %s: is no regular file; fill a pool from it: python3 -m pilot.pool add sqlite:FILE -" % path]
-    from pilot.pool.task import read_file
+    from pilot.pool import task
 
     try:
-        read_file(path)
+        task.read_one(path) if alone else task.read_file(path)
     except UsageError as error:
         return list(error.problems)
     return []

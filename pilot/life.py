@@ -194,12 +194,13 @@ def _be_a_guest(life: Life) -> None:
     settings = life.request.settings
     if not os.path.exists(BOINC_SLOT) and not any(settings["boinc_%s_file" % name] for name in BOINC_FILES):
         return
+    from pilot import progress
     from pilot.boinc import guest  # only where BOINC is the host
 
-    total = guest.count_tasks(settings)
+    total = progress.count_tasks(settings)
     counts = life.tally.counts
     life.guest = guest.Guest(os.getcwd(), guest.files_of(settings), lambda: (
-        guest.fraction(settings, time.monotonic() - life.began, counts, total), counts["done"] + counts["error"]))
+        progress.fraction(settings, time.monotonic() - life.began, counts, total), counts["done"] + counts["error"]))
 
 
 def _begin_story(life: Life, names: List[str]) -> None:
@@ -229,7 +230,8 @@ def _prepare_workdir(life: Life) -> None:
         sink = FileSink(os.path.join(life.workdir, EVENTS))
     except OSError as error:
         raise NodeUnfit("workdir %s cannot be used: %s; give a writable one with --workdir" % (life.workdir, error.strerror))
-    log.set_up(life.masker, life.request.settings["debug"], log_file)
+    handlers = log.set_up(life.masker, life.request.settings["debug"], log_file)
+    _show_progress(life, handlers[0])
     if life.far is not None:
         life.far.hear_log()
     life.stream.attach(sink)
@@ -240,6 +242,15 @@ def _prepare_workdir(life: Life) -> None:
     space = os.statvfs(life.workdir)
     if not space.f_bavail * space.f_frsize and space.f_blocks:
         raise NodeUnfit("workdir %s: the disk is full" % life.workdir)
+
+
+def _show_progress(life: Life, console: log.LineHandler) -> None:
+    if not os.isatty(2) or not life.request.settings["tasks" if "tasks" in life.request.settings else "plan"]:
+        return
+    from pilot import progress  # only for a person at a terminal
+    from pilot.events.bar import Bar
+
+    life.stream.attach(Bar(2, console, life.tally, progress.count_tasks(life.request.settings) or 0))
 
 
 def _sink(path: str) -> FileSink:

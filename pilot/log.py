@@ -71,26 +71,27 @@ class LineHandler(logging.Handler):
 
     def __init__(self, descriptor: int, masker: Masker) -> None:
         super().__init__()
+        self.before = ""  # what clears the line of the terminal, while there is a bar
         self._descriptor, self._masker = descriptor, masker
 
     def emit(self, record: logging.LogRecord) -> None:
         """One header per line, also for messages of several lines; a full or closed stream is passed over."""
         lines = "".join(line + "\n" for line in told(record, self._masker))
         try:
-            os.write(self._descriptor, lines.encode("utf-8", "backslashreplace"))
+            os.write(self._descriptor, (self.before + lines).encode("utf-8", "backslashreplace"))
         except OSError:
             pass
 
 
-def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[logging.Handler]:
+def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[LineHandler]:
     """Log to stderr and, given its descriptor, to a file (which gets everything). Returns the handlers."""
     root = logging.getLogger("pilot")
     console = LineHandler(sys.stderr.fileno() if sys.stderr else 2, masker)
     console.setLevel(logging.DEBUG if debug else logging.INFO)
-    handlers: List[logging.Handler] = [console]
+    handlers = [console]
     if log_file is not None:
         handlers.append(LineHandler(log_file, masker))
-    root.handlers[:] = handlers
+    root.handlers[:] = list(handlers)
     root.setLevel(logging.DEBUG)
     root.propagate = False
     return handlers

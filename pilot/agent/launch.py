@@ -11,13 +11,14 @@ from typing import Any, Dict, List, Optional, Set, Tuple, Type
 from pilot import process, process_tree, program
 from pilot.agent import config as agent_config, environment, isolation
 from pilot.agent.config import AgentConfig
+from pilot.agent.live import Live
 from pilot.context import Context
 from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError, signal_name
 from pilot.facts import AgentSummary, Configuration, CPUPower, Installation, WorkerNode
 from pilot.node import features
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Denied
-from pilot.pool.task import read_file
+from pilot.pool.task import read_file, read_one
 
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
 FOREVER_S = 30 * 86400.0
@@ -45,15 +46,15 @@ def pool_url(ctx: Context, folder: str) -> str:
     if url.startswith("sqlite:"):
         url = "sqlite:" + os.path.abspath(url[len("sqlite:"):])
     try:
-        if not ctx.settings["tasks"]:
+        if not ctx.settings["tasks"] and not ctx.settings["task"]:
             return _reachable(url, ctx)
         with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=_environ(ctx)) as pool:
-            added, known = pool.add(read_file(ctx.settings["tasks"]))
+            added, known = pool.add([read_one(ctx.settings["task"])] if ctx.settings["task"] else read_file(ctx.settings["tasks"]))
     except Busy as error:
         if given:
             raise PoolUnreachable(str(error))
         raise NodeUnfit("the workdir cannot hold the tasks: %s" % error)
-    log.info("tasks: %d from %s in %s", added + known, ctx.settings["tasks"], url)
+    log.info("tasks: %d from %s in %s", added + known, ctx.settings["task"] or ctx.settings["tasks"], url)
     return url
 
 
@@ -75,7 +76,12 @@ def run(ctx: Context, argv: List[str]) -> AgentSummary:
     log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
     story = Story(ctx)
     result = _watch(ctx, argv, story)
-    return _foreign_end(result) if ctx.settings["execute"] else _end(result, story)
+    if ctx.settings["execute"]:
+        return _foreign_end(result)
+    found = _end(result, story)
+    if ctx.settings["task"] and story.failure:
+        raise AgentFailed("the task failed: %s" % story.failure)
+    return found
 
 
 def _watch(ctx: Context, argv: List[str], story: "Story") -> process.Result:
@@ -135,7 +141,9 @@ class Story:
         self.running: Set[str] = set()
         self.listens = bool(ctx.settings["execute"])  # a foreign agent does not tell when it does
         self.counts = {"done": 0, "error": 0, "released": 0}
+        self.failure = ""  # of the last task that failed
         self._ctx, self._plain = ctx, bool(ctx.settings["execute"])
+        self._live: Optional[Live] = None
 
     def line(self, text: str) -> None:
         """One line of the agent's standard output."""
@@ -153,11 +161,21 @@ class Story:
             self.end = (told["exit_code"], told["reason"])
         elif kind == "task started":
             self.running.add(told["task"])
+            if self._ctx.settings["task"]:
+                self._live = Live(told["home"])
         elif kind == "task finished":
-            self.running.discard(told["task"])
-            if told["outcome"] in self.counts:
-                self.counts[told["outcome"]] += 1
+            self._finished(told)
         self._ctx.events.emit(kind, command="LaunchAgent", **told)
+
+    def _finished(self, told: Dict[str, Any]) -> None:
+        self.running.discard(told["task"])
+        if told["outcome"] in self.counts:
+            self.counts[told["outcome"]] += 1
+        if told["outcome"] == "error":
+            self.failure = told["reason"]
+        if self._live is not None:
+            self._live.finish(told.get("folder"))
+            self._live = None
 
     def error_line(self, text: str) -> None:
         """One line of its standard error: a traceback, or a foreign agent's log."""
@@ -205,7 +223,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
         ends=ends(ctx, node), features=[places.machine, places.job], drain_files=list(settings["drain_files"]), isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], STOP_S - 1),
-        keep=settings["keep_sandboxes"], max_quick_failures=settings["max_quick_failures"])
+        keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=settings["max_quick_failures"])
 
 
 def ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:

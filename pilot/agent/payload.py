@@ -112,7 +112,8 @@ class Payload:
             reason = "wall time limit passed: allowed %g s" % (start.timeout_s or 0)
             self._watch.begin()
             around.confinement.enter(self.mark, child.pid, self._watch.limits.memory_mb)
-            around.tell("task started", task=self.lease.task, generation=self.lease.generation, attempt=self.lease.attempt)
+            around.tell("task started", task=self.lease.task, generation=self.lease.generation, attempt=self.lease.attempt,
+                        home=self._place.sandbox.home if self._place else None)
             self._timers.append(around.loop.after(SAMPLE_S, self._sample))
         if start.timeout_s is not None:
             self._timers.append(around.loop.after(

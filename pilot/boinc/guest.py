@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from typing import Any, Callable, Dict, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from pilot import process_tree
 from pilot.boinc import channels, slot
@@ -138,27 +138,3 @@ def _die_with_wrapper() -> None:
         return
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-def fraction(settings: Any, elapsed_s: float, counts: Dict[str, int], total: Optional[int]) -> float:
-    """How far a pilot is, 0 to 1: of its time (--max-walltime) or of its tasks (--max-tasks, --tasks), whichever is more."""
-    shares = [0.0]
-    if settings["max_walltime"]:
-        shares.append(elapsed_s / settings["max_walltime"])
-    if total:
-        shares.append((counts["done"] + counts["error"]) / float(total))
-    return min(1.0, max(shares))
-
-
-def count_tasks(settings: Any) -> Optional[int]:
-    """How many tasks there are to do, if that is known."""
-    path = settings["tasks"] if "tasks" in settings else None
-    most: Optional[int] = settings["max_tasks"] if "max_tasks" in settings else None
-    if not path:
-        return most
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            there = sum(1 for line in stream if line.strip())
-    except OSError:
-        return most
-    return there if most is None else min(most, there)

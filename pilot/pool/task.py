@@ -183,3 +183,18 @@ def read_file(path: str) -> List[Dict[str, Any]]:
         raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
     except UnicodeDecodeError as error:
         raise UsageError("%s: not UTF-8: %s" % (path, error))
+
+
+def read_one(path: str) -> Dict[str, Any]:
+    """The one task of a JSON file, to be tried once; UsageError with a sentence per mistake."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            task = json.load(stream)
+    except OSError as error:
+        raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
+    except (ValueError, RecursionError) as error:
+        raise UsageError("%s: not JSON: %s" % (path, error))
+    found, mistakes = check(task, os.path.dirname(os.path.abspath(path)))
+    if found is None:
+        raise UsageError(*["%s: %s" % (path, mistake) for mistake in mistakes])
+    return dict(found, id=found.get("id", "task"), max_attempts=1)

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pilot import process_tree
-from pilot.boinc import channels, guest, slot
+from pilot.boinc import channels, slot
 from tests.conftest import ROOT, until
 
 INIT = "<app_init_data>\n<app_name>pilot</app_name>\n<result_name>res1</result_name>\n<authenticator>hunter22</authenticator>\n<client_pid>%d</client_pid>\n</app_init_data>\n"
@@ -185,12 +185,6 @@ def test_in_a_virtual_machine_the_trigger_files_are_written(tmp_path, tasks, exp
     (0, 0, slot.Ending(0, slot.AGAIN_S, False, "no work in the task queue")), (50, 0, slot.Ending(0, slot.AGAIN_S, False, "the task queue cannot be reached")), (143, 1, slot.Ending(0, finished=False))])
 def test_what_boinc_is_told(code, tasks, expected):
     assert slot.ending(code, tasks, True, False, "") == expected
-
-
-def test_how_far_a_pilot_is():
-    counts = {"done": 1, "error": 1}
-    assert guest.fraction({"max_walltime": None}, 50.0, counts, 8) == 0.25 and guest.fraction({"max_walltime": 100.0}, 50.0, counts, 8) == 0.5
-    assert guest.fraction({"max_walltime": 100.0}, 500.0, counts, None) == 1.0 and guest.fraction({"max_walltime": None}, 5.0, counts, None) == 0.0
 
 
 def test_a_reason_of_many_lines_is_one(tmp_path):

@@ -1,0 +1,50 @@
+"""A payload's output on our own, as it comes: for a person who runs one task at a terminal."""
+
+import os
+import threading
+from typing import Dict, Optional
+
+EVERY_S = 0.05
+CHUNK = 1 << 16
+STREAMS = {"stdout": 1, "stderr": 2}  # file, and where it goes
+
+
+class Live:
+    """Follows the two files of a payload that began in the folder `home`; `finish` says the rest."""
+
+    def __init__(self, home: str) -> None:
+        self._open: Dict[str, int] = {}
+        self._find(home)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def _find(self, folder: str) -> None:
+        for name in STREAMS:
+            if name not in self._open:
+                try:
+                    self._open[name] = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_CLOEXEC)
+                except OSError:  # it is over already: the folder has another name
+                    pass
+
+    def _follow(self) -> None:
+        while not self._stop.wait(EVERY_S):
+            self._say()
+
+    def _say(self) -> None:
+        for name, source in list(self._open.items()):
+            for data in iter(lambda: os.read(source, CHUNK), b""):
+                try:
+                    os.write(STREAMS[name], data)
+                except OSError:  # nobody reads it any more
+                    break
+
+    def finish(self, folder: Optional[str]) -> None:
+        """The payload has ended; its files are in this folder now."""
+        self._stop.set()
+        self._thread.join()
+        self._find(folder or "")
+        self._say()
+        for source in self._open.values():
+            os.close(source)
+        self._open = {}

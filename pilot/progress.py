@@ -1,0 +1,39 @@
+"""How far a pilot is, as a number and as a bar. Pure but for a look into the task file."""
+
+from typing import Any, Dict, Optional
+
+WIDTH = 30
+
+
+def fraction(settings: Any, elapsed_s: float, counts: Dict[str, int], total: Optional[int]) -> float:
+    """How far a pilot is, 0 to 1: of its time (--max-walltime) or of its tasks (--max-tasks, --tasks), whichever is more."""
+    shares = [0.0]
+    if settings["max_walltime"]:
+        shares.append(elapsed_s / settings["max_walltime"])
+    if total:
+        shares.append((counts["done"] + counts["error"]) / float(total))
+    return min(1.0, max(shares))
+
+
+def count_tasks(settings: Any) -> Optional[int]:
+    """How many tasks there are to do, if that is known."""
+    path = settings["tasks"] if "tasks" in settings else None
+    most: Optional[int] = settings["max_tasks"] if "max_tasks" in settings else None
+    if not path:
+        return most
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            there = sum(1 for line in stream if line.strip())
+    except OSError:
+        return most
+    return there if most is None else min(most, there)
+
+
+def bar(counts: Dict[str, int], running: int, total: int) -> str:
+    """`[#####.....] 5 of 10 tasks, 1 failed, 2 running`"""
+    over = counts["done"] + counts["error"]
+    marks = WIDTH * min(over, total) // max(1, total)
+    told = "[%s%s] %d of %d tasks" % ("#" * marks, "." * (WIDTH - marks), over, total)
+    if counts["error"]:
+        told += ", %d failed" % counts["error"]
+    return told + (", %d running" % running if running else "")
