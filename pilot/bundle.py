@@ -3,6 +3,8 @@
 `python3 -m pilot.bundle -o pilot.pyz [--text] [--extension DIR]... [--defaults FILE]`
 """
 
+import base64
+import bz2
 import hashlib
 import io
 import json
@@ -21,7 +23,7 @@ ENTRY = "pilot.py"
 ZIP_ENTRY = "__main__.py"
 DEFAULTS = "pilot/defaults.json"
 DATE = (1980, 1, 1, 0, 0, 0)  # fixed: for identical bytes, and for clocks before 1980
-LINE = 100
+LINE, LEAN_LINE = 100, 2000
 LOADER = "pilot/loader.py"
 ZIP_LOADER = "pilot_loader.py"
 
@@ -95,10 +97,26 @@ def text_bytes(files: Dict[str, bytes], header: Sequence[str] = (), words: Seque
     `header` lines (comments, such as a batch system's directives) follow its first line; `words` come before
     what stands on its command line (but for -m, by which it starts its own tools).
     """
+    return _script(files, loader.pack(files), files[LOADER].decode("ascii"), header, words)
+
+
+def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
+    """The smallest script: without comments, docstrings, types, and the built-in agent (see pilot/lean.py)."""
+    from pilot import lean
+
+    kept = lean.files(files)
+    reader = kept.pop(LOADER)
+    small = base64.b85encode(bz2.compress(reader, 9)).decode("ascii")
+    start = "import base64,bz2\nexec(bz2.decompress(base64.b85decode(%r)))" % small
+    return _script(kept, loader.pack_small(kept), start, (), (), LEAN_LINE)
+
+
+def _script(files: Dict[str, bytes], packed_files: bytes, reader: str, header: Sequence[str], words: Sequence[str],
+            width: int = LINE) -> bytes:
     gate = files[ENTRY].decode("ascii").split('if __name__ == "__main__":')[0]
-    packed = loader.pack(files).decode("ascii")
-    lines = "\n".join(packed[at: at + LINE] for at in range(0, len(packed), LINE))
-    reader = files[LOADER].decode("ascii").replace("\\", "\\\\").replace("'''", "\\'\\'\\'")
+    packed = packed_files.decode("ascii")
+    lines = "\n".join(packed[at: at + width] for at in range(0, len(packed), width))
+    reader = reader.replace("\\", "\\\\").replace("'''", "\\'\\'\\'")
     first, _, rest = gate.partition("\n")
     start = 'if sys.argv[1:2] != ["-m"]:\n    sys.argv[1:1] = %s\n' % json.dumps(list(words)) if words else ""
     script = "%s\n%s%sLOADER = '''%s'''\nFILES = '''\n%s\n'''\n%sstart_text(LOADER, FILES)\n" % (
@@ -162,21 +180,27 @@ def _run(words: List[str]) -> int:
     parser = argparse.ArgumentParser(prog="pilot.bundle", description="Make the single file that travels.")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="what to write")
     parser.add_argument("--text", action="store_true", help="one plain-ASCII script instead of a zip")
+    parser.add_argument("--lean", action="store_true",
+                        help="with --text: the smallest one, without the built-in agent (for --execute) and the other tools")
     parser.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
     parser.add_argument("--defaults", metavar="FILE", help="settings built in, laid out as pilot.json")
     try:
         given = parser.parse_args(words)
     except SystemExit as end:  # argparse has told what is wrong
         return int(end.code or 0)
-    data = make(given.text, given.extension, given.defaults)
+    if given.lean and not given.text:
+        raise UsageError("--lean is for --text")
+    data = make(given.text, given.extension, given.defaults, given.lean)
     write(given.output, data)
     print("%s: %d bytes, sha256 %s" % (given.output, len(data), hashlib.sha256(data).hexdigest()))
     return 0
 
 
-def make(text: bool, extensions: Sequence[str], defaults: Optional[str]) -> bytes:
+def make(text: bool, extensions: Sequence[str], defaults: Optional[str], lean: bool = False) -> bytes:
     """The single file's bytes."""
     files = with_extras(own_files(), extensions, None if defaults is None else packed_defaults(defaults))
+    if lean:
+        return lean_text_bytes(files)
     return text_bytes(files) if text else zip_bytes(files)
 
 

@@ -1,6 +1,6 @@
 """A pilot's whole life: the workdir made ready, the plan run, the report and summary written on every way out."""
 
-import importlib
+import importlib.util
 import logging
 import os
 import signal
@@ -169,7 +169,8 @@ def _run(life: Life) -> int:
     _begin_story(life, names)
     _prepare_workdir(life)
     for module in [name for command in life.request.plan for name in command.uses]:
-        importlib.import_module(module)  # now: the file we came from may vanish under a running pilot
+        if importlib.util.find_spec(module.rpartition(".")[0]) is not None:  # a lean file may lack what is not needed
+            importlib.import_module(module)  # now: the file we came from may vanish under a running pilot
     logger = logging.getLogger("pilot")
     for warning in life.request.warnings:
         logger.warning("%s", warning)

@@ -12,6 +12,7 @@ import zlib
 from importlib.machinery import ModuleSpec
 from typing import Any, Callable, Dict, Optional
 
+SMALL = "[bz2]"
 END, ENTRY, LOCAL = b"PK\005\006", struct.Struct("<4s4B4HL2L5H2L"), 30  # of the zip format (APPNOTE.TXT)
 
 
@@ -96,14 +97,30 @@ def _member(data: bytes, method: int, size: int, at: int) -> Callable[[], bytes]
 
 def pack(files: Dict[str, bytes]) -> bytes:
     """Files in one block: a line "name size" each, an empty line, then their bytes; base64 of all, compressed."""
+    return base64.b64encode(zlib.compress(_block(files), 9))
+
+
+def pack_small(files: Dict[str, bytes]) -> bytes:
+    """The same, smaller: bzip2 and base85, which not every Python can undo that is built without bz2."""
+    import bz2
+
+    return SMALL.encode("ascii") + base64.b85encode(bz2.compress(_block(files), 9))
+
+
+def _block(files: Dict[str, bytes]) -> bytes:
     head = "".join("%s %d\n" % (name, len(files[name])) for name in sorted(files))
-    body = b"".join(files[name] for name in sorted(files))
-    return base64.b64encode(zlib.compress(head.encode("ascii") + b"\n" + body, 9))
+    return head.encode("ascii") + b"\n" + b"".join(files[name] for name in sorted(files))
 
 
 def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
-    """What `pack` made."""
-    head, _, body = zlib.decompress(base64.b64decode(packed)).partition(b"\n\n")
+    """What `pack` made, or `pack_small`."""
+    if packed.lstrip().startswith(SMALL):
+        import bz2
+
+        data = bz2.decompress(base64.b85decode("".join(packed.split())[len(SMALL):]))
+    else:
+        data = zlib.decompress(base64.b64decode(packed))
+    head, _, body = data.partition(b"\n\n")
     found, at = {}, 0
     for line in head.decode("ascii").split("\n"):
         name, _, size = line.rpartition(" ")

@@ -51,7 +51,7 @@ def made(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("text", [(), ("--text",)], ids=["zip", "text"])
+@pytest.mark.parametrize("text", [(), ("--text",), ("--text", "--lean")], ids=["zip", "text", "lean"])
 def test_every_python_makes_the_same_bytes(tmp_path, text):
     made = {}
     for version, python in PYTHONS.items():
@@ -177,3 +177,40 @@ def test_where_there_is_no_newer_python_one_sentence_says_so(made, tmp_path):
     (tmp_path / "p.py").write_text(text)
     done = subprocess.run([PYTHON2, str(tmp_path / "p.py")], env={"PATH": str(tmp_path)}, stderr=subprocess.PIPE, cwd=str(tmp_path))
     assert done.returncode == 10 and len(done.stderr.splitlines()) == 1 and b"3.6 or newer is needed" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def lean(tmp_path_factory):
+    path = tmp_path_factory.mktemp("lean") / "pilot.py"
+    build(sys.executable, path, "--text", "--lean")
+    return path
+
+
+DEFAULT = "CheckWorkerNode,Install,Configure,CPUNormalization,LaunchAgent"
+
+
+def test_engine_and_default_commands_are_less_than_64_kb_as_text(lean):
+    assert len(lean.read_bytes()) < 64000
+
+
+@pytest.mark.parametrize("version", sorted(PYTHONS))
+def test_the_lean_script_runs_on_every_python(lean, tmp_path, version):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for argv, how in (([PYTHONS[version], str(lean)], {}), ([PYTHONS[version], "-"], {"stdin": open(str(lean), "rb")})):
+        done = subprocess.run(argv + ["-X", DEFAULT, "--fast", "--cpu-cache", "off", "--execute", "echo the agent", "--workdir", str(alone)], cwd=str(alone),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+        if "stdin" in how:
+            how["stdin"].close()
+        assert done.returncode == 0, done.stderr.decode()
+        commands = json.loads((alone / "pilot-report.json").read_text())["commands"]
+        assert [(row["command"], row["status"]) for row in commands] == [(name, "ok") for name in DEFAULT.split(",")] and b"the agent" in done.stderr
+
+
+def test_the_lean_script_says_what_it_has_not(lean, tmp_path):
+    done = subprocess.run([sys.executable, str(lean), "-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:x"], cwd=str(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert done.returncode == 2 and b"without the built-in agent" in done.stderr
+    done = subprocess.run([sys.executable, str(lean), "--list"], cwd=str(tmp_path), stdout=subprocess.PIPE)
+    assert b"Look at the machine and refuse it" in done.stdout
+    done = subprocess.run([sys.executable, "-m", "pilot.bundle", "--lean", "-o", str(tmp_path / "x")], cwd=str(ROOT), stderr=subprocess.PIPE)
+    assert done.returncode == 2 and b"--lean is for --text" in done.stderr

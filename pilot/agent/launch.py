@@ -3,25 +3,22 @@
 import json
 import logging
 import os
-import shlex
 import signal
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
-from pilot import process, process_tree, program
+from pilot import agency, process, process_tree, program
 from pilot.agent import config as agent_config, environment, isolation
 from pilot.agent.config import AgentConfig
 from pilot.agent.live import Live
 from pilot.context import Context
 from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError, signal_name
-from pilot.facts import AgentSummary, Configuration, CPUPower, Installation, WorkerNode
+from pilot.facts import AgentSummary, CPUPower, Installation, WorkerNode
 from pilot.node import features
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
 
-STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
-FOREVER_S = 30 * 86400.0
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
 log = logging.getLogger("pilot.LaunchAgent")
@@ -48,7 +45,7 @@ def pool_url(ctx: Context, folder: str) -> str:
     try:
         if not ctx.settings["tasks"] and not ctx.settings["task"]:
             return _reachable(url, ctx)
-        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=_environ(ctx)) as pool:
+        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=agency.environ(ctx)) as pool:
             added, known = pool.add([read_one(ctx.settings["task"])] if ctx.settings["task"] else read_file(ctx.settings["tasks"]))
     except Busy as error:
         if given:
@@ -60,7 +57,7 @@ def pool_url(ctx: Context, folder: str) -> str:
 
 def _reachable(url: str, ctx: Context) -> str:
     """The URL, unless it is clear that no agent can work there. Raises Denied (and Busy for a file)."""
-    with open_pool(url, environ=_environ(ctx)) as pool:
+    with open_pool(url, environ=agency.environ(ctx)) as pool:
         try:
             if pool.remote:
                 pool.status()
@@ -72,43 +69,12 @@ def _reachable(url: str, ctx: Context) -> str:
 
 
 def run(ctx: Context, argv: List[str]) -> AgentSummary:
-    """Start the agent, hear its story, pass signals on; raises the error that its end stands for."""
-    log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
+    """Run the built-in agent; raises the error that its end stands for."""
     story = Story(ctx)
-    result = _watch(ctx, argv, story)
-    if ctx.settings["execute"]:
-        return _foreign_end(result)
-    found = _end(result, story)
+    found = _end(agency.watch(ctx, argv, story), story)
     if ctx.settings["task"] and story.failure:
         raise AgentFailed("the task failed: %s" % story.failure)
     return found
-
-
-def _watch(ctx: Context, argv: List[str], story: "Story") -> process.Result:
-    def forward(signum: int) -> None:
-        drains = signum in (signal.SIGUSR1, signal.SIGUSR2)
-        if story.pid and (story.listens or not drains):  # before it listens, a drain would kill it
-            process_tree.send_group(story.pid, signum if drains else signal.SIGTERM)
-
-    def started(pid: int) -> None:
-        story.pid = pid
-
-    with ctx.interrupts.listening(forward):
-        return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=_environ(ctx), cwd=ctx.workdir, grace_s=STOP_S,
-                           on_line=story.line, on_error_line=story.error_line, on_start=started, keep=1 << 16)
-
-
-def _time_for_agent(ctx: Context) -> float:
-    left = ctx.time_left_s()
-    return FOREVER_S if left is None else max(1.0, left)
-
-
-def _foreign_end(result: process.Result) -> AgentSummary:
-    if result.timed_out:
-        raise OutOfTime("the agent was ended at --max-walltime")
-    if result.exit_code != 0:
-        raise AgentFailed(result.told())
-    return AgentSummary(0, 0, 0, "the program ended well")
 
 
 def _end(result: process.Result, story: "Story") -> AgentSummary:
@@ -132,22 +98,22 @@ def died(result: process.Result, story: "Story") -> str:
     return "the agent died without a last word: it %s%s%s" % (how, ": " + last[0] if last else "", left)
 
 
-class Story:
-    """The agent's lines, told on: events into the stream, log records into the log."""
+class Story(agency.Watched):
+    """The built-in agent's lines, told on: events into the stream, log records into the log."""
 
     def __init__(self, ctx: Context) -> None:
+        super().__init__()
+        self.listens = False  # until it says so
         self.end: Optional[Tuple[int, str]] = None
-        self.pid = 0
         self.running: Set[str] = set()
-        self.listens = bool(ctx.settings["execute"])  # a foreign agent does not tell when it does
         self.counts = {"done": 0, "error": 0, "released": 0}
         self.failure = ""  # of the last task that failed
-        self._ctx, self._plain = ctx, bool(ctx.settings["execute"])
+        self._ctx = ctx
         self._live: Optional[Live] = None
 
     def line(self, text: str) -> None:
         """One line of the agent's standard output."""
-        told = None if self._plain else _event(text)
+        told = _event(text)
         if told is None:
             return log.info("%s", text)
         kind = told.pop("event")
@@ -178,8 +144,8 @@ class Story:
             self._live = None
 
     def error_line(self, text: str) -> None:
-        """One line of its standard error: a traceback, or a foreign agent's log."""
-        log.log(logging.INFO if self._plain else logging.WARNING, "%s", text)
+        """One line of its standard error: a traceback."""
+        log.warning("%s", text)
 
 
 def _event(text: str) -> Optional[Dict[str, Any]]:
@@ -188,19 +154,6 @@ def _event(text: str) -> Optional[Dict[str, Any]]:
     except ValueError:
         return None
     return told if isinstance(told, dict) and isinstance(told.get("event"), str) else None
-
-
-def _environ(ctx: Context) -> Dict[str, str]:
-    installed = ctx.find(Installation)
-    found = dict(ctx.environ, **(installed.environ if installed else {}))
-    configuration = ctx.find(Configuration)
-    if configuration is not None:
-        found["PILOT_AGENT_CONFIG"] = configuration.path
-    found["PILOT_ID"] = ctx.pilot_id
-    for name in ("pool_token", "pool_token_file"):
-        if name in ctx.settings and ctx.settings[name]:
-            found["PILOT_" + name.upper()] = ctx.settings[name]
-    return found
 
 
 def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
@@ -222,7 +175,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         gpus=[gpu.device for gpu in node.gpus], tags=list(settings["tags"]), lease_s=settings["lease_s"],
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
         ends=ends(ctx, node), features=[places.machine, places.job], drain_files=list(settings["drain_files"]), isolation=way,
-        containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], STOP_S - 1),
+        containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=settings["max_quick_failures"])
 
 

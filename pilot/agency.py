@@ -1,0 +1,77 @@
+"""Around an agent's process, whosesoever it is: its surroundings, its lines told on, signals passed on, its end."""
+
+import logging
+import shlex
+import signal
+from typing import Dict, List
+
+from pilot import process, process_tree
+from pilot.context import Context
+from pilot.errors import AgentFailed, OutOfTime
+from pilot.facts import AgentSummary, Configuration, Installation
+
+STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
+FOREVER_S = 30 * 86400.0
+log = logging.getLogger("pilot.LaunchAgent")
+
+
+class Watched:
+    """What is heard of an agent. Of one that is not ours every line is a line of the log."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self.listens = True  # whether it hears a wish to drain; one that does not yet would die of it
+
+    def line(self, text: str) -> None:
+        """One line of its standard output."""
+        log.info("%s", text)
+
+    def error_line(self, text: str) -> None:
+        """One line of its standard error."""
+        log.info("%s", text)
+
+
+def run(ctx: Context, argv: List[str]) -> AgentSummary:
+    """Run an agent that is not ours to its end. AgentFailed when it ended badly, OutOfTime at --max-walltime."""
+    result = watch(ctx, argv, Watched())
+    if result.timed_out:
+        raise OutOfTime("the agent was ended at --max-walltime")
+    if result.exit_code != 0:
+        raise AgentFailed(result.told())
+    return AgentSummary(0, 0, 0, "the program ended well")
+
+
+def watch(ctx: Context, argv: List[str], agent: Watched) -> process.Result:
+    """Start an agent, hear it, pass signals on; returns how it ended."""
+    log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
+
+    def forward(signum: int) -> None:
+        drains = signum in (signal.SIGUSR1, signal.SIGUSR2)
+        if agent.pid and (agent.listens or not drains):
+            process_tree.send_group(agent.pid, signum if drains else signal.SIGTERM)
+
+    def started(pid: int) -> None:
+        agent.pid = pid
+
+    with ctx.interrupts.listening(forward):
+        return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=environ(ctx), cwd=ctx.workdir, grace_s=STOP_S,
+                           on_line=agent.line, on_error_line=agent.error_line, on_start=started, keep=1 << 16)
+
+
+def _time_for_agent(ctx: Context) -> float:
+    left = ctx.time_left_s()
+    return FOREVER_S if left is None else max(1.0, left)
+
+
+def environ(ctx: Context) -> Dict[str, str]:
+    """What an agent finds in its environment: the pilot's, the installed software's, where things are."""
+    installed = ctx.find(Installation)
+    found = dict(ctx.environ, **(installed.environ if installed else {}))
+    configuration = ctx.find(Configuration)
+    if configuration is not None:
+        found["PILOT_AGENT_CONFIG"] = configuration.path
+    found["PILOT_ID"] = ctx.pilot_id
+    for name in ("pool_token", "pool_token_file"):
+        if name in ctx.settings and ctx.settings[name]:
+            found["PILOT_" + name.upper()] = ctx.settings[name]
+    return found

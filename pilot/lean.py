@@ -1,0 +1,113 @@
+"""A smaller program that does the same: sources without comments, docstrings and types, without the parts that another agent makes good.
+
+Source is taken away, never rewritten, so that every Python makes the same bytes of it. The first line of a command's docstring
+stays: --list shows it.
+"""
+
+import io
+import tokenize
+from typing import Dict, List, Set, Tuple
+
+# what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
+PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
+FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/stomp.py", "pilot/events/queue_broker.py")
+_NOTHING = (tokenize.COMMENT, tokenize.NL)
+_BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
+
+
+def files(given: Dict[str, bytes]) -> Dict[str, bytes]:
+    """The files that stay, stripped."""
+    return {name: stripped(data, not name.startswith("pilot") or name.startswith("pilot_")) if name.endswith(".py") else data
+            for name, data in given.items() if not name.startswith(PARTS) and name not in FILES}
+
+
+def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
+    """The same module without comments, docstrings and empty lines; with `keep_first_lines` of a docstring its first stays."""
+    text = source.decode("utf-8")
+    lines = text.split("\n")
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.ENDMARKER]
+    drop: Set[int] = set()
+    for row, start, end in sorted(_annotations(tokens), reverse=True):
+        lines[row - 1] = lines[row - 1][:start] + lines[row - 1][end:]
+    for row, column in _comments(tokens):
+        if not (row == 1 and text.startswith("#!")):
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    for first, last, column, indented in _docstrings(tokens):
+        words = lines[first - 1].strip().strip("\"'").strip()
+        drop.update(range(first + 1, last + 1))
+        kept_words = '"""%s"""' % words if keep_first_lines and words and "\\" not in words else "0" if indented else ""
+        lines[first - 1] = " " * column + kept_words
+    inside, depths = _inside_strings(tokens), _depths(tokens)
+    if text.startswith("#!"):
+        depths[1] = 0
+    kept = [line if number in inside and number not in depths else " " * depths.get(number, 1) + line.strip()
+            for number, line in enumerate(lines, 1) if number not in drop and (line.strip() or number in inside)]
+    return ("\n".join(kept) + "\n").encode("utf-8")
+
+
+def _comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
+    return [token.start for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    """(line, from, to) of what the signatures of functions say of types: `: T` of parameters and `-> T`."""
+    found: List[Tuple[int, int, int]] = []
+    real = [token for token in tokens if token.type not in _NOTHING]
+    for at, token in enumerate(real):
+        if token.type == tokenize.NAME and token.string == "def":
+            found += _signature(real[at:])
+    return found
+
+
+def _signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    found: List[Tuple[int, int, int]] = []
+    lambdas, depth, since = 0, 0, -1  # since: at which depth what is dropped began; -1: nothing is
+    for token in tokens[2:]:
+        text = token.string if token.type == tokenize.OP else ""
+        depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
+        if depth == 0 and text == ":":
+            break
+        lambdas += token.string == "lambda"
+        if text == ":" and lambdas:
+            lambdas -= 1
+        elif (depth, text) in ((1, ":"), (0, "->")) and since < 0:
+            since = depth
+        elif since == 1 and (depth == 0 or depth == 1 and text in (",", "=")):
+            since = -1
+        if since >= 0:
+            found.append((token.start[0], token.start[1], token.end[1]))
+    return found
+
+
+def _docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool]]:
+    """(first line, last line, column, in a body?) of each statement that is only a text."""
+    found = []
+    real = [token for token in tokens if token.type not in _NOTHING]
+    for at, token in enumerate(real):
+        alone = token.type == tokenize.STRING and (at == 0 or real[at - 1].type in _BEGINS)
+        if alone and at + 1 < len(real) and real[at + 1].type == tokenize.NEWLINE:
+            found.append((token.start[0], token.end[0], token.start[1], token.start[1] > 0))
+    return found
+
+
+def _depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
+    """How deep each line that begins a statement is indented, in steps; other lines continue one."""
+    found: Dict[int, int] = {}
+    depth, fresh = 0, True
+    for token in tokens:
+        if token.type in (tokenize.INDENT, tokenize.DEDENT):
+            depth += 1 if token.type == tokenize.INDENT else -1
+        elif token.type == tokenize.NEWLINE:
+            fresh = True
+        elif fresh and token.type not in _NOTHING:
+            found[token.start[0]], fresh = depth, False
+    return found
+
+
+def _inside_strings(tokens: List[tokenize.TokenInfo]) -> Set[int]:
+    """Lines that lie within a text of several lines: they stay as they are."""
+    found: Set[int] = set()
+    for token in tokens:
+        if token.end[0] > token.start[0] and token.type not in (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT):
+            found.update(range(token.start[0], token.end[0] + 1))
+    return found

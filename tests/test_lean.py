@@ -1,0 +1,74 @@
+"""Sources made smaller: what is taken away changes nothing that runs."""
+
+import ast
+
+import pytest
+
+from pilot import bundle, lean
+from tests.conftest import ROOT
+
+SOURCE = '''#!/usr/bin/env python3
+"""Module words."""
+import os  # why
+from typing import Callable, Dict
+
+A = """kept
+  # not a comment
+    indented"""  # a comment
+
+
+class B:
+    """One line.
+
+    More lines.
+    """
+
+    x: int = 3  # stays: it may mean something
+
+    def f(self, a: Dict[str, int], *b: int, c: Callable[[int], str] = lambda x, y=1: {1: "#"}[x],
+          **d: "Dict[str, int]") -> Dict[str, int]:
+        """Only words."""
+
+    # nothing
+    def g(self) -> None:
+        if True:
+            # here
+            return {"a": 1,
+
+                    "b": [2,
+                          3]}[self]
+        "a lone text"
+'''
+
+
+def test_comments_docstrings_and_types_go_and_the_rest_stays():
+    small = lean.stripped(SOURCE.encode()).decode()
+    assert "why" not in small and "words" not in small and "More lines" not in small and "Callable[[int]" not in small and "-> " not in small
+    assert small.startswith("#!/usr/bin/env python3\n") and '"""kept\n  # not a comment\n    indented"""' in small and "x: int = 3" in small and '{1: "#"}[x]' in small
+    names = {}
+    exec(compile(small, "small", "exec"), names)
+    assert names["A"] == "kept\n  # not a comment\n    indented" and names["B"].f(None, 1, c=2) is None and names["B"].x == 3
+
+
+def test_a_commands_first_line_stays_where_it_is_wanted():
+    assert "One line." in [ast.get_docstring(node) for node in ast.parse(lean.stripped(SOURCE.encode(), True)).body if isinstance(node, ast.ClassDef)]
+
+
+class Bare(ast.NodeTransformer):
+    """A tree without what is taken away."""
+
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        if hasattr(node, "body") and isinstance(node.body, list):
+            node.body = [one for one in node.body if not (isinstance(one, ast.Expr) and type(one.value).__name__ in ("Str", "Num", "Constant"))]
+        for name in ("returns", "annotation"):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.arg)) and hasattr(node, name):
+                setattr(node, name, None)
+        return node
+
+
+@pytest.mark.parametrize("name", sorted(name for name in bundle.collect(str(ROOT)) if name.endswith(".py")))
+def test_every_module_is_the_same_program(name):
+    with open(str(ROOT / name), "rb") as stream:
+        source = stream.read()
+    assert ast.dump(Bare().visit(ast.parse(lean.stripped(source)))) == ast.dump(Bare().visit(ast.parse(source)))
