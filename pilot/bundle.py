@@ -4,7 +4,6 @@
 """
 
 import base64
-import bz2
 import hashlib
 import io
 import json
@@ -102,6 +101,8 @@ def text_bytes(files: Dict[str, bytes], header: Sequence[str] = (), words: Seque
 
 def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
     """The smallest script: without comments, docstrings, types, and the built-in agent (see pilot/lean.py)."""
+    import bz2  # not at the top: a Python without it can make the other forms
+
     from pilot import lean
 
     kept = lean.files(files)

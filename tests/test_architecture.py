@@ -15,10 +15,10 @@ BROAD = {"pilot/runner.py": 2, "pilot/events/stream.py": 1, "pilot/registry.py":
          "pilot/pool/server/hub.py": 1, "extensions/pilot_picas/config.py": 1}  # see docs/adr/0002
 KNOWN = {"pilot", "commands", "pilot_example", "pilot_picas", "pilot_loader"}
 # modules that 3.6 has; the newer ones are not to be used
-STDLIB = set("""__future__ argparse ast asyncio atexit base64 binascii bisect calendar collections concurrent contextlib ctypes difflib email errno
+STDLIB = set("""__future__ argparse ast asyncio atexit base64 binascii bisect bz2 calendar collections concurrent contextlib ctypes difflib email errno
 fcntl functools gzip hashlib heapq hmac http importlib inspect io ipaddress itertools json logging math mmap os pkgutil platform random re resource select
 selectors shlex shutil signal socket sqlite3
-runpy ssl stat string struct subprocess sys tarfile tempfile textwrap threading time traceback types typing unicodedata urllib uuid weakref zipfile zlib""".split())
+runpy ssl stat string struct subprocess sys tarfile tempfile textwrap threading time tokenize traceback types typing unicodedata urllib uuid weakref zipfile zlib""".split())
 
 
 def name(path):
