@@ -1,0 +1,86 @@
+"""Each system's own way to end a job, played to a pilot with a payload that does not want to end: the essential report within a
+second, the payload dead within four, whatever the order of the signals."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from pilot import process_tree
+from tests.conftest import until
+
+STUBBORN = "trap '' TERM INT HUP USR1 USR2; (setsid sleep 303 &); echo $$ > %s/new; mv %s/new %s/pid; while :; do sleep 1; done"
+T, I, H, X, C, K = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.SIGCONT, signal.SIGKILL
+# (system, [(seconds after the one before, signal)], exit code); the long waits between warning and kill are what we must not need
+SEQUENCES = [
+    ("Slurm: scancel", [(0, C), (0, T)], 143), ("HTCondor: vacate", [(0, T)], 143), ("HTCondor: a KillSig of its own", [(0, I)], 130),
+    ("Kubernetes: process 1 alone", [(0, T)], 143), ("PBS: kill_delay", [(0, T)], 143), ("Flux: kill-timeout", [(0, T)], 143),
+    ("Grid Engine: s_cpu", [(0, X)], 152), ("LSF: bkill", [(0, I), (1.0, T)], 130), ("LSF: CPULIMIT", [(0, X), (0.2, I), (1.0, T)], 152),
+    ("BOINC: quit", [(0, T), (1.0, T)], 143), ("a terminal that closes", [(0, H), (0, C)], 129), ("ARC, impatient", [(0, T), (0.1, T), (0.1, T)], 143),
+    ("all at once", [(0, H), (0, I), (0, T), (0, X)], None)]
+
+
+def alive(pid):
+    found = process_tree.look_up(pid)
+    return found is not None and found.state != "Z"
+
+
+@pytest.fixture
+def job(tmp_path, start_pilot, tasks_file):
+    """A pilot at work; gives the child, the payload's pid, and everything it started."""
+    path = tasks_file({"id": "a", "script": STUBBORN % ((tmp_path,) * 3), "max_attempts": 3})
+    child = start_pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", path, "--workdir", str(tmp_path / "w"))
+    payload = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
+    return child, payload, process_tree.descendants(child.pid)
+
+
+def play(child, sequence):
+    """Signals with their pauses, until the child has ended."""
+    for pause, number in sequence:
+        due = time.monotonic() + pause
+        until(lambda: child.poll() is not None or time.monotonic() >= due, what="the next signal's time")
+        if child.poll() is None:
+            child.send_signal(number)
+
+
+@pytest.mark.parametrize("system, sequence, code", SEQUENCES, ids=[row[0] for row in SEQUENCES])
+def test_the_end_is_in_time_and_leaves_nothing(job, tmp_path, system, sequence, code):
+    child, payload, tree = job
+    report = tmp_path / "w" / "pilot-report.json"
+    assert not report.exists()
+    first = 2 if sequence[0][1] == C else 1
+    play(child, sequence[:first])
+    began = time.monotonic()
+    until(report.exists, 5, "the essential report")
+    assert time.monotonic() - began < 1.0 and json.loads(report.read_text())["exit_code"] > 128
+    play(child, sequence[first:])
+    until(lambda: not alive(payload), 10, "the end of the payload")
+    assert time.monotonic() - began < 4.5
+    assert child.wait(timeout=10) == code or (code is None and child.returncode in (129, 130, 143, 152))
+    until(lambda: not [p for p in tree if alive(p.pid)], 5, "the end of all that ran")
+    events = [json.loads(line) for line in (tmp_path / "w" / "pilot-events.jsonl").read_text().splitlines()]
+    assert [event["outcome"] for event in events if event["event"] == "task finished"] == ["released"]
+    assert events[-1]["event"] == "pilot finished" and json.loads(report.read_text())["exit_code"] == child.returncode
+
+
+@pytest.mark.parametrize("system, warning", [("Grid Engine: -notify", signal.SIGUSR2), ("Grid Engine: s_rt", signal.SIGUSR1), ("Slurm: --signal=B:USR1", signal.SIGUSR1),
+                                             ("OAR: --checkpoint", signal.SIGUSR2)])
+def test_a_warning_drains_and_a_kill_that_follows_leaves_nothing(job, tmp_path, system, warning):
+    child, payload, tree = job
+    child.send_signal(warning)
+    until(lambda: "draining" in (tmp_path / "w" / "pilot.log").read_text())
+    assert alive(payload) and child.poll() is None
+    child.send_signal(K)  # the whole group of the batch system's job is only the pilot: what it started has sessions of its own
+    child.wait()
+    until(lambda: not alive(payload) and not [p for p in tree if alive(p.pid)], 8, "the end of all that ran")
+
+
+def test_a_stop_after_a_suspension_is_heard(job, tmp_path):
+    child, payload, tree = job
+    for process in tree + [process_tree.look_up(child.pid)]:
+        process_tree.send([process], signal.SIGSTOP)
+    child.terminate()
+    for process in tree + [process_tree.look_up(child.pid)]:
+        process_tree.send([process], signal.SIGCONT)
+    assert child.wait(timeout=10) == 143 and not alive(payload)
