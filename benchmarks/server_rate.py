@@ -7,7 +7,7 @@ import time
 from typing import Dict, List
 
 from measure import ROOT, paired, scratch, tell
-from serving import Clients, Served, told
+from serving import Clients, Served, post, told
 
 sys.path.insert(0, ROOT)
 
@@ -31,7 +31,7 @@ def served_rate(port: int) -> float:
             raise SystemExit("no task in %r" % data)
         count += 1
         body = (BODY % (DONE % (found.group(1).decode(), found.group(2).decode()), number, time.perf_counter_ns())).encode()
-        plain.send(b"POST /v1/next HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        plain.sendall(post("/v1/next", body))
     spent = time.perf_counter() - began
     clients.close()
     return count / spent

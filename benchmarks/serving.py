@@ -53,7 +53,7 @@ class Clients:
     def ask(self, number: int, path: str, body: bytes) -> None:
         """One POST of this client."""
         plain = list(self._sockets.values())[number][1]
-        plain.send(b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body))
+        plain.send(post(path, body))
 
     def answers(self, seconds: float) -> Iterator[Tuple[int, socket.socket, bytes]]:
         """(client, its socket, the answer) as they come, for so long."""
@@ -68,6 +68,12 @@ class Clients:
         for _, plain in self._sockets.values():
             plain.close()
         self._poll.close()
+
+
+def post(path: str, body: bytes) -> bytes:
+    """A request as bytes."""
+    head = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (path, len(body))
+    return head.encode("ascii") + body
 
 
 def told(tasks: int) -> List[Dict[str, Any]]:

@@ -9,7 +9,7 @@ import urllib.request
 from typing import Any, Dict, List
 
 from measure import ROOT, scratch
-from serving import Clients, Served
+from serving import Clients, Served, post
 
 sys.path.insert(0, ROOT)
 
@@ -44,7 +44,7 @@ def requests_per_core(server: Served) -> float:
         count += 1
         message = body(sent, sent // PILOTS)
         sent += 1
-        plain.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(message), message))
+        plain.sendall(post("/v1/events", message))
     clients.close()
     return count / (server.cpu_s() - began)
 
@@ -72,7 +72,8 @@ def main() -> None:
     with scratch() as folder, Served(folder) as server:
         for number in range(int(os.environ.get("PILOTS", "10000"))):
             message = json.dumps({"events": story(number)}).encode()
-            urllib.request.urlopen(urllib.request.Request(server.url + "/v1/events", message), timeout=60).read()
+            urllib.request.urlopen(urllib.request.Request(server.url + "/v1/events", message, {"Content-Type": "application/json"}),
+                                   timeout=60).read()
         told = page_ms(server)
     print("page with 10000 pilots: %s (aimed at: below 200 ms each)" % ", ".join("%s %.0f ms" % item for item in sorted(told.items())))
 

@@ -11,6 +11,7 @@ from pilot.errors import AgentFailed, OutOfTime
 from pilot.facts import AgentSummary, Configuration, Installation
 
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
+PR_SET_DUMPABLE = 4
 FOREVER_S = 30 * 86400.0
 log = logging.getLogger("pilot.LaunchAgent")
 
@@ -45,6 +46,8 @@ def watch(ctx: Context, argv: List[str], agent: Watched) -> process.Result:
     """Start an agent, hear it, pass signals on; returns how it ended."""
     log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
 
+    _hide_environment(ctx)
+
     def forward(signum: int) -> None:
         drains = signum in (signal.SIGUSR1, signal.SIGUSR2)
         if agent.pid and (agent.listens or not drains):
@@ -56,6 +59,18 @@ def watch(ctx: Context, argv: List[str], agent: Watched) -> process.Result:
     with ctx.interrupts.listening(forward):
         return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=environ(ctx), cwd=ctx.workdir, grace_s=STOP_S,
                            on_line=agent.line, on_error_line=agent.error_line, on_start=started, keep=1 << 16)
+
+
+def _hide_environment(ctx: Context) -> None:
+    """On Linux: who runs as our user, as payloads do, cannot read our environment where it holds a token (prctl(2))."""
+    if not any(name.startswith(("PILOT_POOL_TOKEN", "BEARER_TOKEN")) for name in ctx.environ):
+        return
+    import ctypes
+
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    except (OSError, AttributeError):
+        pass
 
 
 def _time_for_agent(ctx: Context) -> float:

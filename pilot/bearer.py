@@ -51,20 +51,22 @@ class Bearer:
 
     def __init__(self, environ: Dict[str, str], session: Session) -> None:
         self._environ, self._session = environ, session
-        self._token, self._renew_at = "", 0.0
+        self._token, self._found, self._renew_at = "", "", 0.0
 
     def headers(self) -> Dict[str, str]:
         """Authorization, or nothing where there is no token. Raises NoToken."""
         if self._token and 0 < self._renew_at < time.time():
             self._renew()
         if not self._token:
-            self._token = find(self._environ)
+            self._token = self._found = find(self._environ)
             self._renew_at = renewal(self._token, time.time())
         return {"Authorization": "Bearer " + self._token} if self._token else {}
 
     def refused(self) -> None:
-        """The server did not take it: the next request looks for one anew."""
-        self._token = ""
+        """The server did not take it: a token that was put in the old one's place is taken; one that we renewed stays, as that which
+        it came from is older."""
+        if find(self._environ) != self._found:
+            self._token = ""
 
     def _renew(self) -> None:
         self._renew_at = time.time() + AGAIN_S

@@ -111,11 +111,11 @@ def upload(url: str, path: str, timeout_s: float, attempts: int = ATTEMPTS,
 class Session:
     """A conversation with one server whose connection is kept open; `url` is http(s)://HOST[:PORT][/PREFIX].
 
-    For one thread. What is asked must be safe to repeat: a kept connection that turns out to be closed is opened anew
-    and asked again.
+    For one thread; `context` is asked for TLS's each time a connection is opened. What is asked must
+    be safe to repeat: a kept connection that turns out to be closed is opened anew and asked again.
     """
 
-    def __init__(self, url: str, context: Optional["ssl.SSLContext"] = None, max_bytes: int = MAX_SESSION) -> None:
+    def __init__(self, url: str, context: Callable[[], Optional["ssl.SSLContext"]] = lambda: None, max_bytes: int = MAX_SESSION) -> None:
         from urllib.parse import urlsplit
 
         parts = urlsplit(url)
@@ -144,9 +144,10 @@ class Session:
 
         if self._open is None:
             if self._secure:
-                self._open = http.client.HTTPSConnection(self._where, timeout=timeout_s, context=self._context)
+                self._open = http.client.HTTPSConnection(self._where, timeout=timeout_s, context=self._context())
             else:
                 self._open = http.client.HTTPConnection(self._where, timeout=timeout_s)
+        deadline = time.monotonic() + timeout_s
         self._open.timeout = timeout_s
         if self._open.sock is not None:
             self._open.sock.settimeout(timeout_s)
@@ -154,11 +155,14 @@ class Session:
         reply = self._open.getresponse()
         self.date = reply.getheader("Date")
         data, size = [], 0  # type: List[bytes], int
-        for block in iter(lambda: reply.read(CHUNK), b""):
+        for block in iter(lambda: reply.read1(CHUNK), b""):
             data.append(block)
             size += len(block)
             if size > self._max:
                 raise ValueError("an answer of more than %d bytes" % self._max)
+            if time.monotonic() > deadline:
+                raise ValueError("an answer that was not whole after %g s" % timeout_s)
+        reply.read()  # nothing is left, but older Pythons need it to know that
         return reply.status, b"".join(data)
 
     def close(self) -> None:

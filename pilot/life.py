@@ -54,7 +54,8 @@ class Life:
             self.masker.add(secret)
         self.tally = TaskTally()
         self.interrupts = Interrupts()
-        self.stream = Stream(self.pilot_id, self.masker)
+        # an id that was given to us may have lived before: its numbers go on from higher ones
+        self.stream = Stream(self.pilot_id, self.masker, int(self.started * 1000) << 10 if settings["pilot_id"] else 1)
         self.outcomes: List[report.Outcome] = []
         self.context = Context(settings, request.environ, self.workdir, self.pilot_id,
                                self.stream, self.interrupts, self.masker)

@@ -24,8 +24,11 @@ class Database:
     """`url` is http(s)://[USER:PASSWORD@]HOST:PORT/NAME; not for several threads. Methods raise Busy when it does not answer."""
 
     def __init__(self, url: str, environ: Dict[str, str]) -> None:
-        parts = urlsplit(url)
-        name = parts.path.strip("/")
+        try:
+            parts = urlsplit(url)
+            name = parts.path.strip("/") if (parts.port or 1) > 0 else ""
+        except ValueError:
+            raise UsageError("a database of tokens is named http(s)://HOST:PORT/DATABASE")
         if not parts.hostname or not name or "/" in name:
             raise UsageError("a database of tokens is named http(s)://HOST:PORT/DATABASE")
         self.name = "%s://%s:%s/%s" % (parts.scheme, parts.hostname, parts.port or "", name)
@@ -36,8 +39,7 @@ class Database:
             pair = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
             self._headers["Authorization"] = "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
         self._ahead = time.time() - time.monotonic()
-        context = credentials.tls_context(environ) if parts.scheme == "https" else None
-        self._session = Session("%s://%s" % (parts.scheme, parts.netloc.rpartition("@")[2]), context)
+        self._session = Session("%s://%s" % (parts.scheme, parts.netloc.rpartition("@")[2]), lambda: credentials.tls_context(environ))
 
     def now(self) -> float:
         """UNIX seconds by the database's clock, as its answers told: they count whole seconds, we what lies between."""

@@ -100,7 +100,7 @@ class PicasPool(interface.Pool):
         return leases
 
     def _lease(self, document: Dict[str, Any], spec: Dict[str, Any], lease_s: float) -> Lease:
-        return Lease(document["_id"], document[token.LEASE]["generation"], int(document.get("scrub_count") or 0) + 1, lease_s, spec)
+        return Lease(document["_id"], document[token.LEASE]["generation"], token.scrubs_of(document) + 1, lease_s, spec)
 
     def _candidates(self) -> Iterator[Dict[str, Any]]:
         """What the view lists, read with the documents as they are now: highest priority of each page first, else any,
@@ -110,7 +110,7 @@ class PicasPool(interface.Pool):
             rows = self.database.view(self._view, limit=PAGE, include_docs=True, **options)
             documents = [row["doc"] for row in rows if row.get("doc")]
             random.shuffle(documents)
-            for document in sorted(documents, key=lambda one: -((one.get(token.TASK) or {}).get("priority", 0))):
+            for document in sorted(documents, key=lambda one: -token.priority_of(one)):
                 yield document
             if len(rows) < PAGE:
                 return
@@ -119,7 +119,7 @@ class PicasPool(interface.Pool):
     def _claimed_before(self, pilot: str, lease_s: float, request: str) -> List[Lease]:
         found = []
         for row in self.database.view("Monitor/locked", include_docs=True):
-            lease = (row.get("doc") or {}).get(token.LEASE) or {}
+            lease = token.lease_of(row.get("doc") or {})
             spec = token.spec_of(row["doc"], self._command) if (lease.get("pilot"), lease.get("request")) == (pilot, request) else None
             if spec is not None:
                 found.append(self._lease(row["doc"], spec, lease_s))
@@ -151,7 +151,7 @@ class PicasPool(interface.Pool):
         raise interface.Busy("%s: token %s is changed all the time" % (self.database.name, final.task))
 
     def _repeated(self, document: Dict[str, Any], final: Final, pilot: str) -> str:
-        before = [one for one in document.get(token.HISTORY, ()) if one.get("generation") == final.generation and one.get("pilot") == pilot]
+        before = [one for one in token.history_of(document) if one.get("generation") == final.generation and one.get("pilot") == pilot]
         if not before or before[0].get("outcome") != final.outcome:
             raise StaleLease("%s, generation %d" % (final.task, final.generation))
         return token.state_of(document)

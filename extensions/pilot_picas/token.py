@@ -10,6 +10,7 @@ import json
 import shlex
 from typing import Any, Dict, List, Optional
 
+from pilot.pool import task
 from pilot.pool.interface import Final, Offer
 from pilot.terms import MAX_ATTEMPTS
 
@@ -56,9 +57,9 @@ def fresh(spec: Dict[str, Any]) -> Document:
 
 
 def spec_of(document: Document, command: str) -> Optional[Dict[str, Any]]:
-    """What to run for it; None when neither the token nor `command` says."""
+    """What to run for it; None when neither the token nor `command` says, or what the token says is no task."""
     if isinstance(document.get(TASK), dict):
-        return dict(document[TASK], id=document["_id"])
+        return task.check(dict(document[TASK], id=document["_id"]), "/")[0]
     if not command:
         return None
     given = document.get("input", "")
@@ -93,9 +94,34 @@ def state_of(document: Document) -> str:
     return "done" if str(document.get("exit_code")).strip() in ("0", "0.0") else "error"
 
 
+def lease_of(document: Document) -> Dict[str, Any]:
+    """Our lease, {} when there is none, or none that makes sense: people edit documents."""
+    lease = document.get(LEASE)
+    good = isinstance(lease, dict) and isinstance(lease.get("generation"), int) and isinstance(lease.get("until"), (int, float))
+    return lease if good else {}  # type: ignore[return-value]
+
+
+def history_of(document: Document) -> List[Dict[str, Any]]:
+    """The attempts of ours."""
+    found = document.get(HISTORY)
+    return [one for one in found if isinstance(one, dict) and isinstance(one.get("generation"), int)] if isinstance(found, list) else []
+
+
+def scrubs_of(document: Document) -> int:
+    """Failed attempts so far."""
+    return int(_stamp(document.get("scrub_count")))
+
+
+def priority_of(document: Document) -> int:
+    """Higher goes first."""
+    mine = document.get(TASK)
+    found = mine.get("priority", 0) if isinstance(mine, dict) else 0
+    return int(found) if isinstance(found, int) else 0
+
+
 def ours(document: Document, generation: int, pilot: str) -> bool:
     """Whether this lease holds."""
-    lease = document.get(LEASE) or {}
+    lease = lease_of(document)
     return state_of(document) == "locked" and lease.get("generation") == generation and lease.get("pilot") == pilot
 
 
@@ -106,13 +132,13 @@ def claimable(document: Document, now: float) -> bool:
 
 def expired(document: Document, now: float) -> bool:
     """Whether a lease of ours ran out; tokens that the picas client locked have none."""
-    lease = document.get(LEASE)
-    return state_of(document) == "locked" and isinstance(lease, dict) and _stamp(lease.get("until")) <= now
+    lease = lease_of(document)
+    return state_of(document) == "locked" and bool(lease and lease["until"] <= now)
 
 
 def generation_of(document: Document) -> int:
     """How many attempts there were."""
-    return max([int(one.get("generation", 0)) for one in document.get(HISTORY, ())] + [0])
+    return max([one["generation"] for one in history_of(document)] + [0])
 
 
 def locked(document: Document, pilot: str, lease_s: float, now: float, host: str, environ: Dict[str, str], request: str) -> Document:
@@ -121,7 +147,7 @@ def locked(document: Document, pilot: str, lease_s: float, now: float, host: str
     found = dict(document, lock=int(now), done=0, hostname=host)
     found.pop(NOT_BEFORE, None)
     found[LEASE] = {"generation": generation, "pilot": pilot, "until": now + lease_s, "request": request}
-    found[HISTORY] = list(document.get(HISTORY, ())) + [
+    found[HISTORY] = history_of(document) + [
         {"generation": generation, "pilot": pilot, "started": now, "ended": None, "outcome": None, "reason": None, "result": None}]
     found.update(job_id(environ))
     return found
@@ -167,15 +193,17 @@ def _closed(document: Document, final: Final, now: float) -> Document:
     found = dict(document)
     found.pop(LEASE, None)
     found[HISTORY] = [dict(one, ended=now, outcome=final.outcome, reason=final.reason, result=final.result or None)
-                      if one.get("generation") == final.generation else one for one in document.get(HISTORY, ())]
+                      if one.get("generation") == final.generation else one for one in history_of(document)]
     return found
 
 
 def _failed(found: Document, reason: str, code: Any, now: float) -> Document:
-    scrubs = int(_stamp(found.get("scrub_count"))) + 1
+    scrubs = scrubs_of(found) + 1
     complaints = found.get("error") if isinstance(found.get("error"), list) else []
     found["error"] = list(complaints or ()) + [{"time": int(now), "message": reason, "exception": ""}]
-    most = (found.get(TASK) or {}).get("max_attempts", MAX_ATTEMPTS)
+    mine = found.get(TASK)
+    most = mine.get("max_attempts", MAX_ATTEMPTS) if isinstance(mine, dict) else MAX_ATTEMPTS
+    most = most if isinstance(most, int) else MAX_ATTEMPTS
     found["exit_code"] = code
     if scrubs >= most:
         found.update({"done": int(now), "lock": found.get("lock") or int(now)})
@@ -218,7 +246,7 @@ def sent_back(document: Document) -> Document:
 
 def held(document: Document, now: float) -> Document:
     """By an operator: out of circulation."""
-    lease = document.get(LEASE)
+    lease = lease_of(document)
     if lease:
         document = _closed(document, Final(document["_id"], lease["generation"], "cancelled", "cancelled by an operator", {}), now)
     found = _unlocked(document)
@@ -228,15 +256,15 @@ def held(document: Document, now: float) -> Document:
 
 def told(document: Document, now: float, command: str) -> Dict[str, Any]:
     """As pools show their tasks."""
-    lease = document.get(LEASE) or {}
+    lease = lease_of(document)
     spec = spec_of(document, command) or {"id": document["_id"], "meta": {"input": document.get("input")},
                                           "command": ["picas-token-without-command"]}
     complaints: List[Any] = document.get("error") if isinstance(document.get("error"), list) else []  # type: ignore[assignment]
     reason = complaints[-1].get("message") if complaints and isinstance(complaints[-1], dict) and state_of(document) != "done" else None
     return dict(spec, state=state_of(document), priority=spec.get("priority", 0), generation=generation_of(document),
-                attempts_used=int(_stamp(document.get("scrub_count"))) + (state_of(document) in ("locked", "done", "error")),
+                attempts_used=scrubs_of(document) + (state_of(document) in ("locked", "done", "error")),
                 max_attempts=spec.get("max_attempts", MAX_ATTEMPTS), seconds_left=max(0.0, lease["until"] - now) if lease else None,
-                pilot=lease.get("pilot"), reason=reason, added=0.0, attempts=list(document.get(HISTORY, ())))
+                pilot=lease.get("pilot"), reason=reason, added=0.0, attempts=history_of(document))
 
 
 def restored(task: Dict[str, Any], now: float) -> Document:

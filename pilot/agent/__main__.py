@@ -28,6 +28,7 @@ from pilot.pool.interface import Busy, Pool
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 BACKLOG_BYTES = 1 << 20
 TOGETHER_S = 0.02
@@ -162,6 +163,7 @@ def bind_to_starter() -> None:
         library = ctypes.CDLL(None)
         library.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
         library.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        library.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # payloads of our own user cannot read our environment: it may hold a token
     except (OSError, AttributeError):  # another system: the broken pipe tells of the pilot's death
         pass
 

@@ -9,7 +9,7 @@ from typing import Dict, List, Optional, Tuple
 from pilot.agent import capacity, enquiry
 from pilot.agent.care import Care
 from pilot.agent.config import AgentConfig
-from pilot.agent.errands import CARE, TURN, Errands
+from pilot.agent.errands import TURN, Errands
 from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
@@ -87,7 +87,7 @@ class Agent:
         """The turn under way may be waiting for work: let it come back."""
         if not self._again:
             self._again = True
-            self._errands.ask(CARE, lambda pool: pool.nudge(self._config.pilot), lambda _: None, lambda _: None)
+            self._errands.hurry(self._config.pilot)
 
     def _answered(self, answer: Tuple[Dict[Key, str], List[Lease]], asked: float, wait_s: float) -> None:
         states, leases = answer
@@ -129,7 +129,7 @@ class Agent:
     def _granted(self, lease: Lease, asked: float) -> None:
         self._claimed += 1
         self._empty_polls = 0
-        self._leases.add((lease.task, lease.generation), asked)
+        self._leases.add((lease.task, lease.generation), asked - max(0.0, self._config.lease_s - lease.seconds))
         self._tell("task claimed", task=lease.task, generation=lease.generation, attempt=lease.attempt)
         self._ahead.append((lease, asked))
         self._start_ahead()

@@ -10,6 +10,7 @@ import threading
 from typing import Any, Callable, Deque, Dict, NamedTuple, Tuple
 
 from pilot.agent.loop import Loop
+from pilot.agent.patience import NUDGE_AGAIN_S
 from pilot.pool.interface import Busy, Pool
 
 TURN, CARE = "turn", "care"
@@ -29,7 +30,7 @@ class Errands:
     """`ask` in a lane; `then` gets the answer, `failed` the pool's Busy, both in the loop. Any other error ends the agent."""
 
     def __init__(self, loop: Loop, pool: Pool, another: Callable[[], Pool]) -> None:
-        self._pool, self._another = pool, another
+        self._loop, self._pool, self._another = loop, pool, another
         self._lanes: Dict[str, "_Lane"] = {}
         self._under_way = {TURN: 0, CARE: 0}
         self._answers: Deque[Tuple[_Asked, Any, Any]] = collections.deque()
@@ -62,6 +63,13 @@ class Errands:
             self._lanes[lane] = _Lane(self._pool if lane == TURN else self._another(), self._answered)
         self._under_way[lane] += 1
         self._lanes[lane].put(asked)
+
+    def hurry(self, pilot: str) -> None:
+        """Let the turn under way come back, should it be waiting for work; said again each second, as one may get lost."""
+        if self.busy(TURN):
+            if not self.busy(CARE):
+                self.ask(CARE, lambda pool: pool.nudge(pilot), lambda _: None, lambda _: None)
+            self._loop.after(NUDGE_AGAIN_S, lambda: self.hurry(pilot))
 
     def _answered(self, asked: _Asked, answer: Any, error: Any) -> None:
         """In the lane's thread."""

@@ -9,7 +9,8 @@ from pilot.pool.interface import Final, Lease
 
 LOST = "lost"
 _FINALS = {"done": "done", "error": "error", "released": "released", "returned": "released"}
-_OUTCOMES = {"done": "done", "error": "error", "todo": "retried"}
+_OUTCOMES = {("done", "done"): "done", ("error", "error"): "error"}  # (how it ended, what the task is now); an error else: retried
+MAX_REASON = 2000
 
 
 class Ledger:
@@ -29,7 +30,8 @@ class Ledger:
 
     def finals(self) -> List[Final]:
         """What the pool is to be told: as done or error, or given back."""
-        return [Final(lease.task, lease.generation, _FINALS[ending.outcome], ending.reason, dict(ending.result, host=self._host))
+        return [Final(lease.task, lease.generation, _FINALS[ending.outcome], ending.reason[:MAX_REASON],
+                      dict(ending.result, host=self._host))
                 for lease, ending in self._endings if ending.outcome in _FINALS]
 
     def settle(self, states: Dict[Key, str]) -> None:
@@ -37,8 +39,7 @@ class Ledger:
         for lease, ending in list(self._endings):
             state = states.get((lease.task, lease.generation))
             if state is not None:
-                given_back = _FINALS[ending.outcome] == "released" and state != "stale"
-                self._close(lease, ending, ending.outcome if given_back else _OUTCOMES.get(state, LOST))
+                self._close(lease, ending, _outcome(ending.outcome, state))
 
     def drop_lost(self) -> None:
         """Of what was lost the pool hears nothing."""
@@ -51,4 +52,13 @@ class Ledger:
         result: Dict[str, Any] = ending.result
         self._tell("task finished", task=lease.task, generation=lease.generation, outcome=outcome,
                    reason=ending.reason, seconds=round(ending.seconds, 3), cpu_s=result.get("cpu_s"),
-                   max_rss_mb=result.get("max_rss_mb"), folder=result.get("folder"))
+                   max_rss_mb=result.get("max_rss_mb"), cores=lease.spec.get("cores", 1), folder=result.get("folder"))
+
+
+def _outcome(ended: str, state: str) -> str:
+    """How an attempt that ended so is told, when the pool says that the task is in this state now."""
+    if state == "stale":
+        return LOST
+    if _FINALS[ended] == "released":
+        return ended
+    return _OUTCOMES.get((ended, state), "retried" if ended == "error" else ended)

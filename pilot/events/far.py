@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from typing import Dict, List, Sequence
 
 from pilot.errors import ConfigurationFailed
@@ -29,7 +30,7 @@ class Far:
     def open(self, places: Sequence[str], environ: Dict[str, str]) -> None:
         """Begin to send. Raises ConfigurationFailed for a place that can never work."""
         for place in places:
-            spool = os.path.join(self._workdir, ".pilot-spool-%d-%d" % (os.getpid(), len(self._senders)))
+            spool = os.path.join(self._workdir, ".pilot-spool-%s-%d" % (os.urandom(8).hex(), len(self._senders)))
             every = (lambda: None) if self._senders else self._beat
             sender = Sender(transport(place, environ), spool, self._stream.lose, every, EVERY_S)
             self._senders.append(sender)
@@ -49,8 +50,11 @@ class Far:
     def close(self, stopped: bool) -> None:
         """The last events go out; what did not arrive is counted and told."""
         self._lines.flush_lines()
+        seconds = STOPPED_CLOSE_S if stopped else CLOSE_S
         for sender in self._senders:
-            missing = sender.close(STOPPED_CLOSE_S if stopped else CLOSE_S)
+            sender.hurry(time.monotonic() + seconds)
+        for sender in self._senders:
+            missing = sender.close(seconds)
             if missing:
                 log.warning("%d events did not arrive at %s", missing, sender.name)
 

@@ -25,6 +25,8 @@ class LogLines(logging.Handler):
 
     def flush_lines(self) -> None:
         """What was gathered goes out as one event."""
+        self.acquire()
         lines, self._lines = self._lines, []
+        self.release()
         if lines:
             self._emit_lines(lines)

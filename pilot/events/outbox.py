@@ -21,6 +21,7 @@ class Outbox:
         self._path, self._most_memory, self._most_disk = path, memory_bytes, disk_bytes
         self._memory: Deque[bytes] = deque()
         self._size = 0
+        self._sizes: List[int] = []  # of the lines that were shown last
         self._file: Any = None
         self._read_at = self._write_at = self._count = 0  # of the file: events from read_at to write_at wait
 
@@ -38,50 +39,51 @@ class Outbox:
 
     def _spill(self, line: bytes, event: Event) -> bool:
         room = self._most_disk - self._write_at
-        if len(line) > (room - self._most_disk // 8 if event["event"] == LOG else room):
+        if len(line) > BATCH_BYTES or len(line) > (room - self._most_disk // 8 if event["event"] == LOG else room):
             return False
         try:
             if self._file is None:
-                self._file = open(self._path, "w+b", buffering=0)
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._file = open(os.open(self._path, flags, 0o600), "r+b", buffering=0)
                 os.unlink(self._path)  # nobody else's, and gone with us
             self._file.seek(self._write_at)
-            self._file.write(line)
+            if self._file.write(line) != len(line):  # the disk is full in the midst of it
+                self._file.truncate(self._write_at)
+                return False
         except OSError:
             return False
         self._write_at += len(line)
         self._count += 1
         return True
 
-    def peek(self) -> List[Dict[str, Any]]:
+    def peek(self, most: int = BATCH_EVENTS) -> List[Dict[str, Any]]:
         """The oldest events, as many as go into one message."""
-        lines, size = [], 0  # type: List[bytes], int
+        self._sizes, size = [], 0
+        lines: List[bytes] = []
         for line in self._memory or self._stored():
             size += len(line)
-            if lines and (size > BATCH_BYTES or len(lines) >= BATCH_EVENTS):
+            if lines and (size > BATCH_BYTES or len(lines) >= most):
                 break
             lines.append(line)
+        self._sizes = [len(line) for line in lines]
         return [json.loads(line.decode("ascii")) for line in lines]
 
     def _stored(self) -> List[bytes]:
         if not self._count:
             return []
         self._file.seek(self._read_at)
-        found: List[bytes] = self._file.read(min(self._write_at - self._read_at, 2 * BATCH_BYTES + (1 << 20))).splitlines(True)
+        found: List[bytes] = self._file.read(min(self._write_at - self._read_at, 2 * BATCH_BYTES)).splitlines(True)
         return [line for line in found if line.endswith(b"\n")]
 
     def sent(self, count: int) -> None:
-        """So many of the oldest have arrived (or never will)."""
-        for _ in range(count):
+        """So many of the events that `peek` showed have arrived (or never will)."""
+        for size in self._sizes[:count]:
             if self._memory:
                 self._size -= len(self._memory.popleft())
             else:
-                self._drop_stored()
-
-    def _drop_stored(self) -> None:
-        self._file.seek(self._read_at)
-        self._read_at += len(self._file.readline())
-        self._count -= 1
-        if not self._count:
+                self._read_at, self._count = self._read_at + size, self._count - 1
+        self._sizes = []
+        if self._file is not None and not self._count:
             self._file.truncate(0)
             self._read_at = self._write_at = 0
 

@@ -6,21 +6,21 @@ from typing import Any, Dict, List, Optional
 
 from pilot import credentials
 from pilot.bearer import Bearer, NoToken
+from pilot.errors import ConfigurationFailed
 from pilot.events.sender import SendFailed, Transport
 from pilot.fetch import FetchFailed, Session
 
 TIMEOUT_S = 10.0
-FINAL = (400, 404, 405, 411, 413, 431)
+FINAL = (400, 413)
 
 
 class PoolServer(Transport):
-    """`url` is the server's, as --pool has it. ConfigurationFailed when the TLS files of `environ` are bad."""
+    """`url` is the server's, as --pool has it."""
 
     def __init__(self, url: str, environ: Optional[Dict[str, str]] = None) -> None:
         found = dict(os.environ if environ is None else environ)
-        context = credentials.tls_context(found, credentials.proxy_path(found)) if url.startswith("https") else None
         self.name = url
-        self._session = Session(url, context)
+        self._session = Session(url, lambda: credentials.tls_context(found, credentials.proxy_path(found)))
         self._bearer = Bearer(found, self._session)
 
     def send(self, events: List[Dict[str, Any]]) -> None:
@@ -29,13 +29,22 @@ class PoolServer(Transport):
         try:
             headers = dict(self._bearer.headers(), **{"Content-Type": "application/json"})
             status, data = self._session.ask("POST", "/v1/events", body, headers, TIMEOUT_S)
-        except (FetchFailed, NoToken) as error:
+        except (FetchFailed, NoToken, ConfigurationFailed) as error:
             raise SendFailed(str(error))
         if status in (401, 403):
             self._bearer.refused()
         if status != 200:
-            raise SendFailed("HTTP %d: %s" % (status, data[:300].decode("utf-8", "replace")), status in FINAL)
+            raise SendFailed("HTTP %d: %s" % (status, data[:300].decode("utf-8", "replace")), status in FINAL and _is_ours(data))
 
     def close(self) -> None:
         """Hang up."""
         self._session.close()
+
+
+def _is_ours(data: bytes) -> bool:
+    """Whether the pool server itself refuses, not something before it."""
+    try:
+        found = json.loads(data.decode("utf-8"))
+    except ValueError:
+        return False
+    return isinstance(found, dict) and isinstance(found.get("error"), str)

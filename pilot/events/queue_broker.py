@@ -5,6 +5,7 @@ import os
 from typing import Any, Dict, List, Optional
 
 from pilot import credentials, stomp
+from pilot.errors import ConfigurationFailed
 from pilot.events.sender import SendFailed, Transport
 
 TIMEOUT_S = 10.0
@@ -25,7 +26,7 @@ class QueueBroker(Transport):
         kept = self._open is not None
         try:
             self._connection().send(self._place.destination, body, TIMEOUT_S)
-        except stomp.StompError as error:
+        except (stomp.StompError, ConfigurationFailed) as error:
             self.close()
             if kept:  # it may have been closed while there was nothing to say
                 return self.send(events)

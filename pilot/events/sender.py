@@ -13,7 +13,7 @@ from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional
 
 from pilot.events.event import Event
-from pilot.events.outbox import Outbox
+from pilot.events.outbox import BATCH_EVENTS, Outbox
 
 TOGETHER_S = 1.0  # events of so long travel together
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -56,6 +56,7 @@ class Sender:
         self._closing: Optional[float] = None  # by when to be done, by the monotonic clock
         self._failures = 0
         self._refused = 0
+        self._most = BATCH_EVENTS  # fewer after a refusal, until what is refused is found
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -63,11 +64,16 @@ class Sender:
         self._inbox.append(event)
         self._wake()
 
+    def hurry(self, deadline: float) -> None:
+        """Nothing more comes: what is left has until then, by the monotonic clock."""
+        self._closing = deadline
+        self._wake()
+
     def close(self, seconds: float) -> int:
         """Send what is left, at most so long; returns how many events did not arrive."""
-        self._closing = time.monotonic() + seconds
-        self._wake()
-        self._thread.join(seconds + 0.5)
+        if self._closing is None:
+            self.hurry(time.monotonic() + seconds)
+        self._thread.join(max(0.0, (self._closing or 0.0) - time.monotonic()) + 0.5)
         missing = len(self._box) + len(self._inbox) + self._box.lost + self._refused
         if not self._thread.is_alive():
             self._box.close()
@@ -111,22 +117,28 @@ class Sender:
 
     def _send(self) -> float:
         """Try the next batch; returns the seconds until another try makes sense."""
-        batch = self._box.peek()
+        batch = self._box.peek(self._most)
         try:
             self._transport.send(batch)
         except SendFailed as error:
             return self._failed(error, len(batch))
+        except Exception as error:  # whatever it is, the story goes on
+            return self._failed(SendFailed("%s: %s" % (type(error).__name__, error)), len(batch))
         self._box.sent(len(batch))
+        self._most = min(BATCH_EVENTS, 2 * self._most)
         if self._failures:
             log.info("events arrive again at %s", self._transport.name)
         self._failures = 0
         return 0.0 if len(self._box) else TOGETHER_S
 
     def _failed(self, error: SendFailed, count: int) -> float:
+        if error.final and count > 1:
+            self._most = count // 2
+            return 0.0
         if error.final:
-            log.warning("%d events are refused by %s: %s", count, self._transport.name, error)
-            self._box.sent(count)
-            self._refused += count
+            log.warning("an event is refused by %s: %s", self._transport.name, error)
+            self._box.sent(1)
+            self._refused += 1
             return 0.0
         if not self._failures:
             log.warning("events do not arrive at %s: %s; they are kept and sent later", self._transport.name, error)

@@ -14,10 +14,10 @@ Sink = Callable[[events.Event], None]
 class Stream:
     """`emit` numbers an event, masks secrets in it and passes it to the sinks; from any thread, and in a signal handler."""
 
-    def __init__(self, pilot: str, masker: Masker) -> None:
+    def __init__(self, pilot: str, masker: Masker, first: int = 1) -> None:
         self.pilot = pilot
         self.lost: Dict[str, int] = {}
-        self._masker, self._numbers = masker, itertools.count(1)
+        self._masker, self._numbers = masker, itertools.count(first)
         self._sinks: List[Sink] = []
         self._first: List[events.Event] = []
 

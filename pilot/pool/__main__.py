@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Dict, List, Optional, Sequence
 
-from pilot import runner
+from pilot import runner, values
 from pilot.errors import PoolUnreachable, UsageError
 from pilot.pool import interface, moving, open_pool
 from pilot.pool.task import read_file, read_lines
@@ -43,8 +43,9 @@ def _serve_verbs(verbs: Any) -> None:
     serve.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
     serve.add_argument("--tls-client-ca", metavar="FILE", help="let in only clients with a certificate of these CAs")
     serve.add_argument("--tokens", metavar="FILE", help="who may do what; `pilot.pool token` makes it")
-    serve.add_argument("--keep-days", type=float, default=30.0, metavar="N", help="forget pilots' stories after so many days (default: 30)")
-    serve.add_argument("--keep-mb", type=float, default=4000.0, metavar="N",
+    serve.add_argument("--keep-days", type=values.number, default=30.0, metavar="N",
+                       help="forget pilots' stories after so many days (default: 30)")
+    serve.add_argument("--keep-mb", type=values.number, default=4000.0, metavar="N",
                        help="and the oldest events when they take more (default: 4000)")
     feed = verbs.add_parser("feed", help="move pilots' events from a message queue into a server")
     feed.add_argument("queue", metavar="QUEUE", help="stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE")
@@ -219,8 +220,12 @@ def mint_token(given: argparse.Namespace) -> int:
     from pilot.pool.client import HTTPPool
 
     pool = HTTPPool(given.server)
-    print(pool.mint(given.pilot, given.seconds))
-    pool.close()
+    try:
+        print(pool.mint(given.pilot, given.seconds))
+    except interface.StaleLease as error:  # 409: a server without tokens
+        raise UsageError(str(error))
+    finally:
+        pool.close()
     return 0
 
 

@@ -4,13 +4,16 @@ Every request may be sent again: a claim has a request id, an end of an attempt 
 """
 
 import json
+import logging
 import os
+import re
+from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pilot import credentials
 from pilot.bearer import Bearer, NoToken
-from pilot.errors import ConfigurationFailed, PoolUnreachable, UsageError
+from pilot.errors import ConfigurationFailed, UsageError
 from pilot.fetch import FetchFailed, Session
 from pilot.pool import interface
 from pilot.pool.interface import Busy, Denied, Final, Lease, Offer, StaleLease
@@ -20,51 +23,66 @@ MAX_WAIT_S = 20.0
 BULK = 2000  # tasks in one request
 BULK_BYTES = 8 << 20
 PAGE = 500
+log = logging.getLogger("pilot.pool")
 
 
 class HTTPPool(interface.Pool):
-    """The pool's promises kept by a server. UsageError for a URL that is none; PoolUnreachable when the server refuses us."""
+    """The pool's promises kept by a server. UsageError for a URL that is none; Refused (a UsageError) for what
+    the server will never take: agents' own questions raise Busy instead."""
 
     remote = True
 
     def __init__(self, url: str, environ: Optional[Dict[str, str]] = None, timeout_s: float = TIMEOUT_S) -> None:
-        if not url.partition("//")[2].strip("/"):
-            raise UsageError("%s: names no server; https://HOST:PORT does" % url)
+        self._check(url)
         self._url, self._timeout_s = url.rstrip("/"), timeout_s
         self._environ = dict(os.environ if environ is None else environ)
-        try:
-            context = credentials.tls_context(self._environ, credentials.proxy_path(self._environ)) if url.startswith("https") else None
-        except ConfigurationFailed as error:
-            raise PoolUnreachable(str(error))
-        self._session = Session(self._url, context)
+        self._session = Session(self._url, lambda: credentials.tls_context(self._environ, credentials.proxy_path(self._environ)))
         self._bearer = Bearer(self._environ, self._session)
+
+    @staticmethod
+    def _check(url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            good = bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            good = False
+        shown = re.sub("//[^/]*@", "//", url)
+        if not good:
+            raise UsageError("%s: names no server; https://HOST:PORT does" % shown)
+        if "@" in parts.netloc:
+            raise UsageError("%s: a server is asked with a token (--pool-token-file), not with a name and password in its address" % shown)
 
     # -- the way out -----------------------------------------------------------------------------
 
     def _ask(self, method: str, path: str, body: Optional[Dict[str, Any]] = None, wait_s: float = 0.0) -> Any:
+        """The answer. Refused for what the server will never take; Busy for all that may be better another time, nonsense of a
+        proxy included."""
         status, data = self._send(method, path, body, wait_s)
         try:
-            found = json.loads(data.decode("utf-8")) if data else {}
+            found = json.loads(data.decode("utf-8"))
+            sentence = found.get("error", "") if isinstance(found, dict) else ""
         except ValueError:
-            raise Busy("%s: is no pool's answer: HTTP %d %r" % (self._url, status, data[:60]))
-        if status == 200:
+            found, sentence = None, ""
+        if status == 200 and isinstance(found, dict):
             return found
-        sentence = "%s: HTTP %d: %s" % (self._url, status, found.get("error") if isinstance(found, dict) else found)
+        told = "%s: HTTP %d: %s" % (self._url, status, sentence or "this is no pool's answer: %r" % data[:60])
+        if not sentence:
+            raise Busy(told)
         if status == 409:
-            raise StaleLease(sentence)
+            raise StaleLease(told)
         if status in (401, 403):
             self._bearer.refused()
-            raise Denied(sentence)
-        if status in (408, 429) or status >= 500:
-            raise Busy(sentence)
-        raise UsageError(sentence)
+            raise Denied(told)
+        if status in (400, 413):
+            raise Refused(told)
+        raise Busy(told)
 
     def _send(self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0) -> Tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         data = None if body is None else json.dumps(body).encode("ascii")
         try:
             return self._session.ask(method, path, data, dict(headers, **self._bearer.headers()), self._timeout_s + wait_s)
-        except NoToken as error:
+        except (NoToken, ConfigurationFailed) as error:
             raise Denied(str(error))
         except FetchFailed as error:
             raise Busy("the pool cannot be reached: %s" % error)
@@ -91,9 +109,33 @@ class HTTPPool(interface.Pool):
              request_id: str, wait_s: float = 0.0) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         body = {"finals": [final._asdict() for final in finals], "pilot": pilot, "offer": offer._asdict(), "count": count,
                 "lease_s": lease_s, "request_id": request_id, "wait_s": min(wait_s, MAX_WAIT_S)}
-        found = self._ask("POST", "/v1/next", body, wait_s)
-        return ({(task, generation): state for task, generation, state in found["states"]},
-                [Lease(one["task"], one["generation"], one["attempt"], one["seconds"], one["spec"]) for one in found["leases"]])
+        try:
+            found = self._ask("POST", "/v1/next", body, wait_s)
+        except Refused as error:
+            return self._one_by_one(list(finals), pilot, error), []
+        with _shaped(self._url):
+            return ({(str(task), int(generation)): str(state) for task, generation, state in found["states"]},
+                    [Lease(one["task"], one["generation"], one["attempt"], one["seconds"], dict(one["spec"])) for one in found["leases"]])
+
+    def _one_by_one(self, finals: List[Final], pilot: str, refusal: "Refused") -> Dict[Tuple[str, int], str]:
+        """The server does not take this as a whole: each end alone, without its result if need be. An end that it takes in no form is
+        given up; the lease ends by itself. Raises Busy when there was nothing to report."""
+        if not finals:
+            raise Busy(str(refusal))
+        states = {}
+        for final in finals:
+            plain = final._replace(reason=final.reason[:500], result={"refused": str(refusal)[:500]})
+            for form in (final, plain):
+                try:
+                    states[(final.task, final.generation)] = self.finish(form, pilot)
+                    break
+                except StaleLease:
+                    states[(final.task, final.generation)] = "stale"
+                    break
+                except Refused as error:
+                    log.warning("the end of task %s is refused: %s", final.task, error)
+                    states[(final.task, final.generation)] = "stale"
+        return states
 
     def nudge(self, pilot: str) -> None:
         self._ask("POST", "/v1/nudge", {"pilot": pilot})
@@ -106,24 +148,28 @@ class HTTPPool(interface.Pool):
 
     def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
         found = self._ask("POST", "/v1/renew", {"pilot": pilot, "leases": list(leases), "lease_s": lease_s})
-        return [(task, generation) for task, generation in found["stale"]]
+        with _shaped(self._url):
+            return [(str(task), int(generation)) for task, generation in found["stale"]]
 
     def status(self) -> Dict[str, int]:
         found = self._ask("GET", "/v1/status")
-        return {state: int(found[state]) for state in interface.STATES}
+        with _shaped(self._url):
+            return {state: int(found[state]) for state in interface.STATES}
 
     def pending(self) -> Tuple[int, Optional[float]]:
         found = self._ask("GET", "/v1/pending")
-        return found["tasks"], found["seconds"]
+        with _shaped(self._url):
+            return int(found["tasks"]), found["seconds"]
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
         status, data = self._send("GET", "/v1/tasks/" + quote(task, safe=""), None)
-        if status == 404:
-            return None
-        if status != 200:
-            raise Busy("%s: HTTP %d: %r" % (self._url, status, data[:200]))
-        found: Dict[str, Any] = json.loads(data.decode("utf-8"))
-        return found
+        with _shaped(self._url):
+            found = json.loads(data.decode("utf-8"))
+            if status == 404 and "error" in found:
+                return None
+            if status == 200:
+                return dict(found)
+        raise Busy("%s: HTTP %d: %r" % (self._url, status, data[:200]))
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         return int(self._ask("POST", "/v1/retry", {} if tasks is None else {"tasks": list(tasks)})["count"])
@@ -150,6 +196,19 @@ class HTTPPool(interface.Pool):
 
     def close(self) -> None:
         self._session.close()
+
+
+class Refused(UsageError):
+    """The server will never take this request: its sentence says why."""
+
+
+@contextmanager
+def _shaped(url: str) -> Iterator[None]:
+    """Inside, an answer that has not the shape it should have is Busy: somebody else than the pool has answered."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise Busy("%s: this is no pool's answer" % url)
 
 
 def _portions(tasks: Iterable[Dict[str, Any]]) -> Iterator[List[Dict[str, Any]]]:

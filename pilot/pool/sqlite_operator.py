@@ -95,7 +95,8 @@ class Operator(Rows):
     def _restore(self, task: Dict[str, Any]) -> int:
         spec = moving.spec_of(task)
         state = "todo" if task.get("state", "todo") == "locked" else task.get("state", "todo")
-        values = (spec["id"], self._class_of(spec), state, int(state == "todo"), task.get("priority", 0), task.get("generation", 0),
+        generation = max([task.get("generation", 0)] + [attempt["generation"] for attempt in task.get("attempts", ())])
+        values = (spec["id"], self._class_of(spec), state, int(state == "todo"), task.get("priority", 0), generation,
                   task.get("attempts_used", 0), task.get("max_attempts", MAX_ATTEMPTS), task.get("reason"), task.get("added", time.time()),
                   json.dumps(spec))
         cursor = self._db.execute(

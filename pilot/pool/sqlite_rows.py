@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional
 from pilot.pool import sqlite_file
 
 MAX_BACKOFF_S = 600.0
+KEEP_REQUESTS_S = 86400.0
 TASK = "seq, id, state, priority, generation, attempts, max_attempts, until, pilot, reason, added, spec"
 
 
@@ -55,6 +56,16 @@ class Rows(sqlite_file.SQLiteFile):
         """Once for all the claims of a batch: leases that ran out, waits that are over."""
         with self._writing():
             self._expire()
+
+    def forget_requests(self) -> None:
+        """Answers that nobody will ask for again."""
+        with self._writing():
+            self._db.execute("DELETE FROM requests WHERE made < ?", (sqlite_file.clock() - KEEP_REQUESTS_S,))
+
+    def touch(self) -> None:
+        """Write something: Busy when nothing can be written."""
+        with self._writing():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('touched', ?)", ("%.6f" % time.time(),))
 
     def claimable(self) -> int:
         """How many tasks could be claimed now, by somebody."""

@@ -105,7 +105,10 @@ def _input(item: Any, base: str) -> Any:
     if not isinstance(file, dict) or not _text(file.get("url")) or set(file) - {"url", "name", "checksum"}:
         return "%s is not a URL or {url, name, checksum}" % json.dumps(item)
     url = absolute(file["url"], base)
-    name = file.get("name") or os.path.basename(urlsplit(url).path if "://" in url else url)
+    try:
+        name = file.get("name") or os.path.basename(urlsplit(url).path if "://" in url else url)
+    except ValueError:
+        return "%s is not a URL" % json.dumps(item)
     return _checked(dict(file, url=url, name=name))
 
 
@@ -132,7 +135,10 @@ def _checked(file: Dict[str, Any]) -> Any:
 
 
 def _twice(key: str, names: List[str]) -> List[str]:
-    return ["%s: %r stands twice" % (key, name) for name in sorted(set(names)) if names.count(name) > 1]
+    seen: Dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+    return ["%s: %r stands twice" % (key, name) for name in sorted(seen) if seen[name] > 1]
 
 
 def absolute(url: str, base: str) -> str:

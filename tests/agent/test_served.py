@@ -189,3 +189,30 @@ def test_a_workdir_that_cannot_be_used_is_told_to_the_server(server, pilot, tmp_
     assert ended.code == 10
     kept = events_of(server, "homeless")
     assert [event["event"] for event in kept] == ["pilot started", "pilot finished"] and kept[-1]["exit_code"] == 10
+
+
+def test_no_output_and_no_name_of_a_payload_ends_the_agent(server, pilot, tmp_path):
+    """Long numbers, long words, bytes that are no UTF-8: what cannot be told as it is, is told otherwise."""
+    add(server, {"id": "digits", "command": [sys.executable, "-c", "print('9' * 700)"]}, {"id": "long", "command": ["y" * 4100], "max_attempts": 1},
+        {"id": "url", "command": ["true"], "inputs": ["/no/" + "z" * 4100 + "/f"], "max_attempts": 1}, {"id": "bytes", "command": ["printf", "\\377\\355\\240\\200"]},
+        {"id": "last", "command": ["true"], "priority": -1})
+    ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--slots", "2", "--events", server.url, "--pilot-id", "odd")
+    assert ended.code == 0 and ended.report["tasks"]["done"] == 3 and ended.report["tasks"]["error"] == 2, ended.err
+    assert ended.report["events_lost"] == {}
+    with open_pool(server.url) as pool:
+        assert pool.status() == {"todo": 0, "locked": 0, "done": 3, "error": 2, "held": 0}
+
+
+def test_two_lives_of_one_id_are_both_told(server, pilot):
+    for _ in range(2):
+        ended = pilot("-X", "CheckWorkerNode", "--events", server.url, "--pilot-id", "fixed")
+        assert ended.code == 0 and ended.report["events_lost"] == {}
+    assert [event["event"] for event in events_of(server, "fixed")].count("pilot finished") == 2
+
+
+def test_a_payload_cannot_read_the_pilots_token(server, tmp_path, start_pilot):
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    add(server, {"id": "spy", "script": "tr '\\0' '\\n' < /proc/$PPID/environ > %s/seen; exit 0" % tmp_path})
+    child = start_pilot(*(PLAN + ("--pool", server.url, "--workdir", str(tmp_path / "w"))), env=dict(os.environ, PILOT_POOL_TOKEN="hunter22"))
+    assert child.wait(timeout=30) == 0 and "hunter22" not in (tmp_path / "seen").read_text()

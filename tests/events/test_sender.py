@@ -130,3 +130,62 @@ def test_the_heart_beats_in_the_senders_thread(tmp_path, quick):
     sender, _ = make(Place(), tmp_path, every=lambda: beats.append(1), every_s=0.01)
     until(lambda: len(beats) > 3)
     sender.close(1)
+
+
+def test_one_event_that_is_refused_takes_no_other_along(tmp_path, quick):
+    class Picky(Place):
+        def send(self, events):
+            self.calls += 1
+            if any(one["seq"] == 77 for one in events):
+                raise SendFailed("400", final=True)
+            self.got += [one["seq"] for one in events]
+    place = Picky()
+    sender, lost = make(place, tmp_path)
+    for seq in range(200):
+        sender(event(seq))
+    assert sender.close(10) == 1 and place.got == [seq for seq in range(200) if seq != 77]
+
+
+def test_a_bug_in_a_transport_ends_no_story(tmp_path, quick):
+    place = Place()
+    place.fail = RuntimeError("a bug")
+    sender, lost = make(place, tmp_path)
+    sender(event(1))
+    until(lambda: place.calls > 2)
+    place.fail = None
+    assert sender.close(5) == 0 and place.got == [1]
+
+
+def test_half_a_line_on_a_full_disk_is_no_line(tmp_path):
+    box = Outbox(str(tmp_path / "spool"), 0)
+    box.put(event(1))
+    real = box._file
+
+    class Full:
+        def write(self, line):
+            return real.write(line[:5])
+
+        def __getattr__(self, name):
+            return getattr(real, name)
+    box._file = Full()
+    box.put(event(2))
+    box._file = real
+    box.put(event(3))
+    assert emptied(box) == [1, 3] and box.lost == 1
+    box.close()
+
+
+def test_a_spool_is_no_file_of_others(tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "spool").symlink_to(tmp_path / "victim")
+    box = Outbox(str(tmp_path / "spool"), 0)
+    box.put(event(1))
+    assert box.lost == 1 and (tmp_path / "victim").read_text() == "precious"
+
+
+def test_a_large_spool_goes_out_in_order(tmp_path):
+    box = Outbox(str(tmp_path / "spool"), 0)
+    for seq in range(20000):
+        box.put(event(seq, text="x" * 900))
+    assert emptied(box) == list(range(20000))
+    box.close()

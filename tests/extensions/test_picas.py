@@ -158,6 +158,19 @@ def test_a_password_is_not_in_any_sentence(couch):  # noqa: F811
     assert "hunter22" not in str(caught.value)
 
 
+@pytest.mark.parametrize("edit", [{"pilot_task": {"command": ["true"], "cores": "4"}}, {"pilot_attempts": None}, {"pilot_lease": "mine"}, {"pilot_task": 5}, {"scrub_count": "many"},
+                                  {"pilot_attempts": [1, {"generation": "x"}]}, {"error": "text"}, {"pilot_not_before": "later"}, {"lock": None}, {"input": None}])
+def test_what_people_edited_holds_up_nobody(couch, pool, edit):  # noqa: F811
+    add(pool, "good")
+    couch.documents["odd"] = dict(TOKEN, _id="odd", **edit) if "lock" not in edit else dict(TOKEN, _id="odd", lock=0, hostname=None)
+    with open_pool(couch.url, environ={"PILOT_PICAS_COMMAND": "true"}) as other:
+        leases = claim(other, count=5)
+        assert "good" in [lease.task for lease in leases]
+        for lease in leases:
+            finish(other, lease, "error")
+        assert other.status() and list(other.export()) and other.renew("p1", [("odd", 1)], 300) is not None
+
+
 @pytest.mark.parametrize("text, words", [
     (None, "there is no such picasconfig.py"), ("PICAS_DATABASE = 'x'", "does not set PICAS_HOST_URL"), ("import no_such_module", "cannot be run: ModuleNotFoundError"),
     ("PICAS_HOST_URL = 'ftp://x'\nPICAS_DATABASE = 'x'", "is no http")])

@@ -76,16 +76,16 @@ def memory_mb(pid):
 
 
 REQUESTS = [
-    b'POST /v1/next HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s', b'POST /v1/events HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s',
-    b'POST /v1/tasks HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s', b'POST /v1/renew HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s',
-    b'POST /v1/restore HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s']
+    b'POST /v1/next HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s', b'POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
+    b'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s', b'POST /v1/renew HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
+    b'POST /v1/restore HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s']
 BODIES = [
     b'{"pilot":"p1","finals":[{"task":"a","generation":1,"outcome":"done","reason":"","result":{}}],"offer":{"cores":1,"tags":["a"]},"count":1,"lease_s":30,"request_id":"r1"}',
     b'{"events":[{"pilot":"p1","seq":1,"time":"2026-11-20T00:00:00Z","event":"command finished","command":"X","seconds":1.5,"exit_code":0,"status":"ok"}]}',
     b'{"tasks":[{"id":"fuzz","command":["true"],"tags":["a"],"cores":2,"inputs":["x"],"limits":{"cpu_s":5}}]}', b'{"pilot":"p1","leases":[["a",1]],"lease_s":30}',
     b'{"tasks":[{"id":"b","command":["true"],"state":"done","generation":1,"attempts":[{"generation":1,"pilot":"p","started":1.0,"ended":2.0,"outcome":"done","reason":"","result":{}}]}]}']
-GETS = [b"GET /v1/tasks?limit=5&after=x HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /v1/pilots?site=a&limit=3 HTTP/1.1\r\nHost: h\r\n\r\n",
-        b"GET /v1/pilots/p1/events?after=1&kind=log HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /v1/overview?hours=5 HTTP/1.1\r\nHost: h\r\n\r\n", b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n"]
+GETS = [b"GET /v1/tasks?limit=5&after=x HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /v1/pilots?site=a&limit=3 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /v1/pilots/p1/events?after=1&kind=log HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /v1/overview?hours=5 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"]
 
 
 def request(chance):

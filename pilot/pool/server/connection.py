@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         self.peer = ""
         self._transport: Any = None
         self._chunks: List[bytes] = []
-        self._size = self._needed = 0
+        self._size = self._needed = self._reserved = 0
         self._head: Optional[Head] = None
         self._head_size = 0
         self._busy = False
@@ -80,9 +80,12 @@ class Connection(asyncio.Protocol):
         if isinstance(peer, tuple) and plain is not None:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio of 3.6 does not
         self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
-        if len(self.house.open) >= self.house.max_connections:
-            return self._refuse(503, "too many connections")
+        full = len(self.house.open) >= self.house.max_connections
         self.house.open.add(self)
+        if full:
+            self._refuse(503, "too many connections")
+            self._transport.close()
+            return
         self.deadline = time.monotonic() + HEAD_S
 
     def connection_lost(self, error: Optional[Exception]) -> None:
@@ -99,13 +102,11 @@ class Connection(asyncio.Protocol):
             return
         self._chunks.append(data)
         self._size += len(data)
-        self.house.buffered += len(data)
-        if self._busy:
-            if self._size > wire.MAX_HEAD and not self._paused:  # pipelined: let the kernel hold the rest
-                self._paused = True
-                self._transport.pause_reading()
-        elif self._size >= self._needed:
+        if not self._busy and self._size >= self._needed:
             self._advance()
+        if self._size > max(self._needed, wire.MAX_HEAD) and not self._paused and not self._deaf:
+            self._paused = True  # more than can be dealt with now: let the kernel hold the rest
+            self._transport.pause_reading()
 
     def pause_writing(self) -> None:
         """asyncio: the client does not read its answers."""
@@ -114,7 +115,13 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """asyncio: it does again."""
         self._clogged = False
+        self._resume()
         self._advance()
+
+    def _resume(self) -> None:
+        if self._paused and not self._clogged and self._size <= max(self._needed, wire.MAX_HEAD):
+            self._paused = False
+            self._transport.resume_reading()
 
     def _advance(self) -> None:
         if self._busy or self._clogged or not self._size or self._size < self._needed or self._transport.is_closing():
@@ -139,17 +146,21 @@ class Connection(asyncio.Protocol):
             self.deadline = time.monotonic() + BODY_S
             return
         head, body, rest = self._head, data[self._head_size:self._needed], data[self._needed:]
-        self.house.buffered += len(rest) - self._size
+        self._release()
         self._head, self._needed, self._size, self._chunks = None, 0, len(rest), [rest] if rest else []
         self._busy, self.deadline = True, None
         self.house.requests += 1
+        self._resume()
         self.house.handle(self, head, body)
 
     def _check(self, head: Head) -> None:
-        if head.length > self.house.limit(head):
-            raise BadRequest(413, "the body has %d bytes, here %d are taken" % (head.length, self.house.limit(head)))
-        if self.house.buffered + head.length > MAX_BUFFERED:
+        limit = self.house.limit(head)
+        if head.length > limit:
+            raise BadRequest(413, "the body has %d bytes, here %d are taken" % (head.length, limit))
+        if head.length and self.house.buffered + head.length > MAX_BUFFERED:
             raise BadRequest(503, "too much is under way: try again")
+        self._reserved = head.length
+        self.house.buffered += self._reserved
         if head.expects_continue and self._size - self._head_size < head.length:
             self._transport.write(CONTINUE)
 
@@ -168,9 +179,7 @@ class Connection(asyncio.Protocol):
             return
         slow = self._transport.get_write_buffer_size() > 0
         self.deadline = time.monotonic() + (WRITE_S if slow else IDLE_S)
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+        self._resume()
         if self._size:
             self._loop.call_soon(self._advance)  # not at once: many requests in one packet would nest
 
@@ -188,7 +197,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int, sentence: str) -> None:
         self.house.refused[status] = self.house.refused.get(status, 0) + 1
-        self._transport.write(wire.render(wire.answer_error(status, sentence), False))
+        extra = wire.WHO_ARE_YOU if status == 401 else ""
+        self._transport.write(wire.render(wire.answer_error(status, sentence, extra), False))
         self._busy = self._deaf = True
         self._drop()
         if not self._transport.can_write_eof():  # TLS
@@ -197,6 +207,10 @@ class Connection(asyncio.Protocol):
         self._transport.write_eof()  # closed at once, with bytes unread, the client might never see why
         self.deadline = time.monotonic() + LINGER_S
 
+    def _release(self) -> None:
+        self.house.buffered -= self._reserved
+        self._reserved = 0
+
     def _drop(self) -> None:
-        self.house.buffered -= self._size
+        self._release()
         self._size, self._chunks = 0, []

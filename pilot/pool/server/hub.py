@@ -35,6 +35,7 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any) -> None:
         self._loop, self._pool = loop, pool
         self._queue: List[_Item] = []
+        self._stories: List[_Item] = []
         self._waiters: Dict[str, Waiter] = {}
         self._scheduled = False
         self._stir = False
@@ -46,9 +47,10 @@ class Hub:
         """How many claims wait."""
         return len(self._waiters)
 
-    def submit(self, work: Work, respond: Respond) -> None:
-        """To be done in the next transaction."""
-        self._queue.append(_Item(work, respond, None))
+    def submit(self, work: Work, respond: Respond, story: bool = False) -> None:
+        """To be done in the next transaction; what only tells stories in one of its own, so that tasks do not suffer when the
+        stories' file does."""
+        (self._stories if story else self._queue).append(_Item(work, respond, None))
         self._schedule()
 
     def submit_waiting(self, work: Work, respond: Respond, pilot: str, wait_s: float, nothing: Answer) -> None:
@@ -58,7 +60,10 @@ class Hub:
         self._schedule()
 
     def nudge(self, pilot: str) -> None:
-        """The waiting claim of this pilot comes back now."""
+        """The waiting claim of this pilot comes back now, also one that is only about to wait."""
+        for at, item in enumerate(self._queue):
+            if item.wait is not None and item.wait[0] == pilot:
+                self._queue[at] = item._replace(wait=(pilot, 0.0, item.wait[2]))
         waiter = self._waiters.pop(pilot, None)
         if waiter is not None:
             waiter.respond(waiter.nothing)
@@ -94,24 +99,33 @@ class Hub:
 
     def _flush(self) -> None:
         self._scheduled = False
+        stories, self._stories = self._stories, []
+        if stories:
+            self._do(stories)
         queue, self._queue = self._queue, []
         if self._stir:
             self._stir, self._to_try = False, list(self._waiters)
         if not queue and not self._to_try:
             return
+        self._do(queue, True)
+
+    def _do(self, queue: "List[_Item]", tasks: bool = False) -> None:
+        """One transaction."""
         done = _Done()
         try:
             with self._pool.batch():
-                self._pool.expire()
+                if tasks:
+                    self._pool.expire()
                 for item in queue:
                     done.culprit = item
                     done.note(item, self._attempt(item.work))
                 done.culprit = None
-                self._serve_waiters(done)
+                if tasks:
+                    self._serve_waiters(done)
         except Busy as error:
             return self._tell([(item.respond, answer_error(503, str(error), "Retry-After: 2\r\n")) for item in queue])
         except Exception:  # a bug of ours: its request is refused, the others are done without it
-            return self._without(done.culprit, queue)
+            return self._without(done.culprit, queue, tasks)
         self._settle(done, len(queue))
 
     def _attempt(self, work: Work) -> Optional[Answer]:
@@ -141,6 +155,9 @@ class Hub:
         for item in done.waits:
             assert item.wait is not None
             pilot, until, nothing = item.wait
+            if until <= time.monotonic():
+                item.respond(nothing)
+                continue
             self.nudge(pilot)
             self._waiters[pilot] = Waiter(item.work, item.respond, until, nothing)
         self.commits, self.operations = self.commits + 1, self.operations + count
@@ -148,11 +165,15 @@ class Hub:
             self._schedule()
         self._tell(done.answers)
 
-    def _without(self, culprit: Optional["_Item"], queue: "List[_Item]") -> None:
+    def _without(self, culprit: Optional["_Item"], queue: "List[_Item]", tasks: bool) -> None:
         log.error("a request could not be served, which is a bug:\n%s", traceback.format_exc().rstrip())
         self._to_try = []
-        self._queue = [item for item in queue if item is not culprit] + self._queue
-        if self._queue:
+        rest = [item for item in queue if item is not culprit]
+        if tasks:
+            self._queue = rest + self._queue
+        else:
+            self._stories = rest + self._stories
+        if rest:
             self._schedule()
         if culprit is not None:
             culprit.respond(answer_error(500, "the server has a bug here; its log has the traceback"))

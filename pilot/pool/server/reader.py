@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from pilot.pool.interface import STATES
 from pilot.pool.server import statistics
@@ -15,6 +15,8 @@ _SHOWN_STATE = ("CASE WHEN state = 'finished' AND exit_code > 0 THEN 'failed' WH
                 " ELSE state END")
 MAX_ROWS = 200000
 MOST_REASONS = 20
+NO_MILESTONES = ("log", "pilot heartbeat", "fact found", "task usage", "task claimed")
+MAX_ANSWER = 4 << 20
 
 
 class Reader:
@@ -35,7 +37,7 @@ class Reader:
         counts = dict(self._db.execute("SELECT state, tasks FROM counts"))
         now = time.time()
         pilots = {state: count for state, count in self._db.execute(
-            "SELECT " + _SHOWN_STATE + " AS shown, count(*) FROM story.pilots WHERE state <> 'finished' OR ended > ? GROUP BY shown",
+            "SELECT " + _SHOWN_STATE + " AS shown, count(*) FROM story.pilots WHERE heard > ? GROUP BY shown",
             (now - SILENT_S, since))}
         return {"tasks": {state: counts.get(state, 0) for state in STATES}, "pilots": pilots, "ticks": self._ticks(since),
                 "failures": self._failures(since), "task_failures": self._task_failures(since), "time": now}
@@ -94,18 +96,25 @@ class Reader:
             return None
         told = self._shown(row)
         told["pulse"] = json.loads(self._db.execute("SELECT pulse FROM story.pilots WHERE pilot = ?", (name,)).fetchone()[0])
-        told["timeline"] = [self._event(one) for one in self._db.execute(
-            "SELECT seq, time, kind, body FROM story.events WHERE pilot = ?"
-            " AND kind NOT IN ('log', 'pilot heartbeat', 'fact found', 'task usage', 'task claimed') ORDER BY seq LIMIT 3000", (name,))]
-        told["facts"] = [self._event(one) for one in self._db.execute(
-            "SELECT seq, time, kind, body FROM story.events WHERE pilot = ? AND kind = 'fact found' ORDER BY seq LIMIT 100", (name,))]
+        no_milestones = "pilot = ? AND kind NOT IN (%s)" % ", ".join("?" * len(NO_MILESTONES))
+        told["timeline"] = self._events(no_milestones, (name,) + NO_MILESTONES, 3000)
+        told["facts"] = self._events("pilot = ? AND kind = 'fact found'", (name,), 100)
         return told
 
     def events(self, name: str, after: int, limit: int, kind: Optional[str]) -> List[Dict[str, Any]]:
         """Events of a pilot after this seq, in order."""
-        return [self._event(row) for row in self._db.execute(
-            "SELECT seq, time, kind, body FROM story.events WHERE pilot = ? AND seq > ? AND (? IS NULL OR kind = ?) ORDER BY seq LIMIT ?",
-            (name, after, kind, kind, limit))]
+        return self._events("pilot = ? AND seq > ? AND (? IS NULL OR kind = ?)", (name, after, kind, kind), limit)
+
+    def _events(self, where: str, values: Tuple[Any, ...], limit: int) -> List[Dict[str, Any]]:
+        """In order, no more than fit into an answer."""
+        found, size = [], 0  # type: List[Dict[str, Any]], int
+        question = "SELECT seq, time, kind, body FROM story.events WHERE %s ORDER BY seq LIMIT ?" % where
+        for row in self._db.execute(question, values + (limit,)):
+            size += len(row[3])
+            if found and size > MAX_ANSWER:
+                break
+            found.append(self._event(row))
+        return found
 
     def _event(self, row: Any) -> Dict[str, Any]:
         return dict(json.loads(row[3]), seq=row[0], time=row[1], event=row[2])

@@ -16,8 +16,8 @@ MEGABYTE = 1 << 20
 
 
 class Route(NamedTuple):
-    """One address. `how`: "now" answers at once, "write" within a transaction, "wait" too but may wait for work,
-    "read" in a thread of its own from a snapshot."""
+    """One address. `how`: "now" answers at once, "write" within a transaction, "tell" within one of the stories,
+    "wait" within a transaction but may wait for work, "read" in a thread of its own from a snapshot."""
 
     method: str
     path: str
@@ -72,7 +72,7 @@ ROUTES: List[Route] = [
     Route("POST", "/v1/tokens", ("admin", "factory"), "now", story_api.mint, {
         "pilot": NAME, "seconds": shape.number(60, 14 * 86400).optional(6 * 3600.0)}, "Mint a pilot's token."),
     Route("POST", "/v1/tokens/renew", ("pilot",), "now", story_api.renew_token, {}, "A fresh token for the pilot that asks."),
-    Route("POST", "/v1/events", WORKERS, "write", story_api.tell, {"events": shape.many(EVENT_HEAD, 5000)},
+    Route("POST", "/v1/events", WORKERS, "tell", story_api.tell, {"events": shape.many(EVENT_HEAD, 5000)},
           "Take events of pilots; those known by (pilot, seq) count once.", 8 * MEGABYTE),
     Route("GET", "/v1/overview", LOOKERS, "read", story_api.overview, SINCE, "Counts, curves, failures by reason."),
     Route("GET", "/v1/pilots", LOOKERS, "read", story_api.pilots, PILOTS,

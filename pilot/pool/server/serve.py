@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -12,10 +13,12 @@ from typing import Any, NamedTuple, Optional, Tuple
 
 from pilot.errors import PoolUnreachable, UsageError
 from pilot.pool.server import tokens
+from pilot.pool.server.connection import MAX_CONNECTIONS
 from pilot.pool.server.server import Keep, Server
 from pilot.pool.sqlite import SQLitePool
 
 BACKLOG = 4096
+SPARE_FILES = 64  # descriptors that are no connections
 LISTEN_FDS_START = 3  # sd_listen_fds(3)
 log = logging.getLogger("pilot.pool")
 
@@ -44,10 +47,14 @@ def plan(pool: str, listen: str, certificate: Optional[str], key: Optional[str],
         raise UsageError("--tls-client-ca is for --tls-cert")
     context = _context(certificate, key, client_ca) if certificate else None
     keyring = tokens.read(token_file) if token_file else None
+    _needs_guards(host, context, keyring)
+    return Plan(os.path.abspath(path), host, port, context, keyring, keep)
+
+
+def _needs_guards(host: str, context: Optional[ssl.SSLContext], keyring: Optional[tokens.Keyring]) -> None:
     if not _is_loopback(host) and (context is None or keyring is None):
         missing = " and ".join(name for name, given in (("--tls-cert", context), ("--tokens", keyring)) if given is None)
-        raise UsageError("--listen %s is not this machine alone: it needs %s" % (listen, missing))
-    return Plan(os.path.abspath(path), host, port, context, keyring, keep)
+        raise UsageError("%s is not this machine alone: it needs %s" % (host, missing))
 
 
 def _address(listen: str) -> Tuple[str, int]:
@@ -83,12 +90,13 @@ def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> 
 
 def run(chosen: Plan) -> int:
     """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had."""
+    os.umask(0o077)  # tasks and stories are for those with a token
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         pool = SQLitePool(chosen.path, create=True)
-        server = Server(loop, pool, chosen.path, chosen.keyring, chosen.keep)
+        server = Server(loop, pool, chosen.path, chosen.keyring, chosen.keep, _room())
         try:
             _until_stopped(loop, server, chosen)
         finally:
@@ -96,6 +104,15 @@ def run(chosen: Plan) -> int:
         return 0
     finally:
         loop.close()
+
+
+def _room() -> int:
+    """How many connections the descriptors are enough for, as many as we are allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + SPARE_FILES
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(1, most - SPARE_FILES)
 
 
 def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
@@ -116,6 +133,8 @@ async def _listen(loop: Any, server: Server, chosen: Plan) -> Any:
     try:
         passed = _passed_socket()
         if passed is not None:
+            name = passed.getsockname()
+            _needs_guards(str(name[0]) if isinstance(name, tuple) else "localhost", chosen.context, chosen.keyring)
             return await loop.create_server(server.connection, sock=passed, ssl=chosen.context, backlog=BACKLOG)
         return await loop.create_server(server.connection, chosen.host, chosen.port, ssl=chosen.context, backlog=BACKLOG,
                                         reuse_address=True)

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import logging
+import re
 import time
 import traceback
 from typing import Any, List, NamedTuple, Optional
@@ -10,7 +11,7 @@ from typing import Any, List, NamedTuple, Optional
 from pilot.pool.interface import Busy
 from pilot.pool.server import page, routes, shape, story as stories, tasks_api, wire
 from pilot.pool.server.call import Call
-from pilot.pool.server.connection import Connection, House
+from pilot.pool.server.connection import MAX_CONNECTIONS, Connection, House
 from pilot.pool.server.hub import SWEEP_S, Hub
 from pilot.pool.server.reader import Reader
 from pilot.pool.server.routes import Route
@@ -18,6 +19,8 @@ from pilot.pool.server.tokens import LOCAL, Identity, Keyring, Refused
 from pilot.pool.server.wire import Answer, BadRequest, Head, answer_error
 
 TICK_S = 60.0
+FORGET_AGAIN_S = 0.1
+_LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}\Z")
 log = logging.getLogger("pilot.pool")
 
 
@@ -31,16 +34,18 @@ class Keep(NamedTuple):
 class Server:
     """What every handler may use. `pool` is a SQLitePool whose connection this is."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any, path: str, keyring: Optional[Keyring], keep: Keep = Keep()) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any, path: str, keyring: Optional[Keyring], keep: Keep = Keep(),
+                 max_connections: int = MAX_CONNECTIONS) -> None:
         self.loop, self.pool, self.keyring, self.keep = loop, pool, keyring, keep
         self.began = time.monotonic()
         stories.prepare(pool.connection, stories.path_of(path))
         self.story = stories.Story(pool.connection)
         self.reader = Reader(path, stories.path_of(path))
         self.hub = Hub(loop, pool)
-        self.house = House(self._handle, _limit)
+        self.house = House(self._handle, self._limit, max_connections)
         self._readers = concurrent.futures.ThreadPoolExecutor(1, "reader")
-        self._timers: List[asyncio.TimerHandle] = []
+        self._timers: List[Any] = []
+        self._forgetting: Any = None
 
     def connection(self) -> Connection:
         """asyncio's protocol factory."""
@@ -53,7 +58,7 @@ class Server:
 
     def stop(self) -> None:
         """Nothing more is taken; what was taken is done."""
-        for timer in self._timers:
+        for timer in self._timers + [self._forgetting] * (self._forgetting is not None):
             timer.cancel()
         self.hub.drain()
         self.house.close()
@@ -66,12 +71,12 @@ class Server:
 
     def _every(self, seconds: float, duty: Any) -> None:
         def again() -> None:
+            self._timers[:] = [timer for timer in self._timers if timer is not handle]
+            self._every(seconds, duty)
             try:
                 duty()
             except Busy as error:
                 log.warning("%s", error)
-            self._timers[:] = [timer for timer in self._timers if timer is not handle]
-            self._every(seconds, duty)
 
         handle = self.loop.call_later(seconds, again)
         self._timers.append(handle)
@@ -83,8 +88,21 @@ class Server:
     def _tick(self) -> None:
         with self.pool.batch():
             self.pool.expire()
-            self.story.tick(self.pool.status())
-            self.story.forget(time.time() - self.keep.days * 86400, int(self.keep.megabytes * (1 << 20)))
+            self.pool.forget_requests()
+            counts = self.pool.status()
+        with self.pool.batch():
+            self.story.tick(counts)
+        self._forget()
+
+    def _forget(self) -> None:
+        """As much as came: again and again while there is more, with room for requests between."""
+        try:
+            with self.pool.batch():
+                more = self.story.forget(time.time() - self.keep.days * 86400, int(self.keep.megabytes * (1 << 20)))
+        except Busy as error:
+            return log.warning("%s", error)
+        if more:
+            self._forgetting = self.loop.call_later(FORGET_AGAIN_S, self._forget)
 
     # -- a request's way -------------------------------------------------------------------------
 
@@ -95,7 +113,7 @@ class Server:
         try:
             ready = self._prepare(head, body)
         except BadRequest as error:
-            extra = 'WWW-Authenticate: Bearer realm="pilot pool"\r\n' if error.status == 401 else ""
+            extra = wire.WHO_ARE_YOU if error.status == 401 else ""
             return respond(answer_error(error.status, str(error), extra))
         if isinstance(ready, Answer):
             return respond(ready)
@@ -104,6 +122,8 @@ class Server:
             respond(_now(route, call))
         elif route.how == "read":
             self._read(route, call, respond)
+        elif route.how == "tell":
+            self.hub.submit(lambda: route.run(call), respond, story=True)
         elif route.how == "wait" and call.given["wait_s"] and call.given["count"]:
             pilot: str = call.given["pilot"]
             connection.on_lost = lambda: self.hub.forget(pilot, respond)
@@ -117,13 +137,38 @@ class Server:
         if found is None:
             return page.answer(head) or _lost(head)
         route, at = found
+        if route.roles:
+            self._trust(head)
         token = _token(head)
         who = self._who(route, token)
         if route.method == "GET":
             given = shape.from_query(head.query, route.fields)
         else:
             given = shape.check(wire.parse_body(body), route.fields)
-        return route, Call(self, who, at, given, token)
+        call = Call(self, who, at, given, token)
+        if "pilot" in given:
+            call.own(given["pilot"])
+        return route, call
+
+    def _limit(self, head: Head) -> int:
+        """How long this body may be: nothing of a stranger's is taken into memory. Raises BadRequest."""
+        found = routes.find(head.method, head.path) if head.method == "POST" else None
+        if found is None:
+            return routes.MEGABYTE
+        self._trust(head)
+        self._who(found[0], _token(head))
+        return found[0].limit
+
+    def _trust(self, head: Head) -> None:
+        """Against pages of others in an operator's browser: a body says that it is JSON, which they may not send unasked; and
+        where no token is needed, we are called by a name of this machine, and from no page but ours. Raises BadRequest."""
+        host, origin = head.headers.get("host", ""), head.headers.get("origin")
+        if head.method == "POST" and head.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            raise BadRequest(415, "a body is JSON and says so: Content-Type: application/json")
+        if self.keyring is None and not _is_local(host):
+            raise BadRequest(403, "without tokens this server answers to this machine's own names only, not to %r" % host[:100])
+        if origin is not None and origin.partition("://")[2] != host:
+            raise BadRequest(403, "a page of %s may not ask this server" % origin[:100])
 
     def _who(self, route: Route, token: str) -> Identity:
         if self.keyring is None or not route.roles:
@@ -167,14 +212,14 @@ def _token(head: Head) -> str:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
+def _is_local(host: str) -> bool:
+    name = host[1:host.find("]")] if host.startswith("[") else host.partition(":")[0]
+    return name in ("", "localhost", "::1") or bool(_LOOPBACK.match(name))
+
+
 def _lost(head: Head) -> Answer:
     methods = routes.methods_of(head.path)
     if methods:
         return answer_error(405, "%s is not for this address, but %s" % (head.method, " and ".join(methods)),
                             "Allow: %s\r\n" % ", ".join(methods))
     return answer_error(404, "there is no such address here; /v1/status is one")
-
-
-def _limit(head: Head) -> int:
-    found = routes.find(head.method, head.path)
-    return found[0].limit if found is not None and head.method == "POST" else 0

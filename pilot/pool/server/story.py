@@ -5,6 +5,8 @@ Kept in a second file beside the pool's, FILE.story: it may be thrown away witho
 """
 
 import json
+import logging
+import os
 import sqlite3
 import time
 from typing import Any, Dict, List, Tuple
@@ -40,6 +42,7 @@ CREATE TABLE IF NOT EXISTS story.ticks (
 """
 SILENT_S = 300.0  # a running pilot that was not heard for so long is called silent
 MAX_TEXT = 2000
+log = logging.getLogger("pilot.pool")
 AGENTS = ("LaunchAgent", "MultiLaunchAgent")  # what is not set-up
 
 
@@ -53,6 +56,20 @@ def path_of(pool_path: str) -> str:
 
 def prepare(db: Db, path: str) -> None:
     """Attach the story to the pool's connection; made when it is missing."""
+    try:
+        _attach(db, path)
+    except sqlite3.DatabaseError as error:
+        aside = "%s.damaged-%d" % (path, time.time())
+        log.error("%s is damaged (%s): it is put aside as %s, a new one is begun", path, error, aside)
+        if "story" in [row[1] for row in db.execute("PRAGMA database_list")]:
+            db.execute("DETACH DATABASE story")
+        for ending in ("", "-wal", "-shm"):
+            if os.path.exists(path + ending):
+                os.replace(path + ending, aside + ending)
+        _attach(db, path)
+
+
+def _attach(db: Db, path: str) -> None:
     db.execute("ATTACH DATABASE ? AS story", (path,))
     db.execute("PRAGMA story.journal_mode=WAL")
     db.execute("PRAGMA story.synchronous=FULL")
@@ -102,6 +119,8 @@ class Story:
             changes = {"pulse": json.dumps(body)[:MAX_TEXT] if len(json.dumps(body)) <= MAX_TEXT else "{}"}
         elif kind in ("pilot stopping", "pilot holding"):
             changes = {"state": kind.split()[1]}
+        elif kind == "pilot started":  # another life of a pilot whose id was given to it
+            changes = {"state": "running", "command": "", "ended": None, "exit_code": None, "reason": "", "running": 0}
         elif kind == "pilot finished":
             changes = {"state": "finished", "ended": now, "exit_code": _whole(body.get("exit_code")),
                        "seconds": _number(body.get("seconds"))}
@@ -135,6 +154,8 @@ class Story:
                 "%s: %s" % (command, _text(body.get("reason"))), pilot))
 
     def _run(self, pilot: str, body: Dict[str, Any], now: float) -> None:
+        if body.get("outcome") == "returned":  # it was never begun
+            return
         outcome, seconds, cores = _text(body.get("outcome")), _number(body.get("seconds")), max(1, _whole(body.get("cores") or 1))
         self._db.execute("INSERT INTO story.runs SELECT pilot, site, ?, ?, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?", (
             _text(body.get("task")), _whole(body.get("generation")), outcome, _text(body.get("reason")), seconds,
@@ -150,9 +171,9 @@ class Story:
         self._db.execute("INSERT OR REPLACE INTO story.ticks VALUES (?, ?, ?, ?, ?, ?, ?)", (
             int(time.time() // 60), counts["todo"], counts["locked"], counts["done"], counts["error"], counts["held"], pilots))
 
-    def forget(self, before: float, most_bytes: int, batch: int = 2000) -> int:
+    def forget(self, before: float, most_bytes: int, batch: int = 2000) -> bool:
         """Let go of what is older than `before` (UNIX seconds), and of the oldest events while the file is larger than
-        `most_bytes`; at most `batch` rows of each kind at a time. Returns how many events went."""
+        `most_bytes`; at most `batch` rows of each kind at a time. Returns whether there is more to forget."""
         used, free, size = (self._db.execute("PRAGMA story.%s" % name).fetchone()[0] for name in ("page_count", "freelist_count",
                                                                                                   "page_size"))
         limit = time.time() if (used - free) * size > most_bytes else before
@@ -165,7 +186,8 @@ class Story:
         self._db.execute("DELETE FROM story.pilots WHERE pilot IN (SELECT pilot FROM story.pilots WHERE heard < ? LIMIT ?)",
                          (before, batch))
         self._db.execute("DELETE FROM story.ticks WHERE minute < ?", (before // 60,))
-        return len(old)
+        self._db.execute("DELETE FROM story.factories WHERE heard < ?", (before,))
+        return len(old) == batch
 
 
 def _text(value: Any) -> str:

@@ -1,5 +1,6 @@
 """The API's half about pilots: their events in, their story out, their tokens."""
 
+import json
 import time
 from typing import Any, Dict
 
@@ -18,6 +19,8 @@ def tell(call: Call) -> Answer:
     for event in events:
         _check(event)
         call.own(event["pilot"])
+        if event["event"] == "factory state" and call.who.role == "pilot":
+            raise BadRequest(403, "a pilot tells no factory's state")
     return answer_json({"new": call.server.story.tell(events), "heard": len(events)})
 
 
@@ -28,6 +31,8 @@ def _check(event: Dict[str, Any]) -> None:
     seq = event.get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 < seq < 1 << 53:
         raise BadRequest(400, "an event has a seq, a whole number from 1")
+    if len(event) > 200 or len(json.dumps(event)) > MAX_EVENT:
+        raise BadRequest(400, "an event has at most 200 fields and %d bytes" % MAX_EVENT)
 
 
 def mint(call: Call) -> Answer:
@@ -97,5 +102,5 @@ def metrics(call: Call) -> Answer:
 
 def healthz(call: Call) -> Answer:
     """GET /healthz"""
-    call.server.pool.status()
+    call.server.pool.touch()
     return answer_json({"status": "ok"})

@@ -153,6 +153,13 @@ def read(path: str) -> Keyring:
     return Keyring(secret, operators)
 
 
+def _has_secret(path: str) -> bool:
+    if not os.path.exists(path):
+        return False
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return any(line.startswith("secret ") for line in stream)
+
+
 def add(path: str, role: str, name: str) -> str:
     """Make a token for an operator or a factory, keep its hash in the file (made when missing); returns the token."""
     if role not in ROLES or role == "pilot":
@@ -160,8 +167,8 @@ def add(path: str, role: str, name: str) -> str:
     if not name or not all(letter.isalnum() or letter in "._@-" for letter in name):
         raise UsageError("%r: a name here is of letters, digits and ._@-" % name)
     token = os.urandom(24).hex()
-    lines = "" if os.path.exists(path) else "secret %s\n" % os.urandom(32).hex()
     try:
+        lines = "" if _has_secret(path) else "secret %s\n" % os.urandom(32).hex()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w") as stream:
             stream.write("%s%s %s %s\n" % (lines, role, name, hashlib.sha256(token.encode("ascii")).hexdigest()))

@@ -153,3 +153,34 @@ def test_the_socket_of_systemd_is_used(tmp_path):
             child.send_signal(signal.SIGTERM)
             assert child.wait(timeout=10) == 0
             child.stdout.close()
+
+
+def test_the_socket_of_systemd_is_no_way_around_the_guards(tmp_path, monkeypatch):
+    with socket.socket() as held:
+        held.bind(("0.0.0.0", 0))
+        monkeypatch.setattr(serve, "_passed_socket", lambda: held)
+        with pytest.raises(UsageError, match="needs --tls-cert and --tokens"):
+            serve.run(plan("sqlite:%s/p" % tmp_path))
+
+
+def test_files_are_for_who_serves_them_alone(tmp_path):
+    server = Served(tmp_path)
+    server.stop()
+    assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.glob("pool.sqlite*")} == {"0o600"}
+
+
+def test_a_token_goes_into_a_file_that_is_empty_too(tmp_path):
+    from pilot.pool.server import tokens
+    (tmp_path / "t").write_text("")
+    (tmp_path / "t").chmod(0o600)
+    token = tokens.add(str(tmp_path / "t"), "admin", "a")
+    assert tokens.read(str(tmp_path / "t")).identify(token).name == "a"
+
+
+def test_a_token_that_nobody_can_mint_is_told(tmp_path, capsys):
+    server = Served(tmp_path)
+    try:
+        assert main(["mint", server.url, "p1"]) == 2
+        assert "runs without tokens" in capsys.readouterr().err
+    finally:
+        server.kill()

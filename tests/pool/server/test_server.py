@@ -20,7 +20,7 @@ CLAIM = {"pilot": "p1", "offer": {"cores": 1}, "count": 1, "lease_s": 300, "requ
 
 def ask(server, method, path, body=None, token="", raw=None):
     """(status, value)"""
-    headers = {"Authorization": "Bearer " + token} if token else {}
+    headers = dict({"Content-Type": "application/json"}, **({"Authorization": "Bearer " + token} if token else {}))
     data = raw if raw is not None else None if body is None else json.dumps(body).encode()
     try:
         reply = urllib.request.urlopen(urllib.request.Request(server.url + path, data, headers, method=method), timeout=10)
@@ -74,7 +74,7 @@ def talk(server, data, wait_for):
         return got
 
 
-REQUEST = b"GET /v1/status HTTP/1.1\r\nHost: h\r\n\r\n"
+REQUEST = b"GET /v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def test_requests_in_one_packet_and_in_single_bytes_are_answered_in_order(within):
@@ -86,13 +86,13 @@ def test_requests_in_one_packet_and_in_single_bytes_are_answered_in_order(within
 
 
 def test_thousands_of_requests_in_one_packet_nest_nothing(within):
-    got = talk(within, b"GET /none HTTP/1.1\r\nHost: h\r\n\r\n" * 3000, 3000)
+    got = talk(within, b"GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3000, 3000)
     assert got.count(b"404 Not Found") == 3000
 
 
 def test_a_client_may_ask_whether_its_body_is_welcome(within):
     body = json.dumps({"pilot": "p"}).encode()
-    head = b"POST /v1/nudge HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    head = b"POST /v1/nudge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
     with socket.create_connection(within.url[7:].split(":"), 10) as plain:
         plain.sendall(head)
         assert plain.recv(1000) == connection.CONTINUE
@@ -121,10 +121,56 @@ def test_more_connections_than_allowed_are_sent_away(within):
 
 def test_memory_of_requests_is_given_back(within):
     with socket.create_connection(within.url[7:].split(":"), 10) as plain:
-        plain.sendall(b"POST /v1/nudge HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n" + b"x" * 500)
-        until(lambda: within.server.house.buffered > 500)
+        plain.sendall(b"POST /v1/nudge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n" + b"x" * 500)
+        until(lambda: within.server.house.buffered == 1000)
     talk(within, REQUEST * 5, 5)
     until(lambda: within.server.house.buffered == 0 and not within.server.house.open)
+
+
+def post(body, *lines, path="/v1/nudge", host="localhost"):
+    return ("\r\n".join(("POST %s HTTP/1.1" % path, "Host: " + host, "Content-Length: %d" % len(body)) + lines) + "\r\n\r\n").encode() + body
+
+
+JSON = "Content-Type: application/json"
+
+
+@pytest.mark.parametrize("request_bytes, status", [
+    (post(b'{"pilot": "p"}'), 415), (post(b'{"pilot": "p"}', "Content-Type: text/plain"), 415), (post(b'{"pilot": "p"}', JSON, "Origin: https://evil.example"), 403),
+    (post(b'{"pilot": "p"}', JSON, host="evil.example"), 403), (post(b'{"pilot": "p"}', JSON, host="127.0.0.1.evil.example"), 403),
+    (b"GET /v1/status HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403), (post(b'{"pilot": "p"}', JSON, "Origin: http://localhost:8420", host="localhost:8420"), 200),
+    (post(b'{"pilot": "p"}', JSON + "; charset=utf-8", host="[::1]:8420"), 200), (post(b'{"pilot": "p"}', JSON, host="127.0.0.1:1"), 200)])
+def test_a_page_of_others_in_an_operators_browser_can_do_nothing(within, request_bytes, status):
+    assert talk(within, request_bytes, 1).startswith(b"HTTP/1.1 %d" % status)
+
+
+def test_what_is_announced_is_reserved_and_nothing_else_suffers(within, monkeypatch):
+    monkeypatch.setattr(connection, "MAX_BUFFERED", 150 << 20)
+    announce = post(b"x" * 100, JSON, path="/v1/tasks").replace(b"Content-Length: 100", b"Content-Length: %d" % (60 << 20))
+    plains = [socket.create_connection(within.url[7:].split(":"), 10) for _ in range(4)]
+    for plain in plains:
+        plain.sendall(announce)
+    until(lambda: within.server.house.refused.get(503, 0) == 2)
+    assert within.server.house.buffered == 120 << 20 and ask(within, "GET", "/healthz")[0] == 200
+    for plain in plains:
+        plain.close()
+    until(lambda: within.server.house.buffered == 0)
+
+
+def test_who_does_not_read_its_answers_is_not_read_either(within):
+    with socket.create_connection(within.url[7:].split(":"), 10) as plain:
+        plain.settimeout(0.5)
+        with pytest.raises(socket.timeout):
+            for _ in range(3000):
+                plain.sendall(b"GET /views.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000)
+        assert next(iter(within.server.house.open))._size < 1 << 20
+
+
+def test_a_refused_connection_is_not_kept(within):
+    within.server.house.max_connections = 3
+    plains = [socket.create_connection(within.url[7:].split(":"), 10) for _ in range(30)]
+    until(lambda: within.server.house.refused.get(503, 0) == 27 and len(within.server.house.open) == 3)
+    for plain in plains:
+        plain.close()
 
 
 # -- waiting for work --------------------------------------------------------------------------------------------------
@@ -225,13 +271,25 @@ def test_a_wait_comes_to_its_end(within):
 def test_who_hangs_up_while_it_waits_gets_nothing(within):
     body = json.dumps(dict(CLAIM, finals=[], wait_s=20)).encode()
     plain = socket.create_connection(within.url[7:].split(":"), 10)
-    plain.sendall(b"POST /v1/next HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    plain.sendall(b"POST /v1/next HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
     until(lambda: waiting(within) == 1)
     plain.close()
     until(lambda: waiting(within) == 0)
     with open_pool(within.url) as pool:
         add(pool, "a")
         assert pool.show("a")["state"] == "todo"
+
+
+def test_a_nudge_that_comes_together_with_its_claim_is_not_lost(within):
+    from pilot.pool.server.tasks_api import NOTHING
+    heard = []
+
+    def both():
+        within.server.hub.submit_waiting(lambda: None, heard.append, "p1", 15.0, NOTHING)
+        within.server.hub.nudge("p1")
+    within.call(both)
+    until(lambda: heard == [NOTHING])
+    assert waiting(within) == 0
 
 
 # -- a bug, a full disk ------------------------------------------------------------------------------------------------
@@ -256,6 +314,25 @@ def test_a_file_that_cannot_be_written_is_busy_and_told_so(within):
             add(pool, *["x%d" % n for n in range(3000)])
         within.call(lambda: within.server.pool.connection.execute("PRAGMA max_page_count=1000000"))
         assert pool.status()["todo"] == 1 and add(pool, "b") == (1, 0)
+
+
+def test_a_restored_task_with_odd_numbers_holds_up_nobody(within):
+    attempt = {"generation": 1, "pilot": "p", "started": 1.0, "ended": 2.0, "outcome": "error", "reason": "", "result": None}
+    with open_pool(within.url) as pool:
+        pool.restore([{"id": "odd", "command": ["true"], "priority": 9, "generation": 0, "attempts": [attempt]}, {"id": "good", "command": ["true"]}])
+        assert [(lease.task, lease.generation) for lease in claim(pool, count=2)] == [("odd", 2), ("good", 1)]
+
+
+def test_a_damaged_story_costs_no_task(tmp_path):
+    (tmp_path / "p.sqlite.story").write_bytes(b"no database " * 1000)
+    server = Within(tmp_path / "p.sqlite")
+    with open_pool(server.url) as pool:
+        assert add(pool, "a") == (1, 0)
+        assert ask(server, "POST", "/v1/events", {"events": story(1)})[0] == 200
+        server.call(lambda: server.server.pool.connection.execute("DROP TABLE story.events"))
+        assert ask(server, "POST", "/v1/events", {"events": story(2)})[0] == 503 and claim(pool)[0].task == "a"
+    server.close()
+    assert list(tmp_path.glob("p.sqlite.story.damaged-*"))
 
 
 # -- who may do what ---------------------------------------------------------------------------------------------------
@@ -298,6 +375,30 @@ def test_each_address_is_for_its_roles_alone(guarded, route):
 def test_a_pilot_acts_for_itself_alone(guarded, path, body):
     status, told = ask(guarded, "POST", path, body, guarded.keys["pilot"])
     assert status == 403 and "pilot p1's" in told["error"]
+
+
+def test_a_refused_claim_in_anothers_name_leaves_the_others_alone(guarded):
+    token = ask(guarded, "POST", "/v1/tokens", {"pilot": "p2"}, guarded.keys["admin"])[1]["token"]
+
+    def wait():
+        with open_pool(guarded.url, environ={"PILOT_POOL_TOKEN": guarded.keys["pilot"]}) as pool:
+            return pool.next([], "p1", Offer(), 1, 300.0, "r", 15.0)
+    found = start(wait)
+    until(lambda: waiting(guarded) == 1)
+    assert ask(guarded, "POST", "/v1/claim", dict(CLAIM, wait_s=5), token)[0] == 403 and waiting(guarded) == 1
+    guarded.call(lambda: guarded.server.hub.nudge("p1"))
+    assert found() == ({}, [])
+
+
+def test_a_stranger_is_refused_before_its_body_is_taken(guarded):
+    got = talk(guarded, post(b"", JSON, path="/v1/tasks").replace(b"Content-Length: 0", b"Content-Length: 60000000"), 1)
+    assert got.startswith(b"HTTP/1.1 401") and b"WWW-Authenticate: Bearer" in got and guarded.server.house.buffered == 0
+
+
+def test_a_pilot_tells_no_factorys_state_and_no_endless_event(guarded):
+    event = {"pilot": "p1", "seq": 1, "event": "factory state"}
+    assert ask(guarded, "POST", "/v1/events", {"events": [event]}, guarded.keys["pilot"])[0] == 403
+    assert ask(guarded, "POST", "/v1/events", {"events": [dict(event, event="log", lines=["x" * 300000])]}, guarded.keys["pilot"])[0] == 400
 
 
 def test_a_pilot_reads_its_own_story_alone(guarded):

@@ -138,7 +138,7 @@ export async function sites(api) {
 export async function factories(api) {
   const found = await api("factories");
   return [h("h1", null, "Factories"), table([["Factory", "id"], ["State", ""], ["Heard", ""], ["Sites", "why"]], found.factories.map((one) => [
-    one.factory, state(one.state || "running"), since(one.heard), (one.sites || []).map((site) => h("div", null, `${site.site}: ${site.running || 0} running, ${site.pending || 0} pending. ${site.why || ""}`))]),
+    one.factory, state(one.state || "running"), since(one.heard), (Array.isArray(one.sites) ? one.sites : []).map((site) => h("div", null, `${site.site}: ${site.running || 0} running, ${site.pending || 0} pending. ${site.why || ""}`))]),
     "No factory reports here. A factory keeps the right number of pilots submitted; it tells its state as events of the kind \"factory state\".")];
 }
 

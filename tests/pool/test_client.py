@@ -1,0 +1,131 @@
+"""The client before answers that are none, tokens that are refused, ends that are not taken."""
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from pilot.bearer import Bearer
+from pilot.errors import UsageError
+from pilot.events.pool_server import PoolServer
+from pilot.events.sender import SendFailed
+from pilot.fetch import FetchFailed, Session
+from pilot.pool import open_pool
+from pilot.pool.interface import Busy, Final, Offer
+from tests.pool.asking import add, claim
+
+
+class Odd:
+    """A server that answers every request with the same bytes, all at once or one after the other."""
+
+    def __init__(self, answer, pause=0.0):
+        self._answer, self._pause = answer, pause
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(5)
+        self.url = "http://127.0.0.1:%d" % self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            with plain:
+                plain.recv(65536)
+                try:
+                    if not self._pause:
+                        plain.sendall(self._answer)
+                    for at in range(len(self._answer) if self._pause else 0):
+                        plain.sendall(self._answer[at:at + 1])
+                        threading.Event().wait(self._pause)
+                except OSError:
+                    pass
+
+    def close(self):
+        self._listener.close()
+
+
+@pytest.fixture
+def odd():
+    made = []
+
+    def make(answer, pause=0.0):
+        made.append(Odd(answer, pause))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+def answer(status, body, more=""):
+    return ("HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n%s\r\n%s" % (status, len(body), more, body)).encode()
+
+
+NONSENSE = [answer("200 OK", "{}"), answer("200 OK", "<html>"), answer("200 OK", "[1]"), answer("302 Found", "", "Location: http://x/\r\n"), answer("404 Not Found", "default backend"),
+            answer("200 OK", '{"states": 1, "leases": [{}], "stale": [1]}'), answer("405 No", "{}"), answer("502 Bad", "<html>"), b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", b"", b"SSH-2.0"]
+
+
+@pytest.mark.parametrize("data", NONSENSE)
+def test_nonsense_is_busy_and_nothing_worse(odd, data):
+    with open_pool(odd(data).url, environ={}) as pool:
+        for question in (lambda: pool.next([Final("a", 1, "done", "", {})], "p", Offer(), 1, 300.0, "r"), lambda: pool.renew("p", [("a", 1)], 300.0), pool.status, pool.pending):
+            with pytest.raises(Busy):
+                question()
+
+
+@pytest.mark.parametrize("data", [data for data in NONSENSE if b"200 OK" not in data])
+def test_events_are_not_thrown_away_because_of_nonsense(odd, data):
+    with pytest.raises(SendFailed) as caught:
+        PoolServer(odd(data).url, {}).send([{"pilot": "p", "seq": 1, "event": "x"}])
+    assert not caught.value.final
+
+
+def test_an_answer_that_drips_is_not_waited_for_for_ever(odd):
+    began = time.monotonic()
+    with pytest.raises(FetchFailed):
+        Session(odd(answer("200 OK", '{"a": "%s"}' % ("x" * 500)), 0.02).url).ask("GET", "/", None, {}, 1.0)
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[::1", "http://h:abc", "https://:80", "picas+http://h:abc/db", "picas+http://h"])
+def test_addresses_that_are_none_are_told(url):
+    with pytest.raises(UsageError):
+        open_pool(url)
+
+
+def test_a_password_in_an_address_is_refused_and_not_shown():
+    with pytest.raises(UsageError) as caught:
+        open_pool("http://u:hunter22@127.0.0.1:1")
+    assert "hunter22" not in str(caught.value) and "--pool-token-file" in str(caught.value)
+
+
+def test_an_end_that_is_refused_costs_that_end_alone(within):
+    with open_pool(within.url) as pool:
+        add(pool, "a", "b", "c")
+        leases = claim(pool, count=3)
+        finals = [Final(lease.task, lease.generation, "done", "", {}) for lease in leases]
+        finals[0] = finals[0]._replace(reason="x" * 5000)
+        finals[1] = finals[1]._replace(outcome="nonsense")
+        states, more = pool.next(finals, "p1", Offer(), 1, 300.0, "n")
+        assert states == {("a", 1): "done", ("b", 1): "stale", ("c", 1): "done"} and more == []
+        assert len(pool.show("a")["attempts"][0]["reason"]) == 500
+
+
+def test_a_renewed_token_outlives_a_single_refusal():
+    class Server:
+        def ask(self, *words):
+            return 200, json.dumps({"token": "renewed"}).encode()
+    environ = {"PILOT_POOL_TOKEN": "first"}
+    one = Bearer(environ, Server())
+    assert one.headers() == {"Authorization": "Bearer first"}
+    one._renew_at = 1.0
+    assert one.headers() == {"Authorization": "Bearer renewed"}
+    one.refused()
+    assert one.headers() == {"Authorization": "Bearer renewed"}
+    environ["PILOT_POOL_TOKEN"] = "fresh"
+    one.refused()
+    assert one.headers() == {"Authorization": "Bearer fresh"}
