@@ -138,7 +138,7 @@ def expired(document: Document, now: float) -> bool:
 
 def generation_of(document: Document) -> int:
     """How many attempts there were."""
-    return max([one["generation"] for one in history_of(document)] + [0])
+    return max([int(one["generation"]) for one in history_of(document)] + [0])
 
 
 def locked(document: Document, pilot: str, lease_s: float, now: float, host: str, environ: Dict[str, str], request: str) -> Document:

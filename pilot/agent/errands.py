@@ -33,6 +33,7 @@ class Errands:
         self._loop, self._pool, self._another = loop, pool, another
         self._lanes: Dict[str, "_Lane"] = {}
         self._under_way = {TURN: 0, CARE: 0}
+        self._turns = 0
         self._answers: Deque[Tuple[_Asked, Any, Any]] = collections.deque()
         if pool.remote:
             read, self._wake = os.pipe()
@@ -62,14 +63,18 @@ class Errands:
         if lane not in self._lanes:
             self._lanes[lane] = _Lane(self._pool if lane == TURN else self._another(), self._answered)
         self._under_way[lane] += 1
+        self._turns += lane == TURN
         self._lanes[lane].put(asked)
 
     def hurry(self, pilot: str) -> None:
         """Let the turn under way come back, should it be waiting for work; said again each second, as one may get lost."""
-        if self.busy(TURN):
+        self._hurry(pilot, self._turns)
+
+    def _hurry(self, pilot: str, turn: int) -> None:
+        if self.busy(TURN) and turn == self._turns:
             if not self.busy(CARE):
                 self.ask(CARE, lambda pool: pool.nudge(pilot), lambda _: None, lambda _: None)
-            self._loop.after(NUDGE_AGAIN_S, lambda: self.hurry(pilot))
+            self._loop.after(NUDGE_AGAIN_S, lambda: self._hurry(pilot, turn))
 
     def _answered(self, asked: _Asked, answer: Any, error: Any) -> None:
         """In the lane's thread."""
