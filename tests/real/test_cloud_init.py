@@ -47,7 +47,17 @@ def ship(folder, *words):
     return subprocess.run([PYTHON, "-m", "pilot.ship", "cloud-init", "-o", str(folder)] + list(words), cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def boot(suite, folder, wait_for="/tmp/poweroff", post=""):
+# systemd's transient units, as far as a stage 0 uses them: options, an environment of nothing else, its own session, back at once
+SYSTEMD_RUN = """#!/bin/sh
+set --  "$@" END
+while [ "$1" != END ]; do case $1 in -q) ;; --unit=*) unit=${1#--unit=} ;; --setenv=*) vars="$vars ${1#--setenv=}" ;; *) break ;; esac; shift; done
+echo "$unit $*" >/tmp/systemd-run
+n=$#; for word; do n=$((n-1)); [ $n = 0 ] || set -- "$@" "$word"; shift; done
+env -i PATH=/usr/bin:/bin LANG=C.UTF-8 INVOCATION_ID=x $vars setsid "$@" >/dev/null 2>&1 </dev/null &
+"""
+
+
+def boot(suite, folder, wait_for="/tmp/poweroff", post="", pre=""):
     """Boot a machine on folder/user-data; what it told, by mark."""
     (folder / "meta-data").write_text("instance-id: i-0042\n")
     srv = folder / "srv"
@@ -55,7 +65,7 @@ def boot(suite, folder, wait_for="/tmp/poweroff", post=""):
     (srv / "server.py").write_text(SERVER)
     if (folder / "pilot.pyz").exists():
         (srv / "pilot.pyz").write_bytes((folder / "pilot.pyz").read_bytes())
-    environ = dict(os.environ, SUITE=suite, PRE=PRE, POST=END % wait_for + post + TELL)
+    environ = dict(os.environ, SUITE=suite, PRE=pre + PRE, POST=END % wait_for + post + TELL)
     done = subprocess.run([str(SYSTEMS / "run-cloud-init.sh"), ROOTFS % suite, str(folder)], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=400)
     text = done.stdout.decode("utf-8", "replace")
     assert done.returncode == 0 and "<<<ended" in text, text[-3000:]
@@ -124,3 +134,12 @@ def test_a_vac_machine_reads_its_features_and_leaves_its_message(suite, tmp_path
     assert report["settings"]["site"]["value"] == "vac01.example.org"
     assert {"source": "JOBFEATURES/allocated_cpu", "value": 1} in report["facts"]["WorkerNode"]["core_sources"] and report["facts"]["WorkerNode"]["cores"] == 1
     assert told["message"].startswith("200 ") and len(told["beat"].split()) == 5
+
+
+def test_where_there_is_systemd_the_pilot_is_a_unit_of_its_own(suite, tmp_path):
+    """The machine has no systemd that runs: a stand-in of ours takes systemd-run's place, after its manual."""
+    assert ship(tmp_path, "--url", URL, "--", "-X", "CheckWorkerNode").returncode == 0
+    pre = "mkdir -p /run/systemd/system; printf '%%s' '%s' >/usr/local/sbin/systemd-run; chmod 755 /usr/local/sbin/systemd-run; " % SYSTEMD_RUN.replace("'", "'\\''")
+    told = boot(suite, tmp_path, pre=pre, post="echo '<<<unit'; cat /tmp/systemd-run; ")
+    assert told["ended"].strip() == "exit code 0", told["all"][-3000:]
+    assert told["unit"].startswith("pilot /bin/sh /var/lib/pilot/run vm-i-0042") and json.loads(told["report"])["pilot"] == "vm-i-0042" and told["owner"].strip() == "pilot"

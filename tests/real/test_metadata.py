@@ -1,0 +1,65 @@
+"""Machine/Job Features and job outputs at the address that virtual machines have for them, in a network of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.real.conftest import SYSTEMS, need
+
+HERE = "http://169.254.169.254"
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """Runs a pilot where the features are these; gives its end, its output, and what it has PUT."""
+    need("unshare", "ip")
+    store = tmp_path / "store"
+
+    def run(tasks, *words, **features):
+        (store / "jobfeatures").mkdir(parents=True)
+        for name, value in features.items():
+            (store / "jobfeatures" / name).write_text(str(value))
+        path = tmp_path / "tasks.jsonl"
+        path.write_text("".join(json.dumps(task) + "\n" for task in tasks))
+        environ = dict(os.environ, MACHINEFEATURES=HERE + "/machinefeatures", JOBFEATURES=HERE + "/jobfeatures", JOBOUTPUTS=HERE + "/joboutputs", PY=sys.executable)
+        for name in list(environ):
+            if name.lower().endswith("_proxy"):
+                del environ[name]
+        done = subprocess.run([str(SYSTEMS / "metadata.sh"), str(store), sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(path),
+                               "--workdir", str(tmp_path / "w")] + list(words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, timeout=120)
+        if b"Operation not permitted" in done.stdout and not (tmp_path / "w").exists():
+            pytest.skip("a network of its own cannot be made here")
+        outputs = {path.name: path.read_text() for path in (store / "joboutputs").iterdir()} if (store / "joboutputs").exists() else {}
+        return done.returncode, done.stdout.decode(), outputs
+    run.workdir = tmp_path / "w"
+    return run
+
+
+def test_the_features_bound_the_slot_and_the_outputs_tell_its_end(machine):
+    code, out, outputs = machine([{"id": "a", "command": ["true"]}], allocated_cpu="1\n", max_rss_bytes=str(512 << 20), shutdowntime_job=int(time.time()) + 7200, job_id="vm-77")
+    assert code == 0, out
+    node = json.loads((machine.workdir / "pilot-report.json").read_text())["facts"]["WorkerNode"]
+    assert node["cores"] == 1 and node["memory_mb"] == 512
+    assert outputs["shutdown_message"].startswith("200 ") and "\n" not in outputs["shutdown_message"] and len(outputs["heartbeat"].split()) == 5
+
+
+def test_without_work_the_manager_is_told_300(machine):
+    code, out, outputs = machine([])
+    assert code == 0 and outputs["shutdown_message"].startswith("300 "), out
+
+
+def test_the_shutdown_time_ends_what_runs_in_time(machine):
+    end = int(time.time()) + 14
+    code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", shutdowntime_job=end)
+    assert time.time() < end + 1 and code == 60, out
+    assert outputs["shutdown_message"].startswith("200 ") and '"released": 1' in (machine.workdir / "pilot-report.json").read_text()
+
+
+def test_an_unfit_machine_is_told_500(machine):
+    code, out, outputs = machine([{"id": "a", "command": ["true"]}], "--min-memory-mb", "4000", max_rss_bytes=str(512 << 20))
+    assert code == 10 and outputs["shutdown_message"].startswith("500 "), out
