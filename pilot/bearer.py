@@ -65,8 +65,11 @@ class Bearer:
     def refused(self) -> None:
         """The server did not take it: a token that was put in the old one's place is taken; one that we renewed stays, as that which
         it came from is older."""
-        if find(self._environ) != self._found:
-            self._token = ""
+        try:
+            if find(self._environ) != self._found:
+                self._token = ""
+        except NoToken:  # what we have may still be good another time
+            pass
 
     def _renew(self) -> None:
         self._renew_at = time.time() + AGAIN_S

@@ -264,6 +264,8 @@ def _sink(path: str) -> FileSink:
 
 def _stopping(life: Life, signum: int) -> None:
     """In the signal handler: the essential words first, at once; the rest may take seconds."""
+    if life.guest is not None:
+        life.guest.resume()  # what is suspended cannot end
     logging.getLogger("pilot").warning("%s: stopping", signal_name(signum))
     life.stream.emit(events.PILOT_STOPPING, signal=signum)
     life.write_report(Stopped(signum).exit_code)

@@ -170,6 +170,9 @@ class PicasPool(interface.Pool):
             stale += [key for key in wanted if key not in [one for one, _ in good]]
             conflicts = self.database.put_all([token.renewed(document, lease_s, self.database.now()) for _, document in good])
             wanted = [key for key, _ in good if key[0] in conflicts]
+        if wanted:
+            names = ", ".join(name for name, _ in wanted[:5])
+            raise interface.Busy("%s: tokens are changed all the time: %s" % (self.database.name, names))
         return stale
 
     # -- for operators ---------------------------------------------------------------------------
@@ -183,7 +186,7 @@ class PicasPool(interface.Pool):
     def pending(self) -> Tuple[int, Optional[float]]:
         found, now = self.status(), self.database.now()
         first = [row["doc"] for row in self.database.view("Monitor/todo", limit=PAGE, include_docs=True) if row.get("doc")]
-        waits = [document[token.NOT_BEFORE] - now for document in first if token.NOT_BEFORE in document]
+        waits = [token.wait_of(document, now) for document in first if token.NOT_BEFORE in document]
         return found["todo"] + found["locked"], max(0.0, min(waits)) if waits else None
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:

@@ -97,7 +97,8 @@ def state_of(document: Document) -> str:
 def lease_of(document: Document) -> Dict[str, Any]:
     """Our lease, {} when there is none, or none that makes sense: people edit documents."""
     lease = document.get(LEASE)
-    good = isinstance(lease, dict) and isinstance(lease.get("generation"), int) and isinstance(lease.get("until"), (int, float))
+    good = isinstance(lease, dict) and isinstance(lease.get("generation"), int) and isinstance(lease.get("until"), (int, float)) \
+        and isinstance(lease.get("pilot"), str)
     return lease if good else {}  # type: ignore[return-value]
 
 
@@ -128,6 +129,11 @@ def ours(document: Document, generation: int, pilot: str) -> bool:
 def claimable(document: Document, now: float) -> bool:
     """Whether it waits for nobody and nothing."""
     return document.get("type") == "token" and state_of(document) == "todo" and _stamp(document.get(NOT_BEFORE)) <= now
+
+
+def wait_of(document: Document, now: float) -> float:
+    """Seconds until it may be claimed."""
+    return _stamp(document.get(NOT_BEFORE)) - now
 
 
 def expired(document: Document, now: float) -> bool:
@@ -175,7 +181,8 @@ def ended(document: Document, final: Final, now: float) -> Document:
     if final.outcome == "released":
         return _unlocked(found)
     found["output"] = _output(found.get("output"), final.result)
-    found["_attachments"] = dict(found.get("_attachments") or {}, **_logs(found["_id"], final.result))
+    attached = found.get("_attachments")
+    found["_attachments"] = dict(attached if isinstance(attached, dict) else {}, **_logs(found["_id"], final.result))
     if final.outcome == "done":
         found.update({"exit_code": 0, "done": int(now)})
         return found

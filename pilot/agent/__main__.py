@@ -113,6 +113,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     """Work until there is no more reason to; says which."""
     starter = os.getppid()
     config.environ[AGENT_MARK] = uuid.uuid4().hex
+    hide_environment()
     warden = Warden(config.environ[AGENT_MARK], config.stop_grace_s)
     bind_to_starter()
     sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"))
@@ -157,13 +158,20 @@ def ends_reader(config: AgentConfig) -> Callable[[], Dict[str, float]]:
     return lambda: poller.latest
 
 
+def hide_environment() -> None:
+    """On Linux: payloads of our own user cannot read our environment, nor that of the warden: it may hold a token."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    except (OSError, AttributeError):
+        pass
+
+
 def bind_to_starter() -> None:
     """On Linux: hear of the pilot's death as SIGTERM, and adopt what payloads leave behind (prctl(2))."""
     try:
         library = ctypes.CDLL(None)
         library.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
         library.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        library.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # payloads of our own user cannot read our environment: it may hold a token
     except (OSError, AttributeError):  # another system: the broken pipe tells of the pilot's death
         pass
 

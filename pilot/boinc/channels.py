@@ -2,6 +2,7 @@
 
 import mmap
 import os
+from typing import Optional
 
 SIZE = 1024
 CONTROL, HEARTBEAT, STATUS = 0, 4, 5  # process_control_request, heartbeat, app_status
@@ -39,3 +40,11 @@ class Channels:
     def close(self) -> None:
         """Let go of it."""
         self._memory.close()
+
+
+def opened(path: str) -> Optional[Channels]:
+    """The channels of this file; None when it is none of the client's."""
+    try:
+        return Channels(path)
+    except (OSError, ValueError):
+        return None

@@ -43,8 +43,9 @@ class Guest:
         self.aborted = False
         self._folder, self._files, self._done = folder, files, done
         self._lock = slot.take(folder) if slot.is_one(folder) else None
-        self._channels = channels.Channels(os.path.join(folder, slot.MEMORY)) if self._lock is not None else None
-        self._client = int(slot.value(folder, "client_pid") or 0) if self._channels else 0
+        self._channels = channels.opened(os.path.join(folder, slot.MEMORY)) if self._lock is not None else None
+        client = slot.value(folder, "client_pid")
+        self._client = int(client) if self._channels and client.isdigit() else 0
         self._suspended = self._leaving = False
         self._beat = time.monotonic()
         self._checkpoints, self._checkpoint_cpu = 0, 0.0
@@ -64,8 +65,10 @@ class Guest:
 
     def _serve(self) -> None:
         while not self._stop.wait(EVERY_S):
-            if self._channels is not None:
+            if self._channels is not None and not self._leaving:
                 self._listen(self._channels)
+            if self._suspended:
+                self._hold()  # what was started since, too
             if time.monotonic() - self._written >= FILES_EVERY_S and not self._suspended:
                 self._written = time.monotonic()
                 self._tell()
@@ -78,7 +81,7 @@ class Guest:
             self.suspend()
         elif "<resume" in control:
             self.resume()
-        gone = time.monotonic() - self._beat > BEAT_S or not os.path.exists("/proc/%d" % self._client)
+        gone = time.monotonic() - self._beat > BEAT_S or (self._client > 0 and not os.path.exists("/proc/%d" % self._client))
         if "<abort" in control or "<quit" in control or gone:
             self.aborted = self.aborted or "<abort" in control
             self._leave()
@@ -92,7 +95,10 @@ class Guest:
     def suspend(self) -> None:
         """Nothing of ours but this process runs on: it has to hear what comes next."""
         self._suspended = True
-        process_tree.send(process_tree.descendants(os.getpid()), signal.SIGSTOP)
+        self._hold()
+
+    def _hold(self) -> None:
+        process_tree.send([one for one in process_tree.descendants(os.getpid()) if one.state != "T"], signal.SIGSTOP)
 
     def resume(self) -> None:
         """All goes on."""

@@ -7,6 +7,7 @@ from pilot.log import Masker, told
 
 MOST_LINES = 100
 MOST_TEXT = 4000
+MOST_CHARACTERS = 30000  # of one event: servers have their limits
 
 
 class LogLines(logging.Handler):
@@ -24,9 +25,17 @@ class LogLines(logging.Handler):
             self.flush_lines()
 
     def flush_lines(self) -> None:
-        """What was gathered goes out as one event."""
+        """What was gathered goes out, as few events."""
         self.acquire()
         lines, self._lines = self._lines, []
         self.release()
-        if lines:
-            self._emit_lines(lines)
+        part: List[str] = []
+        size = 0
+        for line in lines:
+            if part and (size + len(line) > MOST_CHARACTERS or len(part) >= MOST_LINES):
+                self._emit_lines(part)
+                part, size = [], 0
+            part.append(line)
+            size += len(line)
+        if part:
+            self._emit_lines(part)

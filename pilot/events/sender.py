@@ -92,7 +92,7 @@ class Sender:
         while True:
             now = time.monotonic()
             if now >= next_beat and self._closing is None:
-                self._every()
+                self._guarded(self._every)
                 next_beat = now + self._every_s
             self._take()
             if len(self._box) and (now >= next_send or self._closing is not None):
@@ -113,12 +113,23 @@ class Sender:
 
     def _take(self) -> None:
         while self._inbox:
-            self._box.put(self._inbox.popleft())
+            event = self._inbox.popleft()
+            self._box.lost += not self._guarded(lambda: self._box.put(event))
+
+    def _guarded(self, step: Callable[[], None]) -> bool:
+        """Do it; whatever goes wrong, the thread goes on. Returns whether it went well."""
+        try:
+            step()
+            return True
+        except Exception as error:  # a sink hurts nobody, itself included
+            log.warning("%s: %s: %s", self._transport.name, type(error).__name__, error)
+            return False
 
     def _send(self) -> float:
         """Try the next batch; returns the seconds until another try makes sense."""
-        batch = self._box.peek(self._most)
+        batch: List[Dict[str, Any]] = []
         try:
+            batch = self._box.peek(self._most)
             self._transport.send(batch)
         except SendFailed as error:
             return self._failed(error, len(batch))

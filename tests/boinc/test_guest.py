@@ -117,6 +117,26 @@ def test_suspended_nothing_runs_on_and_resumed_it_goes_on(client):
     assert not (client.folder / "boinc_finish_called").exists() and not (client.folder / "boinc_temporary_exit").exists()
 
 
+def test_what_is_started_while_suspended_is_held_too(client):
+    client.start(tasks=[sleeper(client.folder)])
+    client.payload()
+    client.say("<suspend/>")
+    agent = until(lambda: [p for p in process_tree.descendants(client.child.pid) if p.state == "T" and p.parent == client.child.pid])[0]
+    os.kill(agent.pid, signal.SIGCONT)  # as good as a new process
+    until(lambda: state(agent.pid) != "T")
+    until(lambda: state(agent.pid) == "T")
+    client.say("<quit/>")
+    assert client.child.wait(timeout=15) == 0
+
+
+@pytest.mark.parametrize("init, memory", [("<app_init_data></app_init_data>", 8192), ("<client_pid>x</client_pid>", 8192), (INIT % os.getpid(), 100)])
+def test_a_slot_with_odd_files_is_no_trouble(client, init, memory):
+    (client.folder / "init_data.xml").write_text(init)
+    (client.folder / "boinc_mmap_file").write_bytes(b"\0" * memory)
+    client.start(tasks=[{"id": "a", "command": ["sleep", "1"]}])
+    assert client.child.wait(timeout=30) == 0 and "Traceback" not in (client.folder / "log").read_text()
+
+
 def test_an_abort_leaves_nothing_running(client):
     client.start(tasks=[{"id": "a", "script": "trap '' TERM; (setsid sleep 301 &) ; echo $$ > %s/new; mv %s/new %s/pid; while :; do sleep 1; done" % ((client.folder,) * 3)}])
     payload = client.payload()
@@ -146,8 +166,11 @@ def test_under_the_wrapper_it_leaves_lock_and_memory_alone_and_writes_the_files(
         until(lambda: state(payload) == "T")
         client.child.send_signal(signal.SIGCONT)
         until(lambda: state(payload) == "S")
-        client.child.terminate()
-        assert client.child.wait(timeout=15) == 143 and client.status() == "" and not (client.folder / "boinc_finish_called").exists()
+        client.child.send_signal(signal.SIGTSTP)
+        until(lambda: state(payload) == "T")
+        client.child.terminate()  # in mid-suspension, too, it ends well
+        assert client.child.wait(timeout=15) == 143 and '"released": 1' in (client.folder / "result.json").read_text()
+        assert client.status() == "" and not (client.folder / "boinc_finish_called").exists()
 
 
 def test_a_wrapper_that_is_killed_takes_the_pilot_along(client):

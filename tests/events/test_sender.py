@@ -189,3 +189,24 @@ def test_a_large_spool_goes_out_in_order(tmp_path):
         box.put(event(seq, text="x" * 900))
     assert emptied(box) == list(range(20000))
     box.close()
+
+
+def test_an_event_that_cannot_be_told_ends_no_story(tmp_path, quick):
+    place = Place()
+    sender, lost = make(place, tmp_path, every=lambda: 1 / 0, every_s=0.01)
+    sender(dict(event(1), odd={1, 2}))
+    sender(event(2))
+    until(lambda: place.got == [2])
+    assert sender.close(5) == 1 and lost == {"place": 1}
+
+
+def test_long_log_records_become_events_of_a_bearable_size():
+    import logging
+
+    from pilot.events.log_lines import MOST_CHARACTERS, LogLines
+    from pilot.log import Masker
+    got = []
+    lines = LogLines(Masker(), got.append)
+    lines.handle(logging.LogRecord("pilot.x", logging.INFO, "f", 1, "\n".join(["y" * 3900] * 80), (), None))
+    lines.flush_lines()
+    assert sum(len(part) for part in got) == 80 and max(sum(map(len, part)) for part in got) <= MOST_CHARACTERS

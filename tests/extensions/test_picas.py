@@ -159,16 +159,16 @@ def test_a_password_is_not_in_any_sentence(couch):  # noqa: F811
 
 
 @pytest.mark.parametrize("edit", [{"pilot_task": {"command": ["true"], "cores": "4"}}, {"pilot_attempts": None}, {"pilot_lease": "mine"}, {"pilot_task": 5}, {"scrub_count": "many"},
-                                  {"pilot_attempts": [1, {"generation": "x"}]}, {"error": "text"}, {"pilot_not_before": "later"}, {"lock": None}, {"input": None}])
+                                  {"pilot_attempts": [1, {"generation": "x"}]}, {"error": "text"}, {"pilot_not_before": "later"}, {"lock": 5, "pilot_lease": {"generation": 1, "until": 3}}, {"_attachments": "x"}, {"lock": None}, {"input": None}])
 def test_what_people_edited_holds_up_nobody(couch, pool, edit):  # noqa: F811
     add(pool, "good")
-    couch.documents["odd"] = dict(TOKEN, _id="odd", **edit) if "lock" not in edit else dict(TOKEN, _id="odd", lock=0, hostname=None)
+    couch.documents["odd"] = dict(TOKEN, _id="odd", **edit) if edit.get("lock", 0) is not None else dict(TOKEN, _id="odd", lock=0, hostname=None)
     with open_pool(couch.url, environ={"PILOT_PICAS_COMMAND": "true"}) as other:
         leases = claim(other, count=5)
         assert "good" in [lease.task for lease in leases]
         for lease in leases:
             finish(other, lease, "error")
-        assert other.status() and list(other.export()) and other.renew("p1", [("odd", 1)], 300) is not None
+        assert other.status() and other.pending() and list(other.export()) and other.renew("p1", [("odd", 1)], 300) is not None
 
 
 @pytest.mark.parametrize("text, words", [

@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         self.peer = ""
         self._transport: Any = None
         self._chunks: List[bytes] = []
-        self._size = self._needed = self._reserved = 0
+        self._size = self._needed = self._counted = 0
         self._head: Optional[Head] = None
         self._head_size = 0
         self._busy = False
@@ -102,6 +102,8 @@ class Connection(asyncio.Protocol):
             return
         self._chunks.append(data)
         self._size += len(data)
+        if self._head is not None and not self._count(len(data)):
+            return
         if not self._busy and self._size >= self._needed:
             self._advance()
         if self._size > max(self._needed, wire.MAX_HEAD) and not self._paused and not self._deaf:
@@ -144,6 +146,9 @@ class Connection(asyncio.Protocol):
         self._needed = self._head_size + self._head.length
         if self._size < self._needed:
             self.deadline = time.monotonic() + BODY_S
+            self._resume()
+            if not self._counted:
+                self._count(self._size)
             return
         head, body, rest = self._head, data[self._head_size:self._needed], data[self._needed:]
         self._release()
@@ -157,10 +162,6 @@ class Connection(asyncio.Protocol):
         limit = self.house.limit(head)
         if head.length > limit:
             raise BadRequest(413, "the body has %d bytes, here %d are taken" % (head.length, limit))
-        if head.length and self.house.buffered + head.length > MAX_BUFFERED:
-            raise BadRequest(503, "too much is under way: try again")
-        self._reserved = head.length
-        self.house.buffered += self._reserved
         if head.expects_continue and self._size - self._head_size < head.length:
             self._transport.write(CONTINUE)
 
@@ -204,12 +205,24 @@ class Connection(asyncio.Protocol):
         if not self._transport.can_write_eof():  # TLS
             self._transport.close()
             return
-        self._transport.write_eof()  # closed at once, with bytes unread, the client might never see why
         self.deadline = time.monotonic() + LINGER_S
+        try:
+            self._transport.write_eof()  # closed at once, with bytes unread, the client might never see why
+        except OSError:  # it has gone
+            self._transport.abort()
+
+    def _count(self, size: int) -> bool:
+        """So much of an unfinished body is in memory; no more than there is room for in all."""
+        self._counted += size
+        self.house.buffered += size
+        if self.house.buffered <= MAX_BUFFERED:
+            return True
+        self._refuse(503, "too much is under way: try again")
+        return False
 
     def _release(self) -> None:
-        self.house.buffered -= self._reserved
-        self._reserved = 0
+        self.house.buffered -= self._counted
+        self._counted = 0
 
     def _drop(self) -> None:
         self._release()

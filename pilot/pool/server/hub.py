@@ -32,8 +32,8 @@ class Waiter(NamedTuple):
 class Hub:
     """`submit` work; its answer goes to `respond` once it is on disk. For the event loop's thread alone."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any) -> None:
-        self._loop, self._pool = loop, pool
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any, story: Any) -> None:
+        self._loop, self._pool, self._story = loop, pool, story
         self._queue: List[_Item] = []
         self._stories: List[_Item] = []
         self._waiters: Dict[str, Waiter] = {}
@@ -113,7 +113,7 @@ class Hub:
         """One transaction."""
         done = _Done()
         try:
-            with self._pool.batch():
+            with (self._pool if tasks else self._story).batch():
                 if tasks:
                     self._pool.expire()
                 for item in queue:

@@ -29,8 +29,8 @@ def text(server: Any) -> str:
 
 
 def _pilots(server: Any) -> List[Sample]:
-    rows = server.pool.rows("SELECT state, count(*) FROM story.pilots WHERE state <> 'finished' AND heard > ?"
-                            " GROUP BY state ORDER BY state", (time.time() - SILENT_S,))
+    question = "SELECT state, count(*) FROM story.pilots WHERE state <> 'finished' AND heard > ? GROUP BY state ORDER BY state"
+    rows = server.story.rows(question, (time.time() - SILENT_S,))
     return [({"state": state}, count) for state, count in rows]
 
 

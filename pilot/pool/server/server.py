@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import json
 import logging
 import re
 import time
@@ -38,10 +39,9 @@ class Server:
                  max_connections: int = MAX_CONNECTIONS) -> None:
         self.loop, self.pool, self.keyring, self.keep = loop, pool, keyring, keep
         self.began = time.monotonic()
-        stories.prepare(pool.connection, stories.path_of(path))
-        self.story = stories.Story(pool.connection)
+        self.story = stories.Story(stories.path_of(path))
         self.reader = Reader(path, stories.path_of(path))
-        self.hub = Hub(loop, pool)
+        self.hub = Hub(loop, pool, self.story)
         self.house = House(self._handle, self._limit, max_connections)
         self._readers = concurrent.futures.ThreadPoolExecutor(1, "reader")
         self._timers: List[Any] = []
@@ -67,6 +67,7 @@ class Server:
         """Let go of everything."""
         self._readers.shutdown()
         self.reader.close()
+        self.story.close()
         self.pool.close()
 
     def _every(self, seconds: float, duty: Any) -> None:
@@ -90,19 +91,20 @@ class Server:
             self.pool.expire()
             self.pool.forget_requests()
             counts = self.pool.status()
-        with self.pool.batch():
+        with self.story.batch():
             self.story.tick(counts)
-        self._forget()
+        if self._forgetting is None:
+            self._forget()
 
     def _forget(self) -> None:
         """As much as came: again and again while there is more, with room for requests between."""
         try:
-            with self.pool.batch():
+            with self.story.batch():
                 more = self.story.forget(time.time() - self.keep.days * 86400, int(self.keep.megabytes * (1 << 20)))
         except Busy as error:
-            return log.warning("%s", error)
-        if more:
-            self._forgetting = self.loop.call_later(FORGET_AGAIN_S, self._forget)
+            more = False
+            log.warning("%s", error)
+        self._forgetting = self.loop.call_later(FORGET_AGAIN_S, self._forget) if more else None
 
     # -- a request's way -------------------------------------------------------------------------
 
@@ -152,9 +154,12 @@ class Server:
 
     def _limit(self, head: Head) -> int:
         """How long this body may be: nothing of a stranger's is taken into memory. Raises BadRequest."""
-        found = routes.find(head.method, head.path) if head.method == "POST" else None
+        if head.method != "POST":
+            return 0
+        found = routes.find(head.method, head.path)
         if found is None:
-            return routes.MEGABYTE
+            answer = _lost(head)
+            raise BadRequest(answer.status, str(json.loads(answer.body.decode("ascii"))["error"]))
         self._trust(head)
         self._who(found[0], _token(head))
         return found[0].limit

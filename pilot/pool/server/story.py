@@ -9,7 +9,10 @@ import logging
 import os
 import sqlite3
 import time
-from typing import Any, Dict, List, Tuple
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Tuple
+
+from pilot.pool.interface import Busy
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS story.events (
@@ -40,13 +43,11 @@ CREATE TABLE IF NOT EXISTS story.ticks (
     minute INTEGER PRIMARY KEY, todo INTEGER NOT NULL, locked INTEGER NOT NULL, done INTEGER NOT NULL, error INTEGER NOT NULL,
     held INTEGER NOT NULL, pilots INTEGER NOT NULL);
 """
+BUSY_S = 1.0  # what a lock of another's may hold up the loop
 SILENT_S = 300.0  # a running pilot that was not heard for so long is called silent
 MAX_TEXT = 2000
 log = logging.getLogger("pilot.pool")
 AGENTS = ("LaunchAgent", "MultiLaunchAgent")  # what is not set-up
-
-
-Db = sqlite3.Connection
 
 
 def path_of(pool_path: str) -> str:
@@ -54,22 +55,26 @@ def path_of(pool_path: str) -> str:
     return pool_path + ".story"
 
 
-def prepare(db: Db, path: str) -> None:
-    """Attach the story to the pool's connection; made when it is missing."""
+def opened(path: str) -> sqlite3.Connection:
+    """A connection to the story's file; made when it is missing, begun anew when it is damaged. Busy when it is locked."""
+    db = sqlite3.connect(":memory:", timeout=BUSY_S, isolation_level=None)
     try:
         _attach(db, path)
+    except sqlite3.OperationalError as error:
+        db.close()
+        raise Busy("%s cannot be opened: %s" % (path, error))
     except sqlite3.DatabaseError as error:
+        db.close()
         aside = "%s.damaged-%d" % (path, time.time())
         log.error("%s is damaged (%s): it is put aside as %s, a new one is begun", path, error, aside)
-        if "story" in [row[1] for row in db.execute("PRAGMA database_list")]:
-            db.execute("DETACH DATABASE story")
         for ending in ("", "-wal", "-shm"):
             if os.path.exists(path + ending):
                 os.replace(path + ending, aside + ending)
-        _attach(db, path)
+        return opened(path)
+    return db
 
 
-def _attach(db: Db, path: str) -> None:
+def _attach(db: sqlite3.Connection, path: str) -> None:
     db.execute("ATTACH DATABASE ? AS story", (path,))
     db.execute("PRAGMA story.journal_mode=WAL")
     db.execute("PRAGMA story.synchronous=FULL")
@@ -79,11 +84,39 @@ def _attach(db: Db, path: str) -> None:
 
 
 class Story:
-    """Takes events in; the caller holds the transaction."""
+    """Takes events in, on a connection of its own: what ails its file does not ail the pool's. All but `rows` within `batch`."""
 
-    def __init__(self, db: Db) -> None:
-        self._db = db
+    def __init__(self, path: str) -> None:
+        self._db = opened(path)
         self.taken = 0  # since the start
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """One transaction. Raises Busy when the file cannot be written."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise Busy("the stories cannot be written: %s" % error)
+
+    def rows(self, question: str, values: Tuple[Any, ...] = ()) -> List[Any]:
+        """The answer to a question. Raises Busy."""
+        try:
+            return self._db.execute(question, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise Busy("the stories cannot be read: %s" % error)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
 
     def tell(self, events: List[Dict[str, Any]]) -> int:
         """Keep these; returns how many were new."""

@@ -157,7 +157,13 @@ def _has_secret(path: str) -> bool:
     if not os.path.exists(path):
         return False
     with open(path, encoding="utf-8", errors="replace") as stream:
-        return any(line.startswith("secret ") for line in stream)
+        return any(line.split()[:1] == ["secret"] for line in stream)
+
+
+def _line_end(path: str) -> str:
+    """What the file's last line lacks."""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return "" if stream.read().endswith("\n") else "\n"
 
 
 def add(path: str, role: str, name: str) -> str:
@@ -168,7 +174,7 @@ def add(path: str, role: str, name: str) -> str:
         raise UsageError("%r: a name here is of letters, digits and ._@-" % name)
     token = os.urandom(24).hex()
     try:
-        lines = "" if _has_secret(path) else "secret %s\n" % os.urandom(32).hex()
+        lines = _line_end(path) if _has_secret(path) else "secret %s\n" % os.urandom(32).hex()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w") as stream:
             stream.write("%s%s %s %s\n" % (lines, role, name, hashlib.sha256(token.encode("ascii")).hexdigest()))

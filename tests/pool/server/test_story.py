@@ -14,17 +14,16 @@ from tests.pool.stories import story
 def told(tmp_path):
     """(tell, reader): a story file that is written and read."""
     path = str(tmp_path / "p.sqlite")
-    pool = sqlite.SQLitePool(path, create=True)
-    stories.prepare(pool.connection, stories.path_of(path))
-    one, reader = stories.Story(pool.connection), Reader(path, stories.path_of(path))
+    sqlite.SQLitePool(path, create=True).close()
+    one, reader = stories.Story(stories.path_of(path)), Reader(path, stories.path_of(path))
 
     def tell(*events):
-        with pool.batch():
+        with one.batch():
             return one.tell(list(events))
-    tell.story, tell.pool = one, pool
+    tell.story = one
     yield tell, reader
     reader.close()
-    pool.close()
+    one.close()
 
 
 def test_a_pilots_story_becomes_its_state_its_steps_and_its_runs(told):
@@ -125,11 +124,11 @@ def test_what_is_old_or_too_much_is_forgotten(told):
     tell, reader = told
     for number in range(20):
         tell(*story(number))
-    with tell.pool.batch():
+    with tell.story.batch():
         assert not tell.story.forget(time.time() - 60, 1 << 40)
-    with tell.pool.batch():
+    with tell.story.batch():
         assert tell.story.forget(time.time() - 60, 0, 10)
-    with tell.pool.batch():
+    with tell.story.batch():
         tell.story.forget(time.time() + 60, 1 << 40, 10000)
     assert reader.pilots({}, None, 100)["pilots"] == [] and reader.statistics(0)["commands"] == []
 
@@ -174,3 +173,18 @@ def test_an_answer_has_its_limit_in_bytes(told, monkeypatch):
     tell(*[{"pilot": "p", "seq": n, "event": "log", "lines": ["x" * 1000]} for n in range(1, 30)])
     assert [event["seq"] for event in reader.events("p", 0, 500, None)] == [1, 2, 3, 4]
     assert reader.events("p", 4, 500, None)[0]["seq"] == 5
+
+
+def test_a_story_that_is_only_locked_is_not_thrown_away(tmp_path, told):
+    import sqlite3
+
+    from pilot.pool.interface import Busy
+    tell, reader = told
+    tell(*story(1))
+    other = sqlite3.connect(str(tmp_path / "p.sqlite.story"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Busy):
+        tell(*story(2))
+    other.execute("ROLLBACK")
+    other.close()
+    assert tell(*story(2)) == len(story(2)) and not list(tmp_path.glob("*damaged*"))
