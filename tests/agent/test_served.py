@@ -149,15 +149,13 @@ def test_a_pilot_that_slept_beyond_its_lease_ends_its_payload_and_drops_its_resu
     add(server, {"id": "a", "script": "test -e %s/pid && exit 0\n" % tmp_path + sleeper(tmp_path), "max_attempts": 3})
     child = start_pilot(*(PLAN + ("--pool", server.url, "--workdir", str(tmp_path / "w"), "--lease-s", "2", "--idle-s", "100", "--slots", "1")))
     payload = started(tmp_path)
-    frozen = [child.pid] + [p.pid for p in process_tree.descendants(child.pid)]
-    for pid in frozen:
-        os.kill(pid, signal.SIGSTOP)
+    frozen = [process_tree.look_up(child.pid)] + process_tree.descendants(child.pid)
+    process_tree.send(frozen, signal.SIGSTOP)
     until(lambda: [a["outcome"] for a in show(server, "a")["attempts"]][:1] == ["lost"])
     words = list(PLAN) + ["--pool", server.url, "--workdir", str(tmp_path / "other"), "--idle-s", "40", "--max-tasks", "1"]
     done = subprocess.run([sys.executable, str(ROOT / "pilot.py")] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=80)
     assert done.returncode == 0 and show(server, "a")["state"] == "done", done.stdout.decode()
-    for pid in frozen:
-        os.kill(pid, signal.SIGCONT)
+    process_tree.send(frozen, signal.SIGCONT)
     until(lambda: gone(payload), what="the end of the payload that slept")
     found = show(server, "a")
     assert found["state"] == "done" and [attempt["outcome"] for attempt in found["attempts"]] == ["lost", "done"]
