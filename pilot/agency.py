@@ -1,6 +1,7 @@
 """Around an agent's process, whosesoever it is: its surroundings, its lines told on, signals passed on, its end."""
 
 import logging
+import os
 import shlex
 import signal
 from typing import Dict, List
@@ -86,7 +87,8 @@ def environ(ctx: Context) -> Dict[str, str]:
     if configuration is not None:
         found["PILOT_AGENT_CONFIG"] = configuration.path
     found["PILOT_ID"] = ctx.pilot_id
-    for name in ("pool_token", "pool_token_file"):
-        if name in ctx.settings and ctx.settings[name]:
-            found["PILOT_" + name.upper()] = ctx.settings[name]
+    if "pool_token" in ctx.settings and ctx.settings["pool_token"]:
+        found["PILOT_POOL_TOKEN"] = ctx.settings["pool_token"]
+    if "pool_token_file" in ctx.settings and ctx.settings["pool_token_file"]:
+        found["PILOT_POOL_TOKEN_FILE"] = os.path.abspath(ctx.settings["pool_token_file"])
     return found

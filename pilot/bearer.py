@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import time
 from typing import Dict, Optional
 
@@ -26,10 +27,13 @@ def find(environ: Dict[str, str]) -> str:
     try:
         if path:
             with open(path, encoding="ascii") as stream:
-                return stream.read().strip()
+                token = stream.read().strip()
+            if not token:
+                raise NoToken("the token file %s is empty" % os.path.abspath(path))
+            return token
         return credentials.bearer_token(environ) or ""
     except (OSError, UnicodeDecodeError) as error:
-        raise NoToken("the token file %s cannot be read: %s" % (path, error))
+        raise NoToken("the token file %s cannot be read: %s" % (os.path.abspath(path or ""), getattr(error, "strerror", None) or error))
     except ConfigurationFailed as error:
         raise NoToken(str(error))
 

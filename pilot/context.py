@@ -14,11 +14,17 @@ Kind = TypeVar("Kind")
 SAFE_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
+FILE_VARIABLES = ("PILOT_POOL_TOKEN_FILE", "BEARER_TOKEN_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "X509_CERT_DIR", "X509_USER_PROXY")
+
+
 def child_environ(environ: Dict[str, str], workdir: str) -> Dict[str, str]:
     """A copy for children that always has PATH and HOME, which cloud-init and HTCondor leave out."""
     copy = dict(environ)
     copy["PATH"] = copy.get("PATH") or SAFE_PATH
     copy["HOME"] = copy.get("HOME") or workdir
+    for name in FILE_VARIABLES:  # children start elsewhere: a path from where we started would mislead them
+        if copy.get(name):
+            copy[name] = os.path.abspath(copy[name])
     return copy
 
 

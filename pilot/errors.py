@@ -28,7 +28,8 @@ EXIT_CODES: Tuple[ExitCode, ...] = (
     ExitCode(20, "installation failed from every source", "the software's owner, the network"),
     ExitCode(30, "configuration failed", "the community's"),
     ExitCode(40, "the agent ended badly", "the community's"),
-    ExitCode(50, "pool or server unreachable after retries", "the server's operator"),
+    ExitCode(50, "pool or server unreachable after retries, or it refuses our token or certificate",
+             "the server's operator, or who made the token"),
     ExitCode(60, "out of time: the slot's end came", "nobody's"),
 )
 SIGNAL_BASE = 128  # stopped by signal n: 128+n, as shells and batch systems count

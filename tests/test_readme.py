@@ -37,7 +37,7 @@ def served(tmp_path_factory):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_runs(checkout, command, served):
     if "pilot.pool serve" in command:
-        assert command == "python3 -m pilot.pool serve sqlite:pool.sqlite &"
+        assert command == "python3 -m pilot.pool serve sqlite:farm.sqlite &"
         command = "python3 -m pilot.pool status " + served.url
     command = command.replace("http://127.0.0.1:8420", served.url)
     if "/cvmfs/" in command:

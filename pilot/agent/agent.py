@@ -18,7 +18,7 @@ from pilot.agent.patience import (
 from pilot.agent.payload import Ending, Payload, Surroundings
 from pilot.agent.suspicion import Suspicion
 from pilot.node.deadline import Deadline
-from pilot.pool.interface import Busy, Lease, Offer
+from pilot.pool.interface import Busy, Denied, Lease, Offer
 
 DRAINS = (signal.SIGUSR1, signal.SIGUSR2)
 log = logging.getLogger("pilot.agent")
@@ -42,11 +42,10 @@ class Agent:
         self._idle_since = self._reached = time.monotonic()
         self._turn_timer: Optional[Timer] = None
         self._sweep_timer: Optional[Timer] = None
-        self._stopping = False
+        self._stopping = self._met = False  # met: the pool has answered us
         self._request = ""
-        self._asked = 0.0  # when the last turn was
         self._again = False  # a turn was wished for while one was under way
-        self._wait_s = 0.0  # how long the next claim may wait at the pool for work
+        self._wait_s = self._asked = 0.0  # how long the next claim may wait at the pool for work; when the last was made
         self._suspicion = Suspicion(config.max_quick_failures)
 
     def begin(self) -> None:
@@ -92,7 +91,7 @@ class Agent:
     def _answered(self, answer: Tuple[Dict[Key, str], List[Lease]], asked: float, wait_s: float) -> None:
         states, leases = answer
         again, self._again, self._request = self._again, False, ""
-        self._failures, self._reached = 0, time.monotonic()
+        self._failures, self._reached, self._met = 0, time.monotonic(), True
         self._ledger.settle(states)
         for lease in leases:
             self._granted(lease, asked)
@@ -224,7 +223,8 @@ class Agent:
 
     def _busy(self, error: Busy) -> None:
         silent = time.monotonic() - self._reached
-        if not self._payloads and silent > (GIVE_UP_S if self.end is None else STOP_REPORT_S):
+        hopeless = isinstance(error, Denied) and not self._met  # a wrong token at the start is no outage
+        if not self._payloads and (hopeless or silent > (GIVE_UP_S if self.end is None else STOP_REPORT_S)):
             log.error("%s; given up after %.0f s, the ends of %d tasks could not be reported", error, silent, len(self._ledger))
             if self.end is None or self._ledger:
                 self.end = End("pool", str(error))

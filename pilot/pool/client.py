@@ -72,7 +72,8 @@ class HTTPPool(interface.Pool):
             raise StaleLease(told)
         if status in (401, 403):
             self._bearer.refused()
-            raise Denied(told)
+            how = "; give one in --pool-token-file or $PILOT_POOL_TOKEN" if status == 401 and "is needed" in sentence else ""
+            raise Denied(told + how)
         if status in (400, 413):
             raise Refused(told)
         raise Busy(told)
@@ -85,7 +86,9 @@ class HTTPPool(interface.Pool):
         except (NoToken, ConfigurationFailed) as error:
             raise Denied(str(error))
         except FetchFailed as error:
-            raise Busy("the pool cannot be reached: %s" % error)
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise Denied("%s; if its CA is your own, give that as $SSL_CERT_FILE" % error)
+            raise Busy("the pool cannot be reached: %s%s" % (error, _hint(self._url, str(error))))
 
     # -- the interface ---------------------------------------------------------------------------
 
@@ -196,6 +199,12 @@ class HTTPPool(interface.Pool):
 
     def close(self) -> None:
         self._session.close()
+
+
+def _hint(url: str, problem: str) -> str:
+    if url.startswith("https") and ("WRONG_VERSION_NUMBER" in problem or "wrong version number" in problem):
+        return "; does it want http?"
+    return "; does it want https?" if url.startswith("http:") and "closed connection without" in problem else ""
 
 
 class Refused(UsageError):

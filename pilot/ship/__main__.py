@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from pilot import bundle, runner, values
+from pilot import bundle, request, runner, values
 from pilot.errors import UsageError
 from pilot.ship import batch, cloud, service, volunteer
 from pilot.ship.order import Order, Parcel
@@ -73,7 +73,10 @@ def _run(words: List[str]) -> int:
         return int(end.code or 0)
     if not given.count:
         raise UsageError("--count must be 1 or more")
+    if given.cores == 0:
+        raise UsageError("--cores must be 1 or more")
     _check_texts([given.queue, given.image] + given.url, theirs)
+    _check_words(theirs)
     files = bundle.files_of(given.pilot) if given.pilot else bundle.own_files()
     files = bundle.with_extras(files, given.extension, bundle.packed_defaults(given.config) if given.config else None)
     order = Order(files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None, given.queue,
@@ -95,6 +98,16 @@ def _check_texts(names: List[str], words: List[str]) -> None:
                  for word in broken]
     if problems:
         raise UsageError(*problems)
+
+
+def _check_words(words: List[str]) -> None:
+    """What no pilot will understand anywhere; files and pools are another machine's."""
+    try:
+        request.parse(words, {}, os.getcwd())
+    except UsageError as error:
+        problems = [problem for problem in error.problems if problem.startswith(("unknown option", "unknown command"))]
+        if problems:
+            raise UsageError(*["behind --: %s" % problem for problem in problems])
 
 
 def _split(words: List[str]) -> Tuple[List[str], List[str]]:

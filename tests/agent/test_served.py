@@ -214,3 +214,23 @@ def test_a_payload_cannot_read_the_pilots_token(server, tmp_path, start_pilot):
     add(server, {"id": "spy", "script": "tr '\\0' '\\n' < /proc/$PPID/environ > %s/seen; exit 0" % tmp_path})
     child = start_pilot(*(PLAN + ("--pool", server.url, "--workdir", str(tmp_path / "w"))), env=dict(os.environ, PILOT_POOL_TOKEN="hunter22"))
     assert child.wait(timeout=30) == 0 and "hunter22" not in (tmp_path / "seen").read_text()
+
+
+def test_a_token_file_named_from_here_is_found_by_the_agent_elsewhere(tmp_path, pilot):
+    folder = tmp_path / "guarded"
+    folder.mkdir()
+    token = subprocess.check_output([sys.executable, "-m", "pilot.pool", "token", str(folder / "tokens"), "admin", "alice"], cwd=str(ROOT)).decode()
+    (tmp_path / "mine").write_text(token)
+    (tmp_path / "empty").write_text("")
+    server = Served(folder, "--tokens", str(folder / "tokens"))
+    try:
+        ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--pool-token-file", "mine")
+        assert ended.code == 0, ended.err
+        began = time.monotonic()
+        ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--pool-token-file", "empty")
+        assert ended.code == 50 and "/empty is empty" in ended.err and time.monotonic() - began < 20
+        minted = subprocess.check_output([sys.executable, "-m", "pilot.pool", "mint", server.url, "p9"], cwd=str(ROOT), env=dict(os.environ, PILOT_POOL_TOKEN=token.strip()))
+        ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--pool-token", minted.decode().strip(), "--pilot-id", "another")
+        assert ended.code == 50 and "the token is pilot p9's" in ended.err and time.monotonic() - began < 40
+    finally:
+        server.kill()

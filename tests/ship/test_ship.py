@@ -127,3 +127,10 @@ def test_times_are_rounded_up(seconds, text):
 def test_a_walltime_that_is_said_is_not_said_again():
     assert walltime_words(Order({}, ("--max-walltime=5",), walltime_s=10)) == ("--max-walltime=5",)
     assert walltime_words(Order({}, ("-X", "A"), walltime_s=10)) == ("-X", "A", "--max-walltime", "10")
+
+
+@pytest.mark.parametrize("words, told", [(["--", "-X", "CheckWorkrNode"], "behind --: unknown command 'CheckWorkrNode' (did you mean CheckWorkerNode"),
+                                         (["--", "--pol", "x"], "behind --: unknown option --pol"), (["--cores", "0"], "--cores must be 1 or more")])
+def test_what_no_pilot_will_understand_is_refused_before_it_travels(tmp_path, capsys, words, told):
+    assert main(["slurm", "-o", str(tmp_path / "x")] + words) == 2
+    assert told in capsys.readouterr().err and not (tmp_path / "x").exists()

@@ -1,6 +1,8 @@
 """`python3 -m pilot.pool serve sqlite:FILE`: listens until it is told to stop."""
 
 import asyncio
+import errno
+import fcntl
 import ipaddress
 import logging
 import os
@@ -72,6 +74,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> ssl.SSLContext:
+    for name, path in (("--tls-cert", certificate), ("--tls-key", key), ("--tls-client-ca", client_ca)):
+        if path and not os.access(path, os.R_OK):
+            raise UsageError("%s %s: cannot be read" % (name, path))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     if hasattr(ssl, "TLSVersion"):
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -84,7 +89,8 @@ def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> 
             context.verify_mode = ssl.CERT_REQUIRED
             context.verify_flags |= ssl.VerifyFlags(0x40)  # X509_V_FLAG_ALLOW_PROXY_CERTS: pilots may show an RFC 3820 proxy
     except (OSError, ssl.SSLError) as error:
-        raise UsageError("--tls-cert %s: cannot be used: %s" % (certificate, error))
+        how = "" if key else " (is the key in it? else give --tls-key)"
+        raise UsageError("--tls-cert %s: cannot be used: %s%s" % (certificate, error, how))
     return context
 
 
@@ -95,15 +101,31 @@ def run(chosen: Plan) -> int:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
+        lock = _lock(chosen.path)
         pool = SQLitePool(chosen.path, create=True)
         server = Server(loop, pool, chosen.path, chosen.keyring, chosen.keep, _room())
         try:
             _until_stopped(loop, server, chosen)
         finally:
             server.close()
+            os.close(lock)
         return 0
     finally:
         loop.close()
+
+
+def _lock(path: str) -> int:
+    """This file has one server at a time."""
+    try:
+        descriptor = os.open(path + ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError("sqlite:%s: cannot be served: %s" % (path, error.strerror))
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise UsageError("sqlite:%s: another server serves it already" % path)
+    return descriptor
 
 
 def _room() -> int:
@@ -139,6 +161,8 @@ async def _listen(loop: Any, server: Server, chosen: Plan) -> Any:
         return await loop.create_server(server.connection, chosen.host, chosen.port, ssl=chosen.context, backlog=BACKLOG,
                                         reuse_address=True)
     except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PoolUnreachable("%s:%d is taken by another program: give another --listen" % (chosen.host, chosen.port))
         raise PoolUnreachable("%s:%d cannot be listened at: %s" % (chosen.host, chosen.port, error.strerror or error))
 
 

@@ -179,7 +179,7 @@ class Server:
         if self.keyring is None or not route.roles:
             return LOCAL
         if not token:
-            raise BadRequest(401, "a token is needed: Authorization: Bearer TOKEN")
+            raise BadRequest(401, "a token is needed")
         try:
             who = self.keyring.identify(token)
         except Refused as error:

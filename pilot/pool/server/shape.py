@@ -36,7 +36,7 @@ def whole(least: int, most: int) -> Shape:
 
 def number(least: float, most: float) -> Shape:
     """A number."""
-    return Shape("a number from %g to %g" % (least, most),
+    return Shape("a number from %s to %s" % (_plain(least), _plain(most)),
                  lambda v: (isinstance(v, float) or _is_whole(v)) and least <= v <= most,
                  {"type": "number", "minimum": least, "maximum": most})
 
@@ -79,6 +79,10 @@ def pair(first: Shape, second: Shape) -> Shape:
     return Shape("a list [%s, %s]" % (first.says, second.says),
                  lambda v: isinstance(v, list) and len(v) == 2 and first.ok(v[0]) and second.ok(v[1]),
                  {"type": "array", "minItems": 2, "maxItems": 2, "items": {}})
+
+
+def _plain(value: float) -> str:
+    return "%d" % value if value == int(value) else repr(value)
 
 
 def _is_whole(value: Any) -> bool:

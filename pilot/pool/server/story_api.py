@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any, Dict
 
+from pilot import values
 from pilot.pool.server import metrics as metrics_text
 from pilot.pool.server.call import Call
 from pilot.pool.server.tokens import Refused
@@ -39,7 +40,11 @@ def mint(call: Call) -> Answer:
     """POST /v1/tokens"""
     if call.server.keyring is None:
         return answer_error(409, "this server runs without tokens")
-    return answer_json({"token": call.server.keyring.mint(call.given["pilot"], call.given["seconds"])})
+    try:
+        pilot_id = values.name(call.given["pilot"])
+    except ValueError as error:
+        raise BadRequest(400, "no pilot can have this id: %s" % error)
+    return answer_json({"token": call.server.keyring.mint(pilot_id, call.given["seconds"])})
 
 
 def renew_token(call: Call) -> Answer:

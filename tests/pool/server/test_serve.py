@@ -26,7 +26,7 @@ def plan(pool="sqlite:x", listen="127.0.0.1:0", certificate=None, key=None, toke
 @pytest.mark.parametrize("words, told", [
     (dict(pool="http://x"), "is no sqlite:FILE"), (dict(listen="x"), "is not HOST:PORT"), (dict(listen="h:99999"), "is not HOST:PORT"), (dict(key="k"), "--tls-key is for"),
     (dict(client_ca="c"), "is for --tls-cert"), (dict(listen="0.0.0.0:1"), "needs --tls-cert and --tokens"), (dict(listen=":1"), "needs --tls-cert and --tokens"),
-    (dict(listen="example.org:1"), "needs"), (dict(certificate="/no/file"), "cannot be used"), (dict(tokens="/no/file"), "cannot be read")])
+    (dict(listen="example.org:1"), "needs"), (dict(certificate="/no/file"), "cannot be read"), (dict(tokens="/no/file"), "cannot be read")])
 def test_what_is_not_served(words, told):
     with pytest.raises(UsageError, match=told):
         plan(**words)
@@ -42,7 +42,7 @@ def test_an_address_that_is_taken_is_told(tmp_path, capsys):
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)
         assert main(["serve", "sqlite:%s/p" % tmp_path, "--listen", "127.0.0.1:%d" % taken.getsockname()[1]]) == 50
-    assert "cannot be listened at" in capsys.readouterr().err
+    assert "is taken by another program" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_pool_is_told(tmp_path, capsys):
@@ -182,5 +182,33 @@ def test_a_token_that_nobody_can_mint_is_told(tmp_path, capsys):
     try:
         assert main(["mint", server.url, "p1"]) == 2
         assert "runs without tokens" in capsys.readouterr().err
+    finally:
+        server.kill()
+
+
+def test_a_file_has_one_server_at_a_time(tmp_path, capsys):
+    server = Served(tmp_path)
+    try:
+        assert main(["serve", "sqlite:%s/pool.sqlite" % tmp_path, "--listen", "127.0.0.1:0"]) == 2
+        assert "another server serves it already" in capsys.readouterr().err
+    finally:
+        server.kill()
+
+
+def test_a_certificate_without_its_key_is_told(certificate):
+    with pytest.raises(UsageError, match="give --tls-key"):
+        plan(certificate=certificate)
+
+
+def test_hints_for_the_wrong_scheme_and_the_unknown_ca(tmp_path, certificate, monkeypatch):
+    from pilot.pool.interface import Denied
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    server = Served(tmp_path, "--tls-cert", certificate, "--tls-key", certificate + ".key")
+    try:
+        with open_pool(server.url, environ={}) as pool, pytest.raises(Denied, match="SSL_CERT_FILE"):
+            pool.status()
+        with open_pool(server.url.replace("https", "http"), environ={}) as pool, pytest.raises(Busy):
+            pool.status()
     finally:
         server.kill()
