@@ -154,18 +154,25 @@ def retry_tasks(given: argparse.Namespace) -> int:
         raise UsageError("retry: name the tasks, or say --all for every one in error")
     with open_pool(given.pool) as pool:
         print("%d sent back" % pool.retry(given.tasks or None))
-        return _known(pool, given.tasks)
+        return _known(pool, given.tasks, ("todo", "locked"), "only tasks in error or held are sent back")
 
 
 def cancel_tasks(given: argparse.Namespace) -> int:
     """Hold the tasks named."""
     with open_pool(given.pool) as pool:
         print("%d held" % pool.cancel(given.tasks))
-        return _known(pool, given.tasks)
+        return _known(pool, given.tasks, ("held",), "only tasks that are todo or locked are held")
 
 
-def _known(pool: interface.Pool, names: Sequence[str]) -> int:
-    missing = ["there is no task %r" % name for name in names if pool.show(name) is None]
+def _known(pool: interface.Pool, names: Sequence[str], wanted: Sequence[str], rule: str) -> int:
+    """Say of each task named why it is not as it was wanted; UsageError for those that are not there."""
+    missing = []
+    for name in names:
+        found = pool.show(name)
+        if found is None:
+            missing.append("there is no task %r" % name)
+        elif found["state"] not in wanted:
+            print("%s is %s: %s" % (name, found["state"], rule))
     if missing:
         raise UsageError(*missing)
     return 0

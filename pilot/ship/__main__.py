@@ -83,9 +83,9 @@ def _run(words: List[str]) -> int:
                   given.count, given.warn, given.image)
     if given.world in MACHINES:
         journey = cloud.Journey(given.cloud, tuple(given.url), given.format, not given.stay, given.resume)
-        _deliver(MACHINES[given.world](order, journey), given.output)
+        _deliver(MACHINES[given.world](order, journey), given.output, _has_secret(theirs))
     else:
-        _deliver(WORLDS[given.world](order), given.output)
+        _deliver(WORLDS[given.world](order), given.output, _has_secret(theirs))
     return 0
 
 
@@ -110,19 +110,25 @@ def _check_words(words: List[str]) -> None:
             raise UsageError(*["behind --: %s" % problem for problem in problems])
 
 
+def _has_secret(words: List[str]) -> bool:
+    return any(word.partition("=")[0].endswith("-token") for word in words)
+
+
 def _split(words: List[str]) -> Tuple[List[str], List[str]]:
     at = words.index("--") if "--" in words else len(words)
     return words[:at], words[at + 1:]
 
 
-def _deliver(parcel: Parcel, folder: str) -> None:
+def _deliver(parcel: Parcel, folder: str, secret: bool) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise UsageError("%s cannot be made: %s" % (folder, error.strerror))
     for name, data in parcel.files.items():
-        bundle.write(os.path.join(folder, name), data, 0o755 if data.startswith(b"#!") else 0o644)
+        bundle.write(os.path.join(folder, name), data, (0o755 if data.startswith(b"#!") else 0o644) & (0o700 if secret else 0o777))
         print("%s: %d bytes" % (os.path.join(folder, name), len(data)))
+    if secret:
+        print("\nThese files hold a token: they are for you alone, and so must their copies be.")
     print("\nUse it:\n  cd %s" % folder)
     for line in parcel.use:
         print("  " + line)

@@ -16,6 +16,7 @@ from pilot.errors import UsageError
 from pilot.ship.order import Order, Parcel, own_workdir, quoted
 
 PILOT = "pilot.pyz"
+LARGE = 16384  # the smallest of the clouds' limits
 FORMATS = ("script", "gzip", "mime")
 
 
@@ -117,7 +118,8 @@ def cloud_init(order: Order, journey: Journey) -> Parcel:
     if cloud.limit is not None and len(data) > cloud.limit:
         raise UsageError("the user-data has %d bytes: %s; give --url and put the pilot behind it" % (len(data), cloud.why))
     if not journey.urls:
-        return Parcel({"user-data": data}, ("give user-data to the machine",))
+        note = ("# %d bytes: more than most clouds take as user-data; --cloud NAME checks, --url makes it small" % len(data),)
+        return Parcel({"user-data": data}, ("give user-data to the machine",) + (note if cloud.limit is None and len(data) > LARGE else ()))
     use = ("put %s where %s points" % (PILOT, " and ".join(journey.urls)), "give user-data to the machine")
     return Parcel({"user-data": data, PILOT: packed}, use)
 

@@ -67,3 +67,13 @@ def test_it_runs_as_a_module(url):
 def test_a_reader_that_goes_away_is_no_traceback(url):
     done = subprocess.run(["bash", "-c", '"$0" -m pilot.pool export "$1" | true; exit ${PIPESTATUS[0]}', sys.executable, url], cwd=str(ROOT), stderr=subprocess.PIPE)
     assert b"Traceback" not in done.stderr
+
+
+def test_what_was_not_sent_back_or_held_is_told(url, capsys):
+    main(["cancel", url, "a"])
+    capsys.readouterr()
+    main(["cancel", url, "a", "b"])
+    assert capsys.readouterr().out == "1 held\n"
+    main(["retry", url, "a", "b"])
+    main(["retry", url, "a"])
+    assert "a is todo" not in capsys.readouterr().out

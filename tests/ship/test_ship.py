@@ -134,3 +134,10 @@ def test_a_walltime_that_is_said_is_not_said_again():
 def test_what_no_pilot_will_understand_is_refused_before_it_travels(tmp_path, capsys, words, told):
     assert main(["slurm", "-o", str(tmp_path / "x")] + words) == 2
     assert told in capsys.readouterr().err and not (tmp_path / "x").exists()
+
+
+def test_a_parcel_with_a_token_is_for_its_owner_alone(ship):
+    folder, said = ship("slurm", "--", "-X", "CheckWorkerNode", "--pool-token", "hunter22")
+    assert (folder / "pilot-job.py").stat().st_mode & 0o077 == 0 and "hold a token" in said
+    folder, said = ship("gridengine", "--", "-X", "CheckWorkerNode", "--pool-token-file", "/x")
+    assert (folder / "pilot-job.py").stat().st_mode & 0o055 and "hold a token" not in said

@@ -31,7 +31,23 @@ class House:
         self.closing = False
         self.requests = 0
         self.refused: Dict[int, int] = {}
+        self.last_refusal = ("", b"")
+        self._told: Dict[int, int] = {}
         self._heads: Dict[bytes, Head] = {}
+
+    def refuse(self, status: int, peer: str, body: bytes) -> None:
+        """Count it; the last one is kept for the log."""
+        self.refused[status] = self.refused.get(status, 0) + 1
+        self.last_refusal = (peer, body[:300])
+
+    def news(self) -> str:
+        """What was refused since this was asked last, in a sentence; "" for nothing."""
+        new = {status: count - self._told.get(status, 0) for status, count in self.refused.items() if count > self._told.get(status, 0)}
+        self._told = dict(self.refused)
+        if not new:
+            return ""
+        counts = ", ".join("%d times HTTP %d" % (new[status], status) for status in sorted(new))
+        return "refused lately: %s; the last, from %s: %s" % (counts, self.last_refusal[0], self.last_refusal[1].decode("utf-8", "replace"))
 
     def head(self, data: bytes) -> Head:
         """A head, parsed once for all that are the same."""
@@ -172,7 +188,7 @@ class Connection(asyncio.Protocol):
             return
         keep = head.keep_alive and not self.house.closing
         if answer.status >= 400:
-            self.house.refused[answer.status] = self.house.refused.get(answer.status, 0) + 1
+            self.house.refuse(answer.status, self.peer, answer.body)
         self._transport.write(wire.render(answer, keep, head.method == "HEAD"))
         self._busy = False
         if not keep:
@@ -197,9 +213,9 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _refuse(self, status: int, sentence: str) -> None:
-        self.house.refused[status] = self.house.refused.get(status, 0) + 1
-        extra = wire.WHO_ARE_YOU if status == 401 else ""
-        self._transport.write(wire.render(wire.answer_error(status, sentence, extra), False))
+        answer = wire.answer_error(status, sentence, wire.WHO_ARE_YOU if status == 401 else "")
+        self.house.refuse(status, self.peer, answer.body)
+        self._transport.write(wire.render(answer, False))
         self._busy = self._deaf = True
         self._drop()
         if not self._transport.can_write_eof():  # TLS

@@ -148,6 +148,7 @@ def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, lambda: None if stopped.done() else stopped.set_result(None))
     loop.run_until_complete(stopped)
+    log.info("stopping: %d requests were served", server.house.requests)
     loop.run_until_complete(_end(loop, server, listener))
 
 

@@ -87,6 +87,9 @@ class Server:
         self.hub.sweep()
 
     def _tick(self) -> None:
+        news = self.house.news()
+        if news:
+            log.warning("%s", news)
         with self.pool.batch():
             self.pool.expire()
             self.pool.forget_requests()

@@ -160,6 +160,11 @@ def _has_secret(path: str) -> bool:
         return any(line.split()[:1] == ["secret"] for line in stream)
 
 
+def _names(path: str) -> List[str]:
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        return [line.split()[1] for line in stream if len(line.split()) == 3]
+
+
 def _line_end(path: str) -> str:
     """What the file's last line lacks."""
     with open(path, encoding="utf-8", errors="replace") as stream:
@@ -174,6 +179,8 @@ def add(path: str, role: str, name: str) -> str:
         raise UsageError("%r: a name here is of letters, digits and ._@-" % name)
     token = os.urandom(24).hex()
     try:
+        if os.path.exists(path) and name in _names(path):
+            raise UsageError("%s: %s has a token already; take that line out first, or choose another name" % (path, name))
         lines = _line_end(path) if _has_secret(path) else "secret %s\n" % os.urandom(32).hex()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w") as stream:

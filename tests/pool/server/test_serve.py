@@ -212,3 +212,10 @@ def test_hints_for_the_wrong_scheme_and_the_unknown_ca(tmp_path, certificate, mo
             pool.status()
     finally:
         server.kill()
+
+
+def test_a_name_has_one_token(tmp_path):
+    from pilot.pool.server import tokens
+    tokens.add(str(tmp_path / "t"), "admin", "a")
+    with pytest.raises(UsageError, match="has a token already"):
+        tokens.add(str(tmp_path / "t"), "reader", "a")

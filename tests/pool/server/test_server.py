@@ -472,3 +472,11 @@ def test_the_description_is_that_of_the_server(within):
             status, told = ask(within, method.upper(), path.replace("{task}", "none").replace("{pilot}", "none"), {} if method == "post" else None) \
                 if path != "/metrics" else (200, None)
             assert status in (200, 400) or (status == 404 and "none" in told["error"]) or (status == 409 and "tokens" in path) or (status == 403 and "token" in told["error"]), (path, told)
+
+
+def test_what_was_refused_is_told_to_the_log_once(guarded):
+    for token in ("nonsense", "", guarded.keys["reader"]):
+        ask(guarded, "POST", "/v1/cancel", {"tasks": []}, token)
+    news = guarded.call(guarded.server.house.news)
+    assert "2 times HTTP 401" in news and "1 times HTTP 403" in news and "from 127.0.0.1" in news and "it is for admin" in news
+    assert guarded.call(guarded.server.house.news) == ""
