@@ -1,16 +1,15 @@
 """LaunchAgent: starts the agent that pulls work, watches it, and says how it ended."""
 
-import importlib.util
 import os
 import shlex
 from typing import Any, List, Optional, Tuple
 
-from pilot import agency, values
+from pilot import values
 from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import AgentFailed, Skip, UsageError
 from pilot.facts import AgentSummary, WorkerNode
-from pilot.terms import DRAIN_FILES, ISOLATION_WAYS, LEASE_S
+from pilot.terms import DRAIN_FILES, FOREVER_S, ISOLATION_WAYS, LEASE_S
 
 
 class LaunchAgent(Command):
@@ -39,12 +38,14 @@ class LaunchAgent(Command):
     requires = (WorkerNode,)
     provides = (AgentSummary,)
     uses: Tuple[str, ...] = ("pilot.agent.launch", "pilot.pool.sqlite")
-    timeout_s = agency.FOREVER_S
+    timeout_s = FOREVER_S
     failure = AgentFailed
 
     @classmethod
     def check(cls, settings: Any) -> List[str]:
         """Exactly one source of work, and a task file without mistakes."""
+        import importlib.util  # not for a pilot that launches nothing
+
         if not settings["execute"] and importlib.util.find_spec("pilot.agent") is None:
             return ["this file was made without the built-in agent (pilot.bundle --lean): give --execute PROGRAM"]
         if not (settings["tasks"] or settings["pool"] or settings["execute"] or settings["task"]):
@@ -65,6 +66,8 @@ class LaunchAgent(Command):
         if ctx.interrupts.drain:
             raise Skip("asked to drain before the agent began: nothing was claimed")
         if ctx.settings["execute"]:
+            from pilot import agency
+
             return (agency.run(ctx, self.agent_argv(ctx)),)
         from pilot.agent import launch
 

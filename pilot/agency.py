@@ -10,10 +10,10 @@ from pilot import process, process_tree
 from pilot.context import Context
 from pilot.errors import AgentFailed, OutOfTime
 from pilot.facts import AgentSummary, Configuration, Installation
+from pilot.terms import FOREVER_S
 
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
 PR_SET_DUMPABLE = 4
-FOREVER_S = 30 * 86400.0
 log = logging.getLogger("pilot.LaunchAgent")
 
 

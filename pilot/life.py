@@ -1,12 +1,11 @@
 """A pilot's whole life: the workdir made ready, the plan run, the report and summary written on every way out."""
 
-import importlib.util
 import logging
 import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Type
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Type
 
 from pilot import VERSION, cli, log, report, runner
 from pilot.command import Command
@@ -169,9 +168,7 @@ def _run(life: Life) -> int:
     names = [command.name for command in life.request.plan]
     _begin_story(life, names)
     _prepare_workdir(life)
-    for module in [name for command in life.request.plan for name in command.uses]:
-        if importlib.util.find_spec(module.rpartition(".")[0]) is not None:  # a lean file may lack what is not needed
-            importlib.import_module(module)  # now: the file we came from may vanish under a running pilot
+    _load(life.request.plan)
     logger = logging.getLogger("pilot")
     for warning in life.request.warnings:
         logger.warning("%s", warning)
@@ -190,6 +187,18 @@ def _run(life: Life) -> int:
     if life.interrupts.stop is not None and not report.final_code(life.outcomes):
         return Stopped(life.interrupts.stop).exit_code
     return report.final_code(life.outcomes)
+
+
+def _load(plan: Sequence[Type[Command]]) -> None:
+    """What the commands will use is imported now: the file we came from may vanish under a running pilot."""
+    names = [name for command in plan for name in command.uses]
+    if not names:
+        return
+    import importlib.util
+
+    for name in names:
+        if importlib.util.find_spec(name.rpartition(".")[0]) is not None:  # a lean file may lack what is not needed
+            importlib.import_module(name)
 
 
 def _be_a_guest(life: Life) -> None:
@@ -287,6 +296,3 @@ def _ask(command: Type[Command]) -> bool:
     if not line or line.strip().lower() in ("q", "quit"):
         raise Stopped(signal.SIGINT)  # q at the prompt is ^C in a word
     return line.strip().lower() not in ("s", "skip", "n", "no")
-
-
-__all__: List[Any] = ["live", "refuse"]
