@@ -34,7 +34,7 @@ class Agent:
         self._leases = Leases(config.lease_s, config.stop_grace_s, time.monotonic)
         self._payloads: Dict[Key, Payload] = {}
         self._ahead: List[Tuple[Lease, float]] = []  # claimed, waiting for a free slot, since when
-        self._ledger = Ledger(config.pilot, around.tell, lambda lease: self._leases.drop((lease.task, lease.generation)))
+        self._ledger = Ledger(around.tell, lambda lease: self._leases.drop((lease.task, lease.generation)))
         self._claimed = 0
         self._empty_polls = 0
         self._failures = 0

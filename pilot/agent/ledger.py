@@ -16,8 +16,8 @@ MAX_REASON = 2000
 class Ledger:
     """Holds endings until the pool knows them; `told` is called with each lease that is settled."""
 
-    def __init__(self, pilot: str, tell: Callable[..., None], told: Callable[[Lease], None]) -> None:
-        self._pilot, self._tell, self._told = pilot, tell, told
+    def __init__(self, tell: Callable[..., None], told: Callable[[Lease], None]) -> None:
+        self._tell, self._told = tell, told
         self._endings: List[Tuple[Lease, Ending]] = []
         self._host = os.uname().nodename
 

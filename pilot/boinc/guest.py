@@ -58,11 +58,6 @@ class Guest:
         self._tell()
         threading.Thread(target=self._serve, daemon=True).start()
 
-    @property
-    def native(self) -> bool:
-        """Whether we are the slot's main program."""
-        return self._channels is not None
-
     def _serve(self) -> None:
         while not self._stop.wait(EVERY_S):
             if self._channels is not None and not self._leaving:

@@ -29,6 +29,36 @@ def boot_id() -> str:
         return "unknown"
 
 
+@contextmanager
+def transaction(db: sqlite3.Connection, what: str) -> Iterator[None]:
+    """All or nothing of what is written inside. Raises Busy, which names `what`, when the file cannot be written."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+    except sqlite3.ProgrammingError:  # our own mistake, not the file's state
+        raise
+    except sqlite3.DatabaseError as error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise Busy("%s cannot be written: %s" % (what, error))
+
+
+def answer(db: sqlite3.Connection, what: str, question: str, values: Sequence[object] = ()) -> List[Any]:
+    """The rows of a question outside any transaction. Raises Busy, which names `what`, when the file cannot be read."""
+    try:
+        return db.execute(question, values).fetchall()
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise Busy("%s cannot be read: %s" % (what, error))
+
+
 class SQLiteFile:
     """One connection to the file; not for several threads. `backoff_s` is the first wait before another attempt."""
 
@@ -93,39 +123,11 @@ class SQLiteFile:
         if self._in_batch:
             yield
             return
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.ProgrammingError:  # our own mistake, not the file's state
-            raise
-        except sqlite3.DatabaseError as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise Busy("the pool cannot be written: %s" % error)
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """For what is kept beside the tasks, within the same transactions."""
-        return self._db
-
-    def rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
-        """The answer to a question. Raises Busy."""
-        return self._rows(question, values)
+        with transaction(self._db, "the pool"):
+            yield
 
     def _rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
-        """The answer to a question outside any transaction. Raises Busy."""
-        try:
-            return self._db.execute(question, values).fetchall()
-        except sqlite3.ProgrammingError:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise Busy("the pool cannot be read: %s" % error)
+        return answer(self._db, "the pool", question, values)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,5 +1,7 @@
 """What a pool promises, held against each store."""
 
+import time
+
 import pytest
 
 from pilot.pool import sqlite
@@ -173,8 +175,10 @@ def test_export_tells_every_task_with_state_and_attempts(store):
     assert [task["id"] for task in store.export("done")] == ["t0"]
 
 
-def test_the_time_of_day_plays_no_part(store, monkeypatch):
+@pytest.mark.parametrize("moved_s", [-3600, 3600, 1e12])
+def test_the_time_of_day_plays_no_part(store, monkeypatch, moved_s):
     add(store, "a")
     claim(store, lease_s=100)
-    monkeypatch.setattr(sqlite.time, "time", lambda: 1e12)
+    then = time.time() + moved_s
+    monkeypatch.setattr(sqlite.time, "time", lambda: then)
     assert store.status()["locked"] == 1

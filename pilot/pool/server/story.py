@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Tuple
 
+from pilot.pool import sqlite_file
 from pilot.pool.interface import Busy
 
 TABLES = """
@@ -93,26 +94,12 @@ class Story:
     @contextmanager
     def batch(self) -> Iterator[None]:
         """One transaction. Raises Busy when the file cannot be written."""
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise Busy("the stories cannot be written: %s" % error)
+        with sqlite_file.transaction(self._db, "the stories"):
+            yield
 
     def rows(self, question: str, values: Tuple[Any, ...] = ()) -> List[Any]:
         """The answer to a question. Raises Busy."""
-        try:
-            return self._db.execute(question, values).fetchall()
-        except sqlite3.DatabaseError as error:
-            raise Busy("the stories cannot be read: %s" % error)
+        return sqlite_file.answer(self._db, "the stories", question, values)
 
     def close(self) -> None:
         """Let go of the file."""

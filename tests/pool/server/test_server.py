@@ -333,10 +333,10 @@ def test_a_bug_costs_its_own_request_only(within, monkeypatch):
 def test_a_file_that_cannot_be_written_is_busy_and_told_so(within):
     with open_pool(within.url) as pool:
         add(pool, "a")
-        within.call(lambda: within.server.pool.connection.execute("PRAGMA max_page_count=1"))
+        within.call(lambda: within.server.pool._db.execute("PRAGMA max_page_count=1"))
         with pytest.raises(Busy, match="HTTP 503: the pool cannot be written"):
             add(pool, *["x%d" % n for n in range(3000)])
-        within.call(lambda: within.server.pool.connection.execute("PRAGMA max_page_count=1000000"))
+        within.call(lambda: within.server.pool._db.execute("PRAGMA max_page_count=1000000"))
         assert pool.status()["todo"] == 1 and add(pool, "b") == (1, 0)
 
 
