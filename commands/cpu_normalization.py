@@ -34,23 +34,32 @@ class CPUNormalization(Command):
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         settings, node = ctx.settings, ctx.get(WorkerNode)
-        if settings["cpu_power"] is not None:
-            return (CPUPower(settings["cpu_power"], (), 0, True, False),)
-        if "task" in settings and settings["task"]:
+        if "task" in settings and settings["task"] and settings["cpu_power"] is None:
             raise Skip("one task alone needs no measure")
+        found = self.measured(ctx, settings["cpu_copies"] or node.cores, node.cpu_model)
+        if settings["cpu_power"] is not None:
+            return (found,)
+        found = found._replace(power=round(found.power / settings["cpu_correction"], 1))
+        about = "about " if settings["fast"] else ""
+        self.log.info("CPU power %s%.1f (DB12, %d %s at once%s)", about, found.power, found.copies,
+                      "copies" if found.copies > 1 else "copy", ", measured before" if found.cached else "")
+        return (found,)
+
+    python = ""  # the interpreter to measure with; empty: ours
+
+    def measured(self, ctx: Context, copies: int, cpu_model: str) -> CPUPower:
+        """The power as it was set, measured before on this node, or measured now; not corrected."""
+        settings = ctx.settings
+        if settings["cpu_power"] is not None:
+            return CPUPower(settings["cpu_power"], (), 0, True, False)
         from pilot.node.score_cache import Cache, identity
 
-        copies = settings["cpu_copies"] or node.cores
-        cache = Cache(settings["cpu_cache"], identity(node.cpu_model, copies, settings["fast"]), ctx.environ)
+        cache = Cache(settings["cpu_cache"], identity(cpu_model, copies, settings["fast"], self.python), ctx.environ)
         scores, cached = cache.read(), True
         if not scores:
             scores, cached = self._measure(ctx, copies), False
             cache.write(scores)
-        power = round(min(scores) / settings["cpu_correction"], 1)
-        about = "about " if settings["fast"] else ""
-        self.log.info("CPU power %s%.1f (DB12, %d %s at once%s)", about, power, copies, "copies" if copies > 1 else "copy",
-                      ", measured before" if cached else "")
-        return (CPUPower(power, tuple(round(s, 1) for s in scores), copies, bool(settings["fast"]), cached),)
+        return CPUPower(min(scores), tuple(round(s, 1) for s in scores), copies, bool(settings["fast"]), cached)
 
     def _measure(self, ctx: Context, copies: int) -> Tuple[float, ...]:
         from pilot.node import db12
@@ -61,7 +70,7 @@ class CPUNormalization(Command):
             self.log.info("measuring the CPU, which takes some seconds (--fast for an estimate)")
         limit = ctx.settings["time_limits"].get(self.name, self.timeout_s)
         for _ in (1, 2):
-            found = db12.measure(copies, part, float(limit)).scores
+            found = db12.measure(copies, part, float(limit), self.python, ctx.environ).scores
             if lower <= found[0] <= upper:
                 return found
             self.log.warning("a score of %.1f is implausible (bounds %g to %g)", found[0], lower, upper)

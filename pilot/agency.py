@@ -4,7 +4,7 @@ import logging
 import os
 import shlex
 import signal
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 from pilot import process, process_tree
 from pilot.context import Context
@@ -32,10 +32,15 @@ class Watched:
         """One line of its standard error."""
         log.info("%s", text)
 
+    def drain(self, signum: int) -> None:
+        """The pilot is asked to finish what runs and begin nothing more."""
+        if self.listens:
+            process_tree.send_group(self.pid, signum)
 
-def run(ctx: Context, argv: List[str]) -> AgentSummary:
+
+def run(ctx: Context, argv: List[str], agent: Optional[Watched] = None) -> AgentSummary:
     """Run an agent that is not ours to its end. AgentFailed when it ended badly, OutOfTime at --max-walltime."""
-    result = watch(ctx, argv, Watched())
+    result = watch(ctx, argv, agent or Watched())
     if result.timed_out:
         raise OutOfTime("the agent was ended at --max-walltime")
     if result.exit_code != 0:
@@ -50,9 +55,10 @@ def watch(ctx: Context, argv: List[str], agent: Watched) -> process.Result:
     _hide_environment(ctx)
 
     def forward(signum: int) -> None:
-        drains = signum in (signal.SIGUSR1, signal.SIGUSR2)
-        if agent.pid and (agent.listens or not drains):
-            process_tree.send_group(agent.pid, signum if drains else signal.SIGTERM)
+        if agent.pid and signum in (signal.SIGUSR1, signal.SIGUSR2):
+            agent.drain(signum)
+        elif agent.pid:
+            process_tree.send_group(agent.pid, signal.SIGTERM)
 
     def started(pid: int) -> None:
         agent.pid = pid

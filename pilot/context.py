@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Any, Dict, List, Optional, Type, TypeVar, cast
+from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, cast
 
 from pilot.errors import UsageError
 from pilot.events.stream import Stream
@@ -43,6 +43,7 @@ class Context:
         self.started = time.monotonic()
         self.max_walltime_s: Optional[float] = settings["max_walltime"] if "max_walltime" in settings else None
         self._facts: Dict[type, object] = {}
+        self._shared: Dict[type, object] = {}
 
     def get(self, kind: Type[Kind]) -> Kind:
         """The newest fact of this kind; UsageError when no command before provided one."""
@@ -58,6 +59,12 @@ class Context:
     def add(self, fact: object) -> None:
         """Keep a fact; a later one of the same kind wins."""
         self._facts[type(fact)] = fact
+
+    def shared(self, kind: Type[Kind], make: Callable[[], Kind]) -> Kind:
+        """What the commands of one community share and no other reads: made by the first that asks."""
+        if kind not in self._shared:
+            self._shared[kind] = make()
+        return cast(Kind, self._shared[kind])
 
     def facts(self) -> List[Any]:
         """All facts, in the order their kinds were first found."""

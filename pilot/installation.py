@@ -5,6 +5,7 @@ What is made is made beside its place and moved there when it is whole, so that 
 
 import logging
 import os
+import shlex
 import shutil
 import time
 from typing import Callable, Dict, List, Optional, Tuple
@@ -19,12 +20,13 @@ FOLDER = "software"
 log = logging.getLogger("pilot.Install")
 
 
-def first_that_works(ctx: Context, sources: Tuple[Source, ...]) -> Tuple[Optional[Installation], List[InstallAttempt]]:
-    """Try the sources in order; the installation (None: no source worked) and every attempt."""
+def first_that_works(ctx: Context, sources: Tuple[Source, ...],
+                     ways: "Optional[Ways]" = None) -> Tuple[Optional[Installation], List[InstallAttempt]]:
+    """Try the sources in order; the installation (None: no source worked) and every attempt. `ways` instead of the usual."""
     attempts: List[InstallAttempt] = []
     for one in sources:
         began = time.monotonic()
-        found, problem = _attempt(ctx, one)
+        found, problem = _attempt(ctx, one, ways or WAYS)
         attempts.append(InstallAttempt(one.text(), found is not None, round(time.monotonic() - began, 3), problem))
         if found is not None:
             return found._replace(attempts=tuple(attempts)), attempts
@@ -32,10 +34,10 @@ def first_that_works(ctx: Context, sources: Tuple[Source, ...]) -> Tuple[Optiona
     return None, attempts
 
 
-def _attempt(ctx: Context, one: Source) -> Tuple[Optional[Installation], str]:
+def _attempt(ctx: Context, one: Source, ways: "Ways") -> Tuple[Optional[Installation], str]:
     work = Work(ctx, one, time.monotonic() + ctx.settings["install_timeout_s"])
     try:
-        return WAYS[one.kind](work), ""
+        return ways[one.kind](work), ""
     except StepFailed as error:
         return None, str(error)
     except OSError as error:
@@ -80,9 +82,9 @@ class Work:
         fetch.download(place, path, self.left_s(), self.one.checksum)
         return path
 
-    def run(self, argv: List[str], cwd: Optional[str] = None) -> process.Result:
+    def run(self, argv: List[str], cwd: Optional[str] = None, environ: Optional[Dict[str, str]] = None) -> process.Result:
         """A program that must end well within the time left."""
-        return process.run(argv, timeout_s=self.left_s(), environ=self.ctx.environ, cwd=cwd or self.ctx.workdir,
+        return process.run(argv, timeout_s=self.left_s(), environ=environ or self.ctx.environ, cwd=cwd or self.ctx.workdir,
                            on_line=lambda line: log.debug("%s", line))
 
     def keep(self, path: str) -> Installation:
@@ -117,7 +119,10 @@ def only_folder(folder: str) -> str:
 
 
 def _environment_script(work: Work) -> Installation:
-    words = work.one.what.split()
+    try:
+        words = shlex.split(work.one.what)
+    except ValueError as error:
+        raise StepFailed("%r: %s" % (work.one.what, error))
     script = words[0]
     if not os.path.isfile(script):
         raise StepFailed("there is no %s" % script)
@@ -177,7 +182,8 @@ def _nothing(work: Work) -> Installation:
     return Installation("none", "", {})
 
 
-WAYS: Dict[str, Callable[[Work], Installation]] = {
+Ways = Dict[str, Callable[[Work], Installation]]
+WAYS: Ways = {
     "env": _environment_script,
     "archive": _archive,
     "pip": _pip,

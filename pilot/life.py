@@ -219,7 +219,9 @@ def _begin_story(life: Life, names: List[str]) -> None:
     log.set_up(life.masker, life.request.settings["debug"], None)
     settings = life.request.settings
     places = [place for place in settings["events"] if not place.startswith(FILE)]
-    if places:
+    more = [one for package in life.request.packages if package.transports
+            for one in package.transports(settings, dict(life.request.environ), life.pilot_id)]
+    if places or more:
         from pilot.events.far import Far  # only for those who use it
 
         life.far = Far(life.stream, life.workdir, life.masker)
@@ -227,7 +229,7 @@ def _begin_story(life: Life, names: List[str]) -> None:
         for name in ("pool_token", "pool_token_file"):
             if settings[name]:
                 environ["PILOT_" + name.upper()] = settings[name]
-        life.far.open(places, environ)
+        life.far.open(places, environ, more)
     life.stream.attach(life.tally)
     life.stream.emit(events.PILOT_STARTED, version=VERSION, host=os.uname().nodename, commands=names, pid=os.getpid(),
                      python=sys.version.split()[0], site=settings["site"] or "", ce=settings["ce"] or "", queue=settings["queue"] or "")

@@ -116,7 +116,7 @@ def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
 
 
-def _dies_with_us() -> Optional[Callable[[], None]]:
+def dies_with_us() -> Optional[Callable[[], None]]:
     """What a child calls before it becomes the program, so that it does not outlive a killed pilot (Linux)."""
     import ctypes
 
@@ -177,7 +177,7 @@ class _Running:
                  stdin: bytes, tails: Tuple[Tail, Tail]) -> None:
         self._argv, self._tails, self._stdin = tuple(argv), tails, stdin
         self._child = spawn(argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd, preexec_fn=_dies_with_us())
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd, preexec_fn=dies_with_us())
         self.pid = self._child.pid
         try:
             self._listen()

@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
 from pilot.command import Command, Option
 from pilot.errors import UsageError
@@ -15,13 +15,34 @@ EXTENSION_PREFIX = "pilot_"
 EXTENSION_PATH = "PILOT_EXTENSION_PATH"
 
 
+class Dialect(NamedTuple):
+    """A community's own command line in the engine's words, what the environment means in them, and notes for the log."""
+
+    words: List[str]
+    environ: Dict[str, str]
+    notes: Tuple[str, ...] = ()
+
+
 class Package(NamedTuple):
-    """A loaded package of commands; `usual` is its own order for a run without -X, or empty."""
+    """A loaded package of commands. What it may have besides COMMANDS, each by its name in the package:
+
+    USUAL_PLAN: its own order for a run without -X
+    dialect(words, environ, options) -> Dialect: reads a command line that is not the engine's
+    adopt(name) -> module or None: the commands that another program calls so, for an -E that is no package of ours
+    transports(settings, environ, pilot_id) -> [Transport]: further far places for the pilot's story
+    """
 
     name: str
     file: str
     commands: Tuple[Type[Command], ...]
-    usual: Tuple[str, ...]
+    usual: Tuple[str, ...] = ()
+    dialect: Optional[Callable[[Sequence[str], Dict[str, str], Sequence[Option]], Dialect]] = None
+    adopt: Optional[Callable[[str], Any]] = None
+    transports: Optional[Callable[[Any, Dict[str, str], str], Sequence[Any]]] = None
+
+
+class NoPackage(UsageError):
+    """Nothing bears the name of an extension."""
 
 
 def search_roots(root: str, cwd: str, environ: Dict[str, str]) -> List[str]:
@@ -35,19 +56,41 @@ def load(extensions: Iterable[str], roots: Sequence[str]) -> List[Package]:
     for path in roots:
         if path not in sys.path:
             sys.path.append(path)
-    packages: List[Package] = []
+    found: Dict[str, Package] = {}
+    strangers: Dict[str, NoPackage] = {}
     problems: List[str] = []
     for name in extensions:
         try:
-            packages.append(_import(EXTENSION_PREFIX + name, "-E " + name))
+            found[name] = _import(EXTENSION_PREFIX + name, "-E " + name)
+        except NoPackage as error:
+            strangers[name] = error
         except UsageError as error:
             problems += error.problems
-    refuse_foreign(TOOLBOX)
-    packages.append(_import(TOOLBOX, "the toolbox"))
+    for name, missing in strangers.items():
+        try:
+            found[name] = _adopted(name, list(found.values()), missing)
+        except UsageError as error:
+            problems += error.problems
+    packages = [found[name] for name in extensions if name in found] + [_import(TOOLBOX, "the toolbox")]
     problems += _collisions(packages)
     if problems:
         raise UsageError(*problems)
     return packages
+
+
+def _adopted(name: str, packages: Sequence[Package], missing: NoPackage) -> Package:
+    """The package that another one makes of a name; `missing` is raised when none does."""
+    for package in packages:
+        if package.adopt is not None:
+            try:
+                module = package.adopt(name)
+            except UsageError:
+                raise
+            except Exception as error:  # at import time: it is told, with its place
+                raise UsageError("-E %s: %s" % (name, _cause(error)))
+            if module is not None:
+                return _package(module, module.__name__, "-E " + name)
+    raise missing
 
 
 def refuse_foreign(name: str) -> None:
@@ -66,23 +109,27 @@ def _import(module: str, asked: str) -> Package:
         found = importlib.import_module(module)
     except ImportError as error:
         if error.name == module:
-            raise UsageError("%s: there is no package %s in extensions/, here, $%s or site-packages"
-                             % (asked, module, EXTENSION_PATH))
+            raise NoPackage("%s: there is no package %s in extensions/, here, $%s or site-packages"
+                            % (asked, module, EXTENSION_PATH))
         raise UsageError("%s: %s" % (asked, _cause(error, module)))
     except Exception as error:  # any error at import time belongs to the extension: it is told, not hidden
         raise UsageError("%s: %s" % (asked, _cause(error, module)))
+    return _package(found, module, asked)
+
+
+def _package(found: Any, name: str, asked: str) -> Package:
     commands = getattr(found, "COMMANDS", None)
     if not isinstance(commands, tuple) or not all(isinstance(c, type) and issubclass(c, Command) for c in commands):
         raise UsageError("%s: %s has no COMMANDS = (Class, ...) of Command classes" % (asked, found.__file__))
     nameless = [c.__name__ for c in commands if not c.name]
     if nameless:
         raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
-    usual = tuple(getattr(found, "USUAL_PLAN", ()))
-    return Package(module, found.__file__ or "", commands, usual)
+    return Package(name, found.__file__ or "", commands, tuple(getattr(found, "USUAL_PLAN", ())),
+                   *(getattr(found, hook, None) for hook in Package._fields[4:]))
 
 
-def _cause(error: BaseException, module: str) -> str:
-    """Where inside the extension the import failed: file, line and reason."""
+def _cause(error: BaseException, module: str = "") -> str:
+    """Where the import failed: file, line and reason; the place inside `module`, or else the innermost one."""
     place = ""
     if isinstance(error, SyntaxError) and error.filename:
         place = "%s, line %s: " % (error.filename, error.lineno)
@@ -90,7 +137,7 @@ def _cause(error: BaseException, module: str) -> str:
         trace = error.__traceback__
         while trace is not None:
             name = trace.tb_frame.f_globals.get("__name__") or ""
-            if name == module or name.startswith(module + "."):
+            if not module and not name.startswith("importlib") or name == module or name.startswith(module + "."):
                 place = "%s, line %d: " % (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
             trace = trace.tb_next
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
@@ -108,7 +155,7 @@ def _collisions(packages: List[Package]) -> List[str]:
     for package in packages:
         for command in package.commands:
             first = seen.setdefault(command.name, command)
-            if first is not command and not issubclass(first, command):
+            if first is not command and not issubclass(first, command) and not first.replaces:
                 problems.append(
                     "two commands are called %s: %s and %s; an override must subclass what it overrides"
                     % (command.name, source_file(first), source_file(command))

@@ -45,16 +45,26 @@ class Sources(NamedTuple):
 
 def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
     """Both passes. Raises UsageError with every problem found, before anything has run."""
+    sources, packages = _first_pass(argv, environ, cwd)
+    notes: Tuple[str, ...] = ()
+    dialect = next((package.dialect for package in packages if package.dialect), None)
+    if dialect is not None:
+        options, _ = registry.all_options(registry.commands_by_name(packages).values(), cli.ENGINE_OPTIONS)
+        argv, environ, notes = dialect(argv, environ, options)
+        sources, packages = _first_pass(argv, environ, cwd)
+    return _second_pass(argv, environ, sources, packages, notes)
+
+
+def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Tuple[Sources, List[registry.Package]]:
     engine = cli.ENGINE_OPTIONS
     first = cli.scan(argv, engine, strict=False)
     sources = read_sources(first, environ, cwd)
     settings, _ = layers.resolve(engine, _stacked(engine, sources, environ, first))
-    packages = registry.load(extensions(settings, sources), registry.search_roots(program.root(), cwd, environ))
-    return _second_pass(argv, environ, sources, packages)
+    return sources, registry.load(extensions(settings, sources), registry.search_roots(program.root(), cwd, environ))
 
 
 def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
-                 packages: List[registry.Package]) -> Request:
+                 packages: List[registry.Package], notes: Tuple[str, ...] = ()) -> Request:
     table = registry.commands_by_name(packages)
     options, problems = registry.all_options(table.values(), cli.ENGINE_OPTIONS)
     words = cli.scan(argv, options)
@@ -73,7 +83,7 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
     if problems:
         raise UsageError(*problems)
     warnings = [doubt for profile in sources.profiles for doubt in profile.doubts] + _strays(options, environ)
-    return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), tuple(warnings))
+    return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), notes + tuple(warnings))
 
 
 def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:

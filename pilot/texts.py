@@ -83,9 +83,10 @@ def plan_text(request: Request) -> str:
     """What would run, and every setting of the plan with its source."""
     lines = ["Would run, in this order:", ""]
     limits = request.settings["time_limits"]
+    width = max([18] + [len(command.name) for command in request.plan])
     for number, command in enumerate(request.plan, 1):
         limit = float(limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S))
-        lines.append("  %d. %-18s at most %-8s  %s" % (number, command.name, duration(limit), source_file(command)))
+        lines.append("  %d. %-*s at most %-8s  %s" % (number, width, command.name, duration(limit), source_file(command)))
         if command.requires or command.provides:
             needs = ", ".join(kind.__name__ for kind in command.requires) or "nothing"
             gives = ", ".join(kind.__name__ for kind in command.provides) or "nothing"
@@ -94,8 +95,9 @@ def plan_text(request: Request) -> str:
     used.update(option.name for command in request.plan for option in command.options)
     lines += ["", "Settings:", ""]
     told = [(name, setting) for name, setting in request.settings.public().items() if name in used - set(TEXTS + ("plan",))]
+    names = max([24] + [len(name) for name, _ in told])
     for name, setting in sorted(told, key=lambda item: item[1]["source"] == DEFAULT):  # what was set comes first
-        lines.append("  %-24s %-40s %s" % (name, shown(setting["value"]), setting["source"]))
+        lines.append("  %-*s %-40s %s" % (names, name, shown(setting["value"]), setting["source"]))
     lines += ["", "Odd:"] + ["  " + warning for warning in request.warnings] if request.warnings else []
     lines += ["", "Workdir: %s" % os.path.abspath(request.settings["workdir"])]
     if request.doubts:

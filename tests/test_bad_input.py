@@ -166,3 +166,12 @@ def test_an_inherited_umask_or_limit_is_no_harm(tmp_path):
     command = 'umask 077; ulimit -n 64; exec "$0" "$1" -X CheckWorkerNode --workdir "$2"'
     done = subprocess.run(["sh", "-c", command, sys.executable, str(ROOT / "pilot.py"), str(tmp_path / "w")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_limit_of_the_address_space_is_the_memory_of_the_slot(tmp_path):
+    command = 'ulimit -v 700000; exec "$0" "$1" -X CheckWorkerNode --workdir "$2"'
+    done = subprocess.run(["sh", "-c", command, sys.executable, str(ROOT / "pilot.py"), str(tmp_path / "w")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    node = json.loads((tmp_path / "w" / "pilot-report.json").read_text())["facts"]["WorkerNode"]
+    told = [reading["value"] for reading in node["memory_sources"] if reading["source"] == "rlimit"]
+    assert told == [683] and node["memory_mb"] <= 683

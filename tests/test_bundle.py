@@ -214,3 +214,10 @@ def test_the_lean_script_says_what_it_has_not(lean, tmp_path):
     assert b"Look at the machine and refuse it" in done.stdout
     done = subprocess.run([sys.executable, "-m", "pilot.bundle", "--lean", "-o", str(tmp_path / "x")], cwd=str(ROOT), stderr=subprocess.PIPE)
     assert done.returncode == 2 and b"--lean is for --text" in done.stderr
+
+
+def test_nothing_in_the_text_forms_is_filled_in_by_a_manager_of_virtual_machines(made, lean):
+    """Vac and Vcycle replace ##user_data_XXX## wherever it stands in their template, or delete it."""
+    assert b"##user_data_" in (made / "pilot.pyz").read_bytes()  # it is in our code, stored as it is only in the zip form
+    for path in (made / "pilot.py", lean):
+        assert b"##user_data_" not in path.read_bytes()

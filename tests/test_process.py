@@ -159,3 +159,17 @@ def test_a_process_group_that_is_gone_is_no_error():
     child = process.spawn(["true"])
     child.wait()
     assert process_tree.send_group(child.pid, signal.SIGTERM) is False
+
+
+@pytest.mark.filterwarnings("ignore:Exception in thread")  # the waiter, when the child dies at last: BrokenPipeError
+def test_a_child_that_cannot_be_killed_is_left_in_a_few_seconds(monkeypatch):
+    """As one in D state, below a mount that hangs."""
+    pids = []
+    monkeypatch.setattr(process_tree, "send_group", lambda *words: True)
+    monkeypatch.setattr(process_tree, "send", lambda *words: 1)
+    began = time.monotonic()
+    result = process.run(["sleep", "30"], timeout_s=0.2, grace_s=0.2, ok=None, on_start=pids.append)
+    assert time.monotonic() - began < 6 and process_tree.look_up(pids[0]).state == "S"
+    assert result.timed_out and result.exit_code == -signal.SIGKILL and "without an end" in result.told()
+    os.kill(pids[0], signal.SIGKILL)
+    until(lambda: process_tree.look_up(pids[0]) is None, what="the end of the sleep")

@@ -27,12 +27,12 @@ class Far:
         self._lines = LogLines(masker, lambda lines: stream.emit(events.LOG, lines=lines))
         self._turns = 0
 
-    def open(self, places: Sequence[str], environ: Dict[str, str]) -> None:
-        """Begin to send. Raises ConfigurationFailed for a place that can never work."""
-        for place in places:
+    def open(self, places: Sequence[str], environ: Dict[str, str], more: Sequence[Transport] = ()) -> None:
+        """Begin to send, to `more` than the places too. Raises ConfigurationFailed for a place that can never work."""
+        for one in [transport(place, environ) for place in places] + list(more):
             spool = os.path.join(self._workdir, ".pilot-spool-%s-%d" % (os.urandom(8).hex(), len(self._senders)))
             every = (lambda: None) if self._senders else self._beat
-            sender = Sender(transport(place, environ), spool, self._stream.lose, every, EVERY_S)
+            sender = Sender(one, spool, self._stream.lose, every, EVERY_S)
             self._senders.append(sender)
             self._stream.attach(sender)
 

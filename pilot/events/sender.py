@@ -29,9 +29,19 @@ class SendFailed(Exception):
 
 
 class Transport:
-    """How events get to one place. All is called in the sender's thread."""
+    """How events get to one place. All is called in the sender's thread.
+
+    A place that wants few large messages sets `gather`, the weight that travels together, and `gather_s`, the
+    seconds after which less will do.
+    """
 
     name = ""
+    gather = 1
+    gather_s = 0.0
+
+    def weigh(self, event: Event) -> int:
+        """What an event adds to what is gathered; 0: nobody need hurry for it."""
+        return 1
 
     def send(self, events: List[Dict[str, Any]]) -> None:
         """Deliver all of them; returns when the other side has them. Raises SendFailed."""
@@ -57,6 +67,7 @@ class Sender:
         self._failures = 0
         self._refused = 0
         self._most = BATCH_EVENTS  # fewer after a refusal, until what is refused is found
+        self._weight, self._since = 0, 0.0  # what was gathered, and since when
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -95,11 +106,11 @@ class Sender:
                 self._guarded(self._every)
                 next_beat = now + self._every_s
             self._take()
-            if len(self._box) and (now >= next_send or self._closing is not None):
+            if len(self._box) and (now >= max(next_send, self._gathered_at()) or self._closing is not None):
                 next_send = time.monotonic() + self._send()
             if self._closing is not None and (not len(self._box) and not self._inbox or time.monotonic() >= self._closing):
                 break
-            until = min(next_beat, next_send) if len(self._box) else next_beat
+            until = min(next_beat, max(next_send, self._gathered_at())) if len(self._box) else next_beat
             self._sleep(max(0.0, until - time.monotonic()) if self._closing is None else 0.2 * bool(self._failures))
         self._transport.close()
 
@@ -114,7 +125,14 @@ class Sender:
     def _take(self) -> None:
         while self._inbox:
             event = self._inbox.popleft()
+            if not len(self._box):
+                self._weight, self._since = 0, time.monotonic()
             self._box.lost += not self._guarded(lambda: self._box.put(event))
+            self._weight += self._transport.weigh(event)
+
+    def _gathered_at(self) -> float:
+        """From when on what was gathered may travel, by the monotonic clock."""
+        return 0.0 if self._weight >= self._transport.gather else self._since + self._transport.gather_s
 
     def _guarded(self, step: Callable[[], None]) -> bool:
         """Do it; whatever goes wrong, the thread goes on. Returns whether it went well."""

@@ -7,7 +7,7 @@ warms up does not count; ours is a fifth of a round, since its length does not c
 """
 
 import json
-from typing import List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from pilot import process
 from pilot.program import interpreter
@@ -65,14 +65,15 @@ class Score(NamedTuple):
     scores: Tuple[float, ...]
 
 
-def measure(copies: int, part: float, timeout_s: float) -> Score:
-    """Run so many copies at once, each `part` of a round (1.0 is the benchmark, less is approximate).
+def measure(copies: int, part: float, timeout_s: float, python: str = "", environ: Optional[Dict[str, str]] = None) -> Score:
+    """Run so many copies at once, each `part` of a round (1.0 is the benchmark, less is approximate), by our Python
+    or by another: the score is that of processor and Python together.
 
     Raises process.ProgramFailed when they do not end in time.
     """
     calls = max(1, int(CALLS * part))
-    argv = [interpreter(), "-S", "-c", _CODE, str(copies), str(calls), str(int(calls * WARM_UP))]
-    seconds: List[float] = json.loads(process.run(argv, timeout_s=timeout_s).stdout)
+    argv = [python or interpreter(), "-S", "-c", _CODE, str(copies), str(calls), str(int(calls * WARM_UP))]
+    seconds: List[float] = json.loads(process.run(argv, timeout_s=timeout_s, environ=environ).stdout)
     return score(seconds, part)
 
 

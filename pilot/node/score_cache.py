@@ -13,10 +13,10 @@ from pilot.node import hardware
 CACHE_DAYS = 7
 
 
-def identity(model: str, copies: int, fast: bool) -> Dict[str, Any]:
-    """What a score belongs to: this boot of this host, its processor, our Python, how it was measured."""
+def identity(model: str, copies: int, fast: bool, python: str = "") -> Dict[str, Any]:
+    """What a score belongs to: this boot of this host, its processor, our Python or another, how it was measured."""
     return {"host": socket.gethostname(), "boot": hardware.read_text("/proc/sys/kernel/random/boot_id").strip(),
-            "model": model, "python": sys.version.split()[0], "copies": copies, "fast": fast}
+            "model": model, "python": python or sys.version.split()[0], "copies": copies, "fast": fast}
 
 
 class Cache:

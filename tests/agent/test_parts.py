@@ -13,6 +13,7 @@ from pilot.agent.leases import Leases
 from pilot.agent.loop import Exit, Loop, exit_code
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.suspicion import Suspicion
+from pilot.node import gpu
 from pilot.pool.interface import Offer
 
 CONFIG = AgentConfig("sqlite:p", "p1", "/w", "/o", {}, slots=3, cores=4, memory_mb=4000, gpus=["0/a", "1/b"], tags=["t"])
@@ -96,6 +97,13 @@ def test_a_payload_sees_its_own_facts_and_no_secrets():
     assert found["PILOT_TASK_ID"] == "t1" and found["PILOT_TASK_CORES"] == "2" and found["MY"] == "1" and found["OMP_NUM_THREADS"] == "7"
     assert found["CUDA_VISIBLE_DEVICES"] == "1" and found["TMPDIR"] == "/h/tmp" and found["PILOT_TASK_MEMORY_MB"] == "10"
     assert "s" not in found.values()
+
+
+@pytest.mark.parametrize("slot", [{"CUDA_VISIBLE_DEVICES": "10000", "NVIDIA_VISIBLE_DEVICES": "none"}, {"CUDA_VISIBLE_DEVICES": "0,1"}, {}])
+def test_a_payload_without_gpus_sees_none_whatever_the_slot_has(slot):
+    found = environment.of_task(environment.base(dict(slot, PATH="/bin"), {}), {"id": "t1"}, "/h", "p1", [], "mark")
+    assert gpu.visible(gpu.parse_nvidia_smi("0, GPU-1111, A100, 1\n1, GPU-2222, A100, 1\n"), found["CUDA_VISIBLE_DEVICES"]) == ()
+    assert found["CUDA_VISIBLE_DEVICES"] != "10000" and found.get("NVIDIA_VISIBLE_DEVICES") == slot.get("NVIDIA_VISIBLE_DEVICES")
 
 
 def test_orders_survive_their_journey():

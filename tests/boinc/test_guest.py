@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pilot import process_tree
-from pilot.boinc import channels, slot
+from pilot.boinc import channels, guest, slot
 from tests.conftest import ROOT, until
 
 INIT = "<app_init_data>\n<app_name>pilot</app_name>\n<result_name>res1</result_name>\n<authenticator>hunter22</authenticator>\n<client_pid>%d</client_pid>\n</app_init_data>\n"
@@ -153,6 +153,27 @@ def test_a_client_that_is_silent_is_gone(client, monkeypatch, tmp_path):
     assert client.child.wait(timeout=30) == 0
 
 
+def test_a_client_that_lives_but_says_nothing_is_gone_too(client):
+    path = client.folder / "tasks.jsonl"
+    path.write_text(json.dumps(sleeper(client.folder)) + "\n")
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1))\nfrom pilot.boinc import guest\nguest.BEAT_S = 3.0\nfrom pilot.__main__ import main\nsys.exit(main())"
+    with open(str(client.folder / "log"), "wb") as log:
+        client.child = subprocess.Popen([sys.executable, "-c", code, str(ROOT), "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(path)], cwd=str(client.folder),
+                                        stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    due, at = time.monotonic() + 5.0, channels.HEARTBEAT * 1024
+
+    def beaten():
+        client.memory[at + 1:at + 14] = b"<heartbeat/>\0"
+        client.memory[at:at + 1] = b"\1"
+        return client.child.poll() is not None or time.monotonic() > due
+
+    payload = client.payload()
+    until(beaten, what="the end of the beats")
+    assert client.child.poll() is None and state(payload) == "S"
+    assert client.child.wait(timeout=20) == 0 and time.monotonic() - due > 2.0 and state(payload) in ("", "Z")
+    assert not (client.folder / "boinc_finish_called").exists() and not (client.folder / "boinc_temporary_exit").exists()  # it is started again
+
+
 def test_under_the_wrapper_it_leaves_lock_and_memory_alone_and_writes_the_files(client):
     import fcntl
     with open(str(client.folder / "boinc_lockfile"), "w") as lock:
@@ -201,6 +222,30 @@ def test_in_a_virtual_machine_the_trigger_files_are_written(tmp_path, tasks, exp
     name, lines = expected
     told = (shared / name).read_text().splitlines()
     assert told == lines if lines else told[1:] == ["0", "no work in the task queue"]
+
+
+def test_the_heartbeats_time_moves_although_nothing_happens(tmp_path):
+    beat = tmp_path / "heartbeat"
+    one = guest.Guest(str(tmp_path), guest.Files(heartbeat=str(beat)), lambda: (0.5, 0))
+    try:
+        for _ in range(2):
+            before = until(lambda: beat.exists() and beat.stat().st_mtime_ns)
+            until(lambda: beat.stat().st_mtime_ns > before, 5, "the next beat")
+    finally:
+        assert one.end(0, 0, True, "") == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["heartbeat"]
+
+
+@pytest.mark.parametrize("name, tasks", [("completion", 1), ("temporary_exit", 0)])
+def test_a_trigger_file_is_there_whole_or_not_at_all(tmp_path, name, tasks):
+    """vboxwrapper reads it as soon as it sees it: what is opened by then is another file."""
+    trigger = tmp_path / name
+    trigger.write_text("of a former life\n")
+    one = guest.Guest(str(tmp_path), guest.Files(completion=str(tmp_path / "completion"), temporary_exit=str(tmp_path / "temporary_exit")), lambda: (1.0, tasks))
+    with open(str(trigger)) as former:
+        assert one.end(0, tasks, True, "a\nb") == 0
+        assert former.read() == "of a former life\n" and os.fstat(former.fileno()).st_nlink == 0
+    assert len(trigger.read_text().splitlines()) == 3 and [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("code, tasks, expected", [

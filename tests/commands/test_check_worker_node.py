@@ -1,4 +1,7 @@
 import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -7,6 +10,7 @@ from pilot.facts import WorkerNode
 from pilot.node import cvmfs
 from pilot.process import Result
 from pilot.testing import run_command
+from tests.conftest import ROOT
 
 
 def test_a_fit_node_is_told_as_a_fact(tmp_path):
@@ -46,6 +50,28 @@ def test_repositories_are_read_by_a_child(tmp_path):
     assert run_command(CheckWorkerNode, tmp_path, settings).outcome.status == "ok"
     reason = run_command(CheckWorkerNode, tmp_path, dict(settings, cvmfs_repositories="good.org,empty.org,no.org")).outcome.reason
     assert "empty.org is empty: not mounted" in reason and "no.org" in reason and "good.org" not in reason
+
+
+def test_a_repository_is_entered_where_the_folder_above_cannot_be_listed(pilot, tmp_path):
+    """As below an autofs mount, whose listing shows nothing, or is refused."""
+    above = tmp_path / "cvmfs"
+    (above / "good.org" / "folder").mkdir(parents=True)
+    above.chmod(0o311)
+    entry = [sys.executable, str(ROOT / "pilot.py")]
+    if os.geteuid() == 0:  # root without the rights that stand above all modes
+        if not shutil.which("setpriv"):
+            pytest.skip("no setpriv to give up root's rights over files")
+        entry = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search"] + entry
+    try:
+        listing = subprocess.run(entry[:-2] + ["ls", str(above)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if b"denied" not in listing.stderr:
+            pytest.skip("mode 0311 keeps nobody from listing here: %s" % listing.stderr.decode())
+        ended = pilot("-X", "CheckWorkerNode", "--cvmfs-mount", str(above), "--cvmfs-repositories", "good.org", entry=entry)
+        other = pilot("-X", "CheckWorkerNode", "--cvmfs-mount", str(above), "--cvmfs-repositories", "good.org,no.org", entry=entry)
+    finally:
+        above.chmod(0o700)
+    assert ended.code == 0, ended.err
+    assert other.code == 10 and "no.org is not there" in other.err and "good.org" not in other.report["commands"][0]["reason"]
 
 
 def test_a_repository_that_hangs_is_told_and_its_child_is_gone(tmp_path):

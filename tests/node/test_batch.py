@@ -83,6 +83,15 @@ def test_condors_job_ad_tells_what_its_environment_does_not(tmp_path):
     assert (job.system, job.job_id, job.cores, job.memory_mb, job.gpus, job.time_left_s) == ("HTCondor", "12.3", 4, 8192, 1, 2600.0)
 
 
+@pytest.mark.parametrize("lines, left", [
+    ("AllowedJobDuration = 7200", 6200.0), ("MaxRuntime = 1800", 800.0), ("BatchRuntime = 259200", 258200.0), ("AllowedExecuteDuration = 3600\nMaxRuntime = 2000", 1000.0),
+    ("BatchRuntime = 500", 0.0), ("", None), ("AllowedJobDuration = undefined\nMaxRuntime = (60 * 60)", None)])
+def test_condors_ends_count_from_the_jobs_start_and_the_first_holds(tmp_path, lines, left):
+    (tmp_path / ".job.ad").write_text("ClusterId = 12\nJobCurrentStartDate = %d\n%s\n" % (NOW - 1000, lines))
+    job = batch.detect({"_CONDOR_JOB_AD": str(tmp_path / ".job.ad")}, NOW, ask=False)
+    assert job.time_left_s == left and bool(job.source) == (left is not None)
+
+
 def test_a_missing_ad_is_no_harm():
     assert batch.detect({"_CONDOR_JOB_AD": "/nowhere", "OMP_NUM_THREADS": "2"}, NOW, ask=False).cores == 2
 

@@ -32,6 +32,13 @@ def test_cores_are_asked_everywhere_and_the_smallest_counts():
     assert hardware.smallest(readings) <= 2
 
 
+def test_affinity_alone_makes_one_core_of_many(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
+    readings = hardware.core_readings({}, BatchJob("local"), Limits(None, None, None), NOWHERE)
+    assert readings == [Reading("processors", 8), Reading("affinity", 1)] and hardware.smallest(readings) == 1
+
+
 def test_memory_too():
     readings = hardware.memory_readings({}, BatchJob("Slurm", memory_mb=2000), Limits(None, 1500, None), NOWHERE, "MemTotal:  4096000 kB\n")
     assert hardware.smallest(readings) == 1500
@@ -81,6 +88,15 @@ def test_gpus_are_read_and_the_hidden_left_out():
     for hidden in ("", "10000", "none", "NoDevFiles", "-1"):
         assert gpu.visible(both, hidden) == ()
     assert gpu.parse_nvidia_smi("No devices were found\n") == ()
+
+
+@pytest.mark.parametrize("environ, count", [({}, 2), ({"NVIDIA_VISIBLE_DEVICES": "all"}, 2), ({"NVIDIA_VISIBLE_DEVICES": "none"}, 0), ({"NVIDIA_VISIBLE_DEVICES": "void"}, 0),
+                                            ({"NVIDIA_VISIBLE_DEVICES": "none", "CUDA_VISIBLE_DEVICES": "1"}, 1), ({"CUDA_VISIBLE_DEVICES": "10000"}, 0)])
+def test_a_slot_without_gpus_is_told_by_either_variable(programs, monkeypatch, environ, count):
+    programs.make("nvidia-smi", "cat <<'E'\n%sE" % NVIDIA)
+    there = os.path.exists
+    monkeypatch.setattr(os.path, "exists", lambda path: path == "/dev/nvidiactl" or there(path))
+    assert len(gpu.find(dict(environ, PATH=os.environ["PATH"], ROCR_VISIBLE_DEVICES="none"))) == count and len(programs.calls("nvidia-smi")) == 1
 
 
 def test_amd_gpus_are_seen_by_their_drivers_files(tmp_path):

@@ -114,6 +114,15 @@ def test_the_whole_pilot_is_user_data_where_it_fits(suite, tmp_path):
     assert told["owner"].strip() == "pilot" and told["off"].strip() == "/tmp/poweroff"
 
 
+def test_a_long_pilot_does_not_hold_the_boot(suite, tmp_path):
+    """cloud-init's final stage is a oneshot unit: phone_home, and all that waits for it, come after the user's scripts."""
+    assert ship(tmp_path, "--", "-X", "CheckWorkerNode,LaunchAgent", "--execute", "sleep 30").returncode == 0
+    working = "i=0; until pgrep -u pilot -x sleep >/dev/null || [ $i -ge 200 ]; do sleep 0.1; i=$((i+1)); done; echo '<<<working'; pgrep -u pilot -x sleep; "
+    told = boot(suite, tmp_path, "/run/cloud-init/result.json", post=working)
+    assert told["working"].strip().isdigit() and told["ended"].strip() == "" and told["off"].strip() == "", told["all"][-3000:]
+    assert json.loads(told["result"])["v1"]["errors"] == []
+
+
 def test_a_vac_machine_reads_its_features_and_leaves_its_message(suite, tmp_path):
     done = subprocess.run([PYTHON, "-m", "pilot.ship", "vac", "-o", str(tmp_path), "--url", URL, "--", "-X", "CheckWorkerNode,LaunchAgent", "--execute", "true"],
                           cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

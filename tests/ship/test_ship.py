@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from pilot.ship import service
 from pilot.ship.__main__ import WORLDS, main
 from pilot.ship.order import Order, clock, walltime_words
 from tests.conftest import ROOT
@@ -62,6 +63,26 @@ def test_a_script_alone_is_a_whole_pilot_with_its_words(ship, tmp_path, world):
     place = {"slurm": "pilot-7", "gridengine": "pilot-7.1", "arc": "."}[world]
     settings = json.loads((tmp_path / place / "pilot-report.json").read_text())["settings"]
     assert settings["site"]["value"] == WORDS[-1] and settings["max_walltime"]["value"] == 7200
+    assert [path.name for path in alone.iterdir()] == ["slurm_script"]
+
+
+@pytest.mark.parametrize("world, name", [("slurm", "pilot-job.py"), ("gridengine", "pilot-job.py"), ("arc", "pilot-job.py"), ("htcondor", "pilot.pyz")])
+def test_nothing_is_written_beside_a_script_that_runs_tasks(ship, tmp_path, world, name):
+    """A batch system's spool, or a project's folder that all slots of a machine share."""
+    (tmp_path / "tasks.jsonl").write_text('{"id": "a", "command": ["true"]}\n')
+    words = ("-X", "CheckWorkerNode,Install,Configure,LaunchAgent", "--tasks", str(tmp_path / "tasks.jsonl"))
+    folder, _ = ship(world, "--", *words)
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    data = (folder / name).read_bytes()
+    (folder / name).rename(spool / name)
+    (tmp_path / "cwd").mkdir()
+    done = subprocess.run([sys.executable, os.path.join("..", "spool", name)] + list(words if world in ("arc", "htcondor") else ()), cwd=str(tmp_path / "cwd"),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": "/usr/bin:/bin", "SLURM_JOB_ID": "7", "JOB_ID": "7", "SGE_TASK_ID": "1"})
+    assert done.returncode == 0, done.stderr
+    report = next((tmp_path / "cwd").glob("**/pilot-report.json"))
+    assert json.loads(report.read_text())["tasks"]["done"] == 1
+    assert [path.name for path in spool.iterdir()] == [name] and (spool / name).read_bytes() == data
 
 
 def test_condors_submit_file_acts_upon_the_exit_code(ship):
@@ -86,9 +107,21 @@ def test_the_kubernetes_job_carries_the_pilot(ship, tmp_path):
     container = job["spec"]["template"]["spec"]["containers"][0]
     assert container["command"][:2] == ["python3", "/pilot/pilot.py"] and container["resources"]["limits"] == {"cpu": "2", "memory": "2048Mi"}
     assert job["spec"]["completions"] == 4 and job["spec"]["template"]["spec"]["activeDeadlineSeconds"] == 7260
+    assert container["command"][container["command"].index("--max-walltime") + 1] == "7200"  # activeDeadlineSeconds is not seen inside
     (tmp_path / "pilot.py").write_text(config["data"]["pilot.py"])
     words = container["command"][2:-1] + [str(tmp_path / "w")]
     assert subprocess.run([sys.executable, str(tmp_path / "pilot.py")] + words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+
+def test_what_a_config_map_cannot_hold_is_refused(ship, tmp_path, capsys):
+    (tmp_path / "pilot_big").mkdir()
+    (tmp_path / "pilot_big" / "__init__.py").write_text("COMMANDS = ()\n")
+    (tmp_path / "pilot_big" / "data").write_bytes(os.urandom(service.MAX_CONFIG_MAP * 3 // 4))  # in base64 it fills the map alone
+    assert main(["kubernetes", "-o", str(tmp_path / "x"), "--extension", str(tmp_path / "pilot_big")]) == 2
+    assert "a ConfigMap holds 1048576: leave extensions out" in capsys.readouterr().err and not (tmp_path / "x").exists()
+    (tmp_path / "pilot_big" / "data").write_bytes(os.urandom(service.MAX_CONFIG_MAP // 4))
+    folder, _ = ship("kubernetes", "--extension", str(tmp_path / "pilot_big"))
+    assert service.MAX_CONFIG_MAP // 2 < len(json.loads((folder / "pilot-job.json").read_text())["items"][0]["data"]["pilot.py"]) <= service.MAX_CONFIG_MAP
 
 
 def test_a_given_pilot_with_a_config_and_an_extension(ship, tmp_path):

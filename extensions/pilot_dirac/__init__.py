@@ -1,0 +1,11 @@
+"""DIRAC: the commands, command line, pilot.json, files and protocols of its pilot, so that ours takes its place."""
+
+from .dialect import dialect
+from .faces import COMMANDS
+from .legacy import adopt
+from .telling import transports
+
+USUAL_PLAN = ("CheckWorkerNode", "InstallDIRAC", "ConfigureBasics", "RegisterPilot", "CheckCECapabilities", "CheckWNCapabilities",
+              "ConfigureSite", "ConfigureArchitecture", "ConfigureCPURequirements", "LaunchAgent")
+
+__all__ = ["COMMANDS", "USUAL_PLAN", "adopt", "dialect", "transports"]

@@ -1,0 +1,45 @@
+"""Where the CAs' certificates and VOMS' files are: the site's own say first, then CVMFS, which may hang."""
+
+import os
+from typing import Any, Dict, List
+
+from pilot import process
+
+KINDS = (("X509_CERT_DIR", "certificates"), ("X509_VOMS_DIR", "vomsdir"), ("X509_VOMSES", "vomses"))
+LOOK_S = 30.0
+
+
+def environment(pp: Any, log: Any) -> Dict[str, str]:
+    """The variables that point to something; for what nothing was found there is a warning, and no error: few programs need all."""
+    found: Dict[str, str] = {}
+    dead: List[str] = []
+    for variable, folder in KINDS:
+        candidates = [pp.installEnv.get(variable, "")] + [os.path.join(place, "etc/grid-security", folder) for place in pp.CVMFS_locations]
+        candidates.append(os.path.join("/etc/grid-security", folder))
+        good = next((path for path in candidates if path and _filled(path, dead, log)), "")
+        if good:
+            found[variable] = good
+        else:
+            log.warn("%s: nothing in %s", variable, ", ".join(path for path in candidates if path))
+    if "X509_VOMSES" in found:
+        found["DIRAC_VOMSES"] = found["X509_VOMSES"]
+    return found
+
+
+def _filled(path: str, dead: List[str], log: Any) -> bool:
+    """Whether a folder has something in it, or a file is there. A repository that hangs is asked once, by a child that can be left."""
+    if not path.startswith("/cvmfs/"):
+        return os.path.isfile(path) or os.path.isdir(path) and bool(os.listdir(path))
+    repository = "/".join(path.split("/")[:3])
+    if repository in dead:
+        return False
+    result = look(["sh", "-c", 'test -n "$(ls -A "$1")"', "sh", path])
+    if result.timed_out:
+        log.warn("%s did not answer for %.0f s", repository, LOOK_S)
+        dead.append(repository)
+    return result.exit_code == 0 and not result.timed_out
+
+
+def look(argv: List[str]) -> process.Result:
+    """A look at a file system that may hang, by a child of its own."""
+    return process.run(argv, timeout_s=LOOK_S, ok=None)

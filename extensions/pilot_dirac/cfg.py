@@ -1,0 +1,114 @@
+"""DIRAC's configuration files: sections in braces, `name = value`, lists with `+=`; read, merged, written."""
+
+import os
+from typing import Dict, Iterator, List, Tuple, Union
+
+Section = Dict[str, Union[str, "Section"]]  # type: ignore[misc]
+
+
+def parse(text: str) -> Section:
+    """The sections and values of a file; ValueError names the line that makes no sense."""
+    root: Section = {}
+    stack: List[Section] = [root]
+    waiting = ""
+    for number, piece in _pieces(text):
+        if piece == "{":
+            if not waiting:
+                raise ValueError("line %d: a { without a name before it" % number)
+            inner = stack[-1].setdefault(waiting, {})
+            if not isinstance(inner, dict):
+                raise ValueError("line %d: %s is a value and a section" % (number, waiting))
+            stack.append(inner)
+            waiting = ""
+        elif piece == "}":
+            if len(stack) == 1:
+                raise ValueError("line %d: a } too many" % number)
+            stack.pop()
+        elif "=" in piece:
+            _value(stack[-1], piece)
+        else:
+            waiting = piece
+    if len(stack) > 1:
+        raise ValueError("a } is missing at the end")
+    return root
+
+
+def _pieces(text: str) -> Iterator[Tuple[int, str]]:
+    """Names, braces and assignments; a brace inside a value belongs to the value."""
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if line.startswith("#"):
+            continue
+        while line:
+            if line[0] in "{}":
+                yield number, line[0]
+                line = line[1:].strip()
+                continue
+            ends = [at for at in (line.find("{"), line.find("}")) if at >= 0]
+            head = line[: min(ends)] if ends else line
+            if "=" in head or not ends:
+                yield number, line
+                break
+            yield number, head.strip()
+            line = line[min(ends):]
+
+
+def _value(section: Section, piece: str) -> None:
+    name, _, text = piece.partition("=")
+    more = name.endswith("+")
+    name, text = name.rstrip("+").strip(), text.strip()
+    before = section.get(name)
+    section[name] = "%s, %s" % (before, text) if more and isinstance(before, str) and before else text
+
+
+def merged(section: Section, options: Dict[str, str]) -> Section:
+    """The same with /Section/Name = value set; ValueError where a value stands in a section's place."""
+    for path, text in options.items():
+        here: Section = section
+        *folders, name = [part for part in path.split("/") if part]
+        for folder in folders:
+            inner = here.setdefault(folder, {})
+            if not isinstance(inner, dict):
+                raise ValueError("%s: %s is a value, no section" % (path, folder))
+            here = inner
+        here[name] = text
+    return section
+
+
+def render(section: Section, depth: int = 0) -> str:
+    """The file's text, a brace to a line as DIRAC itself writes it."""
+    blank, lines = "  " * depth, []
+    for name, item in section.items():
+        if isinstance(item, dict):
+            lines.append("%s%s\n%s{\n%s%s}\n" % (blank, name, blank, render(item, depth + 1), blank))
+        else:
+            first, *rest = [part.strip() for part in item.split(",")] if item else [""]
+            lines.append("%s%s = %s\n" % (blank, name, first))
+            lines += ["%s%s += %s\n" % (blank, name, part) for part in rest]
+    return "".join(lines)
+
+
+def get(section: Section, path: str) -> str:
+    """The value at /Section/Name, "" where there is none."""
+    here: Union[str, Section] = section
+    for part in (word for word in path.split("/") if word):
+        if not isinstance(here, dict) or part not in here:
+            return ""
+        here = here[part]
+    return here if isinstance(here, str) else ""
+
+
+def update(path: str, options: Dict[str, str]) -> None:
+    """Set values in a file, by rename; ValueError with the file's name when it is malformed."""
+    text = ""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            text = stream.read()
+    try:
+        whole = merged(parse(text), options)
+    except ValueError as error:
+        raise ValueError("%s: %s" % (path, error))
+    partial = "%s.part-%d" % (path, os.getpid())
+    with open(partial, "w", encoding="utf-8", errors="surrogateescape") as stream:
+        stream.write(render(whole))
+    os.replace(partial, path)

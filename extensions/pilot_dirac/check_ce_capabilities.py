@@ -1,0 +1,46 @@
+"""CheckCECapabilities: what the configuration service says of our queue."""
+
+from typing import Any, Dict
+
+from pilot.errors import Skip
+
+from . import parsing
+from .command import DiracCommand
+from .options import pick
+
+PROGRAM = "dirac-resource-get-parameters"
+
+
+class CheckCECapabilities(DiracCommand):
+    """Ask DIRAC for the parameters of this queue: tags, memory, CPU time."""
+
+    name = "CheckCECapabilities"
+    options = DiracCommand.options + pick("tag", "required_tag", "use_server_certificate")
+
+    def execute(self) -> None:
+        pp = self.pp
+        words = self.place()
+        if not (pp.site and pp.ceName and pp.queueName):
+            raise Skip("site, computing element and queue are not all known (-n, -N, -Q): nothing to ask for")
+        output = self.program([PROGRAM] + words + ["-d"]).stdout
+        found = parsing.last_object(output)
+        if found is None:
+            raise self.failure("%s gave no JSON object; its last line: %s" % (PROGRAM, parsing.last_line(output)))
+        self._take(found)
+        self.configure({"/LocalSite/" + name: parsing.as_text(raw) for name, raw in pp.queueParameters.items()})
+
+    def place(self) -> "list[str]":
+        """Where we are, in words of DIRAC's programs; what is not known is left out."""
+        pp = self.pp
+        found = [word for letter, text in (("-S", pp.site), ("-N", pp.ceName), ("-Q", pp.queueName)) if text for word in (letter, text)]
+        return found + (["-o", "/DIRAC/Security/UseServerCertificate=yes"] if pp.useServerCertificate else [])
+
+    def _take(self, found: Dict[str, Any]) -> None:
+        pp = self.pp
+        parameters = dict(found)
+        if str(parameters.pop("WholeNode", "")).lower() in ("true", "yes", "1"):
+            pp.tags.append("WholeNode")
+        pp.tags += parsing.as_list(parameters.pop("Tag", ()))
+        pp.reqtags += parsing.as_list(parameters.pop("RequiredTag", ()))
+        pp.tags, pp.reqtags = list(dict.fromkeys(pp.tags)), list(dict.fromkeys(pp.reqtags))
+        pp.queueParameters = parameters

@@ -1,0 +1,52 @@
+"""CheckWNCapabilities: processors, memory and GPUs of this slot, by DIRAC and by the node itself."""
+
+from typing import Dict, Optional
+
+from pilot.facts import WorkerNode
+
+from . import parsing
+from .check_ce_capabilities import CheckCECapabilities
+from .options import pick
+
+PROGRAM = "dirac-wms-get-wn-parameters"
+DEFAULTS = "/Resources/Computing/CEDefaults/"
+
+
+class CheckWNCapabilities(CheckCECapabilities):
+    """Ask DIRAC for processors, memory and GPUs; where it says nothing, or too much, the node's own word counts."""
+
+    name = "CheckWNCapabilities"
+    options = CheckCECapabilities.options + pick("pilot_processors", "max_number_of_processors")
+
+    def execute(self) -> None:
+        output = self.program([PROGRAM] + self.place() + ["-d"]).stdout
+        counts = parsing.counts(output)
+        if counts is None:
+            raise self.failure("%s gave no line with numbers; its last line: %s" % (PROGRAM, parsing.last_line(output)))
+        node = self.pp.context.find(WorkerNode)
+        pp = self.pp
+        pp.pilotProcessors = self._processors(counts[0], node)
+        self.configure(dict(self._memory(counts[1], node), **self._gpus(counts[2], node), **{
+            DEFAULTS + "NumberOfProcessors": str(pp.pilotProcessors), DEFAULTS + "Tag": ", ".join(pp.tags),
+            DEFAULTS + "RequiredTag": ", ".join(pp.reqtags)}))
+
+    def _processors(self, told: int, node: Optional[WorkerNode]) -> int:
+        """The smallest of what DIRAC, the slot and the operator say."""
+        pp = self.pp
+        says = {"DIRAC": told, "--pilotProcessors": pp.pilotProcessors, "the slot": node.cores if node else 0}
+        found = min(count for count in says.values() if count)
+        if pp.maxNumberOfProcessors:
+            found = min(found, pp.maxNumberOfProcessors)
+        if found < told:
+            self.log.warn("%d processors: %s", found, ", ".join("%s says %d" % pair for pair in says.items() if pair[1]))
+        return int(found)
+
+    def _memory(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:
+        mb = self.pp.queueParameters.get("MaxRAM") or told or (node.memory_mb if node else 0)
+        return {DEFAULTS + "MaxRAM": str(mb)} if mb else {}
+
+    def _gpus(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:
+        count = told or (len(node.gpus) if node else 0)
+        if count and "GPU" not in self.pp.tags:
+            self.pp.tags.append("GPU")
+        return {DEFAULTS + "NumberOfGPUs": str(count)} if count else {}

@@ -1,0 +1,39 @@
+"""ConfigureArchitecture: the platform, by DIRAC's own program or without it."""
+
+import platform
+import shlex
+
+from . import parsing
+from .command import DiracCommand
+from .options import pick
+
+
+class ConfigureArchitecture(DiracCommand):
+    """Write the platform into pilot.cfg: what dirac-platform, or --architectureScript, tells."""
+
+    name = "ConfigureArchitecture"
+    options = DiracCommand.options + pick("architecture_script")
+
+    def execute(self) -> str:
+        found = self.architecture()
+        if not found:
+            raise self.failure("%s told no platform" % self.pp.architectureScript)
+        self.configure({"/LocalSite/Architecture": found, "/LocalSite/Platform": platform.machine()})
+        self.log.info("architecture %s", found)
+        return found
+
+    def architecture(self) -> str:
+        """The platform's name."""
+        return parsing.last_line(self.program(shlex.split(self.pp.architectureScript)).stdout)
+
+
+class ConfigureArchitectureWithoutCLI(ConfigureArchitecture):
+    """Write the platform into pilot.cfg as dirac-platform would tell it, without starting that: Linux_x86_64_glibc-2.36."""
+
+    name = "ConfigureArchitectureWithoutCLI"
+
+    def architecture(self) -> str:
+        """As DIRAC names platforms."""
+        system = platform.uname()
+        library = "-".join(part for part in platform.libc_ver() if part)
+        return "_".join(part for part in (system.system, system.machine, library) if part)

@@ -1,0 +1,81 @@
+"""ConfigureBasics: pilot.cfg as DIRAC itself begins it."""
+
+import os
+import shlex
+from typing import Dict, List
+
+from pilot.facts import Configuration
+
+from . import certificates
+from .command import DiracCommand
+from .identity import UNKNOWN
+from .options import pick, value
+
+DEBUG = "-ddd"
+
+
+class ConfigureBasics(DiracCommand):
+    """Write pilot.cfg: servers, release, VO, security; the one place where dirac-configure is started."""
+
+    name = "ConfigureBasics"
+    options = DiracCommand.options + pick(
+        "configuration_servers", "release_version", "release_project", "gateway", "user_group", "owner_dn", "use_server_certificate",
+        "cert_location", "cvmfs_locations", "preferred_url_patterns", "extra_packages")
+    provides = (Configuration,)
+
+    def execute(self) -> None:
+        self.cfg = []
+        self._getBasicsCFG()
+        self._getSecurityCFG()
+        if self.debugFlag:
+            self.cfg.append(DEBUG)
+        self.pp.installEnv.update(certificates.environment(self.pp, self.log))
+        path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
+        words = [word for fragment in self.cfg for word in shlex.split(fragment)]
+        self.program([self.pp.configureScript] + words + ["-O", self.pp.localConfigFile])
+        self.pp.installEnv["DIRACSYSCONFIG"] = os.path.realpath(path)
+        self._link(path)
+        values: Dict[str, object] = {"file": self.pp.localConfigFile}
+        self.found = (Configuration(path, values),)
+
+    def _getBasicsCFG(self) -> None:
+        """The words about servers and release; communities add theirs to self.cfg."""
+        pp = self.pp
+        if pp.setup:
+            self.cfg += ["-S " + shlex.quote(pp.setup)]
+        if pp.configServer:
+            self.cfg += ["-C " + shlex.quote(pp.configServer)]
+        if pp.releaseProject:
+            self.cfg += ["-e " + shlex.quote(pp.releaseProject)]
+        if pp.gateway:
+            self.cfg += ["-W " + shlex.quote(pp.gateway)]
+        self.cfg += options({
+            "/DIRAC/PreferredURLPatterns": ", ".join(value(pp.context.settings, "preferred_url_patterns")),
+            "/LocalSite/ReleaseProject": pp.releaseProject, "/AgentJobRequirements/OwnerGroup": pp.userGroup,
+            "/AgentJobRequirements/OwnerDN": pp.userDN, "/LocalSite/ReleaseVersion": pp.releaseVersion,
+            "/LocalSite/CVMFS_locations": ",".join(pp.CVMFS_locations),
+            "/Resources/Computing/CEDefaults/VirtualOrganization": "" if pp.wnVO == UNKNOWN else pp.wnVO})
+
+    def _getSecurityCFG(self) -> None:
+        """The words about certificates; communities add theirs to self.cfg."""
+        if self.pp.useServerCertificate:
+            folder = self.pp.certsLocation
+            self.cfg += ["--UseServerCertificate"] + options({"/DIRAC/Security/CertFile": os.path.join(folder, "hostcert.pem"),
+                                                              "/DIRAC/Security/KeyFile": os.path.join(folder, "hostkey.pem")})
+        if self.pp.installation != "local":
+            self.cfg += ["-DMH"]  # what is installed for all has certificates and CRLs of its own
+
+    def _link(self, path: str) -> None:
+        """etc/dirac.cfg, where old programs look."""
+        folder = os.path.join(self.pp.workingDir, "etc")
+        link = os.path.join(folder, "dirac.cfg")
+        os.makedirs(folder, exist_ok=True)
+        if os.path.islink(link):
+            os.unlink(link)
+        if not os.path.exists(link):
+            os.symlink(os.path.relpath(path, folder), link)
+
+
+def options(values: Dict[str, str]) -> List[str]:
+    """-o /Section/Name=value for each that has a value, safe for a shell."""
+    return ["-o " + shlex.quote("%s=%s" % pair) for pair in values.items() if pair[1]]

@@ -1,0 +1,69 @@
+"""ConfigureCPURequirements: the CPU power of this slot, and the CPU work that is left in it."""
+
+import shutil
+from typing import Tuple
+
+from commands.cpu_normalization import CPUNormalization
+from pilot.command import Option
+from pilot.errors import NodeUnfit, StepFailed
+from pilot.facts import CPUPower, WorkerNode
+
+from . import parsing
+from .command import DiracCommand
+
+QUEUE_TIME = "dirac-wms-get-queue-cpu-time"
+FACTOR = "/LocalSite/CPUNormalizationFactor"
+LEFT = "/LocalSite/CPUTimeLeft"
+# asked of DIRAC itself: the correction that its administrators set for all nodes
+CORRECTION = """
+try:
+    from DIRAC.Core.Base.Script import Script
+except ImportError:
+    from DIRAC.Core.Base import Script
+Script.parseCommandLine(ignoreErrors=True)
+from DIRAC.ConfigurationSystem.Client.Helpers.Operations import Operations
+print("correction", Operations().getValue("JobScheduling/CPUNormalizationCorrection", 1.0))
+"""
+
+
+class ConfigureCPURequirements(DiracCommand, CPUNormalization):
+    """Measure the CPU power (DB12, one copy per processor at once) and write it, and the CPU work left, into pilot.cfg."""
+
+    name = "ConfigureCPURequirements"
+    options: Tuple[Option, ...] = DiracCommand.options + tuple(one for one in CPUNormalization.options if one.name != "cpu_correction")
+    requires = ()
+    provides = (CPUPower,)
+    timeout_s = 900.0
+    failure = NodeUnfit
+
+    def execute(self) -> None:
+        pp = self.pp
+        node = pp.context.find(WorkerNode)
+        copies = pp.context.settings["cpu_copies"] or pp.pilotProcessors or 1
+        self.python = shutil.which("python3", path=pp.installEnv.get("PATH")) or ""  # DIRAC's own, as its scores are
+        measured = self.measured(pp.context, copies, node.cpu_model if node else "")
+        correction = self.correction()
+        power = round(measured.power / correction, 1)
+        if correction != 1.0:
+            self.log.info("CPU power %.1f after DIRAC's correction by %g", power, correction)
+        self.configure({FACTOR: str(power)})
+        done = self.program([QUEUE_TIME, "--CPUNormalizationFactor=%s" % power, "--cfg", pp.localConfigFile])
+        seconds = parsing.number(parsing.TIME_LEFT, done.stdout)
+        if seconds is None:
+            raise self.failure("%s told no CPU time; its last line: %s" % (QUEUE_TIME, parsing.last_line(done.stdout)))
+        pp.cpu_power = power
+        pp.jobCPUReq = str(int(seconds * power))
+        self.configure({LEFT: pp.jobCPUReq})
+        self.log.info("%d CPU seconds left, %s of CPU work", seconds, pp.jobCPUReq)
+        self.found = (measured._replace(power=power),)
+
+    def correction(self) -> float:
+        """What scores are divided by; 1 where DIRAC does not tell."""
+        try:
+            self.log.info("asking DIRAC for its correction of CPU power")
+            words = ["python3", "-c", CORRECTION, "--cfg", self.pp.localConfigFile]
+            text = self.program(words, told=False).stdout
+            return float(parsing.last_line(text).split("correction ")[1])
+        except (StepFailed, IndexError, ValueError) as error:
+            self.log.warn("DIRAC does not tell its correction of CPU power, 1 is taken: %s", error)
+            return 1.0

@@ -1,0 +1,37 @@
+"""ConfigureSite: where this pilot runs, and what was set by -o."""
+
+from typing import Dict
+
+from .command import DiracCommand
+from .options import pick
+
+
+class ConfigureSite(DiracCommand):
+    """Write into pilot.cfg where the pilot runs, by what batch system, and every -o of the command line."""
+
+    name = "ConfigureSite"
+    options = DiracCommand.options + pick("local_ce_type")
+
+    def execute(self) -> None:
+        pp = self.pp
+        system = pp.batchSystemInfo
+        values: Dict[str, str] = {"/LocalSite/GridMiddleware": pp.flavour}
+        for name in ("Type", "JobID"):
+            values["/LocalSite/BatchSystemInfo/" + name] = str(system.get(name, ""))
+        for name, text in dict(system.get("Parameters", {})).items():
+            values["/LocalSite/BatchSystemInfo/Parameters/" + name] = text
+        values.update({
+            "/LocalInstallation/SiteName": pp.site, "/LocalInstallation/CEName": pp.ceName, "/LocalSite/Site": pp.site,
+            "/LocalSite/GridCE": pp.ceName, "/LocalSite/CEQueue": pp.queueName, "/LocalSite/LocalCE": pp.ceType,
+            "/LocalSite/PilotReference": pp.pilotReference})
+        values.update(dict(self.cfg_pairs()))
+        self.configure(values)
+
+    def cfg_pairs(self) -> Dict[str, str]:
+        """/Section/Name -> value of every -o that is an assignment."""
+        found = {}
+        for text in self.pp.genericOptions:
+            path, equals, rest = text.partition("=")
+            if equals and path.strip().startswith("/"):
+                found[path.strip()] = rest.strip()
+        return found

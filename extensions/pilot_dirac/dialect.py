@@ -1,0 +1,142 @@
+"""DIRAC's command line, as getopt reads it, in the toolbox's words: every option of dirac-pilot.py, also abbreviated, also dead ones."""
+
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from pilot import credentials, values
+from pilot.cli import spellings
+from pilot.command import Option
+from pilot.errors import ConfigurationFailed, UsageError
+from pilot.registry import Dialect
+from pilot.settings import option_flag
+
+
+class Word(NamedTuple):
+    """One of DIRAC's options: `ours` is what it is called here; "" when it has had no effect for years."""
+
+    long: str
+    ours: str
+    short: str = ""
+    takes: bool = True
+
+
+WORDS = (
+    Word("requiredTag", "required_tag"), Word("gridCEType", "ce_type", "a"), Word("cert", "use_server_certificate", "c", False),
+    Word("debug", "debug", "d", False), Word("extraPackages", "extra_packages", "e"), Word("loggerURL", "remote_logger_url", "g"),
+    Word("help", "help", "h", False), Word("keepPP", "keep_python_path", "k", False), Word("project", "release_project", "l"),
+    Word("maxNumberOfProcessors", "max_number_of_processors", "m"), Word("name", "site", "n"), Word("Name", "ce", "N"),
+    Word("option", "option", "o"), Word("release", "release_version", "r"), Word("reference", "reference", "R"),
+    Word("section", "", "s"), Word("url", "", "u"), Word("setup", "setup", "S"), Word("tag", "tag", "t"), Word("CPUTime", "cpu_time", "T"),
+    Word("execute", "execute", "x"), Word("CEType", "local_ce_type", "y"), Word("pilotLogging", "remote_logging", "z", False),
+    Word("configurationServer", "configuration_servers", "C"), Word("disk", "min_disk_mb", "D"),
+    Word("commandExtensions", "extensions", "E"), Word("pilotCFGFile", "config", "F"), Word("Group", "user_group", "G"),
+    Word("certLocation", "cert_location", "K"), Word("MaxCycles", "max_cycles", "M"), Word("PollingTime", "polling_time"),
+    Word("StopOnApplicationFailure", "stop_on_application_failure"), Word("StopAfterFailedMatches", "stop_after_failed_matches"),
+    Word("OwnerDN", "owner_dn", "O"), Word("wnVO", "vo"), Word("pilotProcessors", "pilot_processors", "P"), Word("Queue", "queue", "Q"),
+    Word("installation", "", "V"), Word("gateway", "gateway", "W"), Word("commands", "commands", "X"),
+    Word("commandOptions", "command_options", "Z"), Word("pilotUUID", "pilot_id"), Word("preinstalledEnv", "preinstalled_env"),
+    Word("preinstalledEnvPrefix", "preinstalled_env_prefix"), Word("modules", "modules"),
+    Word("userEnvVariables", "user_env_variables"), Word("pipInstallOptions", "pip_install_options"),
+    Word("architectureScript", "architecture_script"), Word("CVMFS_locations", "cvmfs_locations"),
+    Word("diracx_URL", "diracx_url"), Word("pilotSecret", "pilot_secret"), Word("clientID", "client_id"),
+)
+SHORT = {word.short: word for word in WORDS if word.short}
+LONG = {word.long: word for word in WORDS}
+VO_VARIABLE, STAMP, UUID = "DIRAC_PILOT_VO", "DIRAC_PILOT_STAMP", "PILOT_UUID"
+
+
+def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Option]) -> Dialect:
+    """The engine's hook: this command line and this environment in the toolbox's words."""
+    translation = _Translation(words, spellings(options))
+    translation.run()
+    found = dict(environ)
+    if "vo" not in translation.given and not found.get("PILOT_VO"):
+        vo = vo_of(environ)
+        if vo:
+            found["PILOT_VO"] = vo
+    if "pilot_id" not in translation.given and not found.get("PILOT_PILOT_ID") and environ.get(STAMP):
+        found["PILOT_PILOT_ID"] = environ[STAMP]
+    return Dialect(translation.out, found, tuple(translation.notes))
+
+
+def vo_of(environ: Dict[str, str]) -> str:
+    """The VO: $DIRAC_PILOT_VO, else that of the VOMS attributes in $X509_USER_PROXY; "" when neither tells."""
+    path = environ.get("X509_USER_PROXY", "")
+    if environ.get(VO_VARIABLE) or not path:
+        return environ.get(VO_VARIABLE, "")
+    try:
+        return credentials.read_proxy(path).vo or ""
+    except ConfigurationFailed:  # a folder with a host certificate, or no proxy at all: nothing to read a VO from
+        return ""
+
+
+class _Translation:
+    """Goes along the words once; `out` are ours."""
+
+    def __init__(self, words: Sequence[str], native: Dict[str, Option]) -> None:
+        self._words, self._native, self._at = list(words), native, 0
+        self.out: List[str] = []
+        self.notes: List[str] = []
+        self.given: List[str] = []
+
+    def run(self) -> None:
+        """All words. UsageError for an abbreviation that fits several options."""
+        while self._at < len(self._words):
+            word = self._words[self._at]
+            self._at += 1
+            if word.startswith("--") and len(word) > 2:
+                self._long(word)
+            elif word.startswith("-") and len(word) > 1 and word != "--":
+                self._cluster(word)
+            else:
+                self.notes.append("from %r on the command line is not read: every value follows an option" % word)
+                return
+
+    def _long(self, word: str) -> None:
+        name, equals, value = word[2:].partition("=")
+        option = self._native.get("--" + name)
+        if name not in LONG and option is not None:
+            self._keep(word, option, bool(equals))
+            return
+        known = LONG.get(name) or self._abbreviated(name)
+        if known is None:
+            self.out.append(word)  # the engine tells that it is unknown, and what is near
+        else:
+            self._say(known, value if equals else None, "--" + name)
+
+    def _keep(self, word: str, option: Option, complete: bool) -> None:
+        self.out.append(word)
+        self.given.append(option.name)
+        if not complete and option.type is not values.boolean and self._at < len(self._words):
+            self.out.append(self._words[self._at])
+            self._at += 1
+
+    def _abbreviated(self, name: str) -> Optional[Word]:
+        fits = [word for word in WORDS if name and word.long.startswith(name)]
+        if len(fits) > 1:
+            raise UsageError("--%s may be any of %s" % (name, ", ".join("--" + word.long for word in fits)))
+        return fits[0] if fits else None
+
+    def _cluster(self, word: str) -> None:
+        """-d, -dk, -M5, -M 5"""
+        rest = word[1:]
+        while rest:
+            known, letter, rest = SHORT.get(rest[0]), rest[0], rest[1:]
+            if known is None:
+                self.out.append("-" + letter + rest)
+                return
+            if known.takes:
+                self._say(known, rest or None, "-" + letter)
+                return
+            self._say(known, None, "-" + letter)
+
+    def _say(self, known: Word, value: Optional[str], told: str) -> None:
+        if known.takes and value is None:
+            if self._at >= len(self._words):
+                raise UsageError("%s needs a value" % told)
+            value, self._at = self._words[self._at], self._at + 1
+        if not known.ours:
+            self.notes.append("%s has no effect, and had none in dirac-pilot.py" % told)
+            return
+        self.given.append(known.ours)
+        flag = option_flag(known.ours)
+        self.out.append(flag if value is None else "%s=%s" % (flag, value))

@@ -1,0 +1,80 @@
+"""DIRACOS, DIRAC's own environment of conda packages, installed into the workdir, and DIRAC by pip into it."""
+
+import os
+import re
+import shlex
+import shutil
+from typing import TYPE_CHECKING, Any, List
+
+from pilot import shell
+from pilot.facts import Installation
+from pilot.installation import Work, changes
+from pilot.source import source
+
+from . import certificates
+
+if TYPE_CHECKING:
+    from .install_dirac import InstallDIRAC
+
+FOLDER, SCRIPT = "diracos", "diracosrc"
+ON_CVMFS = "/cvmfs/dirac.egi.eu/installSource/DIRACOS-Linux-%s.sh"
+NEWEST = "https://github.com/DIRACGrid/DIRACOS2/releases/latest/download/DIRACOS-Linux-%s.sh"
+# a huge limit of open files makes the installer's micromamba die or crawl
+RUN = 'n=$(ulimit -n); if [ "$n" = unlimited ] || [ "$n" -gt 1048575 ]; then ulimit -n 1048575; fi; exec bash "$@"'
+_RELEASE = re.compile(r"v(\d+)r(\d+)(?:p(\d+))?(?:-pre(\d+))?$")
+
+
+def install(work: Work, command: "InstallDIRAC") -> Installation:
+    """One attempt. StepFailed when it does not work."""
+    pp, ctx = command.pp, work.ctx
+    target = ctx.path(FOLDER)
+    shutil.rmtree(target, ignore_errors=True)  # a try before this one may have left half of it
+    path = _installer(work, command.log)
+    ctx.environ["MAMBA_EXTRACT_THREADS"] = str(pp.maxNumberOfProcessors or 1)
+    work.run(["bash", "-c", RUN, "bash", path])
+    rc = os.path.join(target, SCRIPT)
+    if ctx.settings["user_env_variables"]:
+        with open(rc, "a", encoding="utf-8") as stream:
+            stream.write("".join("export %s=%s\n" % (name, shlex.quote(value)) for name, value in ctx.settings["user_env_variables"]))
+    environ = shell.shell_environ([rc], ctx.environ, work.left_s())
+    for words in requirements(pp.releaseProject, pp.releaseVersion, ctx.settings["modules"]):
+        work.run(["pip", "install"] + pp.pipInstallOptions.split() + words, environ=environ)
+    after = shell.shell_environ([rc], ctx.environ, work.left_s())
+    return Installation(work.one.text(), target, changes(ctx.environ, after))
+
+
+def _installer(work: Work, log: Any) -> str:
+    """The installer's path: as it was set, on CVMFS, or fetched from its makers."""
+    machine = os.uname().machine
+    if work.one.what:
+        wanted = source("installer:" + work.one.what)
+        work.one = work.one._replace(checksum=wanted.checksum)
+        return work.fetched(wanted.what)
+    shared = ON_CVMFS % machine
+    if certificates.look(["test", "-r", shared]).exit_code == 0:
+        return shared
+    log.warn("DIRACOS is the newest one and unchecked: --diracos-url URL#sha256:HEX names a certain one")
+    return work.fetched(NEWEST % machine)
+
+
+def requirements(project: str, version: str, modules: Any) -> List[List[str]]:
+    """pip's words: the project's release, then further modules from git."""
+    pinned = "==" + pip_version(version) if version else ""
+    found = [["%sDIRAC[pilot]%s" % (project, pinned)]]
+    named = [name for _, name, _ in modules]
+    if (project + "DIRAC") in named:
+        found = []
+    for url, name, branch in modules:
+        found.append(["%s[pilot] @ git+%s%s" % (name, url, "@" + branch if branch else "")])
+    return found
+
+
+def pip_version(text: str) -> str:
+    """v9r1p22-pre1 -> 9.1.22a1; anything else as it is."""
+    match = _RELEASE.match(text)
+    if not match:
+        return text
+    major, minor, patch, pre = match.groups()
+    return "%s.%s.%s%s" % (major, minor, patch or "0", "a" + pre if pre else "")
+
+

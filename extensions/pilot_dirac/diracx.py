@@ -1,0 +1,156 @@
+"""DiracX: a token for the pilot's secret, renewed in time, and the log as JSON lines.
+
+By the interfaces of the pilot's proposed DiracX generation: POST api/auth/secret-exchange, api/auth/pilot-token (or
+api/auth/token) to refresh, api/pilots/internal/message (or api/pilots/legacy/message) for the log; or the token that
+stands in the proxy file between -----BEGIN DIRACX----- and -----END DIRACX-----.
+"""
+
+import base64
+import json
+import re
+import time
+import urllib.parse
+from typing import Any, Dict, List, Optional, Tuple
+
+from pilot import credentials
+from pilot.errors import ConfigurationFailed
+from pilot.events import event as events
+from pilot.events.event import Event
+from pilot.events.sender import SendFailed, Transport
+from pilot.fetch import FetchFailed, Session
+
+from . import telling
+from .options import value
+
+TIMEOUT_S = 10.0
+EARLY_S = 60.0  # a token is renewed so long before its end
+LIFE_S = 600.0  # of a token that does not tell
+EXCHANGE, REFRESH, REVOKE = "/api/auth/secret-exchange", ("/api/auth/pilot-token", "/api/auth/token"), "/api/auth/revoke"
+MESSAGE = ("/api/pilots/internal/message", "/api/pilots/legacy/message")
+_EMBEDDED = re.compile(b"-----BEGIN DIRACX-----(.*?)-----END DIRACX-----", re.S)
+JSON = {"Content-Type": "application/json"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class DiracX(Transport):
+    """`settings` name the server, the secret and the client."""
+
+    def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
+        self.name = value(settings, "diracx_url").rstrip("/")
+        self.gather = max(1, value(settings, "remote_logger_bufsize"))
+        self.gather_s = value(settings, "remote_logger_timer_interval") or 10.0
+        self._stamp = environ.get("DIRAC_PILOT_STAMP") or pilot_id
+        self._secret, self._client = value(settings, "pilot_secret"), value(settings, "client_id")
+        place = urllib.parse.urlsplit(self.name)
+        self._base = place.path
+        self._session = Session("%s://%s" % (place.scheme, place.netloc),
+                                lambda: credentials.tls_context(environ) if place.scheme == "https" else None)
+        self._token: Dict[str, Any] = embedded(environ)
+        self._until = time.monotonic() + LIFE_S if self._token else 0.0
+        self._where: Optional[str] = None
+
+    def weigh(self, event: Event) -> int:
+        """Lines count."""
+        return len(event["lines"]) if event["event"] == events.LOG else 0
+
+    def send(self, events: List[Dict[str, Any]]) -> None:
+        """The lines; at the pilot's end the token is given back."""
+        lines = [line._asdict() for line in telling.lines_of(events)]
+        if lines:
+            body = json.dumps({"pilot_stamp": self._stamp, "lines": lines}).encode("ascii")
+            self._where = self._first_that_is((self._where,) if self._where else MESSAGE, body)
+        if telling.ending(events)[0] and self._token:
+            self._revoke()
+
+    def _first_that_is(self, paths: Tuple[str, ...], body: bytes) -> str:
+        status, data = 404, b""
+        for path in paths:
+            status, data = self._authorized(path, body)
+            if status != 404:
+                self._judge(path, status, data)
+                return path
+        self._judge(paths[-1], status, data)
+        return paths[-1]
+
+    def _authorized(self, path: str, body: bytes) -> Tuple[int, bytes]:
+        for fresh in (False, True):
+            headers = dict(JSON, Authorization="Bearer " + self._access(fresh))
+            status, data = self._ask(path, body, headers)
+            if status != 401:
+                break
+        return status, data
+
+    def _access(self, fresh: bool) -> str:
+        """A token that still holds; `fresh`: the one we have was refused."""
+        if fresh or time.monotonic() > self._until - EARLY_S:
+            self._keep(self._renewed() or self._exchanged())
+        return str(self._token.get("access_token", ""))
+
+    def _renewed(self) -> Optional[Dict[str, Any]]:
+        refresh = self._token.get("refresh_token")
+        if not refresh:
+            return None
+        form = {"grant_type": "refresh_token", "refresh_token": refresh, "client_id": self._client}
+        for path in REFRESH:
+            status, data = self._ask(path, urllib.parse.urlencode(form).encode("ascii"), FORM)
+            if status == 200:
+                return _object(data)
+        return None
+
+    def _exchanged(self) -> Dict[str, Any]:
+        if not self._secret:
+            raise SendFailed("DiracX takes no log without a token: give --pilotSecret")
+        body = json.dumps({"pilot_stamp": self._stamp, "pilot_secret": self._secret}).encode("ascii")
+        status, data = self._ask(EXCHANGE, body, JSON)
+        self._judge(EXCHANGE, status, data)
+        return _object(data)
+
+    def _keep(self, token: Dict[str, Any]) -> None:
+        self._token = token
+        life = token.get("expires_in")
+        self._until = time.monotonic() + (float(life) if isinstance(life, (int, float)) else LIFE_S)
+
+    def _revoke(self) -> None:
+        refresh = self._token.get("refresh_token")
+        if refresh:
+            form = urllib.parse.urlencode({"refresh_token": refresh, "client_id": self._client})
+            self._ask(REVOKE + "?" + form, b"", JSON)
+
+    def _ask(self, path: str, body: bytes, headers: Dict[str, str]) -> Tuple[int, bytes]:
+        try:
+            return self._session.ask("POST", self._base + path, body, headers, TIMEOUT_S)
+        except (FetchFailed, ConfigurationFailed) as error:
+            raise SendFailed(str(error))
+
+    @staticmethod
+    def _judge(path: str, status: int, data: bytes) -> None:
+        """Raise SendFailed for anything but success; what is wrong with our words is final."""
+        if not 200 <= status < 300:
+            raise SendFailed("%s: HTTP %d: %s" % (path, status, data[:200].decode("utf-8", "replace")), status in (400, 413, 422))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
+
+
+def embedded(environ: Dict[str, str]) -> Dict[str, Any]:
+    """The token in the proxy file, where there is one."""
+    path = credentials.proxy_path(environ)
+    if path is None:
+        return {}
+    with open(path, "rb") as stream:
+        match = _EMBEDDED.search(stream.read())
+    try:
+        return _object(base64.b64decode(match.group(1))) if match else {}
+    except (ValueError, SendFailed):
+        return {}
+
+
+def _object(data: bytes) -> Dict[str, Any]:
+    try:
+        found = json.loads(data.decode("utf-8"))
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise SendFailed("no JSON object but %s" % data[:100].decode("utf-8", "replace"))
+    return found

@@ -1,0 +1,155 @@
+"""pilotTools and pilotCommands as communities' modules import them: names of DIRAC's pilot that stand for what is here."""
+
+import importlib
+import os
+import re
+import sys
+import types
+from typing import Any, Callable, Dict, List, Tuple
+
+from pilot import fetch
+from pilot.errors import StepFailed
+
+from . import params
+from .check_ce_capabilities import CheckCECapabilities
+from .check_wn_capabilities import CheckWNCapabilities
+from .check_worker_node import CheckWorkerNode
+from .command import DiracCommand
+from .configure_architecture import ConfigureArchitecture, ConfigureArchitectureWithoutCLI
+from .configure_basics import ConfigureBasics
+from .configure_cpu_requirements import ConfigureCPURequirements
+from .configure_site import ConfigureSite
+from .get_pilot_version import GetPilotVersion
+from .identity import submitter
+from .install_dirac import InstallDIRAC
+from .launch_agent import LaunchAgent
+from .log import Logger
+from .multi_launch_agent import MultiLaunchAgent
+from .nagios_probes import NagiosProbes
+from .register_pilot import RegisterPilot
+
+COMMANDS: Tuple[Any, ...] = (
+    GetPilotVersion, CheckWorkerNode, InstallDIRAC, ConfigureBasics, RegisterPilot, CheckCECapabilities, CheckWNCapabilities, ConfigureSite,
+    ConfigureArchitecture, ConfigureArchitectureWithoutCLI, ConfigureCPURequirements, LaunchAgent, MultiLaunchAgent, NagiosProbes)
+FLAT = ("pilotTools", "pilotCommands")
+NAMES = FLAT + ("Pilot",) + tuple("Pilot." + name for name in FLAT)
+_RELEASE = re.compile(r"v(\d+)r(\d+)(?:p(\d+))?$")
+
+
+class FixedSizeBuffer:
+    """Lines gathered by modules that keep some themselves."""
+
+    def __init__(self, bufsize: int = 1000, autoflush: int = 0) -> None:
+        self._lines: List[str] = []
+        self.bufsize = bufsize
+
+    def write(self, text: str) -> None:
+        """Keep these lines; the oldest go when there are too many."""
+        self._lines = (self._lines + text.splitlines())[-self.bufsize:]
+
+    def getValue(self) -> str:
+        """What was kept."""
+        return "\n".join(self._lines)
+
+    def flush(self) -> None:
+        """Forget what was kept."""
+        self._lines = []
+
+
+class ObjectLoader:
+    """Finds a class in modules by name."""
+
+    @staticmethod
+    def loadObject(modulePath: str, className: str) -> Any:
+        """The attribute of a module that can be imported."""
+        return getattr(importlib.import_module(modulePath), className)
+
+
+def getCommand(pp: Any, commandName: str) -> Tuple[Any, str]:
+    """(instance, module) of a command, as DIRAC's pilot looked for it."""
+    for name in [extension + "Commands" for extension in pp.commandExtensions] + ["pilotCommands"]:
+        module = importlib.import_module(name)
+        if hasattr(module, commandName):
+            return getattr(module, commandName)(pp), name
+    return None, ""
+
+
+def getSubmitterInfo(ceName: str) -> Tuple[str, str, Dict[str, object]]:
+    """(flavour, reference, batch system) of this pilot."""
+    flavour, reference, system = submitter(dict(os.environ), ceName, "")
+    return flavour, reference, system
+
+
+def getFlavour(ceName: str) -> Tuple[str, str]:
+    """(flavour, reference)."""
+    return getSubmitterInfo(ceName)[:2]
+
+
+def retrieveUrlTimeout(url: str, fileName: str, log: Any, timeout: float = 0) -> bool:
+    """Fetch a URL into a file, verified, at most `timeout` seconds (0: 300). Whether it went well."""
+    try:
+        fetch.download(url, fileName, timeout or 300.0)
+        return True
+    except (StepFailed, OSError) as error:
+        log.error("%s" % error)
+        return False
+
+
+def safe_listdir(directory: str, timeout: float = 60) -> List[str]:
+    """The names in a folder; none when it cannot be read, or does not answer."""
+    from .certificates import look
+
+    return look(["ls", "-A", directory]).stdout.split("\n")[:-1]
+
+
+def sendMessage(*_words: Any, **_more: Any) -> None:
+    """The log goes where it should by itself: nothing is to be sent by hand."""
+
+
+def parseVersion(releaseVersion: str, useLegacyStyle: bool = False) -> str:
+    """v9r1p2 -> 9.1.2; what is no such release stays as it is."""
+    match = _RELEASE.match(releaseVersion)
+    return ".".join(part or "0" for part in match.groups()) if match and not useLegacyStyle else releaseVersion
+
+
+def pythonPathCheck() -> None:
+    """PYTHONPATH is taken from children's environment, and our own never had it."""
+
+
+def load_module_from_path(module_name: str, path_to_module: str) -> Any:
+    """Import <path>/<name>.py."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location(module_name, os.path.join(path_to_module, module_name + ".py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(module_name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def logFinalizer(func: Callable[..., Any]) -> Callable[..., Any]:
+    """Around execute(); the log is finished by itself."""
+    return func
+
+
+TOOLS: Dict[str, Any] = {
+    "CommandBase": DiracCommand, "Logger": Logger, "RemoteLogger": Logger, "PilotParams": params.PilotParams, "FixedSizeBuffer": FixedSizeBuffer,
+    "ObjectLoader": ObjectLoader, **{item.__name__: item for item in (
+        getCommand, getSubmitterInfo, getFlavour, retrieveUrlTimeout, safe_listdir, sendMessage, parseVersion, pythonPathCheck, load_module_from_path)}}
+STEPS: Dict[str, Any] = {"CommandBase": DiracCommand, "logFinalizer": logFinalizer, "ConfigureDIRAC": ConfigureBasics,
+                         **{command.__name__: command for command in COMMANDS}}
+
+
+def install() -> None:
+    """From now on the old names can be imported."""
+    if "pilotTools" in sys.modules:
+        return
+    package: Any = types.ModuleType("Pilot")
+    package.__path__ = []
+    sys.modules["Pilot"] = package
+    for name, content in zip(FLAT, (TOOLS, STEPS)):
+        module = types.ModuleType(name)
+        module.__dict__.update(content)
+        setattr(package, name, module)
+        sys.modules[name] = sys.modules["Pilot." + name] = module

@@ -1,0 +1,16 @@
+"""GetPilotVersion: which release is wanted; of use to old command lists only."""
+
+from .command import DiracCommand
+from .options import pick
+
+
+class GetPilotVersion(DiracCommand):
+    """Tell the release that is wanted: pilot.json or --release has decided it before any command."""
+
+    name = "GetPilotVersion"
+    options = DiracCommand.options + pick("release_version")
+    timeout_s = 60.0
+
+    def execute(self) -> str:
+        self.log.info("release %s", self.releaseVersion or "not named: the newest, or what is installed")
+        return self.releaseVersion

@@ -1,0 +1,123 @@
+"""LaunchAgent: starts DIRAC's JobAgent, which pulls jobs."""
+
+import os
+from typing import Any, Dict, List, Tuple
+
+from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
+from pilot import agency
+from pilot.command import Option
+from pilot.errors import Skip
+from pilot.facts import AgentSummary
+from pilot.terms import DRAIN_FILES
+
+from .command import DiracCommand
+from .options import pick
+
+AGENT = "WorkloadManagement/JobAgent"
+STOP_FILE = "stop_agent"  # in its control folder: DIRAC's agents end after the cycle that sees it
+POOL = "Pool"
+OURS = ("tasks", "task", "pool")
+MARKS = ("Job being submitted",)
+
+
+class JobAgent(agency.Watched):
+    """What is heard of a JobAgent; asked to drain it gets its stop file."""
+
+    def __init__(self, control: str) -> None:
+        super().__init__()
+        self._control, self.jobs = control, 0
+
+    def line(self, text: str) -> None:
+        """One line of its log."""
+        self.jobs += any(mark in text for mark in MARKS)
+        super().line(text)
+
+    def drain(self, signum: int) -> None:
+        """No more jobs after those that run."""
+        os.makedirs(self._control, exist_ok=True)
+        with open(os.path.join(self._control, STOP_FILE), "w", encoding="ascii"):
+            pass
+
+
+class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
+    """Launch DIRAC's JobAgent; with -x another program; with --tasks or --pool the built-in agent."""
+
+    name = "LaunchAgent"
+    options: Tuple[Option, ...] = DiracCommand.options + pick(
+        "max_cycles", "polling_time", "stop_on_application_failure", "stop_after_failed_matches", "cpu_time", "user_group", "owner_dn",
+        "local_ce_type") + ToolboxLaunchAgent.options
+    requires = ()
+    provides = (AgentSummary,)
+    uses = ("pilot.agency",)
+    timeout_s = ToolboxLaunchAgent.timeout_s
+    failure = ToolboxLaunchAgent.failure
+
+    @classmethod
+    def check(cls, settings: Any) -> List[str]:
+        """As the toolbox, where its own agent is asked for."""
+        return ToolboxLaunchAgent.check.__func__(cls, settings) if any(settings[name] for name in OURS) else []  # type: ignore[attr-defined]
+
+    def execute(self) -> None:
+        ctx = self.pp.context
+        if any(ctx.settings[name] for name in OURS):
+            self.found = ToolboxLaunchAgent.run(self, ctx)
+            return
+        self.refuse_to_begin()
+        ctx.environ.clear()
+        ctx.environ.update(self.pp.installEnv)
+        agent = JobAgent(self.control(self.pp.workingDir))
+        found = agency.run(ctx, self.agent_argv(ctx), agent)
+        if self.pp.executeCmd:
+            self.found = (found,)
+        else:
+            self.found = (found._replace(done=agent.jobs, reason="the JobAgent ended well; it took %d jobs" % agent.jobs),)
+
+    def refuse_to_begin(self) -> None:
+        """Skip where the node or the pilot is being drained."""
+        drained = next((path for path in DRAIN_FILES if os.path.exists(path)), "the pilot was asked to drain" if self.pp.context.interrupts.drain else "")
+        if drained:
+            raise Skip("no agent was started: %s" % drained)
+
+    @staticmethod
+    def control(instance: str) -> str:
+        """Where the agent looks for its stop file."""
+        return os.path.join(instance, "control", *AGENT.split("/"))
+
+    def agent_argv(self, ctx: Any) -> List[str]:
+        if self.pp.executeCmd:
+            return ["bash", "-c", self.pp.executeCmd]
+        if any(ctx.settings[name] for name in OURS):
+            return ToolboxLaunchAgent.agent_argv(self, ctx)
+        return self.job_agent(self.pp.workingDir)
+
+    def job_agent(self, folder: str) -> List[str]:
+        """The JobAgent's command line, for an instance in this folder."""
+        pp = self.pp
+        values: Dict[str, object] = dict(self.cycles())
+        values["LogLevel"] = "DEBUG" if pp.debugFlag else pp.context.settings["log_level"]
+        words = ["dirac-agent", AGENT] + [word for pair in values.items() for word in ("-o", "%s=%s" % pair)]
+        words += ["-s", "/Resources/Computing/CEDefaults"]
+        more = {"WorkingDirectory": folder, "/LocalSite/CPUTime": pp.jobCPUReq, "/AgentJobRequirements/OwnerGroup": pp.userGroup,
+                "/AgentJobRequirements/OwnerDN": pp.userDN, "/LocalSite/InstancePath": folder,
+                "/AgentJobRequirements/ExtraOptions": pp.localConfigFile}
+        words += [word for name, text in more.items() if text for word in ("-o", "%s=%s" % (name, text))]
+        return words + [word for path in self.files() for word in ("--cfg", path)]
+
+    def cycles(self) -> Dict[str, object]:
+        """How long the agent goes on; an inner pool of computing elements takes many jobs."""
+        pp = self.pp
+        found: Dict[str, object] = {
+            "MaxCycles": pp.maxCycles, "PollingTime": pp.pollingTime, "StopOnApplicationFailure": pp.stopOnApplicationFailure,
+            "StopAfterFailedMatches": pp.stopAfterFailedMatches}
+        if pp.ceType.split("/")[0] == POOL:
+            found.update(MaxCycles=5000, PollingTime=min(20, pp.pollingTime), StopOnApplicationFailure=False,
+                         StopAfterFailedMatches=max(pp.pilotProcessors, pp.stopAfterFailedMatches), FillingModeFlag=True)
+        return found
+
+    def files(self) -> List[str]:
+        """pilot.cfg, then every other configuration file of the workdir."""
+        names = sorted(name for name in os.listdir(self.pp.workingDir) if name.endswith(".cfg"))
+        first = [self.pp.localConfigFile] if self.pp.localConfigFile in names else []
+        return first + [name for name in names if name not in first]
+
+

@@ -1,0 +1,112 @@
+"""Communities' own modules, written for DIRAC's pilot: <Extension>Commands.py beside the pilot, run as they are.
+
+They import pilotTools and pilotCommands (or Pilot.pilotTools ...), which are faces of this package.
+"""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+import types
+from typing import Any, Dict, List, Optional, Tuple, Type
+
+from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
+from pilot.command import Command, Option
+from pilot.context import Context
+from pilot.errors import ConfigurationFailed, UsageError
+
+from . import faces
+from .command import DiracCommand, begin, performed
+from .options import TABLE
+
+SUFFIX = "Commands"
+# insides of Pilot 2 that are gone for good
+GONE = ("_setInstallOptions", "installOpts", "_locateInstallationScript", "_installDIRAC", "gitRepos")
+_EXECUTE: Tuple[Option, ...] = tuple(option for option in ToolboxLaunchAgent.options if option.name == "execute")
+
+
+class Adopted(Command):
+    """A command of a community's module."""
+
+    options = tuple(TABLE.values()) + _EXECUTE
+    replaces = True
+    legacy: Any = None
+
+    def run(self, ctx: Context) -> Tuple[object, ...]:
+        pp = begin(ctx)
+        step = self.legacy(pp)
+        try:
+            performed(pp, self.name, step.execute)
+        except SystemExit as end:
+            raise self.failure("%s ended the pilot with code %s" % (self.name, end.code))
+        for fact in getattr(step, "found", ()):
+            ctx.add(fact)
+        return ()
+
+
+def adopt(name: str) -> Optional[Any]:
+    """The engine's hook: the module of -E NAME by DIRAC's rule, with COMMANDS; else our own package for that community.
+
+    A module that cannot be imported raises what it raised; one for Pilot 2 is a UsageError with file and line.
+    """
+    faces.install()
+    module = name + SUFFIX
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return _package_of(name)
+    refuse_the_gone(spec.origin)
+    found = importlib.import_module(module)
+    classes = [adopted(item) for item in commands_in(found)]
+    if not classes:
+        raise UsageError("-E %s: %s has no class with execute()" % (name, found.__file__))
+    result: Any = types.ModuleType(module)
+    result.__file__, result.COMMANDS = found.__file__, tuple(classes)
+    return result
+
+
+def _package_of(name: str) -> Optional[Any]:
+    """pilot_lhcb for LHCb and for LHCbPilot."""
+    short = name.lower()
+    for candidate in (short, short[: -len("pilot")] if short.endswith("pilot") else ""):
+        module = "pilot_" + candidate
+        if candidate and module != "pilot_" + name and importlib.util.find_spec(module) is not None:
+            return importlib.import_module(module)
+    return None
+
+
+def commands_in(module: Any) -> List[Type[Any]]:
+    """The classes that can be executed and are not ours, also those the module took from other modules of the community."""
+    return [item for item in vars(module).values()
+            if inspect.isclass(item) and callable(getattr(item, "execute", None)) and not item.__module__.startswith(("pilot_dirac.", "pilot."))]
+
+
+def adopted(legacy: Type[Any]) -> Type[Command]:
+    """A command of the engine that runs this class."""
+    body: Dict[str, Any] = {"name": legacy.__name__, "legacy": legacy, "__module__": legacy.__module__,
+                            "__doc__": inspect.getdoc(legacy) or "A command of %s." % legacy.__module__,
+                            "failure": getattr(legacy, "failure", ConfigurationFailed), "timeout_s": getattr(legacy, "timeout_s", None)}
+    if issubclass(legacy, DiracCommand):
+        body["options"] = tuple({option.name: option for option in Adopted.options + tuple(legacy.options)}.values())
+    return type(legacy.__name__, (Adopted,), body)
+
+
+def refuse_the_gone(path: str) -> None:
+    """UsageError when a file uses insides of Pilot 2. One that cannot be parsed is left to the import, which says where."""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        text = stream.read()
+    try:
+        tree = ast.parse(text, path)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        word = node.attr if isinstance(node, ast.Attribute) else node.name if isinstance(node, ast.FunctionDef) else ""
+        if word in GONE:
+            raise UsageError("%s, line %d: %s is of DIRAC's Pilot 2 and has had no counterpart since; override execute() instead"
+                             % (path, getattr(node, "lineno", 0), word))
+
+
+def forget(name: str) -> None:
+    """Take a module and the faces out of Python's memory, for tests."""
+    for module in (name + SUFFIX,) + faces.NAMES:
+        sys.modules.pop(module, None)

@@ -1,0 +1,86 @@
+"""The log as DIRAC's commands write it, with pilot.out beside: its lines have DIRAC's form."""
+
+import logging
+import os
+import time
+from typing import Any, Optional
+
+WORDS = {"WARNING": "WARN", "CRITICAL": "ERROR"}
+OUT = "pilot.out"
+
+
+class Logger:
+    """debug, info, warn and error take a text and, as with DIRAC's, perhaps more words; %s in the text is filled."""
+
+    isPilotLoggerOn = False
+    buffer: Optional[Any] = None
+
+    def __init__(self, name: str = "Pilot", debugFlag: bool = False, pilotOutput: str = OUT) -> None:
+        self.name = name
+        self._log = logging.getLogger("pilot." + name)
+
+    def setDebug(self) -> None:
+        """All is logged from now on."""
+        logging.getLogger("pilot").setLevel(logging.DEBUG)
+
+    def debug(self, text: Any, *more: Any) -> None:
+        """Of use to developers."""
+        self._log.debug("%s", filled(text, more))
+
+    def info(self, text: Any, *more: Any) -> None:
+        """Of use to operators."""
+        self._log.info("%s", filled(text, more))
+
+    def warn(self, text: Any, *more: Any) -> None:
+        """Something is odd, and the pilot goes on."""
+        self._log.warning("%s", filled(text, more))
+
+    def error(self, text: Any, *more: Any) -> None:
+        """Something is wrong."""
+        self._log.error("%s", filled(text, more))
+
+    warning = warn
+
+
+def filled(text: Any, more: Any) -> str:
+    """`text % more` where that can be, else all words with blanks between."""
+    if not more:
+        return str(text)
+    try:
+        return str(text) % more
+    except (TypeError, ValueError):
+        return " ".join([str(text)] + [str(word) for word in more])
+
+
+def line(seconds: float, level: str, name: str, text: str) -> str:
+    """2026-11-20T03:11:06.320466Z INFO [CheckWorkerNode] text"""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%06dZ" % (seconds % 1 * 1000000)
+    return "%s %s [%s] %s" % (stamp, WORDS.get(level, level), name.rpartition(".")[2] if "." in name else "Pilot", text)
+
+
+class OutFile(logging.Handler):
+    """Appends every line of the log to pilot.out, masked as everything is."""
+
+    def __init__(self, path: str, masker: Any) -> None:
+        super().__init__()
+        self._masker = masker
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record, each line with the header."""
+        lines = [line(record.created, record.levelname, record.name, text) + "\n"
+                 for text in self._masker.text(record.getMessage()).splitlines()]
+        try:
+            os.write(self._file, "".join(lines).encode("utf-8", "backslashreplace"))
+        except OSError:  # a full disk ends no pilot here: CheckWorkerNode tells of it
+            pass
+
+
+def to_out_file(path: str, masker: Any) -> None:
+    """From now on the log is in pilot.out too, once."""
+    log = logging.getLogger("pilot")
+    if not any(isinstance(handler, OutFile) for handler in log.handlers):
+        try:
+            log.addHandler(OutFile(path, masker))
+        except OSError as error:
+            log.warning("%s cannot be written: %s", path, error.strerror)

@@ -1,0 +1,118 @@
+"""MultiLaunchAgent: a JobAgent for each processor, as in the machines of Vac."""
+
+import os
+import threading
+from typing import IO, List, Optional
+
+from pilot import process, process_tree
+from pilot.errors import AgentFailed, OutOfTime
+from pilot.facts import AgentSummary, WorkerNode
+
+from .launch_agent import JobAgent, LaunchAgent
+
+LOG = "jobagent.%02d.log"
+MESSAGE = "shutdown_message"
+GRACE_S = 4.5
+TERM, KILL = 15, 9
+
+
+class OneAgent(JobAgent):
+    """One of the agents: its lines are in a file of its own."""
+
+    def __init__(self, control: str, path: str) -> None:
+        super().__init__(control)
+        self._path = path
+        self._out: Optional[IO[str]] = None
+        self.result: Optional[process.Result] = None
+
+    def run(self, argv: List[str], how: "LaunchAgent", folder: str) -> None:
+        """To its end; `result` tells how that was."""
+        with open(self._path, "a", encoding="utf-8", errors="backslashreplace") as self._out:
+            left = how.pp.context.time_left_s()
+            self.result = process.run(
+                argv, timeout_s=how.timeout_s if left is None else max(1.0, left), ok=None, environ=dict(how.pp.installEnv), cwd=folder,
+                grace_s=GRACE_S, on_line=self.line, on_error_line=self.write, on_start=self._started, keep=1 << 16)
+
+    def _started(self, pid: int) -> None:
+        self.pid = pid
+
+    def line(self, text: str) -> None:
+        """One line of its log."""
+        self.jobs += "Job being submitted" in text
+        self.write(text)
+
+    def write(self, text: str) -> None:
+        """To the agent's file."""
+        if self._out is not None:
+            self._out.write(text + "\n")
+
+
+class MultiLaunchAgent(LaunchAgent):
+    """Launch a JobAgent for each processor of the slot, each with jobagent.NN.log, and leave shutdown_message behind."""
+
+    name = "MultiLaunchAgent"
+
+    def execute(self) -> None:
+        pp, node = self.pp, self.pp.context.find(WorkerNode)
+        count = pp.pilotProcessors or (node.cores if node else 1)
+        self.refuse_to_begin()
+        agents = [self._agent(number) for number in range(count)]
+        threads = [threading.Thread(target=agent.run, args=(self.argv_of(number), self, self.folder(number)), daemon=True)
+                   for number, agent in enumerate(agents)]
+
+        def hear(signum: int) -> None:
+            for agent in agents:
+                agent.drain(signum)
+        with pp.context.interrupts.listening(hear):
+            try:
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+            except BaseException:
+                self._end(agents, threads)
+                self._message("100 Shutdown as requested by the host")
+                raise
+        self._judge(agents)
+
+    def _agent(self, number: int) -> OneAgent:
+        folder = self.folder(number)
+        os.makedirs(folder, exist_ok=True)
+        return OneAgent(self.control(folder), os.path.join(self.pp.workingDir, LOG % number))
+
+    def folder(self, number: int) -> str:
+        """Where this agent lives."""
+        return os.path.join(self.pp.workingDir, "agent.%02d" % number)
+
+    def argv_of(self, number: int) -> List[str]:
+        """The agent's command line, for its own folder."""
+        words = self.job_agent(self.folder(number))
+        return [os.path.join(self.pp.workingDir, word) if before == "--cfg" else word for before, word in zip([""] + words, words)]
+
+    @staticmethod
+    def _end(agents: List[OneAgent], threads: List[threading.Thread]) -> None:
+        for agent in agents:
+            if agent.pid and agent.result is None:
+                process_tree.send_group(agent.pid, TERM)
+        for thread in threads:
+            thread.join(GRACE_S)
+        for agent in agents:
+            if agent.pid and agent.result is None:
+                process_tree.send_group(agent.pid, KILL)
+
+    def _judge(self, agents: List[OneAgent]) -> None:
+        jobs = sum(agent.jobs for agent in agents)
+        results = [agent.result for agent in agents if agent.result is not None]
+        bad = next((result for result in results if result.exit_code or result.timed_out), None)
+        if bad is not None and bad.timed_out:
+            self._message("200 Intended work completed: the time is over")
+            raise OutOfTime("the agents were ended at --max-walltime")
+        if bad is not None or len(results) < len(agents):
+            self._message("700 Failed, probably JobAgent or Application problem")
+            raise AgentFailed("an agent of %d ended badly: %s" % (len(agents), bad.told() if bad else "it did not start"))
+        self._message("200 Intended work completed ok" if jobs else "300 No more work available from the task queue")
+        self.found = (AgentSummary(jobs, 0, 0, "%d JobAgents ended well; they took %d jobs" % (len(agents), jobs)),)
+
+    def _message(self, text: str) -> None:
+        with open(os.path.join(self.pp.workingDir, MESSAGE), "w", encoding="ascii") as stream:
+            stream.write(text)

@@ -1,0 +1,49 @@
+"""NagiosProbes: runs the site's probes and tells their results; none of them ends the pilot."""
+
+import os
+import time
+from typing import List
+
+from pilot import credentials, fetch
+from pilot.errors import ConfigurationFailed, Skip, StepFailed
+from pilot.facts import ProbeResult, Probes
+from pilot.node import nagios
+
+from .command import DiracCommand
+from .options import pick, value
+
+CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
+PUT_S = 20.0
+
+
+class NagiosProbes(DiracCommand):
+    """Run the probes that pilot.json names, and PUT each result where it says."""
+
+    name = "NagiosProbes"
+    options = DiracCommand.options + pick("nagios_probes", "nagios_put_url")
+    provides = (Probes,)
+
+    def execute(self) -> None:
+        pp = self.pp
+        names: List[str] = list(value(pp.context.settings, "nagios_probes"))
+        if not names:
+            raise Skip("pilot.json names no probes")
+        results = tuple(nagios.probe(name, pp.workingDir, dict(pp.installEnv), self.limit_s()) for name in names)
+        for result in results:
+            tell = {"OK": self.log.info, "WARNING": self.log.warn}.get(result.state, self.log.error)
+            tell("%s %s after %.1f s: %s", result.name, result.state, result.seconds, result.text)
+            self._put(result)
+        self.found = (Probes(results),)
+
+    def _put(self, result: ProbeResult) -> None:
+        url = value(self.pp.context.settings, "nagios_put_url")
+        if not url:
+            return
+        place = "/".join((url.rstrip("/"), self.pp.ceName or os.uname().nodename, result.name))
+        text = "%d %d\n%s" % (CODES.get(result.state, 3), time.time(), result.text)
+        environ = dict(self.pp.installEnv)
+        try:
+            context = credentials.tls_context(environ, credentials.proxy_path(environ)) if place.startswith("https:") else None
+            fetch.get(place, PUT_S, context=context, data=text.encode("utf-8"), method="PUT")
+        except (StepFailed, ConfigurationFailed) as error:
+            self.log.warn("the result of %s could not be PUT: %s", result.name, error)

@@ -1,0 +1,107 @@
+"""PilotParams: all that DIRAC's commands know and share, by the names that communities' modules read and set."""
+
+import os
+import re
+import sys
+import time
+from typing import Any, Dict, List, Optional, Tuple
+
+from pilot import site_profile
+from pilot.context import Context
+
+from .identity import UNKNOWN, submitter
+from .log import Logger
+from .options import TABLE, value
+
+LIST_ITEM = re.compile(r"\s*,\s*")
+# attribute -> setting, where the value is taken as it is
+_PLAIN = {
+    "site": "site", "ceName": "ce", "queueName": "queue", "setup": "setup", "gridCEType": "ce_type", "debugFlag": "debug",
+    "releaseProject": "release_project", "ceType": "local_ce_type", "userGroup": "user_group", "userDN": "owner_dn",
+    "maxCycles": "max_cycles", "pollingTime": "polling_time", "stopOnApplicationFailure": "stop_on_application_failure",
+    "stopAfterFailedMatches": "stop_after_failed_matches", "maxNumberOfProcessors": "max_number_of_processors",
+    "useServerCertificate": "use_server_certificate", "gateway": "gateway", "preinstalledEnv": "preinstalled_env",
+    "preinstalledEnvPrefix": "preinstalled_env_prefix", "pipInstallOptions": "pip_install_options", "minDiskSpace": "min_disk_mb",
+    "architectureScript": "architecture_script", "executeCmd": "execute", "pilotLogging": "remote_logging", "keepPythonPath": "keep_python_path",
+    "loggerURL": "remote_logger_url", "loggerTimerInterval": "remote_logger_timer_interval", "loggerBufsize": "remote_logger_bufsize",
+}
+_EMPTY = ("site", "ceName", "queueName", "setup", "gridCEType", "releaseProject", "executeCmd")  # None is "" there
+
+
+class PilotParams:
+    """What DIRAC calls the pilot's parameters; any further attribute may be set. `context` is the engine's."""
+
+    def __init__(self, ctx: Context) -> None:
+        settings = ctx.settings
+        self.context = ctx
+        self.ended = ""  # the command that ended the pilot, well, before its time
+        for attribute, name in _PLAIN.items():
+            found = settings[name] if name in settings else TABLE[name].default if name in TABLE else None
+            setattr(self, attribute, "" if found is None and attribute in _EMPTY else found)
+        self._places(ctx)
+        self._lists(settings)
+        self.log = self.logger = Logger("Pilot", bool(settings["debug"]))
+        first = self.first_environment(ctx)
+        ctx.environ.clear()
+        ctx.environ.update(first)
+        self.installEnv: Any = dict(first)
+        self.pilotUUID = ctx.pilot_id
+        self.flavour, self.pilotReference, self.batchSystemInfo = submitter(ctx.environ, self.ceName or os.uname().nodename, ctx.pilot_id)
+        self.pilotStartTime = str(int(time.time()))
+        self.pilotScript, self.pilotScriptName = sys.argv[0], os.path.basename(sys.argv[0])
+        self.installation = ""
+        self.queueParameters: Dict[str, Any] = {}
+        self.cpu_power: Optional[float] = None
+
+    def _places(self, ctx: Context) -> None:
+        self.workingDir = self.rootPath = self.originalRootPath = self.pilotRootPath = ctx.workdir
+        self.localConfigFile = "pilot.cfg"
+        self.configureScript = "dirac-configure"
+        self.pilotCFGFile = ctx.settings["config"] or "pilot.json"
+        self.certsLocation = value(ctx.settings, "cert_location") or ctx.path("etc", "grid-security")
+        self.CVMFS_locations = [os.path.expandvars(place) for place in value(ctx.settings, "cvmfs_locations")]
+        self.wnVO = ctx.settings["vo"] or UNKNOWN
+        path = ctx.path(self.pilotCFGFile)
+        self.pilotJSON: Dict[str, Any] = site_profile.load(path) if os.path.exists(path) else {}
+
+    def _lists(self, settings: Any) -> None:
+        self.releaseVersion = (value(settings, "release_version") or "").split(",")[0].strip()
+        self.configServer = ",".join(value(settings, "configuration_servers"))
+        self.extensions = ",".join(value(settings, "extra_packages"))
+        self.jobCPUReq = "%g" % value(settings, "cpu_time")
+        self.genericOptions: Tuple[str, ...] = value(settings, "option")
+        self.genericOption = self.genericOptions[-1] if self.genericOptions else ""
+        self.tags: List[str] = split(value(settings, "tag"))
+        self.reqtags: List[str] = split(value(settings, "required_tag"))
+        self.commands = list(settings["commands"] or ())
+        self.commandExtensions = list(settings["extensions"])
+        self.commandOptions: Dict[str, str] = {}
+        for part in value(settings, "command_options"):
+            self.commandOptions.update({key.strip(): text.strip() for key, text in part.items()})
+        self.modules = ",".join(":::".join(module) for module in value(settings, "modules"))
+        self.userEnvVariables = ",".join("%s:::%s" % pair for pair in value(settings, "user_env_variables"))
+        self.pilotProcessors = value(settings, "pilot_processors") or 0
+        self.optList = [("--" + name, str(settings[name])) for name in settings if settings.setting(name).source == "command line"
+                        and not settings.setting(name).secret]
+
+    def first_environment(self, ctx: Context) -> Dict[str, str]:
+        """For DIRAC's programs: a copy of ours; without the node's PYTHONPATH, which is kept beside."""
+        found = dict(ctx.environ, PYTHONUNBUFFERED="yes")
+        if not value(ctx.settings, "keep_python_path") and found.get("PYTHONPATH"):
+            found["PYTHONPATH_SAVE"] = found.pop("PYTHONPATH")
+        found.update(value(ctx.settings, "user_env_variables"))
+        return found
+
+    def words(self) -> List[str]:
+        """The -o values that are words for the pilot itself: cvmfsOnly, diracInstallOnly."""
+        return [text for text in self.genericOptions if "=" not in text]
+
+
+def split(texts: Any) -> List[str]:
+    """["a, b", "c"] -> [a, b, c], each once."""
+    return list(dict.fromkeys(item for text in texts for item in LIST_ITEM.split(text.strip()) if item))
+
+
+def of(ctx: Context) -> PilotParams:
+    """The parameters of this run, made by the first command that asks."""
+    return ctx.shared(PilotParams, lambda: PilotParams(ctx))

@@ -1,0 +1,58 @@
+"""What DIRAC's programs print: the one line that counts, found among whatever is printed around it."""
+
+import json
+import re
+from typing import Any, Dict, List, Optional, Tuple
+
+_NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
+POWER = re.compile(r"Estimated CPU power is\W+" + _NUMBER)
+TIME_LEFT = re.compile(r"CPU time left determined as\W+" + _NUMBER)
+_COUNTS = re.compile(r"^\s*(\d+)\s+(\d+)(?:\s+(\d+))?\s*$")
+
+
+def last_object(text: str) -> Optional[Dict[str, Any]]:
+    """The last line that is a JSON object; None when no line is."""
+    for line in reversed(text.splitlines()):
+        start = line.find("{")
+        if start >= 0:
+            try:
+                found = json.loads(line[start:])
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                return found
+    return None
+
+
+def counts(text: str) -> Optional[Tuple[int, int, int]]:
+    """Processors, memory (MB), GPUs of the last line that has two or three numbers; None when no line has."""
+    for line in reversed(text.splitlines()):
+        match = _COUNTS.match(line)
+        if match:
+            return int(match.group(1)), int(match.group(2)), int(match.group(3) or 0)
+    return None
+
+
+def number(pattern: "re.Pattern[str]", text: str) -> Optional[float]:
+    """The last number that a pattern finds; None when it finds none."""
+    found = pattern.findall(text)
+    return float(found[-1]) if found else None
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def as_list(raw: Any) -> List[str]:
+    """A JSON list, or a text with commas, as its items: never a text's letters."""
+    items = raw if isinstance(raw, (list, tuple)) else str(raw).split(",")
+    return [str(item).strip() for item in items if str(item).strip()]
+
+
+def as_text(raw: Any) -> str:
+    """A JSON value as DIRAC's configuration writes it."""
+    if isinstance(raw, (list, tuple)):
+        return ", ".join(str(item) for item in raw)
+    return str(raw)

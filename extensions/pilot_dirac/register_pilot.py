@@ -1,0 +1,47 @@
+"""RegisterPilot: tells DIRAC's PilotManager that this pilot lives."""
+
+import os
+from typing import List
+
+from commands.register_pilot import RegisterPilot as ToolboxRegisterPilot
+from pilot.errors import PoolUnreachable, Skip
+from pilot.facts import Registration
+
+from .command import DiracCommand
+from .dialect import STAMP
+from .identity import UNKNOWN
+from .options import pick
+
+PROGRAM = "dirac-admin-add-pilot"
+
+
+class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
+    """Register this pilot with DIRAC as running; one that cannot be registered goes on."""
+
+    name = "RegisterPilot"
+    options = DiracCommand.options + pick("use_server_certificate") + ToolboxRegisterPilot.options
+    requires = ()
+    provides = (Registration,)
+    timeout_s = 300.0
+    failure = PoolUnreachable
+
+    def execute(self) -> None:
+        pp = self.pp
+        reference = pp.context.settings["reference"] or pp.pilotReference
+        if reference == UNKNOWN or pp.wnVO == UNKNOWN:
+            raise Skip("neither the environment nor the proxy tells the %s: not registered (--wnVO)"
+                       % ("VO" if pp.wnVO == UNKNOWN else "pilot's reference"))
+        stamp = pp.context.environ.get(STAMP) or pp.pilotUUID
+        done = self.program([PROGRAM, reference, pp.wnVO, pp.flavour, stamp, "--status=Running"] + self._words(), None)
+        good = done.exit_code == 0 and not done.timed_out
+        if not good and pp.context.settings["register_required"]:
+            raise PoolUnreachable("the pilot could not be registered: " + done.told())
+        if not good:
+            self.log.warn("the pilot could not be registered: %s", done.told())
+        self.found = (Registration(reference, pp.flavour, "PilotManager" if good else ""),)
+
+    def _words(self) -> List[str]:
+        words = ["-o", "/DIRAC/Security/UseServerCertificate=yes"] if self.pp.useServerCertificate else []
+        if os.path.exists(os.path.join(self.pp.workingDir, self.pp.localConfigFile)):
+            words += ["--cfg", self.pp.localConfigFile]
+        return words + ["-d"]

@@ -1,0 +1,83 @@
+"""Which of DIRAC's log servers hear this pilot, and the lines as they want them."""
+
+import os
+import re
+import select
+import time
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+from pilot.events import event as events
+
+from .options import value
+
+_LINE = re.compile(r"(\S+Z) (\w+)\s+([\w.]+): (.*)", re.S)
+WORDS = {"CRITICAL": "ERROR"}
+STDIN_S, STDIN_IDLE_S, STDIN_BYTES = 3.0, 0.5, 1 << 20
+
+
+class Line(NamedTuple):
+    """One line of the log."""
+
+    timestamp: str
+    severity: str
+    scope: str
+    message: str
+
+    def text(self) -> str:
+        """2026-11-20T03:11:06.320Z INFO [CheckWorkerNode] message"""
+        return "%s %s [%s] %s" % (self.timestamp, self.severity, self.scope, self.message)
+
+
+def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[Any]:
+    """The engine's hook: the log servers that the settings name, where our computing element may talk to them."""
+    allowed = value(settings, "remote_logger_ces_white_list")
+    if allowed and settings["ce"] not in allowed:
+        return []
+    found: List[Any] = []
+    if value(settings, "remote_logging") and value(settings, "remote_logger_url"):
+        from .tornado import Tornado
+
+        found.append(Tornado(settings, environ, pilot_id))
+    if value(settings, "diracx_url"):
+        from .diracx import DiracX
+
+        found.append(DiracX(settings, environ, pilot_id))
+    return found
+
+
+def lines_of(story: List[Dict[str, Any]]) -> List[Line]:
+    """The lines of the log among events."""
+    return [parsed(text) for one in story if one["event"] == events.LOG for text in one["lines"]]
+
+
+def parsed(text: str) -> Line:
+    """A line of our log in its parts."""
+    match = _LINE.match(text)
+    if not match:
+        return Line(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "INFO", "Pilot", text)
+    stamp, level, name, message = match.groups()
+    return Line(stamp, WORDS.get(level, level), "Pilot" if name == "pilot" else name, message)
+
+
+def ending(story: List[Dict[str, Any]]) -> Tuple[bool, int]:
+    """Whether the pilot's end is among the events, and its exit code."""
+    found = [one["exit_code"] for one in story if one["event"] == events.PILOT_FINISHED]
+    return bool(found), found[-1] if found else 0
+
+
+def from_wrapper(descriptor: int = 0) -> str:
+    """What the wrapper that started us wrote to our standard input: read only as long as it flows, never waited for."""
+    found, deadline = b"", time.monotonic() + STDIN_S
+    try:
+        if os.isatty(descriptor):
+            return ""
+        while len(found) < STDIN_BYTES and time.monotonic() < deadline:
+            if not select.select([descriptor], [], [], STDIN_IDLE_S)[0]:
+                break
+            data = os.read(descriptor, 65536)
+            if not data:
+                break
+            found += data
+    except (OSError, ValueError):  # it is closed
+        return ""
+    return found.decode("utf-8", "replace")

@@ -1,0 +1,120 @@
+"""DIRAC's TornadoPilotLogging: the pilot's log by HTTPS POST, finalised with the exit code at the end.
+
+Fields of a request: method (sendMessage, finaliseLogs), args (a JSON list: the payload as JSON text, the pilot's
+UUID, the VO) and, with a host certificate, extraCredentials. {"OK": false} is a refusal whatever the HTTP status.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import ssl
+import urllib.parse
+from typing import Any, Dict, List, Optional
+
+from pilot import credentials
+from pilot.errors import ConfigurationFailed
+from pilot.events import event as events
+from pilot.events.event import Event
+from pilot.events.sender import SendFailed, Transport
+from pilot.fetch import FetchFailed, Session
+
+from . import telling
+from .identity import UNKNOWN
+from .options import value
+
+TIMEOUT_S = 10.0
+NEVER_S = 1e9
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$|[0-9a-z]{32}$")
+log = logging.getLogger("pilot")
+
+
+class Tornado(Transport):
+    """`settings` name the server, and how many lines or seconds travel together."""
+
+    def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
+        self.name = value(settings, "remote_logger_url")
+        self.gather = max(1, value(settings, "remote_logger_bufsize"))
+        self.gather_s = value(settings, "remote_logger_timer_interval") or NEVER_S
+        self._environ, self._vo = environ, settings["vo"] or UNKNOWN
+        self._uuid = uuid(pilot_id)
+        if self._uuid != pilot_id:
+            log.warning("%s keeps the logs of UUIDs only: %s is %s there", self.name, pilot_id, self._uuid)
+        place = urllib.parse.urlsplit(self.name)
+        self._path = place.path or "/"
+        self._session = Session("%s://%s" % (place.scheme, place.netloc), lambda: context(environ) if place.scheme == "https" else None)
+        self._first: Optional[str] = None  # what the wrapper wrote, until it was sent
+        self._asked = False
+
+    def weigh(self, event: Event) -> int:
+        """Lines count."""
+        return len(event["lines"]) if event["event"] == events.LOG else self.gather if event["event"] == events.PILOT_STARTED else 0
+
+    def send(self, events: List[Dict[str, Any]]) -> None:
+        """The lines, then, at the pilot's end, that there come no more."""
+        if not self._asked:
+            self._asked, self._first = True, telling.from_wrapper()
+        text = (self._first or "") + "".join(line.text() + "\n" for line in telling.lines_of(events))
+        if text:
+            self._post("sendMessage", text)
+            self._first = None
+        ended, code = telling.ending(events)
+        if ended:
+            self._post("finaliseLogs", {"retCode": str(code)})
+
+    def _post(self, method: str, payload: Any) -> None:
+        fields = {"method": method, "args": json.dumps([json.dumps(payload), self._uuid, self._vo])}
+        if host_certificate(self._environ):
+            fields["extraCredentials"] = '"hosts"'
+        body = urllib.parse.urlencode(fields).encode("ascii")
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            status, data = self._session.ask("POST", self._path, body, headers, TIMEOUT_S)
+        except (FetchFailed, ConfigurationFailed) as error:
+            raise SendFailed(str(error))
+        judge(status, data)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
+
+
+def judge(status: int, data: bytes) -> None:
+    """Raise SendFailed unless the server says that it has the message."""
+    text = data[:300].decode("utf-8", "replace")
+    if status != 200:
+        raise SendFailed("HTTP %d: %s" % (status, text))
+    try:
+        found = json.loads(data.decode("utf-8"))
+    except ValueError:
+        raise SendFailed("no JSON but %s" % text)
+    if not isinstance(found, dict) or not found.get("OK"):
+        message = str(found.get("Message", text)) if isinstance(found, dict) else text
+        raise SendFailed("refused: " + message, "UUID" in message)
+
+
+def uuid(pilot_id: str) -> str:
+    """The id if the server takes it, else 32 hexadecimal digits made of it."""
+    lower = pilot_id.lower()
+    return lower if _UUID.match(lower) else hashlib.md5(pilot_id.encode("utf-8")).hexdigest()
+
+
+def host_certificate(environ: Dict[str, str]) -> str:
+    """The folder $X509_USER_PROXY, when it holds hostcert.pem and hostkey.pem."""
+    folder = environ.get("X509_USER_PROXY", "")
+    both = all(os.path.isfile(os.path.join(folder, name)) for name in ("hostcert.pem", "hostkey.pem"))
+    return folder if folder and both else ""
+
+
+def context(environ: Dict[str, str]) -> ssl.SSLContext:
+    """Shows the proxy, or the host's certificate, and verifies the server."""
+    folder = host_certificate(environ)
+    if not folder:
+        return credentials.tls_context(environ, credentials.proxy_path(environ))
+    found = credentials.tls_context(environ)
+    try:
+        found.load_cert_chain(os.path.join(folder, "hostcert.pem"), os.path.join(folder, "hostkey.pem"))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationFailed("%s/hostcert.pem: cannot be used for TLS: %s" % (folder, error))
+    return found
