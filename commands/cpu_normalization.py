@@ -26,6 +26,7 @@ class CPUNormalization(Command):
     uses = ("pilot.node.db12", "pilot.node.score_cache")
     timeout_s = 900.0
     failure = NodeUnfit
+    python = ""  # the interpreter to measure with; empty: ours
 
     @classmethod
     def check(cls, settings: Any) -> List[str]:
@@ -44,8 +45,6 @@ class CPUNormalization(Command):
         self.log.info("CPU power %s%.1f (DB12, %d %s at once%s)", about, found.power, found.copies,
                       "copies" if found.copies > 1 else "copy", ", measured before" if found.cached else "")
         return (found,)
-
-    python = ""  # the interpreter to measure with; empty: ours
 
     def measured(self, ctx: Context, copies: int, cpu_model: str) -> CPUPower:
         """The power as it was set, measured before on this node, or measured now; not corrected."""

@@ -109,7 +109,8 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
     reader = kept.pop(LOADER)
     small = base64.b85encode(bz2.compress(reader, 9)).decode("ascii")
     start = "import base64,bz2\nexec(bz2.decompress(base64.b85decode(%r)))" % small
-    return _script(kept, loader.pack_small(kept), start, (), (), LEAN_LINE)
+    packed = {name: data for name, data in kept.items() if name != ENTRY}  # it stands at the top as it is
+    return _script(kept, loader.pack_small(packed), start, (), (), LEAN_LINE)
 
 
 def _script(files: Dict[str, bytes], packed_files: bytes, reader: str, header: Sequence[str], words: Sequence[str],

@@ -10,7 +10,8 @@ from typing import Dict, List, Set, Tuple
 
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
-FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/stomp.py", "pilot/events/queue_broker.py")
+FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/stomp.py", "pilot/events/queue_broker.py",
+         "pilot/progress.py", "pilot/events/bar.py")
 _NOTHING = (tokenize.COMMENT, tokenize.NL)
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
 

@@ -13,6 +13,7 @@ from .identity import UNKNOWN
 from .options import pick
 
 PROGRAM = "dirac-admin-add-pilot"
+STAMP_LENGTH = 32  # what the PilotManager's table holds
 
 
 class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
@@ -31,7 +32,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
         if reference == UNKNOWN or pp.wnVO == UNKNOWN:
             raise Skip("neither the environment nor the proxy tells the %s: not registered (--wnVO)"
                        % ("VO" if pp.wnVO == UNKNOWN else "pilot's reference"))
-        stamp = pp.context.environ.get(STAMP) or pp.pilotUUID
+        stamp = pp.context.environ.get(STAMP) or pp.pilotUUID.replace("-", "")[:STAMP_LENGTH]
         done = self.program([PROGRAM, reference, pp.wnVO, pp.flavour, stamp, "--status=Running"] + self._words(), None)
         good = done.exit_code == 0 and not done.timed_out
         if not good and pp.context.settings["register_required"]:

@@ -143,7 +143,7 @@ ORPHANS = ("for n in 1 2 3 4 5; do (setsid sh -c ': an orphan; touch %s/orphan-'
 
 def test_as_process_1_it_hears_the_end_and_reaps_what_payloads_orphan(tmp_path, start_pilot, tasks_file):
     """As in a pod: no signal does anything to process 1 by default, and every orphan is its own to bury."""
-    unshare = ["unshare", "--pid", "--fork", "--mount-proc"]
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
     if os.geteuid() != 0 or not shutil.which("unshare") or subprocess.call(unshare + ["true"], stderr=subprocess.DEVNULL):
         pytest.skip("no process namespaces here (root, unshare)")
     path = tasks_file({"id": "a", "script": ORPHANS % ((tmp_path,) * 2), "max_attempts": 3})
