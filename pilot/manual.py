@@ -6,11 +6,11 @@
 
 import os
 import sys
-from typing import Callable, Dict, Iterable, List, Optional, Sequence, Type
+from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
 from pilot import VERSION, log, program, registry, runner
 from pilot.cli import ENGINE_OPTIONS, spellings
-from pilot.command import Command, Option
+from pilot.command import Option
 from pilot.errors import EXIT_CODES, UsageError
 from pilot.settings import option_flag
 from pilot.values import boolean
@@ -31,22 +31,21 @@ complete -F _pilot pilot pilot.py pilot.pyz
 FILES = ("-F", "--config", "--workdir", "--report", "--tasks", "--explode", "--output-dir", "--agent-config")
 
 
-def known(extensions: Sequence[str]) -> Dict[str, Type[Command]]:
-    """Every command by name, those of the extensions too. UsageError when one cannot be loaded."""
-    roots = registry.search_roots(program.root(), os.getcwd(), dict(os.environ))
-    return registry.commands_by_name(registry.load(extensions, roots))
+def known(extensions: Sequence[str]) -> List[registry.Package]:
+    """The toolbox and these extensions. UsageError when one cannot be loaded."""
+    return registry.load(extensions, registry.search_roots(program.root(), os.getcwd(), dict(os.environ)))
 
 
-def man(commands: Dict[str, Type[Command]]) -> str:
+def man(packages: Sequence[registry.Package]) -> str:
     """The page in man(7)'s language."""
     lines = [".TH PILOT 1 \"\" \"pilot %s\"" % VERSION, ".SH NAME", "pilot \\- turns this machine into a worker", ".SH SYNOPSIS",
              ".B pilot.py", "[\\fB\\-X\\fR \\fICommand1,Command2,...\\fR] [\\fB\\-E\\fR \\fIextension,...\\fR] "
              "[\\fB\\-F\\fR \\fIpilot.json\\fR] [\\fIoptions\\fR]", ".SH DESCRIPTION",
              "Runs the commands in order; the last of them launches the agent that pulls work. Every option may also stand in "
              "pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).", ".SH OPTIONS"]
-    lines += _options(ENGINE_OPTIONS)
+    lines += _options(ENGINE_OPTIONS + registry.package_options(packages))
     lines.append(".SH COMMANDS")
-    for name, command in commands.items():
+    for name, command in registry.commands_by_name(packages).items():
         lines += [".SS %s" % name, escaped(" ".join((command.__doc__ or "").split()))] + _options(command.options)
     lines += [".SH EXIT STATUS"]
     for row in EXIT_CODES:
@@ -69,13 +68,14 @@ def escaped(text: str) -> str:
     return "\\&" + text if text[:1] in (".", "'") else text
 
 
-def bash(commands: Dict[str, Type[Command]]) -> str:
+def bash(packages: Sequence[registry.Package]) -> str:
     """A function that completes options, names of commands behind -X, and files."""
-    options = list(ENGINE_OPTIONS) + [option for command in commands.values() for option in command.options]
+    commands = registry.commands_by_name(packages)
+    options = list(ENGINE_OPTIONS + registry.package_options(packages)) + [option for command in commands.values() for option in command.options]
     return COMPLETION % {"commands": " ".join(commands), "files": "|".join(FILES), "options": " ".join(sorted(spellings(options)))}
 
 
-WRITERS: Dict[str, Callable[[Dict[str, Type[Command]]], str]] = {"man": man, "bash": bash}
+WRITERS: Dict[str, Callable[[Sequence[registry.Package]], str]] = {"man": man, "bash": bash}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -27,6 +27,7 @@ class Package(NamedTuple):
     """A loaded package of commands. What it may have besides COMMANDS, each by its name in the package:
 
     USUAL_PLAN: its own order for a run without -X
+    OPTIONS: what may be set besides the options of its commands
     dialect(words, environ, options) -> Dialect: reads a command line that is not the engine's
     adopt(name) -> module or None: the commands that another program calls so, for an -E that is no package of ours
     transports(settings, environ, pilot_id) -> [Transport]: further far places for the pilot's story
@@ -36,6 +37,7 @@ class Package(NamedTuple):
     file: str
     commands: Tuple[Type[Command], ...]
     usual: Tuple[str, ...] = ()
+    options: Tuple[Option, ...] = ()
     dialect: Optional[Callable[[Sequence[str], Dict[str, str], Sequence[Option]], Dialect]] = None
     adopt: Optional[Callable[[str], Any]] = None
     transports: Optional[Callable[[Any, Dict[str, str], str], Sequence[Any]]] = None
@@ -125,7 +127,7 @@ def _package(found: Any, name: str, asked: str) -> Package:
     if nameless:
         raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
     return Package(name, found.__file__ or "", commands, tuple(getattr(found, "USUAL_PLAN", ())),
-                   *(getattr(found, hook, None) for hook in Package._fields[4:]))
+                   tuple(getattr(found, "OPTIONS", ())), *(getattr(found, hook, None) for hook in ("dialect", "adopt", "transports")))
 
 
 def _cause(error: BaseException, module: str = "") -> str:
@@ -183,6 +185,11 @@ def all_options(commands: Iterable[Type[Command]], engine: Sequence[Option]) -> 
                 problems.append("option %s means one thing in %s and another in %s"
                                 % (option.name, owner[option.name], command.name))
     return list(table.values()), problems
+
+
+def package_options(packages: Iterable[Package]) -> Tuple[Option, ...]:
+    """What the packages themselves may be told, each option once."""
+    return tuple({option.name: option for package in packages for option in package.options}.values())
 
 
 def usual_plan(packages: Iterable[Package]) -> Tuple[str, ...]:

@@ -49,7 +49,7 @@ def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
     notes: Tuple[str, ...] = ()
     dialect = next((package.dialect for package in packages if package.dialect), None)
     if dialect is not None:
-        options, _ = registry.all_options(registry.commands_by_name(packages).values(), cli.ENGINE_OPTIONS)
+        options, _ = _options(packages)
         argv, environ, notes = dialect(argv, environ, options)
         sources, packages = _first_pass(argv, environ, cwd)
     return _second_pass(argv, environ, sources, packages, notes)
@@ -66,7 +66,7 @@ def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Tuple
 def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
                  packages: List[registry.Package], notes: Tuple[str, ...] = ()) -> Request:
     table = registry.commands_by_name(packages)
-    options, problems = registry.all_options(table.values(), cli.ENGINE_OPTIONS)
+    options, problems = _options(packages)
     words = cli.scan(argv, options)
     settings, bad = layers.resolve(options, _stacked(options, sources, environ, words))
     problems += words.problems + bad
@@ -84,6 +84,11 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
         raise UsageError(*problems)
     warnings = [doubt for profile in sources.profiles for doubt in profile.doubts] + _strays(options, environ)
     return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), notes + tuple(warnings))
+
+
+def _options(packages: Sequence[registry.Package]) -> Tuple[List[Option], List[str]]:
+    known = cli.ENGINE_OPTIONS + registry.package_options(packages)
+    return registry.all_options(registry.commands_by_name(packages).values(), known)
 
 
 def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:

@@ -21,15 +21,20 @@ DIRAC_KEYS = {
     "ConfigurationServer": "configuration_servers",
     "ConfigurationServers": "configuration_servers",
     "CVMFS_locations": "cvmfs_locations",
+    "PreferredURLPatterns": "preferred_url_patterns",
     "NagiosProbes": "probes",
+    "NagiosPutURL": "nagios_put_url",
     "RemoteLogging": "remote_logging",
     "RemoteLoggerURL": "remote_logger_url",
+    "RemoteLoggerTimerInterval": "remote_logger_timer_interval",
+    "RemoteLoggerBufsize": "remote_logger_bufsize",
+    "RemoteLoggerCEsWhiteList": "remote_logger_ces_white_list",
     "PilotLogLevel": "log_level",
     "Site": "site",
     "GridCEType": "ce_type",
     "LocalCEType": "local_ce_type",
 }
-_OLD_DIRAC_ONLY = {"NagiosPutURL", "CheckVersion", "GenericPilotGroup", "GenericPilotDN", "Logging"}
+_OLD_DIRAC_ONLY = {"CheckVersion", "GenericPilotGroup", "GenericPilotDN", "Logging"}
 _PLACES = ("Defaults", "Setups", "VOs", "CEs")
 _NAMES = ("DefaultSetup",)
 
@@ -133,9 +138,7 @@ def _own(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
 def _old_dirac(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
     ces = _ce_layers(data, where, name)
     ce_type = _ce_type(where, ces)
-    layers = []
-    if "ConfigurationServers" in data:
-        layers.append(Layer(name, {"configuration_servers": data["ConfigurationServers"]}))
+    layers = _top(data, name)
     for step in ("Defaults", where.setup):
         part = _part(data, ("Setups", step), name)
         if part:
@@ -146,9 +149,7 @@ def _old_dirac(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
 def _new_dirac(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
     ces = _ce_layers(data, where, name)
     ce_type = _ce_type(where, ces)
-    layers = []
-    if "ConfigurationServers" in data:
-        layers.append(Layer(name, {"configuration_servers": data["ConfigurationServers"]}))
+    layers = _top(data, name)
     for path in (
         ("Defaults", "Pilot"),
         (where.setup, "Pilot"),
@@ -161,6 +162,13 @@ def _new_dirac(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
             source = "%s: %s" % (name, "/".join(str(step) for step in path))
             layers.append(_dirac_layer(part, source, ce_type))
     return layers + ces
+
+
+def _top(data: Dict[str, Any], name: str) -> List[Layer]:
+    """What stands outside all sections."""
+    keys = ("ConfigurationServers", "PreferredURLPatterns")
+    found = {DIRAC_KEYS[key]: data[key] for key in keys if data.get(key)}
+    return [Layer(name, found)] if found else []
 
 
 def _ce_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:

@@ -8,7 +8,7 @@ from pilot import VERSION, log, report
 from pilot.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES
-from pilot.registry import commands_by_name, source_file
+from pilot.registry import commands_by_name, package_options, source_file
 from pilot.runner import DEFAULT_LIMIT_S
 from pilot.settings import DEFAULT, option_flag
 from pilot.request import TEXTS, Request
@@ -48,6 +48,9 @@ def first_line(command: Type[Command]) -> str:
 def help_text(request: Request) -> str:
     """Usage, the engine's options, every command with its options, the exit codes."""
     lines = [USAGE, ABOUT, "options:"] + _option_lines(ENGINE_OPTIONS)
+    for package in request.packages:
+        if package.options:
+            lines += ["", "%s:" % package.name] + _option_lines(package.options)
     for name, command in commands_by_name(request.packages).items():
         lines += ["", "%s: %s" % (name, first_line(command))] + _option_lines(command.options)
     lines += ["", "Every option may also stand in pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).",
@@ -91,7 +94,7 @@ def plan_text(request: Request) -> str:
             needs = ", ".join(kind.__name__ for kind in command.requires) or "nothing"
             gives = ", ".join(kind.__name__ for kind in command.provides) or "nothing"
             lines.append("     reads %s; provides %s" % (needs, gives))
-    used = {option.name for option in ENGINE_OPTIONS}
+    used = {option.name for option in ENGINE_OPTIONS + package_options(request.packages)}
     used.update(option.name for command in request.plan for option in command.options)
     lines += ["", "Settings:", ""]
     told = [(name, setting) for name, setting in request.settings.public().items() if name in used - set(TEXTS + ("plan",))]

@@ -9,15 +9,12 @@ from pilot import settings
 from pilot.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES, PilotError
-from pilot.registry import all_options, commands_by_name, load, source_file
+from pilot.registry import all_options, commands_by_name, load, package_options, source_file
 from tests.conftest import ROOT
 
-PACKAGES = load(["example", "picas"], [str(ROOT / "extensions")])
-COMMANDS = [command for package in PACKAGES for command in package.commands]
-
-
-def snake(name):
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+TOGETHER = (["example", "picas"], ["lhcb", "gridpp", "dirac"])  # what may be loaded at once
+LOADED = [load(names, [str(ROOT / "extensions")]) for names in TOGETHER]
+COMMANDS = list(dict.fromkeys(command for packages in LOADED for package in packages for command in package.commands))
 
 
 @pytest.fixture(params=COMMANDS, ids=lambda command: "%s.%s" % (command.__module__, command.__name__))
@@ -27,7 +24,8 @@ def command(request):
 
 def test_three_spellings_of_one_name(command):
     assert command.name == command.__name__
-    assert source_file(command).endswith("/%s.py" % snake(command.name))
+    stem = source_file(command).rpartition("/")[2][: -len(".py")]
+    assert stem.replace("_", "") == command.name.lower() and stem == stem.lower()
 
 
 def test_one_command_one_file(command):
@@ -68,18 +66,24 @@ def test_it_has_a_test_file(command):
     assert any(command.name in path.read_text() for path in folder.glob("test_*.py"))
 
 
-def test_options_of_all_commands_go_together():
-    assert all_options(commands_by_name(PACKAGES).values(), ENGINE_OPTIONS)[1] == []
+@pytest.fixture(params=LOADED, ids=lambda packages: "+".join(package.name for package in packages))
+def packages(request):
+    return request.param
 
 
-def test_letters_are_not_used_twice():
-    options = all_options(commands_by_name(PACKAGES).values(), ENGINE_OPTIONS)[0]
+def test_options_of_all_commands_go_together(packages):
+    assert all_options(commands_by_name(packages).values(), ENGINE_OPTIONS + package_options(packages))[1] == []
+
+
+def test_letters_are_not_used_twice(packages):
+    options = all_options(commands_by_name(packages).values(), ENGINE_OPTIONS + package_options(packages))[0]
     flags = [flag for option in options for flag in option.flags + (settings.option_flag(option.name),)]
     assert len(flags) == len(set(flags))
 
 
-def test_the_usual_plan_stands_in_the_toolbox():
-    toolbox = PACKAGES[-1]
+def test_a_usual_plan_is_of_commands_that_are_there(packages):
+    assert all(set(package.usual) <= set(commands_by_name(packages)) for package in packages)
+    toolbox = packages[-1]
     assert set(toolbox.usual) <= {command.name for command in toolbox.commands}
 
 

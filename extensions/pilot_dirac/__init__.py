@@ -3,9 +3,10 @@
 from .dialect import dialect
 from .faces import COMMANDS
 from .legacy import adopt
+from .options import PACKAGE as OPTIONS
 from .telling import transports
 
 USUAL_PLAN = ("CheckWorkerNode", "InstallDIRAC", "ConfigureBasics", "RegisterPilot", "CheckCECapabilities", "CheckWNCapabilities",
               "ConfigureSite", "ConfigureArchitecture", "ConfigureCPURequirements", "LaunchAgent")
 
-__all__ = ["COMMANDS", "USUAL_PLAN", "adopt", "dialect", "transports"]
+__all__ = ["COMMANDS", "OPTIONS", "USUAL_PLAN", "adopt", "dialect", "transports"]

@@ -20,7 +20,8 @@ KEEP = 1 << 20
 class DiracCommand(Command):
     """A step of DIRAC's pilot: `execute` does it, with the parameters `self.pp`; `self.cfg` gathers words for dirac-configure."""
 
-    options = pick("program_timeout_s", "option", "command_options", "keep_python_path", "user_env_variables", "log_level")
+    options = pick("program_timeout_s")
+    timeout_s = 1800.0
     log: Any
 
     def __init__(self, pilotParams: Optional[params.PilotParams] = None, *ignored: Any) -> None:

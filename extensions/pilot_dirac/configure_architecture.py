@@ -1,4 +1,4 @@
-"""ConfigureArchitecture: the platform, by DIRAC's own program or without it."""
+"""ConfigureArchitecture: the platform, by DIRAC's own program."""
 
 import platform
 import shlex
@@ -25,15 +25,3 @@ class ConfigureArchitecture(DiracCommand):
     def architecture(self) -> str:
         """The platform's name."""
         return parsing.last_line(self.program(shlex.split(self.pp.architectureScript)).stdout)
-
-
-class ConfigureArchitectureWithoutCLI(ConfigureArchitecture):
-    """Write the platform into pilot.cfg as dirac-platform would tell it, without starting that: Linux_x86_64_glibc-2.36."""
-
-    name = "ConfigureArchitectureWithoutCLI"
-
-    def architecture(self) -> str:
-        """As DIRAC names platforms."""
-        system = platform.uname()
-        library = "-".join(part for part in platform.libc_ver() if part)
-        return "_".join(part for part in (system.system, system.machine, library) if part)

@@ -27,7 +27,7 @@ print("correction", Operations().getValue("JobScheduling/CPUNormalizationCorrect
 
 
 class ConfigureCPURequirements(DiracCommand, CPUNormalization):
-    """Measure the CPU power (DB12, one copy per processor at once) and write it, and the CPU work left, into pilot.cfg."""
+    """Measure the CPU power (DB12); write it, and the CPU work left, into pilot.cfg."""
 
     name = "ConfigureCPURequirements"
     options: Tuple[Option, ...] = DiracCommand.options + tuple(one for one in CPUNormalization.options if one.name != "cpu_correction")

@@ -12,6 +12,7 @@ from pilot.installation import Work, changes
 from pilot.source import source
 
 from . import certificates
+from .options import value
 
 if TYPE_CHECKING:
     from .install_dirac import InstallDIRAC
@@ -33,9 +34,10 @@ def install(work: Work, command: "InstallDIRAC") -> Installation:
     ctx.environ["MAMBA_EXTRACT_THREADS"] = str(pp.maxNumberOfProcessors or 1)
     work.run(["bash", "-c", RUN, "bash", path])
     rc = os.path.join(target, SCRIPT)
-    if ctx.settings["user_env_variables"]:
+    more = value(ctx.settings, "user_env_variables")
+    if more:
         with open(rc, "a", encoding="utf-8") as stream:
-            stream.write("".join("export %s=%s\n" % (name, shlex.quote(value)) for name, value in ctx.settings["user_env_variables"]))
+            stream.write("".join("export %s=%s\n" % (name, shlex.quote(text)) for name, text in more))
     environ = shell.shell_environ([rc], ctx.environ, work.left_s())
     for words in requirements(pp.releaseProject, pp.releaseVersion, ctx.settings["modules"]):
         work.run(["pip", "install"] + pp.pipInstallOptions.split() + words, environ=environ)

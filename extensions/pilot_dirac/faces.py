@@ -15,7 +15,8 @@ from .check_ce_capabilities import CheckCECapabilities
 from .check_wn_capabilities import CheckWNCapabilities
 from .check_worker_node import CheckWorkerNode
 from .command import DiracCommand
-from .configure_architecture import ConfigureArchitecture, ConfigureArchitectureWithoutCLI
+from .configure_architecture import ConfigureArchitecture
+from .configure_architecture_without_cli import ConfigureArchitectureWithoutCLI
 from .configure_basics import ConfigureBasics
 from .configure_cpu_requirements import ConfigureCPURequirements
 from .configure_site import ConfigureSite

@@ -13,7 +13,7 @@ from pilot.source import Source
 
 from . import certificates, diracos
 from .command import DiracCommand
-from .options import pick
+from .options import pick, value
 
 SCRIPT = "diracosrc"
 ENVIRONMENT, BASHRC = "environmentSourceDirac", "bashrc"
@@ -44,8 +44,8 @@ class InstallDIRAC(DiracCommand, Install):
             raise InstallFailed("no source worked: " + "; ".join("%s: %s" % (one.source, one.reason) for one in attempts))
         pp.installation = "local" if found.source.startswith("diracos") else "shared"
         pp.installEnv = dict(pp.installEnv, **found.environ)
-        pp.installEnv.update(ctx.settings["user_env_variables"])
-        self._leave_files(dict(found.environ, **dict(ctx.settings["user_env_variables"])))
+        pp.installEnv.update(value(ctx.settings, "user_env_variables"))
+        self._leave_files(dict(found.environ, **dict(value(ctx.settings, "user_env_variables"))))
         self.log.info("DIRAC from %s after %.1f s", found.source, attempts[-1].seconds)
         self.program(["dirac-version"], ok=None)
         self.found = (found,)

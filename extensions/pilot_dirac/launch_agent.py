@@ -11,7 +11,7 @@ from pilot.facts import AgentSummary
 from pilot.terms import DRAIN_FILES
 
 from .command import DiracCommand
-from .options import pick
+from .options import pick, value
 
 AGENT = "WorkloadManagement/JobAgent"
 STOP_FILE = "stop_agent"  # in its control folder: DIRAC's agents end after the cycle that sees it
@@ -94,7 +94,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         """The JobAgent's command line, for an instance in this folder."""
         pp = self.pp
         values: Dict[str, object] = dict(self.cycles())
-        values["LogLevel"] = "DEBUG" if pp.debugFlag else pp.context.settings["log_level"]
+        values["LogLevel"] = "DEBUG" if pp.debugFlag else value(pp.context.settings, "log_level")
         words = ["dirac-agent", AGENT] + [word for pair in values.items() for word in ("-o", "%s=%s" % pair)]
         words += ["-s", "/Resources/Computing/CEDefaults"]
         more = {"WorkingDirectory": folder, "/LocalSite/CPUTime": pp.jobCPUReq, "/AgentJobRequirements/OwnerGroup": pp.userGroup,

@@ -48,7 +48,7 @@ class OneAgent(JobAgent):
 
 
 class MultiLaunchAgent(LaunchAgent):
-    """Launch a JobAgent for each processor of the slot, each with jobagent.NN.log, and leave shutdown_message behind."""
+    """Launch a JobAgent for each processor, each with jobagent.NN.log; leave shutdown_message behind."""
 
     name = "MultiLaunchAgent"
 

@@ -2,15 +2,17 @@
 
 import os
 import time
-from typing import List
+from typing import Tuple
 
+from commands.run_probes import RunProbes
 from pilot import credentials, fetch
+from pilot.command import Option
 from pilot.errors import ConfigurationFailed, Skip, StepFailed
 from pilot.facts import ProbeResult, Probes
 from pilot.node import nagios
 
 from .command import DiracCommand
-from .options import pick, value
+from .options import pick
 
 CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
 PUT_S = 20.0
@@ -20,15 +22,15 @@ class NagiosProbes(DiracCommand):
     """Run the probes that pilot.json names, and PUT each result where it says."""
 
     name = "NagiosProbes"
-    options = DiracCommand.options + pick("nagios_probes", "nagios_put_url")
+    options: Tuple[Option, ...] = DiracCommand.options + RunProbes.options + pick("nagios_put_url")
     provides = (Probes,)
 
     def execute(self) -> None:
         pp = self.pp
-        names: List[str] = list(value(pp.context.settings, "nagios_probes"))
+        names, limit = pp.context.settings["probes"], pp.context.settings["probe_timeout_s"]
         if not names:
             raise Skip("pilot.json names no probes")
-        results = tuple(nagios.probe(name, pp.workingDir, dict(pp.installEnv), self.limit_s()) for name in names)
+        results = tuple(nagios.probe(name, pp.workingDir, dict(pp.installEnv), limit) for name in names)
         for result in results:
             tell = {"OK": self.log.info, "WARNING": self.log.warn}.get(result.state, self.log.error)
             tell("%s %s after %.1f s: %s", result.name, result.state, result.seconds, result.text)
@@ -36,7 +38,7 @@ class NagiosProbes(DiracCommand):
         self.found = (Probes(results),)
 
     def _put(self, result: ProbeResult) -> None:
-        url = value(self.pp.context.settings, "nagios_put_url")
+        url = self.pp.context.settings["nagios_put_url"]
         if not url:
             return
         place = "/".join((url.rstrip("/"), self.pp.ceName or os.uname().nodename, result.name))

@@ -75,7 +75,7 @@ _ALL = (
     Option("cvmfs_locations", "where on CVMFS certificates and installations lie; $VARIABLES are filled in", locations,
            ("/cvmfs/grid.cern.ch", "/cvmfs/dirac.egi.eu")),
     Option("modules", "further code to install: URL:::Project:::branch", modules, ()),
-    Option("user_env_variables", "variables for DIRAC's programs: NAME:::VALUE,...", variables, ()),
+    Option("user_env_variables", "variables for DIRAC's programs: NAME:::VALUE, several with commas between", variables, ()),
     Option("pip_install_options", "options of pip install, with blanks between them", default=""),
     Option("diracos_url", "where DIRACOS is fetched from, #sha256:HEX is checked (default: the newest release on GitHub)", default=""),
     Option("architecture_script", "the program that tells the platform", default="dirac-platform"),
@@ -89,7 +89,6 @@ _ALL = (
     Option("client_id", "the client that a token of DiracX is refreshed for", default="myDIRACClientID"),
     Option("keep_python_path", "leave PYTHONPATH to DIRAC's programs", values.boolean, False),
     Option("log_level", "the level of DIRAC's programs", default="INFO"),
-    Option("nagios_probes", "programs in the workdir to run as probes", values.words, ()),
     Option("nagios_put_url", "where each probe's result is PUT", default=""),
     Option("preferred_url_patterns", "patterns of the services to prefer", values.words, ()),
     Option("program_timeout_s", "seconds that a program of DIRAC may take", values.seconds, 50.0),
@@ -100,6 +99,11 @@ TABLE: Dict[str, Option] = {option.name: option for option in _ALL}
 def pick(*names: str) -> Tuple[Option, ...]:
     """The options of these names, for a command that uses them."""
     return tuple(TABLE[name] for name in names)
+
+
+PACKAGE = pick(
+    "option", "command_options", "keep_python_path", "user_env_variables", "log_level", "remote_logging", "remote_logger_url",
+    "remote_logger_timer_interval", "remote_logger_bufsize", "remote_logger_ces_white_list", "diracx_url", "pilot_secret", "client_id")
 
 
 def value(settings: Any, name: str) -> Any:

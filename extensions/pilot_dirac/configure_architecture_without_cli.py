@@ -1,0 +1,17 @@
+"""ConfigureArchitectureWithoutCLI: the platform without starting dirac-platform."""
+
+import platform
+
+from .configure_architecture import ConfigureArchitecture
+
+
+class ConfigureArchitectureWithoutCLI(ConfigureArchitecture):
+    """Write the platform into pilot.cfg as dirac-platform names it, without starting that."""
+
+    name = "ConfigureArchitectureWithoutCLI"
+
+    def architecture(self) -> str:
+        """As DIRAC names platforms."""
+        system = platform.uname()
+        library = "-".join(part for part in platform.libc_ver() if part)
+        return "_".join(part for part in (system.system, system.machine, library) if part)
