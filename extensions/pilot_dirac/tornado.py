@@ -44,8 +44,8 @@ class Tornado(Transport):
         place = urllib.parse.urlsplit(self.name)
         self._path = place.path or "/"
         self._session = Session("%s://%s" % (place.scheme, place.netloc), lambda: context(environ) if place.scheme == "https" else None)
-        self._first: Optional[str] = None  # what the wrapper wrote, until it was sent
-        self._asked = False
+        self._first: Optional[str] = None  # the beginning, until it was sent
+        self._told = 0  # up to this number of an event its lines are there: a batch may fail after them
 
     def weigh(self, event: Event) -> int:
         """Lines count."""
@@ -53,12 +53,13 @@ class Tornado(Transport):
 
     def send(self, events: List[Dict[str, Any]]) -> None:
         """The lines, then, at the pilot's end, that there come no more."""
-        if not self._asked:
-            self._asked, self._first = True, telling.from_wrapper()
-        text = (self._first or "") + "".join(line.text() + "\n" for line in telling.lines_of(events))
+        if self._first is None:
+            self._first = telling.parsed("Remote logger activated").text() + "\n" + telling.from_wrapper()
+        fresh = [event for event in events if event["seq"] > self._told]
+        text = self._first + "".join(line.text() + "\n" for line in telling.lines_of(fresh))
         if text:
             self._post("sendMessage", text)
-            self._first = None
+            self._first, self._told = "", events[-1]["seq"]
         ended, code = telling.ending(events)
         if ended:
             self._post("finaliseLogs", {"retCode": str(code)})

@@ -1,0 +1,79 @@
+"""`python3 -m pilot_dirac.publish -o FOLDER [--pilot-json FILE] [--extension DIR]... [--module FILE]...`: the pilot where sites fetch it.
+
+Writes what DIRAC's wrappers look for (pilot.tar, pilot.json, checksums.sha512) and manifest.json for ours: every
+file also lies under its own checksum, and the manifest, which names them, is replaced last and as a whole.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import sys
+import tarfile
+from typing import Dict, List, Sequence
+
+from pilot import bundle, runner
+from pilot.errors import UsageError
+
+from .wrapper import CHECKSUMS, MANIFEST, PILOT, TAR
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FILES = "files"
+
+
+def main(argv: Sequence[str] = ()) -> int:
+    """Publish; returns the exit code."""
+    words: List[str] = list(argv or sys.argv[1:])
+    return runner.guarded(lambda: _run(words), lambda code, problems: sys.stderr.write("".join("error: %s\n" % one for one in problems)) and None)
+
+
+def _run(words: List[str]) -> int:
+    parser = argparse.ArgumentParser(prog="pilot_dirac.publish", description="Put the pilot where sites fetch it.")
+    parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the web server's folder")
+    parser.add_argument("--pilot-json", metavar="FILE", help="the pilot.json to publish (default: an empty one)")
+    parser.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
+    parser.add_argument("--module", action="append", default=[], metavar="FILE", help="a community's <Extension>Commands.py")
+    given = parser.parse_args(words)
+    pilot = bundle.make(True, [HERE] + given.extension, os.path.join(HERE, "defaults.json"), True)
+    members = {PILOT: pilot}
+    members.update({os.path.basename(path): _content(path) for path in given.module})
+    publish(given.output, {"pilot.json": _content(given.pilot_json) if given.pilot_json else b"{}", TAR: packed(members)})
+    print("%s: %s of %d bytes, %s" % (given.output, PILOT, len(pilot), ", ".join(sorted(members))))
+    return 0
+
+
+def publish(folder: str, files: Dict[str, bytes]) -> None:
+    """Write the files; whoever fetches meanwhile gets the old ones or the new ones by the manifest, never a mixture."""
+    os.makedirs(os.path.join(folder, FILES), exist_ok=True)
+    sums = {name: hashlib.sha512(data).hexdigest() for name, data in files.items()}
+    for name, data in files.items():
+        bundle.write(os.path.join(folder, FILES, sums[name]), data, 0o644)
+    for name, data in files.items():
+        bundle.write(os.path.join(folder, name), data, 0o644)
+    text = "".join("%s  %s\n" % (digest, name) for name, digest in sorted(sums.items()))
+    bundle.write(os.path.join(folder, CHECKSUMS), text.encode("ascii"), 0o644)
+    bundle.write(os.path.join(folder, MANIFEST), (json.dumps({"files": sums}, indent=1, sort_keys=True) + "\n").encode("ascii"), 0o644)
+
+
+def packed(members: Dict[str, bytes]) -> bytes:
+    """A tar of these files with fixed dates: the same bytes from any machine."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in sorted(members.items()):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o755
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

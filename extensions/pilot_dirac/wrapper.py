@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Fetches a published pilot, verifies it, and becomes it: a job script of its own, for sites that start pilots by themselves.
+
+    python3 wrapper.py --locations https://dirac.example.org/pilot,file:/cvmfs/dirac.egi.eu/pilot -- -N ce.example.org -Q default
+
+Each location has manifest.json (pilot_dirac.publish writes it: names with their sha512, each file under its own
+checksum, so that an update under way changes nothing of what is being fetched), or DIRAC's checksums.sha512 with
+pilot.json and pilot.tar beside it; these are fetched anew as long as they do not fit together. This file imports
+nothing of the toolbox: it is there before the toolbox is.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import ssl
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.request
+import uuid
+
+TRIES, WAIT_S, TIMEOUT_S, MOST_BYTES = 4, 2.0, 20.0, 64 << 20
+TAR, CHECKSUMS, MANIFEST, PILOT = "pilot.tar", "checksums.sha512", "manifest.json", "dirac-pilot.py"
+FAILED = 20  # the pilot's own code for what could not be installed
+LINES = []
+
+
+def say(text):
+    """A line for our log, which the pilot gets too."""
+    line = "%sZ INFO [PilotWrapper] %s" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), text)
+    LINES.append(line)
+    sys.stderr.write(line + "\n")
+
+
+def get(url):
+    """What is behind a URL or path: verified TLS, a time limit, a size limit. OSError when it cannot be had."""
+    if url.startswith("/"):
+        url = "file://" + url
+    elif url.startswith("file:") and not url.startswith("file://"):
+        url = "file://" + url[len("file:"):]
+    context = ssl.create_default_context()
+    folder = os.environ.get("X509_CERT_DIR") or "/etc/grid-security/certificates"
+    if os.path.isdir(folder):
+        context.load_verify_locations(capath=folder)
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as reply:  # a status of 400 or more is an OSError
+        data = reply.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise OSError("%s has more than %d bytes" % (url, MOST_BYTES))
+    return data
+
+
+def fits(data, digest):
+    """Whether this is what the checksum was made of."""
+    return hashlib.sha512(data).hexdigest() == digest.lower()
+
+
+def by_manifest(place):
+    """The files that one manifest names; each lies where its checksum says, for good."""
+    names = json.loads(get(place + "/" + MANIFEST).decode("utf-8"))["files"]
+    files = {name: get("%s/files/%s" % (place, digest)) for name, digest in names.items()}
+    wrong = [name for name, digest in names.items() if not fits(files[name], digest)]
+    if wrong:
+        raise OSError("%s: %s does not fit the manifest" % (place, ", ".join(wrong)))
+    return files
+
+
+def by_checksums(place):
+    """pilot.json and what is in pilot.tar, as DIRAC publishes them."""
+    text = get(place + "/" + CHECKSUMS).decode("utf-8")
+    sums = {line.split()[1]: line.split()[0] for line in text.splitlines() if len(line.split()) == 2}
+    files = {name: get(place + "/" + name) for name in ("pilot.json", TAR)}
+    wrong = [name for name, data in files.items() if not fits(data, sums.get(name, ""))]
+    if wrong:
+        raise OSError("%s: %s does not fit %s (an update under way?)" % (place, ", ".join(wrong), CHECKSUMS))
+    return files
+
+
+def fetched(locations):
+    """The files of the first place that has them whole."""
+    for turn in range(TRIES):
+        for place in [form for one in locations for form in (one.rstrip("/"), one.rstrip("/") + "/pilot")]:
+            for way in (by_manifest, by_checksums):
+                try:
+                    files = way(place)
+                    say("the pilot is from %s" % place)
+                    return files
+                except (OSError, ValueError, KeyError, IndexError) as error:
+                    say("%s: %s" % (place, error))
+        if turn < TRIES - 1:
+            time.sleep(WAIT_S)
+    return None
+
+
+def unpack(data, folder):
+    """The plain files of a tar, flat: nothing else of it, and nothing outside the folder."""
+    path = os.path.join(folder, TAR)
+    with open(path, "wb") as stream:
+        stream.write(data)
+    with tarfile.open(path) as archive:
+        for member in archive.getmembers():
+            name = os.path.basename(member.name)
+            source = archive.extractfile(member) if member.isfile() and name else None
+            if source is not None:
+                with open(os.path.join(folder, name), "wb") as stream:
+                    stream.write(source.read())
+
+
+def prepare(files, parent):
+    """A new folder with all of it; its path."""
+    folder = tempfile.mkdtemp(prefix="DIRAC_", suffix="pilot", dir=parent)
+    for name, data in files.items():
+        if name == TAR:
+            unpack(data, folder)
+        else:
+            with open(os.path.join(folder, os.path.basename(name)), "wb") as stream:
+                stream.write(data)
+    return folder
+
+
+def become(folder, words):
+    """The pilot takes our place, with our log on its standard input: signals and exit code are its own."""
+    os.chdir(folder)
+    if not any(word.startswith("--pilotU") for word in words):
+        words = words + ["--pilotUUID", os.environ.get("DIRAC_PILOT_STAMP") or str(uuid.uuid1())]
+    with open("wrapper.log", "w+b") as log:
+        log.write(("\n".join(LINES) + "\n").encode("utf-8", "backslashreplace"))
+        log.flush()
+        log.seek(0)
+        os.dup2(log.fileno(), 0)
+    os.execv(sys.executable, [sys.executable, PILOT] + words)
+
+
+def main():
+    """See above."""
+    words, rest = sys.argv[1:], []
+    if "--" in words:
+        words, rest = words[:words.index("--")], words[words.index("--") + 1:]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--locations", required=True, help="where the pilot is published: URLs or folders, with commas")
+    parser.add_argument("--folder", default=".", help="where the pilot's folder is made")
+    given = parser.parse_args(words)
+    files = fetched([place.strip() for place in given.locations.split(",") if place.strip()])
+    if files is None:
+        say("no location has a pilot that is whole")
+        return FAILED
+    folder = prepare(files, os.path.abspath(given.folder))
+    if not os.path.exists(os.path.join(folder, PILOT)):
+        say("what was fetched has no %s" % PILOT)
+        return FAILED
+    say("starting %s in %s" % (PILOT, folder))
+    return become(folder, rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
