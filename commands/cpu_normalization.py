@@ -21,7 +21,7 @@ class CPUNormalization(Command):
         Option("cpu_correction", "divide the score by this", values.number, 1.0),
         Option("cpu_cache", "a file that keeps the score for this node, or off (default: in the temporary folder)"),
     )
-    requires = (WorkerNode,)
+    requires: Tuple[type, ...] = (WorkerNode,)
     provides = (CPUPower,)
     uses = ("pilot.node.db12", "pilot.node.score_cache")
     timeout_s = 900.0

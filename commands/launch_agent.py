@@ -35,7 +35,7 @@ class LaunchAgent(Command):
         Option("output_dir", "where outputs without a URL go (default: outputs in the workdir)"),
         Option("drain_files", "files that tell the agent to finish and claim nothing more", values.words, DRAIN_FILES),
     )
-    requires = (WorkerNode,)
+    requires: Tuple[type, ...] = (WorkerNode,)
     provides = (AgentSummary,)
     uses: Tuple[str, ...] = ("pilot.agent.launch", "pilot.pool.sqlite")
     timeout_s = FOREVER_S

@@ -23,7 +23,7 @@ class RegisterPilot(Command):
         Option("register_required", "end the pilot when it cannot be registered", values.boolean, False),
         Option("reference", "the pilot's reference, when the submitter knows better than the environment"),
     )
-    requires = (WorkerNode,)
+    requires: Tuple[type, ...] = (WorkerNode,)
     provides = (Registration,)
     uses = ("pilot.credentials", "pilot.fetch")
     timeout_s = 120.0

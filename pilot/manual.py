@@ -71,7 +71,8 @@ def escaped(text: str) -> str:
 def bash(packages: Sequence[registry.Package]) -> str:
     """A function that completes options, names of commands behind -X, and files."""
     commands = registry.commands_by_name(packages)
-    options = list(ENGINE_OPTIONS + registry.package_options(packages)) + [option for command in commands.values() for option in command.options]
+    options = list(ENGINE_OPTIONS + registry.package_options(packages))
+    options += [option for command in commands.values() for option in command.options]
     return COMPLETION % {"commands": " ".join(commands), "files": "|".join(FILES), "options": " ".join(sorted(spellings(options)))}
 
 

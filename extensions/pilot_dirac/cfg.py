@@ -3,7 +3,7 @@
 import os
 from typing import Dict, Iterator, List, Tuple, Union
 
-Section = Dict[str, Union[str, "Section"]]  # type: ignore[misc]
+Section = Dict[str, Union[str, "Section"]]
 
 
 def parse(text: str) -> Section:

@@ -24,7 +24,7 @@ class DiracCommand(Command):
     timeout_s = 1800.0
     log: Any
 
-    def __init__(self, pilotParams: Optional[params.PilotParams] = None, *ignored: Any) -> None:
+    def __init__(self, pilotParams: Optional[params.PilotParams] = None, *_more: Any) -> None:
         super().__init__()
         self.log = Logger(self.name or type(self).__name__)
         self.pp: Any = pilotParams
@@ -59,8 +59,9 @@ class DiracCommand(Command):
         """Run a program of DIRAC in its environment, its lines logged. process.ProgramFailed as process.run."""
         if told:
             self.log.info("running %s", " ".join(shlex.quote(word) for word in argv))
-        return process.run(argv, timeout_s=timeout_s or self.limit_s(), ok=ok, environ=dict(self.pp.installEnv if environ is None else environ),
-                           cwd=self.pp.workingDir, keep=KEEP, on_line=self._line, on_error_line=self._line)
+        found = dict(self.pp.installEnv if environ is None else environ)
+        return process.run(argv, timeout_s=timeout_s or self.limit_s(), ok=ok, environ=found, cwd=self.pp.workingDir, keep=KEEP,
+                           on_line=self._line, on_error_line=self._line)
 
     def _line(self, text: str) -> None:
         logging.getLogger("pilot." + (self.name or type(self).__name__)).info("%s", text)

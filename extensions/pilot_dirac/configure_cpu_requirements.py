@@ -31,7 +31,7 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
 
     name = "ConfigureCPURequirements"
     options: Tuple[Option, ...] = DiracCommand.options + tuple(one for one in CPUNormalization.options if one.name != "cpu_correction")
-    requires = ()
+    requires: Tuple[type, ...] = ()
     provides = (CPUPower,)
     timeout_s = 900.0
     failure = NodeUnfit

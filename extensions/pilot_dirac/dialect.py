@@ -1,6 +1,6 @@
 """DIRAC's command line, as getopt reads it, in the toolbox's words: every option of dirac-pilot.py, also abbreviated, also dead ones."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from pilot import credentials, values
 from pilot.cli import spellings

@@ -78,5 +78,3 @@ def pip_version(text: str) -> str:
         return text
     major, minor, patch, pre = match.groups()
     return "%s.%s.%s%s" % (major, minor, patch or "0", "a" + pre if pre else "")
-
-

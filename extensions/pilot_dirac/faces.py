@@ -40,7 +40,7 @@ _RELEASE = re.compile(r"v(\d+)r(\d+)(?:p(\d+))?$")
 class FixedSizeBuffer:
     """Lines gathered by modules that keep some themselves."""
 
-    def __init__(self, bufsize: int = 1000, autoflush: int = 0) -> None:
+    def __init__(self, bufsize: int = 1000, *_flush: int) -> None:
         self._lines: List[str] = []
         self.bufsize = bufsize
 
@@ -135,9 +135,11 @@ def logFinalizer(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 TOOLS: Dict[str, Any] = {
-    "CommandBase": DiracCommand, "Logger": Logger, "RemoteLogger": Logger, "PilotParams": params.PilotParams, "FixedSizeBuffer": FixedSizeBuffer,
-    "ObjectLoader": ObjectLoader, **{item.__name__: item for item in (
-        getCommand, getSubmitterInfo, getFlavour, retrieveUrlTimeout, safe_listdir, sendMessage, parseVersion, pythonPathCheck, load_module_from_path)}}
+    "CommandBase": DiracCommand, "Logger": Logger, "RemoteLogger": Logger,
+    "PilotParams": params.PilotParams,
+    **{item.__name__: item for item in (
+        FixedSizeBuffer, ObjectLoader, getCommand, getSubmitterInfo, getFlavour, retrieveUrlTimeout, safe_listdir, sendMessage, parseVersion,
+        pythonPathCheck, load_module_from_path)}}
 STEPS: Dict[str, Any] = {"CommandBase": DiracCommand, "logFinalizer": logFinalizer, "ConfigureDIRAC": ConfigureBasics,
                          **{command.__name__: command for command in COMMANDS}}
 

@@ -46,7 +46,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
     options: Tuple[Option, ...] = DiracCommand.options + pick(
         "max_cycles", "polling_time", "stop_on_application_failure", "stop_after_failed_matches", "cpu_time", "user_group", "owner_dn",
         "local_ce_type") + ToolboxLaunchAgent.options
-    requires = ()
+    requires: Tuple[type, ...] = ()
     provides = (AgentSummary,)
     uses = ("pilot.agency",)
     timeout_s = ToolboxLaunchAgent.timeout_s
@@ -55,7 +55,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
     @classmethod
     def check(cls, settings: Any) -> List[str]:
         """As the toolbox, where its own agent is asked for."""
-        return ToolboxLaunchAgent.check.__func__(cls, settings) if any(settings[name] for name in OURS) else []  # type: ignore[attr-defined]
+        return super().check(settings) if any(settings[name] for name in OURS) else []
 
     def execute(self) -> None:
         ctx = self.pp.context
@@ -74,7 +74,8 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
 
     def refuse_to_begin(self) -> None:
         """Skip where the node or the pilot is being drained."""
-        drained = next((path for path in DRAIN_FILES if os.path.exists(path)), "the pilot was asked to drain" if self.pp.context.interrupts.drain else "")
+        asked = "the pilot was asked to drain" if self.pp.context.interrupts.drain else ""
+        drained = next(("there is " + path for path in DRAIN_FILES if os.path.exists(path)), asked)
         if drained:
             raise Skip("no agent was started: %s" % drained)
 
@@ -84,6 +85,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         return os.path.join(instance, "control", *AGENT.split("/"))
 
     def agent_argv(self, ctx: Any) -> List[str]:
+        """The JobAgent's command line; -x is text for bash."""
         if self.pp.executeCmd:
             return ["bash", "-c", self.pp.executeCmd]
         if any(ctx.settings[name] for name in OURS):
@@ -119,5 +121,3 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         names = sorted(name for name in os.listdir(self.pp.workingDir) if name.endswith(".cfg"))
         first = [self.pp.localConfigFile] if self.pp.localConfigFile in names else []
         return first + [name for name in names if name not in first]
-
-

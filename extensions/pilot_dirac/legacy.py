@@ -21,6 +21,7 @@ from .command import DiracCommand, begin, performed
 from .options import TABLE
 
 SUFFIX = "Commands"
+OURS = ("pilot_dirac.", "pilot.")
 # insides of Pilot 2 that are gone for good
 GONE = ("_setInstallOptions", "installOpts", "_locateInstallationScript", "_installDIRAC", "gitRepos")
 _EXECUTE: Tuple[Option, ...] = tuple(option for option in ToolboxLaunchAgent.options if option.name == "execute")
@@ -78,7 +79,7 @@ def _package_of(name: str) -> Optional[Any]:
 def commands_in(module: Any) -> List[Type[Any]]:
     """The classes that can be executed and are not ours, also those the module took from other modules of the community."""
     return [item for item in vars(module).values()
-            if inspect.isclass(item) and callable(getattr(item, "execute", None)) and not item.__module__.startswith(("pilot_dirac.", "pilot."))]
+            if inspect.isclass(item) and callable(getattr(item, "execute", None)) and not item.__module__.startswith(OURS)]
 
 
 def adopted(legacy: Type[Any]) -> Type[Command]:

@@ -15,7 +15,7 @@ class Logger:
     isPilotLoggerOn = False
     buffer: Optional[Any] = None
 
-    def __init__(self, name: str = "Pilot", debugFlag: bool = False, pilotOutput: str = OUT) -> None:
+    def __init__(self, name: str = "Pilot", debugFlag: bool = False, *_more: str) -> None:
         self.name = name
         self._log = logging.getLogger("pilot." + name)
 
@@ -47,7 +47,7 @@ def filled(text: Any, more: Any) -> str:
     if not more:
         return str(text)
     try:
-        return str(text) % more
+        return "%s" % (str(text) % more)
     except (TypeError, ValueError):
         return " ".join([str(text)] + [str(word) for word in more])
 

@@ -22,7 +22,8 @@ _PLAIN = {
     "stopAfterFailedMatches": "stop_after_failed_matches", "maxNumberOfProcessors": "max_number_of_processors",
     "useServerCertificate": "use_server_certificate", "gateway": "gateway", "preinstalledEnv": "preinstalled_env",
     "preinstalledEnvPrefix": "preinstalled_env_prefix", "pipInstallOptions": "pip_install_options", "minDiskSpace": "min_disk_mb",
-    "architectureScript": "architecture_script", "executeCmd": "execute", "pilotLogging": "remote_logging", "keepPythonPath": "keep_python_path",
+    "architectureScript": "architecture_script", "executeCmd": "execute", "pilotLogging": "remote_logging",
+    "keepPythonPath": "keep_python_path",
     "loggerURL": "remote_logger_url", "loggerTimerInterval": "remote_logger_timer_interval", "loggerBufsize": "remote_logger_bufsize",
 }
 _EMPTY = ("site", "ceName", "queueName", "setup", "gridCEType", "releaseProject", "executeCmd")  # None is "" there
@@ -46,7 +47,8 @@ class PilotParams:
         ctx.environ.update(first)
         self.installEnv: Any = dict(first)
         self.pilotUUID = ctx.pilot_id
-        self.flavour, self.pilotReference, self.batchSystemInfo = submitter(ctx.environ, self.ceName or os.uname().nodename, ctx.pilot_id)
+        place = ctx.settings["ce"] or os.uname().nodename
+        self.flavour, self.pilotReference, self.batchSystemInfo = submitter(ctx.environ, place, ctx.pilot_id)
         self.pilotStartTime = str(int(time.time()))
         self.pilotScript, self.pilotScriptName = sys.argv[0], os.path.basename(sys.argv[0])
         self.installation = ""

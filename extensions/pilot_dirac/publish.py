@@ -25,7 +25,12 @@ FILES = "files"
 def main(argv: Sequence[str] = ()) -> int:
     """Publish; returns the exit code."""
     words: List[str] = list(argv or sys.argv[1:])
-    return runner.guarded(lambda: _run(words), lambda code, problems: sys.stderr.write("".join("error: %s\n" % one for one in problems)) and None)
+    return runner.guarded(lambda: _run(words), _tell)
+
+
+def _tell(code: int, problems: Sequence[str]) -> None:
+    for problem in problems:
+        sys.stderr.write("pilot_dirac.publish: error: %s\n" % problem)
 
 
 def _run(words: List[str]) -> int:

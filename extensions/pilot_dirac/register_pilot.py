@@ -1,7 +1,7 @@
 """RegisterPilot: tells DIRAC's PilotManager that this pilot lives."""
 
 import os
-from typing import List
+from typing import List, Tuple
 
 from commands.register_pilot import RegisterPilot as ToolboxRegisterPilot
 from pilot.errors import PoolUnreachable, Skip
@@ -21,7 +21,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
 
     name = "RegisterPilot"
     options = DiracCommand.options + pick("use_server_certificate") + ToolboxRegisterPilot.options
-    requires = ()
+    requires: Tuple[type, ...] = ()
     provides = (Registration,)
     timeout_s = 300.0
     failure = PoolUnreachable

@@ -20,21 +20,22 @@ import tempfile
 import time
 import urllib.request
 import uuid
+from typing import Dict, List, Optional
 
 TRIES, WAIT_S, TIMEOUT_S, MOST_BYTES = 4, 2.0, 20.0, 64 << 20
 TAR, CHECKSUMS, MANIFEST, PILOT = "pilot.tar", "checksums.sha512", "manifest.json", "dirac-pilot.py"
 FAILED = 20  # the pilot's own code for what could not be installed
-LINES = []
+LINES: List[str] = []
 
 
-def say(text):
+def say(text: str) -> None:
     """A line for our log, which the pilot gets too."""
     line = "%sZ INFO [PilotWrapper] %s" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), text)
     LINES.append(line)
     sys.stderr.write(line + "\n")
 
 
-def get(url):
+def get(url: str) -> bytes:
     """What is behind a URL or path: verified TLS, a time limit, a size limit. OSError when it cannot be had."""
     if url.startswith("/"):
         url = "file://" + url
@@ -45,18 +46,18 @@ def get(url):
     if os.path.isdir(folder):
         context.load_verify_locations(capath=folder)
     with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as reply:  # a status of 400 or more is an OSError
-        data = reply.read(MOST_BYTES + 1)
+        data: bytes = reply.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
         raise OSError("%s has more than %d bytes" % (url, MOST_BYTES))
     return data
 
 
-def fits(data, digest):
+def fits(data: bytes, digest: str) -> bool:
     """Whether this is what the checksum was made of."""
     return hashlib.sha512(data).hexdigest() == digest.lower()
 
 
-def by_manifest(place):
+def by_manifest(place: str) -> Dict[str, bytes]:
     """The files that one manifest names; each lies where its checksum says, for good."""
     names = json.loads(get(place + "/" + MANIFEST).decode("utf-8"))["files"]
     files = {name: get("%s/files/%s" % (place, digest)) for name, digest in names.items()}
@@ -66,7 +67,7 @@ def by_manifest(place):
     return files
 
 
-def by_checksums(place):
+def by_checksums(place: str) -> Dict[str, bytes]:
     """pilot.json and what is in pilot.tar, as DIRAC publishes them."""
     text = get(place + "/" + CHECKSUMS).decode("utf-8")
     sums = {line.split()[1]: line.split()[0] for line in text.splitlines() if len(line.split()) == 2}
@@ -77,7 +78,7 @@ def by_checksums(place):
     return files
 
 
-def fetched(locations):
+def fetched(locations: List[str]) -> Optional[Dict[str, bytes]]:
     """The files of the first place that has them whole."""
     for turn in range(TRIES):
         for place in [form for one in locations for form in (one.rstrip("/"), one.rstrip("/") + "/pilot")]:
@@ -93,7 +94,7 @@ def fetched(locations):
     return None
 
 
-def unpack(data, folder):
+def unpack(data: bytes, folder: str) -> None:
     """The plain files of a tar, flat: nothing else of it, and nothing outside the folder."""
     path = os.path.join(folder, TAR)
     with open(path, "wb") as stream:
@@ -107,7 +108,7 @@ def unpack(data, folder):
                     stream.write(source.read())
 
 
-def prepare(files, parent):
+def prepare(files: Dict[str, bytes], parent: str) -> str:
     """A new folder with all of it; its path."""
     folder = tempfile.mkdtemp(prefix="DIRAC_", suffix="pilot", dir=parent)
     for name, data in files.items():
@@ -119,7 +120,7 @@ def prepare(files, parent):
     return folder
 
 
-def become(folder, words):
+def become(folder: str, words: List[str]) -> int:
     """The pilot takes our place, with our log on its standard input: signals and exit code are its own."""
     os.chdir(folder)
     if not any(word.startswith("--pilotU") for word in words):
@@ -132,12 +133,12 @@ def become(folder, words):
     os.execv(sys.executable, [sys.executable, PILOT] + words)
 
 
-def main():
+def main() -> int:
     """See above."""
-    words, rest = sys.argv[1:], []
+    words, rest = sys.argv[1:], []  # type: List[str], List[str]
     if "--" in words:
         words, rest = words[:words.index("--")], words[words.index("--") + 1:]
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--locations", required=True, help="where the pilot is published: URLs or folders, with commas")
     parser.add_argument("--folder", default=".", help="where the pilot's folder is made")
     given = parser.parse_args(words)

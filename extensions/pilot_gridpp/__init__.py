@@ -4,7 +4,7 @@ from pilot_dirac import COMMANDS as DIRAC_COMMANDS, OPTIONS, adopt, dialect, tra
 
 from .git_install_dirac import GitInstallDIRAC
 
-COMMANDS = (GitInstallDIRAC, *DIRAC_COMMANDS)
+COMMANDS = (GitInstallDIRAC,) + DIRAC_COMMANDS
 USUAL_PLAN = ("CheckWorkerNode", "GitInstallDIRAC", "ConfigureBasics", "RegisterPilot", "CheckCECapabilities", "CheckWNCapabilities",
               "ConfigureSite", "ConfigureArchitecture", "ConfigureCPURequirements", "LaunchAgent")
 

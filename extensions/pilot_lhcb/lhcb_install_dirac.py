@@ -23,9 +23,10 @@ class LHCbInstallDIRAC(InstallDIRAC):
 
     def place(self) -> str:
         """The folder on CVMFS."""
-        return os.path.expandvars(self.pp.context.settings["lhcb_cvmfs"])
+        return os.path.expandvars(str(self.pp.context.settings["lhcb_cvmfs"]))
 
     def installed(self) -> List[str]:
+        """LHCb's own place, unless another is named."""
         pp = self.pp
         if not pp.preinstalledEnv and not pp.preinstalledEnvPrefix:
             pp.preinstalledEnvPrefix = self.place()

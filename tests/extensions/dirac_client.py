@@ -5,7 +5,7 @@ import stat
 import sys
 
 PROGRAM = '''#!%(python)s
-import json, os, signal, sys, time
+import json, os, signal, sys
 here, name = os.path.dirname(os.path.abspath(__file__)), os.path.basename(__file__)
 with open(os.path.join(here, "calls.jsonl"), "a") as log:
     log.write(json.dumps([name] + sys.argv[1:]) + "\\n")
@@ -19,7 +19,7 @@ if told.get("hangs"):
     with open(os.path.join(here, "hanging"), "w") as stream:
         stream.write(str(os.getpid()))
     while True:
-        time.sleep(60)
+        signal.pause()
 if name == "dirac-configure" and not told.get("code"):
     words = sys.argv[1:]
     lines = [word for at, word in enumerate(words) if at and words[at - 1] == "-o" and "=" in word]

@@ -101,10 +101,9 @@ class Fall(CommandBase):
 
 class Fork(CommandBase):
     def execute(self):
-        import time
         pid = self.forkAndExecute("echo forked; exec sleep 100", "fork.log", self.pp.installEnv)
         while "forked" not in open("fork.log").read():
-            time.sleep(0.01)
+            pass
         self.log.info("pid", pid)
 '''
 
