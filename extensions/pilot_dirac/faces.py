@@ -135,11 +135,10 @@ def logFinalizer(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 TOOLS: Dict[str, Any] = {
-    "CommandBase": DiracCommand, "Logger": Logger, "RemoteLogger": Logger,
-    "PilotParams": params.PilotParams,
+    "CommandBase": DiracCommand, "Logger": Logger, "RemoteLogger": Logger, "PilotParams": params.PilotParams,
     **{item.__name__: item for item in (
-        FixedSizeBuffer, ObjectLoader, getCommand, getSubmitterInfo, getFlavour, retrieveUrlTimeout, safe_listdir, sendMessage, parseVersion,
-        pythonPathCheck, load_module_from_path)}}
+        FixedSizeBuffer, ObjectLoader, getCommand, getSubmitterInfo, getFlavour, retrieveUrlTimeout, safe_listdir, sendMessage,
+        parseVersion, pythonPathCheck, load_module_from_path)}}
 STEPS: Dict[str, Any] = {"CommandBase": DiracCommand, "logFinalizer": logFinalizer, "ConfigureDIRAC": ConfigureBasics,
                          **{command.__name__: command for command in COMMANDS}}
 
