@@ -13,6 +13,7 @@ import pytest
 from pilot.testing import run_command, worker_node as node
 from tests.conftest import ROOT, until
 from tests.extensions.dirac_client import Client
+from tests.test_credentials import grid  # noqa: F401
 
 if str(ROOT / "extensions") not in sys.path:
     sys.path.append(str(ROOT / "extensions"))
@@ -300,3 +301,70 @@ def test_gridpps_code_comes_from_git(flight, client, tmp_path):
     ended = flight("-X", "GitInstallDIRAC,LaunchAgent", "--git-url", "file://%s" % repository, "--git-ref", "special", "-x", "%s -c 'import ours; print(ours.WHO)'" % sys.executable,
                    extensions="gridpp,dirac")
     assert ended.code == 0 and "gridpp" in ended.err
+
+
+def certificates_of(tmp_path, monkeypatch, look=None, **environ):
+    module = importlib.import_module("pilot_dirac.certificates")
+    asked = []
+
+    def looked(argv):
+        asked.append(argv[-1])
+        return (look or real)(argv)
+    real = module.look
+    monkeypatch.setattr(module, "look", looked)
+
+    class Log:
+        warn = staticmethod(lambda text, *more: asked.append(text % more))
+
+    class PP:
+        installEnv, CVMFS_locations = environ, ["/cvmfs/a.example.org", "/cvmfs/a.example.org/b", str(tmp_path / "c")]
+    return module.environment(PP, Log), asked
+
+
+def test_certificates_are_the_sites_first_and_missing_ones_are_no_error(tmp_path, monkeypatch):
+    for name in ("mine", "c/etc/grid-security/certificates", "c/etc/grid-security/vomses", "empty"):
+        (tmp_path / name).mkdir(parents=True)
+        if name != "empty":
+            (tmp_path / name / "x").write_text("")
+    found, asked = certificates_of(tmp_path, monkeypatch, X509_CERT_DIR=str(tmp_path / "mine"), X509_VOMSES=str(tmp_path / "empty"))
+    assert found["X509_CERT_DIR"] == str(tmp_path / "mine") and found["X509_VOMSES"] == found["DIRAC_VOMSES"] == str(tmp_path / "c/etc/grid-security/vomses")
+    machine = os.path.isdir("/etc/grid-security/vomsdir") and bool(os.listdir("/etc/grid-security/vomsdir"))
+    assert ("X509_VOMS_DIR" in found) == machine != any("X509_VOMS_DIR: nothing in" in text for text in asked)
+
+
+def test_a_repository_that_hangs_is_asked_once(tmp_path, monkeypatch):
+    process = importlib.import_module("pilot.process")
+    found, asked = certificates_of(tmp_path, monkeypatch, look=lambda argv: process.run(["sleep", "60"], timeout_s=0.1, ok=None))
+    assert all(path.startswith("/etc/grid-security/") for path in found.values()) and len([text for text in asked if text.startswith("/cvmfs/")]) == 1 and any("/cvmfs/a.example.org did not answer" in text for text in asked)
+
+
+def test_a_probes_result_is_put_with_the_proxy(pilot, tmp_path, grid):  # noqa: F811
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    import ssl
+    got = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *words):
+            pass
+
+        def do_PUT(self):
+            got.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode(), self.connection.getpeercert()["subject"]))
+            self.send_response(200)
+            self.end_headers()
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_SERVER", ssl.PROTOCOL_TLS))
+    context.load_cert_chain(str(grid / "server.crt"), str(grid / "server.key"))
+    context.load_verify_locations(str(grid / "ca.crt"))
+    context.verify_mode, context.verify_flags = ssl.CERT_REQUIRED, context.verify_flags | 0x40
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "probe1").write_text("#!/bin/sh\necho 'a warning'; exit 1\n")
+    (tmp_path / "work" / "probe2").write_text("#!/bin/sh\nsleep 60\n")
+    ended = pilot("-E", "dirac", "-N", "ce", "-X", "NagiosProbes", "--probes", "probe1,probe2", "--probe-timeout-s", "1", "--nagios-put-url", "https://localhost:%d/x" % server.server_address[1],
+                  env=dict(os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem")))
+    server.shutdown()
+    server.server_close()
+    assert ended.code == 0 and [one[0] for one in got] == ["/x/ce/probe1", "/x/ce/probe2"], ended.err
+    assert got[0][1].split()[0] == "1" and got[0][1].endswith("\na warning") and got[1][1].split()[0] == "3" and "4711" in str(got[0][2])

@@ -134,3 +134,10 @@ def test_a_virtual_machine_is_told_by_its_vendor_or_its_flag(tmp_path):
 
 def test_user_namespaces_are_tried_not_guessed():
     assert container.start_user_namespace_check()() in (True, False)
+
+
+def test_free_disk_is_counted_in_fragments(tmp_path, monkeypatch):
+    space = os.statvfs(str(tmp_path))
+    fields = dict(zip(("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail"), (1048576, 4096, 25600, 25600, 25600)))
+    monkeypatch.setattr(hardware.os, "statvfs", lambda path: type("Space", (), dict({name: getattr(space, name) for name in dir(space) if name.startswith("f_")}, **fields)))
+    assert hardware.disk_free_mb(str(tmp_path)) == 100

@@ -1,0 +1,24 @@
+"""The page for those who come from dirac-pilot.py names tests that exist, and every fault of the list."""
+
+import re
+
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "dirac.md").read_text()
+WHERE = {"commands": "extensions/test_dirac.py", "line": "extensions/test_dirac_dialect.py", "modules": "extensions/test_dirac_legacy.py", "install": "extensions/test_dirac_install.py",
+         "remote": "extensions/test_dirac_remote.py", "real": "real/test_dirac.py", "`tests/node/test_hardware.py`": "node/test_hardware.py"}
+
+
+def test_every_test_that_the_page_names_is_there():
+    named = 0
+    for words, names in re.findall(r"((?:%s)): ((?:`\w+`(?:, )?)+)" % "|".join(WHERE), PAGE):
+        text = (ROOT / "tests" / WHERE[words]).read_text()
+        for name in re.findall(r"`(\w+)`", names):
+            named += 1
+            assert "def test_%s(" % name in text, (words, name)
+    assert named > 50
+
+
+def test_no_fault_is_left_out():
+    rows = re.findall(r"(?m)^\| ([\d, ]+) \|", PAGE)
+    assert sorted(int(number) for row in rows for number in row.split(",")) == list(range(1, 39))
