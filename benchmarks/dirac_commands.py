@@ -25,8 +25,8 @@ def main() -> None:
                    "Defaults": {"Pilot": {"Version": "9.1.22", "Commands": {"TEST": COMMANDS}}}}
         with open(os.path.join(folder, "pilot.json"), "w") as stream:
             json.dump(profile, stream)
-        ours = [sys.executable, os.path.join(ROOT, "pilot.py"), "-E", "dirac", "-F", "pilot.json", "-N", "ce.test", "-Q", "q1", "--wnVO", "dteam",
-                "--preinstalledEnv", os.path.join(client, "diracosrc"), "--cpu-cache", "off", "--workdir", "ours"]
+        ours = [sys.executable, os.path.join(ROOT, "pilot.py"), "-E", "dirac", "-F", "pilot.json", "-N", "ce.test", "-Q", "q1",
+                "--wnVO", "dteam", "--preinstalledEnv", os.path.join(client, "diracosrc"), "--cpu-cache", "off", "--workdir", "ours"]
         theirs = [os.path.join(SYSTEMS, "dirac-programs.sh"), client, os.path.join(folder, "theirs")]
         pairs = paired(lambda: seconds(ours, folder), lambda: seconds(theirs, folder), ROUNDS)
     tell("DIRAC's nine commands", pairs, "s", "aimed at: at most 0.70")

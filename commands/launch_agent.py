@@ -4,7 +4,7 @@ import os
 import shlex
 from typing import Any, List, Optional, Tuple
 
-from pilot import values
+from pilot import program, values
 from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import AgentFailed, Skip, UsageError
@@ -44,9 +44,7 @@ class LaunchAgent(Command):
     @classmethod
     def check(cls, settings: Any) -> List[str]:
         """Exactly one source of work, and a task file without mistakes."""
-        import importlib.util  # not for a pilot that launches nothing
-
-        if not settings["execute"] and importlib.util.find_spec("pilot.agent") is None:
+        if not settings["execute"] and not program.has("pilot.agent"):
             return ["this file was made without the built-in agent (pilot.bundle --lean): give --execute PROGRAM"]
         if not (settings["tasks"] or settings["pool"] or settings["execute"] or settings["task"]):
             return ["LaunchAgent has no work: give --tasks FILE, --task FILE, --pool URL or --execute PROGRAM"]

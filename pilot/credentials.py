@@ -55,7 +55,9 @@ def read_proxy(path: str) -> Proxy:
 
 def der_node(base64_text: bytes) -> der.Node:
     """The certificate in the base64 lines of a PEM block."""
-    return next(der.nodes(base64.b64decode(base64_text)))
+    for node in der.nodes(base64.b64decode(base64_text)):
+        return node
+    raise ValueError("an empty certificate")
 
 
 def not_after(certificate: der.Node) -> float:
@@ -153,6 +155,7 @@ def tls_context(environ: Dict[str, str], proxy: Optional[str] = None) -> ssl.SSL
     folder = ca_folder(environ)
     if folder:
         context.load_verify_locations(capath=folder)
+        context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # which 3.13 sets: CAs of grids are older than its rules
     if proxy:
         try:
             context.load_cert_chain(proxy)

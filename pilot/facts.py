@@ -31,6 +31,7 @@ class BatchJob(NamedTuple):
     source: str = ""
     asked_s: float = 0.0  # when time_left_s was asked for, by the monotonic clock
     others: Tuple[str, ...] = ()
+    disk_mb: Optional[int] = None
 
 
 class WorkerNode(NamedTuple):

@@ -60,8 +60,9 @@ def leave(where: str, name: str, text: str) -> Optional[str]:
             os.replace(partial, os.path.join(where, name))
         else:
             from pilot import fetch  # only where $JOBOUTPUTS is a URL
+            from pilot.node.features import tls_of
 
-            fetch.get(where + "/" + name, PUT_TIMEOUT_S, attempts=1, data=text.encode(), method="PUT")
+            fetch.get(where + "/" + name, PUT_TIMEOUT_S, attempts=1, data=text.encode(), method="PUT", context=tls_of(where))
     except (OSError, StepFailed) as error:
         return "%s/%s could not be written: %s" % (where, name, error)
     return None

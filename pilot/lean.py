@@ -5,6 +5,7 @@ stays: --list shows it.
 """
 
 import io
+import keyword
 import tokenize
 from typing import Dict, List, Set, Tuple
 
@@ -51,13 +52,46 @@ def _comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
 
 
 def _annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """(line, from, to) of what the signatures of functions say of types: `: T` of parameters and `-> T`."""
+    """(line, from, to) of what functions say of types: `: T` of parameters and variables, `-> T`."""
     found: List[Tuple[int, int, int]] = []
     real = [token for token in tokens if token.type not in _NOTHING]
     for at, token in enumerate(real):
         if token.type == tokenize.NAME and token.string == "def":
             found += _signature(real[at:])
+    return found + _variables(real)
+
+
+def _variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    """What is said of the types of variables that get a value inside functions; a class's fields keep theirs."""
+    found: List[Tuple[int, int, int]] = []
+    blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
+    for token in tokens:
+        if token.type == tokenize.INDENT:
+            blocks.append(opening if opening in ("def", "class") else blocks[-1])
+        elif token.type == tokenize.DEDENT:
+            blocks.pop()
+        elif token.type == tokenize.NEWLINE:
+            words = [one.string for one in line]
+            opening = next((word for word in words[:2] if word in ("def", "class")), "")
+            if blocks[-1] == "def" and words and not keyword.iskeyword(words[0]):
+                found += _variable(line)
+            line = []
+        else:
+            line.append(token)
     return found
+
+
+def _variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    depth, colon, equals = 0, -1, -1
+    for at, token in enumerate(line):
+        depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
+        if depth == 0 and token.string == ":" and colon < 0 and equals < 0:
+            colon = at
+        elif depth == 0 and token.string == "=" and equals < 0:
+            equals = at
+    if not 0 < colon < equals or line[colon].start[0] != line[equals].start[0]:
+        return []
+    return [(line[colon].start[0], line[colon].start[1], line[equals].start[1] - 1)]
 
 
 def _signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:

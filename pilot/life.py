@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Type
 
-from pilot import VERSION, cli, log, report, runner
+from pilot import VERSION, cli, log, program, report, runner
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import InstallFailed, NodeUnfit, Stopped, TimeLimit, UsageError, signal_name
@@ -17,6 +17,7 @@ from pilot.events.file import FileSink
 from pilot.events.stream import Stream
 from pilot.events.tally import TaskTally
 from pilot.interrupts import Interrupts, ignore_signal
+from pilot.node.batch import SLOT
 from pilot.request import Request
 from pilot.settings import environment_layer
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 LOG = "pilot.log"
 EVENTS = "pilot-events.jsonl"
-BOINC_SLOT = "init_data.xml"  # BOINC's client leaves it in the folder where it starts us
 FILE = "file:"
 BOINC_FILES = ("fraction", "checkpoint", "heartbeat", "completion", "temporary_exit")
 HOLD_CODES = (NodeUnfit.exit_code, InstallFailed.exit_code)
@@ -44,7 +44,7 @@ class Life:
         self.pilot_id: str = settings["pilot_id"] or new_id()
         self.workdir: str = os.path.abspath(os.path.expanduser(os.path.expandvars(settings["workdir"])))
         self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
-        if os.path.exists(BOINC_SLOT):
+        if _in_slot():
             from pilot.boinc import slot
 
             self.report_path = slot.resolve(self.report_path)
@@ -194,17 +194,24 @@ def _load(plan: Sequence[Type[Command]]) -> None:
     names = [name for command in plan for name in command.uses]
     if not names:
         return
-    import importlib.util
+    import importlib
 
     for name in names:
-        if importlib.util.find_spec(name.rpartition(".")[0]) is not None:  # a lean file may lack what is not needed
+        if program.has(name.rpartition(".")[0]):  # a lean file may lack what is not needed
             importlib.import_module(name)
+
+
+def _in_slot() -> bool:
+    """Whether BOINC's client has started us."""
+    return os.path.exists(SLOT) and program.has("pilot.boinc")
 
 
 def _be_a_guest(life: Life) -> None:
     settings = life.request.settings
-    if not os.path.exists(BOINC_SLOT) and not any(settings["boinc_%s_file" % name] for name in BOINC_FILES):
+    if not _in_slot() and not any(settings["boinc_%s_file" % name] for name in BOINC_FILES):
         return
+    if not program.has("pilot.boinc"):
+        raise UsageError("this file was made without BOINC's part (pilot.bundle --lean): make it without --lean")
     from pilot import progress
     from pilot.boinc import guest  # only where BOINC is the host
 

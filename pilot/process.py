@@ -217,7 +217,10 @@ class _Running:
 
     def _wait(self) -> None:
         self._child.wait()
-        os.write(self._exit_write, b"x")
+        try:
+            os.write(self._exit_write, b"x")
+        except OSError:  # nobody waits any more: it died at last, long after it was given up
+            os.close(self._exit_write)
 
     def _until_exit(self, deadline: float) -> bool:
         """Serve the pipes until the child has ended (True) or the deadline (False)."""

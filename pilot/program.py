@@ -25,6 +25,13 @@ def embedded_files() -> Optional[Dict[str, bytes]]:
     return files
 
 
+def has(module: str) -> bool:
+    """Whether this file has that part of the program: a lean one lacks some."""
+    import importlib.util  # not for a pilot that needs to ask nothing
+
+    return importlib.util.find_spec(module) is not None
+
+
 def start_argv(module: str, workdir: str) -> List[str]:
     """The command line that runs one of our modules; a script read from a pipe is first stored in the workdir."""
     place = root()

@@ -183,7 +183,7 @@ def test_a_proxy_ends_with_the_first_of_its_chain(grid, proxy, first):
 BLOCK = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
 
 
-@pytest.mark.parametrize("text", ["", "hello\n", BLOCK % "aGVsbG8=", BLOCK % "MIIB", BLOCK % "a", BLOCK % "MAA="], ids=["nothing", "text", "no DER", "cut", "no base64", "an empty one"])
+@pytest.mark.parametrize("text", ["", "hello\n", BLOCK % "aGVsbG8=", BLOCK % "MIIB", BLOCK % "a", BLOCK % "MAA=", BLOCK % ""], ids=["nothing", "text", "no DER", "cut", "no base64", "an empty one", "an empty block"])
 def test_a_file_that_is_no_certificate_is_told(tmp_path, text):
     (tmp_path / "p").write_text(text)
     with pytest.raises(ConfigurationFailed, match="proxy %s: " % (tmp_path / "p")):

@@ -38,13 +38,17 @@ class B:
                     "b": [2,
                           3]}[self]
         "a lone text"
+        many: Dict[str, Dict[str, int]] = {"a: b = c": {}}
+        self.x: int = 1
+        for one in {1: 2}: other = one
+        declared: int
 '''
 
 
 def test_comments_docstrings_and_types_go_and_the_rest_stays():
     small = lean.stripped(SOURCE.encode()).decode()
     assert "why" not in small and "words" not in small and "More lines" not in small and "Callable[[int]" not in small and "-> " not in small
-    assert small.startswith("#!/usr/bin/env python3\n") and '"""kept\n  # not a comment\n    indented"""' in small and "x: int = 3" in small and '{1: "#"}[x]' in small
+    assert small.startswith("#!/usr/bin/env python3\n") and '"""kept\n  # not a comment\n    indented"""' in small and "x: int = 3" in small and "many = {\"a: b = c\": {}}" in small and "self.x = 1" in small and "declared: int" in small and '{1: "#"}[x]' in small
     names = {}
     exec(compile(small, "small", "exec"), names)
     assert names["A"] == "kept\n  # not a comment\n    indented" and names["B"].f(None, 1, c=2) is None and names["B"].x == 3
@@ -56,6 +60,27 @@ def test_a_commands_first_line_stays_where_it_is_wanted():
 
 class Bare(ast.NodeTransformer):
     """A tree without what is taken away."""
+
+    inside = 0
+
+    def visit_FunctionDef(self, node):
+        self.inside += 1
+        node = self.generic_visit(node)
+        self.inside -= 1
+        return node
+
+    def visit_ClassDef(self, node):
+        before, self.inside = self.inside, 0
+        node = self.generic_visit(node)
+        self.inside = before
+        return node
+
+    def visit_AnnAssign(self, node):
+        if not self.inside or node.value is None:
+            return node
+        plain = ast.parse("x = 1").body[0]
+        plain.targets, plain.value = [node.target], node.value
+        return plain
 
     def generic_visit(self, node):
         super().generic_visit(node)

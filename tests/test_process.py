@@ -161,7 +161,6 @@ def test_a_process_group_that_is_gone_is_no_error():
     assert process_tree.send_group(child.pid, signal.SIGTERM) is False
 
 
-@pytest.mark.filterwarnings("ignore:Exception in thread")  # the waiter, when the child dies at last: BrokenPipeError
 def test_a_child_that_cannot_be_killed_is_left_in_a_few_seconds(monkeypatch):
     """As one in D state, below a mount that hangs."""
     pids = []

@@ -19,6 +19,7 @@ from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
 
+PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspended for long loses nothing
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
 log = logging.getLogger("pilot.LaunchAgent")
@@ -46,6 +47,8 @@ def pool_url(ctx: Context, folder: str) -> str:
         if not ctx.settings["tasks"] and not ctx.settings["task"]:
             return _reachable(url, ctx)
         with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=agency.environ(ctx)) as pool:
+            if not given:
+                pool.take_back()
             added, known = pool.add([read_one(ctx.settings["task"])] if ctx.settings["task"] else read_file(ctx.settings["tasks"]))
     except Busy as error:
         if given:
@@ -172,7 +175,8 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
     return AgentConfig(
         pool=url, pilot=ctx.pilot_id, workdir=folder, output_dir=os.path.abspath(settings["output_dir"] or ctx.path("outputs")),
         environ=base, slots=settings["slots"] or node.cores, cores=node.cores, memory_mb=node.memory_mb or None,
-        gpus=[gpu.device for gpu in node.gpus], tags=list(settings["tags"]), lease_s=settings["lease_s"],
+        gpus=[gpu.device for gpu in node.gpus], tags=list(settings["tags"]),
+        lease_s=settings["lease_s"] if settings["pool"] else PRIVATE_LEASE_S,
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
         ends=ends(ctx, node), features=[places.machine, places.job], drain_files=list(settings["drain_files"]), isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot import process, process_tree
@@ -58,8 +57,8 @@ class Payload:
         self._stage = ""
         self._stopped: Optional[Tuple[str, str]] = None  # outcome, reason
         self._timers: List[Timer] = []
-        self._began = time.monotonic()
-        self._watch = Watch(limits.of(self.spec))
+        self._began = around.loop.now()
+        self._watch = Watch(limits.of(self.spec), around.loop.now)
         self._ran: Optional[Exit] = None
         self._files: List[Dict[str, Any]] = []
 
@@ -178,7 +177,7 @@ class Payload:
         self._timers.append(self._around.loop.after(SAMPLE_S, self._sample))
 
     def _end(self, outcome: str, reason: str, node: bool = False) -> None:
-        now = time.monotonic()
+        now = self._around.loop.now()
         self._vacated(self)
         result: Dict[str, Any] = {}
         if self._files:
@@ -203,9 +202,9 @@ class Watch:
 
     TELL_EVERY = 30  # samples between two usage events
 
-    def __init__(self, allowed: limits.Limits) -> None:
-        self.limits = allowed
-        self.began = time.monotonic()
+    def __init__(self, allowed: limits.Limits, clock: Callable[[], float]) -> None:
+        self.limits, self._clock = allowed, clock
+        self.began = clock()
         self.peak_mb = 0.0
         self._output = (0, self.began)  # size, and when it last changed
         self._looks = 0
@@ -213,7 +212,7 @@ class Watch:
 
     def begin(self) -> None:
         """The payload itself starts now."""
-        self.began = time.monotonic()
+        self.began = self._clock()
         self._output = (0, self.began)
 
     def look(self, tree: List[process_tree.Process], place: Place) -> Optional[str]:
@@ -221,7 +220,7 @@ class Watch:
         self._looks += 1
         self._used = process_tree.total(tree)
         self.peak_mb = max(self.peak_mb, self._used.rss_mb)
-        now, size = time.monotonic(), sum(_size(path) for path in (place.sandbox.stdout, place.sandbox.stderr))
+        now, size = self._clock(), sum(_size(path) for path in (place.sandbox.stdout, place.sandbox.stderr))
         if size != self._output[0]:
             self._output = (size, now)
         disk = size_mb(place.sandbox.home) if self.limits.disk_mb is not None else 0.0

@@ -3,7 +3,11 @@
 import fcntl
 import os
 import re
+import time
 from typing import NamedTuple, Optional
+
+from pilot.facts import BatchJob
+from pilot.node.features import number
 
 INIT, LOCK, MEMORY = "init_data.xml", "boinc_lockfile", "boinc_mmap_file"
 FINISHED, LATER = "boinc_finish_called", "boinc_temporary_exit"
@@ -62,6 +66,15 @@ def value(folder: str, key: str) -> str:
     except OSError:
         return ""
     return found.group(1).strip() if found else ""
+
+
+def batch_job(folder: str, now: float) -> BatchJob:
+    """The slot as a job: init_data.xml has its bounds, in bytes, and when the client wants it to be over."""
+    said = {key: number(value(folder, key)) for key in ("ncpus", "rsc_memory_bound", "rsc_disk_bound", "computation_deadline")}
+    memory, disk = (int(size / 1048576) if size else None for size in (said["rsc_memory_bound"], said["rsc_disk_bound"]))
+    cores, deadline = said["ncpus"], said["computation_deadline"]
+    return BatchJob("BOINC", value(folder, "result_name"), value(folder, "app_name"), max(1, int(cores)) if cores else None, memory, None,
+                    max(0.0, deadline - now) if deadline else None, INIT if deadline else "", time.monotonic(), (), disk)
 
 
 def resolve(path: str) -> str:

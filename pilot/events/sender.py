@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, List, Optional
 
-from pilot.events.event import Event
+from pilot.events.event import PILOT_STOPPING, Event
 from pilot.events.outbox import BATCH_EVENTS, Outbox
 
 TOGETHER_S = 1.0  # events of so long travel together
@@ -68,6 +68,7 @@ class Sender:
         self._refused = 0
         self._most = BATCH_EVENTS  # fewer after a refusal, until what is refused is found
         self._weight, self._since = 0, 0.0  # what was gathered, and since when
+        self._urgent = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -106,7 +107,8 @@ class Sender:
                 self._guarded(self._every)
                 next_beat = now + self._every_s
             self._take()
-            if len(self._box) and (now >= max(next_send, self._gathered_at()) or self._closing is not None):
+            if len(self._box) and (self._urgent or self._closing is not None or now >= max(next_send, self._gathered_at())):
+                self._urgent = False
                 next_send = time.monotonic() + self._send()
             if self._closing is not None and (not len(self._box) and not self._inbox or time.monotonic() >= self._closing):
                 break
@@ -129,6 +131,7 @@ class Sender:
                 self._weight, self._since = 0, time.monotonic()
             self._box.lost += not self._guarded(lambda: self._box.put(event))
             self._weight += self._transport.weigh(event)
+            self._urgent = self._urgent or event["event"] == PILOT_STOPPING
 
     def _gathered_at(self) -> float:
         """From when on what was gathered may travel, by the monotonic clock."""

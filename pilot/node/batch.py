@@ -8,7 +8,9 @@ import os
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
+from pilot import program
 from pilot.facts import BatchJob
+from pilot.node.features import number
 
 if TYPE_CHECKING:
     from pilot.node.batch_systems import System
@@ -19,6 +21,7 @@ MARKS = ("SLURM_JOB_ID", "SLURM_JOBID", "_CONDOR_JOB_AD", "_CONDOR_SLOT", "LSB_J
          "SGE_TASK_ID", "SGE_CELL", "SGE_ROOT", "OAR_JOB_ID", "OAR_JOBID", "FLUX_JOB_ID", "HTCONDOR_JOBID",
          "CONDORCE_COLLECTOR_HOST", "GRID_GLOBAL_JOBURL", "GRID_GLOBAL_JOBID", "KUBERNETES_SERVICE_HOST")
 CLOUD_ID = "/var/lib/cloud/data/instance-id"
+SLOT = "init_data.xml"  # in the folder where BOINC's client starts us
 
 
 def found(environ: Dict[str, str]) -> "List[System]":
@@ -35,17 +38,26 @@ def detect(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str 
     """The job we run in; `now` is the time of day (UNIX seconds). With `ask`, its query program may be started."""
     rows = found(environ)
     if not rows:
-        return _cloud(cloud_id)
+        if not os.path.exists(SLOT) or not program.has("pilot.boinc"):
+            return _cloud(cloud_id)
+        from pilot.boinc import slot
+
+        return slot.batch_job(os.getcwd(), now)
     from pilot.node import batch_parsers as parse
 
     row = rows[0]
     values = parse.with_ads(environ) if row.name == "HTCondor" else environ
     job_id = parse.condor_job_id(values) if row.name == "HTCondor" else _first(values, row.job_id)
+    part = environ.get("SGE_TASK_ID", "") if row.name == "GridEngine" else ""
     left, source = row.time_left(values, now), "environment"
     if left is None and ask and row.query:
         left, source = ask_time_left(row, job_id, environ, now)
+    if left is None and row.walltime:
+        left, source = number(environ.get(row.walltime)), row.walltime  # from now on, for want of the beginning
+    job_id += "." + part if part.isdigit() else ""
     return BatchJob(row.name, job_id, _first(values, row.queue), row.cores(values), row.memory_mb(values),
-                    row.gpus(values), left, source if left is not None else "", time.monotonic(), tuple(other.name for other in rows[1:]))
+                    row.gpus(values), left, source if left is not None else "", time.monotonic(), tuple(other.name for other in rows[1:]),
+                    row.disk_mb(values))
 
 
 def ask_time_left(row: "System", job_id: str, environ: Dict[str, str], now: float) -> Tuple[Optional[float], str]:

@@ -7,7 +7,7 @@ text does not hold it.
 import os
 import re
 import time
-from typing import Callable, Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 Environ = Dict[str, str]
 AD = "condor-ad:"  # prefix of ClassAd attributes merged into the environment by with_ads
@@ -37,11 +37,6 @@ def whole(text: Optional[str]) -> Optional[int]:
     return number if number > 0 else None
 
 
-def whole_variable(name: str) -> Callable[[Environ], Optional[int]]:
-    """A reader of one variable."""
-    return lambda environ: whole(environ.get(name))
-
-
 def lines_of(path: Optional[str]) -> List[str]:
     """The lines of a file that a variable names; none when it cannot be read."""
     try:
@@ -51,9 +46,29 @@ def lines_of(path: Optional[str]) -> List[str]:
         return []
 
 
-def file_lines(name: str) -> Callable[[Environ], Optional[int]]:
-    """A reader of how many lines the file has that a variable names: one line per core."""
-    return lambda environ: len([line for line in lines_of(environ.get(name)) if line.strip()]) or None
+def share(hosts: List[Tuple[str, int]], own: str = "") -> Optional[int]:
+    """How much of a job of many hosts is this one's; the first host's where ours is not among them."""
+    name = (own or os.uname().nodename).split(".")[0]
+    ours = sum(count for host, count in hosts if host.split(".")[0] == name)
+    return ours or (sum(count for host, count in hosts if host == hosts[0][0]) if hosts else None)
+
+
+def hosts_of(path: Optional[str]) -> List[Tuple[str, int]]:
+    """A file of hosts, a line per core."""
+    return [(line.strip(), 1) for line in lines_of(path) if line.strip()]
+
+
+def oar_cores(environ: Environ) -> Optional[int]:
+    """This host's lines of $OAR_NODEFILE."""
+    return share(hosts_of(environ.get("OAR_NODEFILE")))
+
+
+def sge_cores(environ: Environ) -> Optional[int]:
+    """NSLOTS, or less: this host's slots in $PE_HOSTFILE ("host slots queue processors")."""
+    rows = [line.split() for line in lines_of(environ.get("PE_HOSTFILE"))]
+    here = share([(row[0], whole(row[1]) or 0) for row in rows if len(row) > 1])
+    known = [count for count in (whole(environ.get("NSLOTS")), here) if count]
+    return min(known) if known else None
 
 
 def duration(text: str) -> Optional[float]:
@@ -131,6 +146,11 @@ def condor_memory_mb(values: Environ) -> Optional[int]:
     return whole(values.get(AD + "MemoryProvisioned"))
 
 
+def condor_disk_mb(values: Environ) -> Optional[int]:
+    """DiskProvisioned of the job's ad, which is in KiB, in MiB."""
+    return whole(str((whole(values.get(AD + "DiskProvisioned")) or 0) // 1024))
+
+
 def condor_gpus(values: Environ) -> Optional[int]:
     """GpusProvisioned of the job's ad."""
     return whole(values.get(AD + "GpusProvisioned"))
@@ -146,9 +166,9 @@ def condor_time_left(values: Environ, now: float) -> Optional[float]:
 
 
 def lsf_cores(environ: Environ) -> Optional[int]:
-    """LSB_DJOB_NUMPROC, or this host's share of LSB_MCPU_HOSTS "h1 2 h2 2"."""
+    """This host's share of LSB_MCPU_HOSTS "h1 2 h2 2", or LSB_DJOB_NUMPROC, which counts all hosts."""
     words = (environ.get("LSB_MCPU_HOSTS") or "").split()
-    return whole(environ.get("LSB_DJOB_NUMPROC")) or whole(words[1] if len(words) > 1 else None)
+    return share([(host, whole(count) or 0) for host, count in zip(words[::2], words[1::2])]) or whole(environ.get("LSB_DJOB_NUMPROC"))
 
 
 def lsf_left(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
@@ -158,10 +178,8 @@ def lsf_left(text: str, now: float, began: Optional[float] = None) -> Optional[f
 
 
 def pbs_cores(environ: Environ) -> Optional[int]:
-    """Torque's PBS_NUM_PPN, PBS Pro's NCPUS, else how often the first host stands in $PBS_NODEFILE."""
-    hosts = [line.strip() for line in lines_of(environ.get("PBS_NODEFILE")) if line.strip()]
-    return (whole(environ.get("PBS_NUM_PPN")) or whole(environ.get("NCPUS"))
-            or (hosts.count(hosts[0]) if hosts else None))
+    """Torque's PBS_NUM_PPN, PBS Pro's NCPUS, else this host's lines of $PBS_NODEFILE."""
+    return whole(environ.get("PBS_NUM_PPN")) or whole(environ.get("NCPUS")) or share(hosts_of(environ.get("PBS_NODEFILE")))
 
 
 def pbs_left(text: str, now: float, began: Optional[float] = None) -> Optional[float]:
@@ -178,7 +196,8 @@ def sge_left(text: str, now: float, began: Optional[float] = None) -> Optional[f
     fields = dict(re.findall(r"^(\S[^:\n]*?)(?:\s+\d+)?:\s+(.*)$", text, re.M))
     limits = [whole(value) for value in re.findall(r"\b[hs]_rt=(\d+)", fields.get("hard resource_list") or "")]
     known = [limit for limit in limits if limit]
-    start = _moment(fields.get("start_time", "")) or began
+    starts = [_moment(text) for text in re.findall(r"^start_time(?:\s+\d+)?:\s+(.*)$", text, re.M)]  # of an array: the earliest
+    start = min([moment for moment in starts if moment], default=began)
     return max(0.0, start + min(known) - now) if known and start else None
 
 

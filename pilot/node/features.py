@@ -5,9 +5,12 @@ Values are parsed defensively: managers are known to write other things into the
 
 import os
 import threading
-from typing import Callable, Dict, Optional, Set
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Set
 
-from pilot.errors import StepFailed
+from pilot.errors import ConfigurationFailed, StepFailed
+
+if TYPE_CHECKING:
+    import ssl
 
 TIMEOUT_S = 5.0
 MAX_BYTES = 4096
@@ -75,7 +78,20 @@ def _read(place: str, key: str) -> bytes:
             return stream.read(MAX_BYTES)
     from pilot import fetch  # only where features are behind a URL
 
-    return fetch.get(place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES)
+    return fetch.get(place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES, context=tls_of(place))
+
+
+def tls_of(place: str) -> "Optional[ssl.SSLContext]":
+    """Vcycle serves its machines by https and wants to see a certificate; None for other places."""
+    if not place.startswith("https:"):
+        return None
+    from pilot import credentials
+
+    environ = dict(os.environ)
+    try:
+        return credentials.tls_context(environ, credentials.proxy_path(environ))
+    except ConfigurationFailed:  # a proxy that cannot be used: then without
+        return credentials.tls_context(environ)
 
 
 def find(environ: Dict[str, str]) -> Features:
@@ -124,8 +140,16 @@ def ends(features: Features) -> Dict[str, float]:
         "JOBFEATURES/shutdowntime_job": number(features.read(features.job, "shutdowntime_job")),
         "JOBFEATURES/wall_limit_secs": wall_end(
             features.read(features.job, "jobstart_secs"), features.read(features.job, "wall_limit_secs")),
+        "JOBFEATURES/cpu_limit_secs": cpu_end(features),
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def cpu_end(features: Features) -> Optional[float]:
+    """When cpu_limit_secs, which counts all processes together, is used up if every core is busy all the time."""
+    limit = number(features.read(features.job, "cpu_limit_secs"))
+    start = number(features.read(features.job, "jobstart_secs")) if limit else None
+    return start + limit / (cores(features) or 1) if start and limit else None
 
 
 def wall_end(jobstart: Optional[str], limit: Optional[str]) -> Optional[float]:

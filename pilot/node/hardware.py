@@ -22,7 +22,8 @@ class Processor(NamedTuple):
 def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limits,
                   places: features.Features) -> List[Reading]:
     """How many cores this slot has, by each source that says so. A quota of 1.5 gives 2 (rounded up)."""
-    found = [("processors", os.cpu_count())]
+    # not os.cpu_count(), which heeds PYTHON_CPU_COUNT from 3.13 on
+    found: List[Tuple[str, Optional[int]]] = [("processors", os.sysconf("SC_NPROCESSORS_ONLN"))]
     if hasattr(os, "sched_getaffinity"):
         found.append(("affinity", len(os.sched_getaffinity(0))))
     if limits.cores is not None:
@@ -160,5 +161,7 @@ def mount_of(path: str, mountinfo: str) -> Tuple[str, str]:
 
 
 def _rlimit_mb() -> Optional[int]:
-    soft = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return None if soft == resource.RLIM_INFINITY or soft <= 0 else int(soft // MIB)
+    """The least of address space and resident set; Linux does not enforce the second, batch systems tell by it."""
+    soft = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_RSS)]
+    known = [size for size in soft if size != resource.RLIM_INFINITY and size > 0]
+    return int(min(known) // MIB) if known else None

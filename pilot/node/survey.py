@@ -23,7 +23,7 @@ def worker_node(environ: Dict[str, str], workdir: str, warn: Callable[[str], Non
     if job.others:
         warn("this looks like %s and also like %s; the first counts" % (job.system, ", ".join(job.others)))
     processor = hardware.parse_cpuinfo(hardware.read_text("/proc/cpuinfo"))
-    disk = [mb for mb in (hardware.disk_free_mb(workdir), features.disk_mb(places)) if mb is not None]
+    disk = [mb for mb in (hardware.disk_free_mb(workdir), features.disk_mb(places), job.disk_mb) if mb is not None]
     system = os.uname()
     return WorkerNode(
         host=system.nodename, os=hardware.os_name(_os_release()), architecture=system.machine, libc=hardware.libc(),

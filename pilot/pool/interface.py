@@ -77,6 +77,9 @@ class Pool:
     def nudge(self, pilot: str) -> None:
         """Let a claim of this pilot that waits come back at once."""
 
+    def take_back(self) -> None:
+        """Every lease ends now: for a pool whose only user begins anew."""
+
     def finish(self, final: Final, pilot: str) -> str:
         """Record an attempt's end; returns the task's new state. Repeating it is fine. Raises StaleLease."""
         raise NotImplementedError

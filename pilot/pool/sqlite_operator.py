@@ -26,6 +26,11 @@ class Operator(Rows):
         known = [moment for moment in moments if moment is not None]
         return found["todo"] + found["locked"], max(0.0, min(known) - sqlite_file.clock()) if known else None
 
+    def take_back(self) -> None:
+        with self._writing():
+            self._db.execute("UPDATE tasks SET until = 0 WHERE state = 'locked'")
+            self._expire()
+
     def show(self, task: str) -> Optional[Dict[str, Any]]:
         row = self._row(task)
         return None if row is None else self._told(row)

@@ -84,6 +84,8 @@ def _run(words: List[str]) -> int:
     if given.world in MACHINES:
         journey = cloud.Journey(given.cloud, tuple(given.url), given.format, not given.stay, given.resume)
         _deliver(MACHINES[given.world](order, journey), given.output, _has_secret(theirs))
+        if _has_secret(theirs):
+            print("\nEvery process of such a machine can read its user-data, and the token with it: make it one that soon runs out.")
     else:
         _deliver(WORLDS[given.world](order), given.output, _has_secret(theirs))
     return 0

@@ -32,6 +32,11 @@ CLOUDS: Dict[str, Cloud] = {
     "openstack": Cloud(49149, "Nova takes 65535 bytes of base64"),
     "azure": Cloud(65535, "Azure takes 65535 bytes of customData"),
     "cloudstack": Cloud(32768, "CloudStack takes 32768 bytes"),
+    "cloudstack-get": Cloud(3072, "CloudStack takes 4096 bytes of base64 by GET"),
+    "nebius": Cloud(32768, "Nebius takes 32768 bytes"),
+    "kubevirt": Cloud(2048, "KubeVirt takes 2048 bytes inline; more in a Secret"),
+    "vsphere": Cloud(524288, "vSphere takes 524288 bytes"),
+    "gce": Cloud(262144, "GCE takes 262144 bytes in a value of metadata"),
     "nocloud": Cloud(None, ""),
 }
 

@@ -5,6 +5,8 @@ from typing import Tuple
 from pilot import bundle
 from pilot.ship.order import Order, Parcel, quoted, walltime_words
 
+BOOT_S = 600  # vboxwrapper counts from the machine's start, and ends it without a warning
+HOLD_S = "720-900"  # a volunteer's sick machine must not burn a project's tasks: BOINC leaves that to the application
 APP_INFO = """<app_info>
   <app><name>pilot</name><user_friendly_name>Pilot</user_friendly_name></app>
   <file_info><name>pilot.py</name><executable/></file_info>
@@ -49,7 +51,9 @@ def boinc(order: Order) -> Parcel:
     words = walltime_words(order)
     if not any(word.partition("=")[0] == "--report" for word in words):
         words += ("--report", "out")
-    values = {"cores": order.cores or 1, "memory": order.memory_mb or 2048, "seconds": order.walltime_s or 86400}
+    if not any(word.partition("=")[0] == "--hold-s" for word in words):
+        words += ("--hold-s", HOLD_S)
+    values = {"cores": order.cores or 1, "memory": order.memory_mb or 2048, "seconds": (order.walltime_s or 86400) + BOOT_S}
     files = {"pilot.py": bundle.text_bytes(order.files, words=words), "app_info.xml": (APP_INFO % values).encode("ascii"),
              "job.xml": JOB.encode("ascii"), "vbox_job.xml": (VBOX % values).encode("ascii")}
     use = ("# a native application: pilot.py and app_info.xml go into the project's folder of the client, or are its app version",

@@ -103,7 +103,13 @@ def test_a_payload_sees_its_own_facts_and_no_secrets():
 def test_a_payload_without_gpus_sees_none_whatever_the_slot_has(slot):
     found = environment.of_task(environment.base(dict(slot, PATH="/bin"), {}), {"id": "t1"}, "/h", "p1", [], "mark")
     assert gpu.visible(gpu.parse_nvidia_smi("0, GPU-1111, A100, 1\n1, GPU-2222, A100, 1\n"), found["CUDA_VISIBLE_DEVICES"]) == ()
-    assert found["CUDA_VISIBLE_DEVICES"] != "10000" and found.get("NVIDIA_VISIBLE_DEVICES") == slot.get("NVIDIA_VISIBLE_DEVICES")
+    assert found["CUDA_VISIBLE_DEVICES"] != "10000" and found["NVIDIA_VISIBLE_DEVICES"] == "none"
+
+
+def test_a_payload_has_no_more_threads_than_cores():
+    slot = {"OMP_NUM_THREADS": "8", "PYTHON_CPU_COUNT": "8", "MKL_NUM_THREADS": "8"}
+    found = environment.of_task(environment.base(slot, {}), {"id": "t1", "cores": 2}, "/h", "p1", [], "mark")
+    assert [found[name] for name in sorted(slot)] == ["2"] * 3 and "GOMAXPROCS" not in found
 
 
 def test_orders_survive_their_journey():

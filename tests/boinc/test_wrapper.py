@@ -36,7 +36,7 @@ def test_it_runs_with_an_environment_of_nothing(slot, capsys):
 
 
 def test_a_failure_is_seen_as_one(slot):
-    wrapper = slot([{"id": "a", "command": ["true"]}], "--min-memory-mb", "99999999")
+    wrapper = slot([{"id": "a", "command": ["true"]}], "--min-memory-mb", "99999999", "--hold-s", "0")
     assert wrapper.wait(timeout=60) == 195
 
 

@@ -1,4 +1,5 @@
 import os
+import time
 
 import pytest
 
@@ -161,9 +162,46 @@ def test_oars_walltime_counts_from_the_start():
 
 def test_pbs_counts_this_hosts_lines(tmp_path):
     (tmp_path / "nodes").write_text("h1\nh1\nh2\n")
-    assert parse.pbs_cores({"PBS_NODEFILE": str(tmp_path / "nodes")}) == 2
-    assert parse.file_lines("OAR_NODEFILE")({"OAR_NODEFILE": str(tmp_path / "nodes")}) == 3
-    assert parse.pbs_cores({}) is None
+    assert parse.pbs_cores({"PBS_NODEFILE": str(tmp_path / "nodes")}) == 2 and parse.oar_cores({"OAR_NODEFILE": str(tmp_path / "nodes")}) == 2
+    assert parse.pbs_cores({}) is None and parse.oar_cores({}) is None
+
+
+def test_of_a_job_on_many_hosts_only_ours_counts(tmp_path):
+    own = os.uname().nodename
+    (tmp_path / "nodes").write_text("h1\nh1\n%s.example.org\n" % own)
+    (tmp_path / "pe").write_text("h1 4 q@h1 UNDEFINED\n%s 3 q@x UNDEFINED\n" % own)
+    assert parse.oar_cores({"OAR_NODEFILE": str(tmp_path / "nodes")}) == 1
+    assert parse.sge_cores({"NSLOTS": "7", "PE_HOSTFILE": str(tmp_path / "pe")}) == 3 and parse.sge_cores({"NSLOTS": "2"}) == 2 and parse.sge_cores({}) is None
+    assert parse.lsf_cores({"LSB_DJOB_NUMPROC": "6", "LSB_MCPU_HOSTS": "h1 4 %s 2" % own}) == 2 and parse.lsf_cores({"LSB_DJOB_NUMPROC": "6"}) == 6
+
+
+@pytest.mark.parametrize("task, job_id", [("3", "5.3"), ("undefined", "5")])
+def test_the_parts_of_an_array_have_ids_of_their_own(programs, task, job_id):
+    programs.make("qstat", "printf 'hard resource_list: h_rt=1000\\nstart_time 1: 11/20/2026 10:00:00\\nstart_time 2: 11/20/2026 11:00:00\\n'")
+    began = time.mktime(time.strptime("11/20/2026 10:00:00", "%m/%d/%Y %H:%M:%S"))
+    job = batch.detect({"JOB_ID": "5", "SGE_TASK_ID": task, "PATH": os.environ["PATH"]}, began + 100)
+    assert job.job_id == job_id and job.time_left_s == 900 and programs.calls("qstat") == ["-j 5"]
+
+
+def test_oars_own_walltime_where_its_program_cannot_be_asked():
+    job = batch.detect({"OAR_JOB_ID": "5", "OAR_JOB_WALLTIME_SECONDS": "7200", "PATH": "/nowhere"}, 0.0)
+    assert (job.time_left_s, job.source) == (7200.0, "OAR_JOB_WALLTIME_SECONDS")
+
+
+def test_condors_disk_is_told_in_kilobytes(tmp_path):
+    (tmp_path / "ad").write_text("DiskProvisioned = 1048576\n")
+    assert batch.detect({"_CONDOR_JOB_AD": str(tmp_path / "ad")}, 0.0).disk_mb == 1024
+
+
+def test_a_volunteers_bounds_are_the_slots(tmp_path, monkeypatch, pilot):
+    (tmp_path / "init_data.xml").write_text("<app_init_data>\n<app_name>pilot</app_name>\n<result_name>res1</result_name>\n<ncpus>1.000000</ncpus>\n<rsc_memory_bound>536870912.000000</rsc_memory_bound>\n"
+                                            "<rsc_disk_bound>2147483648</rsc_disk_bound>\n<computation_deadline>1600.5</computation_deadline>\n</app_init_data>\n")
+    monkeypatch.chdir(str(tmp_path))
+    job = batch.detect({}, 1000.5)
+    assert (job.system, job.job_id, job.cores, job.memory_mb, job.disk_mb, job.time_left_s) == ("BOINC", "res1", 1, 512, 2048, 600.0)
+    ended = pilot("-X", "CheckWorkerNode", "--hold-s", "0")
+    node = ended.report["facts"]["WorkerNode"]
+    assert (node["cores"], node["memory_mb"], node["disk_mb"]) == (1, 512, 2048)
 
 
 @pytest.mark.parametrize("text, seconds", [("30", 30), ("1:30", 90), ("1:00:00", 3600), ("2-0:0:1", 172801), ("UNLIMITED", None),

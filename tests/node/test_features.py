@@ -133,3 +133,11 @@ def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
     until(lambda: len(asked) > 12)
     assert poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
     poller.stop()
+
+
+@pytest.mark.parametrize("values, end", [({"cpu_limit_secs": "7200", "jobstart_secs": "1000", "allocated_cpu": "4"}, 2800.0), ({"cpu_limit_secs": "7200", "jobstart_secs": "1000"}, 8200.0),
+                                         ({"cpu_limit_secs": "7200"}, None), ({"cpu_limit_secs": "x", "jobstart_secs": "1000"}, None)])
+def test_the_cpu_limit_counts_all_cores_together(tmp_path, values, end):
+    for name, text in values.items():
+        (tmp_path / name).write_text(text)
+    assert features.ends(features.Features(None, str(tmp_path))).get("JOBFEATURES/cpu_limit_secs") == end

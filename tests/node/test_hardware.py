@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -6,6 +8,7 @@ from pilot.facts import GPU, BatchJob, Reading
 from pilot.node import container, gpu, hardware
 from pilot.node.cgroup import Limits
 from pilot.node.features import Features
+from tests.conftest import ROOT
 
 NOWHERE = Features(None, None)
 CPUINFO = """processor	: 0
@@ -28,12 +31,13 @@ MOUNTS = ("20 1 8:1 / / rw - ext4 /dev/root rw\n"
 def test_cores_are_asked_everywhere_and_the_smallest_counts():
     readings = hardware.core_readings({"TardisDroneCores": "3"}, BatchJob("Slurm", cores=2), Limits(1.5, None, None), NOWHERE)
     found = {reading.source: reading.value for reading in readings}
-    assert found["Slurm"] == 2 and found["cgroup"] == 2 and found["TardisDroneCores"] == 3 and found["processors"] == os.cpu_count()
+    assert found["Slurm"] == 2 and found["cgroup"] == 2 and found["TardisDroneCores"] == 3 and found["processors"] == os.sysconf("SC_NPROCESSORS_ONLN")
     assert hardware.smallest(readings) <= 2
 
 
 def test_affinity_alone_makes_one_core_of_many(monkeypatch):
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "sysconf", lambda name: 8)
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "99")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
     readings = hardware.core_readings({}, BatchJob("local"), Limits(None, None, None), NOWHERE)
     assert readings == [Reading("processors", 8), Reading("affinity", 1)] and hardware.smallest(readings) == 1
@@ -132,8 +136,22 @@ def test_a_virtual_machine_is_told_by_its_vendor_or_its_flag(tmp_path):
     assert container.virtual_machine((), str(tmp_path)) == "qemu"
 
 
-def test_user_namespaces_are_tried_not_guessed():
-    assert container.start_user_namespace_check()() in (True, False)
+@pytest.mark.parametrize("sysctl, tried, found", [("12345", "raise", False), ("12345", True, True), ("12345", False, False), ("0", True, False), ("", True, False)])
+def test_user_namespaces_are_tried_not_guessed(monkeypatch, sysctl, tried, found):
+    def unshares():
+        if tried == "raise":
+            raise OSError("no")
+        return tried
+    monkeypatch.setattr(container, "read_text", lambda path: sysctl)
+    monkeypatch.setattr(container, "_unshares", unshares)
+    assert container.start_user_namespace_check()() is found
+
+
+def test_in_a_chroot_there_are_none(tmp_path):
+    if os.geteuid():
+        pytest.skip("needs root")
+    code = "import ctypes, os, sys; sys.path.insert(0, %r); from pilot.node import container; os.chroot(%r); os.chdir('/'); os._exit(container._unshares())" % (str(ROOT), str(tmp_path))
+    assert subprocess.call([sys.executable, "-c", code]) == 0
 
 
 def test_free_disk_is_counted_in_fragments(tmp_path, monkeypatch):

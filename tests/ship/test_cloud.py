@@ -1,3 +1,4 @@
+import base64
 import gzip
 import hashlib
 import subprocess
@@ -61,3 +62,28 @@ def test_a_vac_template_has_the_managers_words_and_needs_a_url(tmp_path, capsys)
     assert all("##user_data_%s##" % key in text for key in ("uuid", "machinefeatures_url", "jobfeatures_url", "joboutputs_url", "space", "manager_hostname"))
     assert len(text) < 4096 and subprocess.call(["sh", "-n", str(tmp_path / "user_data")]) == 0
     assert main(["vac", "-o", str(tmp_path / "x")]) == 2 and "give --url" in capsys.readouterr().err
+
+
+LIMITS = {"ec2": 16384, "openstack": 49149, "azure": 65535, "cloudstack": 32768, "cloudstack-get": 3072, "nebius": 32768, "kubevirt": 2048, "vsphere": 524288, "gce": 262144, "nocloud": None}
+
+
+def test_the_limits_are_the_clouds():
+    assert {name: one.limit for name, one in cloud.CLOUDS.items()} == LIMITS
+    assert len(base64.b64encode(b"x" * 49149)) <= 65535 < len(base64.b64encode(b"x" * 49152)) and len(base64.b64encode(b"x" * 3072)) <= 4096
+
+
+@pytest.mark.parametrize("name", sorted(name for name, limit in LIMITS.items() if limit))
+def test_a_limit_holds_to_the_byte(tmp_path, monkeypatch, name):
+    for size, code in ((LIMITS[name], 0), (LIMITS[name] + 1, 2)):
+        monkeypatch.setattr(cloud, "formed", lambda script, form: b"x" * size)
+        assert ship(tmp_path / str(size), *(URL + ("--cloud", name))) == code
+
+
+@pytest.mark.parametrize("name", sorted(LIMITS))
+def test_every_cloud_takes_a_stage_0(tmp_path, name):
+    assert ship(tmp_path, *(URL + ("--cloud", name, "--format", "gzip", "--", "-X", "CheckWorkerNode,LaunchAgent", "--pool", "https://pool.example.org:8443"))) == 0
+
+
+def test_a_token_in_user_data_is_warned_of(tmp_path, capsys):
+    assert ship(tmp_path, *(URL + ("--", "--pool-token", "abcdefgh"))) == 0
+    assert "Every process of such a machine can read its user-data" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -174,3 +175,17 @@ def test_a_parcel_with_a_token_is_for_its_owner_alone(ship):
     assert (folder / "pilot-job.py").stat().st_mode & 0o077 == 0 and "hold a token" in said
     folder, said = ship("gridengine", "--", "-X", "CheckWorkerNode", "--pool-token-file", "/x")
     assert (folder / "pilot-job.py").stat().st_mode & 0o055 and "hold a token" not in said
+
+
+def test_a_virtual_machine_of_boinc_outlives_its_pilot_and_a_sick_one_is_slow(tmp_path):
+    assert main(["boinc", "-o", str(tmp_path), "--walltime", "3600", "--", "-X", "CheckWorkerNode"]) == 0
+    text = (tmp_path / "vbox_job.xml").read_text()
+    assert int(re.search("<job_duration>(\\d+)<", text).group(1)) >= 3600 + 600 and int(re.search("<minimum_heartbeat_interval>(\\d+)<", text).group(1)) > 60
+    assert "<multi_process/>" in (tmp_path / "job.xml").read_text()
+    assert "720-900" in (tmp_path / "pilot.py").read_text() and main(["boinc", "-o", str(tmp_path), "--", "-X", "CheckWorkerNode", "--hold-s", "0"]) == 0
+    assert "720-900" not in (tmp_path / "pilot.py").read_text()
+
+
+def test_a_config_map_is_created_not_applied(tmp_path, capsys):
+    assert main(["kubernetes", "-o", str(tmp_path)]) == 0
+    assert "kubectl create -f pilot-job.json" in capsys.readouterr().out and (tmp_path / "pilot-job.json").stat().st_size > 262144
