@@ -38,9 +38,9 @@ class Watched:
             process_tree.send_group(self.pid, signum)
 
 
-def run(ctx: Context, argv: List[str], agent: Optional[Watched] = None) -> AgentSummary:
+def run(ctx: Context, argv: List[str], agent: Optional[Watched] = None, surroundings: Optional[Dict[str, str]] = None) -> AgentSummary:
     """Run an agent that is not ours to its end. AgentFailed when it ended badly, OutOfTime at --max-walltime."""
-    result = watch(ctx, argv, agent or Watched())
+    result = watch(ctx, argv, agent or Watched(), surroundings)
     if result.timed_out:
         raise OutOfTime("the agent was ended at --max-walltime")
     if result.exit_code != 0:
@@ -48,8 +48,8 @@ def run(ctx: Context, argv: List[str], agent: Optional[Watched] = None) -> Agent
     return AgentSummary(0, 0, 0, "the program ended well")
 
 
-def watch(ctx: Context, argv: List[str], agent: Watched) -> process.Result:
-    """Start an agent, hear it, pass signals on; returns how it ended."""
+def watch(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[Dict[str, str]] = None) -> process.Result:
+    """Start an agent, hear it, pass signals on; returns how it ended. `surroundings` are all that its environment has."""
     log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
 
     _hide_environment(ctx)
@@ -64,13 +64,14 @@ def watch(ctx: Context, argv: List[str], agent: Watched) -> process.Result:
         agent.pid = pid
 
     with ctx.interrupts.listening(forward):
-        return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=environ(ctx), cwd=ctx.workdir, grace_s=STOP_S,
+        return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=environ(ctx) if surroundings is None else surroundings,
+                           cwd=ctx.workdir, grace_s=STOP_S,
                            on_line=agent.line, on_error_line=agent.error_line, on_start=started, keep=1 << 16)
 
 
 def _hide_environment(ctx: Context) -> None:
     """On Linux: who runs as our user, as payloads do, cannot read our environment where it holds a token (prctl(2))."""
-    if not any(name.startswith(("PILOT_POOL_TOKEN", "BEARER_TOKEN")) for name in ctx.environ):
+    if not ctx.settings.secrets() and not any(name.startswith(("PILOT_POOL_TOKEN", "BEARER_TOKEN")) for name in ctx.environ):
         return
     import ctypes
 

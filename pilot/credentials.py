@@ -43,12 +43,18 @@ def read_proxy(path: str) -> Proxy:
     """A PEM file's dates and FQANs, without openssl. ConfigurationFailed when it is no certificate."""
     try:
         with open(path, "rb") as stream:
-            chain = [der_node(block) for block in _PEM.findall(stream.read())]
+            return parsed_proxy(stream.read(), path)
+    except OSError as error:
+        raise ConfigurationFailed("proxy %s: cannot be read: %s" % (path, error.strerror))
+
+
+def parsed_proxy(text: bytes, path: str) -> Proxy:
+    """The same of a PEM text; `path` names it in what is told."""
+    try:
+        chain = [der_node(block) for block in _PEM.findall(text)]
         if not chain:
             raise ValueError("it holds no certificate")
         return Proxy(path, min(not_after(node) for node in chain), fqans(chain))
-    except OSError as error:
-        raise ConfigurationFailed("proxy %s: cannot be read: %s" % (path, error.strerror))
     except (ValueError, IndexError) as error:
         raise ConfigurationFailed("proxy %s: %s" % (path, error))
 

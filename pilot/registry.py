@@ -50,14 +50,24 @@ class NoPackage(UsageError):
 def search_roots(root: str, cwd: str, environ: Dict[str, str]) -> List[str]:
     """Where extensions may lie, besides the bundle and site-packages."""
     extra = environ.get(EXTENSION_PATH, "").split(os.pathsep)
-    return [os.path.join(root, "extensions"), cwd] + [part for part in extra if part]
+    beside = [os.path.dirname(root)] if os.path.isfile(root) else []
+    return [os.path.join(root, "extensions"), cwd] + beside + [part for part in extra if part]
+
+
+def dialect_of(extensions: Iterable[str], roots: Sequence[str]) -> Optional[Package]:
+    """The first of these packages that reads a command line of its own; nothing else is loaded for it."""
+    _open(roots)
+    for name in extensions:
+        if importlib.util.find_spec(EXTENSION_PREFIX + name) is not None:
+            package = _import(EXTENSION_PREFIX + name, "-E " + name)
+            if package.dialect is not None:
+                return package
+    return None
 
 
 def load(extensions: Iterable[str], roots: Sequence[str]) -> List[Package]:
     """Import the extensions in the order given, then the toolbox; UsageError tells all that failed."""
-    for path in roots:
-        if path not in sys.path:
-            sys.path.append(path)
+    _open(roots)
     found: Dict[str, Package] = {}
     strangers: Dict[str, NoPackage] = {}
     problems: List[str] = []
@@ -73,11 +83,17 @@ def load(extensions: Iterable[str], roots: Sequence[str]) -> List[Package]:
             found[name] = _adopted(name, list(found.values()), missing)
         except UsageError as error:
             problems += error.problems
-    packages = [found[name] for name in extensions if name in found] + [_import(TOOLBOX, "the toolbox")]
+    packages = [found[name] for name in extensions if name in found] + [toolbox()]
     problems += _collisions(packages)
     if problems:
         raise UsageError(*problems)
     return packages
+
+
+def _open(roots: Sequence[str]) -> None:
+    for path in roots:
+        if path not in sys.path:
+            sys.path.append(path)
 
 
 def _adopted(name: str, packages: Sequence[Package], missing: NoPackage) -> Package:
@@ -93,6 +109,11 @@ def _adopted(name: str, packages: Sequence[Package], missing: NoPackage) -> Pack
             if module is not None:
                 return _package(module, module.__name__, "-E " + name)
     raise missing
+
+
+def toolbox() -> Package:
+    """Our own commands."""
+    return _import(TOOLBOX, "the toolbox")
 
 
 def refuse_foreign(name: str) -> None:

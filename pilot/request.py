@@ -45,14 +45,21 @@ class Sources(NamedTuple):
 
 def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
     """Both passes. Raises UsageError with every problem found, before anything has run."""
+    argv, environ, notes = _translated(argv, environ, cwd)
     sources, packages = _first_pass(argv, environ, cwd)
-    notes: Tuple[str, ...] = ()
-    dialect = next((package.dialect for package in packages if package.dialect), None)
-    if dialect is not None:
-        options, _ = _options(packages)
-        argv, environ, notes = dialect(argv, environ, options)
-        sources, packages = _first_pass(argv, environ, cwd)
     return _second_pass(argv, environ, sources, packages, notes)
+
+
+def _translated(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> registry.Dialect:
+    """The command line in our words, where a community that is built in, or named by -E, has a dialect of its own."""
+    first = cli.scan(argv, cli.ENGINE_OPTIONS, strict=False)
+    names = extensions_of((embedded_defaults() or {}).get("extensions")) + extensions_of(
+        first.values.get("extensions", environ.get("PILOT_EXTENSIONS")))
+    package = registry.dialect_of(names, registry.search_roots(program.root(), cwd, environ))
+    if package is None or package.dialect is None:
+        return registry.Dialect(list(argv), environ)
+    options, _ = _options([package, registry.toolbox()])
+    return package.dialect(argv, environ, options)
 
 
 def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Tuple[Sources, List[registry.Package]]:
@@ -82,6 +89,8 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
         problems += doubts
     if problems:
         raise UsageError(*problems)
+    notes += tuple("-E %s: nothing bears that name: other packages' commands are used" % package.name
+                   for package in packages if not package.commands)
     warnings = [doubt for profile in sources.profiles for doubt in profile.doubts] + _strays(options, environ)
     return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), notes + tuple(warnings))
 
@@ -128,10 +137,14 @@ def embedded_defaults() -> Optional[Dict[str, Any]]:
 def extensions(settings: Settings, sources: Sources) -> List[str]:
     """Those asked for, then those the built-in defaults name: they stay whatever -E adds."""
     built_in = [layer.values.get("extensions") for layer in sources.lower if layer.source.startswith("built-in")]
-    names = list(settings["extensions"])
-    for raw in built_in:
-        names += raw if isinstance(raw, list) else (raw or "").split(",")
-    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    names = list(settings["extensions"]) + [name for raw in built_in for name in extensions_of(raw)]
+    return list(dict.fromkeys(names))
+
+
+def extensions_of(raw: Any) -> List[str]:
+    """Names of extensions, from a list or a text with commas."""
+    names = raw if isinstance(raw, list) else str(raw or "").split(",")
+    return [str(name).strip() for name in names if str(name).strip()]
 
 
 def _stacked(options: Sequence[Option], sources: Sources, environ: Dict[str, str], words: cli.Scan) -> List[Layer]:

@@ -35,6 +35,7 @@ DIRAC_KEYS = {
     "LocalCEType": "local_ce_type",
 }
 _OLD_DIRAC_ONLY = {"CheckVersion", "GenericPilotGroup", "GenericPilotDN", "Logging"}
+NAME = "pilot.json"
 _PLACES = ("Defaults", "Setups", "VOs", "CEs")
 _NAMES = ("DefaultSetup",)
 
@@ -193,7 +194,7 @@ def _dirac_layer(part: Dict[str, Any], source: str, ce_type: Optional[str]) -> L
         value = part.get(key)
         if key == "Commands" and isinstance(value, dict):
             value = value.get(ce_type or "", value.get("Defaults"))
-        if value is not None and not isinstance(value, dict):
+        if value not in (None, "") and not isinstance(value, dict):
             found[option] = value
     return Layer(source, found)
 

@@ -29,7 +29,11 @@ def environment(pp: Any, log: Any) -> Dict[str, str]:
 def _filled(path: str, dead: List[str], log: Any) -> bool:
     """Whether a folder has something in it, or a file is there. A repository that hangs is asked once, by a child that can be left."""
     if not path.startswith("/cvmfs/"):
-        return os.path.isfile(path) or os.path.isdir(path) and bool(os.listdir(path))
+        try:
+            return os.path.isfile(path) or os.path.isdir(path) and bool(os.listdir(path))
+        except OSError as error:
+            log.warn("%s cannot be read: %s", path, error.strerror)
+            return False
     repository = "/".join(path.split("/")[:3])
     if repository in dead:
         return False

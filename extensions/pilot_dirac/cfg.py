@@ -71,7 +71,7 @@ def merged(section: Section, options: Dict[str, str]) -> Section:
             if not isinstance(inner, dict):
                 raise ValueError("%s: %s is a value, no section" % (path, folder))
             here = inner
-        here[name] = text
+        here[name] = " ".join(text.split("\n"))  # a value is one line
     return section
 
 

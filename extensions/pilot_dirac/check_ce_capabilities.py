@@ -33,7 +33,7 @@ class CheckCECapabilities(DiracCommand):
         """Where we are, in words of DIRAC's programs; what is not known is left out."""
         pp = self.pp
         found = [word for letter, text in (("-S", pp.site), ("-N", pp.ceName), ("-Q", pp.queueName)) if text for word in (letter, text)]
-        return found + (["-o", "/DIRAC/Security/UseServerCertificate=yes"] if pp.useServerCertificate else [])
+        return found + self.server_words()
 
     def _take(self, found: Dict[str, Any]) -> None:
         pp = self.pp

@@ -33,8 +33,9 @@ class CheckWNCapabilities(CheckCECapabilities):
     def _processors(self, told: int, node: Optional[WorkerNode]) -> int:
         """The smallest of what DIRAC, the slot and the operator say."""
         pp = self.pp
-        says = {"DIRAC": told, "--pilotProcessors": pp.pilotProcessors, "the slot": node.cores if node else 0}
-        found = min(count for count in says.values() if count)
+        says = {"DIRAC": told, "the slot": node.cores if node else pp.pilotProcessors,
+                "--pilotProcessors": pp.context.settings["pilot_processors"] or 0}
+        found = min((count for count in says.values() if count), default=1)
         if pp.maxNumberOfProcessors:
             found = min(found, pp.maxNumberOfProcessors)
         if found < told:

@@ -16,6 +16,7 @@ class CheckWorkerNode(DiracCommand, ToolboxCheckWorkerNode):
     """Look at the machine and refuse it, with one sentence, when it is unfit."""
 
     name = "CheckWorkerNode"
+    needs_certificates = False
     options = DiracCommand.options + pick("min_disk_mb") + _TOOLBOX
     provides = ToolboxCheckWorkerNode.provides
     timeout_s = ToolboxCheckWorkerNode.timeout_s

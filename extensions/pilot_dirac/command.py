@@ -1,16 +1,18 @@
 """What DIRAC's commands have in common; communities' modules know it as CommandBase."""
 
+import atexit
 import logging
 import os
 import shlex
+import signal
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
-from pilot import process
+from pilot import process, process_tree
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import Skip
 
-from . import cfg as cfg_file, params
+from . import certificates, cfg as cfg_file, params
 from .log import OUT, Logger, to_out_file
 from .options import pick, value
 
@@ -22,6 +24,7 @@ class DiracCommand(Command):
 
     options = pick("program_timeout_s")
     timeout_s = 1800.0
+    needs_certificates = True
     log: Any
 
     def __init__(self, pilotParams: Optional[params.PilotParams] = None, *_more: Any) -> None:
@@ -32,8 +35,8 @@ class DiracCommand(Command):
         self.found: Tuple[object, ...] = ()
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        self.pp = begin(ctx)
-        performed(self.pp, self.name, self.execute)
+        self.pp = begin(ctx, self.needs_certificates)
+        performed(self.pp, self, self.execute)
         return self.found
 
     def execute(self) -> Any:
@@ -67,25 +70,38 @@ class DiracCommand(Command):
         logging.getLogger("pilot." + (self.name or type(self).__name__)).info("%s", text)
 
     def executeAndGetOutput(self, cmd: Union[str, Sequence[str]], environDict: Optional[Dict[str, str]] = None) -> Tuple[int, str]:
-        """(code, standard output) of a shell command, or of a list of words; one over the time limit fails the step."""
+        """(code, standard output) of a shell command, or of a list of words; one over the command's limit fails the step."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
-        result = self.program(words, None, environDict)
+        result = self.program(words, None, self._environ(environDict), self.timeout_s)
         if result.timed_out:
             raise self.failure(result.told())
         return result.exit_code, result.stdout
 
     def forkAndExecute(self, cmd: Union[str, Sequence[str]], logFile: str, environDict: Optional[Dict[str, str]] = None) -> int:
-        """Start a shell command, its output appended to a file; returns its pid. It ends with the pilot."""
+        """Start a shell command, its output appended to a file; returns its pid. All of it ends with the pilot."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
         with open(os.path.join(self.pp.workingDir, logFile), "ab") as out:
-            return process.spawn(words, stdout=out, stderr=out, cwd=self.pp.workingDir, preexec_fn=process.dies_with_us(),
-                                 env=dict(self.pp.installEnv if environDict is None else environDict)).pid
+            child = process.spawn(words, stdout=out, stderr=out, cwd=self.pp.workingDir, preexec_fn=process.dies_with_us(),
+                                  env=self._environ(environDict))
+        atexit.register(_end, child)
+        return child.pid
+
+    def _environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
+        """What a module's program finds: what it was given, else DIRAC's environment and what was done to os.environ."""
+        if given is not None:
+            return dict(given)
+        before = self.pp.began_with
+        return dict(self.pp.installEnv, **{name: text for name, text in os.environ.items() if before.get(name) != text})
 
     def exitWithError(self, errorCode: int) -> None:
         """End the pilot: code 0 well, any other as this command fails. The code itself is told, and is not the pilot's."""
-        if not errorCode:
-            raise SystemExit(0)
-        raise self.failure("the program it called ended with code %s; its last lines are in the log" % errorCode)
+        raise Ended(errorCode)
+
+    def server_words(self) -> List[str]:
+        """Words by which a program of DIRAC finds servers and certificates."""
+        words = ["-o", "/DIRAC/Security/UseServerCertificate=yes"] if self.pp.useServerCertificate else []
+        there = os.path.exists(os.path.join(self.pp.workingDir, self.pp.localConfigFile))
+        return words + (["--cfg", self.pp.localConfigFile] if there else [])
 
     def configure(self, values: Dict[str, str]) -> None:
         """Set values in pilot.cfg, as dirac-configure would, without starting it."""
@@ -98,21 +114,31 @@ class DiracCommand(Command):
             self.log.debug("%s = %s", name, text)
 
 
-def begin(ctx: Context) -> params.PilotParams:
+class Ended(SystemExit):
+    """exitWithError: like sys.exit, no handler of Exceptions stops it."""
+
+
+def begin(ctx: Context, needs_certificates: bool = True) -> params.PilotParams:
     """The parameters; Skip when a command before ended the pilot."""
     pp = params.of(ctx)
     to_out_file(ctx.path(OUT), ctx.masker)
     if pp.ended:
         raise Skip("%s has ended the pilot, well" % pp.ended)
+    if needs_certificates and not pp.has_certificates:
+        pp.has_certificates = True
+        pp.installEnv.update(certificates.environment(pp, pp.log))
     return pp
 
 
-def performed(pp: params.PilotParams, name: str, step: Callable[[], Any]) -> Any:
-    """Do a step; sys.exit(0) in it ends the pilot well, after it."""
+def performed(pp: params.PilotParams, command: Command, step: Callable[[], Any]) -> None:
+    """Do a step. sys.exit(0) in it ends the pilot well, after it; sys.exit of anything else is the command's failure."""
     try:
-        return step()
+        step()
     except SystemExit as end:
         if end.code:
-            raise
-        pp.ended = name
-    return None
+            raise command.failure("%s ended the pilot with code %s; what led to it is in the log" % (command.name, end.code))
+        pp.ended = command.name
+
+
+def _end(child: Any) -> None:
+    process_tree.send_group(child.pid, signal.SIGKILL)

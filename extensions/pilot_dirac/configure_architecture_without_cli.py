@@ -9,6 +9,7 @@ class ConfigureArchitectureWithoutCLI(ConfigureArchitecture):
     """Write the platform into pilot.cfg as dirac-platform names it, without starting that."""
 
     name = "ConfigureArchitectureWithoutCLI"
+    needs_certificates = False
 
     def architecture(self) -> str:
         """As DIRAC names platforms."""

@@ -6,7 +6,6 @@ from typing import Dict, List
 
 from pilot.facts import Configuration
 
-from . import certificates
 from .command import DiracCommand
 from .identity import UNKNOWN
 from .options import pick, value
@@ -24,12 +23,10 @@ class ConfigureBasics(DiracCommand):
     provides = (Configuration,)
 
     def execute(self) -> None:
-        self.cfg = []
         self._getBasicsCFG()
         self._getSecurityCFG()
         if self.debugFlag:
             self.cfg.append(DEBUG)
-        self.pp.installEnv.update(certificates.environment(self.pp, self.log))
         path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
         words = [word for fragment in self.cfg for word in shlex.split(fragment)]
         self.program([self.pp.configureScript] + words + ["-O", self.pp.localConfigFile])
@@ -62,7 +59,7 @@ class ConfigureBasics(DiracCommand):
             folder = self.pp.certsLocation
             self.cfg += ["--UseServerCertificate"] + options({"/DIRAC/Security/CertFile": os.path.join(folder, "hostcert.pem"),
                                                               "/DIRAC/Security/KeyFile": os.path.join(folder, "hostkey.pem")})
-        if self.pp.installation != "local":
+        if self.pp.installation == "shared" or self.pp.preinstalledEnv:
             self.cfg += ["-DMH"]  # what is installed for all has certificates and CRLs of its own
 
     def _link(self, path: str) -> None:

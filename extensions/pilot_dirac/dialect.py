@@ -1,6 +1,7 @@
 """DIRAC's command line, as getopt reads it, in the toolbox's words: every option of dirac-pilot.py, also abbreviated, also dead ones."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence
+import re
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot import credentials, values
 from pilot.cli import spellings
@@ -39,6 +40,9 @@ WORDS = (
     Word("architectureScript", "architecture_script"), Word("CVMFS_locations", "cvmfs_locations"),
     Word("diracx_URL", "diracx_url"), Word("pilotSecret", "pilot_secret"), Word("clientID", "client_id"),
 )
+LATER = ("diracx_URL", "pilotSecret", "clientID")  # proposed ones: they take no abbreviation from the old
+SERVERS = ("dips://", "dip://", "https://", "http://")
+SECRET = "pilot_secret"
 SHORT = {word.short: word for word in WORDS if word.short}
 LONG = {word.long: word for word in WORDS}
 VO_VARIABLE, STAMP, UUID = "DIRAC_PILOT_VO", "DIRAC_PILOT_STAMP", "PILOT_UUID"
@@ -54,8 +58,23 @@ def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Opt
         if vo:
             found["PILOT_VO"] = vo
     if "pilot_id" not in translation.given and not found.get("PILOT_PILOT_ID") and environ.get(STAMP):
-        found["PILOT_PILOT_ID"] = environ[STAMP]
+        found["PILOT_PILOT_ID"] = as_id(environ[STAMP])
     return Dialect(translation.out, found, tuple(translation.notes))
+
+
+def as_id(text: str) -> str:
+    """A stamp or UUID as an id of ours: vm://space/x has letters that no name of a folder has."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")
+
+
+def pairs(words: Sequence[str]) -> List[Tuple[str, str]]:
+    """The command line as getopt gave it to DIRAC's pilot: ("-o", "value"), ("--debug", ""); without secrets."""
+    translation = _Translation(words, {})
+    try:
+        translation.run()
+    except UsageError:  # then nothing is run with it
+        pass
+    return translation.pairs
 
 
 def vo_of(environ: Dict[str, str]) -> str:
@@ -77,6 +96,7 @@ class _Translation:
         self.out: List[str] = []
         self.notes: List[str] = []
         self.given: List[str] = []
+        self.pairs: List[Tuple[str, str]] = []
 
     def run(self) -> None:
         """All words. UsageError for an abbreviation that fits several options."""
@@ -94,6 +114,8 @@ class _Translation:
     def _long(self, word: str) -> None:
         name, equals, value = word[2:].partition("=")
         option = self._native.get("--" + name)
+        if name == "config" and (value if equals else (self._words[self._at:] or [""])[0]).startswith(SERVERS):
+            option, name = None, "configurationServer"
         if name not in LONG and option is not None:
             self._keep(word, option, bool(equals))
             return
@@ -112,6 +134,7 @@ class _Translation:
 
     def _abbreviated(self, name: str) -> Optional[Word]:
         fits = [word for word in WORDS if name and word.long.startswith(name)]
+        fits = [word for word in fits if word.long not in LATER] or fits
         if len(fits) > 1:
             raise UsageError("--%s may be any of %s" % (name, ", ".join("--" + word.long for word in fits)))
         return fits[0] if fits else None
@@ -138,5 +161,9 @@ class _Translation:
             self.notes.append("%s has no effect, and had none in dirac-pilot.py" % told)
             return
         self.given.append(known.ours)
+        if known.ours != SECRET:
+            self.pairs.append((told if len(told) == 2 else "--" + known.long, value or ""))
+        if known.ours == "pilot_id":
+            value = as_id(value or "")
         flag = option_flag(known.ours)
         self.out.append(flag if value is None else "%s=%s" % (flag, value))

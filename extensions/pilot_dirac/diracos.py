@@ -1,7 +1,6 @@
 """DIRACOS, DIRAC's own environment of conda packages, installed into the workdir, and DIRAC by pip into it."""
 
 import os
-import re
 import shlex
 import shutil
 from typing import TYPE_CHECKING, Any, List
@@ -11,7 +10,7 @@ from pilot.facts import Installation
 from pilot.installation import Work, changes
 from pilot.source import source
 
-from . import certificates
+from . import certificates, release
 from .options import value
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ ON_CVMFS = "/cvmfs/dirac.egi.eu/installSource/DIRACOS-Linux-%s.sh"
 NEWEST = "https://github.com/DIRACGrid/DIRACOS2/releases/latest/download/DIRACOS-Linux-%s.sh"
 # a huge limit of open files makes the installer's micromamba die or crawl
 RUN = 'n=$(ulimit -n); if [ "$n" = unlimited ] || [ "$n" -gt 1048575 ]; then ulimit -n 1048575; fi; exec bash "$@"'
-_RELEASE = re.compile(r"v(\d+)r(\d+)(?:p(\d+))?(?:-pre(\d+))?$")
 
 
 def install(work: Work, command: "InstallDIRAC") -> Installation:
@@ -38,11 +36,11 @@ def install(work: Work, command: "InstallDIRAC") -> Installation:
     if more:
         with open(rc, "a", encoding="utf-8") as stream:
             stream.write("".join("export %s=%s\n" % (name, shlex.quote(text)) for name, text in more))
-    environ = shell.shell_environ([rc], ctx.environ, work.left_s())
+    environ = shell.shell_environ([rc], dict(ctx.environ, DIRAC_RC_PATH=rc), work.left_s())
     for words in requirements(pp.releaseProject, pp.releaseVersion, ctx.settings["modules"]):
         work.run(["pip", "install"] + pp.pipInstallOptions.split() + words, environ=environ)
-    after = shell.shell_environ([rc], ctx.environ, work.left_s())
-    return Installation(work.one.text(), target, changes(ctx.environ, after))
+    command.after = shell.shell_environ([rc], dict(ctx.environ, DIRAC_RC_PATH=rc), work.left_s())
+    return Installation(work.one.text(), target, changes(ctx.environ, command.after))
 
 
 def _installer(work: Work, log: Any) -> str:
@@ -60,21 +58,7 @@ def _installer(work: Work, log: Any) -> str:
 
 
 def requirements(project: str, version: str, modules: Any) -> List[List[str]]:
-    """pip's words: the project's release, then further modules from git."""
-    pinned = "==" + pip_version(version) if version else ""
-    found = [["%sDIRAC[pilot]%s" % (project, pinned)]]
-    named = [name for _, name, _ in modules]
-    if (project + "DIRAC") in named:
-        found = []
-    for url, name, branch in modules:
-        found.append(["%s[pilot] @ git+%s%s" % (name, url, "@" + branch if branch else "")])
-    return found
-
-
-def pip_version(text: str) -> str:
-    """v9r1p22-pre1 -> 9.1.22a1; anything else as it is."""
-    match = _RELEASE.match(text)
-    if not match:
-        return text
-    major, minor, patch, pre = match.groups()
-    return "%s.%s.%s%s" % (major, minor, patch or "0", "a" + pre if pre else "")
+    """pip's words: the project's release, or the modules from git instead."""
+    if not modules:
+        return [["%sDIRAC[pilot]%s" % (project, release.pinned(version))]]
+    return [["%s[pilot] @ git+%s%s" % (name, url, "@" + branch if branch else "")] for url, name, branch in modules]

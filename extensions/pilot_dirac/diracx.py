@@ -138,11 +138,11 @@ def embedded(environ: Dict[str, str]) -> Dict[str, Any]:
     path = credentials.proxy_path(environ)
     if path is None:
         return {}
-    with open(path, "rb") as stream:
-        match = _EMBEDDED.search(stream.read())
     try:
+        with open(path, "rb") as stream:
+            match = _EMBEDDED.search(stream.read())
         return _object(base64.b64decode(match.group(1))) if match else {}
-    except (ValueError, SendFailed):
+    except (OSError, ValueError, SendFailed):
         return {}
 
 

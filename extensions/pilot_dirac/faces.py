@@ -1,16 +1,16 @@
 """pilotTools and pilotCommands as communities' modules import them: names of DIRAC's pilot that stand for what is here."""
 
 import importlib
+import importlib.util
 import os
-import re
 import sys
 import types
 from typing import Any, Callable, Dict, List, Tuple
 
-from pilot import fetch
-from pilot.errors import StepFailed
+from pilot import credentials, fetch
+from pilot.errors import ConfigurationFailed, StepFailed
 
-from . import params
+from . import params, release
 from .check_ce_capabilities import CheckCECapabilities
 from .check_wn_capabilities import CheckWNCapabilities
 from .check_worker_node import CheckWorkerNode
@@ -32,9 +32,8 @@ from .register_pilot import RegisterPilot
 COMMANDS: Tuple[Any, ...] = (
     GetPilotVersion, CheckWorkerNode, InstallDIRAC, ConfigureBasics, RegisterPilot, CheckCECapabilities, CheckWNCapabilities, ConfigureSite,
     ConfigureArchitecture, ConfigureArchitectureWithoutCLI, ConfigureCPURequirements, LaunchAgent, MultiLaunchAgent, NagiosProbes)
-FLAT = ("pilotTools", "pilotCommands")
+FLAT = ("pilotTools", "pilotCommands", "proxyTools")
 NAMES = FLAT + ("Pilot",) + tuple("Pilot." + name for name in FLAT)
-_RELEASE = re.compile(r"v(\d+)r(\d+)(?:p(\d+))?$")
 
 
 class FixedSizeBuffer:
@@ -69,10 +68,29 @@ class ObjectLoader:
 def getCommand(pp: Any, commandName: str) -> Tuple[Any, str]:
     """(instance, module) of a command, as DIRAC's pilot looked for it."""
     for name in [extension + "Commands" for extension in pp.commandExtensions] + ["pilotCommands"]:
+        if name not in sys.modules and importlib.util.find_spec(name) is None:
+            continue
         module = importlib.import_module(name)
         if hasattr(module, commandName):
             return getattr(module, commandName)(pp), name
     return None, ""
+
+
+class RemoteLogger(Logger):
+    """A log that DIRAC's pilot sent by itself: ours is sent whoever writes it."""
+
+    def __init__(self, url: str = "", name: str = "Pilot", *_more: Any, **_named: Any) -> None:
+        super().__init__(name)
+        self.url = url
+
+
+def getVO(proxy: Any) -> str:
+    """The VO of a proxy, given as its text. ConfigurationFailed for one without VOMS attributes."""
+    text = proxy if isinstance(proxy, bytes) else str(proxy).encode("utf-8")
+    vo = credentials.parsed_proxy(text, "the proxy").vo
+    if not vo:
+        raise ConfigurationFailed("the proxy has no VOMS attributes")
+    return vo
 
 
 def getSubmitterInfo(ceName: str) -> Tuple[str, str, Dict[str, object]]:
@@ -108,9 +126,8 @@ def sendMessage(*_words: Any, **_more: Any) -> None:
 
 
 def parseVersion(releaseVersion: str, useLegacyStyle: bool = False) -> str:
-    """v9r1p2 -> 9.1.2; what is no such release stays as it is."""
-    match = _RELEASE.match(releaseVersion)
-    return ".".join(part or "0" for part in match.groups()) if match and not useLegacyStyle else releaseVersion
+    """v9r1p2 -> 9.1.2, or the other way round; what is no release stays as it is."""
+    return release.lettered(releaseVersion) if useLegacyStyle else release.dotted(releaseVersion)
 
 
 def pythonPathCheck() -> None:
@@ -119,8 +136,6 @@ def pythonPathCheck() -> None:
 
 def load_module_from_path(module_name: str, path_to_module: str) -> Any:
     """Import <path>/<name>.py."""
-    import importlib.util
-
     spec = importlib.util.spec_from_file_location(module_name, os.path.join(path_to_module, module_name + ".py"))
     if spec is None or spec.loader is None:
         raise ImportError(module_name)
@@ -135,7 +150,7 @@ def logFinalizer(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 TOOLS: Dict[str, Any] = {
-    "CommandBase": DiracCommand, "Logger": Logger, "RemoteLogger": Logger, "PilotParams": params.PilotParams,
+    "CommandBase": DiracCommand, "Logger": Logger, "RemoteLogger": RemoteLogger, "PilotParams": params.PilotParams,
     **{item.__name__: item for item in (
         FixedSizeBuffer, ObjectLoader, getCommand, getSubmitterInfo, getFlavour, retrieveUrlTimeout, safe_listdir, sendMessage,
         parseVersion, pythonPathCheck, load_module_from_path)}}
@@ -150,7 +165,7 @@ def install() -> None:
     package: Any = types.ModuleType("Pilot")
     package.__path__ = []
     sys.modules["Pilot"] = package
-    for name, content in zip(FLAT, (TOOLS, STEPS)):
+    for name, content in zip(FLAT, (TOOLS, STEPS, {"getVO": getVO})):
         module = types.ModuleType(name)
         module.__dict__.update(content)
         setattr(package, name, module)

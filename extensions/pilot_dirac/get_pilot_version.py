@@ -8,6 +8,7 @@ class GetPilotVersion(DiracCommand):
     """Tell the release that is wanted: pilot.json or --release has decided it before any command."""
 
     name = "GetPilotVersion"
+    needs_certificates = False
     options = DiracCommand.options + pick("release_version")
     timeout_s = 60.0
 

@@ -2,10 +2,10 @@
 
 import os
 import shlex
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from commands.install import Install
-from pilot import installation
+from pilot import installation, shell
 from pilot.command import Option
 from pilot.errors import InstallFailed
 from pilot.facts import Installation
@@ -32,23 +32,44 @@ class InstallDIRAC(DiracCommand, Install):
     uses = Install.uses
     timeout_s = Install.timeout_s
     failure = InstallFailed
+    after: Optional[Dict[str, str]] = None  # the whole environment that was made
 
     def execute(self) -> None:
-        pp, ctx = self.pp, self.pp.context
+        ctx = self.pp.context
         sources = tuple(ctx.settings["install"]) or self.sources()
         if not sources:
             raise InstallFailed("nothing is installed for all, and %s forbids to install here" % ONLY_CVMFS)
-        ways = dict(installation.WAYS, diracos=lambda work: diracos.install(work, self))
+        self.use(sources)
+
+    def use(self, sources: Tuple[Source, ...]) -> None:
+        """Make the first of these that works DIRAC's environment."""
+        pp, ctx = self.pp, self.pp.context
+        ways = dict(installation.WAYS, env=self._sourced, diracos=lambda work: diracos.install(work, self))
         found, attempts = installation.first_that_works(ctx, sources, ways)
         if found is None:
             raise InstallFailed("no source worked: " + "; ".join("%s: %s" % (one.source, one.reason) for one in attempts))
         pp.installation = "local" if found.source.startswith("diracos") else "shared"
-        pp.installEnv = dict(pp.installEnv, **found.environ)
-        pp.installEnv.update(value(ctx.settings, "user_env_variables"))
-        self._leave_files(dict(found.environ, **dict(value(ctx.settings, "user_env_variables"))))
+        after = self.after if self.after is not None else dict(ctx.environ, **found.environ)
+        pp.installEnv = dict(after, **dict(value(ctx.settings, "user_env_variables")))
+        self._saveEnvInFile()
         self.log.info("DIRAC from %s after %.1f s", found.source, attempts[-1].seconds)
-        self.program(["dirac-version"], ok=None)
+        self.program(["dirac-version"], ok=None, timeout_s=ctx.settings["install_timeout_s"])  # warms the software up
         self.found = (found,)
+
+    def _sourced(self, work: installation.Work) -> Installation:
+        """What a script makes of the environment, also what it takes away."""
+        path = shlex.split(work.one.what)[0]
+        before = dict(work.ctx.environ, DIRAC_RC_PATH=path)
+        self.after = shell.shell_environ(shlex.split(work.one.what), before, work.left_s())
+        return Installation(work.one.text(), os.path.dirname(path), installation.changes(work.ctx.environ, self.after))
+
+    def _sourceEnvironmentFile(self) -> None:
+        """For modules: DIRAC's environment by $DIRAC_RC_PATH, which they have set."""
+        self.use((Source("env", shlex.quote(os.environ.get("DIRAC_RC_PATH") or self.pp.installEnv.get("DIRAC_RC_PATH", ""))),))
+
+    def _localInstallDIRAC(self) -> None:
+        """For modules: DIRACOS and pip, whatever is installed for all."""
+        self.use((Source("diracos", self.pp.context.settings["diracos_url"]),))
 
     def sources(self) -> Tuple[Source, ...]:
         """What is tried, in order."""
@@ -80,12 +101,15 @@ class InstallDIRAC(DiracCommand, Install):
         """<version or pro>/<platform>"""
         return os.path.join(self.releaseVersion or NEWEST, "Linux-" + os.uname().machine)
 
-    def _leave_files(self, environ: Dict[str, str]) -> None:
-        """Two scripts that make the same environment in a shell, made anew each time."""
-        text = "".join("export %s=%s\n" % (name, shlex.quote(value)) for name, value in sorted(environ.items()) if name.isidentifier())
-        for name in (ENVIRONMENT, BASHRC):
+    def _saveEnvInFile(self, eName: str = ENVIRONMENT) -> None:
+        """Scripts that make the same environment in a shell, made anew each time."""
+        before, after = self.pp.nodeEnv, self.pp.installEnv
+        new = sorted(installation.changes(before, after).items())
+        lines = ["export %s=%s\n" % (name, shlex.quote(text)) for name, text in new if name.isidentifier()]
+        lines += ["unset %s\n" % name for name in sorted(before) if name not in after and name.isidentifier()]
+        for name in (eName, BASHRC):
             path = os.path.join(self.pp.workingDir, name)
             descriptor = os.open(path + ".part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-                stream.write(text)
+                stream.write("".join(lines))
             os.replace(path + ".part", path)

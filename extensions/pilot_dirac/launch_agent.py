@@ -17,7 +17,7 @@ AGENT = "WorkloadManagement/JobAgent"
 STOP_FILE = "stop_agent"  # in its control folder: DIRAC's agents end after the cycle that sees it
 POOL = "Pool"
 OURS = ("tasks", "task", "pool")
-MARKS = ("Job being submitted",)
+MARK = "Job being submitted"
 
 
 class JobAgent(agency.Watched):
@@ -29,8 +29,12 @@ class JobAgent(agency.Watched):
 
     def line(self, text: str) -> None:
         """One line of its log."""
-        self.jobs += any(mark in text for mark in MARKS)
+        self.count(text)
         super().line(text)
+
+    def count(self, text: str) -> None:
+        """A line may tell of a job that was taken."""
+        self.jobs += MARK in text
 
     def drain(self, signum: int) -> None:
         """No more jobs after those that run."""
@@ -63,10 +67,8 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
             self.found = ToolboxLaunchAgent.run(self, ctx)
             return
         self.refuse_to_begin()
-        ctx.environ.clear()
-        ctx.environ.update(self.pp.installEnv)
         agent = JobAgent(self.control(self.pp.workingDir))
-        found = agency.run(ctx, self.agent_argv(ctx), agent)
+        found = agency.run(ctx, self.agent_argv(ctx), agent, dict(self.pp.installEnv))
         if self.pp.executeCmd:
             self.found = (found,)
         else:

@@ -7,7 +7,6 @@ import ast
 import importlib
 import importlib.util
 import inspect
-import sys
 import types
 from typing import Any, Dict, List, Optional, Tuple, Type
 
@@ -21,6 +20,7 @@ from .command import DiracCommand, begin, performed
 from .options import TABLE
 
 SUFFIX = "Commands"
+LIMIT_S = 4 * 3600.0  # a community's step may install things
 OURS = ("pilot_dirac.", "pilot.")
 # insides of Pilot 2 that are gone for good
 GONE = ("_setInstallOptions", "installOpts", "_locateInstallationScript", "_installDIRAC", "gitRepos")
@@ -37,17 +37,15 @@ class Adopted(Command):
     def run(self, ctx: Context) -> Tuple[object, ...]:
         pp = begin(ctx)
         step = self.legacy(pp)
-        try:
-            performed(pp, self.name, step.execute)
-        except SystemExit as end:
-            raise self.failure("%s ended the pilot with code %s" % (self.name, end.code))
+        performed(pp, self, step.execute)
         for fact in getattr(step, "found", ()):
             ctx.add(fact)
         return ()
 
 
 def adopt(name: str) -> Optional[Any]:
-    """The engine's hook: the module of -E NAME by DIRAC's rule, with COMMANDS; else our own package for that community.
+    """The engine's hook: the module of -E NAME by DIRAC's rule, with COMMANDS; else our own package for that community;
+    else, as with DIRAC, a name without commands, which the engine tells of.
 
     A module that cannot be imported raises what it raised; one for Pilot 2 is a UsageError with file and line.
     """
@@ -57,7 +55,10 @@ def adopt(name: str) -> Optional[Any]:
     if spec is None or spec.origin is None:
         return _package_of(name)
     refuse_the_gone(spec.origin)
-    found = importlib.import_module(module)
+    try:
+        found = importlib.import_module(module)
+    except SystemExit as end:
+        raise UsageError("%s: it ends the program while it is imported (sys.exit(%s))" % (spec.origin, end.code))
     classes = [adopted(item) for item in commands_in(found)]
     if not classes:
         raise UsageError("-E %s: %s has no class with execute()" % (name, found.__file__))
@@ -73,7 +74,9 @@ def _package_of(name: str) -> Optional[Any]:
         module = "pilot_" + candidate
         if candidate and module != "pilot_" + name and importlib.util.find_spec(module) is not None:
             return importlib.import_module(module)
-    return None
+    nothing: Any = types.ModuleType(name)
+    nothing.__file__, nothing.COMMANDS = "", ()
+    return nothing
 
 
 def commands_in(module: Any) -> List[Type[Any]]:
@@ -86,8 +89,10 @@ def adopted(legacy: Type[Any]) -> Type[Command]:
     """A command of the engine that runs this class."""
     body: Dict[str, Any] = {"name": legacy.__name__, "legacy": legacy, "__module__": legacy.__module__,
                             "__doc__": inspect.getdoc(legacy) or "A command of %s." % legacy.__module__,
-                            "failure": getattr(legacy, "failure", ConfigurationFailed), "timeout_s": getattr(legacy, "timeout_s", None)}
+                            "failure": getattr(legacy, "failure", ConfigurationFailed), "timeout_s": LIMIT_S}
     if issubclass(legacy, DiracCommand):
+        legacy.timeout_s = max(LIMIT_S, legacy.timeout_s or 0.0)
+        body["timeout_s"] = legacy.timeout_s
         body["options"] = tuple({option.name: option for option in Adopted.options + tuple(legacy.options)}.values())
     return type(legacy.__name__, (Adopted,), body)
 
@@ -100,14 +105,10 @@ def refuse_the_gone(path: str) -> None:
         tree = ast.parse(text, path)
     except SyntaxError:
         return
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    own |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
     for node in ast.walk(tree):
-        word = node.attr if isinstance(node, ast.Attribute) else node.name if isinstance(node, ast.FunctionDef) else ""
-        if word in GONE:
+        word = node.attr if isinstance(node, ast.Attribute) else ""
+        if word in GONE and word not in own:
             raise UsageError("%s, line %d: %s is of DIRAC's Pilot 2 and has had no counterpart since; override execute() instead"
                              % (path, getattr(node, "lineno", 0), word))
-
-
-def forget(name: str) -> None:
-    """Take a module and the faces out of Python's memory, for tests."""
-    for module in (name + SUFFIX,) + faces.NAMES:
-        sys.modules.pop(module, None)

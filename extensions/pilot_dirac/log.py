@@ -15,27 +15,29 @@ class Logger:
     isPilotLoggerOn = False
     buffer: Optional[Any] = None
 
-    def __init__(self, name: str = "Pilot", debugFlag: bool = False, *_more: str) -> None:
+    def __init__(self, name: str = "Pilot", debugFlag: bool = False, *_more: Any, **_named: Any) -> None:
         self.name = name
         self._log = logging.getLogger("pilot." + name)
+        if debugFlag:
+            self.setDebug()
 
     def setDebug(self) -> None:
         """All is logged from now on."""
         logging.getLogger("pilot").setLevel(logging.DEBUG)
 
-    def debug(self, text: Any, *more: Any) -> None:
+    def debug(self, text: Any, *more: Any, **_named: Any) -> None:
         """Of use to developers."""
         self._log.debug("%s", filled(text, more))
 
-    def info(self, text: Any, *more: Any) -> None:
+    def info(self, text: Any, *more: Any, **_named: Any) -> None:
         """Of use to operators."""
         self._log.info("%s", filled(text, more))
 
-    def warn(self, text: Any, *more: Any) -> None:
+    def warn(self, text: Any, *more: Any, **_named: Any) -> None:
         """Something is odd, and the pilot goes on."""
         self._log.warning("%s", filled(text, more))
 
-    def error(self, text: Any, *more: Any) -> None:
+    def error(self, text: Any, *more: Any, **_named: Any) -> None:
         """Something is wrong."""
         self._log.error("%s", filled(text, more))
 

@@ -5,13 +5,14 @@ import threading
 from typing import IO, List, Optional
 
 from pilot import process, process_tree
-from pilot.errors import AgentFailed, OutOfTime
+from pilot.errors import AgentFailed, OutOfTime, TimeLimit
 from pilot.facts import AgentSummary, WorkerNode
 
 from .launch_agent import JobAgent, LaunchAgent
 
 LOG = "jobagent.%02d.log"
 MESSAGE = "shutdown_message"
+TIME_OVER = "200 Intended work completed: the time is over"
 GRACE_S = 4.5
 TERM, KILL = 15, 9
 
@@ -38,7 +39,7 @@ class OneAgent(JobAgent):
 
     def line(self, text: str) -> None:
         """One line of its log."""
-        self.jobs += "Job being submitted" in text
+        self.count(text)
         self.write(text)
 
     def write(self, text: str) -> None:
@@ -69,9 +70,9 @@ class MultiLaunchAgent(LaunchAgent):
                     thread.start()
                 for thread in threads:
                     thread.join()
-            except BaseException:
+            except BaseException as why:
                 self._end(agents, threads)
-                self._message("100 Shutdown as requested by the host")
+                self._message(TIME_OVER if isinstance(why, TimeLimit) else "100 Shutdown as requested by the host")
                 raise
         self._judge(agents)
 
@@ -105,7 +106,7 @@ class MultiLaunchAgent(LaunchAgent):
         results = [agent.result for agent in agents if agent.result is not None]
         bad = next((result for result in results if result.exit_code or result.timed_out), None)
         if bad is not None and bad.timed_out:
-            self._message("200 Intended work completed: the time is over")
+            self._message(TIME_OVER)
             raise OutOfTime("the agents were ended at --max-walltime")
         if bad is not None or len(results) < len(agents):
             self._message("700 Failed, probably JobAgent or Application problem")

@@ -22,6 +22,7 @@ class NagiosProbes(DiracCommand):
     """Run the probes that pilot.json names, and PUT each result where it says."""
 
     name = "NagiosProbes"
+    needs_certificates = False
     options: Tuple[Option, ...] = DiracCommand.options + RunProbes.options + pick("nagios_put_url")
     provides = (Probes,)
 

@@ -14,11 +14,6 @@ def yes_or_no(text: str) -> str:
         raise ValueError("%r is neither True nor False" % text)
 
 
-def equals(text: str) -> Dict[str, str]:
-    """a=1,b=2; a word without = is a mistake that is told."""
-    return values.pairs(text)
-
-
 def variables(text: str) -> Tuple[Tuple[str, str], ...]:
     """N:::V,N2:::V2 as DIRAC writes environment variables."""
     found = []
@@ -69,7 +64,7 @@ _ALL = (
     Option("use_server_certificate", "show a host certificate instead of a proxy", values.boolean, False),
     Option("cert_location", "the folder of hostcert.pem and hostkey.pem (default: etc/grid-security in the workdir)"),
     Option("gateway", "a gateway to DIRAC's services", default=""),
-    Option("command_options", "values for communities' own commands: a=1,b=2", equals, (), repeat=True),
+    Option("command_options", "values for communities' own commands: a=1,b=2", values.pairs, (), repeat=True),
     Option("preinstalled_env", "a script that makes an installed DIRAC usable", default=""),
     Option("preinstalled_env_prefix", "the folder of <version>/<platform>/diracosrc", default=""),
     Option("cvmfs_locations", "where on CVMFS certificates and installations lie; $VARIABLES are filled in", locations,

@@ -8,7 +8,10 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from pilot import site_profile
 from pilot.context import Context
+from pilot.node import features
+from pilot.settings import environment_name
 
+from .dialect import pairs
 from .identity import UNKNOWN, submitter
 from .log import Logger
 from .options import TABLE, value
@@ -16,7 +19,7 @@ from .options import TABLE, value
 LIST_ITEM = re.compile(r"\s*,\s*")
 # attribute -> setting, where the value is taken as it is
 _PLAIN = {
-    "site": "site", "ceName": "ce", "queueName": "queue", "setup": "setup", "gridCEType": "ce_type", "debugFlag": "debug",
+    "site": "site", "ceName": "ce", "queueName": "queue", "setup": "setup", "gridCEType": "ce_type",
     "releaseProject": "release_project", "ceType": "local_ce_type", "userGroup": "user_group", "userDN": "owner_dn",
     "maxCycles": "max_cycles", "pollingTime": "polling_time", "stopOnApplicationFailure": "stop_on_application_failure",
     "stopAfterFailedMatches": "stop_after_failed_matches", "maxNumberOfProcessors": "max_number_of_processors",
@@ -35,13 +38,17 @@ class PilotParams:
     def __init__(self, ctx: Context) -> None:
         settings = ctx.settings
         self.context = ctx
+        self.has_certificates = False  # looked for when the first command needs them
         self.ended = ""  # the command that ended the pilot, well, before its time
         for attribute, name in _PLAIN.items():
             found = settings[name] if name in settings else TABLE[name].default if name in TABLE else None
             setattr(self, attribute, "" if found is None and attribute in _EMPTY else found)
+        self.debugFlag: bool = bool(settings["debug"]) or value(settings, "log_level").upper() == "DEBUG"
+        self.began_with = dict(os.environ)  # modules may change os.environ for their programs
         self._places(ctx)
-        self._lists(settings)
+        self._lists(ctx)
         self.log = self.logger = Logger("Pilot", bool(settings["debug"]))
+        self.nodeEnv = dict(ctx.environ)
         first = self.first_environment(ctx)
         ctx.environ.clear()
         ctx.environ.update(first)
@@ -59,18 +66,19 @@ class PilotParams:
         self.workingDir = self.rootPath = self.originalRootPath = self.pilotRootPath = ctx.workdir
         self.localConfigFile = "pilot.cfg"
         self.configureScript = "dirac-configure"
-        self.pilotCFGFile = ctx.settings["config"] or "pilot.json"
+        self.pilotCFGFile = ctx.settings["config"] or site_profile.NAME
         self.certsLocation = value(ctx.settings, "cert_location") or ctx.path("etc", "grid-security")
         self.CVMFS_locations = [os.path.expandvars(place) for place in value(ctx.settings, "cvmfs_locations")]
         self.wnVO = ctx.settings["vo"] or UNKNOWN
-        path = ctx.path(self.pilotCFGFile)
+        path = os.path.abspath(self.pilotCFGFile)
         self.pilotJSON: Dict[str, Any] = site_profile.load(path) if os.path.exists(path) else {}
 
-    def _lists(self, settings: Any) -> None:
+    def _lists(self, ctx: Context) -> None:
+        settings = ctx.settings
         self.releaseVersion = (value(settings, "release_version") or "").split(",")[0].strip()
         self.configServer = ",".join(value(settings, "configuration_servers"))
         self.extensions = ",".join(value(settings, "extra_packages"))
-        self.jobCPUReq = "%g" % value(settings, "cpu_time")
+        self.jobCPUReq = str(int(value(settings, "cpu_time")))
         self.genericOptions: Tuple[str, ...] = value(settings, "option")
         self.genericOption = self.genericOptions[-1] if self.genericOptions else ""
         self.tags: List[str] = split(value(settings, "tag"))
@@ -82,13 +90,13 @@ class PilotParams:
             self.commandOptions.update({key.strip(): text.strip() for key, text in part.items()})
         self.modules = ",".join(":::".join(module) for module in value(settings, "modules"))
         self.userEnvVariables = ",".join("%s:::%s" % pair for pair in value(settings, "user_env_variables"))
-        self.pilotProcessors = value(settings, "pilot_processors") or 0
-        self.optList = [("--" + name, str(settings[name])) for name in settings if settings.setting(name).source == "command line"
-                        and not settings.setting(name).secret]
+        self.pilotProcessors = value(settings, "pilot_processors") or features.cores(features.find(ctx.environ)) or 1
+        self.optList = pairs(sys.argv[1:])
 
     def first_environment(self, ctx: Context) -> Dict[str, str]:
         """For DIRAC's programs: a copy of ours; without the node's PYTHONPATH, which is kept beside."""
-        found = dict(ctx.environ, PYTHONUNBUFFERED="yes")
+        ours = {environment_name(name) for name in ctx.settings}  # what the pilot itself is told is not for others: secrets, ids
+        found = dict({name: text for name, text in ctx.environ.items() if name not in ours}, PYTHONUNBUFFERED="yes")
         if not value(ctx.settings, "keep_python_path") and found.get("PYTHONPATH"):
             found["PYTHONPATH_SAVE"] = found.pop("PYTHONPATH")
         found.update(value(ctx.settings, "user_env_variables"))
@@ -96,7 +104,7 @@ class PilotParams:
 
     def words(self) -> List[str]:
         """The -o values that are words for the pilot itself: cvmfsOnly, diracInstallOnly."""
-        return [text for text in self.genericOptions if "=" not in text]
+        return [text for text in self.genericOptions + (self.genericOption,) if "=" not in text]
 
 
 def split(texts: Any) -> List[str]:

@@ -1,11 +1,11 @@
 """RegisterPilot: tells DIRAC's PilotManager that this pilot lives."""
 
-import os
-from typing import List, Tuple
+from typing import Tuple
 
 from commands.register_pilot import RegisterPilot as ToolboxRegisterPilot
 from pilot.errors import PoolUnreachable, Skip
 from pilot.facts import Registration
+from pilot.settings import DEFAULT
 
 from .command import DiracCommand
 from .dialect import STAMP
@@ -28,21 +28,17 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
 
     def execute(self) -> None:
         pp = self.pp
-        reference = pp.context.settings["reference"] or pp.pilotReference
-        if reference == UNKNOWN or pp.wnVO == UNKNOWN:
-            raise Skip("neither the environment nor the proxy tells the %s: not registered (--wnVO)"
-                       % ("VO" if pp.wnVO == UNKNOWN else "pilot's reference"))
+        settings = pp.context.settings
+        reference = settings["reference"] or pp.pilotReference
+        if pp.wnVO == UNKNOWN:
+            raise Skip("neither the environment nor the proxy tells the VO: not registered (--wnVO)")
+        if reference == pp.context.pilot_id and settings.setting("pilot_id").source == DEFAULT:
+            raise Skip("nobody knows this pilot: no batch system, no stamp, no --pilotUUID, no --reference: not registered")
         stamp = pp.context.environ.get(STAMP) or pp.pilotUUID.replace("-", "")[:STAMP_LENGTH]
-        done = self.program([PROGRAM, reference, pp.wnVO, pp.flavour, stamp, "--status=Running"] + self._words(), None)
+        done = self.program([PROGRAM, reference, pp.wnVO, pp.flavour, stamp, "--status=Running"] + self.server_words() + ["-d"], None)
         good = done.exit_code == 0 and not done.timed_out
         if not good and pp.context.settings["register_required"]:
             raise PoolUnreachable("the pilot could not be registered: " + done.told())
         if not good:
             self.log.warn("the pilot could not be registered: %s", done.told())
         self.found = (Registration(reference, pp.flavour, "PilotManager" if good else ""),)
-
-    def _words(self) -> List[str]:
-        words = ["-o", "/DIRAC/Security/UseServerCertificate=yes"] if self.pp.useServerCertificate else []
-        if os.path.exists(os.path.join(self.pp.workingDir, self.pp.localConfigFile)):
-            words += ["--cfg", self.pp.localConfigFile]
-        return words + ["-d"]

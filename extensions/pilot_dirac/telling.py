@@ -1,11 +1,13 @@
 """Which of DIRAC's log servers hear this pilot, and the lines as they want them."""
 
+import logging
 import os
 import re
 import select
 import time
 from typing import Any, Dict, List, NamedTuple, Tuple
 
+from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
 
 from .options import value
@@ -33,15 +35,17 @@ def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[An
     allowed = value(settings, "remote_logger_ces_white_list")
     if allowed and settings["ce"] not in allowed:
         return []
+    from .diracx import DiracX
+    from .tornado import Tornado
+
+    wanted: List[Any] = [Tornado] if value(settings, "remote_logging") and value(settings, "remote_logger_url") else []
+    wanted += [DiracX] if value(settings, "diracx_url") else []
     found: List[Any] = []
-    if value(settings, "remote_logging") and value(settings, "remote_logger_url"):
-        from .tornado import Tornado
-
-        found.append(Tornado(settings, environ, pilot_id))
-    if value(settings, "diracx_url"):
-        from .diracx import DiracX
-
-        found.append(DiracX(settings, environ, pilot_id))
+    for one in wanted:
+        try:
+            found.append(one(settings, environ, pilot_id))
+        except (OSError, ValueError, ConfigurationFailed) as error:  # an address that is none: the pilot flies without it
+            logging.getLogger("pilot").warning("the log is not sent: %s", error)
     return found
 
 

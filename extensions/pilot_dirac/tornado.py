@@ -19,6 +19,7 @@ from pilot.events import event as events
 from pilot.events.event import Event
 from pilot.events.sender import SendFailed, Transport
 from pilot.fetch import FetchFailed, Session
+from pilot.log import Masker
 
 from . import telling
 from .identity import UNKNOWN
@@ -39,6 +40,9 @@ class Tornado(Transport):
         self.gather_s = value(settings, "remote_logger_timer_interval") or NEVER_S
         self._environ, self._vo = environ, settings["vo"] or UNKNOWN
         self._uuid = uuid(pilot_id)
+        self._masker = Masker()
+        for secret in settings.secrets():
+            self._masker.add(secret)
         if self._uuid != pilot_id:
             log.warning("%s keeps the logs of UUIDs only: %s is %s there", self.name, pilot_id, self._uuid)
         place = urllib.parse.urlsplit(self.name)
@@ -54,7 +58,7 @@ class Tornado(Transport):
     def send(self, events: List[Dict[str, Any]]) -> None:
         """The lines, then, at the pilot's end, that there come no more."""
         if self._first is None:
-            self._first = telling.parsed("Remote logger activated").text() + "\n" + telling.from_wrapper()
+            self._first = telling.parsed("Remote logger activated").text() + "\n" + self._masker.text(telling.from_wrapper())
         fresh = [event for event in events if event["seq"] > self._told]
         text = self._first + "".join(line.text() + "\n" for line in telling.lines_of(fresh))
         if text:

@@ -11,6 +11,7 @@ nothing of the toolbox: it is there before the toolbox is.
 
 import argparse
 import hashlib
+import http.client
 import json
 import os
 import ssl
@@ -22,9 +23,12 @@ import urllib.request
 import uuid
 from typing import Dict, List, Optional
 
-TRIES, WAIT_S, TIMEOUT_S, MOST_BYTES = 4, 2.0, 20.0, 64 << 20
+TRIES, WAIT_S = 4, 2.0
+TIMEOUT_S, FILE_S = 20.0, 300.0  # of silence; of a whole file
+MOST_BYTES, BLOCK = 64 << 20, 1 << 16
 TAR, CHECKSUMS, MANIFEST, PILOT = "pilot.tar", "checksums.sha512", "manifest.json", "dirac-pilot.py"
 FAILED = 20  # the pilot's own code for what could not be installed
+WRONG = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, http.client.HTTPException)
 LINES: List[str] = []
 
 
@@ -45,11 +49,15 @@ def get(url: str) -> bytes:
     folder = os.environ.get("X509_CERT_DIR") or "/etc/grid-security/certificates"
     if os.path.isdir(folder):
         context.load_verify_locations(capath=folder)
+    data, end = b"", time.monotonic() + FILE_S
     with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as reply:  # a status of 400 or more is an OSError
-        data: bytes = reply.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise OSError("%s has more than %d bytes" % (url, MOST_BYTES))
-    return data
+        while True:
+            part: bytes = reply.read1(BLOCK)
+            data += part
+            if not part:
+                return data
+            if len(data) > MOST_BYTES or time.monotonic() > end:
+                raise OSError("%s is larger than %d bytes, or takes longer than %d s" % (url, MOST_BYTES, FILE_S))
 
 
 def fits(data: bytes, digest: str) -> bool:
@@ -87,7 +95,7 @@ def fetched(locations: List[str]) -> Optional[Dict[str, bytes]]:
                     files = way(place)
                     say("the pilot is from %s" % place)
                     return files
-                except (OSError, ValueError, KeyError, IndexError) as error:
+                except WRONG as error:
                     say("%s: %s" % (place, error))
         if turn < TRIES - 1:
             time.sleep(WAIT_S)
@@ -146,7 +154,11 @@ def main() -> int:
     if files is None:
         say("no location has a pilot that is whole")
         return FAILED
-    folder = prepare(files, os.path.abspath(given.folder))
+    try:
+        folder = prepare(files, os.path.abspath(given.folder))
+    except (OSError, tarfile.TarError) as error:
+        say("what was fetched cannot be unpacked: %s" % error)
+        return FAILED
     if not os.path.exists(os.path.join(folder, PILOT)):
         say("what was fetched has no %s" % PILOT)
         return FAILED

@@ -35,7 +35,7 @@ def client(tmp_path):
 def flight(pilot, client, tmp_path):
     """Runs dirac-pilot.py's command line; what is not said is as a site director says it."""
     def run(*words, extensions="dirac", **how):
-        given = ["-E", extensions, "-n", "LCG.TEST.org", "-N", "ce.test", "-Q", "q1", "--wnVO", "dteam", "--cpu-power", "20"]
+        given = ["-E", extensions, "--pilotUUID", "p1", "-n", "LCG.TEST.org", "-N", "ce.test", "-Q", "q1", "--wnVO", "dteam", "--cpu-power", "20"]
         if not any(word.startswith("--preinstalledEnv") for word in words):
             given += ["--preinstalledEnv", str(client.env)]
         return pilot(*(given + list(words)), **how)
@@ -197,11 +197,18 @@ def test_without_a_vo_the_pilot_is_not_registered_and_says_so(pilot, client):
     assert ended.code == 0 and ended.status("RegisterPilot") == "skipped" and not client.calls("dirac-admin-add-pilot")
 
 
+def test_a_pilot_that_nobody_knows_is_not_registered(pilot, client):
+    words = ("-E", "dirac", "--preinstalledEnv", client.env, "--wnVO", "dteam", "-X", "InstallDIRAC,RegisterPilot")
+    ended = pilot(*words)
+    assert ended.code == 0 and ended.status("RegisterPilot") == "skipped" and not client.calls("dirac-admin-add-pilot")
+    assert pilot("--pilotUUID", "abc", *words).code == 0 and client.calls("dirac-admin-add-pilot")[0][0] == "abc"
+
+
 def test_a_stamp_fits_the_pilot_managers_table(flight, client):
     flight("-X", "InstallDIRAC,RegisterPilot", env=dict(os.environ, DIRAC_PILOT_STAMP="4fa8a2b1189e4126b5ca4611b43e3d97", SLURM_JOB_ID="12"))
     reference, vo, flavour, stamp = client.calls("dirac-admin-add-pilot")[0][:4]
     assert (reference, vo, flavour, stamp) == ("sshslurm://ce.test/12", "dteam", "SSHSLURM", "4fa8a2b1189e4126b5ca4611b43e3d97")
-    flight("-X", "InstallDIRAC,RegisterPilot")
+    flight("-X", "InstallDIRAC,RegisterPilot", "--pilotUUID", "12345678-aaaa-bbbb-cccc-123456789012")
     assert len(client.calls("dirac-admin-add-pilot")[1][3]) <= 32
 
 
@@ -219,6 +226,23 @@ def test_vac_is_told_how_many_agents_ended(flight, client, told, code, message):
     client.say(dirac_agent=told)
     ended = flight("-X", "InstallDIRAC,MultiLaunchAgent", "-P", "2")
     assert ended.code == code and (ended.workdir / "shutdown_message").read_text().startswith(message + " ")
+
+
+def test_the_time_that_is_over_is_no_shutdown_by_the_host(flight, client):
+    client.say(dirac_agent={"out": "began\n", "hangs": True})
+    ended = flight("-X", "InstallDIRAC,MultiLaunchAgent", "-P", "1", "--max-walltime", "3")
+    assert ended.code == 60 and (ended.workdir / "shutdown_message").read_text().startswith("200 ")
+
+
+def test_no_numbers_at_all_are_one_processor(tmp_path, client):
+    client.say(dirac_wms_get_wn_parameters={"out": "0 0 0\n"})
+    trial = run_command(COMMANDS["CheckWNCapabilities"], tmp_path, {}, [], {"PATH": "%s:%s" % (client.bin, os.environ["PATH"])})
+    assert trial.outcome.status == "ok" and "NumberOfProcessors = 1" in (tmp_path / "pilot.cfg").read_text()
+
+
+def test_a_line_break_in_a_value_stays_a_value(flight):
+    ended = flight("-o", "/LocalSite/A=x\n}\n", "-X", NINE)
+    assert ended.code == 0 and settings_of(ended)["LocalSite"]["A"] == "x }"
 
 
 def test_many_agents_are_stopped_together(start_pilot, client, tmp_path):
@@ -266,7 +290,7 @@ def test_the_parameters_are_a_copy_and_leave_ours_alone(tmp_path):
     class Look(COMMANDS["GetPilotVersion"]):
         def execute(self):
             self.pp.installEnv["NEW"] = "1"
-            self.pp.pilotJSON["x"] = 1
+            assert self.pp.pilotJSON == {}
             self.pp.anything = 3
             seen.update(environ=dict(os.environ), context=dict(self.pp.context.environ))
     trial = run_command(Look, tmp_path, {}, environ={"PATH": "/bin", "PYTHONPATH": "/x"})

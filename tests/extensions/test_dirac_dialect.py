@@ -162,3 +162,23 @@ def test_job_features_in_a_folder_count(pilot, tmp_path):
     (features / "allocated_cpu").write_text("1\n")
     ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", env=dict(os.environ, JOBFEATURES=str(features)))
     assert ended.code == 0 and ended.report["facts"]["WorkerNode"]["cores"] == 1
+
+
+def test_what_getopt_gave_is_there_for_modules():
+    assert dialect.pairs(["-N", "ce", "--opti", "/A=1", "-o/B=2", "-dk", "--pilotSecret", "x", "--plan"]) == [("-N", "ce"), ("--option", "/A=1"), ("-o", "/B=2"), ("-d", ""), ("-k", "")]
+
+
+@pytest.mark.parametrize("words, ours", [
+    (["--config", "dips://x:9135/C/S"], ["--configuration-servers=dips://x:9135/C/S"]), (["--config=pilot2.json"], ["--config=pilot2.json"]), (["--di", "5"], ["--min-disk-mb=5"]),
+    (["--pilotUUID", "vm://space/x"], ["--pilot-id=vm-space-x"])])
+def test_odd_ones_are_understood(words, ours):
+    assert said(*words).words == ours
+
+
+def test_a_stamp_may_have_any_letters():
+    assert said(DIRAC_PILOT_STAMP="vm://s/x").environ["PILOT_PILOT_ID"] == "vm-s-x"
+
+
+def test_an_empty_value_of_pilot_json_is_none(pilot, tmp_path):
+    (tmp_path / "pilot.json").write_text(json.dumps({"ConfigurationServers": [], "Defaults": {"Pilot": {"RemoteLoggerBufsize": "", "Commands": "GetPilotVersion", "PilotLogLevel": "DEBUG"}}}))
+    assert pilot("-E", "dirac").code == 0

@@ -6,9 +6,11 @@ import io
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import tarfile
+import threading
 
 import pytest
 
@@ -19,6 +21,7 @@ if str(ROOT / "extensions") not in sys.path:
     sys.path.append(str(ROOT / "extensions"))
 cfg = importlib.import_module("pilot_dirac.cfg")
 diracos = importlib.import_module("pilot_dirac.diracos")
+release = importlib.import_module("pilot_dirac.release")
 publish = importlib.import_module("pilot_dirac.publish")
 wrapper = importlib.import_module("pilot_dirac.wrapper")
 WRAPPER = str(ROOT / "extensions" / "pilot_dirac" / "wrapper.py")
@@ -71,7 +74,7 @@ def test_diracos_and_pip_where_nothing_is_installed(install, installer, client, 
     ended = install("-o", "diracInstallOnly", "--diracos-url", "%s#sha256:%s" % (installer, digest), "-l", "LHCb", "-r", "v10r1p2", "--modules", "https://h/Other.git:::Other:::dev",
                     "--pipInstallOptions", "--no-cache -q", "--userEnvVariables", "A:::1 2,B:::x", "-d")
     assert ended.code == 0, ended.out
-    assert client.calls("pip") == [["install", "--no-cache", "-q", "LHCbDIRAC[pilot]==10.1.2"], ["install", "--no-cache", "-q", "Other[pilot] @ git+https://h/Other.git@dev"]]
+    assert client.calls("pip") == [["install", "--no-cache", "-q", "Other[pilot] @ git+https://h/Other.git@dev"]]
     assert "threads 1" in ended.err and int(ended.err.split("files ")[1].split()[0]) <= 1048575
     shell = subprocess.check_output(["bash", "-c", ". ./bashrc; printf '%s|%s|%s' \"$A\" \"$DIRAC\" \"$B\""], cwd=str(ended.workdir)).decode()
     assert shell == "1 2|%s|x" % client.folder and "export A='1 2'" in (ended.workdir / "diracos" / "diracosrc").read_text()
@@ -102,11 +105,13 @@ def test_a_second_run_finds_no_ruins(install, installer, tmp_path):
 
 @pytest.mark.parametrize("text, version", [("v9r1", "9.1.0"), ("v9r1p22", "9.1.22"), ("v9r1p2-pre3", "9.1.2a3"), ("9.12", "9.12"), ("9.0.1a5", "9.0.1a5")])
 def test_versions_as_pip_has_them(text, version):
-    assert diracos.pip_version(text) == version
+    assert release.dotted(text) == version and release.pinned(text) == "==" + version and release.pinned("integration") == release.pinned("") == ""
+    assert release.dotted(release.lettered(version)) == version or version == "9.12"
 
 
-def test_a_module_may_be_the_project_itself():
+def test_what_pip_is_asked_for():
     assert diracos.requirements("", "v9r1", (("https://h/DIRAC", "DIRAC", "x"),)) == [["DIRAC[pilot] @ git+https://h/DIRAC@x"]]
+    assert diracos.requirements("LHCb", "v10r1p2", ()) == [["LHCbDIRAC[pilot]==10.1.2"]] and diracos.requirements("", "integration", ()) == [["DIRAC[pilot]"]]
 
 
 TEXT = "A\n{\n  x = 1\n  B\n  {\n    y = a\n    y += b\n    z = {not a section}\n  }\n}\n"
@@ -197,3 +202,38 @@ def test_what_is_published_is_a_pilot(tmp_path):
                           env=dict(os.environ, PYTHONPATH="%s:%s" % (ROOT, ROOT / "extensions")), stdout=subprocess.DEVNULL)
     code, out, err = fly(tmp_path, "--locations", tmp_path / "www", "--", "-N", "ce", "-D", "1")
     assert code == 0 and "hi from the community" in err and "Exit code 0" in out
+
+
+@pytest.mark.parametrize("answer", [b"garbage\r\n\r\n", b"HTTP/1.0 200 OK\r\n\r\nnull", b"HTTP/1.0 403 No\r\n\r\n<html>", None])
+def test_a_place_with_odd_answers_is_passed_over(published, monkeypatch, answer):
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen(5)
+
+    def serve():
+        while True:
+            try:
+                peer = server.accept()[0]
+            except OSError:
+                return
+            peer.recv(4000)
+            if answer is None:  # a drop now and then, for ever
+                peer.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                drips.append(peer)
+                for _ in range(60):
+                    try:
+                        peer.sendall(b"x")
+                    except OSError:
+                        break
+                    stop.wait(0.1)
+            else:
+                peer.sendall(answer)
+            peer.close()
+    stop, drips = threading.Event(), []
+    threading.Thread(target=serve, daemon=True).start()
+    monkeypatch.setattr(wrapper, "FILE_S", 0.5)
+    monkeypatch.setattr(wrapper, "BLOCK", 1)
+    found = wrapper.fetched(["http://127.0.0.1:%d" % server.getsockname()[1], str(published)])
+    stop.set()
+    server.close()
+    assert found["pilot.json"] == b'{"n": 1}'

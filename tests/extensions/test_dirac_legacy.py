@@ -1,6 +1,9 @@
 """Communities' modules written for DIRAC's pilot run as they are: one in each of the styles that are in use."""
 
 import importlib
+import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -101,7 +104,7 @@ class Fall(CommandBase):
 
 class Fork(CommandBase):
     def execute(self):
-        pid = self.forkAndExecute("echo forked; exec sleep 100", "fork.log", self.pp.installEnv)
+        pid = self.forkAndExecute("sleep 97 & echo $!; echo forked; sleep 97", "fork.log", self.pp.installEnv)
         while "forked" not in open("fork.log").read():
             pass
         self.log.info("pid", pid)
@@ -114,10 +117,12 @@ def flight(pilot, tmp_path):
     work = tmp_path / "work"
     work.mkdir()
 
-    def run(*words, **modules):
+    Client.again = client
+
+    def run(*words, env=None, **modules):
         for name, text in modules.items():
             (work / (name + "Commands.py")).write_text(text)
-        ended = pilot("-E", ",".join(list(modules) + ["dirac"]), "-n", "site", "-N", "ce.test", "-Q", "q1", "--preinstalledEnv", client.env, "--cpu-power", "20", *words, cwd=str(work), workdir=None)
+        ended = pilot("-E", ",".join(list(modules) + ["dirac"]), "-n", "site", "-N", "ce.test", "-Q", "q1", "--preinstalledEnv", client.env, "--cpu-power", "20", *words, cwd=str(work), workdir=None, env=dict(os.environ, **(env or {})))
         ended.client = client
         return ended
     return run
@@ -155,8 +160,8 @@ def test_an_exception_is_told_with_its_traceback(flight):
 def test_what_was_forked_ends_with_the_pilot(flight):
     ended = flight("-X", "InstallDIRAC,Fork", Plain=PLAIN)
     assert ended.code == 0
-    pid = ended.err.split("pid ")[-1].split()[0]
-    until(lambda: not alive(pid), 5, "the end of %s" % pid)
+    for pid in (ended.err.split("pid ")[-1].split()[0], (ended.workdir / "fork.log").read_text().split()[0]):
+        until(lambda: not alive(pid), 5, "the end of %s" % pid)
 
 
 def alive(pid):
@@ -177,15 +182,19 @@ def test_the_first_extension_wins_and_dirac_comes_last(flight):
 @pytest.mark.parametrize("text, words", [
     ("import nowhere\n", ["BadCommands.py, line 1", "No module named 'nowhere'"]), ("x = (\n", ["BadCommands.py, line", "SyntaxError"]),
     ("print 'two'\n", ["BadCommands.py, line 1", "SyntaxError"]), ("\n\n1 / 0\n", ["BadCommands.py, line 3", "ZeroDivisionError"]), ("X = 1\n", ["has no class with execute()"]),
-    ("from pilotTools import CommandBase\n\n\nclass A(CommandBase):\n    def execute(self):\n        self._setInstallOptions()\n", ["BadCommands.py, line 6", "_setInstallOptions", "Pilot 2"])])
+    ("from pilotTools import CommandBase\n\n\nclass A(CommandBase):\n    def execute(self):\n        self._setInstallOptions()\n", ["BadCommands.py, line 6", "_setInstallOptions", "Pilot 2"]),
+    ("import sys\nsys.exit(3)\n", ["BadCommands.py", "ends the program while it is imported"])])
 def test_a_module_that_cannot_be_used_is_told_with_file_line_and_reason(flight, text, words):
     ended = flight("-X", "CheckWorkerNode", Bad=text)
     assert ended.code == 2 and not [word for word in words if word not in ended.err], ended.err
 
 
-def test_a_name_without_a_module_is_told(pilot):
+def test_a_name_without_a_module_is_told_and_diracs_commands_are_used(pilot):
     ended = pilot("-E", "Nobody,dirac", "-X", "CheckWorkerNode")
-    assert ended.code == 2 and "there is no package pilot_Nobody" in ended.err
+    assert ended.code == 0 and "-E Nobody: nothing bears that name" in ended.err
+    ended = pilot("-E", "Nobody,dirac", "-X", "CheckWorkerNode,NobodysOwn")
+    assert ended.code == 2 and "unknown command 'NobodysOwn'" in ended.err
+    assert pilot("-E", "Nobody", "-X", "CheckWorkerNode").code == 2
 
 
 SHELL = '''
@@ -231,3 +240,103 @@ def test_a_file_is_fetched_verified_or_not_at_all(tmp_path):
     (tmp_path / "there").write_text("x")
     assert faces.retrieveUrlTimeout("file://%s" % (tmp_path / "there"), str(tmp_path / "copy"), log) and (tmp_path / "copy").read_text() == "x"
     assert not faces.retrieveUrlTimeout("http://127.0.0.1:1/x", str(tmp_path / "none"), log, 2) and not (tmp_path / "none").exists()
+
+
+MORE = '''
+import os
+import sys
+from pilotTools import CommandBase, Logger, RemoteLogger, getCommand, parseVersion
+from pilotCommands import ConfigureBasics, InstallDIRAC, LaunchAgent
+from proxyTools import getVO
+
+
+class Own(CommandBase):
+    def _installDIRAC(self):
+        self.installOpts = ["mine"]
+        return self.installOpts
+
+    def execute(self):
+        os.environ["MINE"] = "by os.environ"
+        code, out = self.executeAndGetOutput("echo $MINE; echo $DIRAC_RC_PATH; env | grep -c PILOT_PILOT_SECRET")
+        self.log.info(out.replace("\\n", "|"), header=False)
+        self.log.info(str(self._installDIRAC()) + " " + parseVersion("7.2.1", True) + " " + type(getCommand(self.pp, "NagiosProbes")[0]).__name__)
+        Logger("X", debugFlag=True, pilotOutput="f").info("kept")
+        RemoteLogger("https://x", "Pilot", pilotUUID="x").info("kept too")
+        self.log.info("opts %r cpu %d procs %d" % (self.pp.optList[-3:], int(self.pp.jobCPUReq), self.pp.pilotProcessors))
+
+
+class Stubborn(CommandBase):
+    def execute(self):
+        try:
+            self.exitWithError(5)
+        except Exception:
+            self.log.error("swallowed")
+
+
+class Changes(CommandBase):
+    def execute(self):
+        self.pp.installEnv["FOO_X"] = "community"
+        self.pp.installEnv["PATH"] = "/community/bin:" + self.pp.installEnv["PATH"]
+
+
+class Slow(LaunchAgent):
+    def execute(self):
+        self.executeAndGetOutput("sleep 2")
+
+
+class Basics(ConfigureBasics):
+    def execute(self):
+        self.cfg.append("-o /LocalSite/Mine=1")
+        super(Basics, self).execute()
+'''
+
+
+def test_the_interface_has_all_that_modules_use(flight):
+    ended = flight("-X", "InstallDIRAC,Own", "-T", "2592000", "-o", "/A=1", "-d", "--pilotSecret", "x", More=MORE)
+    assert ended.code == 0, ended.out + ended.err
+    assert "by os.environ|%s|0|" % (ended.client.folder / "diracosrc") in ended.err and "['mine'] v7r2p1 NagiosProbes" in ended.err and "kept too" in ended.err
+    assert "opts [('-T', '2592000'), ('-o', '/A=1'), ('-d', '')] cpu 2592000 procs 1" in ended.err
+
+
+def test_an_exit_is_not_swallowed_by_a_handler_of_exceptions(flight):
+    ended = flight("-X", "Stubborn,CheckWorkerNode", More=MORE)
+    assert ended.code == 30 and "swallowed" not in ended.err and "code 5" in ended.out
+
+
+def test_the_agent_gets_the_environment_as_the_community_made_it(flight):
+    flight("-X", "CheckWorkerNode", More=MORE)
+    client = Client.again
+    client.env.write_text(client.env.read_text() + "export FOO_X=fromrc\nunset LD_LIBRARY_PATH\n")
+    ended = flight("-X", "InstallDIRAC,Changes,LaunchAgent", "-x", "echo foo=$FOO_X first=${PATH%%:*} ld=[$LD_LIBRARY_PATH] id=[$PILOT_PILOT_ID]", "--userEnvVariables", "BAR:::user", More=MORE,
+                   env={"LD_LIBRARY_PATH": "/node/lib", "DIRAC_PILOT_STAMP": "abc"})
+    assert ended.code == 0 and "foo=community first=/community/bin ld=[] id=[]" in ended.err, ended.err
+    assert "unset LD_LIBRARY_PATH" in (ended.workdir / "bashrc").read_text()
+
+
+def test_a_modules_program_has_the_modules_time(flight):
+    assert flight("-X", "InstallDIRAC,Slow", "--program-timeout-s", "1", More=MORE).code == 0
+
+
+def test_words_gathered_before_are_kept(flight):
+    ended = flight("-X", "InstallDIRAC,Basics", More=MORE)
+    assert cfg.parse((ended.workdir / "pilot.cfg").read_text())["LocalSite"]["Mine"] == "1"
+
+
+def test_modules_beside_the_pilot_are_found_from_anywhere(tmp_path):
+    place, elsewhere = tmp_path / "place", tmp_path / "elsewhere"
+    place.mkdir()
+    elsewhere.mkdir()
+    subprocess.check_call([sys.executable, "-m", "pilot.bundle", "--text", "--lean", "--extension", "extensions/pilot_dirac", "--defaults", "extensions/pilot_dirac/defaults.json",
+                           "-o", str(place / "dirac-pilot.py")], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    (place / "FooCommands.py").write_text("from pilotTools import CommandBase\n\n\nclass Foo(CommandBase):\n    def execute(self):\n        self.log.info('foo was here')\n")
+    done = subprocess.run([sys.executable, str(place / "dirac-pilot.py"), "-E", "Foo", "-X", "Foo"], cwd=str(elsewhere), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0 and b"foo was here" in done.stdout
+
+
+def test_only_the_extensions_of_the_own_vo_are_loaded(pilot, tmp_path):
+    (tmp_path / "GoneCommands.py").write_text("open('gone-was-run', 'w')\n")
+    (tmp_path / "FooCommands.py").write_text("from pilotTools import CommandBase\n\n\nclass Foo(CommandBase):\n    def execute(self):\n        pass\n")
+    (tmp_path / "pilot.json").write_text(json.dumps({"ConfigurationServers": [], "Defaults": {"Pilot": {"CommandExtensions": "Gone", "Commands": "GetPilotVersion"}},
+                                                     "dteam": {"Pilot": {"CommandExtensions": "Foo,dirac", "Commands": "Foo"}}}))
+    ended = pilot("-E", "dirac", "--wnVO", "dteam", "-X", "GetPilotVersion")
+    assert ended.code == 0 and not (tmp_path / "gone-was-run").exists(), ended.err

@@ -194,3 +194,14 @@ def test_a_token_in_the_proxy_is_used(tmp_path):
     assert diracx_module.embedded({"X509_USER_PROXY": str(path)}) == {"access_token": "a"}
     path.write_text("-----BEGIN DIRACX-----\n!!!-----END DIRACX-----\n")
     assert diracx_module.embedded({"X509_USER_PROXY": str(path)}) == {} and diracx_module.embedded({"X509_USER_PROXY": str(tmp_path)}) == {}
+
+
+@pytest.mark.parametrize("words", [("-z", "-g", "https://[::1/x"), ("--diracx_URL", "https://[::1/x")])
+def test_an_address_that_is_none_costs_no_pilot(pilot, words):
+    ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", *words)
+    assert ended.code == 0 and "the log is not sent" in ended.err
+
+
+def test_a_secret_in_the_wrappers_words_is_masked(flight, server):
+    assert flight("--pilotSecret", "hidden-word", stdin=_pipe(b"PILOT_SECRET=hidden-word\n", False)).code == 0
+    assert "PILOT_SECRET=********" in server.logs[("dteam", ID)] and "hidden-word" not in server.logs[("dteam", ID)]
