@@ -24,7 +24,7 @@ def files(given: Dict[str, bytes]) -> Dict[str, bytes]:
 
 
 def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
-    """The same module without comments, docstrings and empty lines; with `keep_first_lines` of a docstring its first stays."""
+    """The same module without comments, docstrings and empty lines; with `keep_first_lines` that of a class's docstring stays."""
     text = source.decode("utf-8")
     lines = text.split("\n")
     tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.ENDMARKER]
@@ -34,10 +34,10 @@ def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
     for row, column in _comments(tokens):
         if not (row == 1 and text.startswith("#!")):
             lines[row - 1] = lines[row - 1][:column].rstrip()
-    for first, last, column, indented in _docstrings(tokens):
+    for first, last, column, indented, of_class in _docstrings(tokens):
         words = lines[first - 1].strip().strip("\"'").strip()
         drop.update(range(first + 1, last + 1))
-        kept_words = '"""%s"""' % words if keep_first_lines and words and "\\" not in words else "0" if indented else ""
+        kept_words = '"""%s"""' % words if keep_first_lines and of_class and words and "\\" not in words else "0" if indented else ""
         lines[first - 1] = " " * column + kept_words
     inside, depths = _inside_strings(tokens), _depths(tokens)
     if text.startswith("#!"):
@@ -114,14 +114,17 @@ def _signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     return found
 
 
-def _docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool]]:
-    """(first line, last line, column, in a body?) of each statement that is only a text."""
+def _docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool, bool]]:
+    """(first line, last line, column, in a body?, right below a class?) of each statement that is only a text."""
     found = []
     real = [token for token in tokens if token.type not in _NOTHING]
+    begins, before = "", ""  # the first word of this statement, and of the one before
     for at, token in enumerate(real):
-        alone = token.type == tokenize.STRING and (at == 0 or real[at - 1].type in _BEGINS)
-        if alone and at + 1 < len(real) and real[at + 1].type == tokenize.NEWLINE:
-            found.append((token.start[0], token.end[0], token.start[1], token.start[1] > 0))
+        first = at == 0 or real[at - 1].type in _BEGINS
+        if first and token.type not in _BEGINS:
+            begins, before = token.string, begins
+        if first and token.type == tokenize.STRING and at + 1 < len(real) and real[at + 1].type == tokenize.NEWLINE:
+            found.append((token.start[0], token.end[0], token.start[1], token.start[1] > 0, before == "class"))
     return found
 
 

@@ -122,6 +122,8 @@ class _Translation:
         known = LONG.get(name) or self._abbreviated(name)
         if known is None:
             self.out.append(word)  # the engine tells that it is unknown, and what is near
+            value_follows = not equals and not self._native and self._at < len(self._words) and not self._words[self._at].startswith("-")
+            self._at += value_follows  # where ours are not known either: a word behind one is taken for its value
         else:
             self._say(known, value if equals else None, "--" + name)
 

@@ -165,7 +165,7 @@ def test_job_features_in_a_folder_count(pilot, tmp_path):
 
 
 def test_what_getopt_gave_is_there_for_modules():
-    assert dialect.pairs(["-N", "ce", "--opti", "/A=1", "-o/B=2", "-dk", "--pilotSecret", "x", "--plan"]) == [("-N", "ce"), ("--option", "/A=1"), ("-o", "/B=2"), ("-d", ""), ("-k", "")]
+    assert dialect.pairs(["-N", "ce", "--opti", "/A=1", "-o/B=2", "-d", "--cpu-power", "20", "-k", "--pilotSecret", "x", "--plan"]) == [("-N", "ce"), ("--option", "/A=1"), ("-o", "/B=2"), ("-d", ""), ("-k", "")]
 
 
 @pytest.mark.parametrize("words, ours", [
