@@ -9,7 +9,7 @@ from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import AgentFailed, Skip, UsageError
 from pilot.facts import AgentSummary, WorkerNode
-from pilot.terms import DRAIN_FILES, FOREVER_S, ISOLATION_WAYS, LEASE_S
+from pilot.terms import DRAIN_FILES, FOREVER_S, ISOLATION_WAYS, LEASE_S, SPOT_CLOUDS
 
 
 class LaunchAgent(Command):
@@ -32,6 +32,8 @@ class LaunchAgent(Command):
                values.choice("never", "failed", "always"), "failed"),
         Option("max_quick_failures", "end the pilot as on an unfit node after so many payloads in a row that failed within 30 s "
                                      "(0: never)", values.count, 0),
+        Option("spot_notices", "the cloud whose notices that a spot machine ends soon are heard: %s" % ", ".join(SPOT_CLOUDS),
+               values.choice(*SPOT_CLOUDS), SPOT_CLOUDS[0]),
         Option("output_dir", "where outputs without a URL go (default: outputs in the workdir)"),
         Option("drain_files", "files that tell the agent to finish and claim nothing more", values.words, DRAIN_FILES),
     )

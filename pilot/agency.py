@@ -1,19 +1,17 @@
 """Around an agent's process, whosesoever it is: its surroundings, its lines told on, signals passed on, its end."""
 
 import logging
-import os
 import shlex
 import signal
 from typing import Dict, List, Optional
 
-from pilot import process, process_tree
+from pilot import bearer, prctl, process, process_tree
 from pilot.context import Context
 from pilot.errors import AgentFailed, OutOfTime
 from pilot.facts import AgentSummary, Configuration, Installation
 from pilot.terms import FOREVER_S
 
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
-PR_SET_DUMPABLE = 4
 log = logging.getLogger("pilot.LaunchAgent")
 
 
@@ -70,15 +68,10 @@ def watch(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[
 
 
 def _hide_environment(ctx: Context) -> None:
-    """On Linux: who runs as our user, as payloads do, cannot read our environment where it holds a token (prctl(2))."""
+    """Where it holds a token."""
     if not ctx.settings.secrets() and not any(name.startswith(("PILOT_POOL_TOKEN", "BEARER_TOKEN")) for name in ctx.environ):
         return
-    import ctypes
-
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    except (OSError, AttributeError):
-        pass
+    prctl.hide_environment()
 
 
 def _time_for_agent(ctx: Context) -> float:
@@ -94,8 +87,5 @@ def environ(ctx: Context) -> Dict[str, str]:
     if configuration is not None:
         found["PILOT_AGENT_CONFIG"] = configuration.path
     found["PILOT_ID"] = ctx.pilot_id
-    if "pool_token" in ctx.settings and ctx.settings["pool_token"]:
-        found["PILOT_POOL_TOKEN"] = ctx.settings["pool_token"]
-    if "pool_token_file" in ctx.settings and ctx.settings["pool_token_file"]:
-        found["PILOT_POOL_TOKEN_FILE"] = os.path.abspath(ctx.settings["pool_token_file"])
+    found.update(bearer.variables(ctx.settings))
     return found

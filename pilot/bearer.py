@@ -4,12 +4,14 @@ import base64
 import json
 import os
 import time
-from typing import Dict, Optional
+from typing import Any, Dict, Optional
 
 from pilot import credentials
 from pilot.errors import ConfigurationFailed
 from pilot.fetch import FetchFailed, Session
 
+TOKEN, TOKEN_FILE = "PILOT_POOL_TOKEN", "PILOT_POOL_TOKEN_FILE"
+PREFIX = "pilot1"  # of the tokens that a pool server makes for pilots
 RENEW_EARLY = 0.5  # of what is left of its life
 AGAIN_S = 60.0
 RENEW_TIMEOUT_S = 10.0
@@ -19,11 +21,21 @@ class NoToken(Exception):
     """There should be a token, but it cannot be read, or is none; in words."""
 
 
+def variables(settings: Any) -> Dict[str, str]:
+    """What the settings say of the token, in the variables where `find` looks."""
+    found = {}
+    if "pool_token" in settings and settings["pool_token"]:
+        found[TOKEN] = settings["pool_token"]
+    if "pool_token_file" in settings and settings["pool_token_file"]:
+        found[TOKEN_FILE] = os.path.abspath(settings["pool_token_file"])
+    return found
+
+
 def find(environ: Dict[str, str]) -> str:
     """$PILOT_POOL_TOKEN, the file $PILOT_POOL_TOKEN_FILE, then as WLCG finds bearer tokens; "" for none. Raises NoToken."""
-    if environ.get("PILOT_POOL_TOKEN"):
-        return environ["PILOT_POOL_TOKEN"].strip()
-    path = environ.get("PILOT_POOL_TOKEN_FILE")
+    if environ.get(TOKEN):
+        return environ[TOKEN].strip()
+    path = environ.get(TOKEN_FILE)
     try:
         if path:
             with open(path, encoding="ascii") as stream:
@@ -38,14 +50,22 @@ def find(environ: Dict[str, str]) -> str:
         raise NoToken(str(error))
 
 
+def claims_of(token: str) -> Dict[str, object]:
+    """What a pilot's token says of itself, unchecked: {} when it is none."""
+    parts = token.split(".")
+    if len(parts) != 3 or parts[0] != PREFIX:
+        return {}
+    try:
+        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode("ascii"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def renewal(token: str, now: float) -> float:
     """When this token is to be renewed, in UNIX seconds; 0 for one that is no pilot's."""
-    parts = token.split(".")
-    if len(parts) != 3 or parts[0] != "pilot1":
-        return 0.0
-    try:
-        end = float(json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode("ascii"))["e"])
-    except (ValueError, KeyError, TypeError):
+    end = claims_of(token).get("e")
+    if not isinstance(end, (int, float)):
         return 0.0
     return now + max(1.0, (end - now) * RENEW_EARLY)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import ssl
 
 CHUNK = 1 << 18
+LINK_LOCAL = "169.254."
 ATTEMPTS = 3
 BACK_OFF_S = 1.0
 MAX_TEXT = 10 << 20
@@ -249,7 +250,9 @@ def _opener(request: Request) -> Any:
                 found.remove_header("Authorization")
             return found
 
-    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=request.context), Redirects())
+    here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
+    handlers = [urllib.request.ProxyHandler({})] if here else []  # a machine's metadata is behind no proxy
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=request.context), Redirects(), *handlers)
 
 
 def _take_body(request: Request, reply: Any, take: Callable[[bytes], object]) -> None:

@@ -1,18 +1,19 @@
 """A smaller program that does the same: sources without comments, docstrings and types, without the parts that another agent makes good.
 
-Source is taken away, never rewritten, so that every Python makes the same bytes of it. The first line of a command's docstring
-stays: --list shows it.
+Source is taken away, never rewritten (but for the line of names from typing), so that every Python makes the same bytes of it.
+The first line of a command's docstring stays: --list shows it.
 """
 
 import io
 import keyword
+import re
 import tokenize
-from typing import Dict, List, Set, Tuple
+from typing import Dict, List, Match, Set, Tuple
 
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
 FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/stomp.py", "pilot/events/queue_broker.py",
-         "pilot/progress.py", "pilot/events/bar.py")
+         "pilot/progress.py", "pilot/events/bar.py", "pilot/node/spot.py")
 _NOTHING = (tokenize.COMMENT, tokenize.NL)
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
 
@@ -34,17 +35,28 @@ def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
     for row, column in _comments(tokens):
         if not (row == 1 and text.startswith("#!")):
             lines[row - 1] = lines[row - 1][:column].rstrip()
-    for first, last, column, indented, of_class in _docstrings(tokens):
+    for first, last, column, needed, of_class in _docstrings(tokens):
         words = lines[first - 1].strip().strip("\"'").strip()
         drop.update(range(first + 1, last + 1))
-        kept_words = '"""%s"""' % words if keep_first_lines and of_class and words and "\\" not in words else "0" if indented else ""
+        kept_words = '"""%s"""' % words if keep_first_lines and of_class and words and "\\" not in words else "0" if needed else ""
         lines[first - 1] = " " * column + kept_words
     inside, depths = _inside_strings(tokens), _depths(tokens)
     if text.startswith("#!"):
         depths[1] = 0
     kept = [line if number in inside and number not in depths else " " * depths.get(number, 1) + line.strip()
             for number, line in enumerate(lines, 1) if number not in drop and (line.strip() or number in inside)]
-    return ("\n".join(kept) + "\n").encode("utf-8")
+    return _without_imports_of_types("\n".join(kept) + "\n").encode("utf-8")
+
+
+def _without_imports_of_types(text: str) -> str:
+    """Without what is imported for type checkers only, and without the names from typing that nothing mentions any more."""
+    def used(match: "Match[str]") -> str:
+        rest = text[: match.start()] + text[match.end():]
+        names = [name for name in match.group(1).split(", ") if re.search(r"\b%s\b" % name, rest)]
+        return "from typing import %s\n" % ", ".join(names) if names else ""
+
+    text = re.sub(r"(?m)^if TYPE_CHECKING:\n( .*\n)+", "", text)
+    return re.sub(r"(?m)^from typing import ([\w, ]+)\n", used, text)
 
 
 def _comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
@@ -115,7 +127,7 @@ def _signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
 
 
 def _docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool, bool]]:
-    """(first line, last line, column, in a body?, right below a class?) of each statement that is only a text."""
+    """(first line, last line, column, all of its block?, right below a class?) of each statement that is only a text."""
     found = []
     real = [token for token in tokens if token.type not in _NOTHING]
     begins, before = "", ""  # the first word of this statement, and of the one before
@@ -124,7 +136,8 @@ def _docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, b
         if first and token.type not in _BEGINS:
             begins, before = token.string, begins
         if first and token.type == tokenize.STRING and at + 1 < len(real) and real[at + 1].type == tokenize.NEWLINE:
-            found.append((token.start[0], token.end[0], token.start[1], token.start[1] > 0, before == "class"))
+            only = at + 2 == len(real) or real[at + 2].type == tokenize.DEDENT
+            found.append((token.start[0], token.end[0], token.start[1], only and token.start[1] > 0, before == "class"))
     return found
 
 

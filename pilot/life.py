@@ -229,13 +229,11 @@ def _begin_story(life: Life, names: List[str]) -> None:
     more = [one for package in life.request.packages if package.transports
             for one in package.transports(settings, dict(life.request.environ), life.pilot_id)]
     if places or more:
-        from pilot.events.far import Far  # only for those who use it
+        from pilot import bearer  # only for those who use it
+        from pilot.events.far import Far
 
         life.far = Far(life.stream, life.workdir, life.masker)
-        environ = dict(life.request.environ)
-        for name in ("pool_token", "pool_token_file"):
-            if settings[name]:
-                environ["PILOT_" + name.upper()] = settings[name]
+        environ = dict(life.request.environ, **bearer.variables(settings))
         life.far.open(places, environ, more)
     life.stream.attach(life.tally)
     life.stream.emit(events.PILOT_STARTED, version=VERSION, host=os.uname().nodename, commands=names, pid=os.getpid(),

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
-from pilot import process_tree
+from pilot import prctl, process_tree
 from pilot.errors import StepFailed
 from pilot.interrupts import shielded
 
@@ -22,7 +22,6 @@ PIPE_BYTES = 1 << 20  # and at least so much of them is read: no pipe holds more
 KEEP_BYTES = 1 << 20
 MAX_LINE = 1 << 16
 MAX_SELECT_S = 3600.0  # what one select may wait: the kernel takes no month
-PR_SET_PDEATHSIG = 1
 NOT_FOUND = 127
 CANNOT_RUN = 126
 
@@ -118,13 +117,7 @@ def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
 
 def dies_with_us() -> Optional[Callable[[], None]]:
     """What a child calls before it becomes the program, so that it does not outlive a killed pilot (Linux)."""
-    import ctypes
-
-    try:
-        prctl = ctypes.CDLL(None).prctl
-    except (OSError, AttributeError):
-        return None
-    return lambda: prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) and None
+    return prctl.prepared(prctl.PDEATHSIG, int(signal.SIGKILL))
 
 
 def _bytes(text: str) -> bytes:

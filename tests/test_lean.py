@@ -54,6 +54,11 @@ def test_comments_docstrings_and_types_go_and_the_rest_stays():
     assert names["A"] == "kept\n  # not a comment\n    indented" and names["B"].f(None, 1, c=2) is None and names["B"].x == 3
 
 
+def test_names_of_types_that_nothing_mentions_are_not_imported():
+    source = b"from typing import TYPE_CHECKING, Dict, List\n\nif TYPE_CHECKING:\n    import ssl\n    from os import path\n\nx: Dict[str, int] = {}\n\n\ndef f() -> List[int]:\n    return []\n"
+    assert lean.stripped(source) == b"from typing import Dict\nx: Dict[str, int] = {}\ndef f() :\n return []\n"
+
+
 def test_a_commands_first_line_stays_where_it_is_wanted():
     assert "One line." in [ast.get_docstring(node) for node in ast.parse(lean.stripped(SOURCE.encode(), True)).body if isinstance(node, ast.ClassDef)]
 
@@ -74,6 +79,12 @@ class Bare(ast.NodeTransformer):
         node = self.generic_visit(node)
         self.inside = before
         return node
+
+    def visit_ImportFrom(self, node):
+        return None if node.module == "typing" else node
+
+    def visit_If(self, node):
+        return None if getattr(node.test, "id", "") == "TYPE_CHECKING" else self.generic_visit(node)
 
     def visit_AnnAssign(self, node):
         if not self.inside or node.value is None:
@@ -96,4 +107,5 @@ class Bare(ast.NodeTransformer):
 def test_every_module_is_the_same_program(name):
     with open(str(ROOT / name), "rb") as stream:
         source = stream.read()
+    compile(lean.stripped(source), name, "exec")
     assert ast.dump(Bare().visit(ast.parse(lean.stripped(source)))) == ast.dump(Bare().visit(ast.parse(source)))

@@ -1,6 +1,5 @@
 """`-m pilot.agent CONFIG.json`: the agent as its own process; its story goes to stdout, a JSON object a line."""
 
-import ctypes
 import json
 import logging
 import os
@@ -9,27 +8,26 @@ import sys
 import uuid
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+from pilot import prctl
 from pilot.agent import confine, config as configuration, errands, isolation
 from pilot.agent.agent import Agent
 from pilot.agent.config import AgentConfig
 from pilot.agent.environment import AGENT_MARK
 from pilot.agent.loop import Loop
-from pilot.agent.patience import REFRESH_S, End
+from pilot.agent.patience import End
 from pilot.agent.payload import Surroundings
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden
 from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError
-from pilot.node import features
+from pilot.node import features, spot
 from pilot.node.deadline import Deadline
 from pilot.node.features import Features
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Pool
+from pilot.terms import SPOT_CLOUDS
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
-PR_SET_PDEATHSIG = 1
-PR_SET_DUMPABLE = 4
-PR_SET_CHILD_SUBREAPER = 36
 BACKLOG_BYTES = 1 << 20
 TOGETHER_S = 0.02
 MAX_PATIENCE_S = 30.0
@@ -113,7 +111,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     """Work until there is no more reason to; says which."""
     starter = os.getppid()
     config.environ[AGENT_MARK] = uuid.uuid4().hex
-    hide_environment()
+    prctl.hide_environment()  # and that of the warden
     warden = Warden(config.environ[AGENT_MARK], config.stop_grace_s)
     bind_to_starter()
     sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"))
@@ -151,29 +149,27 @@ def work(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
 
 def ends_reader(config: AgentConfig) -> Callable[[], Dict[str, float]]:
     """What reads the moving ends of the slot: files at once, web servers in a thread, so that the loop never waits."""
-    if not Features(*config.features).remote():
-        return lambda: features.ends(Features(*config.features))
-    poller = features.Poller(lambda: Features(*config.features), REFRESH_S)
-    poller.first.wait(2 * features.TIMEOUT_S + 1)  # nothing is claimed before the slot's end is known
-    return lambda: poller.latest
+    pollers: List[features.Poller] = []
+    if config.spot != SPOT_CLOUDS[0]:
+        pollers.append(features.Poller(spot.ends, spot.EVERY_S))
+    if Features(*config.features).remote():
+        pollers.append(features.Poller(lambda: features.known_ends(Features(*config.features)), config.refresh_s))
+    for poller in pollers:
+        poller.first.wait(2 * features.TIMEOUT_S + 1)  # nothing is claimed before the slot's end is known
+    local = not Features(*config.features).remote()
 
-
-def hide_environment() -> None:
-    """On Linux: payloads of our own user cannot read our environment, nor that of the warden: it may hold a token."""
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    except (OSError, AttributeError):
-        pass
+    def read() -> Dict[str, float]:
+        found = features.ends(Features(*config.features)) if local else {}
+        for poller in pollers:
+            found.update(poller.latest)
+        return found
+    return read
 
 
 def bind_to_starter() -> None:
-    """On Linux: hear of the pilot's death as SIGTERM, and adopt what payloads leave behind (prctl(2))."""
-    try:
-        library = ctypes.CDLL(None)
-        library.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-        library.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    except (OSError, AttributeError):  # another system: the broken pipe tells of the pilot's death
-        pass
+    """Hear of the pilot's death as SIGTERM (where the kernel does not tell, the broken pipe does), and adopt what payloads leave."""
+    prctl.die_with_parent()
+    prctl.ask(prctl.CHILD_SUBREAPER, 1)
 
 
 if __name__ == "__main__":

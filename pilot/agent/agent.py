@@ -14,7 +14,7 @@ from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
 from pilot.agent.patience import (
-    AHEAD_S, GIVE_UP_S, MARGIN_S, POLL_S, REFRESH_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
+    AHEAD_S, GIVE_UP_S, MARGIN_S, POLL_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
 from pilot.agent.payload import Ending, Payload, Surroundings
 from pilot.agent.suspicion import Suspicion
 from pilot.node.deadline import Deadline
@@ -252,7 +252,8 @@ class Agent:
         left, end = self._time_left(), self._deadline.end()
         if left is not None and left <= 0 and end is not None and self._payloads:
             self.stop(End("time", "the slot's end by %s" % end.source, True), self._config.stop_grace_s)
-        self._loop.after(REFRESH_S if left is None else max(0.2, min(REFRESH_S, left)), self._refresh)
+        every = self._config.refresh_s
+        self._loop.after(every if left is None else max(0.2, min(every, left)), self._refresh)
 
     def drain(self, reason: str) -> None:
         """Claim nothing more; what runs may finish."""

@@ -23,6 +23,8 @@ class AgentConfig(NamedTuple):
     max_tasks: Optional[int] = None
     ends: Dict[str, float] = {}
     features: List[Optional[str]] = [None, None]
+    spot: str = "none"
+    refresh_s: float = 15.0  # between two looks at the ends that may move
     drain_files: List[str] = []
     isolation: str = "none"
     containers: bool = False

@@ -18,7 +18,9 @@ from pilot.node import features
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
+from pilot.terms import SPOT_CLOUDS
 
+REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0  # between two looks at the ends that may move; a spot machine is given two minutes
 PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspended for long loses nothing
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
@@ -178,7 +180,9 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         gpus=[gpu.device for gpu in node.gpus], tags=list(settings["tags"]),
         lease_s=settings["lease_s"] if settings["pool"] else PRIVATE_LEASE_S,
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
-        ends=ends(ctx, node), features=[places.machine, places.job], drain_files=list(settings["drain_files"]), isolation=way,
+        ends=ends(ctx, node), features=[places.machine, places.job], spot=settings["spot_notices"],
+        refresh_s=REFRESH_S if settings["spot_notices"] == SPOT_CLOUDS[0] else SPOT_REFRESH_S,
+        drain_files=list(settings["drain_files"]), isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=settings["max_quick_failures"])
 

@@ -7,7 +7,6 @@ GIVE_UP_S = 120.0  # a pool that does not answer for so long, with nothing runni
 POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits when there is nothing to claim
 NUDGE_AGAIN_S = 1.0
 WAIT_S = 15.0  # how long a claim may wait at a server for work
-REFRESH_S = 15.0
 MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
 STOP_REPORT_S = 1.0
 SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free

@@ -4,20 +4,18 @@ One thread, four times a second. As a native application it talks by the shared 
 writes the files they watch.
 """
 
-import ctypes
 import os
 import signal
 import threading
 import time
 from typing import Any, Callable, NamedTuple, Optional
 
-from pilot import process_tree
+from pilot import prctl, process_tree
 from pilot.boinc import channels, slot
 
 EVERY_S = 0.25
 BEAT_S = 30.0  # a client that was not heard of for so long is gone (the API library's HEARTBEAT_GIVEUP)
 FILES_EVERY_S = 1.0
-PR_SET_PDEATHSIG = 1
 STATUS = "<current_cpu_time>%e</current_cpu_time>\n<checkpoint_cpu_time>%e</checkpoint_cpu_time>\n<fraction_done>%e</fraction_done>\n"
 
 
@@ -131,11 +129,7 @@ class Guest:
 
 
 def _die_with_wrapper() -> None:
-    """A wrapper that is killed tells its child nothing: let the kernel do it (prctl(2)), and look whether it was too late."""
+    """A wrapper that is killed tells its child nothing: let the kernel do it, and look whether it was too late."""
     parent = os.getppid()
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    except (OSError, AttributeError):
-        return
-    if os.getppid() != parent:
+    if prctl.die_with_parent() and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

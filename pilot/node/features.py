@@ -50,18 +50,18 @@ class Features:
 class Poller:
     """Reads the ends of the slot in a thread of its own, so that whoever asks for them never waits."""
 
-    def __init__(self, place: Callable[[], Features], every_s: float) -> None:
+    def __init__(self, read: Callable[[], Optional[Dict[str, float]]], every_s: float) -> None:
+        """`read` gives the ends that are known now, or None when it was not answered: then what was known still holds."""
         self.latest: Dict[str, float] = {}
         self.first = threading.Event()  # set when everything was read once, or could not be
-        self._place, self._every_s = place, every_s
+        self._read, self._every_s = read, every_s
         self._stop = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
         while True:
-            place = self._place()
-            found = ends(place)
-            if place.answered():  # else what was known before still holds: a busy host takes nothing back
+            found = self._read()
+            if found is not None:
                 self.latest = found
             self.first.set()
             if self._stop.wait(self._every_s):
@@ -143,6 +143,12 @@ def ends(features: Features) -> Dict[str, float]:
         "JOBFEATURES/cpu_limit_secs": cpu_end(features),
     }
     return {key: value for key, value in found.items() if value is not None}
+
+
+def known_ends(place: Features) -> Optional[Dict[str, float]]:
+    """The same; None when a place did not answer: a busy host takes nothing back."""
+    found = ends(place)
+    return found if place.answered() else None
 
 
 def cpu_end(features: Features) -> Optional[float]:

@@ -20,16 +20,17 @@ def machine(tmp_path):
     need("unshare", "ip")
     store = tmp_path / "store"
 
-    def run(tasks, *words, **features):
+    def run(tasks, *words, notice="", **features):
+        if notice:
+            (store / "latest/meta-data/spot").mkdir(parents=True)
+            (store / "latest/meta-data/spot/instance-action").write_text(notice)
         (store / "jobfeatures").mkdir(parents=True)
         for name, value in features.items():
             (store / "jobfeatures" / name).write_text(str(value))
         path = tmp_path / "tasks.jsonl"
         path.write_text("".join(json.dumps(task) + "\n" for task in tasks))
         environ = dict(os.environ, MACHINEFEATURES=HERE + "/machinefeatures", JOBFEATURES=HERE + "/jobfeatures", JOBOUTPUTS=HERE + "/joboutputs", PY=sys.executable)
-        for name in list(environ):
-            if name.lower().endswith("_proxy"):
-                del environ[name]
+        environ.update(http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1", no_proxy="")  # not for this address
         done = subprocess.run([str(SYSTEMS / "metadata.sh"), str(store), sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(path),
                                "--workdir", str(tmp_path / "w")] + list(words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, timeout=120)
         if b"Operation not permitted" in done.stdout and not (tmp_path / "w").exists():
@@ -63,3 +64,16 @@ def test_the_shutdown_time_ends_what_runs_in_time(machine):
 def test_an_unfit_machine_is_told_500(machine):
     code, out, outputs = machine([{"id": "a", "command": ["true"]}], "--min-memory-mb", "4000", max_rss_bytes=str(512 << 20))
     assert code == 10 and outputs["shutdown_message"].startswith("500 "), out
+
+
+def test_a_spot_machines_notice_ends_what_runs_in_time(machine):
+    end = time.time() + 16
+    notice = json.dumps({"action": "terminate", "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))})
+    code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", "--spot-notices", "ec2", notice=notice)
+    assert time.time() < end + 1 and code == 60 and "the spot machine's notice" in out, out
+    assert '"released": 1' in (machine.workdir / "pilot-report.json").read_text()
+
+
+def test_a_spot_machine_without_a_notice_works(machine):
+    code, out, outputs = machine([{"id": "a", "command": ["true"]}], "--spot-notices", "ec2")
+    assert code == 0, out

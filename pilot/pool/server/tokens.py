@@ -16,10 +16,10 @@ import stat
 import time
 from typing import Dict, List, NamedTuple, Optional
 
+from pilot.bearer import PREFIX, claims_of
 from pilot.errors import UsageError
 
 ROLES = ("admin", "factory", "pilot", "reader")
-PREFIX = "pilot1"
 LIFE_S = 6 * 3600.0
 RENEWABLE_S = 14 * 86400.0
 MAX_CACHE = 20000
@@ -44,10 +44,6 @@ def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def _bytes(text: str) -> bytes:
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-
-
 def sign(secret: bytes, pilot: str, end: float, renewable_until: float) -> str:
     """A pilot's token."""
     claims = _base64(json.dumps({"p": pilot, "e": int(end), "u": int(renewable_until)}).encode("ascii"))
@@ -57,18 +53,6 @@ def sign(secret: bytes, pilot: str, end: float, renewable_until: float) -> str:
 
 def _signature(secret: bytes, head: str) -> str:
     return _base64(hmac.new(secret, head.encode("ascii"), hashlib.sha256).digest())
-
-
-def claims_of(token: str) -> Dict[str, object]:
-    """What a pilot's token says of itself, unchecked: {} when it is none."""
-    parts = token.split(".")
-    if len(parts) != 3 or parts[0] != PREFIX:
-        return {}
-    try:
-        found = json.loads(_bytes(parts[1]).decode("ascii"))
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 class Keyring:
