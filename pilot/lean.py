@@ -31,7 +31,8 @@ def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
     tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.ENDMARKER]
     drop: Set[int] = set()
     for row, start, end in sorted(_annotations(tokens), reverse=True):
-        lines[row - 1] = lines[row - 1][:start] + lines[row - 1][end:]
+        left, right = lines[row - 1][:start], lines[row - 1][end:]
+        lines[row - 1] = left.rstrip() + right.lstrip() if right.lstrip().startswith(":") else left + right
     for row, column in _comments(tokens):
         if not (row == 1 and text.startswith("#!")):
             lines[row - 1] = lines[row - 1][:column].rstrip()

@@ -56,7 +56,7 @@ def test_comments_docstrings_and_types_go_and_the_rest_stays():
 
 def test_names_of_types_that_nothing_mentions_are_not_imported():
     source = b"from typing import TYPE_CHECKING, Dict, List\n\nif TYPE_CHECKING:\n    import ssl\n    from os import path\n\nx: Dict[str, int] = {}\n\n\ndef f() -> List[int]:\n    return []\n"
-    assert lean.stripped(source) == b"from typing import Dict\nx: Dict[str, int] = {}\ndef f() :\n return []\n"
+    assert lean.stripped(source) == b"from typing import Dict\nx: Dict[str, int] = {}\ndef f():\n return []\n"
 
 
 def test_a_commands_first_line_stays_where_it_is_wanted():
