@@ -3,12 +3,14 @@
 import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from pilot import credentials, values
+from pilot import values
 from pilot.cli import spellings
 from pilot.command import Option
-from pilot.errors import ConfigurationFailed, UsageError
+from pilot.errors import UsageError
 from pilot.registry import Dialect
 from pilot.settings import option_flag
+
+from . import vo
 
 
 class Word(NamedTuple):
@@ -45,7 +47,7 @@ SERVERS = ("dips://", "dip://", "https://", "http://")
 SECRET = "pilot_secret"
 SHORT = {word.short: word for word in WORDS if word.short}
 LONG = {word.long: word for word in WORDS}
-VO_VARIABLE, STAMP, UUID = "DIRAC_PILOT_VO", "DIRAC_PILOT_STAMP", "PILOT_UUID"
+STAMP = "DIRAC_PILOT_STAMP"
 
 
 def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Option]) -> Dialect:
@@ -54,9 +56,9 @@ def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Opt
     translation.run()
     found = dict(environ)
     if "vo" not in translation.given and not found.get("PILOT_VO"):
-        vo = vo_of(environ)
-        if vo:
-            found["PILOT_VO"] = vo
+        told = vo.found(environ)
+        if told:
+            found["PILOT_VO"] = told
     if "pilot_id" not in translation.given and not found.get("PILOT_PILOT_ID") and environ.get(STAMP):
         found["PILOT_PILOT_ID"] = as_id(environ[STAMP])
     return Dialect(translation.out, found, tuple(translation.notes))
@@ -75,17 +77,6 @@ def pairs(words: Sequence[str]) -> List[Tuple[str, str]]:
     except UsageError:  # then nothing is run with it
         pass
     return translation.pairs
-
-
-def vo_of(environ: Dict[str, str]) -> str:
-    """The VO: $DIRAC_PILOT_VO, else that of the VOMS attributes in $X509_USER_PROXY; "" when neither tells."""
-    path = environ.get("X509_USER_PROXY", "")
-    if environ.get(VO_VARIABLE) or not path:
-        return environ.get(VO_VARIABLE, "")
-    try:
-        return credentials.read_proxy(path).vo or ""
-    except ConfigurationFailed:  # a folder with a host certificate, or no proxy at all: nothing to read a VO from
-        return ""
 
 
 class _Translation:

@@ -1,5 +1,6 @@
 """dirac-pilot.py's command line, environment and pilot.json, in the toolbox's words."""
 
+import base64
 import importlib
 import json
 import os
@@ -20,6 +21,7 @@ if str(ROOT / "extensions") not in sys.path:
 dirac = importlib.import_module("pilot_dirac")
 dialect = importlib.import_module("pilot_dirac.dialect")
 identity = importlib.import_module("pilot_dirac.identity")
+vos = importlib.import_module("pilot_dirac.vo")
 OPTIONS = all_options(dirac.COMMANDS, ENGINE_OPTIONS + dirac.OPTIONS)[0]
 # the options of dirac-pilot.py, as its own declaration has them: short letters with : where a value follows
 SHORT = "a:b:c d e:g:h k l:m:n:o:r:s:t:u:x:y:z C:D:E:F:G:K:M:N:O:P:Q:R:S:T:V:W:X:Z:"
@@ -109,8 +111,20 @@ def test_the_stamp_and_the_vo_come_from_the_environment():
 def test_the_vo_of_a_proxy_may_have_dots_hyphens_and_groups(tmp_path, fqan, vo):
     path = tmp_path / "proxy.pem"
     path.write_text(proxy_with(fqan))
-    assert dialect.vo_of({"X509_USER_PROXY": str(path)}) == vo
-    assert dialect.vo_of({"X509_USER_PROXY": str(tmp_path)}) == "" and dialect.vo_of({}) == "" and dialect.vo_of({"X509_USER_PROXY": str(path), "DIRAC_PILOT_VO": "x"}) == "x"
+    assert vos.found({"X509_USER_PROXY": str(path)}) == vo
+    assert vos.found({"X509_USER_PROXY": str(tmp_path)}) == "" and vos.found({}) == "" and vos.found({"X509_USER_PROXY": str(path), "DIRAC_PILOT_VO": "x"}) == "x"
+
+
+def test_what_we_cannot_read_openssl_may(tmp_path, programs):
+    (tmp_path / "proxy").write_text("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")
+    programs.make("openssl", "echo '  1.3.6.1.4.1.8005.100.100.5: 0..G...vo.example.org.../vo.example.org/group/Role=NULL/Capability=NULL'")
+    assert vos.of_proxy(str(tmp_path / "proxy")) == "vo.example.org" and programs.calls("openssl") == ["x509 -noout -text -in %s" % (tmp_path / "proxy")]
+
+
+@pytest.mark.parametrize("claims, vo", [({"wlcg.groups": ["/dteam/pilots", "/x"]}, "dteam"), ({"wlcg.groups": []}, ""), ({"sub": "x"}, ""), (None, "")])
+def test_the_vo_of_a_token(claims, vo):
+    token = "h.%s.s" % base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") if claims is not None else "plain"
+    assert vos.found({"BEARER_TOKEN": token}) == vo
 
 
 @pytest.mark.parametrize("environ, flavour, reference, kind", [

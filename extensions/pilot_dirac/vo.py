@@ -1,0 +1,47 @@
+"""Which virtual organisation a pilot is of, when nobody says so: by its proxy, or by its WLCG token."""
+
+import base64
+import json
+import os
+import re
+from typing import Any, Dict
+
+from pilot import credentials, process
+from pilot.errors import ConfigurationFailed
+
+VARIABLE = "DIRAC_PILOT_VO"
+OPENSSL_S = 10.0
+_FQAN = re.compile(r"/([A-Za-z0-9][A-Za-z0-9_.-]*)(?:/[\w.-]+)*/Role=")
+
+
+def found(environ: Dict[str, str]) -> str:
+    """$DIRAC_PILOT_VO; else that of the first VOMS attribute in $X509_USER_PROXY; else of the first group in the bearer token
+    that WLCG's rules find; "" when none of them tells."""
+    return environ.get(VARIABLE) or of_proxy(environ.get("X509_USER_PROXY", "")) or of_token(environ)
+
+
+def of_proxy(path: str) -> str:
+    """The VO of a proxy file; a form that we cannot read is shown to openssl. A folder with a host certificate has none."""
+    if not os.path.isfile(path):
+        return ""
+    try:
+        return credentials.read_proxy(path).vo or ""
+    except ConfigurationFailed:
+        result = process.run(["openssl", "x509", "-noout", "-text", "-in", path], timeout_s=OPENSSL_S, ok=None)
+        match = _FQAN.search(result.stdout)
+        return match.group(1) if match else ""
+
+
+def of_token(environ: Dict[str, str]) -> str:
+    """The VO of a WLCG token: the first part of its first group (wlcg.groups of the WLCG token profile)."""
+    try:
+        token = credentials.bearer_token(environ) or ""
+        claims = json.loads(_decoded(token.split(".")[1]).decode("utf-8"))
+        groups: Any = claims["wlcg.groups"]
+        return str(groups[0]).strip("/").split("/")[0]
+    except (ConfigurationFailed, ValueError, LookupError, TypeError):  # none, or none of WLCG's
+        return ""
+
+
+def _decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
