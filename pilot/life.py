@@ -168,7 +168,7 @@ def _run(life: Life) -> int:
     names = [command.name for command in life.request.plan]
     _begin_story(life, names)
     _prepare_workdir(life)
-    _load(life.request.plan)
+    program.load([name for command in life.request.plan for name in command.uses])
     logger = logging.getLogger("pilot")
     for warning in life.request.warnings:
         logger.warning("%s", warning)
@@ -187,18 +187,6 @@ def _run(life: Life) -> int:
     if life.interrupts.stop is not None and not report.final_code(life.outcomes):
         return Stopped(life.interrupts.stop).exit_code
     return report.final_code(life.outcomes)
-
-
-def _load(plan: Sequence[Type[Command]]) -> None:
-    """What the commands will use is imported now: the file we came from may vanish under a running pilot."""
-    names = [name for command in plan for name in command.uses]
-    if not names:
-        return
-    import importlib
-
-    for name in names:
-        if program.has(name.rpartition(".")[0]):  # a lean file may lack what is not needed
-            importlib.import_module(name)
 
 
 def _in_slot() -> bool:

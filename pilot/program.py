@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 RUN_MODULE = "-m"
 MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
@@ -30,6 +30,15 @@ def has(module: str) -> bool:
     import importlib.util  # not for a pilot that needs to ask nothing
 
     return importlib.util.find_spec(module) is not None
+
+
+def load(names: Iterable[str]) -> None:
+    """Import these modules now: the file we came from may vanish under a running pilot. What a lean file lacks is not needed."""
+    import importlib
+
+    for name in names:
+        if has(name.rpartition(".")[0]):
+            importlib.import_module(name)
 
 
 def start_argv(module: str, workdir: str) -> List[str]:
