@@ -252,8 +252,7 @@ class Agent:
         left, end = self._time_left(), self._deadline.end()
         if left is not None and left <= 0 and end is not None and self._payloads:
             self.stop(End("time", "the slot's end by %s" % end.source, True), self._config.stop_grace_s)
-        every = self._config.refresh_s
-        self._loop.after(every if left is None else max(0.2, min(every, left)), self._refresh)
+        self._loop.after(max(0.2, min(self._config.refresh_s, self._config.refresh_s if left is None else left)), self._refresh)
 
     def drain(self, reason: str) -> None:
         """Claim nothing more; what runs may finish."""
