@@ -53,14 +53,16 @@ class InstallDIRAC(DiracCommand, Install):
         pp.installEnv = dict(after, **dict(value(ctx.settings, "user_env_variables")))
         self._saveEnvInFile()
         self.log.info("DIRAC from %s after %.1f s", found.source, attempts[-1].seconds)
-        self.program(["dirac-version"], ok=None, timeout_s=ctx.settings["install_timeout_s"])  # warms the software up
+        first = self.program(["dirac-version"], ok=None)  # so that CVMFS has the client at hand for those that follow
+        if first.timed_out or first.exit_code:
+            self.log.warn("%s", first.told())
         self.found = (found,)
 
     def _sourced(self, work: installation.Work) -> Installation:
         """What a script makes of the environment, also what it takes away."""
         path = shlex.split(work.one.what)[0]
         before = dict(work.ctx.environ, DIRAC_RC_PATH=path)
-        self.after = shell.shell_environ(shlex.split(work.one.what), before, work.left_s())
+        self.after = shell.shell_environ(shlex.split(work.one.what), before, min(work.left_s(), self.limit_s()))
         return Installation(work.one.text(), os.path.dirname(path), installation.changes(work.ctx.environ, self.after))
 
     def _sourceEnvironmentFile(self) -> None:

@@ -92,6 +92,18 @@ def test_a_program_that_hangs_is_ended_with_its_last_lines_and_nothing_stays(fli
     assert not os.path.exists("/proc/%s" % (client.bin / "hanging").read_text())
 
 
+def test_an_environment_script_that_hangs_is_ended_too(flight, client, tmp_path):
+    client.env.write_text("echo sourcing\necho $$ > %s/pid\nsleep 100\n" % tmp_path)
+    ended = flight("-X", "InstallDIRAC", "-o", "cvmfsOnly", "--program-timeout-s", "1.5")
+    assert ended.code == 20 and "without an end: sourcing" in ended.out and not os.path.exists("/proc/%s" % (tmp_path / "pid").read_text().strip())
+
+
+def test_a_client_that_does_not_start_is_told(flight, client):
+    client.say(dirac_version={"code": 3, "out": "no libraries\n"})
+    ended = flight("-X", "InstallDIRAC")
+    assert ended.code == 0 and "dirac-version ended with 3: no libraries" in ended.err
+
+
 def test_a_registration_that_hangs_costs_its_time_and_not_the_pilot(flight, client):
     client.say(dirac_admin_add_pilot={"hangs": True})
     ended = flight("-X", "InstallDIRAC,RegisterPilot", "--program-timeout-s", "1")
