@@ -37,7 +37,8 @@ def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
         if not (row == 1 and text.startswith("#!")):
             lines[row - 1] = lines[row - 1][:column].rstrip()
     for first, last, column, needed, of_class in _docstrings(tokens):
-        words = lines[first - 1].strip().strip("\"'").strip()
+        words = lines[first - 1].strip()
+        words = words.strip("\"'").strip() if words[:1] in ("\"", "'") else ""
         drop.update(range(first + 1, last + 1))
         kept_words = '"""%s"""' % words if keep_first_lines and of_class and words and "\\" not in words else "0" if needed else ""
         lines[first - 1] = " " * column + kept_words
@@ -46,7 +47,18 @@ def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
         depths[1] = 0
     kept = [line if number in inside and number not in depths else " " * depths.get(number, 1) + line.strip()
             for number, line in enumerate(lines, 1) if number not in drop and (line.strip() or number in inside)]
-    return _without_imports_of_types("\n".join(kept) + "\n").encode("utf-8")
+    return _safely("\n".join(kept) + "\n", text).encode("utf-8")
+
+
+def _safely(small: str, text: str) -> str:
+    """The small form without imports of types; the text itself where that would be no Python any more."""
+    for form in (_without_imports_of_types(small), small):
+        try:
+            compile(form, "stripped", "exec", dont_inherit=True)
+            return form
+        except SyntaxError:
+            continue
+    return text
 
 
 def _without_imports_of_types(text: str) -> str:
@@ -56,7 +68,9 @@ def _without_imports_of_types(text: str) -> str:
         names = [name for name in match.group(1).split(", ") if re.search(r"\b%s\b" % name, rest)]
         return "from typing import %s\n" % ", ".join(names) if names else ""
 
-    text = re.sub(r"(?m)^if TYPE_CHECKING:\n( .*\n)+", "", text)
+    if "\"\"\"" in text and re.search(r"(?m)^(if TYPE_CHECKING:|from typing )", text.partition("\"\"\"")[2]):
+        return text  # perhaps inside a text: left as it is
+    text = re.sub(r"(?m)^if TYPE_CHECKING:\n( .*\n)+(?!el)", "", text)
     return re.sub(r"(?m)^from typing import ([\w, ]+)\n", used, text)
 
 
@@ -86,7 +100,8 @@ def _variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
         elif token.type == tokenize.NEWLINE:
             words = [one.string for one in line]
             opening = next((word for word in words[:2] if word in ("def", "class")), "")
-            if blocks[-1] == "def" and words and not keyword.iskeyword(words[0]):
+            target = len(words) > 1 and words[1] in (":", ".", "[") and words[0] != "case" and not keyword.iskeyword(words[0])
+            if blocks[-1] == "def" and target:
                 found += _variable(line)
             line = []
         else:
@@ -104,7 +119,7 @@ def _variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
             equals = at
     if not 0 < colon < equals or line[colon].start[0] != line[equals].start[0]:
         return []
-    return [(line[colon].start[0], line[colon].start[1], line[equals].start[1] - 1)]
+    return [(line[colon].start[0], line[colon].start[1], line[equals - 1].end[1])]
 
 
 def _signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:

@@ -251,7 +251,7 @@ def _prepare_workdir(life: Life) -> None:
 
 
 def _show_progress(life: Life, console: log.LineHandler) -> None:
-    if not os.isatty(2) or not life.request.settings["tasks" if "tasks" in life.request.settings else "plan"]:
+    if not os.isatty(2) or "tasks" not in life.request.settings or not life.request.settings["tasks"] or not program.has("pilot.progress"):
         return
     from pilot import progress  # only for a person at a terminal
     from pilot.events.bar import Bar

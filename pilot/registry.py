@@ -58,7 +58,7 @@ def dialect_of(extensions: Iterable[str], roots: Sequence[str]) -> Optional[Pack
     """The first of these packages that reads a command line of its own; nothing else is loaded for it."""
     _open(roots)
     for name in extensions:
-        if importlib.util.find_spec(EXTENSION_PREFIX + name) is not None:
+        if _is_there(EXTENSION_PREFIX + name):
             package = _import(EXTENSION_PREFIX + name, "-E " + name)
             if package.dialect is not None:
                 return package
@@ -90,6 +90,13 @@ def load(extensions: Iterable[str], roots: Sequence[str]) -> List[Package]:
     return packages
 
 
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):  # a name with dots: it is told when it is loaded
+        return False
+
+
 def _open(roots: Sequence[str]) -> None:
     for path in roots:
         if path not in sys.path:
@@ -112,7 +119,8 @@ def _adopted(name: str, packages: Sequence[Package], missing: NoPackage) -> Pack
 
 
 def toolbox() -> Package:
-    """Our own commands."""
+    """Our own commands, and no others that bear that name. UsageError when another package hides ours."""
+    refuse_foreign(TOOLBOX)
     return _import(TOOLBOX, "the toolbox")
 
 

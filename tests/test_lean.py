@@ -59,6 +59,26 @@ def test_names_of_types_that_nothing_mentions_are_not_imported():
     assert lean.stripped(source) == b"from typing import Dict\nx: Dict[str, int] = {}\ndef f():\n return []\n"
 
 
+@pytest.mark.parametrize("source, kept", [
+    ("def f():\n    x: int=5\n    return x\n", "x=5"), ("class A:\n    r\"\"\"Raw words.\"\"\"\n", "class A:"), ("def f():\n    a.b: int = 1\n    c[1]: int = 2\n", "c[1] = 2"),
+    ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ssl\nelse:\n    ssl = None\n", "ssl = None"), ("X = 1\nT = \"\"\"\nfrom typing import List\n\"\"\"\n", "from typing import List")])
+def test_odd_sources_stay_right(source, kept):
+    small = lean.stripped(source.encode(), True).decode()
+    compile(small, "small", "exec")
+    assert kept in small
+
+
+def test_what_newer_pythons_have_stays_too():
+    source = "def f(x):\n    match x:\n        case 1: y = 2\n        case [a]: y = a\n    return y\n"
+    try:
+        compile(source, "new", "exec")
+    except SyntaxError:
+        pytest.skip("this Python has no match statement")
+    names = {}
+    exec(compile(lean.stripped(source.encode()), "small", "exec"), names)
+    assert names["f"](1) == 2 and names["f"]([3]) == 3
+
+
 def test_a_commands_first_line_stays_where_it_is_wanted():
     assert "One line." in [ast.get_docstring(node) for node in ast.parse(lean.stripped(SOURCE.encode(), True)).body if isinstance(node, ast.ClassDef)]
 

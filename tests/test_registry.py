@@ -86,8 +86,9 @@ def test_a_foreign_commands_package_is_refused_without_being_run(tmp_path, monke
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in [name for name in sys.modules if name.split(".")[0] == "commands"]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(UsageError, match="is hidden by"):
-        registry.refuse_foreign("commands")
+    for way in (registry.toolbox, lambda: registry.load([], [])):
+        with pytest.raises(UsageError, match="is hidden by"):
+            way()
     assert not (tmp_path / "ran").exists()
 
 
@@ -134,3 +135,9 @@ def test_two_commands_may_share_an_option_only_if_they_mean_the_same():
 
     assert registry.all_options([One, Two], [])[1] == []
     assert "One" in registry.all_options([One, Three], [])[1][0] and "Three" in registry.all_options([One, Three], [])[1][0]
+
+
+@pytest.mark.parametrize("name", ["foo.bar", "../x", "a/b"])
+def test_a_name_that_is_none_is_told_and_no_bug(pilot, name):
+    ended = pilot("-E", name, "-X", "CheckWorkerNode")
+    assert ended.code == 2 and "-E %s" % name in ended.err

@@ -2,6 +2,7 @@
 
 from typing import Callable, Dict, Iterable, List, Tuple
 
+LONGEST_S = 60.0  # between two renewals, however long the lease: that a task was cancelled is heard then
 Key = Tuple[str, int]  # task, generation
 
 
@@ -32,11 +33,11 @@ class Leases:
 
     def every_s(self) -> float:
         """Seconds between renewals."""
-        return self._lease_s / 5
+        return min(self._lease_s / 5, LONGEST_S)
 
     def retry_s(self) -> float:
         """Seconds until a renewal that failed is tried again."""
-        return self._lease_s / 20
+        return min(self._lease_s / 20, LONGEST_S / 4)
 
     def in_danger(self) -> List[Key]:
         """Those that may run out before their payload, told to end now, would be gone."""

@@ -8,8 +8,6 @@ import time
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
 
 Callback = Callable[[], None]
-MAX_WAIT_S = 3600.0
-ASLEEP_S = 3.0  # a wait that ends so much later than it should was no wait: we were suspended
 
 
 class Exit(NamedTuple):
@@ -45,7 +43,6 @@ class Loop:
         self._count = 0
         self._children: Dict[int, Tuple[Callback, Callable[[Exit], None]]] = {}
         self._running = True
-        self._asleep = 0.0  # seconds in which nothing of us ran: suspended with the payloads
         self._signals = set(signals)
         self._on_signal, self._on_stranger = on_signal, on_stranger
         self._wake_read, wake_write = os.pipe()
@@ -60,12 +57,8 @@ class Loop:
         """Call back once, so many seconds from now."""
         timer = Timer(callback)
         self._count += 1
-        heapq.heappush(self._timers, (self.now() + max(0.0, seconds), self._count, timer))
+        heapq.heappush(self._timers, (time.monotonic() + max(0.0, seconds), self._count, timer))
         return timer
-
-    def now(self) -> float:
-        """Seconds by a clock that stands while the slot is suspended (SIGSTOP, a volunteer's machine at work, docker pause)."""
-        return time.monotonic() - self._asleep
 
     def watch_child(self, pid: int, dying: Callback, dead: Callable[[Exit], None]) -> None:
         """`dying` is called when the child has ended but still holds its pid (its group cannot be another's),
@@ -95,21 +88,17 @@ class Loop:
         """Serve until stopped."""
         self._reap()
         while self._running:
-            wait, began = self._wait(), time.monotonic()
-            ready = self._selector.select(wait)
-            late = time.monotonic() - began - (MAX_WAIT_S if wait is None else wait)
-            self._asleep += late if late > ASLEEP_S else 0.0
-            for key, _ in ready:
+            for key, _ in self._selector.select(self._wait()):
                 key.data()
             self._due()
 
     def _wait(self) -> Any:
         while self._timers and self._timers[0][2].cancelled:
             heapq.heappop(self._timers)
-        return min(MAX_WAIT_S, max(0.0, self._timers[0][0] - self.now())) if self._timers else None
+        return min(3600.0, max(0.0, self._timers[0][0] - time.monotonic())) if self._timers else None
 
     def _due(self) -> None:
-        now = self.now()
+        now = time.monotonic()
         while self._running and self._timers and self._timers[0][0] <= now:
             timer = heapq.heappop(self._timers)[2]
             if not timer.cancelled:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot import process, process_tree
@@ -16,6 +17,7 @@ from pilot.agent.strays import Strays
 from pilot.pool.interface import Lease
 
 SAMPLE_S = 1.0
+ASLEEP_S, IDLE = 3.0, 0.1  # a look so late, with CPU time below this share of the gap, comes after a suspension
 Tell = Callable[..., None]
 
 
@@ -57,8 +59,8 @@ class Payload:
         self._stage = ""
         self._stopped: Optional[Tuple[str, str]] = None  # outcome, reason
         self._timers: List[Timer] = []
-        self._began = around.loop.now()
-        self._watch = Watch(limits.of(self.spec), around.loop.now)
+        self._began = time.monotonic()
+        self._watch = Watch(limits.of(self.spec))
         self._ran: Optional[Exit] = None
         self._files: List[Dict[str, Any]] = []
 
@@ -115,8 +117,20 @@ class Payload:
                         home=self._place.sandbox.home if self._place else None)
             self._timers.append(around.loop.after(SAMPLE_S, self._sample))
         if start.timeout_s is not None:
-            self._timers.append(around.loop.after(
-                start.timeout_s, lambda: self.stop("error", reason, around.config.stop_grace_s)))
+            self._limit_time(start.timeout_s, reason)
+
+    def _limit_time(self, seconds: float, reason: str) -> None:
+        """End the stage when it has run so long; time in which it was suspended does not count."""
+        def over() -> None:
+            left = self._watch.asleep_now(self._tree()) if self._stage == RUN else 0.0
+            if left > 0:
+                self._limit_time(left, reason)
+            else:
+                self.stop("error", reason, self._around.config.stop_grace_s)
+        self._timers.append(self._around.loop.after(seconds, over))
+
+    def _tree(self) -> List[process_tree.Process]:
+        return [] if self.pid is None else self._around.strays.tree(self.pid, self.mark)
 
     def _signal(self, signum: int) -> None:
         if self.pid is not None:
@@ -169,7 +183,7 @@ class Payload:
         """Look at what it uses, and end it when it passes a limit."""
         if self.pid is None or self._stopped is not None or self._place is None:
             return
-        passed = self._watch.look(self._around.strays.tree(self.pid, self.mark), self._place)
+        passed = self._watch.look(self._tree(), self._place)
         if passed:
             return self.stop("error", passed, self._around.config.stop_grace_s)
         if self._watch.tells():
@@ -177,7 +191,7 @@ class Payload:
         self._timers.append(self._around.loop.after(SAMPLE_S, self._sample))
 
     def _end(self, outcome: str, reason: str, node: bool = False) -> None:
-        now = self._around.loop.now()
+        now = time.monotonic()
         self._vacated(self)
         result: Dict[str, Any] = {}
         if self._files:
@@ -202,25 +216,42 @@ class Watch:
 
     TELL_EVERY = 30  # samples between two usage events
 
-    def __init__(self, allowed: limits.Limits, clock: Callable[[], float]) -> None:
-        self.limits, self._clock = allowed, clock
-        self.began = clock()
+    def __init__(self, allowed: limits.Limits) -> None:
+        self.limits = allowed
+        self.began = self._looked = time.monotonic()
         self.peak_mb = 0.0
+        self._asleep, self._owed = 0.0, 0.0  # seconds suspended: in all; not yet given back to the wall time limit
         self._output = (0, self.began)  # size, and when it last changed
         self._looks = 0
         self._used = process_tree.Usage(0, 0.0, 0.0)
 
     def begin(self) -> None:
         """The payload itself starts now."""
-        self.began = self._clock()
+        self.began = self._looked = time.monotonic()
         self._output = (0, self.began)
+
+    def asleep_now(self, tree: List[process_tree.Process]) -> float:
+        """Seconds in which all of it was suspended and that were not asked for before."""
+        self._sample(tree)
+        owed, self._owed = self._owed, 0.0
+        return owed
+
+    def _sample(self, tree: List[process_tree.Process]) -> None:
+        """A look that comes much too late, and finds that hardly any CPU time was used meanwhile, comes after a suspension
+        (SIGSTOP, a volunteer's machine at work, docker pause); on a machine that is only busy payloads go on."""
+        used, now = process_tree.total(tree), time.monotonic()
+        late = now - self._looked - SAMPLE_S
+        if late > ASLEEP_S and used.cpu_s - self._used.cpu_s < late * IDLE:
+            self._asleep += late
+            self._owed += late
+        self._used, self._looked = used, now
+        self.peak_mb = max(self.peak_mb, used.rss_mb)
 
     def look(self, tree: List[process_tree.Process], place: Place) -> Optional[str]:
         """Take a sample of all its processes; the limit that is passed, as a sentence, or None."""
         self._looks += 1
-        self._used = process_tree.total(tree)
-        self.peak_mb = max(self.peak_mb, self._used.rss_mb)
-        now, size = self._clock(), sum(_size(path) for path in (place.sandbox.stdout, place.sandbox.stderr))
+        self._sample(tree)
+        now, size = self._looked - self._asleep, sum(_size(path) for path in (place.sandbox.stdout, place.sandbox.stderr))
         if size != self._output[0]:
             self._output = (size, now)
         disk = size_mb(place.sandbox.home) if self.limits.disk_mb is not None else 0.0

@@ -74,7 +74,7 @@ def batch_job(folder: str, now: float) -> BatchJob:
     memory, disk = (int(size / 1048576) if size else None for size in (said["rsc_memory_bound"], said["rsc_disk_bound"]))
     cores, deadline = said["ncpus"], said["computation_deadline"]
     return BatchJob("BOINC", value(folder, "result_name"), value(folder, "app_name"), max(1, int(cores)) if cores else None, memory, None,
-                    max(0.0, deadline - now) if deadline else None, INIT if deadline else "", time.monotonic(), (), disk)
+                    deadline - now if deadline and deadline > now else None, INIT if deadline else "", time.monotonic(), (), disk)
 
 
 def resolve(path: str) -> str:

@@ -130,8 +130,11 @@ class Sender:
             if not len(self._box):
                 self._weight, self._since = 0, time.monotonic()
             self._box.lost += not self._guarded(lambda: self._box.put(event))
-            self._weight += self._transport.weigh(event)
+            self._guarded(lambda: self._weigh(event))
             self._urgent = self._urgent or event["event"] == PILOT_STOPPING
+
+    def _weigh(self, event: Event) -> None:
+        self._weight += self._transport.weigh(event)
 
     def _gathered_at(self) -> float:
         """From when on what was gathered may travel, by the monotonic clock."""

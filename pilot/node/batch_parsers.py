@@ -147,8 +147,10 @@ def condor_memory_mb(values: Environ) -> Optional[int]:
 
 
 def condor_disk_mb(values: Environ) -> Optional[int]:
-    """DiskProvisioned of the job's ad, which is in KiB, in MiB."""
-    return whole(str((whole(values.get(AD + "DiskProvisioned")) or 0) // 1024))
+    """DiskProvisioned of the job's ad, which is in KiB, in MiB; of a job that asked for disk: else it is what the job's own files
+    take, and no bound."""
+    asked = whole(values.get(AD + "RequestDisk"))
+    return (whole(values.get(AD + "DiskProvisioned")) or 0) // 1024 or None if asked else None
 
 
 def condor_gpus(values: Environ) -> Optional[int]:
@@ -196,8 +198,8 @@ def sge_left(text: str, now: float, began: Optional[float] = None) -> Optional[f
     fields = dict(re.findall(r"^(\S[^:\n]*?)(?:\s+\d+)?:\s+(.*)$", text, re.M))
     limits = [whole(value) for value in re.findall(r"\b[hs]_rt=(\d+)", fields.get("hard resource_list") or "")]
     known = [limit for limit in limits if limit]
-    starts = [_moment(text) for text in re.findall(r"^start_time(?:\s+\d+)?:\s+(.*)$", text, re.M)]  # of an array: the earliest
-    start = min([moment for moment in starts if moment], default=began)
+    starts = [moment for moment in map(_moment, re.findall(r"^start_time(?:\s+\d+)?:\s+(.*)$", text, re.M)) if moment]
+    start = starts[0] if len(starts) == 1 else began or min(starts, default=None)  # an array's parts each have their own
     return max(0.0, start + min(known) - now) if known and start else None
 
 

@@ -30,7 +30,7 @@ def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limit
         found.append(("cgroup", max(1, int(limits.cores + 0.999))))
     found += [(batch.system, batch.cores), ("JOBFEATURES/allocated_cpu", features.cores(places)),
               ("TardisDroneCores", features_number(environ.get("TardisDroneCores")))]
-    return [Reading(source, value) for source, value in found if value]
+    return [Reading(source, value) for source, value in found if value and value > 0]
 
 
 def memory_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limits, places: features.Features,

@@ -26,6 +26,9 @@ def ends(place: str = PLACE) -> Optional[Dict[str, float]]:
 
     try:
         token = fetch.get(place + TOKEN, TIMEOUT_S, 1, {"X-aws-ec2-metadata-token-ttl-seconds": KEEP_S}, data=b"", method="PUT")
+    except StepFailed:
+        return None
+    try:
         text = fetch.get(place + ACTION, TIMEOUT_S, 1, {"X-aws-ec2-metadata-token": token.decode("ascii", "replace").strip()})
     except StepFailed as error:
         return {} if getattr(error, "status", None) == NOT_THERE else None

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from pilot.agent import capacity, config, environment, isolation, limits, sandbox
+from pilot.agent import capacity, config, environment, isolation, limits, payload, sandbox
 from pilot.agent.config import AgentConfig
 from pilot.agent.confine import Confinement, oom_kills
 from pilot.agent.leases import Leases
@@ -224,7 +224,7 @@ def test_a_signal_wakes_the_loop(loop):
 
 
 def test_a_child_that_ends_is_told_with_what_it_used(loop):
-    from pilot import process
+    from pilot import process, process_tree
 
     child = process.spawn(["bash", "-c", "exit 3"])
     told = []
@@ -281,3 +281,17 @@ def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
         for child in (seen, nobodys, stranger):
             child.kill()
             child.wait()
+
+
+@pytest.mark.parametrize("late, cpu_s, owed", [(100.0, 0.5, 100.0), (100.0, 60.0, 0.0), (2.0, 0.0, 0.0)], ids=["suspended", "a busy machine", "a little late"])
+def test_only_a_gap_without_cpu_time_is_a_suspension(monkeypatch, late, cpu_s, owed):
+    clock, used = [1000.0], [process_tree.Usage(1, 5.0, 1.0)]
+    monkeypatch.setattr(payload.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(payload.process_tree, "total", lambda tree: used[0])
+    watch = payload.Watch(limits.of({}))
+    watch.begin()
+    clock[0] += 1
+    assert watch.asleep_now([]) == 0
+    clock[0] += payload.SAMPLE_S + late
+    used[0] = process_tree.Usage(1, 5.0 + cpu_s, 1.0)
+    assert watch.asleep_now([]) == pytest.approx(owed) and watch.asleep_now([]) == 0

@@ -176,11 +176,15 @@ def test_of_a_job_on_many_hosts_only_ours_counts(tmp_path):
 
 
 @pytest.mark.parametrize("task, job_id", [("3", "5.3"), ("undefined", "5")])
-def test_the_parts_of_an_array_have_ids_of_their_own(programs, task, job_id):
+def test_the_parts_of_an_array_have_ids_and_ends_of_their_own(programs, tmp_path, task, job_id):
     programs.make("qstat", "printf 'hard resource_list: h_rt=1000\\nstart_time 1: 11/20/2026 10:00:00\\nstart_time 2: 11/20/2026 11:00:00\\n'")
     began = time.mktime(time.strptime("11/20/2026 10:00:00", "%m/%d/%Y %H:%M:%S"))
     job = batch.detect({"JOB_ID": "5", "SGE_TASK_ID": task, "PATH": os.environ["PATH"]}, began + 100)
     assert job.job_id == job_id and job.time_left_s == 900 and programs.calls("qstat") == ["-j 5"]
+    (tmp_path / "environment").write_text("")
+    os.utime(str(tmp_path / "environment"), (began + 3600, began + 3600))  # our own part's beginning
+    job = batch.detect({"JOB_ID": "5", "SGE_TASK_ID": task, "PATH": os.environ["PATH"], "SGE_JOB_SPOOL_DIR": str(tmp_path)}, began + 3700)
+    assert job.time_left_s == 900
 
 
 def test_oars_own_walltime_where_its_program_cannot_be_asked():
@@ -189,7 +193,9 @@ def test_oars_own_walltime_where_its_program_cannot_be_asked():
 
 
 def test_condors_disk_is_told_in_kilobytes(tmp_path):
-    (tmp_path / "ad").write_text("DiskProvisioned = 1048576\n")
+    (tmp_path / "ad").write_text("DiskProvisioned = 1048576\nRequestDisk = DiskUsage\n")
+    assert batch.detect({"_CONDOR_JOB_AD": str(tmp_path / "ad")}, 0.0).disk_mb is None
+    (tmp_path / "ad").write_text("DiskProvisioned = 1048576\nRequestDisk = 1000000\n")
     assert batch.detect({"_CONDOR_JOB_AD": str(tmp_path / "ad")}, 0.0).disk_mb == 1024
 
 

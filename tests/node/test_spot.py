@@ -21,5 +21,10 @@ def test_the_notice_is_read(server, status, body, found):
     assert [method for method, _, _ in server.seen][:2] == ["PUT", "GET"]
 
 
+def test_a_service_without_tokens_takes_no_notice_back(server):
+    server.replies = [(404, b"", None)]
+    assert spot.ends(server.url) is None
+
+
 def test_a_service_that_does_not_answer_is_not_believed():
     assert spot.ends("http://127.0.0.1:1") is None

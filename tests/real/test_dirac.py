@@ -69,7 +69,8 @@ def test_the_nine_commands_leave_the_pilot_cfg_of_diracs_own_programs(client, tm
 def test_the_ten_commands_down_to_the_job_agent(client, tmp_path):
     subprocess.check_call([sys.executable, "-m", "pilot.bundle", "--text", "--lean", "--extension", "extensions/pilot_dirac", "--defaults", "extensions/pilot_dirac/defaults.json",
                            "-o", str(tmp_path / "dirac-pilot.py")], cwd=str(ROOT), stdout=subprocess.DEVNULL)
-    code, out = fly(client, tmp_path / "ten", "--fast", "--cpu-cache", "off", "-M", "1", "--StopAfterFailedMatches", "1", "--PollingTime", "1", commands=NINE + ", LaunchAgent",
+    code, out = fly(client, tmp_path / "ten", "--fast", "--cpu-cache", "off", "-M", "1", "--StopAfterFailedMatches", "1", "--PollingTime", "1",
+                    "--pilotUUID", "12345678-aaaa-bbbb-cccc-123456789012", commands=NINE + ", LaunchAgent",
                     entry=[sys.executable, str(tmp_path / "dirac-pilot.py")])
     assert code == 0, out
     assert "Loaded agent module WorkloadManagement/JobAgent" in out and "No more agent modules to execute. Exiting" in out and "URL for service WorkloadManagement/PilotManager not found" in out
