@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from pilot import process_tree
 from pilot.agent import capacity, config, environment, isolation, limits, payload, sandbox
 from pilot.agent.config import AgentConfig
 from pilot.agent.confine import Confinement, oom_kills
@@ -224,7 +225,7 @@ def test_a_signal_wakes_the_loop(loop):
 
 
 def test_a_child_that_ends_is_told_with_what_it_used(loop):
-    from pilot import process, process_tree
+    from pilot import process
 
     child = process.spawn(["bash", "-c", "exit 3"])
     told = []
@@ -262,7 +263,7 @@ def test_a_script_is_stored_executable(tmp_path):
 
 
 def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
-    from pilot import process, process_tree
+    from pilot import process
     from pilot.agent.warden import NOBODYS, Warden
     from tests.conftest import until
 

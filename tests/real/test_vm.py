@@ -63,7 +63,7 @@ def ship(world, folder, *words):
 
 
 def test_stage_0_in_a_machine_with_systemd(boot, web, tmp_path):
-    ship("cloud-init", tmp_path / "www", "--cloud", "openstack", "--url", web + "/pilot.pyz", "--", "-X", "CheckWorkerNode,LaunchAgent", "--execute", "sh -c 'id; cat /proc/self/cgroup; sleep 2'")
+    ship("cloud-init", tmp_path / "www", "--cloud", "openstack", "--url", web + "/pilot.pyz", "--", "-X", "CheckWorkerNode,LaunchAgent", "--min-disk-mb", "100", "--execute", "sh -c 'id; cat /proc/self/cgroup; sleep 2'")
     console, content = boot((tmp_path / "www" / "user-data").read_bytes())
     report = json.loads(content("/var/lib/pilot/work/pilot-report.json"))
     assert report["exit_code"] == 0 and report["facts"]["WorkerNode"]["virtual_machine"] and report["facts"]["WorkerNode"]["batch"]["system"] == "cloud"
@@ -84,7 +84,7 @@ sync; poweroff
 
 
 def test_the_unit_runs_and_is_stopped_by_systemd(boot, web, tmp_path):
-    ship("systemd", tmp_path / "www", "--", "-X", "CheckWorkerNode,LaunchAgent", "--execute", "sleep 54321", "--site", "it's $HOME 100%")
+    ship("systemd", tmp_path / "www", "--", "-X", "CheckWorkerNode,LaunchAgent", "--min-disk-mb", "100", "--execute", "sleep 54321", "--site", "it's $HOME 100%")
     console, content = boot((UNIT % {"web": web}).encode())
     report = json.loads(content("/var/lib/private/pilot/pilot-report.json"))
     assert report["exit_code"] == 143 and report["settings"]["site"]["value"] == "it's $HOME 100%", console[-3000:]
