@@ -378,6 +378,7 @@ def test_a_flood_of_tasks_that_cannot_start_does_not_deafen_the_agent(tmp_path, 
 ESCAPE = "env -i setsid sh -c 'echo $$ > %s/pid.new; mv %s/pid.new %s/pid; exec sleep 300' &\n"
 
 
+@pytest.mark.slow
 def test_what_hides_its_mark_is_ended_with_a_killed_agent(tmp_path, start_pilot, tasks_file):
     busy = Busy(tmp_path, start_pilot, tasks_file, "(" + ESCAPE % ((tmp_path,) * 3) + ")\nsleep 300")
     hidden = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
@@ -418,6 +419,7 @@ def test_a_pilot_without_time_for_any_work_is_out_of_time(run):
     assert ended.code == 60 and shown(ended, "a")["state"] == "todo"
 
 
+@pytest.mark.slow
 def test_a_pool_that_stays_locked_is_exit_code_50(pilot, tmp_path):
     url = "sqlite:%s/pool.sqlite" % tmp_path
     open_pool(url, create=True).close()
@@ -437,11 +439,11 @@ def test_many_quick_failures_make_the_node_suspect(run):
     assert run(good, "--slots", "1", "--max-quick-failures", "3", "--workdir", str(ended.workdir / "again"), workdir=None).code == 0
 
 
-@pytest.mark.parametrize("limit", [{"walltime_s": 3}, {"limits": {"silence_s": 3}}, {}])
-def test_time_in_which_the_slot_was_suspended_does_not_count(start_pilot, tasks_file, tmp_path, limit):
+@pytest.mark.slow
+def test_time_in_which_the_slot_was_suspended_does_not_count(start_pilot, tasks_file, tmp_path):
     """As BOINC, HTCondor and docker pause do it: everything stands, and goes on later."""
     script = "echo $$ > %s/new; mv %s/new %s/pid; i=0; while [ $i -lt 12 ]; do sleep 0.1; i=$((i+1)); done" % ((tmp_path,) * 3)
-    child = start_pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks_file(dict({"id": "a", "script": script, "max_attempts": 1}, **limit)), "--lease-s", "3", "--workdir", "w")
+    child = start_pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks_file({"id": "a", "script": script, "max_attempts": 1, "walltime_s": 3, "limits": {"silence_s": 3}}), "--lease-s", "3", "--workdir", "w")
     until((tmp_path / "pid").exists, what="the payload")
     stopped = [process.pid for process in process_tree.descendants(child.pid)]
     for pid in stopped:

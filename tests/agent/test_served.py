@@ -101,6 +101,7 @@ def test_an_end_is_reported_while_another_claim_waits(server, start_pilot, tmp_p
     assert child.wait(timeout=10) == 143
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_does_not_hold_up_the_pilots_end(server, start_pilot, tmp_path):
     add(server, {"id": "a", "script": sleeper(tmp_path)})
     child = start_pilot(*(PLAN + ("--pool", server.url, "--events", server.url, "--workdir", str(tmp_path / "w"))))
@@ -132,6 +133,7 @@ def test_a_server_that_is_killed_and_comes_back_costs_nothing(server, start_pilo
     assert [event["seq"] for event in events_of(server, "one")] == sorted(event["seq"] for event in written)
 
 
+@pytest.mark.slow
 def test_a_server_that_stays_away_ends_payloads_before_their_lease_is_anothers(server, start_pilot, tmp_path):
     add(server, {"id": "a", "script": sleeper(tmp_path)})
     child = start_pilot(*(PLAN + ("--pool", server.url, "--workdir", str(tmp_path / "w"), "--lease-s", "4", "--stop-grace-s", "0.5")))
@@ -175,6 +177,7 @@ def test_a_wrong_token_is_told_at_once(tmp_path, pilot):
         server.kill()
 
 
+@pytest.mark.slow
 def test_a_story_that_finds_no_server_delays_the_end_little_and_is_counted(pilot):
     began = time.monotonic()
     ended = pilot("-X", "CheckWorkerNode", "--events", "http://127.0.0.1:9")

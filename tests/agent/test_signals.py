@@ -119,6 +119,7 @@ def listener():
     thread.join()
 
 
+@pytest.mark.slow
 def test_the_essential_words_are_out_within_a_second_whatever_the_payload_does(tmp_path, start_pilot, tasks_file, listener):
     url, told = listener
     outputs = tmp_path / "jo"

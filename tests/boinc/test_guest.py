@@ -153,6 +153,7 @@ def test_a_client_that_is_silent_is_gone(client, monkeypatch, tmp_path):
     assert client.child.wait(timeout=30) == 0
 
 
+@pytest.mark.slow
 def test_a_client_that_lives_but_says_nothing_is_gone_too(client):
     path = client.folder / "tasks.jsonl"
     path.write_text(json.dumps(sleeper(client.folder)) + "\n")

@@ -240,6 +240,7 @@ def test_vac_is_told_how_many_agents_ended(flight, client, told, code, message):
     assert ended.code == code and (ended.workdir / "shutdown_message").read_text().startswith(message + " ")
 
 
+@pytest.mark.slow
 def test_the_time_that_is_over_is_no_shutdown_by_the_host(flight, client):
     client.say(dirac_agent={"out": "began\n", "hangs": True})
     ended = flight("-X", "InstallDIRAC,MultiLaunchAgent", "-P", "1", "--max-walltime", "3")
@@ -257,6 +258,7 @@ def test_a_line_break_in_a_value_stays_a_value(flight):
     assert ended.code == 0 and settings_of(ended)["LocalSite"]["A"] == "x }"
 
 
+@pytest.mark.slow
 def test_many_agents_are_stopped_together(start_pilot, client, tmp_path):
     client.say(dirac_agent={"out": "began\n", "hangs": "for good"})
     child = start_pilot("-E", "dirac", "--preinstalledEnv", str(client.env), "-X", "InstallDIRAC,MultiLaunchAgent", "-P", "2", "--workdir", "w")

@@ -61,11 +61,13 @@ def test_a_host_certificate_says_so(flight, server, grid, tmp_path):  # noqa: F8
     assert server.final == {ID: "0"} and "extraCredentials=%22hosts%22" in server.requests[0][1]
 
 
+@pytest.mark.slow
 def test_without_a_proxy_the_pilot_runs_all_the_same(flight, server):
     ended = flight(environ={"X509_USER_PROXY": ""})
     assert ended.code == 0 and server.final == {} and "did not arrive" in ended.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["lying", "slow"])
 def test_a_server_on_a_bad_day_costs_no_pilot_and_ten_seconds_at_most(flight, server, mode):
     server.mode = mode
@@ -75,6 +77,7 @@ def test_a_server_on_a_bad_day_costs_no_pilot_and_ten_seconds_at_most(flight, se
     assert "did not arrive" in ended.err
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_costs_no_pilot(pilot, grid):  # noqa: F811
     began = time.monotonic()
     ended = pilot("-E", "dirac", "-z", "-g", "https://127.0.0.1:1/x", "-X", "CheckWorkerNode")
@@ -181,6 +184,7 @@ def test_a_token_of_diracx_is_renewed_in_time(pilot, diracx):
     assert ended.code == 0 and [one for one in diracx.requests if one[0] == "/api/auth/token"] and diracx.logs[ID]
 
 
+@pytest.mark.slow
 def test_a_refused_secret_costs_no_pilot(pilot, diracx):
     ended = told(pilot, diracx, "--pilotSecret", "wrong-secret")
     assert ended.code == 0 and not diracx.logs and "did not arrive" in ended.err
