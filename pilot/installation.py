@@ -118,14 +118,20 @@ def only_folder(folder: str) -> str:
     return inner if os.path.isdir(inner) and not os.path.islink(inner) else folder
 
 
-def _environment_script(work: Work) -> Installation:
+def script_words(one: Source) -> List[str]:
+    """The environment script and its arguments, of which blanks may be quoted. StepFailed when there is no such file."""
     try:
-        words = shlex.split(work.one.what)
+        words = shlex.split(one.what)
     except ValueError as error:
-        raise StepFailed("%r: %s" % (work.one.what, error))
+        raise StepFailed("%r: %s" % (one.what, error))
+    if not words or not os.path.isfile(words[0]):
+        raise StepFailed("there is no %s" % (words[0] if words else "script"))
+    return words
+
+
+def _environment_script(work: Work) -> Installation:
+    words = script_words(work.one)
     script = words[0]
-    if not os.path.isfile(script):
-        raise StepFailed("there is no %s" % script)
     after = shell.shell_environ(words, work.ctx.environ, work.left_s())
     return Installation(work.one.text(), os.path.dirname(script), changes(work.ctx.environ, after))
 

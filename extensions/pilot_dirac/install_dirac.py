@@ -60,10 +60,10 @@ class InstallDIRAC(DiracCommand, Install):
 
     def _sourced(self, work: installation.Work) -> Installation:
         """What a script makes of the environment, also what it takes away."""
-        path = shlex.split(work.one.what)[0]
-        before = dict(work.ctx.environ, DIRAC_RC_PATH=path)
-        self.after = shell.shell_environ(shlex.split(work.one.what), before, min(work.left_s(), self.limit_s()))
-        return Installation(work.one.text(), os.path.dirname(path), installation.changes(work.ctx.environ, self.after))
+        words = installation.script_words(work.one)
+        before = dict(work.ctx.environ, DIRAC_RC_PATH=words[0])
+        self.after = shell.shell_environ(words, before, min(work.left_s(), self.limit_s()))
+        return Installation(work.one.text(), os.path.dirname(words[0]), installation.changes(work.ctx.environ, self.after))
 
     def _sourceEnvironmentFile(self) -> None:
         """For modules: DIRAC's environment by $DIRAC_RC_PATH, which they have set."""
