@@ -389,6 +389,7 @@ def test_a_probes_result_is_put_with_the_proxy(pilot, tmp_path, grid):  # noqa: 
         def do_PUT(self):
             got.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode(), self.connection.getpeercert()["subject"]))
             self.send_response(200)
+            self.send_header("Content-Length", "0")
             self.end_headers()
     server = HTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_SERVER", ssl.PROTOCOL_TLS))
