@@ -56,8 +56,7 @@ def detect(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str 
         left, source = number(environ.get(row.walltime)), row.walltime  # from now on, for want of the beginning
     job_id += "." + part if part.isdigit() else ""
     return BatchJob(row.name, job_id, _first(values, row.queue), row.cores(values), row.memory_mb(values),
-                    row.gpus(values), left, source if left is not None else "", time.monotonic(), tuple(other.name for other in rows[1:]),
-                    row.disk_mb(values))
+                    row.gpus(values), left, source if left is not None else "", time.monotonic(), tuple(other.name for other in rows[1:]))
 
 
 def ask_time_left(row: "System", job_id: str, environ: Dict[str, str], now: float) -> Tuple[Optional[float], str]:

@@ -146,13 +146,6 @@ def condor_memory_mb(values: Environ) -> Optional[int]:
     return whole(values.get(AD + "MemoryProvisioned"))
 
 
-def condor_disk_mb(values: Environ) -> Optional[int]:
-    """DiskProvisioned of the job's ad, which is in KiB, in MiB; of a job that asked for disk: else it is what the job's own files
-    take, and no bound."""
-    asked = whole(values.get(AD + "RequestDisk"))
-    return (whole(values.get(AD + "DiskProvisioned")) or 0) // 1024 or None if asked else None
-
-
 def condor_gpus(values: Environ) -> Optional[int]:
     """GpusProvisioned of the job's ad."""
     return whole(values.get(AD + "GpusProvisioned"))

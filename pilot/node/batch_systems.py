@@ -19,7 +19,6 @@ class System(NamedTuple):
     query: Tuple[str, ...] = ()  # {ID} stands for the job's id
     parse_query: Callable[[str, float, Optional[float]], Optional[float]] = parse.no_answer
     began: Callable[[Dict[str, str]], Optional[float]] = parse.unknown_beginning
-    disk_mb: Callable[[Dict[str, str]], Optional[int]] = parse.nothing
     walltime: str = ""  # the variable with the whole job's seconds, for where nothing else tells
 
 
@@ -29,7 +28,7 @@ SYSTEMS: Tuple[System, ...] = (
            parse.slurm_cores, parse.slurm_memory_mb, parse.slurm_gpus, parse.slurm_time_left,
            ("squeue", "-h", "-j", "{ID}", "-o", "%L"), parse.slurm_left),
     System("HTCondor", ("_CONDOR_JOB_AD", "_CONDOR_SLOT"), (), (),
-           parse.condor_cores, parse.condor_memory_mb, parse.condor_gpus, parse.condor_time_left, disk_mb=parse.condor_disk_mb),
+           parse.condor_cores, parse.condor_memory_mb, parse.condor_gpus, parse.condor_time_left),
     System("LSF", ("LSB_JOBID", "LSB_BATCH_JID"), ("LSB_JOBID", "LSB_BATCH_JID"), ("LSB_QUEUE",),
            parse.lsf_cores, query=("bjobs", "-noheader", "-o", "time_left", "{ID}"), parse_query=parse.lsf_left),
     System("PBS", ("PBS_JOBID",), ("PBS_JOBID",), ("PBS_QUEUE", "PBS_O_QUEUE"),

@@ -192,13 +192,6 @@ def test_oars_own_walltime_where_its_program_cannot_be_asked():
     assert (job.time_left_s, job.source) == (7200.0, "OAR_JOB_WALLTIME_SECONDS")
 
 
-def test_condors_disk_is_told_in_kilobytes(tmp_path):
-    (tmp_path / "ad").write_text("DiskProvisioned = 1048576\nRequestDisk = DiskUsage\n")
-    assert batch.detect({"_CONDOR_JOB_AD": str(tmp_path / "ad")}, 0.0).disk_mb is None
-    (tmp_path / "ad").write_text("DiskProvisioned = 1048576\nRequestDisk = 1000000\n")
-    assert batch.detect({"_CONDOR_JOB_AD": str(tmp_path / "ad")}, 0.0).disk_mb == 1024
-
-
 def test_a_volunteers_bounds_are_the_slots(tmp_path, monkeypatch, pilot):
     (tmp_path / "init_data.xml").write_text("<app_init_data>\n<app_name>pilot</app_name>\n<result_name>res1</result_name>\n<ncpus>1.000000</ncpus>\n<rsc_memory_bound>536870912.000000</rsc_memory_bound>\n"
                                             "<rsc_disk_bound>2147483648</rsc_disk_bound>\n<computation_deadline>1600.5</computation_deadline>\n</app_init_data>\n")
