@@ -1,5 +1,6 @@
 """Fixtures: a home of its own for every test, fake programs on PATH, a pilot as a child process."""
 
+import importlib
 import json
 import os
 import signal
@@ -14,6 +15,15 @@ import pytest
 from pilot.interrupts import STOP_SIGNALS
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def extension(name):
+    """A module of extensions/, found as the pilot finds it: that folder stands last in sys.path."""
+    folder = str(ROOT / "extensions")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(name)
+
 
 # Under nohup, or as a shell's background job, the suite is told to ignore some of these: its tests, and the
 # pilots they start, are to hear them all the same.

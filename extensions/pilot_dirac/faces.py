@@ -33,7 +33,6 @@ COMMANDS: Tuple[Any, ...] = (
     GetPilotVersion, CheckWorkerNode, InstallDIRAC, ConfigureBasics, RegisterPilot, CheckCECapabilities, CheckWNCapabilities, ConfigureSite,
     ConfigureArchitecture, ConfigureArchitectureWithoutCLI, ConfigureCPURequirements, LaunchAgent, MultiLaunchAgent, NagiosProbes)
 FLAT = ("pilotTools", "pilotCommands", "proxyTools")
-NAMES = FLAT + ("Pilot",) + tuple("Pilot." + name for name in FLAT)
 
 
 class FixedSizeBuffer:

@@ -3,7 +3,6 @@
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
 UNKNOWN = "unknown"
-NO_TASK = ("", "undefined")
 
 
 class Submitter(NamedTuple):

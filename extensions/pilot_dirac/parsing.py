@@ -4,9 +4,7 @@ import json
 import re
 from typing import Any, Dict, List, Optional, Tuple
 
-_NUMBER = r"([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
-POWER = re.compile(r"Estimated CPU power is\W+" + _NUMBER)
-TIME_LEFT = re.compile(r"CPU time left determined as\W+" + _NUMBER)
+TIME_LEFT = re.compile(r"CPU time left determined as\W+([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
 _COUNTS = re.compile(r"^\s*(\d+)\s+(\d+)(?:\s+(\d+))?\s*$")
 
 

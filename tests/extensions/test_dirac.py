@@ -11,16 +11,14 @@ import sys
 import pytest
 
 from pilot.testing import run_command, worker_node as node
-from tests.conftest import ROOT, until
+from tests.conftest import extension, until
 from tests.extensions.dirac_client import Client
 from tests.test_credentials import grid  # noqa: F401
 
-if str(ROOT / "extensions") not in sys.path:
-    sys.path.append(str(ROOT / "extensions"))
-dirac = importlib.import_module("pilot_dirac")
-cfg = importlib.import_module("pilot_dirac.cfg")
-parsing = importlib.import_module("pilot_dirac.parsing")
-params = importlib.import_module("pilot_dirac.params")
+dirac = extension("pilot_dirac")
+cfg = extension("pilot_dirac.cfg")
+parsing = extension("pilot_dirac.parsing")
+params = extension("pilot_dirac.params")
 NINE = ("CheckWorkerNode,InstallDIRAC,ConfigureBasics,RegisterPilot,CheckCECapabilities,CheckWNCapabilities,ConfigureSite,ConfigureArchitecture,"
         "ConfigureCPURequirements")
 COMMANDS = {command.name: command for command in dirac.COMMANDS}
@@ -200,7 +198,7 @@ def test_words_that_make_no_sense_are_told_as_such(flight, client, program, out,
 
 
 def test_decorated_lines_are_read():
-    assert parsing.number(parsing.POWER, "2026 INFO: Estimated CPU power is: 12.5 HS06 (ok)\n") == 12.5
+    assert parsing.number(parsing.TIME_LEFT, "2026 INFO: CPU time left determined as: 12.5 s (ok)\n") == 12.5
     assert parsing.number(parsing.TIME_LEFT, "x\nCPU time left determined as 7.2e3 s\n") == 7200.0 and parsing.number(parsing.TIME_LEFT, "") is None
 
 

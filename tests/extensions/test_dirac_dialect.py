@@ -13,15 +13,13 @@ from pilot.cli import ENGINE_OPTIONS
 from pilot.errors import UsageError
 from pilot.registry import all_options
 from pilot.testing import run_command
-from tests.conftest import ROOT
+from tests.conftest import ROOT, extension
 from tests.grid_proxy import proxy_with
 
-if str(ROOT / "extensions") not in sys.path:
-    sys.path.append(str(ROOT / "extensions"))
-dirac = importlib.import_module("pilot_dirac")
-dialect = importlib.import_module("pilot_dirac.dialect")
-identity = importlib.import_module("pilot_dirac.identity")
-vos = importlib.import_module("pilot_dirac.vo")
+dirac = extension("pilot_dirac")
+dialect = extension("pilot_dirac.dialect")
+identity = extension("pilot_dirac.identity")
+vos = extension("pilot_dirac.vo")
 OPTIONS = all_options(dirac.COMMANDS, ENGINE_OPTIONS + dirac.OPTIONS)[0]
 # the options of dirac-pilot.py, as its own declaration has them: short letters with : where a value follows
 SHORT = "a:b:c d e:g:h k l:m:n:o:r:s:t:u:x:y:z C:D:E:F:G:K:M:N:O:P:Q:R:S:T:V:W:X:Z:"

@@ -1,7 +1,6 @@
 """How DIRAC's software comes to a node, how the pilot itself does, and pilot.cfg's language."""
 
 import hashlib
-import importlib
 import io
 import json
 import os
@@ -14,16 +13,14 @@ import threading
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, extension
 from tests.extensions.dirac_client import Client
 
-if str(ROOT / "extensions") not in sys.path:
-    sys.path.append(str(ROOT / "extensions"))
-cfg = importlib.import_module("pilot_dirac.cfg")
-diracos = importlib.import_module("pilot_dirac.diracos")
-release = importlib.import_module("pilot_dirac.release")
-publish = importlib.import_module("pilot_dirac.publish")
-wrapper = importlib.import_module("pilot_dirac.wrapper")
+cfg = extension("pilot_dirac.cfg")
+diracos = extension("pilot_dirac.diracos")
+release = extension("pilot_dirac.release")
+publish = extension("pilot_dirac.publish")
+wrapper = extension("pilot_dirac.wrapper")
 WRAPPER = str(ROOT / "extensions" / "pilot_dirac" / "wrapper.py")
 
 

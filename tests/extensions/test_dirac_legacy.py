@@ -8,12 +8,10 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT, until
+from tests.conftest import ROOT, extension, until
 from tests.extensions.dirac_client import Client
 
-if str(ROOT / "extensions") not in sys.path:
-    sys.path.append(str(ROOT / "extensions"))
-cfg = importlib.import_module("pilot_dirac.cfg")
+cfg = extension("pilot_dirac.cfg")
 # flat imports; a base class that sets parameters; several bases with cooperative super(); hooks of ConfigureBasics; a replaced installEnv
 COOPERATIVE = '''
 import os

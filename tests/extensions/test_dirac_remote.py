@@ -5,20 +5,17 @@ import json
 import os
 import shutil
 import signal
-import sys
 import time
 
 import pytest
 
 from pilot.events.sender import SendFailed
-from tests.conftest import ROOT, until
+from tests.conftest import extension, until
 from tests.extensions.log_server import LogServer
 from tests.test_credentials import grid  # noqa: F401
 
-if str(ROOT / "extensions") not in sys.path:
-    sys.path.append(str(ROOT / "extensions"))
-telling = importlib.import_module("pilot_dirac.telling")
-tornado = importlib.import_module("pilot_dirac.tornado")
+telling = extension("pilot_dirac.telling")
+tornado = extension("pilot_dirac.tornado")
 ID = "12345678-aaaa-bbbb-cccc-123456789012"
 
 

@@ -1,21 +1,17 @@
 """PiCaS tokens: what becomes of a document, and a database that is shared with others."""
 
-import importlib
 import json
-import sys
 
 import pytest
 
 from pilot.errors import PoolUnreachable, UsageError
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Denied, Final, Offer, StaleLease
-from tests.conftest import ROOT
+from tests.conftest import extension
 from tests.pool.asking import add, claim, finish, state
 from tests.pool.conftest import clock, couch, within  # noqa: F401
 
-if str(ROOT / "extensions") not in sys.path:
-    sys.path.append(str(ROOT / "extensions"))
-token = importlib.import_module("pilot_picas.token")
+token = extension("pilot_picas.token")
 TOKEN = {"_id": "t1", "_rev": "1-a", "type": "token", "lock": 0, "done": 0, "hostname": "", "scrub_count": 0, "input": "echo hi", "exit_code": "", "output": {}, "uploads": {},
          "error": [], "mine": {"kept": True}}
 

@@ -1,6 +1,5 @@
 """The real DIRAC: its client, its configuration server, its WMS. The ten commands, down to a job that the JobAgent has run."""
 
-import importlib
 import json
 import os
 import re
@@ -11,12 +10,10 @@ import time
 
 import pytest
 
-from tests.conftest import ROOT, until
+from tests.conftest import ROOT, extension, until
 from tests.real.conftest import PYTHON, SYSTEMS, build, need, script
 
-if str(ROOT / "extensions") not in sys.path:
-    sys.path.append(str(ROOT / "extensions"))
-cfg = importlib.import_module("pilot_dirac.cfg")
+cfg = extension("pilot_dirac.cfg")
 NET = "pilot-dirac-test"
 NINE = ("CheckWorkerNode, InstallDIRAC, ConfigureBasics, RegisterPilot, CheckCECapabilities, CheckWNCapabilities, ConfigureSite, ConfigureArchitecture, "
         "ConfigureCPURequirements")
