@@ -8,7 +8,7 @@ import io
 import keyword
 import re
 import tokenize
-from typing import Dict, List, Match, Set, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
@@ -63,7 +63,7 @@ def _safely(small: str, text: str) -> str:
 
 def _without_imports_of_types(text: str) -> str:
     """Without what is imported for type checkers only, and without the names from typing that nothing mentions any more."""
-    def used(match: "Match[str]") -> str:
+    def used(match: Any) -> str:
         rest = text[: match.start()] + text[match.end():]
         names = [name for name in match.group(1).split(", ") if re.search(r"\b%s\b" % name, rest)]
         return "from typing import %s\n" % ", ".join(names) if names else ""

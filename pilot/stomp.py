@@ -107,12 +107,19 @@ class Connection:
 
     def __init__(self, where: Place, context: Optional[ssl.SSLContext], timeout_s: float) -> None:
         self._data, self._receipts = b"", 0
+        self._socket: Any = None
         try:
-            plain = socket.create_connection((where.host, where.port), timeout_s)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._socket: Any = plain
+            self._connect(where, context, timeout_s)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, where: Place, context: Optional[ssl.SSLContext], timeout_s: float) -> None:
+        try:
+            self._socket = socket.create_connection((where.host, where.port), timeout_s)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if where.secure:
-                self._socket = (context or ssl.create_default_context()).wrap_socket(plain, server_hostname=where.host)
+                self._socket = (context or ssl.create_default_context()).wrap_socket(self._socket, server_hostname=where.host)
         except (OSError, ValueError) as error:
             raise StompError("%s cannot be reached: %s" % (where.name, error))
         headers = {"accept-version": "1.2,1.1", "host": where.virtual_host, "heart-beat": "0,0"}
@@ -121,7 +128,6 @@ class Connection:
         self.write("CONNECT", headers)
         hello = self.read(timeout_s)
         if hello is None or hello.command != "CONNECTED":
-            self.close()
             raise StompError("%s refuses us: %s" % (where.name, _words(hello) if hello else "no answer"))
 
     def write(self, command: str, headers: Dict[str, str], body: bytes = b"") -> None:
@@ -177,6 +183,8 @@ class Connection:
 
     def close(self) -> None:
         """Hang up."""
+        if self._socket is None:
+            return
         try:
             self._socket.close()
         except OSError:
