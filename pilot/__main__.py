@@ -31,6 +31,10 @@ def main(argv: Optional[Sequence[str]] = None, environ: Optional[Dict[str, str]]
 
 def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
     """What the command line asks for: a text about the program, or a pilot's whole life."""
+    if os.getpid() == 1:
+        from pilot import process_one  # only in a container
+
+        process_one.step_aside()
     from pilot import life
 
     try:
