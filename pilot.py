@@ -34,7 +34,7 @@ def is_new_enough(interpreter):
     """Whether this interpreter starts and is 3.6 or newer."""
     import subprocess
 
-    code = "import sys; sys.exit(0 if sys.version_info >= %r else 9)" % (FLOOR,)
+    code = "import sys; sys.exit(sys.version_info < %r)" % (FLOOR,)
     null = open(os.devnull, "r+")
     try:
         return subprocess.call([interpreter, "-c", code], stdin=null, stdout=null, stderr=null) == 0
@@ -65,8 +65,11 @@ def start_text(loader, files):
         start_newer(script or stored_text(loader, files))
     os.environ.pop(TRIED, None)
     names = {"__name__": "pilot_loader"}
-    exec(compile(loader, "<loader>", "exec"), names)
-    leave(names["run_text"](files, script))
+    try:
+        exec(compile(loader, "<loader>", "exec"), names)
+        leave(names["run_text"](files, script))
+    except ImportError as error:
+        refuse(error)
 
 
 def stored_text(loader, files):
@@ -83,6 +86,14 @@ def stored_text(loader, files):
     return "/dev/fd/%d" % copy
 
 
+def refuse(error):
+    """End with a sentence where Python's own library lacks what we need from the start."""
+    if "pilot" in str(error):
+        raise error
+    sys.stderr.write("pilot: error: %s: %s is not a whole Python\n" % (error, sys.executable))
+    sys.exit(10)
+
+
 def leave(code):
     """End the process with this code without the interpreter's teardown, which takes as long as a short pilot."""
     import atexit
@@ -95,10 +106,13 @@ if __name__ == "__main__":
     if sys.version_info < FLOOR:
         start_newer(sys.path[0] if os.path.isfile(sys.path[0]) else os.path.abspath(__file__))
     os.environ.pop(TRIED, None)
-    if os.path.isfile(sys.path[0]):  # we are a zip
-        import pilot_loader
+    try:
+        if os.path.isfile(sys.path[0]):  # we are a zip
+            import pilot_loader
 
-        leave(pilot_loader.run_zip(sys.path[0]))
-    from pilot.__main__ import main
+            leave(pilot_loader.run_zip(sys.path[0]))
+        from pilot.__main__ import main
 
-    leave(main())
+        leave(main())
+    except ImportError as error:
+        refuse(error)

@@ -90,18 +90,35 @@ def zip_bytes(files: Dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def pack(files: Dict[str, bytes]) -> bytes:
+    """Files in one block, as `loader.unpacked` reads them: zlib and base64, which every Python can undo."""
+    return base64.b64encode(zlib.compress(_block(files), 9))
+
+
+def pack_small(files: Dict[str, bytes]) -> bytes:
+    """The same, smaller: bzip2 and base85, which not every Python can undo that is built without bz2."""
+    import bz2  # not at the top: a Python without it can make the other forms
+
+    return loader.SMALL.encode("ascii") + base64.b85encode(bz2.compress(_block(files), 9))
+
+
+def _block(files: Dict[str, bytes]) -> bytes:
+    head = "".join("%s %d\n" % (name, len(files[name])) for name in sorted(files))
+    return head.encode("ascii") + b"\n" + b"".join(files[name] for name in sorted(files))
+
+
 def text_bytes(files: Dict[str, bytes], header: Sequence[str] = (), words: Sequence[str] = ()) -> bytes:
     """One plain-ASCII script: the entry's version gate, a loader, and all files compressed in base64.
 
     `header` lines (comments, such as a batch system's directives) follow its first line; `words` come before
     what stands on its command line (but for -m, by which it starts its own tools).
     """
-    return _script(files, loader.pack(files), files[LOADER].decode("ascii"), header, words)
+    return _script(files, pack(files), files[LOADER].decode("ascii"), header, words)
 
 
 def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
     """The smallest script: without comments, docstrings, types, and the built-in agent (see pilot/lean.py)."""
-    import bz2  # not at the top: a Python without it can make the other forms
+    import bz2
 
     from pilot import lean
 
@@ -110,7 +127,7 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
     small = base64.b85encode(bz2.compress(reader, 9)).decode("ascii")
     start = "import base64,bz2\nexec(bz2.decompress(base64.b85decode(%r)))" % small
     packed = {name: data for name, data in kept.items() if name != ENTRY}  # it stands at the top as it is
-    return _script(kept, loader.pack_small(packed), start, (), (), LEAN_LINE)
+    return _script(kept, pack_small(packed), start, (), (), LEAN_LINE)
 
 
 def _script(files: Dict[str, bytes], packed_files: bytes, reader: str, header: Sequence[str], words: Sequence[str],

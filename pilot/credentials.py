@@ -3,11 +3,13 @@
 import base64
 import os
 import re
-import ssl
-from typing import Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
 
 from pilot import der
 from pilot.errors import ConfigurationFailed
+
+if TYPE_CHECKING:
+    import ssl
 
 CA_FOLDERS = ("/etc/grid-security/certificates", "/cvmfs/grid.cern.ch/etc/grid-security/certificates")
 VOMS_ATTRIBUTES = "1.3.6.1.4.1.8005.100.100.4"  # FQANs inside the attribute certificate of a VOMS proxy
@@ -152,11 +154,13 @@ def ca_folder(environ: Dict[str, str]) -> Optional[str]:
     return next((path for path in ((given,) if given else CA_FOLDERS) if os.path.isdir(path)), None)
 
 
-def tls_context(environ: Dict[str, str], proxy: Optional[str] = None) -> ssl.SSLContext:
+def tls_context(environ: Dict[str, str], proxy: Optional[str] = None) -> "ssl.SSLContext":
     """Verifies servers by the system's CAs and the grid's; shows the proxy, when one is given, as ours.
 
     An RFC 3820 proxy file works as it is: certificate, key, chain. ConfigurationFailed when it cannot be loaded.
     """
+    import ssl  # 10 ms, and a Python may lack it
+
     context = ssl.create_default_context()
     folder = ca_folder(environ)
     if folder:
@@ -165,6 +169,6 @@ def tls_context(environ: Dict[str, str], proxy: Optional[str] = None) -> ssl.SSL
     if proxy:
         try:
             context.load_cert_chain(proxy)
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:
             raise ConfigurationFailed("proxy %s: cannot be used for TLS: %s" % (proxy, error))
     return context

@@ -1,6 +1,7 @@
 """The exit codes and the exceptions that carry them: the one table of how a pilot can end."""
 
 import signal
+import sys
 from typing import NamedTuple, Tuple
 
 
@@ -32,6 +33,7 @@ EXIT_CODES: Tuple[ExitCode, ...] = (
              "the server's operator, or who made the token"),
     ExitCode(60, "out of time: the slot's end came", "nobody's"),
 )
+LIBRARY = ("bz2", "ctypes", "lzma", "sqlite3", "ssl", "zlib")  # what a Python may have been built without
 SIGNAL_BASE = 128  # stopped by signal n: 128+n, as shells and batch systems count
 
 
@@ -117,3 +119,9 @@ class TimeLimit(BaseException):
     def __init__(self, seconds: float) -> None:
         super().__init__("longer than its limit of %g s" % seconds)
         self.seconds = seconds
+
+
+def lacking(error: BaseException) -> str:
+    """The sentence for a Python that was built without a part of its library; empty where `error` is none of that."""
+    name = str(getattr(error, "name", "")).lstrip("_") if isinstance(error, ImportError) else ""
+    return "%s was built without %s: give the pilot a whole Python" % (sys.executable, name) if name in LIBRARY else ""

@@ -145,6 +145,7 @@ class Session:
 
         if self._open is None:
             if self._secure:
+                import ssl  # noqa: F401  where there is none, this says so
                 self._open = http.client.HTTPSConnection(self._where, timeout=timeout_s, context=self._context())
             else:
                 self._open = http.client.HTTPConnection(self._where, timeout=timeout_s)
@@ -251,8 +252,11 @@ def _opener(request: Request) -> Any:
             return found
 
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
-    handlers = [urllib.request.ProxyHandler({})] if here else []  # a machine's metadata is behind no proxy
-    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=request.context), Redirects(), *handlers)
+    handlers: List[Any] = [urllib.request.ProxyHandler({})] if here else []  # a machine's metadata is behind no proxy
+    if request.context is not None or request.url.startswith("https:"):
+        import ssl  # noqa: F401  where there is none, this says so
+        handlers.append(urllib.request.HTTPSHandler(context=request.context))
+    return urllib.request.build_opener(Redirects(), *handlers)
 
 
 def _take_body(request: Request, reply: Any, take: Callable[[bytes], object]) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Set, Tuple
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
 FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/stomp.py", "pilot/events/queue_broker.py",
-         "pilot/progress.py", "pilot/events/bar.py", "pilot/node/spot.py")
+         "pilot/progress.py", "pilot/events/bar.py", "pilot/node/spot.py", "pilot/node/deadline.py")
 _NOTHING = (tokenize.COMMENT, tokenize.NL)
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
 

@@ -95,25 +95,8 @@ def _member(data: bytes, method: int, size: int, at: int) -> Callable[[], bytes]
     return read
 
 
-def pack(files: Dict[str, bytes]) -> bytes:
-    """Files in one block: a line "name size" each, an empty line, then their bytes; base64 of all, compressed."""
-    return base64.b64encode(zlib.compress(_block(files), 9))
-
-
-def pack_small(files: Dict[str, bytes]) -> bytes:
-    """The same, smaller: bzip2 and base85, which not every Python can undo that is built without bz2."""
-    import bz2
-
-    return SMALL.encode("ascii") + base64.b85encode(bz2.compress(_block(files), 9))
-
-
-def _block(files: Dict[str, bytes]) -> bytes:
-    head = "".join("%s %d\n" % (name, len(files[name])) for name in sorted(files))
-    return head.encode("ascii") + b"\n" + b"".join(files[name] for name in sorted(files))
-
-
 def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
-    """What `pack` made, or `pack_small`."""
+    """The files of a text form, as pilot/bundle.py packs them: lines "name size", an empty one, all bytes; compressed, as text."""
     if packed.lstrip().startswith(SMALL):
         import bz2
 

@@ -8,11 +8,11 @@ PDEATHSIG, DUMPABLE, CHILD_SUBREAPER = 1, 4, 36  # of linux/prctl.h
 
 def prepared(option: int, value: int) -> Optional[Callable[[], None]]:
     """What does it when it is called: between fork and exec nothing may be loaded any more. None where there is no prctl."""
-    import ctypes  # not for a pilot that starts nothing
-
     try:
+        import ctypes  # not for a pilot that starts nothing
+
         prctl = ctypes.CDLL(None).prctl
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return None
     return lambda: prctl(option, value, 0, 0, 0) and None
 

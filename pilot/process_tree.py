@@ -2,7 +2,7 @@
 
 import os
 import signal
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -83,12 +83,6 @@ def descendants(pid: int) -> List[Process]:
             found[child] = process
             queue += children(child)
     return list(found.values())
-
-
-def in_sessions(sessions: Iterable[int]) -> List[Process]:
-    """Every process of these sessions, wherever it was reparented to."""
-    wanted: Set[int] = set(sessions)
-    return [process for process in everything() if process.session in wanted]
 
 
 def variable(pid: int, name: str) -> Optional[str]:

@@ -8,7 +8,7 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Type
 from pilot import report
 from pilot.command import Command
 from pilot.context import Context
-from pilot.errors import SIGNAL_BASE, OutOfTime, PilotError, Skip, StepFailed, Stopped, TimeLimit, UsageError
+from pilot.errors import SIGNAL_BASE, NodeUnfit, OutOfTime, PilotError, Skip, StepFailed, Stopped, TimeLimit, UsageError, lacking
 from pilot.events import event as events
 from pilot.report import Outcome
 
@@ -82,6 +82,8 @@ def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str,
     except StepFailed as error:
         return "failed", command.failure.exit_code, str(error)
     except (Exception, SystemExit) as bug:  # the one place where anything at all is caught: it is told as our bug
+        if lacking(bug):
+            return "failed", NodeUnfit.exit_code, lacking(bug)
         logging.getLogger("pilot." + command.name).error("%s", traceback.format_exc().rstrip())
         return "crashed", BUG, "%s: %s (a bug: the traceback is in the log)" % (type(bug).__name__, bug)
 
@@ -108,7 +110,7 @@ def guarded(step: Callable[[], int], tell: Callable[[int, Sequence[str]], None])
         problems, code = [str(stop)], stop.exit_code
     except KeyboardInterrupt:  # ^C before the pilot listens to signals, or in one of the tools
         problems, code = ["interrupted"], SIGNAL_BASE + 2
-    except Exception:  # our own bug, before or after the commands
-        problems, code = [traceback.format_exc().rstrip()], BUG
+    except Exception as bug:  # our own, before or after the commands
+        problems, code = ([lacking(bug)], NodeUnfit.exit_code) if lacking(bug) else ([traceback.format_exc().rstrip()], BUG)
     tell(code, problems)
     return code

@@ -128,14 +128,14 @@ def quota_left_mb(path: str) -> Optional[int]:
     device, options = mount_of(path, read_text("/proc/self/mountinfo"))
     if not device.startswith("/dev/") or "quota" not in options or "noquota" in options:
         return None
-    import ctypes
-
-    record = (ctypes.c_uint64 * 9)()  # struct dqblk: hard, soft (KiB), used (bytes), ...
     q_getquota, user_quota = 0x800007, 0
     try:
+        import ctypes  # which a Python may lack
+
+        record = (ctypes.c_uint64 * 9)()  # struct dqblk: hard, soft (KiB), used (bytes), ...
         library = ctypes.CDLL(None, use_errno=True)
         failed = library.quotactl((q_getquota << 8) | user_quota, device.encode(), os.getuid(), record)
-    except (OSError, AttributeError):
+    except (ImportError, OSError, AttributeError):
         return None
     return None if failed else quota_left(record[0], record[1], record[2])
 

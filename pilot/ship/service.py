@@ -85,6 +85,7 @@ def _job(order: Order) -> Dict[str, Any]:
     codes = {"containerName": "pilot", "operator": "In", "values": [2]}
     spec: Dict[str, Any] = {
         "parallelism": order.pilots, "completions": order.pilots, "backoffLimit": 5 * order.pilots, "template": {"spec": pod},
-        "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": codes}]},
+        # the empty list: Kubernetes before 1.29 calls it required
+        "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": codes, "onPodConditions": []}]},
     }
     return spec
