@@ -151,7 +151,7 @@ def ends_reader(config: AgentConfig) -> Callable[[], Dict[str, float]]:
     """What reads the moving ends of the slot: files at once, web servers in a thread, so that the loop never waits."""
     pollers: List[features.Poller] = []
     if config.spot != SPOT_CLOUDS[0]:
-        pollers.append(features.Poller(spot.ends, spot.EVERY_S))
+        pollers.append(features.Poller(spot.reader(config.spot), spot.EVERY_S))
     if Features(*config.features).remote():
         pollers.append(features.Poller(lambda: features.known_ends(Features(*config.features)), config.refresh_s))
     for poller in pollers:

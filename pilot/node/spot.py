@@ -1,44 +1,94 @@
-"""A spot machine's notice that it ends soon: EC2's instance metadata (IMDSv2), which tells two minutes before.
+"""A spot machine's notice that it ends soon, from its cloud's metadata service.
 
-The token is got by PUT; `spot/instance-action` is 404 until there is a notice, then
-{"action": "terminate", "time": "2026-11-20T12:00:00Z"} (AWS, EC2 user guide, spot instance interruption notices).
+EC2 (user guide, spot instance interruption notices): with a token (IMDSv2), `spot/instance-action` is 404 until there is a
+notice, then {"action": "terminate", "time": "2026-11-20T12:00:00Z"}, two minutes before.
+Google Compute Engine (documentation, preemption process): `instance/preempted` is TRUE from the moment at which the machine has
+30 seconds left; it tells no moment.
+Azure (Scheduled Events, 2020-07-01): a list of what comes, of all machines of a set, with Resources, EventType and NotBefore, which
+is empty once it has begun; a spot machine has at least 30 seconds.
 """
 
 import calendar
 import json
 import time
-from typing import Dict, Optional
+from email.utils import parsedate_tz
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional
 
 from pilot.errors import StepFailed
 
+Ends = Optional[Dict[str, float]]
 PLACE = "http://169.254.169.254"
-TOKEN, ACTION = "/latest/api/token", "/latest/meta-data/spot/instance-action"
 EVERY_S = 5.0
 TIMEOUT_S = 2.0
-KEEP_S = "21600"
+SOURCE = "the spot machine's notice"
 NOT_THERE = 404
+EC2_TOKEN, EC2_ACTION, EC2_KEEP_S = "/latest/api/token", "/latest/meta-data/spot/instance-action", "21600"
+GCE_PREEMPTED, GCE_LEFT_S = "/computeMetadata/v1/instance/preempted", 30.0 - EVERY_S
+AZURE_EVENTS = "/metadata/scheduledevents?api-version=2020-07-01"
+AZURE_NAME = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
+AZURE_ENDS = ("Preempt", "Terminate", "Redeploy", "Reboot")
 
 
-def ends(place: str = PLACE) -> Optional[Dict[str, float]]:
-    """When this machine ends, in seconds since the epoch, by the source that says so; nothing without a notice, None when
-    the metadata service does not answer."""
+def reader(cloud: str, place: str = PLACE) -> Callable[[], Ends]:
+    """What asks this cloud when the machine ends: seconds since the epoch by the source that says so; nothing without
+    a notice, None when the metadata service does not answer."""
+    if cloud == "gce":
+        return _Gce(place)
+    return partial({"ec2": _ec2, "azure": _azure}[cloud], place)
+
+
+def _get(url: str, headers: Dict[str, str], **how: Any) -> str:
     from pilot import fetch  # only on spot machines
 
+    return fetch.get(url, TIMEOUT_S, 1, headers, **how).decode("utf-8", "replace").strip()
+
+
+def _ec2(place: str) -> Ends:
     try:
-        token = fetch.get(place + TOKEN, TIMEOUT_S, 1, {"X-aws-ec2-metadata-token-ttl-seconds": KEEP_S}, data=b"", method="PUT")
+        token = _get(place + EC2_TOKEN, {"X-aws-ec2-metadata-token-ttl-seconds": EC2_KEEP_S}, data=b"", method="PUT")
     except StepFailed:
         return None
     try:
-        text = fetch.get(place + ACTION, TIMEOUT_S, 1, {"X-aws-ec2-metadata-token": token.decode("ascii", "replace").strip()})
+        notice = json.loads(_get(place + EC2_ACTION, {"X-aws-ec2-metadata-token": token}))
+        return {SOURCE: float(calendar.timegm(time.strptime(notice["time"], "%Y-%m-%dT%H:%M:%SZ")))}
     except StepFailed as error:
         return {} if getattr(error, "status", None) == NOT_THERE else None
-    moment = when(text.decode("utf-8", "replace"))
-    return {} if moment is None else {"the spot machine's notice": moment}
-
-
-def when(text: str) -> Optional[float]:
-    """The moment of a notice; None when it has none."""
-    try:
-        return float(calendar.timegm(time.strptime(json.loads(text)["time"], "%Y-%m-%dT%H:%M:%SZ")))
     except (ValueError, KeyError, TypeError):
+        return {}
+
+
+class _Gce:
+    """The end counts from when the notice was first heard."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._end: Optional[float] = None
+
+    def __call__(self) -> Ends:
+        if self._end is None:
+            try:
+                if _get(self._place + GCE_PREEMPTED, {"Metadata-Flavor": "Google"}) != "TRUE":
+                    return {}
+            except StepFailed:
+                return None
+            self._end = time.time() + GCE_LEFT_S
+        return {SOURCE: self._end}
+
+
+def _azure(place: str) -> Ends:
+    try:
+        events = json.loads(_get(place + AZURE_EVENTS, {"Metadata": "true"}))["Events"]
+        moments = _azure_moments(events, lambda: _get(place + AZURE_NAME, {"Metadata": "true"})) if events else []
+    except (StepFailed, ValueError, KeyError, TypeError, AttributeError):
         return None
+    return {SOURCE: min(moments)} if moments else {}
+
+
+def _azure_moments(events: List[Dict[str, Any]], own_name: Callable[[], str]) -> List[float]:
+    name, moments = own_name(), []
+    for event in events:
+        if event["EventType"] in AZURE_ENDS and name in event["Resources"]:
+            parsed = parsedate_tz(event["NotBefore"])
+            moments.append(time.time() if parsed is None else float(calendar.timegm(parsed[:9]) - (parsed[9] or 0)))
+    return moments

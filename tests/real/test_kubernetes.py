@@ -92,7 +92,7 @@ def test_a_pod_that_is_ended_gives_its_task_back(pod, server):
     with open_pool(server.url) as pool:
         pool.add([{"id": "long", "script": "exec sleep 300"}])
     pod.play("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--min-disk-mb", "100")
-    until(lambda: state_of(server, "long")["state"] == "running", 30)
+    until(lambda: state_of(server, "long")["state"] == "locked", 30)
     pod.podman("pod", "stop", "-t", "30", "pilot")
     code, out = pod.ended()
     assert code == 143, out  # not 137: it ended by itself

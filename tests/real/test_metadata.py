@@ -20,10 +20,10 @@ def machine(tmp_path):
     need("unshare", "ip")
     store = tmp_path / "store"
 
-    def run(tasks, *words, notice="", **features):
-        if notice:
-            (store / "latest/meta-data/spot").mkdir(parents=True)
-            (store / "latest/meta-data/spot/instance-action").write_text(notice)
+    def run(tasks, *words, notice=None, **features):
+        for place, text in (notice or {}).items():
+            (store / place).parent.mkdir(parents=True, exist_ok=True)
+            (store / place).write_text(text)
         (store / "jobfeatures").mkdir(parents=True)
         for name, value in features.items():
             (store / "jobfeatures" / name).write_text(str(value))
@@ -66,10 +66,24 @@ def test_an_unfit_machine_is_told_500(machine):
     assert code == 10 and outputs["shutdown_message"].startswith("500 "), out
 
 
-def test_a_spot_machines_notice_ends_what_runs_in_time(machine):
-    end = time.time() + 16
-    notice = json.dumps({"action": "terminate", "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))})
-    code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", "--spot-notices", "ec2", notice=notice)
+def ec2(end):
+    return {"latest/meta-data/spot/instance-action": json.dumps({"action": "terminate", "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(end))})}
+
+
+def azure(end):
+    event = {"EventType": "Preempt", "Resources": ["vm_0"], "NotBefore": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(end))}
+    return {"metadata/scheduledevents?api-version=2020-07-01": json.dumps({"Events": [event]}),
+            "metadata/instance/compute/name?api-version=2021-02-01&format=text": "vm_0"}
+
+
+def gce(_end):
+    return {"computeMetadata/v1/instance/preempted": "TRUE"}
+
+
+@pytest.mark.parametrize("cloud, given_s", [(ec2, 16), (azure, 16), (gce, 30)])
+def test_a_spot_machines_notice_ends_what_runs_in_time(machine, cloud, given_s):
+    end = time.time() + given_s
+    code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", "--spot-notices", cloud.__name__, notice=cloud(end))
     assert time.time() < end + 1 and code == 60 and "the spot machine's notice" in out, out
     assert '"released": 1' in (machine.workdir / "pilot-report.json").read_text()
 
