@@ -109,42 +109,73 @@ def stop(inside, venv, place):
     script("netns.sh", "down", NET)
 
 
-def user(wms, venv, folder, **environ):
+def someone(wms, venv, folder, *who):
+    """The pilot's owner or a user of DIRAC, with a proxy in this folder; what the user's errand says."""
     inside, place = wms
-    done = subprocess.run(inside + [str(SYSTEMS / "dirac-user.sh"), str(venv), str(place), str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100,
-                          env=dict(os.environ, **environ))
+    done = subprocess.run(inside + [str(SYSTEMS / "dirac-user.sh"), str(venv), str(place), str(folder)] + list(who), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
-    return done.stdout.decode().split()[-1]
+    return done.stdout.decode().split()[-1:]
 
 
-def pilot_of(wms, folder, workdir, *words):
+@pytest.fixture(scope="module")
+def owner(wms, venv, base):
+    """Who runs generic pilots: no user's jobs are theirs."""
+    someone(wms, venv, base / "owner", "pilot")
+    return base / "owner"
+
+
+def pilot_of(wms, owner, workdir, *words):
     workdir.mkdir()
     argv = wms[0] + [sys.executable, str(ROOT / "pilot.py"), "-E", "dirac", "-S", "CI", "-C", "dips://localhost:19135/Configuration/Server", "-n", "DIRAC.CI.local", "-N", "ce.localhost",
-                     "-Q", "q1", "--wnVO", "ci", "--preinstalledEnv", str(folder / "diracosrc"), "--PollingTime", "1", "--StopAfterFailedMatches", "1", "--fast", "--cpu-cache", "off"]
-    return subprocess.Popen(argv + list(words), cwd=str(workdir), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(os.environ, HOME=str(workdir)))
+                     "-Q", "q1", "--wnVO", "ci", "--preinstalledEnv", str(owner / "diracosrc"), "--PollingTime", "1", "--StopAfterFailedMatches", "1", "--fast", "--cpu-cache", "off",
+                     "-z", "-g", "https://localhost:19443/WorkloadManagement/TornadoPilotLogging"]
+    environ = dict(os.environ, HOME=str(workdir), X509_USER_PROXY=str(owner / "proxy"), X509_CERT_DIR=str(wms[1] / "certs"))
+    return subprocess.Popen(argv + list(words), cwd=str(workdir), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ)
 
 
-def test_the_whole_circle_a_job_is_matched_and_run(wms, venv, base, tmp_path):
-    job = user(wms, venv, base / "user")
+def kept(wms, uuid):
+    """What TornadoPilotLogging has kept of this pilot, finalised: moment, level and text of each line."""
+    path = wms[1] / "logs" / "pilotlogs" / "ci" / (uuid + ".log")
+    return [match.groups() for match in re.finditer(r"(?m)^(\S+Z) +(\w+) +\[[^]]*\] (.*)$", path.read_text())]
+
+
+def logged(workdir):
+    """The same of the pilot's own log, but for what it says of this service, which is told here only."""
+    lines = [match.groups() for match in re.finditer(r"(?m)^(\S+Z) +(\w+) +\S+: (.*)$", (workdir / "pilot.log").read_text())]
+    return [line for line in lines if "/TornadoPilotLogging" not in line[2]]
+
+
+def test_the_whole_circle_a_users_job_is_matched_and_run_by_a_generic_pilot(wms, owner, venv, base, tmp_path):
+    job, = someone(wms, venv, base / "user", "user")
     assert job.isdigit(), job
-    pilot = pilot_of(wms, base / "user", tmp_path / "w", "-M", "3", "--pilotUUID", "12345678-aaaa-bbbb-cccc-123456789012")
+    uuid = "12345678-aaaa-bbbb-cccc-123456789012"
+    pilot = pilot_of(wms, owner, tmp_path / "w", "-M", "3", "--pilotUUID", uuid)
     out = pilot.communicate(timeout=200)[0].decode("utf-8", "replace")
     assert pilot.returncode == 0, out
     report = json.loads((tmp_path / "w" / "pilot-report.json").read_text())
     assert report["facts"]["Registration"]["registered_at"] == "PilotManager" and "it took 1 jobs" in report["facts"]["AgentSummary"]["reason"]
     assert "hello from the job" in out and "Final job status Done" in out
-    assert user(wms, venv, base / "user", JOB=job) == "Done"
+    assert someone(wms, venv, base / "user", "user", job) == ["Done"]
+    assert "getProxy" in (wms[1] / "log" / "ProxyManager.log").read_text()  # the job ran with its user's own
+    assert "commitRegisters" in (wms[1] / "log" / "DataStore.log").read_text()
     found = cfg.parse((tmp_path / "w" / "pilot.cfg").read_text())
     assert found["DIRAC"]["Configuration"]["Servers"] == "dips://localhost:19135/Configuration/Server" and found["LocalSite"]["MaxRAM"] == "4000"
     assert "correction by 1.2" in out  # it is the Configuration Server's
+    assert kept(wms, uuid)[1:] == logged(tmp_path / "w") and "hello from the job" in [text for _, _, text in kept(wms, uuid)]
 
 
-def test_a_drained_pilot_ends_after_the_cycle(wms, venv, base, tmp_path):
-    user(wms, venv, base / "user")
-    pilot = pilot_of(wms, base / "user", tmp_path / "w", "-M", "1000", "--StopAfterFailedMatches", "1000", "-X",
+def test_a_drained_pilot_ends_after_the_cycle_and_no_line_is_lost_while_the_log_service_is_down(wms, owner, venv, base, tmp_path):
+    someone(wms, venv, base / "user", "user")
+    uuid = "12345678-aaaa-bbbb-cccc-123456789013"
+    pilot = pilot_of(wms, owner, tmp_path / "w", "-M", "1000", "--StopAfterFailedMatches", "1000", "--pilotUUID", uuid, "-X",
                      "InstallDIRAC,ConfigureBasics,CheckCECapabilities,CheckWNCapabilities,ConfigureSite,ConfigureArchitecture,ConfigureCPURequirements,LaunchAgent")
-    log = tmp_path / "w" / "pilot.log"
-    until(lambda: log.exists() and "Job being submitted" in log.read_text(), 100, "a job")
+    log, service = tmp_path / "w" / "pilot.log", wms[0] + [str(SYSTEMS / "dirac-wms.sh")]
+    until((wms[1] / "logs" / "pilotlogs" / "ci" / uuid).exists, 60, "the first lines")
+    subprocess.check_call(service + ["logs-down", str(venv), str(wms[1])])
+    until(lambda: "Job being submitted" in log.read_text(), 100, "a job")
+    subprocess.check_call(service + ["logs-up", str(venv), str(wms[1])])
     pilot.send_signal(signal.SIGUSR1)
     out = pilot.communicate(timeout=100)[0].decode("utf-8", "replace")
     assert pilot.returncode == 0 and "Stopping agent module WorkloadManagement/JobAgent" in out, out[-3000:]
+    assert "events do not arrive at https://localhost:19443" in out
+    assert kept(wms, uuid)[1:] == logged(tmp_path / "w")

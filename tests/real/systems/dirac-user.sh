@@ -1,17 +1,19 @@
 #!/bin/bash
-# dirac-user.sh VENV BASE FOLDER : a user of dirac-cs.sh's BASE with a proxy in FOLDER, who submits a job to the JobManager; prints its number   JOB=the number instead: prints that job's status
+# dirac-user.sh VENV BASE FOLDER pilot|user [JOB] : someone of dirac-cs.sh's BASE with a proxy in FOLDER. The user gives the ProxyManager one, submits a job and prints its number, or JOB's status; the pilot just gets FOLDER/diracosrc
 set -euo pipefail
-V=$(realpath "$1") B=$(realpath "$2") C=$(realpath -m "$3"); mkdir -p "$C/.globus" "$C/etc"; cd "$C"
+V=$(realpath "$1") B=$(realpath "$2") C=$(realpath -m "$3") who=$4; mkdir -p "$C/.globus" "$C/etc"; cd "$C"
 export HOME=$C DIRAC_ROOT_PATH=$C DIRACSYSCONFIG=$C/etc/dirac.cfg X509_CERT_DIR=$B/certs X509_USER_PROXY=$C/proxy
 if [ ! -e proxy ]; then
-  cp "$B"/user/user{cert,key}.pem .globus/
+  cp "$B/$who"/user{cert,key}.pem .globus/
   printf 'DIRAC\n{\nConfiguration\n{\nServers = dips://localhost:19135/Configuration/Server\n}\n}\n' >etc/dirac.cfg
-  "$V/bin/dirac-proxy-init" -g user --no-upload >proxy-init.log 2>&1
+  [ "$who" = user ] || no=--no-upload
+  "$V/bin/dirac-proxy-init" -g "$who" ${no:-} >proxy-init.log 2>&1 || { tail -5 proxy-init.log >&2; exit 1; }
   cat >diracosrc <<R
 export PATH=$V/bin:\$PATH PYTHONPATH=$(echo "$V"/lib/python3*/site-packages) X509_CERT_DIR=$B/certs X509_USER_PROXY=$C/proxy
 R
 fi
-exec "$V/bin/python" - "${JOB:-}" <<'P'
+[ "$who" = user ] || exit 0
+exec "$V/bin/python" - "${5:-}" <<'P'
 import sys
 import DIRAC
 DIRAC.initialize()
