@@ -94,8 +94,13 @@ def _keep_facts(command: Type[Command], ctx: Context, facts: Tuple[object, ...])
         raise TypeError("%s.run gave %s, its class promises %s" % (
             command.name, [kind.__name__ for kind in found], [kind.__name__ for kind in command.provides]))
     for fact in facts:
-        ctx.add(fact)
-        ctx.events.emit(events.FACT_FOUND, command=command.name, kind=type(fact).__name__, fact=report.jsonable(fact))
+        keep(command.name, ctx, fact)
+
+
+def keep(command: str, ctx: Context, fact: object) -> None:
+    """Later commands find the fact, the story tells of it."""
+    ctx.add(fact)
+    ctx.events.emit(events.FACT_FOUND, command=command, kind=type(fact).__name__, fact=report.jsonable(fact))
 
 
 def guarded(step: Callable[[], int], tell: Callable[[int, Sequence[str]], None]) -> int:

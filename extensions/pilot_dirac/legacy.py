@@ -11,6 +11,7 @@ import types
 from typing import Any, Dict, List, Optional, Tuple, Type
 
 from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
+from pilot import runner
 from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import ConfigurationFailed, UsageError
@@ -39,7 +40,7 @@ class Adopted(Command):
         step = self.legacy(pp)
         performed(pp, self, step.execute)
         for fact in getattr(step, "found", ()):
-            ctx.add(fact)
+            runner.keep(self.name, ctx, fact)
         return ()
 
 

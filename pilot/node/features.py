@@ -24,6 +24,7 @@ class Features:
     def __init__(self, machine: Optional[str], job: Optional[str]) -> None:
         self.machine, self.job = machine, job
         self._silent: Set[str] = set()
+        self._tls: "Optional[ssl.SSLContext]" = None  # made once a reader: it takes as long as a question
 
     def remote(self) -> bool:
         """Whether reading may take time: a place is behind a URL."""
@@ -34,13 +35,22 @@ class Features:
         if place is None or place in self._silent:
             return None
         try:
-            return _read(place, key).decode("utf-8", "replace").strip() or None
+            return self._bytes(place, key).decode("utf-8", "replace").strip() or None
         except OSError:
             return None
         except StepFailed as error:
             if getattr(error, "status", None) != NOT_THERE:
                 self._silent.add(place)
             return None
+
+    def _bytes(self, place: str, key: str) -> bytes:
+        if place.startswith("/"):
+            with open(os.path.join(place, key), "rb") as stream:
+                return stream.read(MAX_BYTES)
+        from pilot import fetch  # only where features are behind a URL
+
+        self._tls = self._tls or tls_of(place)
+        return fetch.get(place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES, context=self._tls)
 
     def answered(self) -> bool:
         """Whether every place that was asked has answered, be it that a key is not there."""
@@ -70,15 +80,6 @@ class Poller:
     def stop(self) -> None:
         """No more reading."""
         self._stop.set()
-
-
-def _read(place: str, key: str) -> bytes:
-    if place.startswith("/"):
-        with open(os.path.join(place, key), "rb") as stream:
-            return stream.read(MAX_BYTES)
-    from pilot import fetch  # only where features are behind a URL
-
-    return fetch.get(place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES, context=tls_of(place))
 
 
 def tls_of(place: str) -> "Optional[ssl.SSLContext]":

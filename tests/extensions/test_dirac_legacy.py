@@ -132,6 +132,9 @@ def test_cooperative_classes_with_hooks_and_an_environment_of_their_own(flight):
     found = cfg.parse((ended.workdir / "pilot.cfg").read_text())["LocalSite"]
     assert found["VoOption"] == "7 words" and found["Secure"] == "yes" and found["Architecture"] == "x86_64-el9"
     assert "was=yes" in ended.err and "the architecture is x86_64-el9" in ended.err and (ended.workdir / "environmentSourceVoDirac").exists()
+    story = [json.loads(line) for line in (ended.workdir / "pilot-events.jsonl").read_text().splitlines()]
+    told = {event["kind"]: event["command"] for event in story if event["event"] == "fact found"}
+    assert told["Installation"] == "VoInstallDIRAC" and told["Configuration"] == "VoConfigureBasics" and told["WorkerNode"] == "CheckWorkerNode"
 
 
 def test_plain_classes_package_imports_and_shell_text(flight):

@@ -96,8 +96,8 @@ def silent():
 
 def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):
     monkeypatch.setattr(features, "TIMEOUT_S", 0.2)
-    asked, inner = [], features._read
-    monkeypatch.setattr(features, "_read", lambda place, key: asked.append(key) or inner(place, key))
+    asked, inner = [], features.Features._bytes
+    monkeypatch.setattr(features.Features, "_bytes", lambda reader, place, key: asked.append(key) or inner(reader, place, key))
     place = features.find({"MACHINEFEATURES": silent, "JOBFEATURES": silent})
     assert features.cores(place) is None and features.ends(place) == {} and features.memory_mb(place) is None
     assert asked == ["allocated_cpu"]
