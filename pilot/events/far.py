@@ -56,7 +56,7 @@ class Far:
         for sender in self._senders:
             missing = sender.close(seconds)
             if missing:
-                log.warning("%d events did not arrive at %s", missing, sender.name)
+                log.warning("%d events did not arrive at %s: %s", missing, sender.name, sender.why)
 
 
 def transport(place: str, environ: Dict[str, str]) -> Transport:

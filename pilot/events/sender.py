@@ -56,7 +56,7 @@ class Sender:
 
     def __init__(self, transport: Transport, spool: str, lose: Callable[[str, int], None], every: Callable[[], None] = lambda: None,
                  every_s: float = 60.0) -> None:
-        self.name = transport.name
+        self.name, self.why = transport.name, "not in time"  # why the last attempt failed
         self._transport, self._lose, self._every, self._every_s = transport, lose, every, every_s
         self._box = Outbox(spool)
         self._inbox: Deque[Event] = deque()
@@ -167,6 +167,7 @@ class Sender:
         return 0.0 if len(self._box) else TOGETHER_S
 
     def _failed(self, error: SendFailed, count: int) -> float:
+        self.why = str(error)
         if error.final and count > 1:
             self._most = count // 2
             return 0.0
