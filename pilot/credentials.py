@@ -3,7 +3,7 @@
 import base64
 import os
 import re
-from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
 from pilot import der
 from pilot.errors import ConfigurationFailed
@@ -154,18 +154,26 @@ def ca_folder(environ: Dict[str, str]) -> Optional[str]:
     return next((path for path in ((given,) if given else CA_FOLDERS) if os.path.isdir(path)), None)
 
 
+def tls() -> Any:
+    """Python's ssl, where somebody wants it: it takes 10 ms. ImportError where Python was built without, told of its core
+    first: of a module that fails to load in one thread another one may see half."""
+    import _ssl  # noqa: F401
+    import ssl
+
+    return ssl
+
+
 def tls_context(environ: Dict[str, str], proxy: Optional[str] = None) -> "ssl.SSLContext":
     """Verifies servers by the system's CAs and the grid's; shows the proxy, when one is given, as ours.
 
     An RFC 3820 proxy file works as it is: certificate, key, chain. ConfigurationFailed when it cannot be loaded.
     """
-    import ssl  # 10 ms, and a Python may lack it
-
-    context = ssl.create_default_context()
+    library = tls()
+    context: "ssl.SSLContext" = library.create_default_context()
     folder = ca_folder(environ)
     if folder:
         context.load_verify_locations(capath=folder)
-        context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)  # which 3.13 sets: CAs of grids are older than its rules
+        context.verify_flags &= ~getattr(library, "VERIFY_X509_STRICT", 0)  # which 3.13 sets: CAs of grids are older than its rules
     if proxy:
         try:
             context.load_cert_chain(proxy)

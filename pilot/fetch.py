@@ -145,7 +145,9 @@ class Session:
 
         if self._open is None:
             if self._secure:
-                import ssl  # noqa: F401  where there is none, this says so
+                from pilot.credentials import tls
+
+                tls()
                 self._open = http.client.HTTPSConnection(self._where, timeout=timeout_s, context=self._context())
             else:
                 self._open = http.client.HTTPConnection(self._where, timeout=timeout_s)
@@ -254,7 +256,9 @@ def _opener(request: Request) -> Any:
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
     handlers: List[Any] = [urllib.request.ProxyHandler({})] if here else []  # a machine's metadata is behind no proxy
     if request.context is not None or request.url.startswith("https:"):
-        import ssl  # noqa: F401  where there is none, this says so
+        from pilot.credentials import tls
+
+        tls()
         handlers.append(urllib.request.HTTPSHandler(context=request.context))
     return urllib.request.build_opener(Redirects(), *handlers)
 

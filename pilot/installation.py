@@ -12,7 +12,7 @@ from typing import Callable, Dict, List, Optional, Tuple
 
 from pilot import archive, fetch, process, program, shell
 from pilot.context import Context
-from pilot.errors import StepFailed
+from pilot.errors import StepFailed, lacking
 from pilot.facts import InstallAttempt, Installation
 from pilot.source import Source
 
@@ -40,8 +40,8 @@ def _attempt(ctx: Context, one: Source, ways: "Ways") -> Tuple[Optional[Installa
         return ways[one.kind](work), ""
     except StepFailed as error:
         return None, str(error)
-    except OSError as error:
-        return None, "%s" % error
+    except (OSError, ImportError) as error:  # a Python without ssl: another source may do without
+        return None, lacking(error) or "%s" % error
     finally:
         work.clean()
 

@@ -63,7 +63,7 @@ def leave(where: str, name: str, text: str) -> Optional[str]:
             from pilot.node.features import tls_of
 
             fetch.get(where + "/" + name, PUT_TIMEOUT_S, attempts=1, data=text.encode(), method="PUT", context=tls_of(where))
-    except (OSError, StepFailed) as error:
+    except (OSError, ImportError, StepFailed) as error:
         return "%s/%s could not be written: %s" % (where, name, error)
     return None
 

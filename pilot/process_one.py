@@ -9,12 +9,13 @@ from typing import Optional
 
 from pilot.interrupts import DRAIN_SIGNALS, STOP_SIGNALS
 
-SI_KERNEL = 0x80  # of asm-generic/siginfo.h: a terminal's signal, which the child has got itself
+SI_KERNEL = 0x80  # of asm-generic/siginfo.h: a terminal's signal
 _HEARD = frozenset(STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGCONT, signal.SIGCHLD))
 
 
 def step_aside() -> None:
     """For process 1: returns in a copy of it, which is to be the pilot."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as our starter may have it, it would never be heard
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)  # blocked, the kernel keeps them even for process 1
     child = os.fork()
     if child == 0:
@@ -31,8 +32,13 @@ def _serve(child: int) -> int:
             status = _collect(child)
             if status is not None:
                 return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
-        elif heard.si_code != SI_KERNEL:
+        elif not _child_has_it(heard):
             os.kill(child, heard.si_signo)
+
+
+def _child_has_it(heard: signal.struct_siginfo) -> bool:
+    """A terminal sends ^C to its whole group, but its hangup to the leader of its session alone."""
+    return heard.si_code == SI_KERNEL and not (heard.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid())
 
 
 def _collect(child: int) -> Optional[int]:

@@ -4,6 +4,8 @@ import os
 import sys
 from typing import Any, Dict, Iterable, List, Optional
 
+from pilot.errors import lacking
+
 RUN_MODULE = "-m"
 MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
 
@@ -33,12 +35,17 @@ def has(module: str) -> bool:
 
 
 def load(names: Iterable[str]) -> None:
-    """Import these modules now: the file we came from may vanish under a running pilot. What a lean file lacks is not needed."""
+    """Import these modules now: the file we came from may vanish under a running pilot. What a lean file lacks is not
+    needed; what Python lacks may not be: whoever needs it is told then."""
     import importlib
 
     for name in names:
-        if has(name.rpartition(".")[0]):
-            importlib.import_module(name)
+        try:
+            if has(name.rpartition(".")[0]):
+                importlib.import_module(name)
+        except ImportError as error:
+            if not lacking(error):
+                raise
 
 
 def start_argv(module: str, workdir: str) -> List[str]:

@@ -5,10 +5,14 @@ destination as the broker names it, say queue/pilots; ?host=VHOST names a virtua
 """
 
 import socket
-import ssl
 import time
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from pilot import credentials
+
+if TYPE_CHECKING:
+    import ssl
 
 MAX_FRAME = 16 << 20
 PORTS = {"stomp": 61613, "stomp+ssl": 61614}
@@ -105,7 +109,7 @@ def cut(data: bytes) -> Optional[Tuple[Frame, bytes]]:
 class Connection:
     """One connection to a broker; raises StompError when it breaks. Not for several threads."""
 
-    def __init__(self, where: Place, context: Optional[ssl.SSLContext], timeout_s: float) -> None:
+    def __init__(self, where: Place, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
         self._data, self._receipts = b"", 0
         self._socket: Any = None
         try:
@@ -114,12 +118,12 @@ class Connection:
             self.close()
             raise
 
-    def _connect(self, where: Place, context: Optional[ssl.SSLContext], timeout_s: float) -> None:
+    def _connect(self, where: Place, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
         try:
             self._socket = socket.create_connection((where.host, where.port), timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if where.secure:
-                self._socket = (context or ssl.create_default_context()).wrap_socket(self._socket, server_hostname=where.host)
+                self._socket = (context or credentials.tls().create_default_context()).wrap_socket(self._socket, server_hostname=where.host)
         except (OSError, ValueError) as error:
             raise StompError("%s cannot be reached: %s" % (where.name, error))
         headers = {"accept-version": "1.2,1.1", "host": where.virtual_host, "heart-beat": "0,0"}

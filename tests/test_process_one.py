@@ -2,15 +2,17 @@
 
 import os
 import pty
+import select
 import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from pilot import process_tree
-from tests.conftest import ROOT
+from tests.conftest import ROOT, until
 
 AS_ONE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 LAUNCH = ("-X", "CheckWorkerNode,LaunchAgent", "--execute")
@@ -65,23 +67,60 @@ print("heard", [int(signum) for signum in heard], flush=True)
 """
 
 
-def test_a_terminals_signal_is_not_passed_on(entry):
+@pytest.fixture
+def at_a_terminal(entry):
+    """Starts a program as process 1 and leader of its session at a pseudo-terminal; its end of that is given, too."""
+    started = []
+
+    def start(*words):
+        ours, theirs = pty.openpty()
+        child = subprocess.Popen(["setsid", "-c"] + AS_ONE + list(words), stdin=theirs, stdout=theirs, stderr=theirs, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+        os.close(theirs)
+        started.append(child)
+        return child, ours
+    yield start
+    for child in started:
+        child.kill()
+        child.wait()
+
+
+def test_a_terminals_signal_is_not_passed_on(at_a_terminal):
     """Its whole foreground group gets it from the terminal: passed on as well, it would be the second one, which hurries."""
-    ours, theirs = pty.openpty()
-    words = ["setsid", "-c"] + AS_ONE + [sys.executable, "-c", HEARS]
-    child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(os.environ, PYTHONPATH=str(ROOT)))
-    os.close(theirs)
-    _read_until(ours, b"ready")
-    os.write(ours, b"\x03")
-    _read_until(ours, b"^C")  # the terminal tells it once it has sent the signal
+    child, terminal = at_a_terminal(sys.executable, "-c", HEARS)
+    _read_until(terminal, b"ready")
+    os.write(terminal, b"\x03")
+    _read_until(terminal, b"^C")  # the terminal tells it once it has sent the signal
     os.kill(process_tree.descendants(child.pid)[0].pid, signal.SIGTERM)
-    assert b"heard [15]" in _read_until(ours, b"]")
+    assert b"heard [15]" in _read_until(terminal, b"]")
     assert child.wait(timeout=20) == 0
+    os.close(terminal)
+
+
+def test_a_terminals_hangup_is(entry, program, tmp_path):
+    """It goes to the leader of the session alone. The leader must be process 1: setsid is called inside."""
+    ours, theirs = pty.openpty()
+    script = program("touch %s/started; exec sleep 60" % tmp_path)
+    words = AS_ONE + ["setsid", "-c", sys.executable, str(ROOT / "pilot.py")] + list(LAUNCH) + [script, "--workdir", str(tmp_path / "w")]
+    child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    until((tmp_path / "started").exists)
     os.close(ours)
+    try:
+        assert child.wait(timeout=20) == 129
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_children_that_the_starter_lets_vanish_are_heard_of(pilot, entry):
+    """Who starts us may have SIGCHLD ignored, and a program inherits that."""
+    ignoring = [sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"]
+    assert pilot("--list", entry=AS_ONE + ignoring + entry[len(AS_ONE):], workdir=None, timeout=20).code == 0
 
 
 def _read_until(terminal, text):
-    told = b""
+    told, deadline = b"", time.monotonic() + 20
     while text not in told:
+        assert select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))[0], told
         told += os.read(terminal, 4096)
     return told

@@ -9,9 +9,8 @@ import json
 import logging
 import os
 import re
-import ssl
 import urllib.parse
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from pilot import credentials
 from pilot.errors import ConfigurationFailed
@@ -24,6 +23,9 @@ from pilot.log import Masker
 from . import telling
 from .identity import UNKNOWN
 from .options import value
+
+if TYPE_CHECKING:
+    import ssl
 
 TIMEOUT_S = 10.0
 NEVER_S = 1e9
@@ -112,7 +114,7 @@ def host_certificate(environ: Dict[str, str]) -> str:
     return folder if folder and both else ""
 
 
-def context(environ: Dict[str, str]) -> ssl.SSLContext:
+def context(environ: Dict[str, str]) -> "ssl.SSLContext":
     """Shows the proxy, or the host's certificate, and verifies the server."""
     folder = host_certificate(environ)
     if not folder:
@@ -120,6 +122,6 @@ def context(environ: Dict[str, str]) -> ssl.SSLContext:
     found = credentials.tls_context(environ)
     try:
         found.load_cert_chain(os.path.join(folder, "hostcert.pem"), os.path.join(folder, "hostkey.pem"))
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         raise ConfigurationFailed("%s/hostcert.pem: cannot be used for TLS: %s" % (folder, error))
     return found

@@ -21,7 +21,7 @@ from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden
 from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError
 from pilot.node import features, spot
-from pilot.node.deadline import Deadline
+from pilot.node.deadline import Deadline, Poller, known_ends
 from pilot.node.features import Features
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Pool
@@ -149,11 +149,11 @@ def work(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
 
 def ends_reader(config: AgentConfig) -> Callable[[], Dict[str, float]]:
     """What reads the moving ends of the slot: files at once, web servers in a thread, so that the loop never waits."""
-    pollers: List[features.Poller] = []
+    pollers: List[Poller] = []
     if config.spot != SPOT_CLOUDS[0]:
-        pollers.append(features.Poller(spot.reader(config.spot), spot.EVERY_S))
+        pollers.append(Poller(spot.reader(config.spot), spot.EVERY_S))
     if Features(*config.features).remote():
-        pollers.append(features.Poller(lambda: features.known_ends(Features(*config.features)), config.refresh_s))
+        pollers.append(Poller(lambda: known_ends(Features(*config.features)), config.refresh_s))
     for poller in pollers:
         poller.first.wait(2 * features.TIMEOUT_S + 1)  # nothing is claimed before the slot's end is known
     local = not Features(*config.features).remote()

@@ -20,7 +20,7 @@ from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
 from pilot.terms import SPOT_CLOUDS
 
-REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0  # between two looks at the ends that may move; a spot machine is given two minutes
+REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0  # between two looks at the ends that may move; a spot machine is given 30 s to two minutes
 PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspended for long loses nothing
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}

@@ -1,8 +1,11 @@
 """The end of the slot: the earliest of all ends that are known, read anew whenever it is asked."""
 
 import os
+import threading
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional
+
+from pilot.node import features
 
 
 class End(NamedTuple):
@@ -40,3 +43,34 @@ class Deadline:
     def draining(self) -> str:
         """The drain file that exists, or ""."""
         return next((path for path in self._drain_files if os.path.exists(path)), "")
+
+
+class Poller:
+    """Reads the ends of the slot in a thread of its own, so that whoever asks for them never waits."""
+
+    def __init__(self, read: Callable[[], Optional[Dict[str, float]]], every_s: float) -> None:
+        """`read` gives the ends that are known now, or None when it was not answered: then what was known still holds."""
+        self.latest: Dict[str, float] = {}
+        self.first = threading.Event()  # set when everything was read once, or could not be
+        self._read, self._every_s = read, every_s
+        self._stop = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            found = self._read()
+            if found is not None:
+                self.latest = found
+            self.first.set()
+            if self._stop.wait(self._every_s):
+                return
+
+    def stop(self) -> None:
+        """No more reading."""
+        self._stop.set()
+
+
+def known_ends(place: features.Features) -> Optional[Dict[str, float]]:
+    """The ends that Machine/Job Features tell now; None when a place did not answer: a busy host takes nothing back."""
+    found = features.ends(place)
+    return found if place.answered() else None

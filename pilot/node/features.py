@@ -4,8 +4,7 @@ Values are parsed defensively: managers are known to write other things into the
 """
 
 import os
-import threading
-from typing import TYPE_CHECKING, Callable, Dict, Optional, Set
+from typing import TYPE_CHECKING, Dict, Optional, Set
 
 from pilot.errors import ConfigurationFailed, StepFailed
 
@@ -38,7 +37,7 @@ class Features:
             return self._bytes(place, key).decode("utf-8", "replace").strip() or None
         except OSError:
             return None
-        except StepFailed as error:
+        except (ImportError, StepFailed) as error:
             if getattr(error, "status", None) != NOT_THERE:
                 self._silent.add(place)
             return None
@@ -55,31 +54,6 @@ class Features:
     def answered(self) -> bool:
         """Whether every place that was asked has answered, be it that a key is not there."""
         return not self._silent
-
-
-class Poller:
-    """Reads the ends of the slot in a thread of its own, so that whoever asks for them never waits."""
-
-    def __init__(self, read: Callable[[], Optional[Dict[str, float]]], every_s: float) -> None:
-        """`read` gives the ends that are known now, or None when it was not answered: then what was known still holds."""
-        self.latest: Dict[str, float] = {}
-        self.first = threading.Event()  # set when everything was read once, or could not be
-        self._read, self._every_s = read, every_s
-        self._stop = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            found = self._read()
-            if found is not None:
-                self.latest = found
-            self.first.set()
-            if self._stop.wait(self._every_s):
-                return
-
-    def stop(self) -> None:
-        """No more reading."""
-        self._stop.set()
 
 
 def tls_of(place: str) -> "Optional[ssl.SSLContext]":
@@ -144,12 +118,6 @@ def ends(features: Features) -> Dict[str, float]:
         "JOBFEATURES/cpu_limit_secs": cpu_end(features),
     }
     return {key: value for key, value in found.items() if value is not None}
-
-
-def known_ends(place: Features) -> Optional[Dict[str, float]]:
-    """The same; None when a place did not answer: a busy host takes nothing back."""
-    found = ends(place)
-    return found if place.answered() else None
 
 
 def cpu_end(features: Features) -> Optional[float]:

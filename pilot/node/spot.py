@@ -24,7 +24,7 @@ TIMEOUT_S = 2.0
 SOURCE = "the spot machine's notice"
 NOT_THERE = 404
 EC2_TOKEN, EC2_ACTION, EC2_KEEP_S = "/latest/api/token", "/latest/meta-data/spot/instance-action", "21600"
-GCE_PREEMPTED, GCE_LEFT_S = "/computeMetadata/v1/instance/preempted", 30.0 - EVERY_S
+GCE_PREEMPTED, GCE_LEFT_S = "/computeMetadata/v1/instance/preempted", 30.0
 AZURE_EVENTS = "/metadata/scheduledevents?api-version=2020-07-01"
 AZURE_NAME = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
 AZURE_ENDS = ("Preempt", "Terminate", "Redeploy", "Reboot")
@@ -59,20 +59,22 @@ def _ec2(place: str) -> Ends:
 
 
 class _Gce:
-    """The end counts from when the notice was first heard."""
+    """The end counts from when there was surely no notice yet; where that was never told, from when it was heard."""
 
     def __init__(self, place: str) -> None:
-        self._place = place
+        self._place, self._free = place, 0.0
         self._end: Optional[float] = None
 
     def __call__(self) -> Ends:
         if self._end is None:
             try:
+                asked = time.time()
                 if _get(self._place + GCE_PREEMPTED, {"Metadata-Flavor": "Google"}) != "TRUE":
+                    self._free = asked
                     return {}
             except StepFailed:
                 return None
-            self._end = time.time() + GCE_LEFT_S
+            self._end = (self._free or time.time() - EVERY_S) + GCE_LEFT_S
         return {SOURCE: self._end}
 
 

@@ -49,7 +49,8 @@ def systemd(order: Order) -> Parcel:
 def kubernetes(order: Order) -> Parcel:
     """A Job and the ConfigMap that carries the pilot: no image of ours is needed, only one with Python.
 
-    The pilot is process 1 of its pod, so SIGTERM reaches it; exit code 2 fails the job, others are tried again.
+    The pilot is process 1 of its pod, so SIGTERM reaches it; exit code 2 fails the job, others are tried again,
+    evicted pods without being counted.
     """
     script = bundle.text_bytes(order.files).decode("ascii")
     if len(script) > MAX_CONFIG_MAP:
@@ -70,7 +71,8 @@ def _job(order: Order) -> Dict[str, Any]:
     if order.memory_mb is not None:
         ask["memory"] = "%dMi" % order.memory_mb
     container = {
-        "name": "pilot", "image": order.image or IMAGE, "command": ["python3", "/pilot/pilot.py"] + words,
+        "name": "pilot", "image": order.image or IMAGE,
+        "command": ["python3", "/pilot/pilot.py"] + [word.replace("$", "$$") for word in words],  # $(NAME) would be filled in
         "resources": {"requests": ask, "limits": ask} if ask else {}, "workingDir": "/work",
         "volumeMounts": [{"name": "pilot", "mountPath": "/pilot", "readOnly": True}, {"name": "work", "mountPath": "/work"}],
         "securityContext": {"runAsUser": 1000, "runAsNonRoot": True, "allowPrivilegeEscalation": False},
@@ -85,7 +87,8 @@ def _job(order: Order) -> Dict[str, Any]:
     codes = {"containerName": "pilot", "operator": "In", "values": [2]}
     spec: Dict[str, Any] = {
         "parallelism": order.pilots, "completions": order.pilots, "backoffLimit": 5 * order.pilots, "template": {"spec": pod},
-        # the empty list: Kubernetes before 1.29 calls it required
-        "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": codes, "onPodConditions": []}]},
+        # an evicted pod counts for nothing; the empty list: Kubernetes before 1.29 calls it required
+        "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": codes, "onPodConditions": []},
+                                       {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]},
     }
     return spec

@@ -4,6 +4,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from pilot.node import features
+from pilot.node import deadline
 from pilot.node.deadline import Deadline
 from tests.conftest import until
 
@@ -104,11 +105,11 @@ def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):
 
 
 def test_a_poller_never_lets_anybody_wait(silent, tmp_path):
-    poller = features.Poller(lambda: features.known_ends(features.Features(silent, None)), 60)
+    poller = deadline.Poller(lambda: deadline.known_ends(features.Features(silent, None)), 60)
     assert poller.latest == {}
     poller.stop()
     (tmp_path / "shutdowntime").write_text("5000")
-    poller = features.Poller(lambda: features.known_ends(features.Features(str(tmp_path), None)), 0.01)
+    poller = deadline.Poller(lambda: deadline.known_ends(features.Features(str(tmp_path), None)), 0.01)
     until(lambda: poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0})
     (tmp_path / "shutdowntime").unlink()
     until(lambda: poller.latest == {})
@@ -124,7 +125,7 @@ def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
 
     places = [features.Features(str(tmp_path), None)]
     (tmp_path / "shutdowntime").write_text("5000")
-    poller = features.Poller(lambda: features.known_ends(places[0]), 0.01)
+    poller = deadline.Poller(lambda: deadline.known_ends(places[0]), 0.01)
     assert poller.first.wait(5) and poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
     asked = []
     places[0] = Failing("http://busy", None)

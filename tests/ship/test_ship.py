@@ -109,10 +109,12 @@ def test_the_kubernetes_job_carries_the_pilot(ship, tmp_path):
     assert container["command"][:2] == ["python3", "/pilot/pilot.py"] and container["resources"]["limits"] == {"cpu": "2", "memory": "2048Mi"}
     assert job["spec"]["completions"] == 4 and job["spec"]["template"]["spec"]["activeDeadlineSeconds"] == 7260
     assert container["command"][container["command"].index("--max-walltime") + 1] == "7200"  # activeDeadlineSeconds is not seen inside
-    rule, = job["spec"]["podFailurePolicy"]["rules"]
+    rule, evicted = job["spec"]["podFailurePolicy"]["rules"]
+    assert evicted == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     assert rule["onExitCodes"]["values"] == [2] and rule["onPodConditions"] == []  # empty, but there: before 1.29 it is required
     (tmp_path / "pilot.py").write_text(config["data"]["pilot.py"])
-    words = container["command"][2:-1] + [str(tmp_path / "w")]
+    assert "it's \"odd\" $$HOME %h" in container["command"]  # as Kubernetes reads it, $$ is $
+    words = [word.replace("$$", "$") for word in container["command"][2:-1]] + [str(tmp_path / "w")]
     assert subprocess.run([sys.executable, str(tmp_path / "pilot.py")] + words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 

@@ -9,6 +9,6 @@ podman() { CONTAINERS_CONF=$BASE/containers.conf unshare --mount sh -c '! mountp
   podman --root "$BASE/store" --runroot "$BASE/run" --storage-driver vfs --cgroup-manager cgroupfs --events-backend none "$@"; }
 if [ "$1" = image ]; then
   [ $# -ge 2 ] || usage
-  [ -d "$BASE/tree" ] || { debian_tree "$BASE/tree.part" bookworm python3,procps; mv "$BASE/tree.part" "$BASE/tree"; }
+  [ -d "$BASE/tree" ] || { rm -rf "$BASE/tree.part"; debian_tree "$BASE/tree.part" bookworm python3,procps; mv "$BASE/tree.part" "$BASE/tree"; }
   tar -C "$BASE/tree" -c . | podman import --change 'ENV PATH=/usr/local/bin:/usr/bin:/bin' - "$2"
 else podman "$@"; fi
