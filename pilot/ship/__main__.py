@@ -2,12 +2,13 @@
 
 import argparse
 import os
+import shlex
 import sys
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from pilot import bundle, request, runner, values
 from pilot.errors import UsageError
-from pilot.ship import batch, cloud, service, volunteer
+from pilot.ship import batch, check, cloud, service, volunteer
 from pilot.ship.order import Order, Parcel
 
 WORLDS: Dict[str, Callable[[Order], Parcel]] = {
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
                      help="how long before the end the system is to warn (default: 120)")
     top.add_argument("--queue", default="", metavar="NAME", help="queue or partition")
     top.add_argument("--count", type=_checked(values.count), default=1, metavar="N", help="how many pilots")
-    clouds = top.add_argument_group("for cloud-init and vac")
+    clouds = top.add_argument_group("for cloud-init; --url, --stay and --resume for vac, too")
     clouds.add_argument("--cloud", choices=sorted(cloud.CLOUDS), default="nocloud", help="whose limit on user-data holds")
     clouds.add_argument("--url", action="append", default=[], help="where the machine will find the pilot; may be repeated")
     clouds.add_argument("--format", choices=cloud.FORMATS, default="script")
@@ -75,31 +76,32 @@ def _run(words: List[str]) -> int:
         raise UsageError("--count must be 1 or more")
     if given.cores == 0:
         raise UsageError("--cores must be 1 or more")
-    _check_texts([given.queue, given.image] + given.url, theirs)
-    _check_words(theirs)
+    _check(given, theirs)
     files = bundle.files_of(given.pilot) if given.pilot else bundle.own_files()
     files = bundle.with_extras(files, given.extension, bundle.packed_defaults(given.config) if given.config else None)
     order = Order(files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None, given.queue,
                   given.count, given.warn, given.image)
+    secret = check.has_secret(theirs, files.get(bundle.DEFAULTS, b""))
     if given.world in MACHINES:
         journey = cloud.Journey(given.cloud, tuple(given.url), given.format, not given.stay, given.resume)
-        _deliver(MACHINES[given.world](order, journey), given.output, _has_secret(theirs))
-        if _has_secret(theirs):
-            print("\nEvery process of such a machine can read its user-data, and the token with it: make it one that soon runs out.")
+        _deliver(MACHINES[given.world](order, journey), given.output, secret)
+        if secret:
+            print("\nEvery process of such a machine can read its user-data, and the secret with it: make it one that soon runs out.")
     else:
-        _deliver(WORLDS[given.world](order), given.output, _has_secret(theirs))
+        _deliver(WORLDS[given.world](order), given.output, secret)
     return 0
 
 
-def _check_texts(names: List[str], words: List[str]) -> None:
-    """Names go into files of many syntaxes: they are plain; the pilot's words are lines at least."""
-    odd = [name for name in names if not all(" " < letter < "\x7f" and letter not in "\"'\\`$" for letter in name)]
-    broken = [word for word in words if any(letter < " " for letter in word)]
-    problems = ["%r: a name here is of plain ASCII without blanks and quotes" % name for name in odd]
-    problems += ["%r: a word for the pilot holds no control characters here; put it into a pilot.json (--config)" % word
-                 for word in broken]
+def _check(given: argparse.Namespace, theirs: List[str]) -> None:
+    default = {name: parser().get_default(name) for name in vars(given)}
+    problems = check.useless(given.world, vars(given), default)
+    problems += check.odd_texts([given.queue, given.image] + given.url, theirs)
+    problems += ["--url: an empty one" for url in given.url if not url]
+    if given.walltime and "warn" in check.USES[given.world] and given.warn >= given.walltime:
+        problems.append("--warn %g: the slot of %g s would be warned from its very start" % (given.warn, given.walltime))
     if problems:
         raise UsageError(*problems)
+    _check_words(theirs)
 
 
 def _check_words(words: List[str]) -> None:
@@ -110,10 +112,6 @@ def _check_words(words: List[str]) -> None:
         problems = [problem for problem in error.problems if problem.startswith(("unknown option", "unknown command"))]
         if problems:
             raise UsageError(*["behind --: %s" % problem for problem in problems])
-
-
-def _has_secret(words: List[str]) -> bool:
-    return any(word.partition("=")[0].endswith("-token") for word in words)
 
 
 def _split(words: List[str]) -> Tuple[List[str], List[str]]:
@@ -130,8 +128,8 @@ def _deliver(parcel: Parcel, folder: str, secret: bool) -> None:
         bundle.write(os.path.join(folder, name), data, (0o755 if data.startswith(b"#!") else 0o644) & (0o700 if secret else 0o777))
         print("%s: %d bytes" % (os.path.join(folder, name), len(data)))
     if secret:
-        print("\nThese files hold a token: they are for you alone, and so must their copies be.")
-    print("\nUse it:\n  cd %s" % folder)
+        print("\nThese files hold a token or a password: they are for you alone, and so must their copies be.")
+    print("\nUse it:\n  cd %s" % shlex.quote(folder))
     for line in parcel.use:
         print("  " + line)
 

@@ -121,7 +121,9 @@ def cloud_init(order: Order, journey: Journey) -> Parcel:
     data = formed(script, journey.form)
     cloud = CLOUDS[journey.cloud]
     if cloud.limit is not None and len(data) > cloud.limit:
-        raise UsageError("the user-data has %d bytes: %s; give --url and put the pilot behind it" % (len(data), cloud.why))
+        smaller = "--format gzip makes it smaller" if journey.urls and journey.form != "gzip" else "give --url and put the pilot behind it"
+        smaller = "fewer or shorter words make it smaller" if journey.urls and journey.form == "gzip" else smaller
+        raise UsageError("the user-data has %d bytes: %s; %s" % (len(data), cloud.why, smaller))
     if not journey.urls:
         note = ("# %d bytes: more than most clouds take as user-data; --cloud NAME checks, --url makes it small" % len(data),)
         return Parcel({"user-data": data}, ("give user-data to the machine",) + (note if cloud.limit is None and len(data) > LARGE else ()))

@@ -1,11 +1,13 @@
 """Machines that run services: a systemd unit, a Kubernetes job."""
 
 import json
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from pilot import bundle
 from pilot.errors import UsageError
-from pilot.ship.order import Order, Parcel, own_workdir, quoted, walltime_words
+from pilot.settings import environment_name
+from pilot.ship.check import has_secret
+from pilot.ship.order import Order, Parcel, own_workdir, quoted
 
 MAX_CONFIG_MAP = 1 << 20  # what a ConfigMap may hold (Kubernetes, core/v1)
 IMAGE = "python:3.12-slim"
@@ -15,6 +17,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
+ExecStartPre=/usr/bin/find . -mindepth 1 -maxdepth 1 -name pilot-* -mtime +1 -exec rm -rf {} +
 ExecStart=/usr/bin/env python3 /opt/pilot/pilot.pyz %(words)s
 DynamicUser=yes
 StateDirectory=pilot
@@ -32,18 +35,40 @@ WantedBy=multi-user.target
 
 
 def systemd(order: Order) -> Parcel:
-    """A unit that keeps one pilot running as a user of its own; systemd's SIGTERM goes to the pilot alone, what is
-    left after 15 s is killed. Exit codes 1 and 2 (a bug, a wrong configuration) end the restarts."""
+    """A unit that keeps one pilot running as a user of its own, each life in a folder of its own, which is kept for a day;
+    systemd's SIGTERM goes to the pilot alone, what is left after 15 s is killed. Exit codes 1 and 2 (a bug, a wrong
+    configuration) end the restarts. Tokens go into a file that root alone can read, for everybody can see a command line."""
     limits = ""
     if order.cores is not None:
         limits += "CPUQuota=%d%%\n" % (order.cores * 100)
     if order.memory_mb is not None:
         limits += "MemoryMax=%dM\n" % order.memory_mb
-    words = quoted(walltime_words(order)).replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
-    text = UNIT % {"words": words, "limits": limits}
-    use = ("install -D -m 644 pilot.pyz /opt/pilot/pilot.pyz", "install -m 644 pilot.service /etc/systemd/system/",
-           "systemctl enable --now pilot")
-    return Parcel({"pilot.pyz": bundle.zip_bytes(order.files), "pilot.service": text.encode()}, use)
+    plain, variables = _without_tokens(own_workdir(order, "pilot-${INVOCATION_ID}"))
+    words = quoted(plain).replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
+    secret = "EnvironmentFile=/etc/pilot.env\n" if variables else ""
+    text = UNIT % {"words": words, "limits": limits + secret}
+    files = {"pilot.pyz": bundle.zip_bytes(order.files), "pilot.service": text.encode()}
+    if variables:
+        files["pilot.env"] = "".join("%s=%s\n" % pair for pair in variables.items()).encode()
+    mode = 600 if has_secret(plain) else 644
+    use = ["install -D -m 644 pilot.pyz /opt/pilot/pilot.pyz", "install -m %d pilot.service /etc/systemd/system/" % mode]
+    use += ["install -m 600 pilot.env /etc/"] if variables else []
+    return Parcel(files, tuple(use) + ("systemctl enable --now pilot",))
+
+
+def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
+    """The words without the tokens among them, and these as the environment has them."""
+    plain: List[str] = []
+    variables: Dict[str, str] = {}
+    left = list(words)
+    while left:
+        name, given, value = left[0].partition("=")
+        if not name.startswith("--") or not name.endswith("-token") or not (given or left[1:]):
+            plain.append(left.pop(0))
+            continue
+        variables[environment_name(name[2:].replace("-", "_"))] = value if given else left[1]
+        del left[: 1 if given else 2]
+    return plain, variables
 
 
 def kubernetes(order: Order) -> Parcel:

@@ -174,11 +174,55 @@ def test_what_no_pilot_will_understand_is_refused_before_it_travels(tmp_path, ca
     assert told in capsys.readouterr().err and not (tmp_path / "x").exists()
 
 
-def test_a_parcel_with_a_token_is_for_its_owner_alone(ship):
-    folder, said = ship("slurm", "--", "-X", "CheckWorkerNode", "--pool-token", "hunter22")
-    assert (folder / "pilot-job.py").stat().st_mode & 0o077 == 0 and "hold a token" in said
-    folder, said = ship("gridengine", "--", "-X", "CheckWorkerNode", "--pool-token-file", "/x")
-    assert (folder / "pilot-job.py").stat().st_mode & 0o055 and "hold a token" not in said
+@pytest.mark.parametrize("words", [
+    ("--pool-token", "hunter22"), ("--pool-token=hunter22",), ("--pilotSecret", "hunter22"), ("--pool", "picas+https://u:hunter22@h/db"), ("--events", "stomp+ssl://u:hunter22@b/queue/x")])
+def test_a_parcel_with_a_secret_is_for_its_owner_alone(ship, words):
+    extension = ["--extension", str(ROOT / "extensions" / "pilot_dirac")] if "--pilotSecret" in words else []
+    folder, said = ship("slurm", *extension, "--", "-X", "CheckWorkerNode", *(["-E", "dirac"] if extension else []), *words)
+    assert (folder / "pilot-job.py").stat().st_mode & 0o077 == 0 and "hold a token or a password" in said
+
+
+@pytest.mark.parametrize("words", [("--pool-token-file", "/x"), ("--pool", "https://h:443/a@b"), ("--site", "token")])
+def test_what_is_no_secret_makes_none(ship, words):
+    folder, said = ship("gridengine", "--", "-X", "CheckWorkerNode", *words)
+    assert (folder / "pilot-job.py").stat().st_mode & 0o055 and "for you alone" not in said
+
+
+@pytest.mark.parametrize("profile, secret", [({"pool_token": "hunter22"}, True), ({"events": "stomp://u:hunter22@b/queue/x"}, True), ({"site": "S"}, False)])
+def test_a_secret_that_is_built_in_is_one(ship, tmp_path, profile, secret):
+    (tmp_path / "site.json").write_text(json.dumps({"Defaults": profile}))
+    folder, said = ship("cloud-init", "--url", "http://x/p", "--config", str(tmp_path / "site.json"))
+    assert ((folder / "user-data").stat().st_mode & 0o077 == 0) == ("Every process of such a machine" in said) == secret
+
+
+def test_systemd_gets_a_token_by_a_file_of_roots(ship):
+    folder, said = ship("systemd", "--", "-X", "CheckWorkerNode", "--pool-token", "hunter22", "--register-token=hunter33", "--site", "S")
+    unit = (folder / "pilot.service").read_text()
+    assert "hunter" not in unit and "EnvironmentFile=/etc/pilot.env" in unit and "--site S --workdir" in unit
+    assert (folder / "pilot.env").read_text() == "PILOT_POOL_TOKEN=hunter22\nPILOT_REGISTER_TOKEN=hunter33\n"
+    assert "install -m 600 pilot.env /etc/" in said and "install -m 644 pilot.service" in said
+    folder, said = ship("systemd", "--", "-X", "CheckWorkerNode", "--events", "stomp://u:hunter22@b/queue/x")
+    assert "install -m 600 pilot.service" in said
+
+
+def test_each_life_under_systemd_has_its_own_folder(ship):
+    unit = (ship("systemd")[0] / "pilot.service").read_text()
+    assert "--workdir 'pilot-$${INVOCATION_ID}'" in unit and "-name pilot-* -mtime +1" in unit
+
+
+@pytest.mark.parametrize("words, told", [
+    (("arc", "--count", "3"), "arc has no --count"), (("htcondor", "--queue", "q"), "htcondor has no --queue"), (("cloud-init", "--cores", "2"), "cloud-init has no --cores"),
+    (("vac", "--url", "http://x", "--format", "gzip"), "vac has no --format"), (("vac", "--url", "http://x", "--cloud", "kubevirt"), "vac has no --cloud"),
+    (("slurm", "--image", "x", "--stay"), "slurm has no --image"), (("systemd", "--count", "2"), "systemd has no --count"), (("cloud-init", "--url", ""), "--url: an empty one"),
+    (("slurm", "--walltime", "60"), "would be warned from its very start"), (("cloud-init", "--cloud", "kubevirt", "--url", "http://x"), "--format gzip makes it smaller")])
+def test_what_would_do_nothing_is_refused(tmp_path, capsys, words, told):
+    assert main(list(words) + ["-o", str(tmp_path / "o")]) == 2
+    assert told in capsys.readouterr().err and not (tmp_path / "o").exists()
+
+
+def test_a_folder_with_a_blank_can_be_pasted(tmp_path, capsys):
+    assert main(["slurm", "-o", str(tmp_path / "my dir")]) == 0
+    assert "cd '%s'" % (tmp_path / "my dir") in capsys.readouterr().out
 
 
 def test_a_virtual_machine_of_boinc_outlives_its_pilot_and_a_sick_one_is_slow(tmp_path):

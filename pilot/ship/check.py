@@ -1,0 +1,42 @@
+"""What is asked of pilot.ship, looked at before anything is written: names, words, what a world has no use for, secrets."""
+
+import re
+from typing import Dict, List, Sequence, Set
+
+SLOT = {"cores", "memory", "walltime"}
+USES: Dict[str, Set[str]] = {  # of those options that not every world can act upon
+    "slurm": SLOT | {"warn", "queue", "count"},
+    "gridengine": SLOT | {"queue", "count"},
+    "htcondor": SLOT | {"count"},
+    "arc": SLOT | {"queue"},
+    "kubernetes": SLOT | {"count", "image"},
+    "systemd": SLOT,
+    "boinc": SLOT,
+    "cloud-init": {"walltime", "cloud", "url", "format", "stay", "resume"},
+    "vac": {"walltime", "url", "stay", "resume"},
+}
+_SECRET_OPTION = re.compile(r"--?[\w-]*(token|secret|password)$", re.I)
+_SECRET_URL = re.compile(r"://[^/\s@\"']*:[^/\s@\"']+@")
+_SECRET_KEY = re.compile(r'"[^"]*(token|secret|password)"\s*:\s*"[^"]', re.I)
+
+
+def useless(world: str, given: Dict[str, object], default: Dict[str, object]) -> List[str]:
+    """A sentence for every option that was given and of which nothing would be seen in what is written."""
+    known = set().union(*USES.values())
+    return ["%s has no --%s: it would change nothing there" % (world, name)
+            for name in sorted(known - USES[world]) if given.get(name) != default.get(name)]
+
+
+def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
+    """Names go into files of many syntaxes: they are plain; the pilot's words are lines at least."""
+    odd = [name for name in names if not all(" " < letter < "\x7f" and letter not in "\"'\\`$" for letter in name)]
+    broken = [word for word in words if any(letter < " " for letter in word)]
+    return ["%r: a name here is of plain ASCII without blanks and quotes" % name for name in odd] + [
+        "%r: a word for the pilot holds no control characters here; put it into a pilot.json (--config)" % word for word in broken]
+
+
+def has_secret(words: Sequence[str], defaults: bytes = b"") -> bool:
+    """Whether a token, a secret or a URL's password stands in the pilot's words, or in what is built in."""
+    text = defaults.decode("utf-8", "replace")
+    return any(_SECRET_OPTION.match(word.partition("=")[0]) or _SECRET_URL.search(word) for word in words) or bool(
+        _SECRET_URL.search(text) or _SECRET_KEY.search(text))
