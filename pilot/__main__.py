@@ -10,8 +10,8 @@ import importlib  # noqa: E402
 from typing import Dict, List, Optional, Sequence  # noqa: E402
 
 from pilot import log, runner  # noqa: E402
-from pilot.errors import UsageError  # noqa: E402
-from pilot.program import MODULES, RUN_MODULE  # noqa: E402
+from pilot.errors import NodeUnfit, UsageError  # noqa: E402
+from pilot.program import MODULES, RUN_MODULE, has  # noqa: E402
 from pilot.request import Request, parse  # noqa: E402
 
 
@@ -39,6 +39,8 @@ def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
 
     try:
         request = parse(words, environ, os.getcwd())
+    except FileNotFoundError:
+        raise NodeUnfit("the working directory is gone")
     except UsageError as error:
         return life.refuse(words, error)
     if not request.text:
@@ -52,6 +54,8 @@ def run_module(words: List[str]) -> int:
     """`pilot.pyz -m pilot.pool ...`: the program's other tools, from the same file."""
     if not words or words[0] not in MODULES:
         raise UsageError("-m takes one of %s" % ", ".join(MODULES))
+    if not has("pilot.agent"):
+        raise UsageError("this file has no tools (pilot.bundle --lean)")
     module = words[0]
     try:
         found = importlib.import_module(module + ".__main__")

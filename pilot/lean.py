@@ -10,6 +10,8 @@ import re
 import tokenize
 from typing import Any, Dict, List, Set, Tuple
 
+from pilot.errors import UsageError
+
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
 FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/stomp.py", "pilot/events/queue_broker.py",
@@ -20,8 +22,16 @@ _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING
 
 def files(given: Dict[str, bytes]) -> Dict[str, bytes]:
     """The files that stay, stripped."""
-    return {name: stripped(data, not name.startswith("pilot") or name.startswith("pilot_")) if name.endswith(".py") else data
-            for name, data in given.items() if not name.startswith(PARTS) and name not in FILES}
+    return {name: _file(name, data) for name, data in given.items() if not name.startswith(PARTS) and name not in FILES}
+
+
+def _file(name: str, data: bytes) -> bytes:
+    if not name.endswith(".py"):
+        return data
+    try:
+        return stripped(data, not name.startswith("pilot") or name.startswith("pilot_"))
+    except (SyntaxError, tokenize.TokenError, UnicodeDecodeError) as error:
+        raise UsageError("%s: is no Python: %s" % (name, error))
 
 
 def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:

@@ -235,7 +235,8 @@ def _prepare_workdir(life: Life) -> None:
         log_file = os.open(os.path.join(life.workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         sink = FileSink(os.path.join(life.workdir, EVENTS))
     except OSError as error:
-        raise NodeUnfit("workdir %s cannot be used: %s; give a writable one with --workdir" % (life.workdir, error.strerror))
+        raise NodeUnfit("workdir %s cannot be used: %s: %s; give a writable one with --workdir" % (
+            life.workdir, error.filename, error.strerror))
     handlers = log.set_up(life.masker, life.request.settings["debug"], log_file)
     _show_progress(life, handlers[0])
     if life.far is not None:

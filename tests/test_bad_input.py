@@ -128,6 +128,24 @@ def test_a_disk_that_fills_up_while_working_gives_the_task_back(pilot, small_dis
     assert "Traceback" not in ended.err and ended.code in (0, 10)
 
 
+@pytest.mark.parametrize("folder", ["/dev/null/x", "/proc/nothing"])
+def test_outputs_that_cannot_be_kept_are_told_before_any_task_runs(pilot, tasks_file, folder):
+    ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks_file({"id": "a", "command": ["true"]}), "--output-dir", folder)
+    assert ended.code == 10 and "--output-dir %s cannot be made here" % folder in ended.err and ended.report["tasks"]["done"] == 0
+
+
+def test_a_working_directory_that_is_gone_is_told(tmp_path):
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(["sh", "-c", "rmdir ../gone; exec %s %s --workdir %s -X CheckWorkerNode" % (sys.executable, ROOT / "pilot.py", tmp_path)],
+                          cwd=str(tmp_path / "gone"), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (10, b"pilot: error: the working directory is gone\n")
+
+
+def test_a_report_that_cannot_be_written_is_told_by_its_place(pilot):
+    ended = pilot(*FINE, "--report", "/dev/null/x/r.json")
+    assert ended.code == 10 and "cannot be used: /dev/null/x: " in ended.err
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"])
 def test_closed_or_full_streams_change_nothing(tmp_path, closed):
     command = '"$0" "$1" -X CheckWorkerNode --workdir "$2" %s' % closed

@@ -158,6 +158,29 @@ def test_a_bundle_that_cannot_be_made_is_told(tmp_path, words, told):
     assert done.returncode == 2 and told in done.stderr.decode() and not (tmp_path / "p").exists()
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_never_replaced(tmp_path, make):
+    make(str(tmp_path / "p"))
+    kind = os.stat(str(tmp_path / "p")).st_mode
+    done = subprocess.run([sys.executable, "-m", "pilot.bundle", "-o", str(tmp_path / "p")], cwd=str(ROOT), stderr=subprocess.PIPE)
+    assert done.returncode == 2 and b"no regular file" in done.stderr and os.stat(str(tmp_path / "p")).st_mode == kind
+    assert [path.name for path in tmp_path.iterdir()] == ["p"]
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    build(sys.executable, tmp_path / "link", "--text")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "there").read_bytes().startswith(b"#!")
+
+
+def test_a_lean_bundle_of_what_is_no_python_is_told(tmp_path):
+    (tmp_path / "pilot_bad").mkdir()
+    (tmp_path / "pilot_bad" / "__init__.py").write_text("COMMANDS = (\n")
+    done = subprocess.run([sys.executable, "-m", "pilot.bundle", "--text", "--lean", "--extension", str(tmp_path / "pilot_bad"), "-o", str(tmp_path / "p")],
+                          cwd=str(ROOT), stderr=subprocess.PIPE)
+    assert done.returncode == 2 and b"pilot_bad/__init__.py: is no Python" in done.stderr and b"Traceback" not in done.stderr
+
+
 @pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
 @pytest.mark.parametrize("form", ["pilot.pyz", "pilot.py", "checkout", "pipe"])
 def test_an_old_python_looks_for_a_newer_one(made, tmp_path, form):
@@ -210,6 +233,8 @@ def test_the_lean_script_runs_on_every_python(lean, tmp_path, version):
 def test_the_lean_script_says_what_it_has_not(lean, tmp_path):
     done = subprocess.run([sys.executable, str(lean), "-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:x"], cwd=str(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     assert done.returncode == 2 and b"without the built-in agent" in done.stderr
+    done = subprocess.run([sys.executable, str(lean), "-m", "pilot.pool", "status"], cwd=str(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert done.returncode == 2 and b"this file has no tools" in done.stderr
     done = subprocess.run([sys.executable, str(lean), "--list"], cwd=str(tmp_path), stdout=subprocess.PIPE)
     assert b"Look at the machine and refuse it" in done.stdout
     done = subprocess.run([sys.executable, "-m", "pilot.bundle", "--lean", "-o", str(tmp_path / "x")], cwd=str(ROOT), stderr=subprocess.PIPE)

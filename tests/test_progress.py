@@ -1,8 +1,11 @@
+import json
 import os
 import pty
 import re
 import subprocess
 import sys
+
+import pytest
 
 from pilot import progress
 from tests.conftest import ROOT
@@ -63,6 +66,13 @@ def test_one_task_that_fails_is_exit_code_40_and_is_not_tried_again(tmp_path, pi
     (tmp_path / "one.json").write_text('{"command": ["sh", "-c", "echo oops >&2; exit 3"], "max_attempts": 7}')
     ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--task", tmp_path / "one.json")
     assert ended.code == 40 and "the task failed: exit code 3: oops" in ended.err and ended.report["tasks"]["error"] == 1 and ended.report["tasks"]["retried"] == 0
+
+
+@pytest.mark.parametrize("need", [{"cores": 99999}, {"tags": ["no-such-tag"]}])
+def test_one_task_that_cannot_run_here_is_no_success(tmp_path, pilot, need):
+    (tmp_path / "one.json").write_text(json.dumps(dict(need, script="true")))
+    ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--task", tmp_path / "one.json")
+    assert ended.code == 40 and "the task was not run: tasks left that cannot run here: 1" in ended.err
 
 
 def test_its_output_comes_while_it_runs(tmp_path, start_pilot):

@@ -13,7 +13,7 @@ import sys
 import tarfile
 from typing import Dict, List, Sequence
 
-from pilot import bundle, runner
+from pilot import bundle, runner, site_profile
 from pilot.errors import UsageError
 
 from .wrapper import CHECKSUMS, MANIFEST, PILOT, TAR
@@ -39,10 +39,15 @@ def _run(words: List[str]) -> int:
     parser.add_argument("--pilot-json", metavar="FILE", help="the pilot.json to publish (default: an empty one)")
     parser.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
     parser.add_argument("--module", action="append", default=[], metavar="FILE", help="a community's <Extension>Commands.py")
-    given = parser.parse_args(words)
+    try:
+        given = parser.parse_args(words)
+    except SystemExit as end:  # argparse has told what is wrong
+        return int(end.code or 0)
+    if given.pilot_json:
+        site_profile.load(given.pilot_json)
     pilot = bundle.make(True, [HERE] + given.extension, os.path.join(HERE, "defaults.json"), True)
     members = {PILOT: pilot}
-    members.update({os.path.basename(path): _content(path) for path in given.module})
+    members.update({os.path.basename(path): _module(path) for path in given.module})
     publish(given.output, {"pilot.json": _content(given.pilot_json) if given.pilot_json else b"{}", TAR: packed(members)})
     print("%s: %s of %d bytes, %s" % (given.output, PILOT, len(pilot), ", ".join(sorted(members))))
     return 0
@@ -50,7 +55,10 @@ def _run(words: List[str]) -> int:
 
 def publish(folder: str, files: Dict[str, bytes]) -> None:
     """Write the files; whoever fetches meanwhile gets the old ones or the new ones by the manifest, never a mixture."""
-    os.makedirs(os.path.join(folder, FILES), exist_ok=True)
+    try:
+        os.makedirs(os.path.join(folder, FILES), exist_ok=True)
+    except OSError as error:
+        raise UsageError("%s cannot be made: %s" % (folder, error.strerror))
     sums = {name: hashlib.sha512(data).hexdigest() for name, data in files.items()}
     for name, data in files.items():
         bundle.write(os.path.join(folder, FILES, sums[name]), data, 0o644)
@@ -70,6 +78,16 @@ def packed(members: Dict[str, bytes]) -> bytes:
             info.size, info.mode = len(data), 0o755
             archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+def _module(path: str) -> bytes:
+    """A module that no pilot could import is not published."""
+    data = _content(path)
+    try:
+        compile(data, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise UsageError("%s: is no Python: %s" % (path, error))
+    return data
 
 
 def _content(path: str) -> bytes:

@@ -38,7 +38,7 @@ def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[An
     from .diracx import DiracX
     from .tornado import Tornado
 
-    wanted: List[Any] = [Tornado] if value(settings, "remote_logging") and value(settings, "remote_logger_url") else []
+    wanted: List[Any] = [Tornado] if value(settings, "remote_logging") else []
     wanted += [DiracX] if value(settings, "diracx_url") else []
     found: List[Any] = []
     for one in wanted:

@@ -38,6 +38,8 @@ class Tornado(Transport):
 
     def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
         self.name = value(settings, "remote_logger_url")
+        if not self.name.startswith(("https://", "http://")):
+            raise ValueError("pilotLogging wants a loggerURL, https://HOST:PORT/WorkloadManagement/TornadoPilotLogging")
         self.gather = max(1, value(settings, "remote_logger_bufsize"))
         self.gather_s = value(settings, "remote_logger_timer_interval") or NEVER_S
         self._environ, self._vo = environ, settings["vo"] or UNKNOWN

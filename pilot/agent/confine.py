@@ -3,7 +3,7 @@ of a payload escapes its end. Elsewhere every method does nothing."""
 
 import os
 import re
-from typing import Dict, Optional
+from typing import Dict, List, Optional
 
 from pilot.node import cgroup
 
@@ -53,7 +53,16 @@ class Confinement:
 
 def delegated_parent() -> Optional[str]:
     """Where this agent may make groups, or None."""
-    return cgroup.delegated(cgroup.own_directories())
+    return delegated(cgroup.own_directories())
+
+
+def delegated(found: Dict[str, List[str]]) -> Optional[str]:
+    """Our own v2 directory if we may make groups below it that limit memory, else None."""
+    own = found.get(cgroup.V2, [])
+    if not own or "memory" not in cgroup.read(own[0], "cgroup.controllers").split():
+        return None
+    handed_down = "memory" in cgroup.read(own[0], "cgroup.subtree_control").split()
+    return own[0] if handed_down and os.access(own[0], os.W_OK) else None
 
 
 def oom_kills(events: str) -> int:

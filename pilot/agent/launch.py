@@ -31,12 +31,25 @@ def prepare(ctx: Context) -> List[str]:
     """Write the built-in agent's orders, fill its pool; returns the command line that starts it."""
     folder = ctx.path("pilot-" + ctx.pilot_id)
     os.makedirs(folder, exist_ok=True)
+    _check_outputs(ctx.settings["output_dir"])
     path = os.path.join(folder, "agent.json")
     text = agent_config.dump(orders(ctx, pool_url(ctx, folder), folder))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w") as stream:
         stream.write(text)
     return program.start_argv("pilot.agent", folder) + [path]
+
+
+def _check_outputs(folder: str) -> None:
+    """Rather now than as the failure of every task."""
+    if not folder:
+        return
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise NodeUnfit("--output-dir %s cannot be made here: %s" % (folder, error.strerror))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise NodeUnfit("--output-dir %s cannot be written here" % folder)
 
 
 def pool_url(ctx: Context, folder: str) -> str:
@@ -76,9 +89,16 @@ def _reachable(url: str, ctx: Context) -> str:
 def run(ctx: Context, argv: List[str]) -> AgentSummary:
     """Run the built-in agent; raises the error that its end stands for."""
     story = Story(ctx)
-    found = _end(agency.watch(ctx, argv, story), story)
+    try:
+        found = _end(agency.watch(ctx, argv, story), story)
+    except PoolUnreachable as error:
+        if ctx.settings["pool"]:
+            raise
+        raise NodeUnfit("the workdir, which holds the tasks, fails: %s" % error)
     if ctx.settings["task"] and story.failure:
         raise AgentFailed("the task failed: %s" % story.failure)
+    if ctx.settings["task"] and not found.done:
+        raise AgentFailed("the task was not run: %s" % found.reason)
     return found
 
 

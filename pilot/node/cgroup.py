@@ -68,12 +68,12 @@ def _ancestors(path: str, mount_root: str, point: str) -> List[str]:
 
 def limits(found: Dict[str, List[str]]) -> Limits:
     """The smallest limit over all directories of each controller."""
-    cores = [_quota_v2(_read(d, "cpu.max")) for d in found.get(V2, [])]
-    cores += [_quota_v1(_read(d, "cpu.cfs_quota_us"), _read(d, "cpu.cfs_period_us")) for d in found.get("cpu", [])]
-    memory = [_number(_read(d, name)) for d in found.get(V2, []) for name in ("memory.max", "memory.high")]
-    memory += [_number(_read(d, "memory.limit_in_bytes")) for d in found.get("memory", [])]
-    memory += [_hierarchical(_read(d, "memory.stat")) for d in found.get("memory", [])]
-    pids = [_number(_read(d, "pids.max")) for d in found.get(V2, []) + found.get("pids", [])]
+    cores = [_quota_v2(read(d, "cpu.max")) for d in found.get(V2, [])]
+    cores += [_quota_v1(read(d, "cpu.cfs_quota_us"), read(d, "cpu.cfs_period_us")) for d in found.get("cpu", [])]
+    memory = [_number(read(d, name)) for d in found.get(V2, []) for name in ("memory.max", "memory.high")]
+    memory += [_number(read(d, "memory.limit_in_bytes")) for d in found.get("memory", [])]
+    memory += [_hierarchical(read(d, "memory.stat")) for d in found.get("memory", [])]
+    pids = [_number(read(d, "pids.max")) for d in found.get(V2, []) + found.get("pids", [])]
     bytes_ = _smallest(memory)
     return Limits(_smallest(cores), int(bytes_ / 1048576) if bytes_ is not None else None, _whole(_smallest(pids)))
 
@@ -92,16 +92,8 @@ def own_directories() -> Dict[str, List[str]]:
         return {}
 
 
-def delegated(found: Dict[str, List[str]]) -> Optional[str]:
-    """Our own v2 directory if we may make groups below it that limit memory, else None."""
-    own = found.get(V2, [])
-    if not own or "memory" not in _read(own[0], "cgroup.controllers").split():
-        return None
-    handed_down = "memory" in _read(own[0], "cgroup.subtree_control").split()
-    return own[0] if handed_down and os.access(own[0], os.W_OK) else None
-
-
-def _read(directory: str, name: str) -> str:
+def read(directory: str, name: str) -> str:
+    """A file of a group; empty when it cannot be read."""
     try:
         with open(os.path.join(directory, name)) as stream:
             return stream.read()

@@ -36,7 +36,8 @@ def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limit
 def memory_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limits, places: features.Features,
                     meminfo: str) -> List[Reading]:
     """How many MiB this slot has, by each source that says so."""
-    found = [("machine", meminfo_mb(meminfo, "MemTotal")), ("cgroup", limits.memory_mb),
+    machine = meminfo_mb(meminfo, "MemTotal") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
+    found = [("machine", machine), ("cgroup", limits.memory_mb),
              (batch.system, batch.memory_mb), ("JOBFEATURES/max_rss_bytes", features.memory_mb(places)),
              ("rlimit", _rlimit_mb())]
     return [Reading(source, value) for source, value in found if value]

@@ -28,6 +28,12 @@ def test_an_agents_end_is_mapped_and_never_passed_on(tmp_path, code, exit_code):
     assert (outcome.status, outcome.exit_code, outcome.reason) == ("failed", exit_code, "mine")
 
 
+def test_a_private_pool_that_fails_is_the_nodes_fault(tmp_path, tasks_file):
+    settings = {"tasks": tasks_file({"id": "a", "command": ["true"]})}
+    outcome = run_command(Mine, tmp_path, settings, [node()], environ=dict(os.environ, CODE="50")).outcome
+    assert (outcome.exit_code, outcome.reason) == (10, "the workdir, which holds the tasks, fails: mine")
+
+
 def orders(tmp_path, settings, facts):
     seen = []
 

@@ -234,3 +234,11 @@ def test_a_place_with_odd_answers_is_passed_over(published, monkeypatch, answer)
     stop.set()
     server.close()
     assert found["pilot.json"] == b'{"n": 1}'
+
+
+@pytest.mark.parametrize("words, told", [
+    (("--pilot-json", "{file}"), "not JSON"), (("--module", "{file}"), "is no Python"), (("--module", "/nowhere/x.py"), "cannot be read"), (("-o", "/dev/null/x"), "cannot be made")])
+def test_what_would_break_every_pilot_is_not_published(tmp_path, capsys, words, told):
+    (tmp_path / "broken").write_text("{def:")
+    assert publish.main(["-o", str(tmp_path / "out")] + [word.format(file=tmp_path / "broken") for word in words]) == 2
+    assert told in capsys.readouterr().err and not (tmp_path / "out").exists()

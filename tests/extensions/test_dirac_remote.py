@@ -206,3 +206,9 @@ def test_an_address_that_is_none_costs_no_pilot(pilot, words):
 def test_a_secret_in_the_wrappers_words_is_masked(flight, server):
     assert flight("--pilotSecret", "hidden-word", stdin=_pipe(b"PILOT_SECRET=hidden-word\n", False)).code == 0
     assert "PILOT_SECRET=********" in server.logs[("dteam", ID)] and "hidden-word" not in server.logs[("dteam", ID)]
+
+
+@pytest.mark.parametrize("words", [("-z",), ("-z", "-g", "nothing")])
+def test_a_log_server_without_an_address_is_told(pilot, words):
+    ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", *words)
+    assert ended.code == 0 and "the log is not sent: pilotLogging wants a loggerURL" in ended.err

@@ -1,5 +1,6 @@
 import pytest
 
+from pilot.agent import confine
 from pilot.node import cgroup
 
 V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
@@ -55,7 +56,7 @@ def test_our_own_machine_can_be_asked():
 
 def test_delegation_needs_the_memory_controller_handed_down(tmp_path):
     root = tree(tmp_path, {"g/cgroup.controllers": "cpu memory pids\n", "g/cgroup.subtree_control": "memory\n"})
-    assert cgroup.delegated({"": [root + "/g"]}) == root + "/g"
+    assert confine.delegated({"": [root + "/g"]}) == root + "/g"
     (tmp_path / "g" / "cgroup.subtree_control").write_text("cpu\n")
-    assert cgroup.delegated({"": [root + "/g"]}) is None
-    assert cgroup.delegated({}) is None
+    assert confine.delegated({"": [root + "/g"]}) is None
+    assert confine.delegated({}) is None

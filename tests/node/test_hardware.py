@@ -35,6 +35,11 @@ def test_cores_are_asked_everywhere_and_the_smallest_counts():
     assert hardware.smallest(readings) <= 2
 
 
+def test_without_proc_the_machines_memory_is_known_all_the_same():
+    readings = hardware.memory_readings({}, BatchJob("local"), Limits(None, None, None), NOWHERE, "")
+    assert {reading.source: reading.value for reading in readings}["machine"] == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 1048576
+
+
 def test_affinity_alone_makes_one_core_of_many(monkeypatch):
     monkeypatch.setattr(os, "sysconf", lambda name: 8)
     monkeypatch.setenv("PYTHON_CPU_COUNT", "99")

@@ -75,18 +75,22 @@ def test_stage_0_in_a_machine_with_systemd(boot, web, tmp_path):
 
 UNIT = """#!/bin/sh
 mkdir -p /opt/pilot; curl -sf %(web)s/pilot.pyz -o /opt/pilot/pilot.pyz; curl -sf %(web)s/pilot.service -o /etc/systemd/system/pilot.service
+curl -sf %(web)s/pilot.env -o /etc/pilot.env; chmod 600 /etc/pilot.env
 systemctl daemon-reload; systemctl start --no-block pilot
-i=0; while ! grep -q 'LaunchAgent: starting' /var/lib/private/pilot/pilot.log && [ $i -lt 600 ]; do sleep 0.2; i=$((i+1)); done
-began=$(date +%%s); systemctl stop pilot; echo "stopped after $(($(date +%%s) - began)) s" >/root/told
-systemctl show pilot -p Result -p ExecMainStatus -p NRestarts >>/root/told; pgrep -f 'sleep 54321' >>/root/told && echo left >>/root/told
+i=0; while ! grep -q 'LaunchAgent: starting' /var/lib/private/pilot/pilot-*/pilot.log && [ $i -lt 600 ]; do sleep 0.2; i=$((i+1)); done
+grep -ls hunter22 /proc/[0-9]*/cmdline && echo left >>/root/told
+began=$(date +%%s); systemctl stop pilot; echo "stopped after $(($(date +%%s) - began)) s" >>/root/told
+systemctl show pilot -p Result -p ExecMainStatus -p NRestarts >>/root/told; cp /var/lib/private/pilot/pilot-*/pilot-report.json /root/report.json; pgrep -f 'sleep 54321' >>/root/told && echo left >>/root/told
 sync; poweroff
 """
 
 
 def test_the_unit_runs_and_is_stopped_by_systemd(boot, web, tmp_path):
-    ship("systemd", tmp_path / "www", "--", "-X", "CheckWorkerNode,LaunchAgent", "--min-disk-mb", "100", "--execute", "sleep 54321", "--site", "it's $HOME 100%")
+    ship("systemd", tmp_path / "www", "--", "-X", "CheckWorkerNode,LaunchAgent", "--min-disk-mb", "100", "--execute", "sleep 54321", "--site", "it's $HOME 100%",
+         "--pool-token", "hunter22")
     console, content = boot((UNIT % {"web": web}).encode())
-    report = json.loads(content("/var/lib/private/pilot/pilot-report.json"))
+    report = json.loads(content("/root/report.json"))
+    assert report["settings"]["pool_token"] == {"value": "********", "source": "environment"}
     assert report["exit_code"] == 143 and report["settings"]["site"]["value"] == "it's $HOME 100%", console[-3000:]
     told = content("/root/told")
     assert "ExecMainStatus=143" in told and "left" not in told and int(told.split("stopped after ")[1].split()[0]) < 15, told
