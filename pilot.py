@@ -88,7 +88,7 @@ def stored_text(loader, files):
 
 def refuse(error):
     """End with a sentence where Python's own library lacks what we need from the start."""
-    if (getattr(error, "name", None) or "pilot").split(".")[0] in ("pilot", "commands", "pilot_loader"):
+    if (error.name or "pilot").split(".")[0] in ("pilot", "commands", "pilot_loader"):
         raise error  # ours; 3.6 does not tell whose name is missing
     sys.stderr.write("pilot: error: %s: %s is not a whole Python\n" % (error, sys.executable))
     sys.exit(10)

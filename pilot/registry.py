@@ -31,6 +31,7 @@ class Package(NamedTuple):
     dialect(words, environ, options) -> Dialect: reads a command line that is not the engine's
     adopt(name) -> module or None: the commands that another program calls so, for an -E that is no package of ours
     transports(settings, environ, pilot_id) -> [Transport]: further far places for the pilot's story
+    help() -> text: what --help says of a command line that is not the engine's
     """
 
     name: str
@@ -41,6 +42,7 @@ class Package(NamedTuple):
     dialect: Optional[Callable[[Sequence[str], Dict[str, str], Sequence[Option]], Dialect]] = None
     adopt: Optional[Callable[[str], Any]] = None
     transports: Optional[Callable[[Any, Dict[str, str], str], Sequence[Any]]] = None
+    help: Optional[Callable[[], str]] = None
 
 
 class NoPackage(UsageError):
@@ -156,7 +158,8 @@ def _package(found: Any, name: str, asked: str) -> Package:
     if nameless:
         raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
     return Package(name, found.__file__ or "", commands, tuple(getattr(found, "USUAL_PLAN", ())),
-                   tuple(getattr(found, "OPTIONS", ())), *(getattr(found, hook, None) for hook in ("dialect", "adopt", "transports")))
+                   tuple(getattr(found, "OPTIONS", ())),
+                   *(getattr(found, hook, None) for hook in ("dialect", "adopt", "transports", "help")))
 
 
 def _cause(error: BaseException, module: str = "") -> str:

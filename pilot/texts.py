@@ -51,6 +51,8 @@ def help_text(request: Request) -> str:
     for package in request.packages:
         if package.options:
             lines += ["", "%s:" % package.name] + _option_lines(package.options)
+        if package.help:
+            lines.append(package.help())
     for name, command in commands_by_name(request.packages).items():
         lines += ["", "%s: %s" % (name, first_line(command))] + _option_lines(command.options)
     lines += ["", "Every option may also stand in pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).",

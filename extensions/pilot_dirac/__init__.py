@@ -1,6 +1,6 @@
 """DIRAC: the commands, command line, pilot.json, files and protocols of its pilot, so that ours takes its place."""
 
-from .dialect import dialect
+from .dialect import dialect, help
 from .faces import COMMANDS
 from .legacy import adopt
 from .options import PACKAGE as OPTIONS
@@ -9,4 +9,4 @@ from .telling import transports
 USUAL_PLAN = ("CheckWorkerNode", "InstallDIRAC", "ConfigureBasics", "RegisterPilot", "CheckCECapabilities", "CheckWNCapabilities",
               "ConfigureSite", "ConfigureArchitecture", "ConfigureCPURequirements", "LaunchAgent")
 
-__all__ = ["COMMANDS", "OPTIONS", "USUAL_PLAN", "adopt", "dialect", "transports"]
+__all__ = ["COMMANDS", "OPTIONS", "USUAL_PLAN", "adopt", "dialect", "help", "transports"]

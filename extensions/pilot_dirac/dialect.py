@@ -45,6 +45,7 @@ WORDS = (
 LATER = ("diracx_URL", "pilotSecret", "clientID")  # proposed ones: they take no abbreviation from the old
 SERVERS = ("dips://", "dip://", "https://", "http://")
 SECRET = "pilot_secret"
+ONLY_CVMFS, ONLY_LOCAL = WAYS = ("cvmfsOnly", "diracInstallOnly")  # the words of -o that InstallDIRAC knows
 SHORT = {word.short: word for word in WORDS if word.short}
 LONG = {word.long: word for word in WORDS}
 STAMP = "DIRAC_PILOT_STAMP"
@@ -62,6 +63,15 @@ def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Opt
     if "pilot_id" not in translation.given and not found.get("PILOT_PILOT_ID") and environ.get(STAMP):
         found["PILOT_PILOT_ID"] = as_id(environ[STAMP])
     return Dialect(translation.out, found, tuple(translation.notes))
+
+
+def help() -> str:
+    """The engine's hook: dirac-pilot.py's own options, and what each is called here."""
+    lines = ["", "dirac-pilot.py's own options, which may be abbreviated:"]
+    for word in WORDS:
+        spelled = "%s--%s%s" % ("-%s, " % word.short if word.short else "    ", word.long, " VALUE" if word.takes else "")
+        lines.append("  %-34s %s" % (spelled, option_flag(word.ours) if word.ours else "has had no effect for years"))
+    return "\n".join(lines)
 
 
 def as_id(text: str) -> str:
@@ -154,6 +164,9 @@ class _Translation:
             self.notes.append("%s has no effect, and had none in dirac-pilot.py" % told)
             return
         self.given.append(known.ours)
+        if known.ours == "option" and "=" not in (value or "") and value not in WAYS:
+            self.notes.append("%s %s: is neither NAME=VALUE nor %s: only a community's own module may know it" % (
+                told, value, " or ".join(WAYS)))
         if known.ours != SECRET:
             self.pairs.append((told if len(told) == 2 else "--" + known.long, value or ""))
         if known.ours == "pilot_id":

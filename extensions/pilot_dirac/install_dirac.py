@@ -13,11 +13,11 @@ from pilot.source import Source
 
 from . import certificates, diracos
 from .command import DiracCommand
+from .dialect import ONLY_CVMFS, ONLY_LOCAL
 from .options import pick, value
 
 SCRIPT = "diracosrc"
 ENVIRONMENT, BASHRC = "environmentSourceDirac", "bashrc"
-ONLY_CVMFS, ONLY_LOCAL = "cvmfsOnly", "diracInstallOnly"
 NEWEST = "pro"
 
 

@@ -4,6 +4,7 @@ import base64
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -36,22 +37,23 @@ def said(*words, **environ):
 @pytest.mark.parametrize("word", LONG.split())
 def test_every_long_option_is_known(word):
     name, takes = word.rstrip("="), word.endswith("=")
-    found = said("--" + name, *(["7"] if takes else []))
+    found = said("--" + name, *(["x=7" if name == "option" else "7"] if takes else []))
     assert found.words == [] and found.notes or len(found.words) == 1 and not found.notes
     if found.words:
         flag, equals, value = found.words[0].partition("=")
-        assert flag in {"--" + option.name.replace("_", "-") for option in OPTIONS} and bool(equals) == takes and (value == "7" or not takes)
+        assert flag in {"--" + option.name.replace("_", "-") for option in OPTIONS} and bool(equals) == takes and (value in ("7", "x=7") or not takes)
     if takes:
-        assert said("--%s=7" % name) == found
+        assert said("--%s=%s" % (name, "x=7" if name == "option" else "7")) == found
 
 
 @pytest.mark.parametrize("letter", [letter for letter in SHORT.replace(":", "").replace(" ", "") if letter not in "b"])
 def test_every_letter_is_known_apart_and_together(letter):
     takes = letter + ":" in SHORT
-    apart = said("-" + letter, *(["7"] if takes else []))
+    value = "x=7" if letter == "o" else "7"
+    apart = said("-" + letter, *([value] if takes else []))
     assert len(apart.words) + len(apart.notes) == 1
     if takes:
-        assert said("-%s7" % letter) == apart and said("-d%s" % letter, "7").words[1:] == apart.words
+        assert said("-%s%s" % (letter, value)) == apart and said("-d%s" % letter, value).words[1:] == apart.words
 
 
 def test_abbreviations_are_getopts():
@@ -95,9 +97,16 @@ def test_the_single_file_is_used_as_the_old_one(tmp_path):
     assert "LHCbInstallDIRAC" in listed and "CheckCECapabilities" in listed
 
 
+@pytest.mark.parametrize("word, noted", [("cvmfsonly", True), ("foo", True), ("cvmfsOnly", False), ("diracInstallOnly", False), ("/LocalSite/X=y", False)])
+def test_a_word_of_o_that_nothing_of_ours_knows_is_told(word, noted):
+    assert any("is neither NAME=VALUE nor cvmfsOnly or diracInstallOnly" in note for note in said("-o", word).notes) == noted
+
+
 def test_help_is_there(pilot):
     ended = pilot("-E", "dirac", "-h")
     assert ended.code == 0 and "--remote-logger-url" in ended.out and "exit codes" in ended.out
+    assert re.search(r"(?m)^  -N, --Name VALUE +--ce$", ended.out) and re.search(r"(?m)^  -V, --installation VALUE +has had no effect", ended.out)
+    assert all("--%s" % word.long in ended.out for word in dialect.WORDS)
 
 
 def test_the_stamp_and_the_vo_come_from_the_environment():
