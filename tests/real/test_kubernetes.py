@@ -55,6 +55,7 @@ class Pod:
 def podman(base):
     need("podman", "crun", "mmdebstrap", "unshare")
     build("podman.sh", base / "podman", "image", IMAGE)
+    build("podman.sh", base / "podman", "run", "--rm", "--network", "host", IMAGE, "true")  # whether a container can run here at all
     return base / "podman"
 
 
