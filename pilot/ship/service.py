@@ -17,7 +17,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStartPre=/usr/bin/find . -mindepth 1 -maxdepth 1 -name pilot-* -mtime +1 -exec rm -rf {} +
+ExecStartPre=-/usr/bin/find . -mindepth 1 -maxdepth 1 -name pilot-* -mtime +1 -exec rm -rf {} +
 ExecStart=/usr/bin/env python3 /opt/pilot/pilot.pyz %(words)s
 DynamicUser=yes
 StateDirectory=pilot
