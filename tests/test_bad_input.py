@@ -32,6 +32,7 @@ def sentences(text):
     (("-X", "CheckWorkerNode,LaunchAgent"), "LaunchAgent has no work"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--tasks", "/no/tasks"), "/no/tasks: cannot be read"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "ftp:x"), "is not a pool"),
+    (("-X", "CheckWorkerNode,LaunchAgent,Configure", "--pool", "foo"), "--pool foo: is no URL"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:/no/file"), "there is no such file"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--execute", "x", "--pool", "y"), "--execute runs another agent"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--execute", "sh 'x"), "--execute: "),
