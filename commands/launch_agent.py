@@ -66,7 +66,7 @@ class LaunchAgent(Command):
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         if ctx.interrupts.drain:
-            raise Skip("asked to drain before the agent began: nothing was claimed")
+            raise (AgentFailed if ctx.settings["task"] else Skip)("asked to drain before the agent began")
         if ctx.settings["execute"]:
             from pilot import agency
 

@@ -38,9 +38,11 @@ def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
     from pilot import life
 
     try:
-        request = parse(words, environ, os.getcwd())
-    except FileNotFoundError:
+        here = os.getcwd()
+    except OSError:
         raise NodeUnfit("the working directory is gone")
+    try:
+        request = parse(words, environ, here)
     except UsageError as error:
         return life.refuse(words, error)
     if not request.text:

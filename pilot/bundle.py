@@ -160,12 +160,12 @@ def files_of(path: str) -> Dict[str, bytes]:
 
 def write(path: str, data: bytes, mode: int = 0o755) -> None:
     """Write a file by rename, an executable one unless told; a link stays one. Raises UsageError when it cannot be."""
-    path = os.path.realpath(path)
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise UsageError("%s cannot be written: it is there and no regular file" % path)
-    partial = "%s.part-%d" % (path, os.getpid())
     try:
-        with open(partial, "wb") as stream:
+        path = os.path.realpath(path)
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise UsageError("%s cannot be written: it is there and no regular file" % path)
+        partial = "%s.part-%d" % (path, os.getpid())
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
             stream.write(data)
         os.chmod(partial, mode)
         os.replace(partial, path)

@@ -75,6 +75,12 @@ def test_one_task_that_cannot_run_here_is_no_success(tmp_path, pilot, need):
     assert ended.code == 40 and "the task was not run: tasks left that cannot run here: 1" in ended.err
 
 
+def test_one_task_that_was_done_before_is_done(tmp_path, pilot):
+    (tmp_path / "one.json").write_text(json.dumps({"script": "true"}))
+    for _ in range(2):
+        assert pilot("-X", "CheckWorkerNode,LaunchAgent", "--task", tmp_path / "one.json", "--pilot-id", "p").code == 0
+
+
 def test_its_output_comes_while_it_runs(tmp_path, start_pilot):
     from tests.conftest import until
     (tmp_path / "one.json").write_text('{"script": "echo first; while ! test -e %s/go; do sleep 0.05; done; echo last"}' % tmp_path)

@@ -86,7 +86,7 @@ def _module(path: str) -> bytes:
     try:
         compile(data, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        raise UsageError("%s: is no Python: %s" % (path, error))
+        raise UsageError("%s: is no Python %d.%d: %s" % ((path,) + sys.version_info[:2] + (error,)))
     return data
 
 

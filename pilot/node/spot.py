@@ -59,7 +59,7 @@ def _ec2(place: str) -> Ends:
 
 
 class _Gce:
-    """The end counts from when there was surely no notice yet; where that was never told, from when it was heard."""
+    """The end counts from when there was surely no notice yet, but from no longer ago than a question takes that is not answered."""
 
     def __init__(self, place: str) -> None:
         self._place, self._free = place, 0.0
@@ -74,7 +74,7 @@ class _Gce:
                     return {}
             except StepFailed:
                 return None
-            self._end = (self._free or time.time() - EVERY_S) + GCE_LEFT_S
+            self._end = max(self._free, time.time() - EVERY_S - TIMEOUT_S) + GCE_LEFT_S
         return {SOURCE: self._end}
 
 

@@ -15,8 +15,9 @@ USES: Dict[str, Set[str]] = {  # of those options that not every world can act u
     "cloud-init": {"walltime", "cloud", "url", "format", "stay", "resume"},
     "vac": {"walltime", "url", "stay", "resume"},
 }
-_SECRET_OPTION = re.compile(r"--?[\w-]*(token|secret|password)$", re.I)
+SECRET_OPTION = re.compile(r"--?[\w-]*(token|secret|password)$", re.I)
 _SECRET_URL = re.compile(r"://[^/\s@\"']*:[^/\s@\"']+@")
+_SECRET_WORD = re.compile(r"(token|secret|password)[= ]\S", re.I)  # inside another program's command line, or a URL's query
 _SECRET_KEY = re.compile(r'"[^"]*(token|secret|password)"\s*:\s*"[^"]', re.I)
 
 
@@ -38,5 +39,5 @@ def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
 def has_secret(words: Sequence[str], defaults: bytes = b"") -> bool:
     """Whether a token, a secret or a URL's password stands in the pilot's words, or in what is built in."""
     text = defaults.decode("utf-8", "replace")
-    return any(_SECRET_OPTION.match(word.partition("=")[0]) or _SECRET_URL.search(word) for word in words) or bool(
-        _SECRET_URL.search(text) or _SECRET_KEY.search(text))
+    told = any(SECRET_OPTION.match(word.partition("=")[0]) or _SECRET_URL.search(word) or _SECRET_WORD.search(word) for word in words)
+    return told or bool(_SECRET_URL.search(text) or _SECRET_KEY.search(text))

@@ -1,12 +1,13 @@
 """Machines that run services: a systemd unit, a Kubernetes job."""
 
 import json
+import re
 from typing import Any, Dict, List, Tuple
 
 from pilot import bundle
 from pilot.errors import UsageError
 from pilot.settings import environment_name
-from pilot.ship.check import has_secret
+from pilot.ship.check import SECRET_OPTION, has_secret
 from pilot.ship.order import Order, Parcel, own_workdir, quoted
 
 MAX_CONFIG_MAP = 1 << 20  # what a ConfigMap may hold (Kubernetes, core/v1)
@@ -17,7 +18,8 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStartPre=-/usr/bin/find . -mindepth 1 -maxdepth 1 -name pilot-* -mtime +1 -exec rm -rf {} +
+Environment=PILOT_OUTPUT_DIR=outputs
+ExecStartPre=-/usr/bin/find . -mindepth 1 -maxdepth 1 -type d -name pilot-* -mtime +1 -exec rm -rf {} +
 ExecStart=/usr/bin/env python3 /opt/pilot/pilot.pyz %(words)s
 DynamicUser=yes
 StateDirectory=pilot
@@ -35,9 +37,12 @@ WantedBy=multi-user.target
 
 
 def systemd(order: Order) -> Parcel:
-    """A unit that keeps one pilot running as a user of its own, each life in a folder of its own, which is kept for a day;
-    systemd's SIGTERM goes to the pilot alone, what is left after 15 s is killed. Exit codes 1 and 2 (a bug, a wrong
-    configuration) end the restarts. Tokens go into a file that root alone can read, for everybody can see a command line."""
+    """A unit that keeps one pilot running as a user of its own, each life in a folder of its own, which is kept for two days
+    (outputs lie beside them and stay); systemd's SIGTERM goes to the pilot alone, what is left after 15 s is killed. Exit codes
+    1 and 2 (a bug, a wrong configuration) end the restarts. Tokens go into a file that root alone can read: everybody can see
+    a command line, and what is built in. UsageError for a secret that is built in."""
+    if has_secret((), order.files.get(bundle.DEFAULTS, b"")):
+        raise UsageError("systemd: everybody on the machine could read the secret that is built in: give it behind --")
     limits = ""
     if order.cores is not None:
         limits += "CPUQuota=%d%%\n" % (order.cores * 100)
@@ -49,7 +54,8 @@ def systemd(order: Order) -> Parcel:
     text = UNIT % {"words": words, "limits": limits + secret}
     files = {"pilot.pyz": bundle.zip_bytes(order.files), "pilot.service": text.encode()}
     if variables:
-        files["pilot.env"] = "".join("%s=%s\n" % pair for pair in variables.items()).encode()
+        lines = ['%s="%s"\n' % (name, re.sub(r'([\\"$`])', r"\\\1", value)) for name, value in variables.items()]
+        files["pilot.env"] = "".join(lines).encode()
     mode = 600 if has_secret(plain) else 644
     use = ["install -D -m 644 pilot.pyz /opt/pilot/pilot.pyz", "install -m %d pilot.service /etc/systemd/system/" % mode]
     use += ["install -m 600 pilot.env /etc/"] if variables else []
@@ -57,16 +63,17 @@ def systemd(order: Order) -> Parcel:
 
 
 def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
-    """The words without the tokens among them, and these as the environment has them."""
+    """The words without the tokens and secrets among them, and these as the environment has them."""
     plain: List[str] = []
     variables: Dict[str, str] = {}
     left = list(words)
     while left:
         name, given, value = left[0].partition("=")
-        if not name.startswith("--") or not name.endswith("-token") or not (given or left[1:]):
+        if not SECRET_OPTION.match(name) or not (given or left[1:]):
             plain.append(left.pop(0))
             continue
-        variables[environment_name(name[2:].replace("-", "_"))] = value if given else left[1]
+        snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", name.lstrip("-")).replace("-", "_").lower()
+        variables[environment_name(snake)] = value if given else left[1]
         del left[: 1 if given else 2]
     return plain, variables
 

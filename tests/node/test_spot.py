@@ -54,6 +54,13 @@ def test_gce_may_have_told_before_we_asked(server):
     assert spot.reader("gce", server.url)()[SOURCE] <= time.time() + 25
 
 
+def test_gce_that_was_silent_for_long_leaves_what_is_left_all_the_same(server):
+    read = spot.reader("gce", server.url)
+    read._free = time.time() - 300
+    server.replies = [(200, b"TRUE", None)]
+    assert time.time() + 15 < read()[SOURCE] < time.time() + 25
+
+
 def event(kind, when, *names):
     return {"EventId": "1", "EventType": kind, "ResourceType": "VirtualMachine", "Resources": list(names), "EventStatus": "Scheduled", "NotBefore": when}
 

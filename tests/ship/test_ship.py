@@ -175,7 +175,7 @@ def test_what_no_pilot_will_understand_is_refused_before_it_travels(tmp_path, ca
 
 
 @pytest.mark.parametrize("words", [
-    ("--pool-token", "hunter22"), ("--pool-token=hunter22",), ("--pilotSecret", "hunter22"), ("--pool", "picas+https://u:hunter22@h/db"), ("--events", "stomp+ssl://u:hunter22@b/queue/x")])
+    ("--pool-token", "hunter22"), ("--pool-token=hunter22",), ("--pilotSecret", "hunter22"), ("--execute", "agent --token hunter22"), ("--pool", "https://h/?access_token=hunter22"), ("--pool", "picas+https://u:hunter22@h/db"), ("--events", "stomp+ssl://u:hunter22@b/queue/x")])
 def test_a_parcel_with_a_secret_is_for_its_owner_alone(ship, words):
     extension = ["--extension", str(ROOT / "extensions" / "pilot_dirac")] if "--pilotSecret" in words else []
     folder, said = ship("slurm", *extension, "--", "-X", "CheckWorkerNode", *(["-E", "dirac"] if extension else []), *words)
@@ -199,15 +199,27 @@ def test_systemd_gets_a_token_by_a_file_of_roots(ship):
     folder, said = ship("systemd", "--", "-X", "CheckWorkerNode", "--pool-token", "hunter22", "--register-token=hunter33", "--site", "S")
     unit = (folder / "pilot.service").read_text()
     assert "hunter" not in unit and "EnvironmentFile=/etc/pilot.env" in unit and "--site S --workdir" in unit
-    assert (folder / "pilot.env").read_text() == "PILOT_POOL_TOKEN=hunter22\nPILOT_REGISTER_TOKEN=hunter33\n"
+    assert (folder / "pilot.env").read_text() == 'PILOT_POOL_TOKEN="hunter22"\nPILOT_REGISTER_TOKEN="hunter33"\n'
     assert "install -m 600 pilot.env /etc/" in said and "install -m 644 pilot.service" in said
     folder, said = ship("systemd", "--", "-X", "CheckWorkerNode", "--events", "stomp://u:hunter22@b/queue/x")
     assert "install -m 600 pilot.service" in said
 
 
+def test_a_secret_is_quoted_as_systemd_reads_it(ship):
+    dirac = ("--extension", str(ROOT / "extensions" / "pilot_dirac"))
+    folder, _ = ship("systemd", *dirac, "--", "-E", "dirac", "-X", "CheckWorkerNode", "--pilotSecret", 'a"b\\c $d`')
+    assert (folder / "pilot.env").read_text() == 'PILOT_PILOT_SECRET="a\\"b\\\\c \\$d\\`"\n' and "pilotSecret" not in (folder / "pilot.service").read_text()
+
+
+def test_a_built_in_secret_is_nothing_for_a_machine_of_many(tmp_path, capsys):
+    (tmp_path / "site.json").write_text(json.dumps({"Defaults": {"pool_token": "hunter22"}}))
+    assert main(["systemd", "-o", str(tmp_path / "o"), "--config", str(tmp_path / "site.json")]) == 2
+    assert "give it behind --" in capsys.readouterr().err and not (tmp_path / "o").exists()
+
+
 def test_each_life_under_systemd_has_its_own_folder(ship):
     unit = (ship("systemd")[0] / "pilot.service").read_text()
-    assert "--workdir 'pilot-$${INVOCATION_ID}'" in unit and "-name pilot-* -mtime +1" in unit
+    assert "--workdir 'pilot-$${INVOCATION_ID}'" in unit and "-type d -name pilot-* -mtime +1" in unit and "Environment=PILOT_OUTPUT_DIR=outputs" in unit
 
 
 @pytest.mark.parametrize("words, told", [
