@@ -439,24 +439,15 @@ def test_many_quick_failures_make_the_node_suspect(run):
     assert run(good, "--slots", "1", "--max-quick-failures", "3", "--workdir", str(ended.workdir / "again"), workdir=None).code == 0
 
 
-def send(pids, signum):
-    """To each that is there: a short one of them may have ended, and be buried by its parent meanwhile."""
-    for pid in pids:
-        try:
-            os.kill(pid, signum)
-        except ProcessLookupError:
-            pass
-
-
 @pytest.mark.slow
 def test_time_in_which_the_slot_was_suspended_does_not_count(start_pilot, tasks_file, tmp_path):
     """As BOINC, HTCondor and docker pause do it: everything stands, and goes on later."""
     script = "echo $$ > %s/new; mv %s/new %s/pid; i=0; while [ $i -lt 12 ]; do sleep 0.1; i=$((i+1)); done" % ((tmp_path,) * 3)
     child = start_pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks_file({"id": "a", "script": script, "max_attempts": 1, "walltime_s": 3, "limits": {"silence_s": 3}}), "--lease-s", "3", "--workdir", "w")
     until((tmp_path / "pid").exists, what="the payload")
-    stopped = [process.pid for process in process_tree.descendants(child.pid)]
-    send(stopped, signal.SIGSTOP)
+    stopped = process_tree.descendants(child.pid)
+    process_tree.send(stopped, signal.SIGSTOP)
     time.sleep(6)  # that time passes is what is tested
-    send(stopped, signal.SIGCONT)
+    process_tree.send(stopped, signal.SIGCONT)
     assert child.wait(timeout=30) == 0
     assert json.loads((tmp_path / "w" / "pilot-report.json").read_text())["tasks"]["done"] == 1
