@@ -69,12 +69,12 @@ print("heard", [int(signum) for signum in heard], flush=True)
 
 @pytest.fixture
 def at_a_terminal(entry):
-    """Starts a program as process 1 and leader of its session at a pseudo-terminal; its end of that is given, too."""
+    """Starts a command at a pseudo-terminal; our end of that is given, too."""
     started = []
 
     def start(*words):
         ours, theirs = pty.openpty()
-        child = subprocess.Popen(["setsid", "-c"] + AS_ONE + list(words), stdin=theirs, stdout=theirs, stderr=theirs, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+        child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(os.environ, PYTHONPATH=str(ROOT)))
         os.close(theirs)
         started.append(child)
         return child, ours
@@ -86,7 +86,7 @@ def at_a_terminal(entry):
 
 def test_a_terminals_signal_is_not_passed_on(at_a_terminal):
     """Its whole foreground group gets it from the terminal: passed on as well, it would be the second one, which hurries."""
-    child, terminal = at_a_terminal(sys.executable, "-c", HEARS)
+    child, terminal = at_a_terminal("setsid", "-c", *(AS_ONE + [sys.executable, "-c", HEARS]))
     _read_until(terminal, b"ready")
     os.write(terminal, b"\x03")
     _read_until(terminal, b"^C")  # the terminal tells it once it has sent the signal
@@ -96,20 +96,14 @@ def test_a_terminals_signal_is_not_passed_on(at_a_terminal):
     os.close(terminal)
 
 
-def test_a_terminals_hangup_is(entry, program, tmp_path):
+def test_a_terminals_hangup_is(at_a_terminal, program, tmp_path):
     """It goes to the leader of the session alone. The leader must be process 1: setsid is called inside."""
-    ours, theirs = pty.openpty()
     script = program("touch %s/started; exec sleep 60" % tmp_path)
-    words = AS_ONE + ["setsid", "-c", sys.executable, str(ROOT / "pilot.py")] + list(LAUNCH) + [script, "--workdir", str(tmp_path / "w")]
-    child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs)
-    os.close(theirs)
+    pilot = [sys.executable, str(ROOT / "pilot.py")] + list(LAUNCH) + [script, "--workdir", str(tmp_path / "w")]
+    child, terminal = at_a_terminal(*(AS_ONE + ["setsid", "-c"] + pilot))
     until((tmp_path / "started").exists)
-    os.close(ours)
-    try:
-        assert child.wait(timeout=20) == 129
-    finally:
-        child.kill()
-        child.wait()
+    os.close(terminal)
+    assert child.wait(timeout=20) == 129
 
 
 def test_children_that_the_starter_lets_vanish_are_heard_of(pilot, entry):

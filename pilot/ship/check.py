@@ -1,7 +1,10 @@
 """What is asked of pilot.ship, looked at before anything is written: names, words, what a world has no use for, secrets."""
 
+import json
 import re
-from typing import Dict, List, Sequence, Set
+from typing import Any, Dict, List, Sequence, Set
+
+from pilot.log import passwords
 
 SLOT = {"cores", "memory", "walltime"}
 USES: Dict[str, Set[str]] = {  # of those options that not every world can act upon
@@ -16,9 +19,8 @@ USES: Dict[str, Set[str]] = {  # of those options that not every world can act u
     "vac": {"walltime", "url", "stay", "resume"},
 }
 SECRET_OPTION = re.compile(r"--?[\w-]*(token|secret|password)$", re.I)
-_SECRET_URL = re.compile(r"://[^/\s@\"']*:[^/\s@\"']+@")
 _SECRET_WORD = re.compile(r"(token|secret|password)[= ]\S", re.I)  # inside another program's command line, or a URL's query
-_SECRET_KEY = re.compile(r'"[^"]*(token|secret|password)"\s*:\s*"[^"]', re.I)
+_SECRET_NAME = re.compile(r"(token|secret|password)$", re.I)
 
 
 def useless(world: str, given: Dict[str, object], default: Dict[str, object]) -> List[str]:
@@ -38,6 +40,13 @@ def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
 
 def has_secret(words: Sequence[str], defaults: bytes = b"") -> bool:
     """Whether a token, a secret or a URL's password stands in the pilot's words, or in what is built in."""
-    text = defaults.decode("utf-8", "replace")
-    told = any(SECRET_OPTION.match(word.partition("=")[0]) or _SECRET_URL.search(word) or _SECRET_WORD.search(word) for word in words)
-    return told or bool(_SECRET_URL.search(text) or _SECRET_KEY.search(text))
+    told = any(SECRET_OPTION.match(word.partition("=")[0]) or passwords(word) or _SECRET_WORD.search(word) for word in words)
+    return told or _is_secret("", json.loads(defaults.decode("utf-8")) if defaults else {})
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_is_secret(key, inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return any(_is_secret(name, inner) for inner in value)
+    return bool(value) and (bool(_SECRET_NAME.search(name)) or bool(passwords(str(value))))

@@ -121,14 +121,18 @@ def cloud_init(order: Order, journey: Journey) -> Parcel:
     data = formed(script, journey.form)
     cloud = CLOUDS[journey.cloud]
     if cloud.limit is not None and len(data) > cloud.limit:
-        smaller = "--format gzip makes it smaller" if journey.urls and journey.form != "gzip" else "give --url and put the pilot behind it"
-        smaller = "fewer or shorter words make it smaller" if journey.urls and journey.form == "gzip" else smaller
-        raise UsageError("the user-data has %d bytes: %s; %s" % (len(data), cloud.why, smaller))
+        raise UsageError("the user-data has %d bytes: %s; %s" % (len(data), cloud.why, _smaller(journey)))
     if not journey.urls:
         note = ("# %d bytes: more than most clouds take as user-data; --cloud NAME checks, --url makes it small" % len(data),)
         return Parcel({"user-data": data}, ("give user-data to the machine",) + (note if cloud.limit is None and len(data) > LARGE else ()))
     use = ("put %s where %s points" % (PILOT, " and ".join(journey.urls)), "give user-data to the machine")
     return Parcel({"user-data": data, PILOT: packed}, use)
+
+
+def _smaller(journey: Journey) -> str:
+    if not journey.urls:
+        return "give --url and put the pilot behind it"
+    return "--format gzip makes it smaller" if journey.form != "gzip" else "fewer or shorter words make it smaller"
 
 
 def vac(order: Order, journey: Journey) -> Parcel:

@@ -18,8 +18,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Environment=PILOT_OUTPUT_DIR=outputs
-ExecStartPre=-/usr/bin/find . -mindepth 1 -maxdepth 1 -type d -name pilot-* -mtime +1 -exec rm -rf {} +
+ExecStartPre=-/usr/bin/find . -mindepth 1 -maxdepth 1 -type d -name pilot-* -mtime +1 ! -exec test -e {}/outputs \\; -exec rm -rf {} +
 ExecStart=/usr/bin/env python3 /opt/pilot/pilot.pyz %(words)s
 DynamicUser=yes
 StateDirectory=pilot
@@ -37,8 +36,8 @@ WantedBy=multi-user.target
 
 
 def systemd(order: Order) -> Parcel:
-    """A unit that keeps one pilot running as a user of its own, each life in a folder of its own, which is kept for two days
-    (outputs lie beside them and stay); systemd's SIGTERM goes to the pilot alone, what is left after 15 s is killed. Exit codes
+    """A unit that keeps one pilot running as a user of its own, each life in a folder of its own, which is kept for two days,
+    one with outputs for good; systemd's SIGTERM goes to the pilot alone, what is left after 15 s is killed. Exit codes
     1 and 2 (a bug, a wrong configuration) end the restarts. Tokens go into a file that root alone can read: everybody can see
     a command line, and what is built in. UsageError for a secret that is built in."""
     if has_secret((), order.files.get(bundle.DEFAULTS, b"")):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.pool.served import Served
 
 SYSTEMS = ROOT / "tests" / "real" / "systems"
 PYTHON = "/usr/bin/python3"  # jobs get no PATH of ours and may run as others: name a real interpreter
@@ -58,3 +59,13 @@ def base():
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(str(folder), ignore_errors=True)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A pool server of the test's own."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    one = Served(folder)
+    yield one
+    one.kill()

@@ -7,7 +7,6 @@ import pytest
 
 from pilot.pool import open_pool
 from tests.conftest import ROOT, until
-from tests.pool.served import Served
 from tests.real.conftest import PYTHON, SYSTEMS, build, need, script
 
 IMAGE = "localhost/python:pilot"
@@ -63,15 +62,6 @@ def podman(base):
 def pod(podman, tmp_path):
     yield Pod(podman, tmp_path)
     subprocess.call([str(SYSTEMS / "podman.sh"), str(podman), "pod", "rm", "-f", "-t", "0", "pilot"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-@pytest.fixture
-def server(tmp_path):
-    folder = tmp_path / "server"
-    folder.mkdir()
-    one = Served(folder)
-    yield one
-    one.kill()
 
 
 def state_of(server, task):

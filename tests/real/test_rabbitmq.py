@@ -10,7 +10,6 @@ import sys
 import pytest
 
 from tests.conftest import ROOT, until
-from tests.pool.served import Served
 from tests.real.conftest import build, need, script
 
 PLACE = "stomp://pilots:s3cret@127.0.0.1:16613/queue/pilots"
@@ -25,15 +24,6 @@ def rabbit(base):
     script("rmq.sh", "ctl", folder, "set_permissions", "pilots", ".*", ".*", ".*")
     yield folder
     script("rmq.sh", "down", folder)
-
-
-@pytest.fixture
-def server(tmp_path):
-    folder = tmp_path / "server"
-    folder.mkdir()
-    one = Served(folder)
-    yield one
-    one.kill()
 
 
 @pytest.fixture

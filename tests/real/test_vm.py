@@ -76,12 +76,13 @@ def test_stage_0_in_a_machine_with_systemd(boot, web, tmp_path):
 UNIT = """#!/bin/sh
 mkdir -p /opt/pilot; curl -sf %(web)s/pilot.pyz -o /opt/pilot/pilot.pyz; curl -sf %(web)s/pilot.service -o /etc/systemd/system/pilot.service
 curl -sf %(web)s/pilot.env -o /etc/pilot.env; chmod 600 /etc/pilot.env
+mkdir -m 700 /var/lib/private; cd /var/lib/private; mkdir -p pilot/pilot-old pilot/pilot-kept/outputs; touch -d '4 days ago' pilot/pilot-*
 systemctl daemon-reload; systemctl start --no-block pilot
 i=0; while ! grep -q 'LaunchAgent: starting' /var/lib/private/pilot/pilot-*/pilot.log && [ $i -lt 600 ]; do sleep 0.2; i=$((i+1)); done
 grep -ls hunter22 /proc/[0-9]*/cmdline && echo left >>/root/told
 began=$(date +%%s); systemctl stop pilot; echo "stopped after $(($(date +%%s) - began)) s" >>/root/told
 systemctl show pilot -p Result -p ExecMainStatus -p NRestarts >>/root/told; cp /var/lib/private/pilot/pilot-*/pilot-report.json /root/report.json; pgrep -f 'sleep 54321' >>/root/told && echo left >>/root/told
-sync; poweroff
+ls /var/lib/private/pilot >>/root/told; sync; poweroff
 """
 
 
@@ -93,4 +94,5 @@ def test_the_unit_runs_and_is_stopped_by_systemd(boot, web, tmp_path):
     assert report["settings"]["pool_token"] == {"value": "********", "source": "environment"}
     assert report["exit_code"] == 143 and report["settings"]["site"]["value"] == "it's $HOME 100%", console[-3000:]
     told = content("/root/told")
+    assert "pilot-kept" in told and "pilot-old" not in told
     assert "ExecMainStatus=143" in told and "left" not in told and int(told.split("stopped after ")[1].split()[0]) < 15, told

@@ -188,7 +188,7 @@ def test_what_is_no_secret_makes_none(ship, words):
     assert (folder / "pilot-job.py").stat().st_mode & 0o055 and "for you alone" not in said
 
 
-@pytest.mark.parametrize("profile, secret", [({"pool_token": "hunter22"}, True), ({"events": "stomp://u:hunter22@b/queue/x"}, True), ({"site": "S"}, False)])
+@pytest.mark.parametrize("profile, secret", [({"pool_token": "hunter22"}, True), ({"events": "stomp://u:hunter22@b/queue/x"}, True), ({"site": "S"}, False), ({"pool": "https://h", "site": "a:b@c"}, False)])
 def test_a_secret_that_is_built_in_is_one(ship, tmp_path, profile, secret):
     (tmp_path / "site.json").write_text(json.dumps({"Defaults": profile}))
     folder, said = ship("cloud-init", "--url", "http://x/p", "--config", str(tmp_path / "site.json"))
@@ -219,7 +219,7 @@ def test_a_built_in_secret_is_nothing_for_a_machine_of_many(tmp_path, capsys):
 
 def test_each_life_under_systemd_has_its_own_folder(ship):
     unit = (ship("systemd")[0] / "pilot.service").read_text()
-    assert "--workdir 'pilot-$${INVOCATION_ID}'" in unit and "-type d -name pilot-* -mtime +1" in unit and "Environment=PILOT_OUTPUT_DIR=outputs" in unit
+    assert "--workdir 'pilot-$${INVOCATION_ID}'" in unit and "-type d -name pilot-* -mtime +1" in unit and "! -exec test -e {}/outputs \\; -exec rm -rf {} +" in unit
 
 
 @pytest.mark.parametrize("words, told", [
