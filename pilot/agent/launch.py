@@ -29,7 +29,7 @@ log = logging.getLogger("pilot.LaunchAgent")
 
 def prepare(ctx: Context) -> List[str]:
     """Write the built-in agent's orders, fill its pool; returns the command line that starts it."""
-    folder = ctx.path("pilot-" + ctx.pilot_id)
+    folder = _folder(ctx)
     os.makedirs(folder, exist_ok=True)
     _check_outputs(ctx.settings["output_dir"])
     path = os.path.join(folder, "agent.json")
@@ -38,6 +38,14 @@ def prepare(ctx: Context) -> List[str]:
     with open(descriptor, "w") as stream:
         stream.write(text)
     return program.start_argv("pilot.agent", folder) + [path]
+
+
+def _folder(ctx: Context) -> str:
+    return ctx.path("pilot-" + ctx.pilot_id)
+
+
+def _private(folder: str) -> str:
+    return "sqlite:" + os.path.join(folder, "pool.sqlite")
 
 
 def _check_outputs(folder: str) -> None:
@@ -55,7 +63,7 @@ def _check_outputs(folder: str) -> None:
 def pool_url(ctx: Context, folder: str) -> str:
     """The pool's URL; the tasks of --tasks are put into it, or into one of this pilot's own."""
     given = ctx.settings["pool"]
-    url = given or "sqlite:" + os.path.join(folder, "pool.sqlite")
+    url = given or _private(folder)
     if url.startswith("sqlite:"):
         url = "sqlite:" + os.path.abspath(url[len("sqlite:"):])
     try:
@@ -104,7 +112,7 @@ def run(ctx: Context, argv: List[str]) -> AgentSummary:
 
 def _done_before(ctx: Context) -> bool:
     """Whether a pilot of this id has done its one task already, in a life before this one."""
-    with open_pool("sqlite:" + os.path.join(ctx.path("pilot-" + ctx.pilot_id), "pool.sqlite")) as pool:
+    with open_pool(_private(_folder(ctx))) as pool:
         return bool(pool.status()["done"])
 
 
