@@ -60,6 +60,8 @@ def watch(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[
 
     def started(pid: int) -> None:
         agent.pid = pid
+        if ctx.interrupts.drain:  # asked while there was no process to pass it to
+            agent.drain(signal.SIGUSR1)
 
     with ctx.interrupts.listening(forward):
         return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=environ(ctx) if surroundings is None else surroundings,

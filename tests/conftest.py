@@ -32,6 +32,14 @@ for signum in STOP_SIGNALS:
         signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
 
 
+LONG_MODULES = ("test_bundle", "test_dirac_dialect", "test_dirac_remote", "test_readme", "test_credentials")
+
+
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first: no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not (item.get_closest_marker("slow") or item.module.__name__.rpartition(".")[2] in LONG_MODULES))
+
+
 @pytest.fixture(autouse=True)
 def no_home(tmp_path_factory, monkeypatch):
     """No test reads or writes the developer's home or temporary folder by accident."""

@@ -11,7 +11,9 @@ from tests.conftest import ROOT
 from tests.pool.served import Served
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line.strip().split("   #")[0].strip() for line in TEXT.splitlines() if line.startswith("    ") and "python3" in line]
+LINES = [line.strip().split("   #")[0].strip() if line.startswith("    ") else "" for line in TEXT.splitlines()]
+BLOCKS = [[line for line in block.split("\n") if "python3" in line] for block in re.split(r"\n\n+", "\n".join(LINES))]
+BLOCKS = [block for block in BLOCKS if block]  # commands of one block build upon each other, as a reader's do
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def checkout(tmp_path_factory):
 
 
 def test_there_are_commands_to_run():
-    assert len(COMMANDS) >= 12
+    assert len(BLOCKS) >= 5 and sum(len(block) for block in BLOCKS) >= 12
 
 
 @pytest.fixture(scope="module")
@@ -34,22 +36,26 @@ def served(tmp_path_factory):
     server.kill()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_runs(checkout, command, served):
+@pytest.mark.parametrize("block", BLOCKS, ids=[block[0] for block in BLOCKS])
+def test_every_command_runs(checkout, block, served):
+    for command in block:
+        run(command, checkout, served.url)
+
+
+def run(command, checkout, url):
     if "pilot.pool serve" in command:
         assert command == "python3 -m pilot.pool serve sqlite:farm.sqlite &"
-        command = "python3 -m pilot.pool status " + served.url
-    command = command.replace("http://127.0.0.1:8420", served.url)
+        command = "python3 -m pilot.pool status " + url
+    command = command.replace("http://127.0.0.1:8420", url)
     if "/cvmfs/" in command:
         command = command.replace("env:/cvmfs/my.org/setup.sh", "none")
     if "python3 pilot.py" in command and "-X" not in command and "--tasks" in command and "--plan" not in command:
         command += " --fast"
-    command = command.replace("sqlite:/pool/p.sqlite", "sqlite:p.sqlite")
     if "--step" in command:
         command = "yes '' | " + command
     done = subprocess.run(["bash", "-c", command.replace("python3", sys.executable, 1 if "|" not in command else -1)], cwd=str(checkout),
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert done.returncode == 0, done.stdout.decode()[-2000:]
+    assert done.returncode == 0, "%s: %s" % (command, done.stdout.decode()[-2000:])
 
 
 def test_the_example_is_shown_whole():

@@ -129,7 +129,7 @@ def test_what_is_started_while_suspended_is_held_too(client):
     assert client.child.wait(timeout=15) == 0
 
 
-@pytest.mark.parametrize("init, memory", [("<app_init_data></app_init_data>", 8192), ("<client_pid>x</client_pid>", 8192), (INIT % os.getpid(), 100)])
+@pytest.mark.parametrize("init, memory", [("<app_init_data></app_init_data>", 8192), ("<client_pid>x</client_pid>", 8192), (INIT % os.getpid(), 100)], ids=["empty", "bad pid", "whole"])
 def test_a_slot_with_odd_files_is_no_trouble(client, init, memory):
     (client.folder / "init_data.xml").write_text(init)
     (client.folder / "boinc_mmap_file").write_bytes(b"\0" * memory)
