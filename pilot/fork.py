@@ -3,11 +3,14 @@
 import os
 from typing import Callable
 
+from pilot.interrupts import shielded
+
 
 def start_check(check: Callable[[], bool]) -> Callable[[], bool]:
     """Start a quick check in a forked copy of this process, which it may spoil, while we go on; call the result
     for its answer: False when it raised."""
-    child = os.fork()
+    with shielded():  # raised within what Python itself calls around a fork, an exception would vanish
+        child = os.fork()
     if child == 0:
         try:
             os._exit(0 if check() else 1)

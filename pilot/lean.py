@@ -1,4 +1,5 @@
-"""A smaller program that does the same: sources without comments, docstrings and types, without the parts that another agent makes good.
+"""A smaller program that does the same: sources without comments, docstrings, types and the help of options, without the parts
+that another agent makes good.
 
 Source is taken away, never rewritten (but for the line of names from typing), so that every Python makes the same bytes of it.
 The first line of a command's docstring stays: --list shows it.
@@ -40,6 +41,11 @@ def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
     lines = text.split("\n")
     tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.ENDMARKER]
     drop: Set[int] = set()
+    for row, start, end in _help_texts(tokens):
+        lines[row - 1] = lines[row - 1][:start] + lines[row - 1][end:]
+    if text != "\n".join(lines):
+        text = "\n".join(lines)
+        tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.ENDMARKER]
     for row, start, end in sorted(_annotations(tokens), reverse=True):
         left, right = lines[row - 1][:start], lines[row - 1][end:]
         lines[row - 1] = left.rstrip() + right.lstrip() if right.lstrip().startswith(":") else left + right
@@ -86,6 +92,21 @@ def _without_imports_of_types(text: str) -> str:
 
 def _comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
     return [token.start for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    """(line, from, to) of what stands in the quotes of an option's help, the last of a line first."""
+    found: List[Tuple[int, int, int]] = []
+    real = [token for token in tokens if token.type not in _NOTHING]
+    for at, token in enumerate(real):
+        if [one.string for one in real[at:at + 2]] != ["Option", "("] or [one.string for one in real[at + 3:at + 4]] != [","]:
+            continue
+        words = real[at + 4:]
+        count = next((index for index, one in enumerate(words) if one.type != tokenize.STRING), 0)
+        if count and words[count].string in (",", ")"):
+            found += [(one.start[0], one.start[1] + 1, one.end[1] - 1) for one in words[:count]
+                      if one.string[0] in "\"'" and one.start[0] == one.end[0] and not one.string.startswith(('"""', "\'\'\'"))]
+    return sorted(found, reverse=True)
 
 
 def _annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:

@@ -112,7 +112,8 @@ def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
     how.setdefault("stdin", subprocess.DEVNULL)
     if how.get("env") is not None:
         how["env"] = {_bytes(name): _bytes(value) for name, value in how["env"].items()}
-    return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
+    with shielded():  # raised within what Python itself calls around a fork, an exception would vanish
+        return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
 
 
 def dies_with_us() -> Optional[Callable[[], None]]:
@@ -169,13 +170,16 @@ class _Running:
     def __init__(self, argv: Sequence[str], environ: Optional[Dict[str, str]], cwd: Optional[str],
                  stdin: bytes, tails: Tuple[Tail, Tail]) -> None:
         self._argv, self._tails, self._stdin = tuple(argv), tails, stdin
-        self._child = spawn(argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd, preexec_fn=dies_with_us())
-        self.pid = self._child.pid
+        self.pid = 0
         try:
-            self._listen()
+            with shielded():
+                self._child = spawn(argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd, preexec_fn=dies_with_us())
+                self.pid = self._child.pid
+                self._listen()
         except BaseException:  # a signal in this very moment: what was started must not stay
-            process_tree.send_group(self.pid, signal.SIGKILL)
+            if self.pid:
+                process_tree.send_group(self.pid, signal.SIGKILL)
             raise
 
     def _listen(self) -> None:

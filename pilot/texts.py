@@ -55,6 +55,8 @@ def help_text(request: Request) -> str:
             lines.append(package.help())
     for name, command in commands_by_name(request.packages).items():
         lines += ["", "%s: %s" % (name, first_line(command))] + _option_lines(command.options)
+    if not ENGINE_OPTIONS[0].help:
+        lines += ["", "This is the lean file: the whole one explains each option."]
     lines += ["", "Every option may also stand in pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).",
               "", "exit codes:"]
     lines += ["  %4d  %s" % (row.code, row.meaning) for row in EXIT_CODES]

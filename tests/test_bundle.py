@@ -237,6 +237,8 @@ def test_the_lean_script_says_what_it_has_not(lean, tmp_path):
     assert done.returncode == 2 and b"this file has no tools" in done.stderr
     done = subprocess.run([sys.executable, str(lean), "--list"], cwd=str(tmp_path), stdout=subprocess.PIPE)
     assert b"Look at the machine and refuse it" in done.stdout
+    done = subprocess.run([sys.executable, str(lean), "--help"], cwd=str(tmp_path), stdout=subprocess.PIPE)
+    assert done.returncode == 0 and b"--min-disk-mb MIN_DISK_MB" in done.stdout and b"the whole one explains each option" in done.stdout
     done = subprocess.run([sys.executable, "-m", "pilot.bundle", "--lean", "-o", str(tmp_path / "x")], cwd=str(ROOT), stderr=subprocess.PIPE)
     assert done.returncode == 2 and b"--lean is for --text" in done.stderr
 

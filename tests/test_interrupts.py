@@ -1,12 +1,15 @@
 import os
 import signal
+import subprocess
 import sys
+import time
 
 import pytest
 
 from pilot import process
 from pilot.errors import Stopped, TimeLimit
 from pilot.interrupts import DRAIN_SIGNALS, STOP_SIGNALS, Interrupts, shielded
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -132,3 +135,34 @@ def test_lines_that_were_read_are_told_whatever_comes(interrupts):
         with interrupts.armed(None):
             process.run([sys.executable, "-c", WRITES_AT_ONCE], timeout_s=20, on_line=hear)
     assert told == [str(number) for number in range(1, 2001)]
+
+
+FORKING = """
+import os, signal, sys
+sys.path.insert(0, %(root)r)
+from pilot import process
+from pilot.errors import Stopped
+from pilot.interrupts import Interrupts
+
+sent = []
+def in_the_hook():
+    if not sent:
+        sent.append(os.getpid())
+        os.kill(os.getpid(), signal.SIGTERM)
+os.register_at_fork(after_in_parent=in_the_hook)
+interrupts = Interrupts()
+interrupts.install()
+try:
+    with interrupts.armed(None):
+        process.run(["sleep", "60"], timeout_s=60)
+except Stopped as stop:
+    sys.exit(stop.exit_code)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 7), reason="3.6 calls nothing around a fork")
+def test_a_stop_that_comes_within_a_fork_is_heard(tmp_path):
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", FORKING % {"root": str(ROOT)}], stderr=subprocess.PIPE)
+    assert done.returncode == 128 + signal.SIGTERM and b"ignored" not in done.stderr
+    assert time.monotonic() - began < 30

@@ -59,6 +59,11 @@ def test_names_of_types_that_nothing_mentions_are_not_imported():
     assert lean.stripped(source) == b"from typing import Dict\nx: Dict[str, int] = {}\ndef f():\n return []\n"
 
 
+def test_the_help_of_options_goes():
+    source = b"A = (Option(\"a\", \"words \\\"of\\\" help\",\n    str, \"b\"), Option(\n    'c', \"one \"\n    \"two\"), Option(\"d\", HELP), Option(\"e\", \"x\" + y))\n"
+    assert lean.stripped(source) == b"A = (Option(\"a\", \"\",\n str, \"b\"), Option(\n 'c', \"\"\n \"\"), Option(\"d\", HELP), Option(\"e\", \"x\" + y))\n"
+
+
 @pytest.mark.parametrize("source, kept", [
     ("def f():\n    x: int=5\n    return x\n", "x=5"), ("class A:\n    r\"\"\"Raw words.\"\"\"\n", "class A:"), ("def f():\n    a.b: int = 1\n    c[1]: int = 2\n", "c[1] = 2"),
     ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ssl\nelse:\n    ssl = None\n", "ssl = None"), ("X = 1\nT = \"\"\"\nfrom typing import List\n\"\"\"\n", "from typing import List")])
@@ -102,6 +107,11 @@ class Bare(ast.NodeTransformer):
 
     def visit_ImportFrom(self, node):
         return None if node.module == "typing" else node
+
+    def visit_Call(self, node):
+        if getattr(node.func, "id", "") == "Option" and isinstance(node.args[1], type(ast.parse("''").body[0].value)):
+            node.args[1] = ast.parse("''").body[0].value
+        return self.generic_visit(node)
 
     def visit_If(self, node):
         return None if getattr(node.test, "id", "") == "TYPE_CHECKING" else self.generic_visit(node)
