@@ -117,6 +117,7 @@ class Bare(ast.NodeTransformer):
         return None if getattr(node.test, "id", "") == "TYPE_CHECKING" else self.generic_visit(node)
 
     def visit_AnnAssign(self, node):
+        node = self.generic_visit(node)
         if not self.inside or node.value is None:
             return node
         plain = ast.parse("x = 1").body[0]
