@@ -31,7 +31,7 @@ class LaunchAgent(Command):
         Option("keep_sandboxes", "payloads' folders to keep: never, failed, always",
                values.choice("never", "failed", "always"), "failed"),
         Option("max_quick_failures", "end the pilot as on an unfit node after so many payloads in a row that failed within 30 s "
-                                     "(0: never)", values.count, 0),
+                                     "(0: never; default: 20 with --pool)", values.count),
         Option("spot_notices", "the cloud whose notices that a spot machine ends soon are heard: %s" % ", ".join(SPOT_CLOUDS),
                values.choice(*SPOT_CLOUDS), SPOT_CLOUDS[0]),
         Option("output_dir", "where outputs without a URL go (default: outputs in the workdir)"),

@@ -10,7 +10,7 @@ import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from pilot.pool import interface
-from pilot.pool.interface import Final, Lease, Offer, StaleLease
+from pilot.pool.interface import Backlog, Final, Lease, Offer, StaleLease
 
 from . import config, design, token
 from .couch import Conflict, Database
@@ -66,7 +66,8 @@ class PicasPool(interface.Pool):
         return self.next((), pilot, offer, count, lease_s, request_id)[1]
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
-             request_id: str, wait_s: float = 0.0) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+             request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
+             ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         states = {}
         for final in finals:
             try:
@@ -188,6 +189,15 @@ class PicasPool(interface.Pool):
         first = [row["doc"] for row in self.database.view("Monitor/todo", limit=PAGE, include_docs=True) if row.get("doc")]
         waits = [token.wait_of(document, now) for document in first if token.NOT_BEFORE in document]
         return found["todo"] + found["locked"], max(0.0, min(waits)) if waits else None
+
+    def backlog(self, offer: Offer) -> Backlog:
+        """Of tokens that wait for another attempt, those among the first of the view are looked at."""
+        todo, now = self.status()["todo"], self.database.now()
+        first = [row["doc"] for row in self.database.view("Monitor/todo", limit=PAGE, include_docs=True) if row.get("doc")]
+        waits = [(token.wait_of(one, now), token.spec_of(one, self._command)) for one in first if token.NOT_BEFORE in one]
+        waiting = [(wait, spec) for wait, spec in waits if wait > 0]
+        fitting = [wait for wait, spec in waiting if spec is not None and token.fits(spec, offer)]
+        return Backlog(todo, len(waiting), min(fitting) if fitting else None)
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
         document = self.database.get(task)

@@ -12,10 +12,11 @@ from typing import Any, Dict, List, Optional
 
 from pilot.pool import task
 from pilot.pool.interface import Final, Offer
-from pilot.terms import MAX_ATTEMPTS
+from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
 
 VIEW = "Monitor/todo"
 LEASE, HISTORY, TASK, NOT_BEFORE = "pilot_lease", "pilot_attempts", "pilot_task", "pilot_not_before"
+RELEASES = "pilot_releases"  # how often it was given back after its start
 HELD = -1  # a lock that no view of PiCaS lists
 BACKOFF_S, MAX_BACKOFF_S = 10.0, 600.0
 JOB_IDS = (("DIRACJOBID", "dirac_job_id"), ("GLITE_WMS_JOBID", "wms_job_id"), ("CREAM_JOBID", "cream_job_id"), ("PBS_JOBID", "pbs_job_id"),
@@ -178,8 +179,13 @@ def renewed(document: Document, lease_s: float, now: float) -> Document:
 def ended(document: Document, final: Final, now: float) -> Document:
     """The end of an attempt: done; failed and to be tried again; failed for good; given back."""
     found = _closed(document, final, now)
-    if final.outcome == "released":
-        return _unlocked(found)
+    if final.outcome in ("released", "returned", "lost"):
+        given_back, most = found.get(RELEASES, 0) + (final.outcome != "returned"), _bound(found, "max_releases", MAX_RELEASES)
+        if final.outcome == "returned" or given_back <= most:
+            return dict(_unlocked(found), **{RELEASES: given_back})
+        reasons = dict.fromkeys(one.get("reason") or "" for one in history_of(found) if one.get("outcome") == "released")
+        reason = "given back %d times, max_releases is %d: %s" % (given_back, most, "; ".join(reasons)[:3000])
+        return _failed(found, reason, 1, now, True)
     found["output"] = _output(found.get("output"), final.result)
     attached = found.get("_attachments")
     found["_attachments"] = dict(attached if isinstance(attached, dict) else {}, **_logs(found["_id"], final.result))
@@ -204,15 +210,18 @@ def _closed(document: Document, final: Final, now: float) -> Document:
     return found
 
 
-def _failed(found: Document, reason: str, code: Any, now: float) -> Document:
+def _bound(document: Document, name: str, usual: int) -> int:
+    mine = document.get(TASK)
+    found = mine.get(name, usual) if isinstance(mine, dict) else usual
+    return found if isinstance(found, int) else usual
+
+
+def _failed(found: Document, reason: str, code: Any, now: float, for_good: bool = False) -> Document:
     scrubs = scrubs_of(found) + 1
     complaints = found.get("error") if isinstance(found.get("error"), list) else []
     found["error"] = list(complaints or ()) + [{"time": int(now), "message": reason, "exception": ""}]
-    mine = found.get(TASK)
-    most = mine.get("max_attempts", MAX_ATTEMPTS) if isinstance(mine, dict) else MAX_ATTEMPTS
-    most = most if isinstance(most, int) else MAX_ATTEMPTS
     found["exit_code"] = code
-    if scrubs >= most:
+    if for_good or scrubs >= _bound(found, "max_attempts", MAX_ATTEMPTS):
         found.update({"done": int(now), "lock": found.get("lock") or int(now)})
         return found
     found = _unlocked(found)
@@ -246,7 +255,7 @@ def _logs(name: str, result: Dict[str, Any]) -> Dict[str, Any]:
 def sent_back(document: Document) -> Document:
     """By an operator: todo with fresh attempts, the history kept."""
     found = _unlocked(document)
-    found.update({"scrub_count": 0, "exit_code": ""})
+    found.update({"scrub_count": 0, "exit_code": "", RELEASES: 0})
     found.pop(NOT_BEFORE, None)
     return found
 

@@ -3,22 +3,22 @@
 import logging
 import signal
 import time
-import uuid
 from typing import Dict, List, Optional, Tuple
 
-from pilot.agent import capacity, enquiry
+from pilot.agent import capacity, enquiry, room
 from pilot.agent.care import Care
 from pilot.agent.config import AgentConfig
 from pilot.agent.errands import TURN, Errands
+from pilot.agent.exchange import Exchange
 from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
 from pilot.agent.patience import (
-    AHEAD_S, GIVE_UP_S, MARGIN_S, POLL_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
+    AHEAD_S, GIVE_UP_S, MARGIN_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
 from pilot.agent.payload import Ending, Payload, Surroundings
 from pilot.agent.suspicion import Suspicion
 from pilot.node.deadline import Deadline
-from pilot.pool.interface import Busy, Denied, Lease, Offer
+from pilot.pool.interface import Backlog, Busy, Denied, Lease, Offer
 
 DRAINS = (signal.SIGUSR1, signal.SIGUSR2)
 log = logging.getLogger("pilot.agent")
@@ -32,6 +32,7 @@ class Agent:
         self._config, self._errands, self._around, self._deadline = config, errands, around, deadline
         self._loop, self._tell = around.loop, around.tell
         self._leases = Leases(config.lease_s, config.stop_grace_s, time.monotonic)
+        self._exchange = Exchange(config, around.loop, errands)
         self._payloads: Dict[Key, Payload] = {}
         self._ahead: List[Tuple[Lease, float]] = []  # claimed, waiting for a free slot, since when
         self._ledger = Ledger(around.tell, lambda lease: self._leases.drop((lease.task, lease.generation)))
@@ -43,9 +44,8 @@ class Agent:
         self._turn_timer: Optional[Timer] = None
         self._sweep_timer: Optional[Timer] = None
         self._stopping = self._met = False  # met: the pool has answered us
-        self._request = ""
         self._again = False  # a turn was wished for while one was under way
-        self._wait_s = self._asked = 0.0  # how long the next claim may wait at the pool for work; when the last was made
+        self._wait_s = 0.0  # how long the next claim may wait at the pool for work
         self._suspicion = Suspicion(config.max_quick_failures)
 
     def begin(self) -> None:
@@ -67,20 +67,11 @@ class Agent:
         if self._errands.busy(TURN):
             return self._hurry()
         self._again = False
-        self._ledger.drop_lost()
         offer, finals = self._offer() or self._offer_ahead(), self._ledger.finals()
-        if offer is None and not finals:
+        if offer is None and not finals and not self._exchange.open_claim:
             return self._after_turn()
         wait_s, self._wait_s = (self._wait_s if offer and not finals else 0.0), 0.0
-        if offer and offer.time_left_s is not None:
-            offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
-        self._request = self._request or uuid.uuid4().hex
-        config, request, asked = self._config, self._request, time.monotonic()
-        self._asked = asked
-        self._errands.ask(
-            TURN,
-            lambda pool: pool.next(finals, config.pilot, offer or Offer(), 1 if offer else 0, config.lease_s, request, wait_s),
-            lambda answer: self._answered(answer, asked, wait_s), self._busy)
+        self._exchange.ask(finals, offer, min(wait_s, self._config.lease_s / 2), self._answered, self._busy)
 
     def _hurry(self) -> None:
         """The turn under way may be waiting for work: let it come back."""
@@ -88,9 +79,8 @@ class Agent:
             self._again = True
             self._errands.hurry(self._config.pilot)
 
-    def _answered(self, answer: Tuple[Dict[Key, str], List[Lease]], asked: float, wait_s: float) -> None:
-        states, leases = answer
-        again, self._again, self._request = self._again, False, ""
+    def _answered(self, states: Dict[Key, str], leases: List[Lease], asked: float, wait_s: float) -> None:
+        again, self._again = self._again, False
         self._failures, self._reached, self._met = 0, time.monotonic(), True
         self._ledger.settle(states)
         for lease in leases:
@@ -128,11 +118,13 @@ class Agent:
     def _granted(self, lease: Lease, asked: float) -> None:
         self._claimed += 1
         self._empty_polls = 0
-        self._leases.add((lease.task, lease.generation), asked - max(0.0, self._config.lease_s - lease.seconds))
+        self._leases.add((lease.task, lease.generation), min(time.monotonic(), asked - (self._config.lease_s - lease.seconds)))
         self._tell("task claimed", task=lease.task, generation=lease.generation, attempt=lease.attempt)
         self._ahead.append((lease, asked))
         self._start_ahead()
-        if self._ahead:
+        if self.end is not None:
+            self._give_back_ahead()
+        elif self._ahead:
             self._loop.after(AHEAD_S, self._give_back_ahead)
 
     def _start_ahead(self) -> None:
@@ -141,10 +133,22 @@ class Agent:
             free, spec = self._free(list(self._payloads.values())), self._ahead[0][0].spec
             if not capacity.fits(free, spec):
                 return
+            if self._lacks_room():
+                return
             lease = self._ahead.pop(0)[0]
+            self._exchange.begun((lease.task, lease.generation))
             payload = Payload(lease, free.gpus[: spec.get("gpus", 0)], self._around, self._vacated, self._over)
             self._payloads[(lease.task, lease.generation)] = payload
             payload.start()
+
+    def _lacks_room(self) -> bool:
+        """What the node lacks for another payload is the node's fault: everything is given back, and nothing more claimed here."""
+        lack = room.lack(self._config.workdir, self._config.min_disk_mb)
+        if lack and self.end is None:
+            log.error("the node is unfit now: %s", lack)
+            self.end = End("node", lack)
+            self._give_back_ahead()
+        return bool(lack)
 
     def _give_back_ahead(self) -> None:
         """The slot is not free as soon as we thought, or we are ending: others shall have the task."""
@@ -166,6 +170,7 @@ class Agent:
     def _over(self, payload: Payload, ending: Ending) -> None:
         """A payload's result is there: keep it for the next turn."""
         self._idle_since, self._last_s = time.monotonic(), ending.seconds
+        self._exchange.ended((payload.lease.task, payload.lease.generation))
         self._ledger.add(payload.lease, ending)
         sick = ending.reason if ending.node else self._suspicion.note(ending.outcome, ending.seconds, ending.reason)
         if sick and self.end is None:
@@ -183,7 +188,7 @@ class Agent:
             return
         if self.end is None:
             self._without_work()
-        if self.end is not None and not self._ledger and not self._errands.busy(TURN):
+        if self.end is not None and not self._ledger and not self._exchange.open_claim and not self._errands.busy(TURN):
             self._loop.stop()
 
     def _poll(self) -> None:
@@ -201,20 +206,21 @@ class Agent:
             self.end = End("work", "%d tasks were claimed, as many as --max-tasks allows" % self._claimed)
         elif self._offer() is None:
             self.end = End("drain" if self._claimed else "time", "no time is left for another task: %.0f s" % (self._time_left() or 0))
-        elif self._config.wait_for_retries:
-            self._errands.ask(TURN, lambda pool: pool.pending()[1], self._wait_for_retry, self._busy)
         else:
-            self._idle()
+            offer = self._offer() or Offer()
+            self._errands.ask(TURN, lambda pool: pool.backlog(offer), self._decide, self._busy)
 
-    def _wait_for_retry(self, seconds: Optional[float]) -> None:
-        if seconds is None:
-            return self._idle()
-        self._soon(min(seconds + 0.05, POLL_S[-1]))
-
-    def _idle(self) -> None:
-        if time.monotonic() - self._idle_since < self._config.idle_s:
-            return self._poll()
-        self._errands.ask(TURN, enquiry.what_is_left, self._no_more, self._busy)
+    def _decide(self, backlog: Backlog) -> None:
+        """Wait for another attempt at a task that failed, for new work, or end."""
+        idle, left = time.monotonic() - self._idle_since, self._time_left()
+        patience = None if self._config.wait_for_retries else max(self._config.idle_s, RETRY_PATIENCE_S) - idle
+        wait = backlog.retry_s
+        if wait is not None and (patience is None or wait <= patience) and (left is None or wait < left):
+            self._soon(min(wait + 0.05, POLL_S[-1]))
+        elif idle < self._config.idle_s:
+            self._poll()
+        else:
+            self._no_more(enquiry.why_no_work(backlog))
 
     def _no_more(self, reason: str) -> None:
         if self.end is None:
@@ -224,7 +230,7 @@ class Agent:
     def _busy(self, error: Busy) -> None:
         silent = time.monotonic() - self._reached
         hopeless = isinstance(error, Denied) and not self._met  # a wrong token at the start is no outage
-        if not self._payloads and (hopeless or silent > (GIVE_UP_S if self.end is None else STOP_REPORT_S)):
+        if not self._payloads and (hopeless or silent > (STOP_REPORT_S if self._stopping else self._patience_s())):
             log.error("%s; given up after %.0f s, the ends of %d tasks could not be reported", error, silent, len(self._ledger))
             if self.end is None or self._ledger:
                 self.end = End("pool", str(error))
@@ -233,6 +239,11 @@ class Agent:
         log.warning("%s; trying again in %g s", error, wait)
         self._failures += 1
         self._soon(wait)
+
+    def _patience_s(self) -> float:
+        """How long an unreachable pool is asked again while nothing runs: what has ended shall be told, in time."""
+        left = self._time_left()
+        return GIVE_UP_S if left is None else max(STOP_REPORT_S, min(GIVE_UP_S, left))
 
     def _lose(self, key: Key, why: str) -> None:
         """This lease is another's, or soon may be: what runs under it ends."""
@@ -277,7 +288,7 @@ class Agent:
 
     def _give_up(self) -> None:
         """Leave a pool that does not answer: its leases end by themselves."""
-        if self._payloads or not self._errands.busy(TURN) or time.monotonic() - self._asked < STOP_REPORT_S:
+        if self._payloads or not self._errands.busy(TURN) or time.monotonic() - self._exchange.asked < STOP_REPORT_S:
             self._loop.after(STOP_REPORT_S / 5, self._give_up)
             return
         log.error("the pool does not answer in time: the ends of %d tasks could not be reported", len(self._ledger))

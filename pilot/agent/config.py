@@ -32,6 +32,7 @@ class AgentConfig(NamedTuple):
     transfer_timeout_s: float = 3600.0
     keep: str = "failed"
     max_quick_failures: int = 0
+    min_disk_mb: float = 0.0  # free in the workdir before each payload
 
 
 def dump(config: AgentConfig) -> str:

@@ -4,23 +4,25 @@ import logging
 from typing import Dict, List
 
 from pilot.agent.leases import Key
-from pilot.pool.interface import Busy, Pool
+from pilot.pool.interface import Backlog, Busy, Pool
 
 NOT_RENEWED = "the lease could not be renewed in time"
 log = logging.getLogger("pilot.agent")
 
 
-def what_is_left(pool: Pool) -> str:
-    """Why there is no more work here: none left, or none that fits."""
-    try:
-        todo = pool.status()["todo"]
-    except Busy:
-        todo = 0
-    if not todo:
+def why_no_work(backlog: Backlog) -> str:
+    """Why there is no more work here: none left, none that fits, none yet."""
+    if not backlog.todo:
         return "no task is left"
-    log.warning("tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time, other tags or a "
-                "container, or wait for another try", todo)
-    return "tasks left that cannot run here: %d" % todo
+    cannot = backlog.todo - backlog.waiting
+    told = []
+    if cannot:
+        log.warning("tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time, other tags or a container", cannot)
+        told.append("tasks left that cannot run here: %d" % cannot)
+    if backlog.waiting:
+        first = "" if backlog.retry_s is None else ", the first that fits for %.0f s" % backlog.retry_s
+        told.append("tasks left that wait for another attempt: %d%s" % (backlog.waiting, first))
+    return "; ".join(told)
 
 
 def renewed(pool: Pool, pilot: str, keys: List[Key], lease_s: float) -> Dict[Key, str]:

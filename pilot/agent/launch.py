@@ -23,6 +23,7 @@ from pilot.terms import SPOT_CLOUDS
 REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0  # between two looks at the ends that may move; a spot machine is given 30 s to two minutes
 PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspended for long loses nothing
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
+QUICK_FAILURES = 20
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
 log = logging.getLogger("pilot.LaunchAgent")
 
@@ -218,7 +219,14 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         refresh_s=REFRESH_S if settings["spot_notices"] == SPOT_CLOUDS[0] else SPOT_REFRESH_S,
         drain_files=list(settings["drain_files"]), isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),
-        keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=settings["max_quick_failures"])
+        keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
+        min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0)
+
+
+def _quick_failures(settings: Any) -> int:
+    """Without the option: a node spares a pool that others share; of tasks of its own nobody else could make more."""
+    given: Optional[int] = settings["max_quick_failures"]
+    return given if given is not None else QUICK_FAILURES if settings["pool"] else 0
 
 
 def ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:

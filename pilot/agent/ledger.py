@@ -8,7 +8,6 @@ from pilot.agent.payload import Ending
 from pilot.pool.interface import Final, Lease
 
 LOST = "lost"
-_FINALS = {"done": "done", "error": "error", "released": "released", "returned": "released"}
 _OUTCOMES = {("done", "done"): "done", ("error", "error"): "error"}  # (how it ended, what the task is now); an error else: retried
 MAX_REASON = 2000
 
@@ -29,10 +28,9 @@ class Ledger:
         self._endings.append((lease, ending))
 
     def finals(self) -> List[Final]:
-        """What the pool is to be told: as done or error, or given back."""
-        return [Final(lease.task, lease.generation, _FINALS[ending.outcome], ending.reason[:MAX_REASON],
-                      dict(ending.result, host=self._host))
-                for lease, ending in self._endings if ending.outcome in _FINALS]
+        """What the pool is to be told."""
+        return [Final(lease.task, lease.generation, ending.outcome, ending.reason[:MAX_REASON], dict(ending.result, host=self._host))
+                for lease, ending in self._endings]
 
     def settle(self, states: Dict[Key, str]) -> None:
         """The pool has taken these finals: each task's new state, or "stale"."""
@@ -40,11 +38,6 @@ class Ledger:
             state = states.get((lease.task, lease.generation))
             if state is not None:
                 self._close(lease, ending, _outcome(ending.outcome, state))
-
-    def drop_lost(self) -> None:
-        """Of what was lost the pool hears nothing."""
-        for lease, ending in [one for one in self._endings if one[1].outcome == LOST]:
-            self._close(lease, ending, LOST)
 
     def _close(self, lease: Lease, ending: Ending, outcome: str) -> None:
         self._endings.remove((lease, ending))
@@ -57,8 +50,8 @@ class Ledger:
 
 def _outcome(ended: str, state: str) -> str:
     """How an attempt that ended so is told, when the pool says that the task is in this state now."""
-    if state == "stale":
+    if ended == LOST or state == "stale":
         return LOST
-    if _FINALS[ended] == "released":
+    if ended in ("released", "returned"):
         return ended
     return _OUTCOMES.get((ended, state), "retried" if ended == "error" else ended)

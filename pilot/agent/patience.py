@@ -5,6 +5,7 @@ from typing import NamedTuple
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # waits when the pool is busy; the last one repeats
 GIVE_UP_S = 120.0  # a pool that does not answer for so long, with nothing running, ends the agent
 POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits when there is nothing to claim
+RETRY_PATIENCE_S = 60.0  # how long after its last payload an agent waits for a task that is to be tried again
 NUDGE_AGAIN_S = 1.0
 WAIT_S = 15.0  # how long a claim may wait at a server for work
 MARGIN_S = 2.0  # after a payload's grace: what the last reports may take

@@ -16,7 +16,7 @@ from pilot.bearer import Bearer, NoToken
 from pilot.errors import ConfigurationFailed, UsageError
 from pilot.fetch import FetchFailed, Session
 from pilot.pool import interface
-from pilot.pool.interface import Busy, Denied, Final, Lease, Offer, StaleLease
+from pilot.pool.interface import Backlog, Busy, Denied, Final, Lease, Offer, StaleLease
 
 TIMEOUT_S = 30.0
 MAX_WAIT_S = 20.0
@@ -109,16 +109,19 @@ class HTTPPool(interface.Pool):
         return self.next((), pilot, offer, count, lease_s, request_id)[1]
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
-             request_id: str, wait_s: float = 0.0) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+             request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
+             ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         body = {"finals": [final._asdict() for final in finals], "pilot": pilot, "offer": offer._asdict(), "count": count,
-                "lease_s": lease_s, "request_id": request_id, "wait_s": min(wait_s, MAX_WAIT_S)}
+                "lease_s": lease_s, "request_id": request_id, "wait_s": min(wait_s, MAX_WAIT_S, lease_s / 2), "begun": list(begun)}
         try:
             found = self._ask("POST", "/v1/next", body, wait_s)
         except Refused as error:
             return self._one_by_one(list(finals), pilot, error), []
         with _shaped(self._url):
+            waited_s = min(float(found["waited_s"]), wait_s)  # a lease begins when it is granted
             return ({(str(task), int(generation)): str(state) for task, generation, state in found["states"]},
-                    [Lease(one["task"], one["generation"], one["attempt"], one["seconds"], dict(one["spec"])) for one in found["leases"]])
+                    [Lease(one["task"], one["generation"], one["attempt"], one["seconds"] + waited_s, dict(one["spec"]))
+                     for one in found["leases"]])
 
     def _one_by_one(self, finals: List[Final], pilot: str, refusal: "Refused") -> Dict[Tuple[str, int], str]:
         """The server does not take this as a whole: each end alone, without its result if need be. An end that it takes in no form is
@@ -173,6 +176,11 @@ class HTTPPool(interface.Pool):
             if status == 200:
                 return dict(found)
         raise Busy("%s: HTTP %d: %r" % (self._url, status, data[:200]))
+
+    def backlog(self, offer: Offer) -> Backlog:
+        found = self._ask("POST", "/v1/backlog", {"offer": offer._asdict()})
+        with _shaped(self._url):
+            return Backlog(int(found["todo"]), int(found["waiting"]), None if found["retry_s"] is None else float(found["retry_s"]))
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         return int(self._ask("POST", "/v1/retry", {} if tasks is None else {"tasks": list(tasks)})["count"])

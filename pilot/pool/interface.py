@@ -30,6 +30,15 @@ class Offer(NamedTuple):
     containers: bool = False
 
 
+class Backlog(NamedTuple):
+    """What an agent without work asks: tasks that are todo, those of them that wait for another attempt, and the seconds until
+    the first of these that fits the agent may be claimed (None: there is none that fits)."""
+
+    todo: int
+    waiting: int
+    retry_s: Optional[float]
+
+
 class Lease(NamedTuple):
     """A claim on a task: `seconds` from when it was asked for, fenced by `generation`."""
 
@@ -40,9 +49,13 @@ class Lease(NamedTuple):
     spec: Dict[str, Any]
 
 
+OUTCOMES = ("done", "error", "released", "returned", "lost")
+
+
 class Final(NamedTuple):
-    """The end of one attempt: outcome "done", "error" or "released" (given back unfinished, the attempt refunded);
-    `result` is kept with the attempt."""
+    """The end of one attempt; `result` is kept with it. The outcome is "done", "error", "released" (given back unfinished: the
+    attempt is refunded, at most max_releases times), "returned" (given back before it was begun: refunded) or "lost" (the
+    lease was not ours any more, and what ran under it has ended: nobody need wait for it)."""
 
     task: str
     generation: int
@@ -64,14 +77,16 @@ class Pool:
         raise NotImplementedError
 
     def claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
-        """Up to `count` tasks that fit one by one: highest priority, then oldest. The same request id and
-        pilot get the same answer again."""
+        """Up to `count` tasks that fit one by one: highest priority, then oldest. A request id is "LIFE:NUMBER": the same again gets
+        the same answer, one with a lower number of the same life (it was long under way) gets nothing."""
         raise NotImplementedError
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
-             request_id: str, wait_s: float = 0.0) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+             request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
+             ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         """`finish` and `claim` in one transaction. The first value maps (task, generation) to the task's new
-        state, or "stale". With `wait_s` a store that can waits so long for a task that fits."""
+        state, or "stale". With `wait_s` a store that can waits so long for a task that fits, at most half the lease. `begun`
+        confirms leases whose payloads were started: an attempt that was never confirmed costs the task nothing."""
         raise NotImplementedError
 
     def nudge(self, pilot: str) -> None:
@@ -90,6 +105,10 @@ class Pool:
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
         """Give a task back unfinished; the attempt is refunded. Raises StaleLease."""
+        raise NotImplementedError
+
+    def backlog(self, offer: Offer) -> Backlog:
+        """Why there is no work for this offer now."""
         raise NotImplementedError
 
     def status(self) -> Dict[str, int]:

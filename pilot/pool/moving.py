@@ -7,7 +7,7 @@ from pilot.errors import UsageError
 from pilot.pool import task
 from pilot.pool.interface import STATES
 
-BESIDE = ("state", "generation", "attempts_used", "seconds_left", "pilot", "reason", "added", "attempts")  # the task itself is the rest
+BESIDE = ("state", "generation", "attempts_used", "releases", "seconds_left", "pilot", "reason", "added", "attempts")  # the task itself is the rest
 _ATTEMPT = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
 
 
@@ -26,7 +26,7 @@ def problems(exported: Any) -> List[str]:
         found.append("%s: has no id" % name)
     if exported.get("state", "todo") not in STATES:
         found.append("%s: state is none of %s" % (name, ", ".join(STATES)))
-    for key in ("generation", "attempts_used"):
+    for key in ("generation", "attempts_used", "releases"):
         if not _whole(exported.get(key, 0)):
             found.append("%s: %s is no whole number" % (name, key))
     if not _moment(exported.get("added", 0)) or not isinstance(exported.get("reason") or "", str):

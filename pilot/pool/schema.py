@@ -5,9 +5,24 @@ processes), so that setting the clock expires nothing; `boot` tells after a rest
 anew. A claim looks at the head of the line (`tasks_line`); when what fits stands further back, it looks class by
 class, a class being the tasks that need the same (`tasks_ready`). Every index is partial: what a claim touches
 does not grow with the number of tasks that are there.
+
+A locked task has `begun` 0 until its agent confirms that it holds the lease; `lease_s` is how long the lease was granted
+for. A task that is todo or held with a `pilot` still waits for that pilot's run of it to end.
 """
 
-VERSION = 1
+VERSION = 2
+
+# From a pool of version 1; requests are only answers that may be asked for again.
+FROM_1 = """
+ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE tasks ADD COLUMN lease_s REAL NOT NULL DEFAULT 300;
+ALTER TABLE tasks ADD COLUMN releases INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tasks ADD COLUMN max_releases INTEGER NOT NULL DEFAULT 5;
+ALTER TABLE tasks ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0;
+DROP TABLE requests;
+CREATE TABLE requests (pilot TEXT NOT NULL, life TEXT NOT NULL, number INTEGER NOT NULL, made REAL NOT NULL, leases TEXT NOT NULL,
+    PRIMARY KEY (pilot, life)) WITHOUT ROWID;
+"""
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -19,7 +34,9 @@ CREATE TABLE tasks (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, class INTEGER NOT NULL REFERENCES classes, state TEXT NOT NULL,
     ready INTEGER NOT NULL, priority INTEGER NOT NULL, generation INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0, max_attempts INTEGER NOT NULL, until REAL, pilot TEXT, reason TEXT,
-    added REAL NOT NULL, spec TEXT NOT NULL);
+    added REAL NOT NULL, spec TEXT NOT NULL,
+    begun INTEGER NOT NULL DEFAULT 1, lease_s REAL NOT NULL DEFAULT 300, releases INTEGER NOT NULL DEFAULT 0,
+    max_releases INTEGER NOT NULL DEFAULT 5, unconfirmed INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX tasks_ready ON tasks (class, priority DESC, seq) WHERE ready = 1;
 CREATE INDEX tasks_line ON tasks (priority DESC, seq, class) WHERE ready = 1;
 CREATE INDEX tasks_locked ON tasks (until) WHERE state = 'locked';
@@ -29,8 +46,8 @@ CREATE TABLE attempts (
     task INTEGER NOT NULL REFERENCES tasks (seq), generation INTEGER NOT NULL, pilot TEXT NOT NULL,
     started REAL NOT NULL, ended REAL, outcome TEXT, reason TEXT, result TEXT,
     PRIMARY KEY (task, generation)) WITHOUT ROWID;
-CREATE TABLE requests (pilot TEXT NOT NULL, request TEXT NOT NULL, made REAL NOT NULL, leases TEXT NOT NULL,
-    PRIMARY KEY (pilot)) WITHOUT ROWID;
+CREATE TABLE requests (pilot TEXT NOT NULL, life TEXT NOT NULL, number INTEGER NOT NULL, made REAL NOT NULL, leases TEXT NOT NULL,
+    PRIMARY KEY (pilot, life)) WITHOUT ROWID;
 CREATE TABLE counts (state TEXT PRIMARY KEY, tasks INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counts VALUES ('todo', 0), ('locked', 0), ('done', 0), ('error', 0), ('held', 0);
 CREATE TRIGGER task_added AFTER INSERT ON tasks BEGIN

@@ -4,17 +4,20 @@ Every transition is one guarded update inside one writer transaction (BEGIN IMME
 synchronous=FULL: what was acknowledged survives a power loss. The file must lie on a local disk.
 """
 
+import collections
 import itertools
 import json
 import time
-from typing import Any, Dict, Iterable, List, Set, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 from pilot.pool import interface, sqlite_file
-from pilot.pool.interface import Final, Lease, Offer, StaleLease
+from pilot.pool.interface import Backlog, Final, Lease, Offer, StaleLease
 from pilot.pool.sqlite_operator import Operator
-from pilot.pool.sqlite_rows import TASK
-from pilot.terms import MAX_ATTEMPTS
+from pilot.pool.sqlite_rows import TASK, Row
+from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
 
+MAX_NEWEST = 200000  # pilots whose newest request is remembered
+STALE = "stale"
 HEAD = 32  # tasks at the head of the line to look at, for each that is wanted
 _FITS = "cores <= ? AND memory_mb <= ? AND gpus <= ? AND walltime_s <= ? AND container <= ?"
 
@@ -22,15 +25,19 @@ _FITS = "cores <= ? AND memory_mb <= ? AND gpus <= ? AND walltime_s <= ? AND con
 class SQLitePool(Operator, interface.Pool):
     """The pool's promises kept by that file."""
 
+    def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
+        super().__init__(path, create, backoff_s)
+        self._newest: "collections.OrderedDict[Tuple[str, str], int]" = collections.OrderedDict()  # each life's newest request
+
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
         with self._writing():
             for spec in specs:
                 values = (spec["id"], self._class_of(spec), spec.get("priority", 0),
-                          spec.get("max_attempts", MAX_ATTEMPTS), time.time(), json.dumps(spec))
+                          spec.get("max_attempts", MAX_ATTEMPTS), spec.get("max_releases", MAX_RELEASES), time.time(), json.dumps(spec))
                 cursor = self._db.execute(
-                    "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, max_attempts, added, spec)"
-                    " VALUES (?, ?, 'todo', 1, ?, ?, ?, ?)", values)
+                    "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, max_attempts, max_releases, added, spec)"
+                    " VALUES (?, ?, 'todo', 1, ?, ?, ?, ?, ?)", values)
                 added, known = added + cursor.rowcount, known + 1 - cursor.rowcount
         return added, known
 
@@ -38,40 +45,51 @@ class SQLitePool(Operator, interface.Pool):
         return self.next((), pilot, offer, count, lease_s, request_id)[1]
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
-             request_id: str, wait_s: float = 0.0) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+             request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
+             ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         states = {}
         with self._writing():
+            self._confirm(begun, pilot)
             for final in finals:
-                try:
-                    states[(final.task, final.generation)] = self._finish(final, pilot)
-                except StaleLease:
-                    states[(final.task, final.generation)] = "stale"
+                states[(final.task, final.generation)] = self._finish(final, pilot)
             leases = self._claim(pilot, offer, count, lease_s, request_id) if count else []
         return states, leases
 
     def _claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
-        again = self._db.execute("SELECT leases FROM requests WHERE pilot = ? AND request = ?", (pilot, request_id)).fetchone()
-        if again is not None:
-            return self._still_held(pilot, json.loads(again[0]))
+        life, number = numbered(request_id)
+        kept = self._db.execute("SELECT number, leases FROM requests WHERE pilot = ? AND life = ?", (pilot, life)).fetchone()
+        if kept is not None and kept[0] == number:
+            return self._still_held(pilot, json.loads(kept[1]))
+        if self.is_overtaken(pilot, request_id):
+            return []
+        self._remember(pilot, life, number)
         if not self._in_batch:  # who makes a batch expires once
             self._expire()
         leases = [self._lock(row, pilot, lease_s) for row in self._eligible(offer, count)]
         if leases:  # nothing may be something when it is asked again
-            kept = [(lease.task, lease.generation) for lease in leases]
-            self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?)",
-                             (pilot, request_id, sqlite_file.clock(), json.dumps(kept)))
+            granted = json.dumps([(lease.task, lease.generation) for lease in leases])
+            self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)", (pilot, life, number, sqlite_file.clock(), granted))
         return leases
 
-    def _eligible(self, offer: Offer, count: int) -> List[Any]:
+    def is_overtaken(self, pilot: str, request_id: str) -> bool:
+        """Whether a later request of the same life of this pilot came before this one: who sent this one has given it up."""
+        life, number = numbered(request_id)
+        row = self._db.execute("SELECT number FROM requests WHERE pilot = ? AND life = ?", (pilot, life)).fetchone()
+        return number < max(self._newest.get((pilot, life), 0), row[0] if row else 0)
+
+    def _remember(self, pilot: str, life: str, number: int) -> None:
+        self._newest[(pilot, life)] = number
+        self._newest.move_to_end((pilot, life))
+        if len(self._newest) > MAX_NEWEST:
+            self._newest.popitem(last=False)
+
+    def _eligible(self, offer: Offer, count: int) -> List[Row]:
         """The rows of the foremost tasks that fit: looked for at the head of the line, and if that is not enough, class by class."""
-        big = 1 << 60
-        limits = (offer.cores, big if offer.memory_mb is None else offer.memory_mb, offer.gpus,
-                  big if offer.time_left_s is None else offer.time_left_s, int(offer.containers))
-        have = set(offer.tags)
+        limits, have = _limits(offer), set(offer.tags)
         seqs = self._at_the_head(limits, have, count)
         if len(seqs) < count:
             seqs = self._class_by_class(limits, have, count)
-        return [self._db.execute("SELECT " + TASK + " FROM tasks WHERE seq = ?", (seq,)).fetchone() for seq in seqs]
+        return [Row(*self._db.execute("SELECT " + TASK + " FROM tasks WHERE seq = ?", (seq,)).fetchone()) for seq in seqs]
 
     def _at_the_head(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
         """Cheap however many classes there are."""
@@ -90,56 +108,83 @@ class SQLitePool(Operator, interface.Pool):
                                       " ORDER BY priority DESC, seq LIMIT ?", (number, count))
         return [seq for _, seq in sorted(found)[:count]]
 
-    def _lock(self, row: Any, pilot: str, lease_s: float) -> Lease:
-        seq, identity, generation, attempt = row[0], row[1], row[4] + 1, row[5] + 1
+    def _lock(self, row: Row, pilot: str, lease_s: float) -> Lease:
+        generation, attempt = row.generation + 1, row.attempts + 1
         changed = self._db.execute(
-            "UPDATE tasks SET state = 'locked', ready = 0, generation = ?, attempts = ?, until = ?, pilot = ?, reason = NULL"
-            " WHERE seq = ? AND state = 'todo' AND generation = ?",
-            (generation, attempt, sqlite_file.clock() + lease_s, pilot, seq, row[4])).rowcount
-        assert changed == 1, "a writer transaction saw task %s change" % identity
+            "UPDATE tasks SET state = 'locked', ready = 0, generation = ?, attempts = ?, until = ?, pilot = ?, reason = NULL, begun = 0,"
+            " lease_s = ? WHERE seq = ? AND state = 'todo' AND generation = ?",
+            (generation, attempt, sqlite_file.clock() + lease_s, pilot, lease_s, row.seq, row.generation)).rowcount
+        assert changed == 1, "a writer transaction saw task %s change" % row.id
         self._db.execute("INSERT INTO attempts (task, generation, pilot, started) VALUES (?, ?, ?, ?)",
-                         (seq, generation, pilot, time.time()))
-        return Lease(identity, generation, attempt, lease_s, json.loads(row[11]))
+                         (row.seq, generation, pilot, time.time()))
+        return Lease(row.id, generation, attempt, lease_s, json.loads(row.spec))
 
     def _still_held(self, pilot: str, kept: List[Any]) -> List[Lease]:
         leases = []
         for identity, generation in kept:
             row = self._row(identity)
-            if row is not None and row[2] == "locked" and row[4] == generation and row[8] == pilot:
-                leases.append(Lease(identity, generation, row[5], max(0.0, row[7] - sqlite_file.clock()), json.loads(row[11])))
+            if row is not None and row.until is not None and _is_held(row, generation, pilot):
+                left = max(0.0, row.until - sqlite_file.clock())
+                leases.append(Lease(identity, generation, row.attempts, left, json.loads(row.spec)))
         return leases
 
     def finish(self, final: Final, pilot: str) -> str:
         with self._writing():
-            return self._finish(final, pilot)
+            state = self._finish(final, pilot)
+        if state == STALE:
+            raise StaleLease("%s, generation %d" % (final.task, final.generation))
+        return state
 
     def _finish(self, final: Final, pilot: str) -> str:
-        row = self._held_row(final.task, final.generation, pilot)
-        if row is None:
-            return self._repeated(final, pilot)
-        if final.outcome == "released":
-            return self._give_back(row, final)
-        self._end_attempt(row[0], final.generation, final.outcome, final.reason, final.result)
+        row = self._row(final.task)
+        if row is None or not _is_held(row, final.generation, pilot):
+            return self._late(row, final, pilot)
+        self._end_attempt(row.seq, final.generation, final.outcome, final.reason, final.result)
+        return self._ended(row, final)
+
+    def _ended(self, row: Row, final: Final) -> str:
+        """What an end makes of a task whose attempt is charged."""
+        if final.outcome in ("released", "returned", "lost"):
+            return self._give_back(row, final.outcome != "returned", final.reason)
         if final.outcome != "done":
             return self._failed(row, final.reason)
         self._set(row, "done", final.reason)
         return "done"
 
-    def _repeated(self, final: Final, pilot: str) -> str:
-        """The state again if this very end was accepted before; else the lease is stale."""
-        row = self._row(final.task)
-        outcome = row and self._db.execute("SELECT outcome FROM attempts WHERE task = ? AND generation = ? AND pilot = ?",
-                                           (row[0], final.generation, pilot)).fetchone()
-        if not outcome or outcome[0] != final.outcome:
-            raise StaleLease("%s, generation %d" % (final.task, final.generation))
-        return str(row[2])
+    def _late(self, row: Optional[Row], final: Final, pilot: str) -> str:
+        """An end without a lease: the state again if this very end was accepted before; accepted if the lease has run out and
+        nobody has claimed the task since, as no work shall be thrown away; else the lease is stale."""
+        attempt = row and self._db.execute("SELECT outcome FROM attempts WHERE task = ? AND generation = ? AND pilot = ?",
+                                           (row.seq, final.generation, pilot)).fetchone()
+        if not row or not attempt:
+            return STALE
+        if attempt[0] == final.outcome:
+            return row.state
+        newest = row.generation == final.generation
+        if newest and row.pilot == pilot and row.state in ("todo", "held"):
+            self._release_wait(row)
+        if not newest or attempt[0] != "lost" or row.state not in ("todo", "error"):
+            return STALE
+        return self._accept_late(row, final)
+
+    def _release_wait(self, row: Row) -> None:
+        """The run of a cancelled task has ended: nobody need wait for it."""
+        self._db.execute("UPDATE tasks SET pilot = NULL, until = NULL, ready = ? WHERE seq = ?", (int(row.state == "todo"), row.seq))
+
+    def _accept_late(self, row: Row, final: Final) -> str:
+        self._end_attempt(row.seq, final.generation, final.outcome, final.reason, final.result)
+        if not row.begun:  # its attempt was refunded when the lease ran out
+            self._db.execute("UPDATE tasks SET attempts = attempts + 1, begun = 1 WHERE seq = ?", (row.seq,))
+            row = row._replace(attempts=row.attempts + 1)
+        return self._ended(row, final)
 
     def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
         stale = []
         with self._writing():
             for identity, generation in leases:
-                changed = self._db.execute("UPDATE tasks SET until = ? WHERE id = ? AND generation = ? AND pilot = ? AND state = 'locked'",
-                                           (sqlite_file.clock() + lease_s, identity, generation, pilot)).rowcount
+                changed = self._db.execute("UPDATE tasks SET until = ?, lease_s = ?, begun = 1 WHERE id = ? AND generation = ? AND pilot = ?"
+                                           " AND state = 'locked'",
+                                           (sqlite_file.clock() + lease_s, lease_s, identity, generation, pilot)).rowcount
                 if not changed:
                     stale.append((identity, generation))
         return stale
@@ -147,11 +192,32 @@ class SQLitePool(Operator, interface.Pool):
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
         self.finish(Final(task, generation, "released", reason, {}), pilot)
 
-    def _give_back(self, row: Any, final: Final) -> str:
-        self._end_attempt(row[0], final.generation, "released", final.reason, None)
-        self._db.execute("UPDATE tasks SET attempts = attempts - 1 WHERE seq = ?", (row[0],))
-        self._set(row, "todo", final.reason)
-        return "todo"
+    def backlog(self, offer: Offer) -> Backlog:
+        with self._writing():
+            self._expire()
+            todo = self._db.execute("SELECT tasks FROM counts WHERE state = 'todo'").fetchone()[0]
+            ready = self.claimable()
+            found = self._db.execute(
+                "SELECT tags, min(until) FROM tasks INDEXED BY tasks_waiting JOIN classes ON classes.class = tasks.class"
+                " WHERE state = 'todo' AND tasks.ready = 0 AND " + _FITS + " GROUP BY tasks.class", _limits(offer)).fetchall()
+        moments = [until for tags, until in found if _words(tags) <= set(offer.tags)]
+        return Backlog(todo, todo - ready, max(0.0, min(moments) - sqlite_file.clock()) if moments else None)
+
+
+def numbered(request_id: str) -> Tuple[str, int]:
+    """The life and the number of a request id; one that is not LIFE:NUMBER is a life of its own."""
+    life, _, number = request_id.rpartition(":")
+    return (life, int(number)) if life and number.isdigit() and len(number) < 16 else (request_id, 0)
+
+
+def _limits(offer: Offer) -> Tuple[Any, ...]:
+    big = 1 << 60
+    return (offer.cores, big if offer.memory_mb is None else offer.memory_mb, offer.gpus,
+            big if offer.time_left_s is None else offer.time_left_s, int(offer.containers))
+
+
+def _is_held(row: Row, generation: int, pilot: str) -> bool:
+    return row.state == "locked" and row.generation == generation and row.pilot == pilot
 
 
 def _words(text: str) -> Set[str]:

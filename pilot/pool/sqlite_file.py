@@ -100,6 +100,11 @@ class SQLiteFile:
         if "meta" not in tables:
             raise UsageError("sqlite:%s: is another program's database, not a pool" % path)
         meta = dict(self._db.execute("SELECT name, value FROM meta"))
+        if meta.get("version") == "1":
+            for statement in _statements(schema.FROM_1):
+                self._db.execute(statement)
+            meta["version"] = str(schema.VERSION)
+            self._db.execute("UPDATE meta SET value = ? WHERE name = 'version'", (meta["version"],))
         if meta.get("version") != str(schema.VERSION):
             raise UsageError("sqlite:%s: is a pool of version %s, this program reads %d" % (path, meta.get("version"), schema.VERSION))
         if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew

@@ -5,8 +5,8 @@ import time
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from pilot.pool import interface, moving, sqlite_file
-from pilot.pool.sqlite_rows import TASK, Rows
-from pilot.terms import MAX_ATTEMPTS
+from pilot.pool.sqlite_rows import TASK, Row, Rows
+from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
 
 
 class Operator(Rows):
@@ -35,34 +35,40 @@ class Operator(Rows):
         row = self._row(task)
         return None if row is None else self._told(row)
 
-    def _told(self, row: Any) -> Dict[str, Any]:
+    def _told(self, row: Row) -> Dict[str, Any]:
         rows = self._rows("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts"
-                          " WHERE task = ? ORDER BY generation", (row[0],))
+                          " WHERE task = ? ORDER BY generation", (row.seq,))
         names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
         attempts = [dict(zip(names, attempt)) for attempt in rows]
         for attempt in attempts:
             attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
-        left = max(0.0, row[7] - sqlite_file.clock()) if row[7] is not None else None
-        return dict(json.loads(row[11]), state=row[2], priority=row[3], generation=row[4], attempts_used=row[5], max_attempts=row[6],
-                    seconds_left=left, pilot=row[8], reason=row[9], added=row[10], attempts=attempts)
+        left = max(0.0, row.until - sqlite_file.clock()) if row.until is not None else None
+        return dict(json.loads(row.spec), state=row.state, priority=row.priority, generation=row.generation, attempts_used=row.attempts,
+                    max_attempts=row.max_attempts, releases=row.releases, seconds_left=left, pilot=row.pilot, reason=row.reason,
+                    added=row.added, attempts=attempts)
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
+        """What was cancelled while it ran waits until its run has ended, or the lease of it has run out."""
         with self._writing():
             names = [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")] if tasks is None else tasks
             return sum(self._db.execute(
-                "UPDATE tasks SET state = 'todo', ready = 1, attempts = 0, until = NULL, reason = 'sent back by an operator'"
-                " WHERE id = ? AND state IN ('error', 'held')", (name,)).rowcount for name in names)
+                "UPDATE tasks SET state = 'todo', ready = coalesce(until, 0) <= ?, until = CASE WHEN until > ? THEN until END, attempts = 0,"
+                " releases = 0, unconfirmed = 0, reason = 'sent back by an operator' WHERE id = ? AND state IN ('error', 'held')",
+                (sqlite_file.clock(), sqlite_file.clock(), name)).rowcount for name in names)
 
     def cancel(self, tasks: Iterable[str]) -> int:
         count = 0
         with self._writing():
             for name in tasks:
                 row = self._row(name)
-                if row is None or row[2] not in ("todo", "locked"):
+                if row is None or row.state not in ("todo", "locked"):
                     continue
-                if row[2] == "locked":
-                    self._end_attempt(row[0], row[4], "cancelled", "cancelled by an operator", None)
+                if row.state == "locked":
+                    self._end_attempt(row.seq, row.generation, "cancelled", "cancelled by an operator", None)
+                waits = row.pilot is not None  # its run goes on until its agent hears of it
                 self._set(row, "held", "cancelled by an operator")
+                if waits:
+                    self._db.execute("UPDATE tasks SET pilot = ?, until = ? WHERE seq = ?", (row.pilot, row.until, row.seq))
                 count += 1
         return count
 
@@ -74,8 +80,8 @@ class Operator(Rows):
             row = self._row(after)
             if row is None:
                 raise KeyError(after)
-            last = row[0]
-        return [self._told(row) for row in self._rows(
+            last = row.seq
+        return [self._told(Row(*row)) for row in self._rows(
             "SELECT " + TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?", (last, state, state, limit))]
 
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
@@ -84,7 +90,7 @@ class Operator(Rows):
             rows = self._rows("SELECT " + TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
                               (last, state, state))
             for row in rows:
-                yield self._told(row)
+                yield self._told(Row(*row))
             if not rows:
                 return
             last = rows[-1][0]
@@ -102,11 +108,11 @@ class Operator(Rows):
         state = "todo" if task.get("state", "todo") == "locked" else task.get("state", "todo")
         generation = max([task.get("generation", 0)] + [attempt["generation"] for attempt in task.get("attempts", ())])
         values = (spec["id"], self._class_of(spec), state, int(state == "todo"), task.get("priority", 0), generation,
-                  task.get("attempts_used", 0), task.get("max_attempts", MAX_ATTEMPTS), task.get("reason"), task.get("added", time.time()),
-                  json.dumps(spec))
+                  task.get("attempts_used", 0), task.get("max_attempts", MAX_ATTEMPTS), task.get("releases", 0),
+                  task.get("max_releases", MAX_RELEASES), task.get("reason"), task.get("added", time.time()), json.dumps(spec))
         cursor = self._db.execute(
-            "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, generation, attempts, max_attempts, reason, added, spec)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, generation, attempts, max_attempts, releases, max_releases,"
+            " reason, added, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         if not cursor.rowcount:
             return 0
         for attempt in task.get("attempts", ()):

@@ -3,13 +3,38 @@
 import json
 import random
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Iterable, NamedTuple, Optional, Tuple
 
 from pilot.pool import sqlite_file
 
 MAX_BACKOFF_S = 600.0
 KEEP_REQUESTS_S = 86400.0
-TASK = "seq, id, state, priority, generation, attempts, max_attempts, until, pilot, reason, added, spec"
+MAX_UNCONFIRMED = 20  # attempts that nobody confirmed and that cost nothing; more of them are a task that kills its agents at once
+
+
+class Row(NamedTuple):
+    """One task as it is kept."""
+
+    seq: int
+    id: str
+    state: str
+    priority: int
+    generation: int
+    attempts: int
+    max_attempts: int
+    until: Optional[float]
+    pilot: Optional[str]
+    reason: Optional[str]
+    added: float
+    spec: str
+    begun: int
+    lease_s: float
+    releases: int
+    max_releases: int
+    unconfirmed: int
+
+
+TASK = ", ".join(Row._fields)
 
 
 class Rows(sqlite_file.SQLiteFile):
@@ -24,38 +49,58 @@ class Rows(sqlite_file.SQLiteFile):
                                " AND tags = ? AND container = ?", needs).fetchone()
         return int(row[0])
 
-    def _row(self, identity: str) -> Any:
-        return next(iter(self._rows("SELECT " + TASK + " FROM tasks WHERE id = ?", (identity,))), None)
-
-    def _held_row(self, identity: str, generation: int, pilot: str) -> Any:
-        row = self._row(identity)
-        held = row is not None and row[2] == "locked" and row[4] == generation and row[8] == pilot
-        return row if held else None
+    def _row(self, identity: str) -> Optional[Row]:
+        return next((Row(*row) for row in self._rows("SELECT " + TASK + " FROM tasks WHERE id = ?", (identity,))), None)
 
     def _end_attempt(self, seq: int, generation: int, outcome: str, reason: str, result: Optional[Dict[str, Any]]) -> None:
         self._db.execute("UPDATE attempts SET ended = ?, outcome = ?, reason = ?, result = ? WHERE task = ? AND generation = ?",
                          (time.time(), outcome, reason, json.dumps(result) if result else None, seq, generation))
 
-    def _set(self, row: Any, state: str, reason: str, wait_s: float = 0.0) -> None:
+    def _set(self, row: Row, state: str, reason: str, wait_s: float = 0.0) -> None:
         ready = state == "todo" and wait_s <= 0
         until = sqlite_file.clock() + wait_s if state == "todo" and not ready else None
         self._db.execute("UPDATE tasks SET state = ?, ready = ?, until = ?, pilot = NULL, reason = ? WHERE seq = ?",
-                         (state, int(ready), until, reason, row[0]))
+                         (state, int(ready), until, reason, row.seq))
 
-    def _failed(self, row: Any, reason: str) -> str:
-        attempts, most = row[5], row[6]
-        state = "error" if attempts >= most else "todo"
-        self._set(row, state, reason, self._wait_s(attempts))
+    def _failed(self, row: Row, reason: str) -> str:
+        state = "error" if row.attempts >= row.max_attempts else "todo"
+        self._set(row, state, reason, self._wait_s(row.attempts))
         return state
+
+    def _refund(self, row: Row) -> None:
+        self._db.execute("UPDATE tasks SET attempts = attempts - 1 WHERE seq = ?", (row.seq,))
+
+    def _give_back(self, row: Row, begun: bool, reason: str) -> str:
+        """The attempt is refunded. What was begun is given back at most max_releases times: a task that never ends anywhere, or ends
+        its pilots, shall not travel for ever."""
+        if begun and row.releases >= row.max_releases:
+            told = self._rows("SELECT reason FROM attempts WHERE task = ? AND outcome = 'released' ORDER BY generation", (row.seq,))
+            self._set(row, "error", "given back %d times, max_releases is %d: %s" % (
+                row.releases + 1, row.max_releases, "; ".join(dict.fromkeys(one[0] or "" for one in told))[:3000]))
+            return "error"
+        self._refund(row)
+        self._db.execute("UPDATE tasks SET releases = releases + ? WHERE seq = ?", (int(begun), row.seq))
+        self._set(row, "todo", reason)
+        return "todo"
 
     def _wait_s(self, attempts: int) -> float:
         wait = min(self._backoff_s * 2 ** min(attempts, 20), MAX_BACKOFF_S)
         return float(wait * (1 + 0.1 * random.random()))
 
+    def _confirm(self, keys: Iterable[Tuple[str, int]], pilot: str) -> None:
+        """The agent holds these leases and has begun what runs under them."""
+        self._db.executemany("UPDATE tasks SET begun = 1 WHERE id = ? AND generation = ? AND pilot = ? AND state = 'locked'",
+                             [(identity, generation, pilot) for identity, generation in keys])
+
     def expire(self) -> None:
         """Once for all the claims of a batch: leases that ran out, waits that are over."""
         with self._writing():
             self._expire()
+
+    def begin_leases_anew(self) -> None:
+        """Nobody could be served for a while: no lease may run out before its agent had the time to renew it."""
+        with self._writing():
+            self._db.execute("UPDATE tasks SET until = max(until, ? + lease_s) WHERE state = 'locked'", (sqlite_file.clock(),))
 
     def forget_requests(self) -> None:
         """Answers that nobody will ask for again."""
@@ -72,11 +117,21 @@ class Rows(sqlite_file.SQLiteFile):
         return int(self._rows("SELECT coalesce(sum(ready), 0) FROM classes")[0][0])
 
     def _expire(self) -> None:
-        """Leases that ran out are failed attempts; waits that are over make tasks claimable."""
+        """Leases that ran out are failed attempts, unless nobody ever confirmed them; waits that are over make tasks claimable."""
         now = sqlite_file.clock()
-        for row in self._db.execute("SELECT " + TASK + " FROM tasks INDEXED BY tasks_locked WHERE state = 'locked' AND until <= ?",
-                                    (now,)).fetchall():
-            self._end_attempt(row[0], row[4], "lost", "the lease ran out", None)
-            self._failed(row, "pilot %s was not heard of within the lease" % row[8])
-        self._db.execute("UPDATE tasks INDEXED BY tasks_waiting SET ready = 1, until = NULL"
+        for values in self._db.execute("SELECT " + TASK + " FROM tasks INDEXED BY tasks_locked WHERE state = 'locked' AND until <= ?",
+                                       (now,)).fetchall():
+            self._lose(Row(*values))
+        self._db.execute("UPDATE tasks INDEXED BY tasks_waiting SET ready = 1, until = NULL, pilot = NULL"
                          " WHERE state = 'todo' AND ready = 0 AND until <= ?", (now,))
+
+    def _lose(self, row: Row) -> None:
+        if row.begun or row.unconfirmed >= MAX_UNCONFIRMED:
+            self._end_attempt(row.seq, row.generation, "lost", "the lease ran out", None)
+            self._db.execute("UPDATE tasks SET begun = 1 WHERE seq = ?", (row.seq,))
+            self._failed(row, "pilot %s was not heard of within the lease" % row.pilot)
+            return
+        self._end_attempt(row.seq, row.generation, "lost", "the lease ran out; its start was never confirmed", None)
+        self._refund(row)
+        self._db.execute("UPDATE tasks SET unconfirmed = unconfirmed + 1 WHERE seq = ?", (row.seq,))
+        self._set(row, "todo", "pilot %s claimed it and was not heard of again" % row.pilot)

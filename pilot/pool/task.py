@@ -73,6 +73,7 @@ FIELDS: Dict[str, Field] = {
     "priority": Field("a whole number; higher goes first",
                       lambda v: isinstance(v, int) and not isinstance(v, bool) and abs(v) < 1 << 40),
     "max_attempts": Field("a whole number from 1", _whole(1)),
+    "max_releases": Field("a whole number", _whole(0)),
     "container": Field("an image: a path, a folder or a URL", _text),
     "meta": Field("an object; kept, not looked at", lambda v: isinstance(v, dict)),
 }

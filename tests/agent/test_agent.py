@@ -118,7 +118,7 @@ def test_a_task_claimed_ahead_is_given_back_when_the_slot_stays_busy(run):
     outcomes = [(event["task"], event["outcome"]) for event in ended.events if event["event"] == "task finished"]
     assert outcomes == [("short", "done"), ("last", "returned"), ("long", "done"), ("last", "done")]
     assert ended.report["tasks"] == {"done": 3, "error": 0, "released": 0, "retried": 0, "lost": 0}
-    assert [attempt["outcome"] for attempt in shown(ended, "last")["attempts"]] == ["released", "done"] and shown(ended, "last")["attempts_used"] == 1
+    assert [attempt["outcome"] for attempt in shown(ended, "last")["attempts"]] == ["returned", "done"] and shown(ended, "last")["attempts_used"] == 1
 
 
 def test_output_that_is_no_utf8_and_no_output_at_all(run):

@@ -17,6 +17,11 @@ def claim(pool, pilot="p1", count=1, offer=ANY, lease_s=300.0, request=None):
 claim.requests = 0
 
 
+def begin(pool, *leases, **how):
+    """Confirm that what was claimed was started."""
+    pool.next((), how.get("pilot", "p1"), ANY, 0, 300.0, "begin", 0.0, [(lease.task, lease.generation) for lease in leases])
+
+
 def finish(pool, lease, outcome="done", pilot="p1", reason=""):
     return pool.finish(Final(lease.task, lease.generation, outcome, reason, {"exit_code": 0}), pilot)
 

@@ -97,6 +97,8 @@ def store(request, tmp_path):
     if request.param == "couch":
         if request.node.get_closest_marker("ordered"):
             pytest.skip("a database without transactions promises no order")
+        if request.node.get_closest_marker("transactions"):
+            pytest.skip("docs/picas.md: a token's claim is not confirmed, its lease is what counts")
         with open_pool(request.getfixturevalue("couch").url, create=True) as one:
             yield one
         return

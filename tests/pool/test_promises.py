@@ -6,7 +6,7 @@ import pytest
 
 from pilot.pool import sqlite
 from pilot.pool.interface import Final, Offer, StaleLease
-from tests.pool.asking import ANY, add, claim, finish, state
+from tests.pool.asking import ANY, add, begin, claim, finish, state
 
 
 def test_a_task_goes_from_todo_through_locked_to_done(store):
@@ -65,6 +65,7 @@ def test_a_repeated_end_is_fine_and_counted_once(store):
 def test_another_pilot_or_an_older_generation_is_refused(store, clock):
     add(store, "a")
     old = claim(store, "p1", lease_s=10)[0]
+    begin(store, old)
     with pytest.raises(StaleLease):
         finish(store, old, pilot="p2")
     clock.now += 11
@@ -108,7 +109,7 @@ def test_failures_are_tried_again_after_a_growing_wait_and_then_are_errors(store
 def test_a_lease_that_runs_out_counts_as_an_attempt(store, clock):
     add(store, "a", max_attempts=2)
     for expected in ("todo", "error"):
-        claim(store, lease_s=5)
+        begin(store, *claim(store, lease_s=5))
         clock.now += 6
         assert store.status()[expected] == 1
         clock.now += 1000
@@ -155,6 +156,116 @@ def test_a_cancelled_task_is_held_and_its_running_payload_is_fenced_off(store):
     with pytest.raises(StaleLease):
         finish(store, leases[0])
     assert store.retry(["a", "c"]) == 2 and len(claim(store, count=5)) == 2
+
+
+@pytest.mark.transactions
+def test_a_task_that_was_cancelled_while_it_ran_is_claimed_again_only_when_its_run_has_ended(store, clock):
+    add(store, "a", "b")
+    first, second = claim(store, count=2, lease_s=100)
+    begin(store, first, second)
+    assert store.cancel(["a", "b"]) == 2 and store.retry(["a", "b"]) == 2 and claim(store, "p2", count=5) == []
+    with pytest.raises(StaleLease):  # its agent has heard of it, and tells that nothing of it runs any more
+        finish(store, first, "lost", reason="cancelled")
+    assert [lease.task for lease in claim(store, "p2", count=5)] == ["a"]
+    clock.now += 99
+    assert claim(store, "p2", count=5) == []
+    clock.now += 2  # the other was never heard of again
+    assert [lease.task for lease in claim(store, "p2", count=5)] == ["b"]
+
+
+@pytest.mark.transactions
+@pytest.mark.parametrize("outcome, max_attempts, expected, used", [
+    ("done", 1, "done", 1), ("done", 3, "done", 1), ("error", 1, "error", 1), ("error", 3, "todo", 1), ("released", 1, "todo", 0), ("returned", 1, "todo", 0)])
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_an_end_that_nobody_else_holds_is_taken_after_its_lease(store, clock, outcome, max_attempts, expected, used, confirmed):
+    add(store, "a", max_attempts=max_attempts)
+    lease = claim(store, lease_s=10)[0]
+    if confirmed:
+        begin(store, lease)
+    clock.now += 11
+    assert store.status()["locked"] == 0
+    assert [finish(store, lease, outcome, reason="late") for _ in range(2)] == [expected] * 2
+    told = store.show("a")
+    assert (told["state"], told["attempts_used"], [one["outcome"] for one in told["attempts"]]) == (expected, used, [outcome])
+
+
+@pytest.mark.transactions
+def test_an_end_after_its_lease_is_refused_once_another_has_claimed_or_an_operator_held_it(store, clock):
+    add(store, "a", "b")
+    old = claim(store, count=2, lease_s=10)
+    clock.now += 11
+    assert store.cancel(["b"]) == 1 and [lease.task for lease in claim(store, "p2", count=2)] == ["a"]
+    for lease in old:
+        with pytest.raises(StaleLease):
+            finish(store, lease)
+    assert state(store, "a") == "locked" and state(store, "b") == "held"
+
+
+@pytest.mark.transactions
+def test_an_attempt_whose_start_was_never_confirmed_costs_nothing(store, clock):
+    add(store, "a", max_attempts=1)
+    for generation in range(1, 4):
+        assert claim(store, lease_s=10)[0][:3] == ("a", generation, 1)
+        clock.now += 11
+        assert store.status()["todo"] == 1
+    lease = claim(store, lease_s=10)[0]
+    store.renew("p1", [("a", lease.generation)], 10)  # a renewal confirms as well
+    clock.now += 11
+    assert store.status()["error"] == 1 and [one["outcome"] for one in store.show("a")["attempts"]] == ["lost"] * 4
+
+
+@pytest.mark.transactions
+def test_what_kills_every_agent_before_it_can_confirm_does_not_travel_for_ever(store, clock):
+    add(store, "a", max_attempts=1)
+    for _ in range(100):
+        if store.status()["error"]:
+            break
+        claim(store, lease_s=1)
+        clock.now += 2
+    assert state(store, "a") == "error" and len(store.show("a")["attempts"]) == 21
+
+
+def test_a_task_that_never_ends_anywhere_is_given_back_so_often_and_then_is_an_error_with_all_reasons(store):
+    add(store, "a", max_attempts=1, max_releases=2)
+    for reason in ("the slot ended", "the node was full", "the slot ended"):
+        lease = claim(store)[0]
+        finish(store, lease, "released", reason=reason)
+    told = store.show("a")
+    assert told["state"] == "error" and "the slot ended; the node was full" in told["reason"] and "max_releases is 2" in told["reason"]
+    assert store.retry(["a"]) == 1 and finish(store, claim(store)[0], "released") == "todo"
+
+
+def test_what_was_given_back_before_it_was_begun_does_not_count(store):
+    add(store, "a", max_attempts=1, max_releases=0)
+    for _ in range(4):
+        assert finish(store, claim(store)[0], "returned") == "todo"
+    assert finish(store, claim(store)[0], "released") == "error"
+
+
+@pytest.mark.transactions
+def test_a_request_that_was_long_under_way_is_given_nothing(store):
+    add(store, "a", "b", "c")
+    assert [lease.task for lease in claim(store, request="life:1")] == ["a"]
+    assert [lease.task for lease in claim(store, request="life:3")] == ["b"]
+    assert claim(store, request="life:2") == claim(store, request="life:1") == []
+    assert [lease.task for lease in claim(store, request="life:3")] == ["b"]  # the newest may be asked again
+    assert [lease.task for lease in claim(store, request="other:1")] == ["c"]
+
+
+@pytest.mark.transactions
+def test_an_old_request_is_known_also_when_the_newer_one_was_given_nothing(store):
+    assert claim(store, request="life:2") == []
+    add(store, "a")
+    assert claim(store, request="life:1") == [] and len(claim(store, request="life:2")) == 1
+
+
+def test_who_has_no_work_hears_of_the_tasks_that_wait_for_another_attempt(store, clock):
+    assert store.backlog(ANY) == (0, 0, None)
+    add(store, "a", "b", cores=4)
+    finish(store, claim(store)[0], "error")
+    told = store.backlog(ANY)
+    assert told[:2] == (2, 1) and 15 < told.retry_s < 25
+    assert store.backlog(Offer(cores=1)).retry_s is None  # it fits only others
 
 
 @pytest.mark.ordered

@@ -7,13 +7,14 @@ from pilot.pool.server.wire import BadRequest
 
 
 class Call(NamedTuple):
-    """Who asks for what: `at` holds what the address names, `given` the checked fields, `token` what was shown."""
+    """Who asks for what: `at` holds what the address names, `given` the checked fields, `token` what was shown, `came` when."""
 
     server: Any
     who: Identity
     at: Dict[str, str]
     given: Dict[str, Any]
     token: str
+    came: float  # monotonic
 
     def own(self, pilot: str) -> str:
         """This pilot's id, if who asks may act for it: a pilot only for itself. BadRequest 403 else."""

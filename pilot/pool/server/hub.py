@@ -16,6 +16,7 @@ from pilot.pool.server.wire import Answer, BadRequest, answer_error
 Work = Callable[[], Optional[Answer]]  # None: not yet, for a claim that may wait
 Respond = Callable[[Answer], None]
 SWEEP_S = 1.0
+GAP_S = 3.0  # so long without serving anybody, and agents could not renew their leases
 WAITERS_AT_ONCE = 200
 log = logging.getLogger("pilot.pool")
 
@@ -40,6 +41,8 @@ class Hub:
         self._scheduled = False
         self._stir = False
         self._to_try: List[str] = []  # pilots whose waiting claim is to be tried again
+        self._served = time.monotonic()  # when tasks could last be served
+        self._failing = self._anew = False
         self.commits = self.operations = 0
 
     @property
@@ -80,24 +83,33 @@ class Hub:
 
     def sweep(self) -> None:
         """Once a second: waits that are over; leases that ran out may give work to those that wait."""
+        self._notice_gap()
         now = time.monotonic()
         for pilot in [pilot for pilot, waiter in self._waiters.items() if waiter.until <= now]:
             self.nudge(pilot)
         if self._waiters:
             self.stir()
 
+    def _notice_gap(self) -> None:
+        """After a time in which nobody could be served (frozen, a full disk), leases begin anew before one may run out."""
+        now = time.monotonic()
+        self._anew = self._anew or now - self._served > GAP_S
+        if not self._failing:
+            self._served = now
+
     def drain(self) -> None:
         """The server ends: what was asked is done, who waits is sent home."""
         for pilot in list(self._waiters):
             self.nudge(pilot)
-        self._flush()
+        self.flush()
 
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Do now what has come."""
         self._scheduled = False
         stories, self._stories = self._stories, []
         if stories:
@@ -112,8 +124,12 @@ class Hub:
     def _do(self, queue: "List[_Item]", tasks: bool = False) -> None:
         """One transaction."""
         done = _Done()
+        if tasks:
+            self._notice_gap()
         try:
             with (self._pool if tasks else self._story).batch():
+                if tasks and self._anew:
+                    self._pool.begin_leases_anew()
                 if tasks:
                     self._pool.expire()
                 for item in queue:
@@ -123,10 +139,11 @@ class Hub:
                 if tasks:
                     self._serve_waiters(done)
         except Busy as error:
+            self._failing = self._failing or tasks
             return self._tell([(item.respond, answer_error(503, str(error), "Retry-After: 2\r\n")) for item in queue])
         except Exception:  # a bug of ours: its request is refused, the others are done without it
             return self._without(done.culprit, queue, tasks)
-        self._settle(done, len(queue))
+        self._settle(done, len(queue), tasks)
 
     def _attempt(self, work: Work) -> Optional[Answer]:
         try:
@@ -148,8 +165,10 @@ class Hub:
                 done.answers.append((waiter.respond, answer))
                 done.served.append(pilot)
 
-    def _settle(self, done: "_Done", count: int) -> None:
+    def _settle(self, done: "_Done", count: int, tasks: bool) -> None:
         """The transaction is on disk: everybody hears of it."""
+        if tasks:
+            self._served, self._failing, self._anew = time.monotonic(), False, False
         for pilot in done.served:
             del self._waiters[pilot]
         for item in done.waits:

@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from pilot.pool.interface import STATES
+from pilot.pool.interface import OUTCOMES, STATES
 from pilot.pool.server import shape, tasks_api, story_api
 from pilot.pool.server.call import Call
 from pilot.pool.server.shape import Shapes
@@ -31,7 +31,7 @@ class Route(NamedTuple):
 
 NAME, TASK = shape.text(128), shape.text(200)
 LEASE_FIELDS: Shapes = {"task": TASK, "generation": shape.whole(0, 1 << 40)}
-FINAL: Shapes = dict(LEASE_FIELDS, outcome=shape.choice("done", "error", "released"), reason=shape.text(4000, 0), result=shape.anything())
+FINAL: Shapes = dict(LEASE_FIELDS, outcome=shape.choice(*OUTCOMES), reason=shape.text(4000, 0), result=shape.anything())
 OFFER: Shapes = {
     "cores": shape.whole(0, 1 << 30), "memory_mb": shape.whole(0, 1 << 50).optional(), "gpus": shape.whole(0, 1 << 20).optional(0),
     "time_left_s": shape.number(-1e12, 1e12).optional(), "tags": shape.many(shape.text(200), 200).optional([]),
@@ -39,7 +39,8 @@ OFFER: Shapes = {
 CLAIM: Shapes = {
     "pilot": NAME, "offer": shape.record(OFFER), "count": shape.whole(0, 1000), "lease_s": shape.number(1, 7 * 86400),
     "request_id": shape.text(128), "wait_s": shape.number(0, 20).optional(0.0)}
-NEXT: Shapes = dict(CLAIM, finals=shape.many(shape.record(FINAL), 1000))
+LEASE = shape.pair(TASK, shape.whole(0, 1 << 40))
+NEXT: Shapes = dict(CLAIM, finals=shape.many(shape.record(FINAL), 1000), begun=shape.many(LEASE, 1000).optional([]))
 EVENT_HEAD = shape.anything()
 PAGE: Shapes = {"limit": shape.whole(1, 1000).optional(100), "after": shape.text(300).optional()}
 SINCE: Shapes = {"hours": shape.number(0.01, 24 * 400).optional(24.0)}
@@ -53,14 +54,16 @@ ROUTES: List[Route] = [
           "Tasks with their attempts, oldest first; `after` is the last id seen."),
     Route("GET", "/v1/tasks/{task}", READERS, "write", tasks_api.show, {}, "One task with its attempts."),
     Route("POST", "/v1/claim", WORKERS, "wait", tasks_api.claim, CLAIM, "Claim tasks that fit the offer; waits at most wait_s for one."),
-    Route("POST", "/v1/next", WORKERS, "wait", tasks_api.next_tasks, NEXT, "Report ends of attempts and claim, in one transaction.",
+    Route("POST", "/v1/next", WORKERS, "wait", tasks_api.next_tasks, NEXT, "Report ends of attempts, confirm what was begun and claim, in one transaction.",
           16 * MEGABYTE),
     Route("POST", "/v1/nudge", WORKERS, "now", tasks_api.nudge, {"pilot": NAME}, "Let this pilot's waiting claim come back at once."),
     Route("POST", "/v1/finish", WORKERS, "write", tasks_api.finish, dict(FINAL, pilot=NAME),
           "Record an attempt's end; repeating it is fine; 409 when the lease is another's.", 4 * MEGABYTE),
     Route("POST", "/v1/renew", WORKERS, "write", tasks_api.renew, {
-        "pilot": NAME, "leases": shape.many(shape.pair(TASK, shape.whole(0, 1 << 40)), 10000), "lease_s": shape.number(1, 7 * 86400)},
+        "pilot": NAME, "leases": shape.many(LEASE, 10000), "lease_s": shape.number(1, 7 * 86400)},
           "Prolong leases; answers those that are stale.", 4 * MEGABYTE),
+    Route("POST", "/v1/backlog", WORKERS, "write", tasks_api.backlog, {"offer": shape.record(OFFER)},
+          "Why there is no work for this offer: tasks todo, those that wait for another attempt, and for how long."),
     Route("GET", "/v1/status", READERS, "write", tasks_api.status, {}, "How many tasks are in each state."),
     Route("GET", "/v1/pending", READERS, "write", tasks_api.pending, {}, "Tasks not over, and seconds until one may be claimable."),
     Route("POST", "/v1/retry", ("admin",), "write", tasks_api.retry, {"tasks": IDS["tasks"].optional()},

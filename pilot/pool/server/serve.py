@@ -103,6 +103,7 @@ def run(chosen: Plan) -> int:
     try:
         lock = _lock(chosen.path)
         pool = SQLitePool(chosen.path, create=True)
+        pool.begin_leases_anew()  # while there was no server no agent could renew
         server = Server(loop, pool, chosen.path, chosen.keyring, chosen.keep, _room())
         try:
             _until_stopped(loop, server, chosen)

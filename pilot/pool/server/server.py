@@ -90,6 +90,7 @@ class Server:
         news = self.house.news()
         if news:
             log.warning("%s", news)
+        self.hub.flush()
         with self.pool.batch():
             self.pool.expire()
             self.pool.forget_requests()
@@ -132,7 +133,8 @@ class Server:
         elif route.how == "wait" and call.given["wait_s"] and call.given["count"]:
             pilot: str = call.given["pilot"]
             connection.on_lost = lambda: self.hub.forget(pilot, respond)
-            self.hub.submit_waiting(lambda: route.run(call), respond, pilot, call.given["wait_s"], tasks_api.NOTHING)
+            wait_s = min(call.given["wait_s"], call.given["lease_s"] / 2)
+            self.hub.submit_waiting(lambda: route.run(call), respond, pilot, wait_s, tasks_api.NOTHING)
         else:
             self.hub.submit(lambda: route.run(call), respond)
 
@@ -150,7 +152,7 @@ class Server:
             given = shape.from_query(head.query, route.fields)
         else:
             given = shape.check(wire.parse_body(body), route.fields)
-        call = Call(self, who, at, given, token)
+        call = Call(self, who, at, given, token, time.monotonic())
         if "pilot" in given:
             call.own(given["pilot"])
         return route, call

@@ -1,5 +1,6 @@
 """The API's half about tasks: each function does one request within the transaction of its batch."""
 
+import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from pilot.pool import moving, task
@@ -7,7 +8,7 @@ from pilot.pool.interface import Final, Offer, StaleLease
 from pilot.pool.server.call import Call
 from pilot.pool.server.wire import Answer, BadRequest, answer_error, answer_json
 
-NOTHING = answer_json({"states": [], "leases": []})  # for a claim that has waited in vain
+NOTHING = answer_json({"states": [], "leases": [], "waited_s": 0.0})  # for a claim that has waited in vain
 
 
 def add(call: Call) -> Answer:
@@ -45,7 +46,7 @@ def show(call: Call) -> Answer:
 
 def claim(call: Call) -> Optional[Answer]:
     """POST /v1/claim"""
-    return next_tasks(call._replace(given=dict(call.given, finals=[])))
+    return next_tasks(call._replace(given=dict(call.given, finals=[], begun=[])))
 
 
 def next_tasks(call: Call) -> Optional[Answer]:
@@ -53,13 +54,16 @@ def next_tasks(call: Call) -> Optional[Answer]:
     given = call.given
     pilot = call.own(given["pilot"])
     finals = [Final(one["task"], one["generation"], one["outcome"], one["reason"], one["result"]) for one in given["finals"]]
-    states, leases = call.server.pool.next(finals, pilot, _offer(given["offer"]), given["count"], given["lease_s"], given["request_id"])
-    if any(state == "todo" for state in states.values()):
+    begun = [(one, generation) for one, generation in given["begun"]]
+    states, leases = call.server.pool.next(finals, pilot, _offer(given["offer"]), given["count"], given["lease_s"], given["request_id"],
+                                           0.0, begun)
+    if any(state in ("todo", "stale") for state in states.values()):
         call.server.hub.stir()
-    if not leases and not finals and given["wait_s"] and given["count"]:
+    waits = given["wait_s"] and given["count"] and not finals
+    if not leases and waits and not call.server.pool.is_overtaken(pilot, given["request_id"]):
         return None
     return answer_json({"states": [[one, generation, state] for (one, generation), state in states.items()],
-                        "leases": [lease._asdict() for lease in leases]})
+                        "leases": [lease._asdict() for lease in leases], "waited_s": round(time.monotonic() - call.came, 3)})
 
 
 def _offer(given: Dict[str, Any]) -> Offer:
@@ -80,6 +84,7 @@ def finish(call: Call) -> Answer:
     try:
         state = call.server.pool.finish(final, call.own(given["pilot"]))
     except StaleLease as error:
+        call.server.hub.stir()
         return answer_error(409, "the lease is not this pilot's any more: %s" % error)
     if state == "todo":
         call.server.hub.stir()
@@ -90,6 +95,11 @@ def renew(call: Call) -> Answer:
     """POST /v1/renew"""
     leases: List[Tuple[str, int]] = [(one, generation) for one, generation in call.given["leases"]]
     return answer_json({"stale": call.server.pool.renew(call.own(call.given["pilot"]), leases, call.given["lease_s"])})
+
+
+def backlog(call: Call) -> Answer:
+    """POST /v1/backlog"""
+    return answer_json(call.server.pool.backlog(_offer(call.given["offer"]))._asdict())
 
 
 def status(call: Call) -> Answer:

@@ -1,0 +1,82 @@
+"""The agent's exchanges with its pool: ends of attempts and confirmations go out, a claim comes back, in one request.
+
+A claim whose answer did not come is repeated as it was until there is one, also by an agent that is about to end: what it may
+have been granted is known then, and given back.
+"""
+
+import time
+import uuid
+from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+
+from pilot.agent.config import AgentConfig
+from pilot.agent.errands import CARE, TURN, Errands
+from pilot.agent.leases import Key
+from pilot.agent.loop import Loop
+from pilot.pool.interface import Busy, Final, Lease, Offer
+
+CONFIRM_S = 1.0  # a start that no exchange has confirmed by then is confirmed by a renewal
+Answered = Callable[[Dict[Key, str], List[Lease], float, float], None]
+
+
+class Claim(NamedTuple):
+    """What was asked for and may have been granted."""
+
+    request: str
+    offer: Offer
+
+
+class Exchange:
+    """One at a time. `open_claim` tells whether a claim has no answer yet."""
+
+    def __init__(self, config: AgentConfig, loop: Loop, errands: Errands) -> None:
+        self.asked = 0.0  # when the last exchange began
+        self._config, self._loop, self._errands = config, loop, errands
+        self._life, self._number = uuid.uuid4().hex, 0
+        self._open: Optional[Claim] = None
+        self._begun: Set[Key] = set()  # started, and the pool may not know it
+
+    @property
+    def open_claim(self) -> bool:
+        """Whether a claim was made that has no answer yet."""
+        return self._open is not None
+
+    def ask(self, finals: List[Final], offer: Optional[Offer], wait_s: float, answered: Answered, failed: Callable[[Busy], None]) -> None:
+        """Report and claim. `answered` gets the new states, the leases, when this was asked, and how long it might wait."""
+        if self._open is None and offer is not None:
+            self._number += 1
+            if offer.time_left_s is not None:
+                offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
+            self._open = Claim("%s:%d" % (self._life, self._number), offer)
+        claim, begun, config, asked = self._open or Claim("none", Offer()), list(self._begun), self._config, time.monotonic()
+        count, self.asked = int(self._open is not None), asked
+
+        def settled(answer: Tuple[Dict[Key, str], List[Lease]]) -> None:
+            self._open = None
+            self._begun -= set(begun)
+            answered(answer[0], answer[1], asked, wait_s)
+
+        self._errands.ask(
+            TURN, lambda pool: pool.next(finals, config.pilot, claim.offer, count, config.lease_s, claim.request, wait_s, begun),
+            settled, failed)
+
+    def begun(self, key: Key) -> None:
+        """What runs under this lease was started: the pool shall know it soon, even if nothing else is to be told."""
+        if not self._begun:
+            self._loop.after(CONFIRM_S, self._confirm)
+        self._begun.add(key)
+
+    def ended(self, key: Key) -> None:
+        """Its end says it all."""
+        self._begun.discard(key)
+
+    def _confirm(self) -> None:
+        keys = list(self._begun)
+
+        def again(_: object = None) -> None:
+            self._loop.after(CONFIRM_S, self._confirm)
+
+        if keys and self._errands.busy(CARE):
+            again()
+        elif keys:
+            self._errands.ask(CARE, lambda pool: pool.renew(self._config.pilot, keys, self._config.lease_s),
+                              lambda _: self._begun.difference_update(keys), again)

@@ -1,0 +1,34 @@
+"""Whether the node has room for another payload: what CheckWorkerNode demanded once is looked at before each."""
+
+import os
+
+from pilot.agent.sandbox import size_mb
+
+MIN_INODES = 100
+
+
+def lack(folder: str, min_disk_mb: float) -> str:
+    """What the file system of `folder` lacks, in a sentence; "" when there is room."""
+    try:
+        found = os.statvfs(folder)
+    except OSError as error:
+        return "%s cannot be looked at: %s" % (folder, error.strerror)
+    free_mb = found.f_bavail * found.f_frsize / 1048576.0
+    if free_mb < min_disk_mb:
+        return "%d MB free in %s, %d needed (--min-disk-mb)" % (free_mb, folder, min_disk_mb)
+    if found.f_files and found.f_favail < MIN_INODES:  # some file systems count none
+        return "%d files can still be made in %s, %d needed" % (found.f_favail, folder, MIN_INODES)
+    return ""
+
+
+def used_up_by(folder: str, min_disk_mb: float) -> str:
+    """Whether what lies in a payload's folder is what the disk lacks, in a sentence; "" when it is not."""
+    used_mb = size_mb(folder)
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return ""
+    free_mb = found.f_bavail * found.f_frsize / 1048576.0
+    if used_mb < 1 or free_mb + used_mb < min_disk_mb or free_mb >= min_disk_mb and found.f_favail >= MIN_INODES:
+        return ""
+    return "it filled the disk: its folder has %.0f MB, %.0f MB are left" % (used_mb, free_mb)
