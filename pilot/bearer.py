@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from pilot import credentials
 from pilot.errors import ConfigurationFailed
@@ -48,6 +48,14 @@ def find(environ: Dict[str, str]) -> str:
         raise NoToken("the token file %s cannot be read: %s" % (os.path.abspath(path or ""), getattr(error, "strerror", None) or error))
     except ConfigurationFailed as error:
         raise NoToken(str(error))
+
+
+def files(environ: Dict[str, str], settings: Any) -> List[str]:
+    """Where tokens and keys of this pilot lie: payloads behind a wall shall not read them."""
+    uid = os.getuid()
+    found = [variables(settings).get(TOKEN_FILE), environ.get(TOKEN_FILE), environ.get("BEARER_TOKEN_FILE"), environ.get("X509_USER_KEY")]
+    found += [os.path.join(environ.get("XDG_RUNTIME_DIR") or "/nowhere", "bt_u%d" % uid), "/tmp/bt_u%d" % uid]
+    return sorted({os.path.realpath(path) for path in found if path and os.path.isfile(path)})
 
 
 def claims_of(token: str) -> Dict[str, object]:

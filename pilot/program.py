@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, List, Optional
 from pilot.errors import lacking
 
 RUN_MODULE = "-m"
-MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
+MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.agent.warden", "pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
 
 
 def interpreter() -> str:

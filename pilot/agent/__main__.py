@@ -8,12 +8,15 @@ import sys
 import uuid
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from pilot import prctl
+from pilot import prctl, program
 from pilot.agent import confine, config as configuration, errands, isolation
 from pilot.agent.agent import Agent
+from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
 from pilot.agent.environment import AGENT_MARK
-from pilot.agent.loop import Loop
+from pilot.agent.leases import Leases
+from pilot.agent.loop import Exit, Loop
+from pilot.agent.marks import Marks
 from pilot.agent.patience import End
 from pilot.agent.payload import Surroundings
 from pilot.agent.sandbox import Sandboxes
@@ -110,24 +113,36 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def serve(config: AgentConfig, tell: Teller) -> End:
     """Work until there is no more reason to; says which."""
     starter = os.getppid()
-    config.environ[AGENT_MARK] = uuid.uuid4().hex
-    prctl.hide_environment()  # and that of the warden
-    warden = Warden(config.environ[AGENT_MARK], config.stop_grace_s)
+    mark = config.environ.setdefault(AGENT_MARK, uuid.uuid4().hex)
+    prctl.hide_environment()
+    warden = Warden(program.start_argv("pilot.agent.warden", config.workdir), mark, config.stop_grace_s)
     bind_to_starter()
-    sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"))
+    sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"), config.isolation == "none")
     agents: List[Agent] = []
+    leases = Leases(config.lease_s, config.stop_grace_s, boot_s)
     loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].sweep())
     tell.loop = loop
+    keep_watched(loop, warden)
     around = Surroundings(config, loop, Strays(warden), confine.Confinement(confine.delegated_parent()),
-                          isolation.which_in(config.environ), sandboxes, tell)
+                          isolation.which_in(config.environ), sandboxes, tell, Marks(), lambda lease: leases.end_of((lease.task, lease.generation)))
     deadline = Deadline(config.ends, ends_reader(config), config.drain_files)
     with open_pool(config.pool) as pool:
         agent = Agent(config, errands.Errands(loop, patient(pool, config), lambda: patient(open_pool(config.pool), config)), around,
-                      deadline)
+                      deadline, leases)
         agents.append(agent)
         work(agent, loop, starter, tell)
     warden.close()
     return agent.end or End("work", "")
+
+
+def keep_watched(loop: Loop, warden: Warden) -> None:
+    """Whenever the warden is killed, another takes its place."""
+    def again(_: Exit) -> None:
+        logging.getLogger("pilot.agent").warning("the agent's warden was killed: another is started")
+        warden.replace()
+        loop.watch_child(warden.pid, lambda: None, again)
+
+    loop.watch_child(warden.pid, lambda: None, again)
 
 
 def patient(pool: Pool, config: AgentConfig) -> Pool:

@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Tuple
 
 from pilot.agent import capacity, enquiry, room
 from pilot.agent.care import Care
+from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
 from pilot.agent.errands import TURN, Errands
 from pilot.agent.exchange import Exchange
@@ -27,11 +28,11 @@ log = logging.getLogger("pilot.agent")
 class Agent:
     """Call `begin`, then run the loop; afterwards `end` says how it went."""
 
-    def __init__(self, config: AgentConfig, errands: Errands, around: Surroundings, deadline: Deadline) -> None:
+    def __init__(self, config: AgentConfig, errands: Errands, around: Surroundings, deadline: Deadline, leases: Leases) -> None:
         self.end: Optional[End] = None
         self._config, self._errands, self._around, self._deadline = config, errands, around, deadline
         self._loop, self._tell = around.loop, around.tell
-        self._leases = Leases(config.lease_s, config.stop_grace_s, time.monotonic)
+        self._leases = leases
         self._exchange = Exchange(config, around.loop, errands)
         self._payloads: Dict[Key, Payload] = {}
         self._ahead: List[Tuple[Lease, float]] = []  # claimed, waiting for a free slot, since when
@@ -50,7 +51,7 @@ class Agent:
 
     def begin(self) -> None:
         """First claim, and the regular duties."""
-        Care(self._config, self._loop, self._errands, self._leases, self._lose).begin()
+        Care(self._config, self._loop, self._errands, self._leases, self._lose, self._extend).begin()
         self._refresh()
         self._turn()
 
@@ -85,7 +86,7 @@ class Agent:
         self._ledger.settle(states)
         for lease in leases:
             self._granted(lease, asked)
-        if wait_s and self._reached - asked > wait_s / 2:
+        if wait_s and boot_s() - asked > wait_s / 2:
             self._empty_polls = 0  # it did wait, so that we need not
         if leases or again:
             self._soon()
@@ -118,9 +119,9 @@ class Agent:
     def _granted(self, lease: Lease, asked: float) -> None:
         self._claimed += 1
         self._empty_polls = 0
-        self._leases.add((lease.task, lease.generation), min(time.monotonic(), asked - (self._config.lease_s - lease.seconds)))
+        self._leases.add((lease.task, lease.generation), min(boot_s(), asked - (self._config.lease_s - lease.seconds)))
         self._tell("task claimed", task=lease.task, generation=lease.generation, attempt=lease.attempt)
-        self._ahead.append((lease, asked))
+        self._ahead.append((lease, time.monotonic()))
         self._start_ahead()
         if self.end is not None:
             self._give_back_ahead()
@@ -245,6 +246,11 @@ class Agent:
         left = self._time_left()
         return GIVE_UP_S if left is None else max(STOP_REPORT_S, min(GIVE_UP_S, left))
 
+    def _extend(self, keys: List[Key]) -> None:
+        for key in keys:
+            if key in self._payloads:
+                self._payloads[key].extend()
+
     def _lose(self, key: Key, why: str) -> None:
         """This lease is another's, or soon may be: what runs under it ends."""
         self._leases.drop(key)
@@ -288,7 +294,7 @@ class Agent:
 
     def _give_up(self) -> None:
         """Leave a pool that does not answer: its leases end by themselves."""
-        if self._payloads or not self._errands.busy(TURN) or time.monotonic() - self._exchange.asked < STOP_REPORT_S:
+        if self._payloads or not self._errands.busy(TURN) or boot_s() - self._exchange.asked < STOP_REPORT_S:
             self._loop.after(STOP_REPORT_S / 5, self._give_up)
             return
         log.error("the pool does not answer in time: the ends of %d tasks could not be reported", len(self._ledger))

@@ -1,32 +1,40 @@
 """The care for leases: renewed in time, and given up for lost before they can be another's."""
 
 import logging
-import time
 from typing import Callable, Dict, List
 
 from pilot.agent import enquiry
+from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
 from pilot.agent.errands import CARE, Errands
 from pilot.agent.leases import Key, Leases
 from pilot.agent.loop import Loop
 from pilot.pool.interface import Busy
 
+LOOK_S = 1.0
 log = logging.getLogger("pilot.agent")
 
 
 class Care:
-    """From `begin` on all leases are renewed in one request at a time; `lose` is called with each that is lost, and why."""
+    """From `begin` on all leases are renewed in one request at a time; `lose` is called with each that is lost, and why,
+    `extended` with those that are ours for longer."""
 
-    def __init__(self, config: AgentConfig, loop: Loop, errands: Errands, leases: Leases, lose: Callable[[Key, str], None]) -> None:
-        self._config, self._loop, self._errands, self._leases, self._lose = config, loop, errands, leases, lose
+    def __init__(self, config: AgentConfig, loop: Loop, errands: Errands, leases: Leases, lose: Callable[[Key, str], None],
+                 extended: Callable[[List[Key]], None]) -> None:
+        self._config, self._loop, self._errands, self._leases = config, loop, errands, leases
+        self._lose, self._extended = lose, extended
 
     def begin(self) -> None:
         """The regular duties."""
         self._loop.after(self._leases.every_s(), self._renew)
-        self._loop.after(self._leases.retry_s(), self._watch)
+        self._loop.after(self._look_s(), self._watch)
+
+    def _look_s(self) -> float:
+        """Between two looks at the leases: a machine that was suspended has forgotten how long it slept."""
+        return min(self._leases.retry_s(), LOOK_S)
 
     def _renew(self) -> None:
-        keys, asked = self._leases.keys(), time.monotonic()
+        keys, asked = self._leases.keys(), boot_s()
         if not keys:
             self._loop.after(self._leases.every_s(), self._renew)
             return
@@ -34,7 +42,9 @@ class Care:
                           lambda lost: self._renewed(keys, asked, lost), self._not_renewed)
 
     def _renewed(self, keys: List[Key], asked: float, lost: Dict[Key, str]) -> None:
-        self._leases.renewed([key for key in keys if key not in lost], asked)
+        kept = [key for key in keys if key not in lost]
+        self._leases.renewed(kept, asked)
+        self._extended(kept)
         for key, why in lost.items():
             self._lose(key, why)
         self._loop.after(self._leases.every_s(), self._renew)
@@ -47,7 +57,7 @@ class Care:
     def _watch(self) -> None:
         """Also while a renewal is under way and has no answer."""
         self._watch_once()
-        self._loop.after(self._leases.retry_s(), self._watch)
+        self._loop.after(self._look_s(), self._watch)
 
     def _watch_once(self) -> None:
         for key in self._leases.in_danger():

@@ -32,6 +32,8 @@ class AgentConfig(NamedTuple):
     transfer_timeout_s: float = 3600.0
     keep: str = "failed"
     max_quick_failures: int = 0
+    drains_reach_payloads: bool = False  # this batch system sends its warnings to every process of a job
+    hidden: List[str] = []  # files that walls keep from payloads
     min_disk_mb: float = 0.0  # free in the workdir before each payload
 
 

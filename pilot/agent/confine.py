@@ -14,6 +14,7 @@ class Confinement:
     def __init__(self, parent: Optional[str]) -> None:
         self._parent = parent
         self._groups: Dict[str, str] = {}
+        self._slot_kills = slot_oom_kills()
 
     def enter(self, mark: str, pid: int, memory_mb: Optional[float]) -> None:
         """Put a payload into a group of its own."""
@@ -49,6 +50,20 @@ class Confinement:
         killed = oom_kills(_read(group, "memory.events")) > 0
         _remove(group)
         return killed
+
+
+    def slot_ran_out_of_memory(self) -> bool:
+        """Whether the kernel has killed something in our own group for want of memory since this was asked last."""
+        before, self._slot_kills = self._slot_kills, slot_oom_kills()
+        return self._slot_kills > before
+
+
+def slot_oom_kills() -> int:
+    """How often the kernel has killed in our own group for want of memory, v2 or v1."""
+    found = cgroup.own_directories()
+    texts = [cgroup.read(folder, "memory.events") for folder in found.get(cgroup.V2, [])[:1]]
+    texts += [cgroup.read(folder, "memory.oom_control") for folder in found.get("memory", [])[:1]]
+    return sum(oom_kills(text) for text in texts)
 
 
 def delegated_parent() -> Optional[str]:

@@ -4,10 +4,10 @@ A claim whose answer did not come is repeated as it was until there is one, also
 have been granted is known then, and given back.
 """
 
-import time
 import uuid
 from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
+from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
 from pilot.agent.errands import CARE, TURN, Errands
 from pilot.agent.leases import Key
@@ -29,7 +29,7 @@ class Exchange:
     """One at a time. `open_claim` tells whether a claim has no answer yet."""
 
     def __init__(self, config: AgentConfig, loop: Loop, errands: Errands) -> None:
-        self.asked = 0.0  # when the last exchange began
+        self.asked = 0.0  # when the last exchange began, by the boot clock
         self._config, self._loop, self._errands = config, loop, errands
         self._life, self._number = uuid.uuid4().hex, 0
         self._open: Optional[Claim] = None
@@ -41,13 +41,14 @@ class Exchange:
         return self._open is not None
 
     def ask(self, finals: List[Final], offer: Optional[Offer], wait_s: float, answered: Answered, failed: Callable[[Busy], None]) -> None:
-        """Report and claim. `answered` gets the new states, the leases, when this was asked, and how long it might wait."""
+        """Report and claim. `answered` gets the new states, the leases, when this was asked (by the boot clock), and how long it
+        might wait."""
         if self._open is None and offer is not None:
             self._number += 1
             if offer.time_left_s is not None:
                 offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
             self._open = Claim("%s:%d" % (self._life, self._number), offer)
-        claim, begun, config, asked = self._open or Claim("none", Offer()), list(self._begun), self._config, time.monotonic()
+        claim, begun, config, asked = self._open or Claim("none", Offer()), list(self._begun), self._config, boot_s()
         count, self.asked = int(self._open is not None), asked
 
         def settled(answer: Tuple[Dict[Key, str], List[Lease]]) -> None:

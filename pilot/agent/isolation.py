@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 APPTAINERS = ("/cvmfs/oasis.opensciencegrid.org/mis/apptainer/bin/apptainer",)
 
@@ -35,15 +35,36 @@ def choose(asked: str, which: Which, user_namespaces: bool) -> str:
     return asked
 
 
-def wrap(argv: List[str], way: str, container: Optional[str], home: str, which: Which) -> List[str]:
-    """The payload's arguments inside its wall. `home` is the task's folder: all it may write to."""
-    if container:
-        return [apptainer(which) or "apptainer", "exec", "--userns", "--contain", "--pid", "--bind", home,
-                "--pwd", os.path.join(home, "work"), container] + argv
-    if way == "bubblewrap":
-        return ["bwrap", "--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/",
-                "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--bind", home, home,
-                "--chdir", os.path.join(home, "work")] + argv
-    if way == "unshare":
+class Wall(NamedTuple):
+    """How a payload is walled off: the way, its container if it wants one, and the files that it shall not read."""
+
+    way: str
+    container: Optional[str] = None
+    hidden: Tuple[str, ...] = ()
+
+
+class Folders(NamedTuple):
+    """What a payload may write to, and its script ("" for none), which it may only read."""
+
+    work: str
+    tmp: str
+    script: str = ""
+
+
+def wrap(argv: List[str], wall: Wall, folders: Folders, which: Which) -> List[str]:
+    """The payload's arguments inside its wall."""
+    if wall.container:
+        words = [apptainer(which) or "apptainer", "exec", "--userns", "--contain", "--pid", "--bind", folders.work, "--bind", folders.tmp]
+        words += ["--bind", folders.script + ":" + folders.script + ":ro"] if folders.script else []
+        return words + ["--pwd", folders.work, wall.container] + argv
+    if wall.way == "bubblewrap":
+        words = ["bwrap", "--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/",
+                 "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+        for path in wall.hidden:
+            words += ["--ro-bind", "/dev/null", path] if not path.startswith("/tmp/") else []
+        words += ["--bind", folders.work, folders.work, "--bind", folders.tmp, folders.tmp]
+        words += ["--ro-bind", folders.script, folders.script] if folders.script else []
+        return words + ["--chdir", folders.work] + argv
+    if wall.way == "unshare":
         return ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"] + argv
     return argv

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
-from pilot import agency, process, process_tree, program
+from pilot import agency, bearer, prctl, process, process_tree, program
 from pilot.agent import config as agent_config, environment, isolation
 from pilot.agent.config import AgentConfig
 from pilot.agent.live import Live
@@ -24,6 +24,8 @@ REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0  # between two looks at the ends that may 
 PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspended for long loses nothing
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
 QUICK_FAILURES = 20
+SIGNAL_ALL = ("GridEngine", "LSF", "PBS", "OAR")  # their warnings (qsub -notify, bkill -s) reach every process of a job
+LOOK_S, ORPHANS_S = 0.05, 1.0  # after the warden's time: what still bears the agent's mark then has no warden
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
 log = logging.getLogger("pilot.LaunchAgent")
 
@@ -98,8 +100,13 @@ def _reachable(url: str, ctx: Context) -> str:
 def run(ctx: Context, argv: List[str]) -> AgentSummary:
     """Run the built-in agent; raises the error that its end stands for."""
     story = Story(ctx)
+    prctl.ask(prctl.CHILD_SUBREAPER, 1)  # what an agent leaves that was killed together with its warden comes to us
+    before = set(process_tree.children(os.getpid()))
     try:
-        found = _end(agency.watch(ctx, argv, story), story)
+        result = agency.watch(ctx, argv, story)
+        if story.end is None:
+            _end_orphans(_mark(ctx), before, min(ctx.settings["stop_grace_s"], agency.STOP_S - 1) + ORPHANS_S)
+        found = _end(result, story)
     except PoolUnreachable as error:
         if ctx.settings["pool"]:
             raise
@@ -109,6 +116,27 @@ def run(ctx: Context, argv: List[str]) -> AgentSummary:
     if ctx.settings["task"] and not found.done and not _done_before(ctx):
         raise AgentFailed("the task was not run: %s" % found.reason)
     return found
+
+
+def _mark(ctx: Context) -> str:
+    """In the environment of everything that this pilot's agent starts."""
+    return "%s/%d" % (ctx.pilot_id, os.getpid())
+
+
+def _end_orphans(mark: str, before: Set[int], patience_s: float) -> None:
+    """The agent died: its warden ends what it ran. What is still there after that time had no warden."""
+    def left() -> List[process_tree.Process]:
+        adopted = [pid for pid in process_tree.children(os.getpid()) if pid not in before]
+        found = [process_tree.look_up(pid) for pid in adopted] + [one for pid in adopted for one in process_tree.descendants(pid)]
+        found += [one for one in process_tree.everything() if process_tree.variable(one.pid, environment.AGENT_MARK) == mark]
+        return [one for one in found if one is not None and one.state != "Z"]
+
+    deadline = time.monotonic() + patience_s
+    while left() and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    ended = process_tree.send(left(), signal.SIGKILL)
+    if ended:
+        log.warning("the agent's warden had died, too: %d processes of payloads were ended", ended)
 
 
 def _done_before(ctx: Context) -> bool:
@@ -206,6 +234,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         raise UsageError(str(error))
     places = features.find(ctx.environ)
     base = environment.base(ctx.environ, installed.environ if installed else {})
+    base[environment.AGENT_MARK] = _mark(ctx)
     power = ctx.find(CPUPower)
     if power is not None:
         base["PILOT_TASK_CPU_POWER"] = "%.1f" % power.power
@@ -220,7 +249,8 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         drain_files=list(settings["drain_files"]), isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
-        min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0)
+        min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,
+        drains_reach_payloads=node.batch.system in SIGNAL_ALL, hidden=bearer.files(ctx.environ, settings))
 
 
 def _quick_failures(settings: Any) -> int:

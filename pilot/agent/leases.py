@@ -1,6 +1,6 @@
 """When each lease was last good, and which are in danger: pure but for the clock that is handed in."""
 
-from typing import Callable, Dict, Iterable, List, Tuple
+from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 LONGEST_S = 60.0  # between two renewals, however long the lease: that a task was cancelled is heard then
 Key = Tuple[str, int]  # task, generation
@@ -30,6 +30,11 @@ class Leases:
         for key in keys:
             if key in self._good:
                 self._good[key] = asked
+
+    def end_of(self, key: Key) -> Optional[float]:
+        """When what runs under this lease must have ended, by the clock that was handed in; None for a lease that is not ours."""
+        good = self._good.get(key)
+        return None if good is None else good + self._lease_s - min(0.5, self._lease_s / 4)
 
     def every_s(self) -> float:
         """Seconds between renewals."""

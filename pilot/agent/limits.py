@@ -2,6 +2,8 @@
 
 from typing import Any, Dict, NamedTuple, Optional
 
+from pilot.agent.config import AgentConfig
+
 
 class Limits(NamedTuple):
     """Limits of one payload; None where there is none. Sizes in MB, times in seconds."""
@@ -28,11 +30,35 @@ class Sample(NamedTuple):
     silent_s: float
 
 
-def of(spec: Dict[str, Any]) -> Limits:
-    """The limits of a task: what it asks for is also what it may use; "limits" adds to that."""
+NOTHING = Sample(0.0, 0.0, 0.0, 0.0, 0.0)
+OVERHEAD_MB = 80.0  # of pilot, agent and warden; at most a tenth of a small slot
+
+
+def of(spec: Dict[str, Any], config: Optional[AgentConfig] = None) -> Limits:
+    """The limits of a task: what it asks for is also what it may use; "limits" adds to that. One that asks for no memory has its
+    cores' share of the slot's, so that no payload ends the whole slot."""
     limits = spec.get("limits", {})
-    return Limits(spec.get("walltime_s"), limits.get("cpu_s"), limits.get("memory_mb", spec.get("memory_mb")),
+    share = None if config is None else share_mb(config, spec.get("cores", 1))
+    return Limits(spec.get("walltime_s"), limits.get("cpu_s"), limits.get("memory_mb", spec.get("memory_mb", share)),
                   limits.get("disk_mb"), limits.get("output_mb"), limits.get("silence_s"))
+
+
+def share_mb(config: AgentConfig, cores: int) -> Optional[float]:
+    """The memory that belongs to so many cores; None where the slot's memory is not known."""
+    if config.memory_mb is None:
+        return None
+    usable = config.memory_mb - min(OVERHEAD_MB, config.memory_mb / 10.0)
+    return float(int(usable * min(1.0, cores / float(max(config.cores, config.slots)))))
+
+
+def next_look_s(limits: Limits, before: Sample, now: Sample, seconds: float, soonest_s: float, latest_s: float) -> float:
+    """Half the time in which the first limit would be passed if things went on as between these two samples."""
+    found = latest_s
+    for limit, then, used in ((limits.memory_mb, before.memory_mb, now.memory_mb), (limits.disk_mb, before.disk_mb, now.disk_mb),
+                              (limits.output_mb, before.output_mb, now.output_mb)):
+        if limit is not None and used > then and seconds > 0:
+            found = min(found, (limit - used) / ((used - then) / seconds) / 2)
+    return max(soonest_s, found)
 
 
 def breach(limits: Limits, sample: Sample) -> Optional[str]:

@@ -5,9 +5,10 @@ import os
 import selectors
 import signal
 import time
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Set, Tuple
 
 Callback = Callable[[], None]
+HEARD_S = 5.0
 
 
 class Exit(NamedTuple):
@@ -43,6 +44,7 @@ class Loop:
         self._count = 0
         self._children: Dict[int, Tuple[Callback, Callable[[Exit], None]]] = {}
         self._running = True
+        self._heard: Dict[int, float] = {}
         self._signals = set(signals)
         self._on_signal, self._on_stranger = on_signal, on_stranger
         self._wake_read, wake_write = os.pipe()
@@ -113,7 +115,13 @@ class Loop:
             self._reap()
         for number in numbers:
             if number in self._signals:
+                self._heard[number] = time.monotonic()
                 self._on_signal(number)
+
+    def heard_lately(self) -> Set[int]:
+        """The signals that came within the last HEARD_S seconds."""
+        now = time.monotonic()
+        return {number for number, when in self._heard.items() if now - when < HEARD_S}
 
     def _reap(self) -> None:
         stranger = False

@@ -1,23 +1,27 @@
 """One attempt at a task: its stages one after the other, each a child in its own session; limits; the result."""
 
+import errno
 import os
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot import process, process_tree
-from pilot.agent import isolation, limits, stages
+from pilot.agent import isolation, limits, marks, room, stages
 from pilot.agent.config import AgentConfig
 from pilot.agent.confine import Confinement
 from pilot.agent.loop import Exit, Loop, Timer
-from pilot.agent.sandbox import Sandboxes, folder_name, size_mb, tail
-from pilot.agent.stages import RUN, Place, Start
+from pilot.agent.sandbox import Sandboxes, folder_name
+from pilot.agent.stages import RUN, Answer, Place, Start
 from pilot.agent.strays import Strays
+from pilot.agent.watch import SOONEST_S, Watch
 from pilot.pool.interface import Lease
 
-SAMPLE_S = 1.0
-ASLEEP_S, IDLE = 3.0, 0.1  # a look so late, with CPU time below this share of the gap, comes after a suspension
+ECHO_S = 0.5  # a payload that was killed by a signal: whether the agent gets the same one is known by then
+OUTER_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
+NODES_FAULTS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 Tell = Callable[..., None]
 
 
@@ -43,6 +47,8 @@ class Surroundings(NamedTuple):
     which: isolation.Which
     sandboxes: Sandboxes
     tell: Tell
+    marks: marks.Marks
+    lease_end: Callable[[Lease], Optional[float]]  # of the boot clock
 
 
 class Payload:
@@ -54,13 +60,15 @@ class Payload:
         self.lease, self.spec, self.gpus = lease, lease.spec, gpus
         self.mark = "%s/%s.%d" % (around.config.pilot, lease.task, lease.generation)
         self.pid: Optional[int] = None
+        self._number = around.marks.new()
+        self._answer: Optional[Answer] = None
         self._around, self._vacated, self._over = around, vacated, over
         self._place: Optional[Place] = None
         self._stage = ""
         self._stopped: Optional[Tuple[str, str]] = None  # outcome, reason
         self._timers: List[Timer] = []
         self._began = time.monotonic()
-        self._watch = Watch(limits.of(self.spec))
+        self._watch = Watch(limits.of(self.spec, around.config))
         self._ran: Optional[Exit] = None
         self._files: List[Dict[str, Any]] = []
 
@@ -82,31 +90,59 @@ class Payload:
         elif grace_s <= 0:
             self._kill()
 
+    def extend(self) -> None:
+        """Its lease was prolonged, or has begun: the warden shall know how long it may run."""
+        end = self._around.lease_end(self.lease)
+        if self.pid is not None and end is not None:
+            self._around.strays.until(self.pid, end)
+
     def _start(self, stage: str) -> None:
         assert self._place is not None
         self._stage = stage
         try:
-            start = stages.of_payload(self._place, self._around.which) if stage == RUN else stages.of_transfer(self._place, stage)
+            start = self._of(stage, self._place)
         except OSError as error:
             return self._end("released", "the node cannot run it: %s" % error, node=True)
         except ValueError as error:
             return self._end("error", "it cannot be started: %s" % error)
         try:
-            child = process.spawn(start.argv, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd)
-        except FileNotFoundError:
-            return self._end("error", "there is no program %s" % start.argv[0])
-        except (PermissionError, ValueError) as error:
-            return self._end("error", "%s cannot be executed: %s" % (start.argv[0], error))
+            self._started(self._spawn(start), start)
         except OSError as error:
-            return self._end("error", "%s cannot be started: %s" % (start.argv[0], error.strerror))
-        finally:
-            os.close(start.stdout)
-            os.close(start.stderr)
-        self._started(child, start)
+            self._not_started(start, error)
+        except ValueError as error:
+            self._end("error", "%s cannot be executed: %s" % (start.argv[0], error))
+
+    def _of(self, stage: str, place: Place) -> Start:
+        if stage == RUN:
+            return stages.of_payload(place, self._around.which)
+        self._answer = Answer(place.config.workdir)
+        return stages.of_transfer(place, stage, self._answer)
+
+    def _spawn(self, start: Start) -> "subprocess.Popen[bytes]":
+        ignore = _ignore_drains if self._around.config.drains_reach_payloads and self._stage == RUN else None
+        with ExitStack() as after:
+            for descriptor in (start.stdin, start.stdout, start.stderr):
+                if descriptor is not None:
+                    after.callback(os.close, descriptor)
+            after.enter_context(marks.inherited(self._number))
+            stdin = subprocess.DEVNULL if start.stdin is None else start.stdin
+            return process.spawn(start.argv, stdin=stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd,
+                                 preexec_fn=ignore)
+
+    def _not_started(self, start: Start, error: OSError) -> None:
+        """Whose fault it is: the node's, which lacks processes or descriptors, or the task's."""
+        program = start.argv[0]
+        if error.errno in NODES_FAULTS or error.filename in (os.devnull, os.fsencode(os.devnull)):
+            return self._end("released", "the node cannot run it: %s%s" % (
+                error.strerror, ": " + os.devnull if error.errno == errno.ENOENT else ""), node=True)
+        if isinstance(error, FileNotFoundError):
+            return self._end("error", "there is no program %s" % program)
+        self._end("error", "%s cannot be %s: %s" % (program, "executed" if isinstance(error, PermissionError) else "started", error.strerror))
 
     def _started(self, child: "subprocess.Popen[bytes]", start: Start) -> None:
         around, self.pid = self._around, child.pid
-        around.strays.began(child.pid, self.mark)
+        around.strays.began(child.pid, self.mark, self._number)
+        self.extend()
         around.loop.watch_child(child.pid, self._dying, lambda ended: self._dead(child, ended))
         reason = "%s took longer than %g s" % (self._stage, start.timeout_s or 0)
         if self._stage == RUN:
@@ -115,7 +151,7 @@ class Payload:
             around.confinement.enter(self.mark, child.pid, self._watch.limits.memory_mb)
             around.tell("task started", task=self.lease.task, generation=self.lease.generation, attempt=self.lease.attempt,
                         home=self._place.sandbox.home if self._place else None)
-            self._timers.append(around.loop.after(SAMPLE_S, self._sample))
+            self._timers.append(around.loop.after(2 * SOONEST_S, self._sample))
         if start.timeout_s is not None:
             self._limit_time(start.timeout_s, reason)
 
@@ -154,7 +190,15 @@ class Payload:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        if self._stopped is None and -ended.code in OUTER_SIGNALS:
+            self._around.loop.after(ECHO_S, lambda: self._judge(ended))
+        else:
+            self._judge(ended)
+
+    def _judge(self, ended: Exit) -> None:
         failure = self._payload_failure(ended) if self._stage == RUN else self._transfer_failure(ended)
+        if self._stopped is None and -ended.code in self._around.loop.heard_lately():
+            return self._end("released", "it was ended by signal %d, which the pilot got, too" % -ended.code)
         if self._stopped is not None:
             return self._end(*self._stopped)
         following = stages.after(self._stage, self.spec)
@@ -165,17 +209,21 @@ class Payload:
     def _payload_failure(self, ended: Exit) -> str:
         assert self._place is not None
         self._ran = ended
-        if self._around.confinement.leave(self.mark):
-            return "memory limit passed: killed by the kernel, allowed %g MB" % (self._watch.limits.memory_mb or 0)
+        confinement, allowed = self._around.confinement, self._watch.limits.memory_mb or 0
+        if confinement.leave(self.mark):
+            return "memory limit passed: killed by the kernel, allowed %g MB" % allowed
         if ended.code == 0:
             return ""
-        last = tail(self._place.sandbox.stderr, 1024).strip().split("\n")[-1][:200]
+        if ended.code == -signal.SIGKILL and confinement.slot_ran_out_of_memory():
+            return "out of memory: killed by the kernel when the slot's memory was used up; it used %.0f MB, its share is %g MB" % (
+                max(ended.max_rss_mb, self._watch.peak_mb), allowed)
+        last = self._place.sandbox.tails()["stderr"].strip().split("\n")[-1][:200]
         how = "killed by signal %d" % -ended.code if ended.code < 0 else "exit code %d" % ended.code
         return how + (": " + last if last else "")
 
     def _transfer_failure(self, ended: Exit) -> str:
-        assert self._place is not None
-        answer = stages.transfer_answer(self._place.sandbox, self._stage)
+        assert self._answer is not None
+        answer = self._answer.take()
         self._files += answer["files"]
         return "" if ended.code == 0 else "%s failed: %s" % (self._stage, answer.get("problem") or "it was killed")
 
@@ -188,87 +236,38 @@ class Payload:
             return self.stop("error", passed, self._around.config.stop_grace_s)
         if self._watch.tells():
             self._around.tell("task usage", task=self.lease.task, generation=self.lease.generation, **self._watch.told())
-        self._timers.append(self._around.loop.after(SAMPLE_S, self._sample))
+        self._timers.append(self._around.loop.after(self._watch.next_look_s(), self._sample))
 
     def _end(self, outcome: str, reason: str, node: bool = False) -> None:
         now = time.monotonic()
         self._vacated(self)
+        crowd = self._crowd()
+        if crowd and outcome != "done" and self._stopped is None:  # what it did is no fault of the node's
+            outcome, reason, node = "error", crowd if node else "%s (%s)" % (reason, crowd), False
         result: Dict[str, Any] = {}
         if self._files:
             result["files"] = self._files
         if self._ran is not None and self._place is not None:
-            box = self._place.sandbox
             result.update(exit_code=self._ran.code, cpu_s=round(self._ran.cpu_s, 3), seconds=round(now - self._watch.began, 3),
-                          max_rss_mb=round(max(self._ran.max_rss_mb, self._watch.peak_mb), 1),
-                          stdout=tail(box.stdout), stderr=tail(box.stderr))
+                          max_rss_mb=round(max(self._ran.max_rss_mb, self._watch.peak_mb), 1), **self._place.sandbox.tails())
         if self._place is not None:
             keep = self._around.config.keep
-            wanted = keep == "always" or (keep == "failed" and outcome == "error")
+            wanted = not crowd and (keep == "always" or (keep == "failed" and outcome == "error"))
             folder = self._around.sandboxes.give_back(
                 self._place.sandbox, folder_name(self.lease.task, self.lease.generation) if wanted else None)
             if folder:
                 result["folder"] = folder
         self._over(self, Ending(outcome, reason, result, now - self._began, node))
 
-
-class Watch:
-    """Samples of a running payload against its limits."""
-
-    TELL_EVERY = 30  # samples between two usage events
-
-    def __init__(self, allowed: limits.Limits) -> None:
-        self.limits = allowed
-        self.began = self._looked = time.monotonic()
-        self.peak_mb = 0.0
-        self._asleep, self._owed = 0.0, 0.0  # seconds suspended: in all; not yet given back to the wall time limit
-        self._output = (0, self.began)  # size, and when it last changed
-        self._looks = 0
-        self._used = process_tree.Usage(0, 0.0, 0.0)
-
-    def begin(self) -> None:
-        """The payload itself starts now."""
-        self.began = self._looked = time.monotonic()
-        self._output = (0, self.began)
-
-    def asleep_now(self, tree: List[process_tree.Process]) -> float:
-        """Seconds in which all of it was suspended and that were not asked for before."""
-        self._sample(tree)
-        owed, self._owed = self._owed, 0.0
-        return owed
-
-    def _sample(self, tree: List[process_tree.Process]) -> None:
-        """A look that comes much too late, and finds that hardly any CPU time was used meanwhile, comes after a suspension
-        (SIGSTOP, a volunteer's machine at work, docker pause); on a machine that is only busy payloads go on."""
-        used, now = process_tree.total(tree), time.monotonic()
-        late = now - self._looked - SAMPLE_S
-        if late > ASLEEP_S and used.cpu_s - self._used.cpu_s < late * IDLE:
-            self._asleep += late
-            self._owed += late
-        self._used, self._looked = used, now
-        self.peak_mb = max(self.peak_mb, used.rss_mb)
-
-    def look(self, tree: List[process_tree.Process], place: Place) -> Optional[str]:
-        """Take a sample of all its processes; the limit that is passed, as a sentence, or None."""
-        self._looks += 1
-        self._sample(tree)
-        now, size = self._looked - self._asleep, sum(_size(path) for path in (place.sandbox.stdout, place.sandbox.stderr))
-        if size != self._output[0]:
-            self._output = (size, now)
-        disk = size_mb(place.sandbox.home) if self.limits.disk_mb is not None else 0.0
-        sample = limits.Sample(self._used.cpu_s, self._used.rss_mb, disk, size / 1048576.0, now - self._output[1])
-        return limits.breach(self.limits, sample)
-
-    def tells(self) -> bool:
-        """Whether this sample is one to tell."""
-        return self._looks % self.TELL_EVERY == 1
-
-    def told(self) -> Dict[str, Any]:
-        """The last sample, for an event."""
-        return {"processes": self._used.processes, "cpu_s": round(self._used.cpu_s, 2), "rss_mb": round(self._used.rss_mb, 1)}
+    def _crowd(self) -> str:
+        """Whether it is this payload that has used up the disk; in words."""
+        config = self._around.config
+        if self._place is None or not room.lack(config.workdir, config.min_disk_mb):
+            return ""
+        return room.used_up_by(self._place.sandbox.home, config.min_disk_mb)
 
 
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
+def _ignore_drains() -> None:
+    """In the child: some batch systems send the warnings that are the pilot's to every process of a job."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)

@@ -1,69 +1,113 @@
-"""A payload's own folder: work, tmp, stdout, stderr; what it holds at the end, and where it goes then.
+"""A payload's own folder, and the agent's files about it.
 
-Folders are reused: a payload gets one that is new or was found as empty as a new one, because making and
-removing three folders takes longer than starting a program.
+The payload may write to `work` and `tmp` alone where there is a wall; what the agent keeps (its streams, the script) lies beside
+them. Streams are opened once, as new files, and are read by their descriptors: whatever a payload puts under their names is
+never opened. Without a wall folders are reused when they are found as empty as new ones, because making and removing three
+folders takes longer than starting a program.
 """
 
 import os
 import re
-import shutil
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+import stat
+import tempfile
+from typing import Any, Dict, List, Optional
+
+from pilot.agent.removal import remove_tree
 
 TAIL_BYTES = 4096
 _MODE = 0o755
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Sandbox(NamedTuple):
-    """The folder of one attempt at a task."""
+class Sandbox:
+    """The folder of one attempt at a task: `work` is where the payload starts, `tmp` its TMPDIR."""
 
-    home: str
+    def __init__(self, home: str) -> None:
+        self.home, self.work, self.tmp = home, home + "/work", home + "/tmp"
+        self.stdout, self.stderr, self.script = home + "/stdout", home + "/stderr", home + "/script"
+        self._out = self._err = -1
+        for folder in (self.home, self.work, self.tmp):
+            os.mkdir(folder)
+            os.chmod(folder, _MODE)
+        self._made = _identity(self.work)
 
-    @property
-    def work(self) -> str:
-        """Where the payload starts, inputs lie and outputs are looked for."""
-        return self.home + "/work"
+    def open_streams(self) -> None:
+        """Fresh stdout and stderr files. OSError when they cannot be made."""
+        self.close()
+        self._out = _new(self.stdout)
+        self._err = _new(self.stderr)
 
-    @property
-    def tmp(self) -> str:
-        """Its TMPDIR."""
-        return self.home + "/tmp"
+    def streams(self) -> List[int]:
+        """Copies of the two descriptors, for a child."""
+        return [os.dup(self._out), os.dup(self._err)]
 
-    @property
-    def stdout(self) -> str:
-        """The file of its standard output."""
-        return self.home + "/stdout"
+    def tails(self) -> Dict[str, str]:
+        """The ends of both streams."""
+        return {"stdout": tail(self._out), "stderr": tail(self._err)}
 
-    @property
-    def stderr(self) -> str:
-        """The file of its standard error."""
-        return self.home + "/stderr"
-
-    def open_streams(self) -> Tuple[int, int]:
-        """Descriptors of fresh stdout and stderr files."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
-        out = os.open(self.stdout, flags, 0o644)
-        try:
-            return out, os.open(self.stderr, flags, 0o644)
-        except OSError:
-            os.close(out)
-            raise
+    def output_size(self) -> int:
+        """Bytes of both streams together."""
+        return sum(os.fstat(descriptor).st_size for descriptor in (self._out, self._err) if descriptor >= 0)
 
     def argv(self, spec: Dict[str, Any]) -> List[str]:
         """The program to start; a script is stored and given to the interpreter of its #! line, or sh."""
         if "command" in spec:
             return list(spec["command"])
-        path = self.home + "/script"
-        with open(path, "w", encoding="utf-8", newline="") as stream:
+        with open(_new(self.script, 0o700), "w", encoding="utf-8", newline="") as stream:
             stream.write(spec["script"])
-        os.chmod(path, 0o700)
-        return interpreter_of(spec["script"]) + [path]
+        return interpreter_of(spec["script"]) + [self.script]
+
+    def is_whole(self) -> bool:
+        """Whether `work` is still the folder that was made, and no link to another."""
+        try:
+            return _identity(self.work) == self._made
+        except OSError:
+            return False
+
+    def is_as_new(self) -> bool:
+        """Whether only what every payload has is there, with its usual modes."""
+        try:
+            if os.listdir(self.work) or os.listdir(self.tmp) or set(os.listdir(self.home)) - {"work", "tmp", "stdout", "stderr", "script"}:
+                return False
+            folders = [os.lstat(folder) for folder in (self.work, self.tmp)]
+            return self.is_whole() and all(found.st_mode == stat.S_IFDIR | _MODE for found in folders)
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Let go of the descriptors."""
+        for descriptor in (self._out, self._err):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._out = self._err = -1
+
+
+def _identity(folder: str) -> object:
+    descriptor = os.open(folder, _FOLDER)
+    try:
+        found = os.fstat(descriptor)
+        return found.st_dev, found.st_ino
+    finally:
+        os.close(descriptor)
+
+
+def _new(path: str, mode: int = 0o644) -> int:
+    """A new file in the place of whatever has this name: a link is not followed, a pipe not opened."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:  # a folder
+        remove_tree(path)
+    return os.open(path, _NEW, mode)
 
 
 class Sandboxes:
-    """The sandboxes of an agent, below `folder`."""
+    """The sandboxes of an agent, below `folder`; with `reuse` one may serve several payloads."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder, self._made = folder, 0
+    def __init__(self, folder: str, reuse: bool = True) -> None:
+        self._folder, self._reuse, self._made = folder, reuse, 0
         self._free: List[Sandbox] = []
         os.makedirs(folder, exist_ok=True)
 
@@ -72,14 +116,11 @@ class Sandboxes:
         if self._free:
             return self._free.pop()
         self._made += 1
-        box = Sandbox(os.path.join(self._folder, "slot-%d" % self._made))
-        for folder in (box.home, box.work, box.tmp):
-            os.mkdir(folder)
-            os.chmod(folder, _MODE)
-        return box
+        return Sandbox(os.path.join(self._folder, "slot-%d" % self._made))
 
     def give_back(self, box: Sandbox, keep_as: Optional[str] = None) -> Optional[str]:
         """Done with: keep it under this name (returns its new path), reuse it when it is clean, else remove it."""
+        box.close()
         if keep_as is not None:
             kept = os.path.join(self._folder, keep_as)
             try:
@@ -87,21 +128,20 @@ class Sandboxes:
                 return kept
             except OSError:
                 pass
-        if _clean(box):
+        if self._reuse and box.is_as_new():
             self._free.append(box)
         else:
-            shutil.rmtree(box.home, ignore_errors=True)
+            remove_tree(box.home)
         return None
 
 
-def _clean(box: Sandbox) -> bool:
-    """Whether only what every payload has is there, with its usual modes."""
-    try:
-        if os.listdir(box.work) or os.listdir(box.tmp) or len(os.listdir(box.home)) > 4:
-            return False
-        return all(os.stat(folder).st_mode & 0o7777 == _MODE for folder in (box.work, box.tmp))
-    except OSError:
-        return False
+def passing_file(folder: str, text: str = "") -> int:
+    """The descriptor of a file without a name in this file system, for what goes to a child or comes from one."""
+    with tempfile.TemporaryFile(dir=folder) as stream:
+        stream.write(text.encode("utf-8"))
+        stream.flush()
+        stream.seek(0)
+        return os.dup(stream.fileno())
 
 
 def interpreter_of(script: str) -> List[str]:
@@ -116,21 +156,17 @@ def folder_name(task: str, generation: int) -> str:
     return "%s.%d" % (re.sub(r"[^A-Za-z0-9._+=-]", "_", task)[:120], generation)
 
 
-def tail(path: str, count: int = TAIL_BYTES) -> str:
-    """The last bytes of a file as text; "" when there is none."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+def tail(descriptor: int, count: int = TAIL_BYTES) -> str:
+    """The last bytes of an open file as text; "" when there is none."""
+    if descriptor < 0:
         return ""
-    try:
-        size = os.fstat(descriptor).st_size
-        return os.pread(descriptor, count, max(0, size - count)).decode("utf-8", "replace") if size else ""
-    finally:
-        os.close(descriptor)
+    size = os.fstat(descriptor).st_size
+    return os.pread(descriptor, count, max(0, size - count)).decode("utf-8", "replace") if size else ""
 
 
 def size_mb(folder: str) -> float:
-    """What a folder's files take on disk, in MB; links are not followed, vanishing files do not count."""
+    """What a folder's files take, in MB, on disk or by their length where that is more (a sparse one grows when it is copied);
+    links are not followed, vanishing files do not count."""
     total, queue = 0, [folder]
     while queue:
         try:
@@ -138,8 +174,9 @@ def size_mb(folder: str) -> float:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
                         queue.append(entry.path)
-                    else:
-                        total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    elif entry.is_file(follow_symlinks=False):
+                        found = entry.stat(follow_symlinks=False)
+                        total += max(found.st_blocks * 512, found.st_size)
         except OSError:
             continue
     return total / 1048576.0

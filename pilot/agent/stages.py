@@ -7,19 +7,21 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from pilot import program
 from pilot.agent import environment, isolation
 from pilot.agent.config import AgentConfig
-from pilot.agent.sandbox import Sandbox, folder_name, tail
+from pilot.agent.sandbox import Sandbox, folder_name, passing_file, tail
 from pilot.pool.interface import Lease
 
 STAGE_IN, RUN, STAGE_OUT = "stage-in", "run", "stage-out"
+MAX_ANSWER = 4 << 20
 
 
 class Start(NamedTuple):
-    """A child to start: its arguments, environment, folder, time limit and output descriptors."""
+    """A child to start: its arguments, environment, folder, time limit, and descriptors that are closed when it runs."""
 
     argv: List[str]
     environ: Dict[str, str]
     cwd: str
     timeout_s: Optional[float]
+    stdin: Optional[int]
     stdout: int
     stderr: int
 
@@ -32,6 +34,41 @@ class Place(NamedTuple):
     config: AgentConfig
     gpus: List[str]
     mark: str
+
+
+class Answer:
+    """What a transfer says: files without names, which no payload can reach."""
+
+    def __init__(self, folder: str) -> None:
+        self._said, self._log = passing_file(folder), passing_file(folder)
+
+    def copies(self) -> List[int]:
+        """Descriptors for the child's standard output and error."""
+        return [os.dup(self._said), os.dup(self._log)]
+
+    def take(self) -> Dict[str, Any]:
+        """{"files": [...], "problem": sentence}; the log's last line stands in for an answer that is none. To be asked once."""
+        try:
+            size = os.fstat(self._said).st_size
+            text = os.pread(self._said, MAX_ANSWER, 0).decode("utf-8") if 0 < size <= MAX_ANSWER else ""
+            last = tail(self._log, 1024).strip().split("\n")[-1]
+        finally:
+            os.close(self._said)
+            os.close(self._log)
+        return checked_answer(text) or {"files": [], "problem": last or "it was killed"}
+
+
+def checked_answer(text: str) -> Optional[Dict[str, Any]]:
+    """What a transfer said, if it is what a transfer says."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or set(found) - {"files", "problem"} or not isinstance(found.get("problem", ""), str):
+        return None
+    files = found.get("files")
+    good = isinstance(files, list) and all(isinstance(one, dict) and set(one) <= {"name", "size", "sha256", "url"} for one in files)
+    return found if good else None
 
 
 def first(spec: Dict[str, Any]) -> str:
@@ -49,33 +86,21 @@ def after(stage: str, spec: Dict[str, Any]) -> Optional[str]:
 def of_payload(place: Place, which: isolation.Which) -> Start:
     """The payload itself. OSError when its files cannot be made."""
     spec, box, config = place.lease.spec, place.sandbox, place.config
-    argv = isolation.wrap(box.argv(spec), config.isolation, spec.get("container"), box.home, which)
+    wall = isolation.Wall(config.isolation, spec.get("container"), tuple(config.hidden))
+    argv = isolation.wrap(box.argv(spec), wall, isolation.Folders(box.work, box.tmp, box.script if "script" in spec else ""), which)
     environ = environment.of_task(config.environ, spec, box.home, config.pilot, place.gpus, place.mark)
-    out, err = box.open_streams()
-    return Start(argv, environ, box.work, spec.get("walltime_s"), out, err)
+    box.open_streams()
+    out, err = box.streams()
+    return Start(argv, environ, box.work, spec.get("walltime_s"), None, out, err)
 
 
-def of_transfer(place: Place, stage: str) -> Start:
-    """The child that moves files. OSError when its order cannot be written."""
-    config, home = place.config, place.sandbox.home
-    order = os.path.join(home, stage + ".json")
-    with open(order, "w") as stream:
-        json.dump({
-            "direction": stage, "files": place.lease.spec["inputs" if stage == STAGE_IN else "outputs"],
-            "folder": place.sandbox.work, "answer": os.path.join(home, stage + ".answer"),
-            "default": os.path.join(config.output_dir, folder_name(place.lease.task, place.lease.generation))}, stream)
-    log = os.open(os.path.join(home, stage + ".log"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def of_transfer(place: Place, stage: str, answer: Answer) -> Start:
+    """The child that moves files; its order comes on standard input. OSError when that cannot be written."""
+    config, box = place.config, place.sandbox
+    order = passing_file(config.workdir, json.dumps({
+        "direction": stage, "files": place.lease.spec["inputs" if stage == STAGE_IN else "outputs"], "folder": box.work,
+        "default": os.path.join(config.output_dir, folder_name(place.lease.task, place.lease.generation))}))
+    out, err = answer.copies()
     environ = dict(config.environ, **{environment.MARK: place.mark})
-    argv = program.start_argv("pilot.agent.transfer", config.workdir) + [order]
-    return Start(argv, environ, home, config.transfer_timeout_s, log, os.dup(log))
-
-
-def transfer_answer(box: Sandbox, stage: str) -> Dict[str, Any]:
-    """What a transfer said: {"files": [...], "problem": sentence}; its log's last line stands in for a lost answer."""
-    try:
-        with open(os.path.join(box.home, stage + ".answer")) as stream:
-            answer: Dict[str, Any] = json.load(stream)
-            return answer
-    except (OSError, ValueError):
-        last = tail(os.path.join(box.home, stage + ".log"), 1024).strip().split("\n")[-1]
-        return {"files": [], "problem": last or "it was killed"}
+    return Start(program.start_argv("pilot.agent.transfer", config.workdir), environ, config.workdir, config.transfer_timeout_s,
+                 order, out, err)

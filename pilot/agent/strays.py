@@ -1,17 +1,22 @@
 """Whose a process is that a payload left to us, what a payload's whole tree is, and the end of what is nobody's.
 
-The agent is a child subreaper: what a payload's children orphan is reparented to it. Such a stray is known by
-having been seen in a payload's tree before, or by the mark in its environment (which it may have thrown away).
+The agent is a child subreaper: what a payload's children orphan is reparented to it. Such a stray is known by having been seen in
+a payload's tree before, by the mark in its limits (pilot/agent/marks.py), or by the one in its environment.
 """
 
 import os
 import signal
+import time
 from typing import Dict, List, Optional, Set, Tuple
 
 from pilot import process_tree
+from pilot.agent import marks
 from pilot.agent.environment import MARK
 from pilot.agent.warden import NOBODYS, Warden
 from pilot.process_tree import Process
+
+DIE_S = 0.5  # how long the end of what got SIGKILL is waited for; what is in the kernel's hands then stays
+_LOOK_S = 0.002
 
 
 class Strays:
@@ -20,16 +25,24 @@ class Strays:
     def __init__(self, warden: Warden) -> None:
         self._warden = warden
         self._roots: Dict[int, str] = {}  # pid of a payload's leader -> its mark
+        self._numbers: Dict[int, str] = {}  # number in the limits -> mark
         self._seen: Dict[int, Tuple[int, str]] = {}  # pid -> when it started, its payload's mark
 
-    def began(self, pid: int, mark: str) -> None:
-        """A payload with this leader runs."""
+    def began(self, pid: int, mark: str, number: int) -> None:
+        """A payload with this leader runs; its processes bear this number."""
         self._roots[pid] = mark
+        self._numbers[number] = mark
         self._warden.began(pid)
 
+    def until(self, pid: int, moment: float) -> None:
+        """What runs in this payload's group must have ended at this moment of the boot clock."""
+        self._warden.until(pid, moment)
+
     def ended(self, pid: int) -> None:
-        """The leader is gone; what else there was of the payload is a matter for `sweep`."""
-        self._roots.pop(pid, None)
+        """The leader is gone: what else there is of this payload ends now, before anybody hears of its end."""
+        mark = self._roots.pop(pid, None)
+        if mark is not None:
+            _end([orphan for orphan in self._orphans() if self._owner(orphan) == mark])
         self._warden.ended(pid)
 
     def tree(self, pid: int, mark: str) -> List[Process]:
@@ -51,11 +64,10 @@ class Strays:
     def sweep(self) -> None:
         """End what is left of payloads that are over; what cannot be told whose it is, once nothing runs."""
         running = set(self._roots.values())
-        for orphan in self._orphans():
-            owner = self._owner(orphan)
-            if owner not in running and (owner is not None or not running):
-                process_tree.send([orphan] + process_tree.descendants(orphan.pid), signal.SIGKILL)
+        _end([orphan for orphan in self._orphans()
+              if self._owner(orphan) not in running and (self._owner(orphan) is not None or not running)])
         self._seen = {pid: known for pid, known in self._seen.items() if known[1] in running or os.path.exists("/proc/%d" % pid)}
+        self._numbers = {number: mark for number, mark in self._numbers.items() if mark in running} if not self._orphans() else self._numbers
 
     def _orphans(self) -> List[Process]:
         ours: Set[int] = set(self._roots) | {self._warden.pid}
@@ -64,4 +76,19 @@ class Strays:
 
     def _owner(self, process: Process) -> Optional[str]:
         started, mark = self._seen.get(process.pid, (0, ""))
-        return mark if started == process.started else process_tree.variable(process.pid, MARK)
+        if started == process.started:
+            return mark
+        number = marks.number_of(process.pid)
+        known = self._numbers.get(number) if number is not None else None
+        return known or process_tree.variable(process.pid, MARK)
+
+
+def _end(orphans: List[Process]) -> None:
+    """SIGKILL to these and all below them, until they are dead."""
+    if not orphans:
+        return
+    deadline = time.monotonic() + DIE_S
+    left = [one for orphan in orphans for one in [orphan] + process_tree.descendants(orphan.pid)]
+    while process_tree.send(left, signal.SIGKILL) and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+        left += [one for process in left for one in process_tree.descendants(process.pid)]

@@ -1,7 +1,7 @@
-"""`-m pilot.agent.transfer ORDER.json`: brings a payload's files in or out, as a child that may be killed.
+"""`-m pilot.agent.transfer`: brings a payload's files in or out, as a child that may be killed.
 
-By scheme: file and plain paths are copied, http and https fetched and PUT, others given to the grid's own
-tools. The answer (a file) names every file with size and sha256, or the problem.
+The order is JSON on standard input, the answer JSON on standard output: it names every file with size and sha256, or the
+problem. By scheme: file and plain paths are copied, http and https fetched and PUT, others given to the grid's own tools.
 """
 
 import json
@@ -36,11 +36,9 @@ class TransferFailed(StepFailed):
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Returns 0 when every file was moved, else 40 (the answer says what went wrong)."""
-    words = sys.argv[1:] if argv is None else argv
-    if len(words) != 1:
-        raise UsageError("usage: -m pilot.agent.transfer ORDER.json")
-    with open(words[0]) as stream:
-        order = json.load(stream)
+    if sys.argv[1:] if argv is None else argv:
+        raise UsageError("usage: -m pilot.agent.transfer < ORDER.json > ANSWER.json")
+    order = json.loads(sys.stdin.read())
     answer: Dict[str, Any] = {"files": []}
     try:
         for file in order["files"]:
@@ -49,8 +47,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
                 answer["files"].append(moved)
     except (StepFailed, OSError, UnicodeError) as error:
         answer["problem"] = str(error)
-    with open(order["answer"], "w") as stream:
-        json.dump(answer, stream)
+    sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
     return 40 if "problem" in answer else 0
 
 
@@ -90,7 +88,7 @@ def _verify(file: Dict[str, Any], path: str) -> None:
 def bring_out(file: Dict[str, Any], order: Dict[str, Any]) -> Optional[Dict[str, Any]]:
     """One output to its URL, or into the default folder; None when an optional one was not made."""
     source = os.path.join(order["folder"], file["name"])
-    if not os.path.isfile(source) or not _inside(source, order["folder"]):
+    if not _is_own_file(source, order["folder"]):
         if file.get("optional"):
             return None
         raise TransferFailed("the payload did not make its output %s" % file["name"])
@@ -105,9 +103,11 @@ def bring_out(file: Dict[str, Any], order: Dict[str, Any]) -> Optional[Dict[str,
     return dict(facts, url=url)
 
 
-def _inside(path: str, folder: str) -> bool:
-    """Whether a path, links followed, stays in the folder: a payload may not have us copy /etc/shadow."""
-    return os.path.realpath(path).startswith(os.path.realpath(folder) + os.sep)
+def _is_own_file(path: str, folder: str) -> bool:
+    """Whether this is a regular file that, links followed, lies in the folder, which is no link itself: a payload may not have us
+    copy /etc/shadow, or wait for a pipe."""
+    real, home = os.path.realpath(path), os.path.join(os.path.realpath(os.path.dirname(folder)), os.path.basename(folder))
+    return real.startswith(home + os.sep) and not os.path.islink(folder) and os.path.isfile(real)
 
 
 def _copy_out(source: str, target: str) -> None:

@@ -1,60 +1,103 @@
-"""The warden ends what an agent left behind: it hears of every payload and acts when the agent is gone.
+"""The warden ends what an agent left behind, and what outlives its lease: it hears of every payload and acts when the agent is
+gone or silent.
 
-A pilot's agent may be killed with signal 9, which it cannot answer. The warden is a small process of its own
-session at the other end of a pipe: the pipe's end is the agent's end, however it came.
+A pilot's agent may be killed with signal 9, which it cannot answer, or be stuck. The warden is a small process of its own session
+and command line (`-m pilot.agent.warden MARK GRACE_S`) at the other end of a pipe: the pipe's end is the agent's end, however it
+came. One that was killed is replaced.
 """
 
 import os
+import select
 import signal
+import subprocess
+import sys
 import time
-from typing import Callable, Dict, List, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from pilot import process_tree
+from pilot import process, process_tree
+from pilot.agent.clock import boot_s
 from pilot.agent.environment import AGENT_MARK
-from pilot.fork import fork_service
+from pilot.errors import UsageError
 
 Seen = Tuple[int, int]  # a process: its pid and when it started
 Groups = Dict[int, Set[Seen]]  # a payload's group -> all its processes that were seen
 NOBODYS = 0  # stands for the group of what cannot be told whose it is
+LOOK_S = 1.0  # between two looks at the clock: a machine that was suspended wakes with leases that have ended
 _STEP_S = 0.05
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Warden:
-    """The agent's end: `began` and `ended` tell of payloads' groups. The warden ends when this is closed."""
+    """The agent's end: `began` and `ended` tell of payloads' groups, `until` of their leases. The warden ends when this is closed."""
 
-    def __init__(self, mark: str, grace_s: float) -> None:
+    def __init__(self, argv: Sequence[str], mark: str, grace_s: float) -> None:
+        self._argv = list(argv) + [mark, "%g" % grace_s]
+        self._told: Dict[int, List[str]] = {}  # by group: what a new warden must know
+        self._start()
+
+    def _start(self) -> None:
         read, self._write = os.pipe()
-        os.set_inheritable(self._write, False)
+        os.set_blocking(self._write, False)
+        try:
+            self._child = process.spawn(self._argv, stdin=read, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_bare_environment())
+        finally:
+            os.close(read)
+        self.pid = self._child.pid
 
-        def watch() -> None:
-            os.close(self._write)
-            _watch(read, mark, grace_s)
-
-        self.pid = fork_service(watch)
-        os.close(read)
+    def replace(self) -> None:
+        """It has ended, and was reaped: another takes its place and hears all that it must know."""
+        self._child.returncode = 0
+        os.close(self._write)
+        self._start()
+        for lines in self._told.values():
+            self._say("".join(lines))
 
     def began(self, group: int) -> None:
         """A payload of this group runs."""
-        self._say("+%d\n" % group)
+        self._note(group, "+%d\n" % group)
+
+    def until(self, group: int, moment: float) -> None:
+        """What runs in this group must have ended at this moment of the boot clock."""
+        kept = [line for line in self._told.get(group, ()) if not line.startswith("~")]
+        self._told[group] = kept
+        self._note(group, "~%d %.3f\n" % (group, moment))
 
     def saw(self, group: int, pid: int, started: int) -> None:
         """This process (with when it started) belongs to the payload of that group, wherever it went."""
-        self._say("=%d %d %d\n" % (group, pid, started))
+        self._note(group, "=%d %d %d\n" % (group, pid, started))
 
     def ended(self, group: int) -> None:
         """Nothing of this group is left."""
+        self._told.pop(group, None)
         self._say("-%d\n" % group)
 
     def close(self) -> None:
-        """No more payloads: the warden goes home."""
+        """No more payloads: the warden exits."""
         os.close(self._write)
+
+    def _note(self, group: int, line: str) -> None:
+        self._told.setdefault(group, []).append(line)
+        self._say(line)
 
     def _say(self, text: str) -> None:
         try:
             os.write(self._write, text.encode())
-        except OSError:  # the warden was killed: payloads still die with the agent's own care
+        except OSError:  # it was killed (and is replaced), or is stuck: payloads still die with the agent's own care
             pass
+
+
+def _bare_environment() -> Dict[str, str]:
+    """What a Python needs to start, without tokens: others of our user may read it."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(("PILOT_", "BEARER_"))}
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Watch until standard input ends."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if len(words) != 2:
+        raise UsageError("usage: -m pilot.agent.warden MARK GRACE_S")
+    _watch(0, words[0], float(words[1]))
+    return 0
 
 
 def _watch(read: int, mark: str, grace_s: float) -> None:
@@ -62,18 +105,34 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
         signal.signal(signum, signal.SIG_IGN)
     groups: Groups = {}
     nobodys: Set[Seen] = set()
+    leases: Dict[int, float] = {}
     rest = b""
     while True:
-        data = os.read(read, 65536)
-        if not data:
-            break
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            _note(groups, nobodys, line[:1], [int(word) for word in line[1:].split()])
+        if select.select([read], [], [], LOOK_S if leases else None)[0]:
+            data = os.read(read, 65536)
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                _note(groups, nobodys, leases, line[:1], line[1:].split())
+        for group in [group for group, until in leases.items() if until < boot_s()]:
+            del leases[group]
+            _kill({group: groups.get(group, set())})
     end_all(groups, nobodys, mark, grace_s, time.sleep)
 
 
-def _note(groups: Groups, nobodys: Set[Seen], sign: bytes, numbers: List[int]) -> None:
+def _kill(groups: Groups) -> None:
+    """The lease of these has ended and the agent did not see to it: another may run the task by now."""
+    for group in groups:
+        process_tree.send_group(group, signal.SIGKILL)
+    process_tree.send(_left(groups, set(), ""), signal.SIGKILL)
+
+
+def _note(groups: Groups, nobodys: Set[Seen], leases: Dict[int, float], sign: bytes, words: List[bytes]) -> None:
+    if sign == b"~":
+        leases[int(words[0])] = float(words[1])
+        return
+    numbers = [int(word) for word in words]
     if numbers[0] == NOBODYS:  # never among the groups: group 0 would be our own, session 0 the kernel's
         nobodys.add((numbers[1], numbers[2]))
     elif sign == b"+":
@@ -82,6 +141,7 @@ def _note(groups: Groups, nobodys: Set[Seen], sign: bytes, numbers: List[int]) -
         groups.setdefault(numbers[0], set()).add((numbers[1], numbers[2]))
     else:
         groups.pop(numbers[0], None)
+        leases.pop(numbers[0], None)
 
 
 def end_all(groups: Groups, nobodys: Set[Seen], mark: str, grace_s: float, wait: Callable[[float], None]) -> None:
@@ -100,4 +160,8 @@ def end_all(groups: Groups, nobodys: Set[Seen], mark: str, grace_s: float, wait:
 def _left(groups: Groups, nobodys: Set[Seen], mark: str) -> List[process_tree.Process]:
     seen = {process for processes in groups.values() for process in processes} | nobodys
     return [p for p in process_tree.everything() if p.state != "Z" and p.pid != os.getpid()
-            and (p.session in groups or (p.pid, p.started) in seen or process_tree.variable(p.pid, AGENT_MARK) == mark)]
+            and (p.session in groups or (p.pid, p.started) in seen or mark and process_tree.variable(p.pid, AGENT_MARK) == mark)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

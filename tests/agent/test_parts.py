@@ -3,11 +3,12 @@
 import os
 import signal
 import stat
+import sys
 
 import pytest
 
 from pilot import process_tree
-from pilot.agent import capacity, config, environment, isolation, limits, payload, sandbox
+from pilot.agent import capacity, config, environment, isolation, limits, sandbox, watch
 from pilot.agent.config import AgentConfig
 from pilot.agent.confine import Confinement, oom_kills
 from pilot.agent.leases import Leases
@@ -84,8 +85,8 @@ def test_a_wall_that_is_asked_for_and_missing_is_told(asked, there, namespaces, 
 
 def test_walls_leave_the_payloads_own_words_at_the_end():
     for way in ("none", "bubblewrap", "unshare"):
-        assert isolation.wrap(["x", "y"], way, None, "/h", which())[-2:] == ["x", "y"]
-    words = isolation.wrap(["x"], "none", "/image", "/h", which("apptainer"))
+        assert isolation.wrap(["x", "y"], isolation.Wall(way), isolation.Folders("/h/work", "/h/tmp"), which())[-2:] == ["x", "y"]
+    words = isolation.wrap(["x"], isolation.Wall("none", "/image"), isolation.Folders("/h/work", "/h/tmp"), which("apptainer"))
     assert words[:2] == ["/bin/apptainer", "exec"] and words[-2:] == ["/image", "x"] and "--userns" in words
 
 
@@ -141,8 +142,7 @@ def test_a_node_is_suspect_after_many_quick_failures_in_a_row():
 def test_an_empty_sandbox_is_used_again_and_a_used_one_is_not(tmp_path):
     boxes = Sandboxes(str(tmp_path / "t"))
     first = boxes.take()
-    for descriptor in first.open_streams():
-        os.close(descriptor)
+    first.open_streams()
     boxes.give_back(first)
     assert boxes.take() == first
     with open(first.work + "/left", "w") as stream:
@@ -169,8 +169,9 @@ def test_a_scripts_first_line_names_its_interpreter(script, words):
 
 def test_the_tail_of_a_file_is_bounded_and_never_fails(tmp_path):
     (tmp_path / "f").write_bytes(b"a" * 10000 + b"\xff end")
-    assert len(sandbox.tail(str(tmp_path / "f"))) == sandbox.TAIL_BYTES and sandbox.tail(str(tmp_path / "f")).endswith("\ufffd end")
-    assert sandbox.tail(str(tmp_path / "no")) == ""
+    with open(str(tmp_path / "f"), "rb") as stream:
+        assert len(sandbox.tail(stream.fileno())) == sandbox.TAIL_BYTES and sandbox.tail(stream.fileno()).endswith("\ufffd end")
+    assert sandbox.tail(-1) == ""
 
 
 def test_the_size_of_a_folder_follows_no_links(tmp_path):
@@ -271,7 +272,7 @@ def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
     nobodys = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
     stranger = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
     try:
-        warden = Warden("no process bears this mark", 0.2)
+        warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "no process bears this mark", 0.2)
         warden.began(999999999)
         for group, child in ((999999999, seen), (NOBODYS, nobodys)):
             warden.saw(group, child.pid, process_tree.look_up(child.pid).started)
@@ -287,12 +288,12 @@ def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
 @pytest.mark.parametrize("late, cpu_s, owed", [(100.0, 0.5, 100.0), (100.0, 60.0, 0.0), (2.0, 0.0, 0.0)], ids=["suspended", "a busy machine", "a little late"])
 def test_only_a_gap_without_cpu_time_is_a_suspension(monkeypatch, late, cpu_s, owed):
     clock, used = [1000.0], [process_tree.Usage(1, 5.0, 1.0)]
-    monkeypatch.setattr(payload.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(payload.process_tree, "total", lambda tree: used[0])
-    watch = payload.Watch(limits.of({}))
-    watch.begin()
+    monkeypatch.setattr(watch.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(watch.process_tree, "total", lambda tree: used[0])
+    seen = watch.Watch(limits.of({}))
+    seen.begin()
     clock[0] += 1
-    assert watch.asleep_now([]) == 0
-    clock[0] += payload.SAMPLE_S + late
+    assert seen.asleep_now([]) == 0
+    clock[0] += watch.SAMPLE_S + late
     used[0] = process_tree.Usage(1, 5.0 + cpu_s, 1.0)
-    assert watch.asleep_now([]) == pytest.approx(owed) and watch.asleep_now([]) == 0
+    assert seen.asleep_now([]) == pytest.approx(owed) and seen.asleep_now([]) == 0

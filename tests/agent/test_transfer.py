@@ -1,4 +1,5 @@
 import hashlib
+import io
 import json
 import os
 
@@ -16,17 +17,16 @@ def server():
 
 
 @pytest.fixture
-def move(tmp_path):
+def move(tmp_path, monkeypatch, capsys):
     """Runs one order; returns exit code and answer."""
     folder = tmp_path / "work"
     folder.mkdir()
 
     def run(direction, *files):
-        order = {"direction": direction, "files": list(files), "folder": str(folder), "default": str(tmp_path / "out" / "t.1"),
-                 "answer": str(tmp_path / "answer")}
-        (tmp_path / "order").write_text(json.dumps(order))
-        code = main([str(tmp_path / "order")])
-        return code, json.loads((tmp_path / "answer").read_text())
+        order = {"direction": direction, "files": list(files), "folder": str(folder), "default": str(tmp_path / "out" / "t.1")}
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(order)))
+        code = main([])
+        return code, json.loads(capsys.readouterr().out)
 
     run.folder = folder
     return run

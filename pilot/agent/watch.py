@@ -1,0 +1,75 @@
+"""What a running payload uses, looked at now and then, against what it may use."""
+
+import time
+from typing import Any, Dict, List, Optional
+
+from pilot import process_tree
+from pilot.agent import limits
+from pilot.agent.sandbox import size_mb
+from pilot.agent.stages import Place
+
+SAMPLE_S, SOONEST_S = 1.0, 0.05  # between two looks at what a payload uses; while it grows fast
+ASLEEP_S, IDLE = 3.0, 0.1  # a look so late, with CPU time below this share of the gap, comes after a suspension
+
+
+class Watch:
+    """Samples of a running payload against its limits."""
+
+    TELL_EVERY = 30  # samples between two usage events
+
+    def __init__(self, allowed: limits.Limits) -> None:
+        self.limits = allowed
+        self.began = self._looked = time.monotonic()
+        self.peak_mb = 0.0
+        self._asleep, self._owed = 0.0, 0.0  # seconds suspended: in all; not yet given back to the wall time limit
+        self._output = (0, self.began)  # size, and when it last changed
+        self._looks = 0
+        self._last, self._last_at, self._next_look_s = limits.NOTHING, self.began, SAMPLE_S
+        self._used = process_tree.Usage(0, 0.0, 0.0)
+
+    def begin(self) -> None:
+        """The payload itself starts now."""
+        self.began = self._looked = self._last_at = time.monotonic()
+        self._output = (0, self.began)
+
+    def asleep_now(self, tree: List[process_tree.Process]) -> float:
+        """Seconds in which all of it was suspended and that were not asked for before."""
+        self._sample(tree)
+        owed, self._owed = self._owed, 0.0
+        return owed
+
+    def _sample(self, tree: List[process_tree.Process]) -> None:
+        """A look that comes much too late, and finds that hardly any CPU time was used meanwhile, comes after a suspension
+        (SIGSTOP, a volunteer's machine at work, docker pause); on a machine that is only busy payloads go on."""
+        used, now = process_tree.total(tree), time.monotonic()
+        late = now - self._looked - SAMPLE_S
+        if late > ASLEEP_S and used.cpu_s - self._used.cpu_s < late * IDLE:
+            self._asleep += late
+            self._owed += late
+        self._used, self._looked = used, now
+        self.peak_mb = max(self.peak_mb, used.rss_mb)
+
+    def look(self, tree: List[process_tree.Process], place: Place) -> Optional[str]:
+        """Take a sample of all its processes; the limit that is passed, as a sentence, or None."""
+        self._looks += 1
+        self._sample(tree)
+        now, size = self._looked - self._asleep, place.sandbox.output_size()
+        if size != self._output[0]:
+            self._output = (size, now)
+        disk = size_mb(place.sandbox.home) if self.limits.disk_mb is not None else 0.0
+        sample = limits.Sample(self._used.cpu_s, self._used.rss_mb, disk, size / 1048576.0, now - self._output[1])
+        self._next_look_s = limits.next_look_s(self.limits, self._last, sample, self._looked - self._last_at, SOONEST_S, SAMPLE_S)
+        self._last, self._last_at = sample, self._looked
+        return limits.breach(self.limits, sample)
+
+    def next_look_s(self) -> float:
+        """When to look again: sooner while a limit may be passed soon."""
+        return self._next_look_s
+
+    def tells(self) -> bool:
+        """Whether this sample is one to tell."""
+        return self._looks % self.TELL_EVERY == 1
+
+    def told(self) -> Dict[str, Any]:
+        """The last sample, for an event."""
+        return {"processes": self._used.processes, "cpu_s": round(self._used.cpu_s, 2), "rss_mb": round(self._used.rss_mb, 1)}
