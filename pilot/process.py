@@ -16,6 +16,7 @@ from pilot import prctl, process_tree
 from pilot.errors import StepFailed
 from pilot.interrupts import shielded
 
+DEVNULL = subprocess.DEVNULL
 GRACE_S = 2.0
 LINGER_S = 0.2  # how long a dead child's pipes are still listened to while others hold them,
 PIPE_BYTES = 1 << 20  # and at least so much of them is read: no pipe holds more that was its own

@@ -141,6 +141,13 @@ def test_every_folder_of_tests_is_a_package():
 def test_nothing_sleeps_to_wait():
     """time.sleep stands only where a back-off or a grace is waited out, and in the tests' deadline loop."""
     users = {name(path) for path in FILES if "time.sleep" in path.read_text(encoding="utf-8")}
-    assert users == {"pilot/fetch.py", "pilot/agent/warden.py", "extensions/pilot_dirac/wrapper.py"}
+    # strays.py and launch.py: for the end of what got SIGKILL, and of what another ends
+    assert users == {"pilot/fetch.py", "pilot/agent/warden.py", "pilot/agent/strays.py", "pilot/agent/launch.py", "extensions/pilot_dirac/wrapper.py"}
     tests = {name(path) for path in (ROOT / "tests").rglob("*.py") if "time.sleep(" in path.read_text(encoding="utf-8")}
     assert tests <= {"tests/conftest.py", "tests/boinc/wrapper.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_agent.py"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_a_folder_that_is_looked_through_is_closed(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("os.scandir(") == text.count("with os.scandir(")

@@ -15,8 +15,9 @@ from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
 from pilot.agent.patience import (
-    AHEAD_S, GIVE_UP_S, MARGIN_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
+    AHEAD_S, GIVE_UP_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
 from pilot.agent.payload import Ending, Payload, Surroundings
+from pilot.agent.slot import Slot
 from pilot.agent.suspicion import Suspicion
 from pilot.node.deadline import Deadline
 from pilot.pool.interface import Backlog, Busy, Denied, Lease, Offer
@@ -33,6 +34,7 @@ class Agent:
         self._config, self._errands, self._around, self._deadline = config, errands, around, deadline
         self._loop, self._tell = around.loop, around.tell
         self._leases = leases
+        self._slot = Slot(config, deadline)
         self._exchange = Exchange(config, around.loop, errands)
         self._payloads: Dict[Key, Payload] = {}
         self._ahead: List[Tuple[Lease, float]] = []  # claimed, waiting for a free slot, since when
@@ -54,8 +56,6 @@ class Agent:
         Care(self._config, self._loop, self._errands, self._leases, self._lose, self._extend).begin()
         self._refresh()
         self._turn()
-
-    # -- claiming and reporting ------------------------------------------------------------------
 
     def _soon(self, seconds: float = 0.0) -> None:
         if self._turn_timer is not None:
@@ -95,26 +95,15 @@ class Agent:
 
     def _offer(self) -> Optional[Offer]:
         """What is free now, unless nothing more may be claimed."""
-        if not self._claims() or self._ahead:
-            return None
-        return capacity.offer(self._free(list(self._payloads.values())), self._config, self._time_left())
+        return self._slot.offer(self._payloads.values()) if self._claims() else None
 
     def _offer_ahead(self) -> Optional[Offer]:
         """What will be free when the oldest payload ends: asked for only while payloads are short."""
-        if not self._claims() or self._ahead or not self._payloads or self._last_s > SHORT_S or self._config.slots > 8:
-            return None
-        later = self._free(list(self._payloads.values())[1:])
-        return capacity.offer(later, self._config, self._time_left())
+        short = self._payloads and self._last_s <= SHORT_S and self._config.slots <= 8
+        return self._slot.offer(list(self._payloads.values())[1:]) if short and self._claims() else None
 
     def _claims(self) -> bool:
-        return self.end is None and self._claimed != self._config.max_tasks
-
-    def _free(self, running: List[Payload]) -> capacity.Capacity:
-        return capacity.free(capacity.whole(self._config), [p.spec for p in running], [gpu for p in running for gpu in p.gpus])
-
-    def _time_left(self) -> Optional[float]:
-        end = self._deadline.end()
-        return None if end is None else end.left_s - self._config.stop_grace_s - MARGIN_S
+        return self.end is None and self._claimed != self._config.max_tasks and not self._ahead
 
     def _granted(self, lease: Lease, asked: float) -> None:
         self._claimed += 1
@@ -131,7 +120,7 @@ class Agent:
     def _start_ahead(self) -> None:
         """Start the task that was claimed ahead, if it fits now."""
         while self._ahead and self.end is None:
-            free, spec = self._free(list(self._payloads.values())), self._ahead[0][0].spec
+            free, spec = self._slot.free(self._payloads.values()), self._ahead[0][0].spec
             if not capacity.fits(free, spec):
                 return
             if self._lacks_room():
@@ -145,8 +134,7 @@ class Agent:
     def _lacks_room(self) -> bool:
         """What the node lacks for another payload is the node's fault: everything is given back, and nothing more claimed here."""
         lack = room.lack(self._config.workdir, self._config.min_disk_mb)
-        if lack and self.end is None:
-            log.error("the node is unfit now: %s", lack)
+        if lack:
             self.end = End("node", lack)
             self._give_back_ahead()
         return bool(lack)
@@ -206,27 +194,22 @@ class Agent:
         if self._claimed == self._config.max_tasks:
             self.end = End("work", "%d tasks were claimed, as many as --max-tasks allows" % self._claimed)
         elif self._offer() is None:
-            self.end = End("drain" if self._claimed else "time", "no time is left for another task: %.0f s" % (self._time_left() or 0))
+            self.end = End("drain" if self._claimed else "time", "no time is left for another task: %.0f s" % (self._slot.time_left_s() or 0))
         else:
             offer = self._offer() or Offer()
             self._errands.ask(TURN, lambda pool: pool.backlog(offer), self._decide, self._busy)
 
     def _decide(self, backlog: Backlog) -> None:
         """Wait for another attempt at a task that failed, for new work, or end."""
-        idle, left = time.monotonic() - self._idle_since, self._time_left()
-        patience = None if self._config.wait_for_retries else max(self._config.idle_s, RETRY_PATIENCE_S) - idle
-        wait = backlog.retry_s
-        if wait is not None and (patience is None or wait <= patience) and (left is None or wait < left):
+        idle, left, wait = time.monotonic() - self._idle_since, self._slot.time_left_s(), backlog.retry_s
+        soon = wait is not None and (self._config.wait_for_retries or wait <= max(self._config.idle_s, RETRY_PATIENCE_S) - idle)
+        if wait is not None and soon and (left is None or wait < left):
             self._soon(min(wait + 0.05, POLL_S[-1]))
         elif idle < self._config.idle_s:
             self._poll()
         else:
-            self._no_more(enquiry.why_no_work(backlog))
-
-    def _no_more(self, reason: str) -> None:
-        if self.end is None:
-            self.end = End("work", reason)
-        self._soon()
+            self.end = self.end or End("work", enquiry.why_no_work(backlog))
+            self._soon()
 
     def _busy(self, error: Busy) -> None:
         silent = time.monotonic() - self._reached
@@ -243,7 +226,7 @@ class Agent:
 
     def _patience_s(self) -> float:
         """How long an unreachable pool is asked again while nothing runs: what has ended shall be told, in time."""
-        left = self._time_left()
+        left = self._slot.time_left_s()
         return GIVE_UP_S if left is None else max(STOP_REPORT_S, min(GIVE_UP_S, left))
 
     def _extend(self, keys: List[Key]) -> None:
@@ -258,15 +241,13 @@ class Agent:
         if key in self._payloads:
             self._payloads[key].stop("lost", why, self._config.stop_grace_s)
 
-    # -- the end ---------------------------------------------------------------------------------
-
     def _refresh(self) -> None:
         """Read the ends of the slot anew; stop in time, drain when told."""
         self._deadline.refresh()
         drain = self._deadline.draining()
         if drain:
             self.drain("the drain file %s is there" % drain)
-        left, end = self._time_left(), self._deadline.end()
+        left, end = self._slot.time_left_s(), self._deadline.end()
         if left is not None and left <= 0 and end is not None and self._payloads:
             self.stop(End("time", "the slot's end by %s" % end.source, True), self._config.stop_grace_s)
         self._loop.after(max(0.2, min(self._config.refresh_s, self._config.refresh_s if left is None else left)), self._refresh)

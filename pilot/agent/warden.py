@@ -9,7 +9,6 @@ came. One that was killed is replaced.
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
@@ -39,7 +38,7 @@ class Warden:
         read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         try:
-            self._child = process.spawn(self._argv, stdin=read, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_bare_environment())
+            self._child = process.spawn(self._argv, stdin=read, stdout=process.DEVNULL, stderr=process.DEVNULL, env=_bare_environment())
         finally:
             os.close(read)
         self.pid = self._child.pid
@@ -73,6 +72,7 @@ class Warden:
 
     def close(self) -> None:
         """No more payloads: the warden exits."""
+        self._child.returncode = 0  # it is waited for by whoever reaps the agent's children
         os.close(self._write)
 
     def _note(self, group: int, line: str) -> None:
