@@ -1,0 +1,31 @@
+"""The slot that an agent fills: what of it is free, and for how long."""
+
+from typing import Iterable, List, Optional
+
+from pilot.agent import capacity
+from pilot.agent.config import AgentConfig
+from pilot.agent.patience import MARGIN_S
+from pilot.agent.payload import Payload
+from pilot.node.deadline import Deadline
+from pilot.pool.interface import Offer
+
+
+class Slot:
+    """Cores, memory, GPUs and time of this pilot."""
+
+    def __init__(self, config: AgentConfig, deadline: Deadline) -> None:
+        self._config, self._deadline = config, deadline
+
+    def time_left_s(self) -> Optional[float]:
+        """Seconds for a payload, so that its end can still be told; None where no end is known."""
+        end = self._deadline.end()
+        return None if end is None else end.left_s - self._config.stop_grace_s - MARGIN_S
+
+    def free(self, running: Iterable[Payload]) -> capacity.Capacity:
+        """What is left while these run."""
+        payloads: List[Payload] = list(running)
+        return capacity.free(capacity.whole(self._config), [one.spec for one in payloads], [gpu for one in payloads for gpu in one.gpus])
+
+    def offer(self, running: Iterable[Payload]) -> Optional[Offer]:
+        """What to ask the pool for while these run; None when nothing more fits."""
+        return capacity.offer(self.free(running), self._config, self.time_left_s())
