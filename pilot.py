@@ -56,9 +56,17 @@ def start_newer(script):
     sys.exit(10)
 
 
+def close_path(script):
+    """Import nothing from the folder that we were started in or from: whoever may write there would be us."""
+    here = os.path.dirname(os.path.abspath(script)) if script else None
+    if sys.path[:1] and sys.path[0] in ("", script, here):
+        del sys.path[0]
+
+
 def start_text(loader, files):
     """The entry of the text form: `loader` and `files` are what the script holds besides this gate."""
     script = globals().get("__file__")
+    close_path(script)
     if not script or script.startswith(("/dev/", "/proc/")) or not os.path.isfile(script):
         script = None  # read from a pipe
     if sys.version_info < FLOOR:
@@ -110,7 +118,11 @@ if __name__ == "__main__":
         if os.path.isfile(sys.path[0]):  # we are a zip
             import pilot_loader
 
-            leave(pilot_loader.run_zip(sys.path[0]))
+            place = sys.path[0]
+            close_path(place)
+            leave(pilot_loader.run_zip(place))
+        if sys.path[0] != os.path.dirname(os.path.abspath(__file__)):  # -I
+            sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
         from pilot.__main__ import main
 
         leave(main())

@@ -130,7 +130,6 @@ def run_text(packed: str, script: Optional[str]) -> int:
 
 
 def _run(loader: PackedLoader) -> int:
-    del sys.path[:1]  # the script's folder, which may hold files named like modules of the standard library; or the zip
     sys.meta_path.insert(0, loader)
     from pilot.__main__ import main
 

@@ -6,12 +6,14 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
+from pilot import search
 from pilot.command import Command, Option
 from pilot.errors import UsageError
+from pilot.search import Root
 from pilot.settings import nearest
 
 TOOLBOX = "commands"
-EXTENSION_PREFIX = "pilot_"
+EXTENSION_PREFIX = search.PREFIX
 EXTENSION_PATH = "PILOT_EXTENSION_PATH"
 
 
@@ -49,16 +51,17 @@ class NoPackage(UsageError):
     """Nothing bears the name of an extension."""
 
 
-def search_roots(root: str, cwd: str, environ: Dict[str, str]) -> List[str]:
+def search_roots(root: str, cwd: str, environ: Dict[str, str]) -> List[Root]:
     """Where extensions may lie, besides the bundle and site-packages."""
     extra = environ.get(EXTENSION_PATH, "").split(os.pathsep)
     beside = [os.path.dirname(root)] if os.path.isfile(root) else []
-    return [os.path.join(root, "extensions"), cwd] + beside + [part for part in extra if part]
+    found = [Root(os.path.join(root, "extensions"), True), Root(cwd)] + [Root(path) for path in beside]
+    return found + [Root(part, True) for part in extra if part]
 
 
-def dialect_of(extensions: Iterable[str], roots: Sequence[str]) -> Optional[Package]:
+def dialect_of(extensions: Iterable[str], roots: Sequence[Root]) -> Optional[Package]:
     """The first of these packages that reads a command line of its own; nothing else is loaded for it."""
-    _open(roots)
+    search.opened(roots)
     for name in extensions:
         if _is_there(EXTENSION_PREFIX + name):
             package = _import(EXTENSION_PREFIX + name, "-E " + name)
@@ -67,9 +70,9 @@ def dialect_of(extensions: Iterable[str], roots: Sequence[str]) -> Optional[Pack
     return None
 
 
-def load(extensions: Iterable[str], roots: Sequence[str]) -> List[Package]:
+def load(extensions: Iterable[str], roots: Sequence[Root]) -> List[Package]:
     """Import the extensions in the order given, then the toolbox; UsageError tells all that failed."""
-    _open(roots)
+    search.opened(roots)
     found: Dict[str, Package] = {}
     strangers: Dict[str, NoPackage] = {}
     problems: List[str] = []
@@ -97,12 +100,6 @@ def _is_there(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):  # a name with dots: it is told when it is loaded
         return False
-
-
-def _open(roots: Sequence[str]) -> None:
-    for path in roots:
-        if path not in sys.path:
-            sys.path.append(path)
 
 
 def _adopted(name: str, packages: Sequence[Package], missing: NoPackage) -> Package:
@@ -142,8 +139,9 @@ def _import(module: str, asked: str) -> Package:
         found = importlib.import_module(module)
     except ImportError as error:
         if error.name == module:
-            raise NoPackage("%s: there is no package %s in extensions/, here, $%s or site-packages"
-                            % (asked, module, EXTENSION_PATH))
+            refused = "".join("; passed over: " + why for why in search.current().refused)
+            raise NoPackage("%s: there is no package %s in extensions/, here, $%s or site-packages%s"
+                            % (asked, module, EXTENSION_PATH, refused))
         raise UsageError("%s: %s" % (asked, _cause(error, module)))
     except Exception as error:  # any error at import time belongs to the extension: it is told, not hidden
         raise UsageError("%s: %s" % (asked, _cause(error, module)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequenc
 from pilot import cli, program, registry, settings as layers
 from pilot.command import Command, Option
 from pilot.errors import UsageError
+from pilot.search import doubt
 from pilot.settings import Layer, Settings
 
 if TYPE_CHECKING:
@@ -106,6 +107,9 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
     known, _ = layers.resolve(cli.ENGINE_OPTIONS, [layers.environment_layer(cli.ENGINE_OPTIONS, environ), given])
     embedded, path = embedded_defaults(), known["config"]
     if path is None and os.path.exists(os.path.join(cwd, PROFILE)):
+        why = doubt(os.path.join(cwd, PROFILE))
+        if why:
+            raise UsageError("%s: it is not read unless -F names it: %s" % (PROFILE, why))
         path = os.path.join(cwd, PROFILE)
     if embedded is None and path is None:
         return Sources((), ())

@@ -16,7 +16,7 @@ BROAD = {"pilot/runner.py": 2, "pilot/events/stream.py": 1, "pilot/events/sender
 KNOWN = {"pilot", "commands", "pilot_example", "pilot_picas", "pilot_dirac", "pilot_lhcb", "pilot_gridpp", "pilot_loader"}
 # modules that 3.6 has; the newer ones are not to be used
 STDLIB = set("""__future__ _ssl argparse ast asyncio atexit base64 binascii bisect bz2 calendar collections concurrent contextlib ctypes difflib email errno
-fcntl functools gzip hashlib heapq hmac http importlib inspect io ipaddress itertools json keyword logging math mmap os pkgutil platform random re resource select
+fcntl functools grp gzip hashlib heapq hmac http importlib inspect io ipaddress itertools json keyword logging math mmap os pkgutil platform pwd random re resource select
 selectors shlex shutil signal socket sqlite3
 runpy ssl stat string struct subprocess sys tarfile tempfile textwrap threading time tokenize traceback types typing unicodedata urllib uuid weakref zipfile zlib""".split())
 
@@ -144,7 +144,7 @@ def test_nothing_sleeps_to_wait():
     # strays.py and launch.py: for the end of what got SIGKILL, and of what another ends
     assert users == {"pilot/fetch.py", "pilot/agent/warden.py", "pilot/agent/strays.py", "pilot/agent/launch.py", "extensions/pilot_dirac/wrapper.py"}
     tests = {name(path) for path in (ROOT / "tests").rglob("*.py") if "time.sleep(" in path.read_text(encoding="utf-8")}
-    assert tests <= {"tests/conftest.py", "tests/boinc/wrapper.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_agent.py"}
+    assert tests <= {"tests/conftest.py", "tests/boinc/wrapper.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_faults.py", "tests/agent/test_agent.py"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

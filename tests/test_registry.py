@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from pilot import registry
+from pilot.search import Root
 from pilot.command import Command, Option
 from pilot.errors import UsageError
 from pilot.facts import Installation, WorkerNode
@@ -27,7 +28,7 @@ def extension(tmp_path, monkeypatch):
 
 
 def load(tmp_path, *names):
-    return registry.load(names, [str(tmp_path)])
+    return registry.load(names, [Root(str(tmp_path))])
 
 
 COMMAND = """

@@ -7,11 +7,12 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import sys
 import types
 from typing import Any, Dict, List, Optional, Tuple, Type
 
 from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
-from pilot import runner
+from pilot import runner, search
 from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import ConfigurationFailed, UsageError
@@ -51,6 +52,7 @@ def adopt(name: str) -> Optional[Any]:
     A module that cannot be imported raises what it raised; one for Pilot 2 is a UsageError with file and line.
     """
     faces.install()
+    sys.path += [folder for folder in search.current().folders() if folder not in sys.path]  # their modules import one another
     module = name + SUFFIX
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:

@@ -177,16 +177,15 @@ def _of_extension(url: str, create: bool, environ: Optional[Dict[str, str]]) -> 
     import importlib
     import os
     import re
-    import sys
 
-    from pilot import program, registry
+    from pilot import program, registry, search
 
     found = dict(os.environ if environ is None else environ)
     name = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
     try:
         if name is None:
             raise ImportError(name="")
-        sys.path += [path for path in registry.search_roots(program.root(), os.getcwd(), found) if path not in sys.path]
+        search.opened(registry.search_roots(program.root(), os.getcwd(), found))
         module = importlib.import_module("pilot_%s.pool" % name.group(1))
     except ImportError as error:
         if name is not None and error.name not in ("pilot_" + name.group(1), "pilot_%s.pool" % name.group(1)):

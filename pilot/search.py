@@ -1,0 +1,99 @@
+"""Where extensions are looked for: packages pilot_* alone, and none that another user owns or may write.
+
+No folder of a job's is put on sys.path: the standard library looks for modules that no Linux has (msvcrt), and whoever may write
+into such a folder would run as the pilot.
+"""
+
+import os
+import stat
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any, List, NamedTuple, Optional, Sequence
+
+PREFIX = "pilot_"
+
+
+class Root(NamedTuple):
+    """A folder where extensions may lie; `named` when an operator named it: then it may be another user's (CVMFS, a software area)."""
+
+    path: str
+    named: bool = False
+
+
+class ExtensionFinder:
+    """A finder (importlib's protocol) for sys.meta_path; `refused` has a sentence for each package that was passed over."""
+
+    def __init__(self, roots: Sequence[Root]) -> None:
+        self.roots, self.refused = tuple(roots), []  # type: Sequence[Root], List[str]
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
+        """The first package of this name that may be loaded."""
+        if path is not None or not name.startswith(PREFIX):
+            return None
+        for root in self.roots:
+            spec = PathFinder.find_spec(name, [root.path])
+            if spec is None or not spec.origin:
+                continue
+            why = doubt(spec.origin, root)
+            if not why:
+                return spec
+            if why not in self.refused:
+                self.refused.append(why)
+        return None
+
+    def folders(self) -> List[str]:
+        """The roots into which nobody else may write."""
+        return [root.path for root in self.roots if os.path.isdir(root.path) and not _doubt(root.path, root.named, False)]
+
+
+def opened(roots: Sequence[Root]) -> ExtensionFinder:
+    """From now on extensions are found there; returns the finder."""
+    sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, ExtensionFinder)]
+    finder = ExtensionFinder(roots)
+    sys.meta_path.append(finder)
+    return finder
+
+
+def current() -> ExtensionFinder:
+    """The finder that is in use; one that finds nothing before `opened`."""
+    return next((one for one in sys.meta_path if isinstance(one, ExtensionFinder)), ExtensionFinder(()))
+
+
+def doubt(path: str, root: Root = Root("")) -> str:
+    """Why a file, or the folder it lies in, is not to be trusted: a sentence; "" when it is."""
+    return _doubt(path, root.named, False) or _doubt(os.path.dirname(os.path.abspath(path)), root.named, True)
+
+
+def _doubt(path: str, named: bool, sticky_will_do: bool) -> str:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        return "%s: %s" % (path, error.strerror)
+    trusted = {0, os.geteuid(), _owner_of_program()}
+    sticky = sticky_will_do and found.st_mode & stat.S_ISVTX
+    if found.st_uid not in trusted and not named and not sticky:
+        return "%s belongs to another user (uid %d)" % (path, found.st_uid)
+    if found.st_mode & stat.S_IWOTH and not sticky:
+        return "%s may be written by anybody" % path
+    if found.st_mode & stat.S_IWGRP and not named and not sticky and found.st_gid != 0 and found.st_gid != found.st_uid:
+        return "" if _is_private_group(found.st_uid, found.st_gid) else "%s may be written by its group" % path
+    return ""
+
+
+def _owner_of_program() -> int:
+    """Who put our own files there may put others beside them."""
+    place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        return os.stat(place).st_uid
+    except OSError:
+        return os.geteuid()
+
+
+def _is_private_group(uid: int, gid: int) -> bool:
+    import grp
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name == grp.getgrgid(gid).gr_name
+    except KeyError:
+        return False
