@@ -9,6 +9,7 @@ from pilot import bearer, prctl, process, process_tree
 from pilot.context import Context
 from pilot.errors import AgentFailed, OutOfTime
 from pilot.facts import AgentSummary, Configuration, Installation
+from pilot.log import passwords
 from pilot.terms import FOREVER_S
 
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
@@ -70,10 +71,10 @@ def watch(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[
 
 
 def _hide_environment(ctx: Context) -> None:
-    """Where it holds a token."""
-    if not ctx.settings.secrets() and not any(name.startswith(("PILOT_POOL_TOKEN", "BEARER_TOKEN")) for name in ctx.environ):
-        return
-    prctl.hide_environment()
+    """Where it holds a token, or the password of a broker."""
+    tokens = any(name.startswith(("PILOT_POOL_TOKEN", "BEARER_TOKEN")) for name in ctx.environ)
+    if tokens or ctx.settings.secrets() or any(passwords(text) for text in ctx.environ.values() if "://" in text):
+        prctl.hide_environment()
 
 
 def _time_for_agent(ctx: Context) -> float:

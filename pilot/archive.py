@@ -8,6 +8,7 @@ from pilot.errors import StepFailed
 
 MAX_FILES = 1000000
 MAX_BYTES = 64 << 30
+MAX_LINK = 4096  # bytes: no kernel takes a longer target
 
 
 class BadArchive(StepFailed):
@@ -15,7 +16,10 @@ class BadArchive(StepFailed):
 
 
 def unpack(path: str, folder: str) -> None:
-    """Unpack a tar (any compression) or zip file. Raises BadArchive; what was written by then stays."""
+    """Unpack a tar (any compression) or zip file. Raises BadArchive; what was written by then stays.
+
+    Links are looked at when they are made and once more at the end: what a later member put in their way may lead them out.
+    """
     os.makedirs(folder, exist_ok=True)
     try:
         if zipfile.is_zipfile(path):
@@ -24,6 +28,7 @@ def unpack(path: str, folder: str) -> None:
             _untar(path, folder)
         else:
             raise BadArchive("%s: neither a tar nor a zip file" % path)
+        _check_links(folder)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
         raise BadArchive("%s: cannot be unpacked: %s" % (path, error))
 
@@ -58,7 +63,7 @@ def _untar(path: str, folder: str) -> None:
                 folders.append(member)
             elif member.isfile():
                 _write(archive, member, target)
-            elif member.issym():
+            elif member.issym() and len(member.linkname) <= MAX_LINK:
                 _link_inside(member.name, member.linkname, folder)
                 _fresh(target)
                 os.symlink(member.linkname, target)
@@ -71,11 +76,34 @@ def _untar(path: str, folder: str) -> None:
             else:
                 raise BadArchive("the member %r is a device or a pipe" % member.name)
     for member in folders:
-        os.chmod(_inside(member.name, folder), (member.mode & 0o777) | 0o700)
+        _change_mode(_inside(member.name, folder), (member.mode & 0o777) | 0o700)
+
+
+def _change_mode(path: str, mode: int) -> None:
+    """Of the file or folder itself: never of what a link leads to."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        raise BadArchive("the member %r became a link" % path)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _check_links(folder: str) -> None:
+    """No link leads out of the folder, as they all stand now."""
+    home = os.path.realpath(folder)
+    for place, below, files in os.walk(home):
+        for path in [os.path.join(place, name) for name in below + files]:
+            real = os.path.realpath(path)
+            if os.path.islink(path) and real != home and not real.startswith(home + os.sep):
+                os.unlink(path)
+                raise BadArchive("the link %r leads out of its folder" % os.path.relpath(path, home))
 
 
 def _link_inside(name: str, link: str, folder: str) -> None:
-    if link.startswith("/"):
+    if link.startswith("/") or len(link) > MAX_LINK:
         raise BadArchive("the link %r points to %s, outside its folder" % (name, link))
     _inside(os.path.join(os.path.dirname(name), link, "x"), folder)
 
@@ -108,6 +136,8 @@ def _unzip(path: str, folder: str) -> None:
                 os.makedirs(target, exist_ok=True)
                 continue
             if stat.S_ISLNK(mode):
+                if member.file_size > MAX_LINK:
+                    raise BadArchive("the link %r has a target of %d bytes" % (member.filename, member.file_size))
                 link = archive.read(member).decode("utf-8", "replace")
                 _link_inside(member.filename, link, folder)
                 _fresh(target)

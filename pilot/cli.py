@@ -17,6 +17,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("site", "the site's name"),
     Option("ce_type", "the grid type of the computing element, for DIRAC's pilot.json"),
     Option("workdir", "where the pilot works; $VARIABLES are filled in; made when it is missing", default="."),
+    Option("open_files", "let others read workdir, log, events and report: else only this user may", values.boolean, False),
     Option("pilot_id", "the pilot's id; a new UUID by default", values.name),
     Option("report", "the report file (default: pilot-report.json in the workdir)"),
     Option("events", "a further place for events: file:PATH, https://HOST:PORT (a pool server), stomp+ssl://HOST:PORT/QUEUE",

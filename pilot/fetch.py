@@ -6,7 +6,7 @@ A download goes to a temporary name beside its target and is renamed when it is 
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Union
 
 from pilot.errors import StepFailed
 
@@ -18,8 +18,8 @@ LINK_LOCAL = "169.254."
 ATTEMPTS = 3
 BACK_OFF_S = 1.0
 MAX_TEXT = 10 << 20
-MAX_SESSION = 256 << 20
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
+HARMLESS = ("user-agent", "accept", "accept-encoding", "range")  # what another host may see of our headers
 ALGORITHMS = ("sha256", "sha512")
 
 
@@ -109,73 +109,6 @@ def upload(url: str, path: str, timeout_s: float, attempts: int = ATTEMPTS,
     _with_retries(attempts, once)
 
 
-class Session:
-    """A conversation with one server whose connection is kept open; `url` is http(s)://HOST[:PORT][/PREFIX].
-
-    For one thread; `context` is asked for TLS's each time a connection is opened. What is asked must
-    be safe to repeat: a kept connection that turns out to be closed is opened anew and asked again.
-    """
-
-    def __init__(self, url: str, context: Callable[[], Optional["ssl.SSLContext"]] = lambda: None, max_bytes: int = MAX_SESSION) -> None:
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(url)
-        self._secure, self._where, self._prefix = parts.scheme == "https", parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
-        self._url, self._context, self._max = url, context, max_bytes
-        self._open: Any = None
-        self.date: Optional[str] = None  # what the last answer's header said
-
-    def ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
-        """The status and body of an answer, whatever the status. FetchFailed when there is none."""
-        import http.client
-
-        fresh = self._open is None
-        try:
-            return self._ask(method, path, body, headers, timeout_s)
-        except (http.client.HTTPException, OSError, ValueError) as error:
-            self.close()
-            stale = isinstance(error,
-                               (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, http.client.CannotSendRequest))
-            if fresh or not stale:
-                raise FetchFailed("%s: %s" % (self._url, error or type(error).__name__))
-        return self.ask(method, path, body, headers, timeout_s)
-
-    def _ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
-        import http.client
-
-        if self._open is None:
-            if self._secure:
-                from pilot.credentials import tls
-
-                tls()
-                self._open = http.client.HTTPSConnection(self._where, timeout=timeout_s, context=self._context())
-            else:
-                self._open = http.client.HTTPConnection(self._where, timeout=timeout_s)
-        deadline = time.monotonic() + timeout_s
-        self._open.timeout = timeout_s
-        if self._open.sock is not None:
-            self._open.sock.settimeout(timeout_s)
-        self._open.request(method, self._prefix + path, body, dict({"User-Agent": "pilot"}, **headers))
-        reply = self._open.getresponse()
-        self.date = reply.getheader("Date")
-        data, size = [], 0  # type: List[bytes], int
-        for block in iter(lambda: reply.read1(CHUNK), b""):
-            data.append(block)
-            size += len(block)
-            if size > self._max:
-                raise ValueError("an answer of more than %d bytes" % self._max)
-            if time.monotonic() > deadline:
-                raise ValueError("an answer that was not whole after %g s" % timeout_s)
-        reply.read()  # nothing is left, but older Pythons need it to know that
-        return reply.status, b"".join(data)
-
-    def close(self) -> None:
-        """Let go of the connection; the next question opens another."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
-
-
 def parse_checksum(text: str) -> Optional["Checksum"]:
     """"sha256:HEX", "sha512:HEX" or bare hex; None for "". ValueError for anything else."""
     if not text:
@@ -232,6 +165,8 @@ def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[
         raise FetchFailed("%s: HTTP %d %s" % (url, error.code, error.reason), error.code)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
+        if "timed out" in str(reason):
+            raise FetchFailed("%s: not whole after %g s" % (url, request.timeout_s))
         gone = isinstance(reason, FileNotFoundError) or isinstance(error, ValueError)
         raise FetchFailed("%s: %s" % (url, reason), 404 if gone else None)
 
@@ -241,17 +176,13 @@ def _opener(request: Request) -> Any:
     import urllib.parse
     import urllib.request
 
-    class Redirects(urllib.request.HTTPRedirectHandler):
-        """As the standard one, less trusting."""
+    from pilot import timed_http
 
-        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-            old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
-            if req.data is not None or (old.scheme == "https" and new.scheme != "https"):
-                raise FetchFailed("%s: HTTP %d to %s://%s is not followed" % (request.url, code, new.scheme, new.netloc), code)
-            found = super().redirect_request(req, fp, code, msg, headers, newurl)
-            if found is not None and (old.scheme, old.netloc) != (new.scheme, new.netloc):
-                found.remove_header("Authorization")
-            return found
+    class Plain(urllib.request.HTTPHandler):
+        """With a time limit for heads, too."""
+
+        def http_open(self, req: Any) -> Any:
+            return self.do_open(_timed(timed_http.Connection, request), req)
 
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
     handlers: List[Any] = [urllib.request.ProxyHandler({})] if here else []  # a machine's metadata is behind no proxy
@@ -259,8 +190,41 @@ def _opener(request: Request) -> Any:
         from pilot.credentials import tls
 
         tls()
-        handlers.append(urllib.request.HTTPSHandler(context=request.context))
-    return urllib.request.build_opener(Redirects(), *handlers)
+
+        class Secure(urllib.request.HTTPSHandler):
+            """Likewise."""
+
+            def https_open(self, req: Any) -> Any:
+                return self.do_open(_timed(timed_http.secure(), request), req, context=request.context)
+
+        handlers.append(Secure(context=request.context))
+    return urllib.request.build_opener(_redirects(request), Plain(), *handlers)
+
+
+def _timed(kind: Any, request: Request) -> Any:
+    from pilot import timed_http
+
+    return lambda host, **how: timed_http.within(kind(host, **how), request.timeout_s)
+
+
+def _redirects(request: Request) -> Any:
+    import urllib.parse
+    import urllib.request
+
+    class Redirects(urllib.request.HTTPRedirectHandler):
+        """As the standard one, less trusting."""
+
+        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+            old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
+            if req.data is not None or (new.scheme != old.scheme and new.scheme != "https"):
+                raise FetchFailed("%s: HTTP %d to %s://%s is not followed" % (request.url, code, new.scheme, new.netloc), code)
+            found = super().redirect_request(req, fp, code, msg, headers, newurl)
+            if found is not None and (old.scheme, old.netloc) != (new.scheme, new.netloc):
+                for name in [name for name in list(found.headers) if name.lower() not in HARMLESS]:
+                    found.remove_header(name)
+            return found
+
+    return Redirects()
 
 
 def _take_body(request: Request, reply: Any, take: Callable[[bytes], object]) -> None:

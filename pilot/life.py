@@ -48,6 +48,7 @@ class Life:
             from pilot.boinc import slot
 
             self.report_path = slot.resolve(self.report_path)
+        self.mode = 0o644 if settings["open_files"] or _in_slot() else 0o600  # BOINC's client may be another user
         self.masker = log.Masker()
         for secret in settings.secrets() + log.passwords(str(settings.public())):
             self.masker.add(secret)
@@ -87,7 +88,7 @@ class Life:
             self.request.settings.public(), version=VERSION, host=os.uname().nodename,
             started=log.utc(self.started), seconds=round(time.monotonic() - self.began, 3),
             problems=self.problems, task_failures=self.tally.failures, events_lost=self.stream.lost)
-        problem = report.write(self.report_path, self.masker.value(text))
+        problem = report.write(self.report_path, self.masker.value(text), self.mode)
         if problem:
             logging.getLogger("pilot").error("%s", problem)
 
@@ -152,8 +153,8 @@ def refuse(words: Sequence[str], error: UsageError) -> int:
     text = report.compose(told.get("pilot_id") or new_id(), error.exit_code, [], TaskTally().counts, [], {}, version=VERSION,
                           host=os.uname().nodename, started=log.utc(time.time()), problems=list(error.problems))
     try:
-        os.makedirs(workdir, exist_ok=True)
-        log_file = os.open(os.path.join(workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        os.makedirs(workdir, 0o700, exist_ok=True)
+        log_file = os.open(os.path.join(workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         for sentence in error.problems:
             os.write(log_file, ("%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence)).encode("utf-8", "backslashreplace"))
     except OSError:  # then stderr alone has told it
@@ -230,10 +231,10 @@ def _begin_story(life: Life, names: List[str]) -> None:
 
 def _prepare_workdir(life: Life) -> None:
     try:
-        os.makedirs(life.workdir, exist_ok=True)
+        os.makedirs(life.workdir, life.mode | (life.mode & 0o444) >> 2, exist_ok=True)
         os.makedirs(os.path.dirname(life.report_path), exist_ok=True)
-        log_file = os.open(os.path.join(life.workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        sink = FileSink(os.path.join(life.workdir, EVENTS))
+        log_file = os.open(os.path.join(life.workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, life.mode)
+        sink = FileSink(os.path.join(life.workdir, EVENTS), life.mode)
     except OSError as error:
         raise NodeUnfit("workdir %s cannot be used: %s: %s; give a writable one with --workdir" % (
             life.workdir, error.filename, error.strerror))
@@ -245,7 +246,7 @@ def _prepare_workdir(life: Life) -> None:
     life.stream.attach(ConsoleSink())
     for place in life.request.settings["events"]:
         if place.startswith(FILE):
-            life.stream.attach(_sink(place[len(FILE):]))
+            life.stream.attach(_sink(place[len(FILE):], life.mode))
     space = os.statvfs(life.workdir)
     if not space.f_bavail * space.f_frsize and space.f_blocks:
         raise NodeUnfit("workdir %s: the disk is full" % life.workdir)
@@ -260,9 +261,9 @@ def _show_progress(life: Life, console: log.LineHandler) -> None:
     life.stream.attach(Bar(2, console, life.tally, progress.count_tasks(life.request.settings) or 0))
 
 
-def _sink(path: str) -> FileSink:
+def _sink(path: str, mode: int) -> FileSink:
     try:
-        return FileSink(path)
+        return FileSink(path, mode)
     except OSError as error:
         raise UsageError("--events file:%s: %s" % (path, error.strerror))
 

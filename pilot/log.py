@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import time
 from typing import Any, List, Optional
@@ -46,9 +47,19 @@ def utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % (seconds % 1 * 1000)
 
 
+_QUERY = re.compile(r"[?&](?:access_token|api_?key|auth|authz|key|passw(?:or)?d|secret|sig|signature|token|x-amz-signature)=([^&#\\s'\"]+)", re.I)
+# what moves a terminal's cursor, or turns a line round: C0 but tab and newline, DEL, C1, bidirectional controls, line separators
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """Text of anybody's, for a person's terminal: what would steer it is shown instead."""
+    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+
+
 def passwords(text: str) -> List[str]:
-    """The passwords inside URLs, as in https://user:password@host/."""
-    found = []
+    """The passwords inside URLs, as in https://user:password@host/ and https://host/?token=..."""
+    found: List[str] = _QUERY.findall(text)
     for part in text.split("://")[1:]:
         user, at, _ = part.split("/", 1)[0].rpartition("@")
         if at and ":" in user:
@@ -63,7 +74,7 @@ def told(record: logging.LogRecord, masker: Masker) -> List[str]:
         text += "\n" + logging.Formatter().formatException(record.exc_info)
     where = record.name.partition(".")[2] or "pilot"
     head = "%s %-7s %s: " % (utc(record.created), record.levelname, where)
-    return [head + line for line in masker.text(text).splitlines() or [""]]
+    return [head + printable(line) for line in masker.text(text).splitlines() or [""]]
 
 
 class LineHandler(logging.Handler):
@@ -123,7 +134,7 @@ def say(text: str, error: bool = False) -> None:
     our exit code stands."""
     stream = sys.stderr if error else sys.stdout
     try:
-        stream.write(text)
+        stream.write(printable(text))
         stream.flush()
     except (OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)

@@ -64,11 +64,11 @@ def compose(pilot: str, code: int, outcomes: Sequence[Outcome], tasks: Dict[str,
     return report
 
 
-def write(path: str, report: Dict[str, Any]) -> Optional[str]:
+def write(path: str, report: Dict[str, Any], mode: int = 0o600) -> Optional[str]:
     """Write by rename, so that a reader never sees half a report. Returns why it could not be, or None."""
     partial = "%s.part-%d-%s" % (path, os.getpid(), os.urandom(3).hex())  # a signal may have us write while we write
     try:
-        with open(partial, "w", encoding="utf-8") as stream:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "w", encoding="utf-8") as stream:
             json.dump(report, stream, indent=1)
             stream.write("\n")
         os.replace(partial, path)

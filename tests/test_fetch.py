@@ -1,10 +1,13 @@
 import hashlib
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from pilot import fetch
+from pilot.session import Session
 
 BODY = b"x" * 100000
 GOOD = hashlib.sha256(BODY).hexdigest()
@@ -201,3 +204,65 @@ def test_what_is_no_checksum_is_refused(text):
 
 def test_no_checksum_is_none():
     assert fetch.parse_checksum("") is None
+
+
+class Dripping:
+    """Sends the head of an answer byte by byte, for ever."""
+
+    def __init__(self, what=b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 100000):
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(5)
+        self.url = "http://127.0.0.1:%d/" % self.listener.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, args=(what,), daemon=True)
+        self.thread.start()
+
+    def _serve(self, what):
+        connection = self.listener.accept()[0]
+        try:
+            connection.recv(4096)
+            for byte in what:
+                connection.sendall(bytes([byte]))
+                threading.Event().wait(0.05)
+        except OSError:
+            pass
+        connection.close()
+
+    def close(self):
+        self.listener.close()
+        self.thread.join(10)
+
+
+@pytest.mark.parametrize("way", ["get", "session"])
+def test_a_head_that_drips_is_given_up_in_time(way):
+    server, began = Dripping(), time.monotonic()
+    with pytest.raises(fetch.FetchFailed):
+        if way == "get":
+            fetch.get(server.url, 0.5, attempts=1)
+        else:
+            one = Session(server.url)
+            one.ask("GET", "/", None, {}, 0.5)
+    assert time.monotonic() - began < 5
+    if way == "session":
+        one.close()
+    server.close()
+
+
+def test_no_header_but_harmless_ones_goes_to_another_host(server):
+    server.replies = [(200, b"ok", None)]
+    redirecting = Redirecting(server.url)
+    try:
+        fetch.get(redirecting.url, 5, headers={"Cookie": "a=1", "X-Auth-Token": "secret", "Private-Token": "p", "Range": "bytes=0-"})
+    finally:
+        redirecting.close()
+    assert not {"Cookie", "X-Auth-Token", "Private-Token"} & set(server.headers[0]) and server.headers[0]["Range"] == "bytes=0-"
+
+
+def test_a_redirect_to_another_kind_of_place_is_not_followed():
+    for place in ("ftp://127.0.0.1/f", "file:///etc/hostname"):
+        redirecting = Redirecting(place)
+        try:
+            with pytest.raises(fetch.FetchFailed):
+                fetch.get(redirecting.url, 5, attempts=1)
+        finally:
+            redirecting.close()

@@ -17,7 +17,8 @@ from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
 from pilot.events.event import Event
 from pilot.events.sender import SendFailed, Transport
-from pilot.fetch import FetchFailed, Session
+from pilot.fetch import FetchFailed
+from pilot.session import Session
 
 from . import telling
 from .options import value

@@ -5,8 +5,9 @@
 
 Each location has manifest.json (pilot_dirac.publish writes it: names with their sha512, each file under its own
 checksum, so that an update under way changes nothing of what is being fetched), or DIRAC's checksums.sha512 with
-pilot.json and pilot.tar beside it; these are fetched anew as long as they do not fit together. This file imports
-nothing of the toolbox: it is there before the toolbox is.
+pilot.json and pilot.tar beside it; these are fetched anew as long as they do not fit together. Whoever answers for a location
+decides what runs, unless --sha512 pins the list of checksums or --signers has it signed (ssh-keygen -Y sign -n pilot); plain http
+needs one of these. This file imports nothing of the toolbox: it is there before the toolbox is.
 """
 
 import argparse
@@ -15,20 +16,21 @@ import http.client
 import json
 import os
 import ssl
+import subprocess
 import sys
 import tarfile
 import tempfile
 import time
 import urllib.request
 import uuid
-from typing import Dict, List, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 TRIES, WAIT_S = 4, 2.0
 TIMEOUT_S, FILE_S = 20.0, 300.0  # of silence; of a whole file
 MOST_BYTES, BLOCK = 64 << 20, 1 << 16
 TAR, CHECKSUMS, MANIFEST, PILOT = "pilot.tar", "checksums.sha512", "manifest.json", "dirac-pilot.py"
 FAILED = 20  # the pilot's own code for what could not be installed
-WRONG = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, http.client.HTTPException)
+WRONG = (subprocess.TimeoutExpired, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, http.client.HTTPException)
 LINES: List[str] = []
 
 
@@ -37,6 +39,53 @@ def say(text: str) -> None:
     line = "%sZ INFO [PilotWrapper] %s" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), text)
     LINES.append(line)
     sys.stderr.write(line + "\n")
+
+
+class Trust(NamedTuple):
+    """What a list of checksums must be: of this sha512, signed by one of these (ssh-keygen's allowed signers), not older than so many days."""
+
+    sha512: str = ""
+    signers: str = ""
+    max_age_days: float = 0.0
+
+
+class Redirects(urllib.request.HTTPRedirectHandler):
+    """Never from https to anything else: verified TLS would be worth nothing."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        """urllib's hook."""
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise OSError("%s: HTTP %d to %s is not followed" % (req.full_url, code, newurl))
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def vouched(place: str, name: str, trust: Trust) -> bytes:
+    """The list of checksums of a place, if it is one to trust. OSError when it is not."""
+    pinned = bool(trust.sha512 or trust.signers)
+    if place.startswith("http:") and not pinned:
+        raise OSError("plain http may be anybody's: it needs --sha512 or --signers")
+    data = get(place + "/" + name)
+    if trust.sha512 and not fits(data, trust.sha512):
+        raise OSError("%s/%s is not the one of --sha512" % (place, name))
+    if trust.signers:
+        verify(data, get(place + "/" + name + ".sig"), trust.signers)
+    return data
+
+
+def verify(data: bytes, signature: bytes, signers: str) -> None:
+    """OSError unless one of the signers (ssh-keygen(1), ALLOWED SIGNERS) made this signature."""
+    with tempfile.NamedTemporaryFile() as stream:
+        stream.write(signature)
+        stream.flush()
+        found = subprocess.run(["ssh-keygen", "-Y", "find-principals", "-s", stream.name, "-f", signers], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=TIMEOUT_S)
+        name = found.stdout.decode("utf-8", "replace").split("\n")[0].strip()
+        if found.returncode:
+            raise OSError("the list of checksums is signed by none of %s" % signers)
+        done = subprocess.run(["ssh-keygen", "-Y", "verify", "-s", stream.name, "-f", signers, "-I", name, "-n", "pilot"], input=data,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT_S)
+    if done.returncode:
+        raise OSError("the signature of the list of checksums does not fit: %s" % done.stdout.decode("utf-8", "replace").strip()[:200])
 
 
 def get(url: str) -> bytes:
@@ -50,7 +99,8 @@ def get(url: str) -> bytes:
     if os.path.isdir(folder):
         context.load_verify_locations(capath=folder)
     data, end = b"", time.monotonic() + FILE_S
-    with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as reply:  # a status of 400 or more is an OSError
+    opener = urllib.request.build_opener(Redirects(), urllib.request.HTTPSHandler(context=context))
+    with opener.open(url, timeout=TIMEOUT_S) as reply:  # a status of 400 or more is an OSError
         while True:
             part: bytes = reply.read1(BLOCK)
             data += part
@@ -65,9 +115,13 @@ def fits(data: bytes, digest: str) -> bool:
     return hashlib.sha512(data).hexdigest() == digest.lower()
 
 
-def by_manifest(place: str) -> Dict[str, bytes]:
+def by_manifest(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
     """The files that one manifest names; each lies where its checksum says, for good."""
-    names = json.loads(get(place + "/" + MANIFEST).decode("utf-8"))["files"]
+    manifest = json.loads(vouched(place, MANIFEST, trust).decode("utf-8"))
+    age_days = (time.time() - float(manifest.get("made", 0))) / 86400
+    if trust.max_age_days and age_days > trust.max_age_days:
+        raise OSError("%s: the manifest is %.0f days old, more than --max-age-days" % (place, age_days))
+    names = manifest["files"]
     files = {name: get("%s/files/%s" % (place, digest)) for name, digest in names.items()}
     wrong = [name for name, digest in names.items() if not fits(files[name], digest)]
     if wrong:
@@ -75,9 +129,11 @@ def by_manifest(place: str) -> Dict[str, bytes]:
     return files
 
 
-def by_checksums(place: str) -> Dict[str, bytes]:
+def by_checksums(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
     """pilot.json and what is in pilot.tar, as DIRAC publishes them."""
-    text = get(place + "/" + CHECKSUMS).decode("utf-8")
+    if trust.max_age_days:
+        raise OSError("%s: %s tells no age" % (place, CHECKSUMS))
+    text = vouched(place, CHECKSUMS, trust).decode("utf-8")
     sums = {line.split()[1]: line.split()[0] for line in text.splitlines() if len(line.split()) == 2}
     files = {name: get(place + "/" + name) for name in ("pilot.json", TAR)}
     wrong = [name for name, data in files.items() if not fits(data, sums.get(name, ""))]
@@ -86,13 +142,13 @@ def by_checksums(place: str) -> Dict[str, bytes]:
     return files
 
 
-def fetched(locations: List[str]) -> Optional[Dict[str, bytes]]:
+def fetched(locations: List[str], trust: Trust = Trust()) -> Optional[Dict[str, bytes]]:
     """The files of the first place that has them whole."""
     for turn in range(TRIES):
         for place in [form for one in locations for form in (one.rstrip("/"), one.rstrip("/") + "/pilot")]:
             for way in (by_manifest, by_checksums):
                 try:
-                    files = way(place)
+                    files = way(place, trust)
                     say("the pilot is from %s" % place)
                     return files
                 except WRONG as error:
@@ -149,8 +205,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--locations", required=True, help="where the pilot is published: URLs or folders, with commas")
     parser.add_argument("--folder", default=".", help="where the pilot's folder is made")
+    parser.add_argument("--sha512", default="", metavar="HEX", help="the checksum of the manifest.json (or checksums.sha512) to take")
+    parser.add_argument("--signers", default="", metavar="FILE", help="who may sign it (ssh-keygen -Y sign -n pilot makes NAME.sig)")
+    parser.add_argument("--max-age-days", type=float, default=0.0, metavar="N", help="take no manifest that was made longer ago")
     given = parser.parse_args(words)
-    files = fetched([place.strip() for place in given.locations.split(",") if place.strip()])
+    trust = Trust(given.sha512, given.signers, given.max_age_days)
+    files = fetched([place.strip() for place in given.locations.split(",") if place.strip()], trust)
     if files is None:
         say("no location has a pilot that is whole")
         return FAILED

@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from pilot import credentials
 from pilot.errors import PoolUnreachable, UsageError
-from pilot.fetch import FetchFailed, Session
+from pilot.fetch import FetchFailed
+from pilot.session import Session
 from pilot.pool.interface import Busy, Denied
 
 TIMEOUT_S = 30.0

@@ -33,7 +33,7 @@ log = logging.getLogger("pilot.LaunchAgent")
 def prepare(ctx: Context) -> List[str]:
     """Write the built-in agent's orders, fill its pool; returns the command line that starts it."""
     folder = _folder(ctx)
-    os.makedirs(folder, exist_ok=True)
+    os.makedirs(folder, 0o755 if ctx.settings["open_files"] else 0o700, exist_ok=True)
     _check_outputs(ctx.settings["output_dir"])
     path = os.path.join(folder, "agent.json")
     text = agent_config.dump(orders(ctx, pool_url(ctx, folder), folder))

@@ -1,12 +1,20 @@
 """A payload's output on our own, as it comes: for a person who runs one task at a terminal."""
 
 import os
+import stat
 import threading
 from typing import Dict, Optional
+
+from pilot import log
 
 EVERY_S = 0.05
 CHUNK = 1 << 16
 STREAMS = {"stdout": 1, "stderr": 2}  # file, and where it goes
+
+
+def _harmless(data: bytes) -> bytes:
+    """For a terminal: without what steers it, but for carriage returns, by which progress is shown."""
+    return b"\r".join(log.printable(part.decode("utf-8", "replace")).encode("utf-8") for part in data.split(b"\r"))
 
 
 class Live:
@@ -23,9 +31,13 @@ class Live:
         for name in STREAMS:
             if name not in self._open:
                 try:
-                    self._open[name] = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_CLOEXEC)
+                    descriptor = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
                 except OSError:  # it is over already: the folder has another name
-                    pass
+                    continue
+                if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    self._open[name] = descriptor
+                else:
+                    os.close(descriptor)
 
     def _follow(self) -> None:
         while not self._stop.wait(EVERY_S):
@@ -35,7 +47,7 @@ class Live:
         for name, source in list(self._open.items()):
             for data in iter(lambda: os.read(source, CHUNK), b""):
                 try:
-                    os.write(STREAMS[name], data)
+                    os.write(STREAMS[name], _harmless(data) if os.isatty(STREAMS[name]) else data)
                 except OSError:  # nobody reads it any more
                     break
 

@@ -38,6 +38,8 @@ class Outbox:
             self.lost += 1
 
     def _spill(self, line: bytes, event: Event) -> bool:
+        if len(line) > self._most_disk - self._write_at:
+            self._compact()
         room = self._most_disk - self._write_at
         if len(line) > BATCH_BYTES or len(line) > (room - self._most_disk // 8 if event["event"] == LOG else room):
             return False
@@ -55,6 +57,23 @@ class Outbox:
         self._write_at += len(line)
         self._count += 1
         return True
+
+    def _compact(self) -> None:
+        """What was read gives its room back, when it is at least as much as what was not: each byte is moved once on average."""
+        if self._file is None or self._read_at < self._write_at - self._read_at:
+            return
+        source, target = self._read_at, 0
+        try:
+            while source < self._write_at:
+                self._file.seek(source)
+                data = self._file.read(min(BATCH_BYTES, self._write_at - source))
+                self._file.seek(target)
+                self._file.write(data)
+                source, target = source + len(data), target + len(data)
+            self._file.truncate(target)
+        except OSError:
+            return
+        self._read_at, self._write_at = 0, target
 
     def peek(self, most: int = BATCH_EVENTS) -> List[Dict[str, Any]]:
         """The oldest events, as many as go into one message."""

@@ -8,7 +8,8 @@ from pilot import credentials
 from pilot.bearer import Bearer, NoToken
 from pilot.errors import ConfigurationFailed
 from pilot.events.sender import SendFailed, Transport
-from pilot.fetch import FetchFailed, Session
+from pilot.fetch import FetchFailed
+from pilot.session import Session
 
 TIMEOUT_S = 10.0
 FINAL = (400, 413)

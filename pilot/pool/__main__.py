@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Dict, List, Optional, Sequence
 
-from pilot import runner, values
+from pilot import log, runner, values
 from pilot.errors import PoolUnreachable, UsageError
 from pilot.pool import interface, moving, open_pool
 from pilot.pool.task import read_file, read_lines
@@ -96,7 +96,7 @@ def _run(words: List[str]) -> int:
 
 def _tell(code: int, problems: Sequence[str]) -> None:
     for problem in problems:
-        sys.stderr.write("pilot.pool: error: %s\n" % problem)
+        sys.stderr.write("pilot.pool: error: %s\n" % log.printable(problem))
 
 
 def add_tasks(given: argparse.Namespace) -> int:
@@ -125,7 +125,7 @@ def show_tasks(given: argparse.Namespace) -> int:
     missing = ["there is no task %r" % name for name, task in zip(given.tasks, found) if task is None]
     for task in found:
         if task is not None:
-            print(json.dumps(task, indent=1) if given.json else told(task))
+            print(json.dumps(task, indent=1) if given.json else log.printable(told(task)))
     if missing:
         raise UsageError(*missing)
     return 0
@@ -172,7 +172,7 @@ def _known(pool: interface.Pool, names: Sequence[str], wanted: Sequence[str], ru
         if found is None:
             missing.append("there is no task %r" % name)
         elif found["state"] not in wanted:
-            print("%s is %s: %s" % (name, found["state"], rule))
+            print(log.printable("%s is %s: %s" % (name, found["state"], rule)))
     if missing:
         raise UsageError(*missing)
     return 0

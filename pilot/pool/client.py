@@ -14,9 +14,10 @@ from urllib.parse import quote, urlsplit
 from pilot import credentials
 from pilot.bearer import Bearer, NoToken
 from pilot.errors import ConfigurationFailed, UsageError
-from pilot.fetch import FetchFailed, Session
-from pilot.pool import interface
+from pilot.fetch import FetchFailed
+from pilot.pool import interface, task as tasks
 from pilot.pool.interface import Backlog, Busy, Denied, Final, Lease, Offer, StaleLease
+from pilot.session import Session
 
 TIMEOUT_S = 30.0
 MAX_WAIT_S = 20.0
@@ -61,7 +62,7 @@ class HTTPPool(interface.Pool):
         try:
             found = json.loads(data.decode("utf-8"))
             sentence = found.get("error", "") if isinstance(found, dict) else ""
-        except ValueError:
+        except (ValueError, RecursionError):
             found, sentence = None, ""
         if status == 200 and isinstance(found, dict):
             return found
@@ -118,10 +119,11 @@ class HTTPPool(interface.Pool):
         except Refused as error:
             return self._one_by_one(list(finals), pilot, error), []
         with _shaped(self._url):
-            waited_s = min(float(found["waited_s"]), wait_s)  # a lease begins when it is granted
-            return ({(str(task), int(generation)): str(state) for task, generation, state in found["states"]},
-                    [Lease(one["task"], one["generation"], one["attempt"], one["seconds"] + waited_s, dict(one["spec"]))
-                     for one in found["leases"]])
+            waited_s = max(0.0, min(float(found["waited_s"]), wait_s))  # a lease begins when it is granted
+            leases = [_lease(one, waited_s, lease_s) for one in found["leases"]]
+            if len(leases) > count or len({lease.task for lease in leases}) < len(leases):
+                raise ValueError("more leases than were asked for")
+            return {(str(task), int(generation)): str(state) for task, generation, state in found["states"]}, leases
 
     def _one_by_one(self, finals: List[Final], pilot: str, refusal: "Refused") -> Dict[Tuple[str, int], str]:
         """The server does not take this as a whole: each end alone, without its result if need be. An end that it takes in no form is
@@ -224,8 +226,21 @@ def _shaped(url: str) -> Iterator[None]:
     """Inside, an answer that has not the shape it should have is Busy: somebody else than the pool has answered."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise Busy("%s: this is no pool's answer" % url)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise Busy("%s: this is no pool's answer: %s" % (url, str(error)[:200]))
+
+
+def _lease(one: Any, waited_s: float, lease_s: float) -> Lease:
+    """A lease as it was told, checked as `add` checks a task: a server may be broken, or not what it seems. ValueError when it is none."""
+    spec, mistakes = tasks.check(one["spec"], "/")
+    if spec is None or spec.get("id") != one["task"]:
+        raise ValueError("task %r: %s" % (str(one["task"])[:200], "; ".join(mistakes) or "its id is another"))
+    generation, attempt, seconds = one["generation"], one["attempt"], one["seconds"]
+    if not all(type(number) is int and 0 <= number < 1 << 40 for number in (generation, attempt)):
+        raise ValueError("generation or attempt is no whole number")
+    if type(seconds) not in (int, float) or not 0 <= seconds <= lease_s + 1:
+        raise ValueError("a lease of %r seconds" % seconds)
+    return Lease(one["task"], generation, attempt, seconds + waited_s, spec)
 
 
 def _portions(tasks: Iterable[Dict[str, Any]]) -> Iterator[List[Dict[str, Any]]]:

@@ -59,6 +59,14 @@ def answer(db: sqlite3.Connection, what: str, question: str, values: Sequence[ob
         raise Busy("%s cannot be read: %s" % (what, error))
 
 
+def _make_private(path: str) -> None:
+    """A new file is its owner's alone: tasks may hold what is nobody's business. What is wrong with it, SQLite tells."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError:
+        pass
+
+
 class SQLiteFile:
     """One connection to the file; not for several threads. `backoff_s` is the first wait before another attempt."""
 
@@ -66,6 +74,8 @@ class SQLiteFile:
         self._in_batch = False
         if not create and not os.path.exists(path):
             raise UsageError("sqlite:%s: there is no such file; `python3 -m pilot.pool add` makes one" % path)
+        if create:
+            _make_private(path)
         try:
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
         except sqlite3.Error as error:

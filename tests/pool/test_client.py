@@ -11,7 +11,8 @@ from pilot.bearer import Bearer
 from pilot.errors import UsageError
 from pilot.events.pool_server import PoolServer
 from pilot.events.sender import SendFailed
-from pilot.fetch import FetchFailed, Session
+from pilot.fetch import FetchFailed
+from pilot.session import Session
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Final, Offer
 from tests.pool.asking import add, claim

@@ -1,0 +1,126 @@
+"""A conversation with one server over HTTP whose connection is kept open."""
+
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from pilot.fetch import CHUNK, FetchFailed
+
+if TYPE_CHECKING:
+    import ssl
+
+MAX_SESSION = 64 << 20
+_LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[?::1\]?)\Z")
+
+
+class Proxy(NamedTuple):
+    """A web proxy, HOST:PORT, and the headers that it wants."""
+
+    where: str
+    headers: Dict[str, str]
+
+
+def proxy_for(url: str) -> Optional[Proxy]:
+    """The proxy that $http_proxy, $https_proxy and $no_proxy (either case) name for this URL; None for none, and for this machine."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    import base64
+    import urllib.request
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(url)
+    named = urllib.request.getproxies_environment().get(parts.scheme)
+    if not named or _LOOPBACK.match(parts.hostname or "") or urllib.request.proxy_bypass_environment(parts.netloc):  # type: ignore[attr-defined]
+        return None
+    try:
+        found = urlsplit(named if "://" in named else "http://" + named)
+        where = "%s:%d" % (found.hostname, found.port or 80)
+    except ValueError as error:
+        raise FetchFailed("%s: the proxy %r is no URL: %s" % (url, named, error))
+    headers = {}
+    if found.username:
+        word = "%s:%s" % (unquote(found.username), unquote(found.password or ""))
+        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(word.encode("utf-8")).decode("ascii")
+    return Proxy(where, headers)
+
+
+class Session:
+    """A conversation with one server whose connection is kept open; `url` is http(s)://HOST[:PORT][/PREFIX].
+
+    For one thread; `context` is asked for TLS's each time a connection is opened. What is asked must
+    be safe to repeat: a kept connection that turns out to be closed is opened anew and asked again.
+    """
+
+    def __init__(self, url: str, context: Callable[[], Optional["ssl.SSLContext"]] = lambda: None, max_bytes: int = MAX_SESSION) -> None:
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(url)
+        self._secure, self._where, self._prefix = parts.scheme == "https", parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        self._url, self._context, self._max = url, context, max_bytes
+        self._open: Any = None
+        self._before, self._for_proxy = "", {}  # type: str, Dict[str, str]
+        self.date: Optional[str] = None  # what the last answer's header said
+
+    def ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
+        """The status and body of an answer, whatever the status. FetchFailed when there is none."""
+        import http.client
+
+        fresh = self._open is None
+        try:
+            return self._ask(method, path, body, headers, timeout_s)
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            self.close()
+            stale = isinstance(error,
+                               (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, http.client.CannotSendRequest))
+            if fresh or not stale:
+                raise FetchFailed("%s: %s" % (self._url, error or type(error).__name__))
+        return self.ask(method, path, body, headers, timeout_s)
+
+    def _ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
+        from pilot import timed_http
+
+        if self._open is None:
+            self._open = self._connection(timeout_s)
+        deadline = timed_http.within(self._open, timeout_s).deadline
+        self._open.timeout = timeout_s
+        if self._open.sock is not None:
+            self._open.sock.settimeout(timeout_s)
+        self._open.request(method, self._before + self._prefix + path, body, dict({"User-Agent": "pilot"}, **headers, **self._for_proxy))
+        reply = self._open.getresponse()
+        self.date = reply.getheader("Date")
+        data, size = [], 0  # type: List[bytes], int
+        for block in iter(lambda: reply.read1(CHUNK), b""):
+            data.append(block)
+            size += len(block)
+            if size > self._max:
+                raise ValueError("an answer of more than %d bytes" % self._max)
+            if time.monotonic() > deadline:
+                raise ValueError("an answer that was not whole after %g s" % timeout_s)
+        reply.read()  # nothing is left, but older Pythons need it to know that
+        return reply.status, b"".join(data)
+
+    def _connection(self, timeout_s: float) -> Any:
+        """A new one: straight, or by the proxy that the environment names; there TLS goes through it untouched (CONNECT)."""
+        from pilot import timed_http
+
+        proxy = proxy_for(self._url)
+        self._before, self._for_proxy = "", {}
+        where, words = (proxy.where, proxy.headers) if proxy else (self._where, {})
+        if not self._secure:
+            if proxy:
+                self._before, self._for_proxy = "http://" + self._where, words
+            return timed_http.Connection(where, timeout=timeout_s)
+        from pilot.credentials import tls
+
+        tls()
+        made = timed_http.secure()(where, timeout=timeout_s, context=self._context())
+        if proxy:
+            made.set_tunnel(self._where, headers=words)
+        return made
+
+    def close(self) -> None:
+        """Let go of the connection; the next question opens another."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
