@@ -28,9 +28,12 @@ def unpack(path: str, folder: str) -> None:
             _untar(path, folder)
         else:
             raise BadArchive("%s: neither a tar nor a zip file" % path)
-        _check_links(folder)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
         raise BadArchive("%s: cannot be unpacked: %s" % (path, error))
+    finally:
+        led_out = _remove_links_out(folder)
+    if led_out:
+        raise BadArchive("%s: the link %r leads out of its folder" % (path, led_out))
 
 
 def _inside(name: str, folder: str) -> str:
@@ -91,15 +94,16 @@ def _change_mode(path: str, mode: int) -> None:
         os.close(descriptor)
 
 
-def _check_links(folder: str) -> None:
-    """No link leads out of the folder, as they all stand now."""
-    home = os.path.realpath(folder)
+def _remove_links_out(folder: str) -> str:
+    """No link leads out of the folder, as they all stand now; returns the last one that did."""
+    home, found = os.path.realpath(folder), ""
     for place, below, files in os.walk(home):
         for path in [os.path.join(place, name) for name in below + files]:
             real = os.path.realpath(path)
             if os.path.islink(path) and real != home and not real.startswith(home + os.sep):
                 os.unlink(path)
-                raise BadArchive("the link %r leads out of its folder" % os.path.relpath(path, home))
+                found = os.path.relpath(path, home)
+    return found
 
 
 def _link_inside(name: str, link: str, folder: str) -> None:

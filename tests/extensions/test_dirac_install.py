@@ -1,11 +1,14 @@
 """How DIRAC's software comes to a node, how the pilot itself does, and pilot.cfg's language."""
 
 import hashlib
+import http.server
 import io
 import json
 import os
 import shlex
+import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -164,6 +167,92 @@ def test_both_ways_of_publishing_are_taken_and_a_wrong_file_is_not(published, tm
         path.write_bytes(path.read_bytes() + b"x")
     assert wrapper.fetched([str(published)]) is None
     assert any("does not fit" in line for line in wrapper.LINES)
+
+
+class Places:
+    """A web server of a folder; `elsewhere` sends everybody to another address."""
+
+    def __init__(self, folder, elsewhere=""):
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *words):
+                pass
+
+            def translate_path(self, path):
+                return str(folder) + path
+
+            def do_GET(self):
+                if not elsewhere:
+                    return super().do_GET()
+                self.send_response(302)
+                self.send_header("Location", elsewhere + self.path)
+                self.end_headers()
+
+        self.http = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.http.server_port
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *how):
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+
+def test_plain_http_needs_a_pin_and_a_pin_holds(published, tmp_path):
+    digest = hashlib.sha512((published / "manifest.json").read_bytes()).hexdigest()
+    with Places(published) as places:
+        url = "http://127.0.0.1:%d" % places.port
+        for words, expected in (((), 20), (("--sha512", "0" * 128), 20), (("--sha512", digest), 7)):
+            code, out, err = fly(tmp_path, "--locations", url, *words)
+            assert code == expected, err
+    assert "plain http may be anybody's" in fly(tmp_path, "--locations", "http://127.0.0.1:1")[2]
+
+
+def test_https_does_not_lead_to_http(published, tmp_path, monkeypatch):
+    key, cert = str(tmp_path / "key.pem"), str(tmp_path / "cert.pem")
+    subprocess.check_call(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=localhost",
+                           "-addext", "subjectAltName=DNS:localhost"], stderr=subprocess.DEVNULL)
+    digest = hashlib.sha512((published / "manifest.json").read_bytes()).hexdigest()
+    with Places(published) as plain:
+        secure = Places(published, "http://127.0.0.1:%d" % plain.port)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if hasattr(ssl, "PROTOCOL_TLS_SERVER") else ssl.PROTOCOL_TLS)
+        context.load_cert_chain(cert, key)
+        secure.http.socket = context.wrap_socket(secure.http.socket, server_side=True)
+        with secure:
+            monkeypatch.setattr(wrapper, "WAIT_S", 0)
+            monkeypatch.setenv("SSL_CERT_FILE", cert)
+            del wrapper.LINES[:]
+            assert wrapper.fetched(["https://localhost:%d" % secure.port], wrapper.Trust(sha512=digest)) is None
+    assert any("is not followed" in line for line in wrapper.LINES)
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen here")
+def test_a_signature_is_asked_for_and_verified(published, tmp_path, monkeypatch):
+    monkeypatch.setattr(wrapper, "WAIT_S", 0)
+    for name in ("ours", "theirs"):
+        subprocess.check_call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)])
+    signers = tmp_path / "signers"
+    signers.write_text("pilots@example.org " + (tmp_path / "ours.pub").read_text())
+    trust = wrapper.Trust(signers=str(signers))
+    assert wrapper.fetched([str(published)], trust) is None
+    for key, good in (("theirs", False), ("ours", True)):
+        for path in published.glob("*.sig"):
+            path.unlink()
+        subprocess.check_call(["ssh-keygen", "-q", "-Y", "sign", "-n", "pilot", "-f", str(tmp_path / key), str(published / "manifest.json")], stderr=subprocess.DEVNULL)
+        assert (wrapper.fetched([str(published)], trust) is not None) is good
+    (published / "manifest.json").write_text((published / "manifest.json").read_text().replace("made", "mode"))
+    assert wrapper.fetched([str(published)], trust) is None
+
+
+def test_an_old_manifest_is_not_taken_where_its_age_is_bounded(published, monkeypatch):
+    monkeypatch.setattr(wrapper, "WAIT_S", 0)
+    assert wrapper.fetched([str(published)], wrapper.Trust(max_age_days=1)) is not None
+    told = json.loads((published / "manifest.json").read_text())
+    (published / "manifest.json").write_text(json.dumps(dict(told, made=told["made"] - 2 * 86400)))
+    assert wrapper.fetched([str(published)], wrapper.Trust(max_age_days=1)) is None and "days old" in "".join(wrapper.LINES)
 
 
 def test_an_update_under_way_is_waited_for(published, monkeypatch):

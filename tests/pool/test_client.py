@@ -78,6 +78,28 @@ def test_nonsense_is_busy_and_nothing_worse(odd, data):
                 question()
 
 
+GOOD = {"task": "a", "generation": 1, "attempt": 1, "seconds": 300.0, "spec": {"id": "a", "command": ["true"]}}
+LIES = [dict(GOOD, spec={}), dict(GOOD, spec={"id": "a"}), dict(GOOD, spec={"id": "b", "command": ["true"]}), dict(GOOD, spec={"id": "a", "command": "true"}),
+        dict(GOOD, spec={"id": "a", "command": ["true"], "inputs": [{"url": "/etc/hostname", "name": "../../evil"}]}), dict(GOOD, spec={"id": "a", "command": ["true"], "env": {"A": 1}}),
+        dict(GOOD, spec={"id": "a", "command": ["true"], "outputs": [{"name": "/etc/x"}]}), dict(GOOD, generation="1"), dict(GOOD, generation=-1), dict(GOOD, generation=True),
+        dict(GOOD, attempt=None), dict(GOOD, seconds="300"), dict(GOOD, seconds=-1), dict(GOOD, seconds=1e30), dict(GOOD, task=["a"]), dict(GOOD, task="b"), [], None, "a"]
+
+
+@pytest.mark.parametrize("lease", LIES, ids=[str(n) for n in range(len(LIES))])
+def test_a_lease_that_add_would_refuse_is_not_run(odd, lease):
+    with open_pool(odd(answer("200 OK", json.dumps({"states": [], "leases": [lease], "waited_s": 0}))).url, environ={}) as pool:
+        with pytest.raises(Busy, match="no pool's answer"):
+            pool.next([], "p", Offer(), 1, 300.0, "r")
+
+
+@pytest.mark.parametrize("text", ['{"states": [], "leases": %s, "waited_s": 0}' % json.dumps([GOOD, GOOD]), "[" * 100000, '{"states": ' + "[" * 5000 + "]" * 5000 + "}",
+                                  '{"states": [["a", 1e999, "done"]], "leases": [], "waited_s": 0}'])
+def test_more_than_was_asked_for_and_endless_nesting_are_no_answer(odd, text):
+    with open_pool(odd(answer("200 OK", text)).url, environ={}) as pool:
+        with pytest.raises(Busy):
+            pool.next([], "p", Offer(), 1, 300.0, "r")
+
+
 @pytest.mark.parametrize("data", [data for data in NONSENSE if b"200 OK" not in data])
 def test_events_are_not_thrown_away_because_of_nonsense(odd, data):
     with pytest.raises(SendFailed) as caught:
