@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Tuple
 
 from pilot import bundle
 from pilot.errors import UsageError
+from pilot.log import passwords
 from pilot.settings import environment_name
 from pilot.ship.check import SECRET_OPTION, has_secret
 from pilot.ship.order import Order, Parcel, own_workdir, quoted
@@ -68,11 +69,14 @@ def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
     left = list(words)
     while left:
         name, given, value = left[0].partition("=")
-        if not SECRET_OPTION.match(name) or not (given or left[1:]):
+        told = value if given else "".join(left[1:2])
+        if not (SECRET_OPTION.match(name) or name == "--events" and passwords(told)) or not told:
             plain.append(left.pop(0))
             continue
+        if name == "--events" and sum(word.partition("=")[0] == "--events" for word in words) > 1:
+            raise UsageError("systemd: --events with a password goes into a variable, which holds one: give it alone")
         snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", name.lstrip("-")).replace("-", "_").lower()
-        variables[environment_name(snake)] = value if given else left[1]
+        variables[environment_name(snake)] = told
         del left[: 1 if given else 2]
     return plain, variables
 

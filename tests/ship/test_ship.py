@@ -201,7 +201,7 @@ def test_systemd_gets_a_token_by_a_file_of_roots(ship):
     assert "hunter" not in unit and "EnvironmentFile=/etc/pilot.env" in unit and "--site S --workdir" in unit
     assert (folder / "pilot.env").read_text() == 'PILOT_POOL_TOKEN="hunter22"\nPILOT_REGISTER_TOKEN="hunter33"\n'
     assert "install -m 600 pilot.env /etc/" in said and "install -m 644 pilot.service" in said
-    folder, said = ship("systemd", "--", "-X", "CheckWorkerNode", "--events", "stomp://u:hunter22@b/queue/x")
+    folder, said = ship("systemd", "--", "-X", "Install", "--install", "archive:https://u:hunter22@b/x.tar")
     assert "install -m 600 pilot.service" in said
 
 
@@ -249,3 +249,9 @@ def test_a_virtual_machine_of_boinc_outlives_its_pilot_and_a_sick_one_is_slow(tm
 def test_a_config_map_is_created_not_applied(tmp_path, capsys):
     assert main(["kubernetes", "-o", str(tmp_path)]) == 0
     assert "kubectl create -f pilot-job.json" in capsys.readouterr().out and (tmp_path / "pilot-job.json").stat().st_size > 262144
+
+
+def test_a_brokers_password_goes_where_systemd_shows_it_to_nobody(ship):
+    folder, said = ship("systemd", "--", "-X", "CheckWorkerNode", "--events", "stomp://pilots:hunter22@broker:61613/queue/x")[:2]
+    assert "hunter22" not in (folder / "pilot.service").read_text() and 'PILOT_EVENTS="stomp://pilots:hunter22@broker' in (folder / "pilot.env").read_text()
+    assert (folder / "pilot.env").stat().st_mode & 0o077 == 0
