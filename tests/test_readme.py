@@ -44,7 +44,7 @@ def test_every_command_runs(checkout, block, served):
 
 def run(command, checkout, url):
     if "pilot.pool serve" in command:
-        assert command == "python3 -m pilot.pool serve sqlite:farm.sqlite &"
+        assert command == "python3 -m pilot.pool serve sqlite:farm.sqlite --create &"
         command = "python3 -m pilot.pool status " + url
     command = command.replace("http://127.0.0.1:8420", url)
     if "/cvmfs/" in command:

@@ -9,6 +9,7 @@ import random
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+from pilot.errors import UsageError
 from pilot.pool import interface
 from pilot.pool.interface import Backlog, Final, Lease, Offer, StaleLease
 
@@ -232,6 +233,10 @@ class PicasPool(interface.Pool):
             if len(rows) < PAGE:
                 return
             after = {"startkey": rows[-1]["id"], "skip": 1}
+
+    def purge(self, state: str, older_than_s: float, most: int) -> int:
+        """Tokens are the community's documents: its own tools remove them."""
+        raise UsageError("picas: tokens are removed by PiCaS' own tools, not by purge")
 
     def patience(self, seconds: float) -> None:
         self.database.timeout_s = seconds

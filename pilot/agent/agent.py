@@ -88,7 +88,7 @@ class Agent:
             self._granted(lease, asked)
         if wait_s and boot_s() - asked > wait_s / 2:
             self._empty_polls = 0  # it did wait, so that we need not
-        if leases or again:
+        if leases or again or self._ledger:
             self._soon()
         else:
             self._after_turn()

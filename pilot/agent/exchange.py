@@ -4,6 +4,7 @@ A claim whose answer did not come is repeated as it was until there is one, also
 have been granted is known then, and given back.
 """
 
+import json
 import uuid
 from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 
@@ -14,6 +15,7 @@ from pilot.agent.leases import Key
 from pilot.agent.loop import Loop
 from pilot.pool.interface import Busy, Final, Lease, Offer
 
+MOST_FINALS, MOST_BYTES = 500, 1 << 20  # in one request
 CONFIRM_S = 1.0  # a start that no exchange has confirmed by then is confirmed by a renewal
 Answered = Callable[[Dict[Key, str], List[Lease], float, float], None]
 
@@ -23,6 +25,17 @@ class Claim(NamedTuple):
 
     request: str
     offer: Offer
+
+
+def first_of(finals: List[Final]) -> List[Final]:
+    """As many of these as one request takes; the others go with the next."""
+    taken, size = [], 0  # type: List[Final], int
+    for final in finals[:MOST_FINALS]:
+        size += len(json.dumps(final.result)) + len(final.reason) + 500
+        if taken and size > MOST_BYTES:
+            break
+        taken.append(final)
+    return taken
 
 
 class Exchange:
@@ -48,7 +61,8 @@ class Exchange:
             if offer.time_left_s is not None:
                 offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
             self._open = Claim("%s:%d" % (self._life, self._number), offer)
-        claim, begun, config, asked = self._open or Claim("none", Offer()), list(self._begun), self._config, boot_s()
+        finals = first_of(finals)
+        claim, begun, config, asked = self._open or Claim("none", Offer()), list(self._begun)[:MOST_FINALS], self._config, boot_s()
         count, self.asked = int(self._open is not None), asked
 
         def settled(answer: Tuple[Dict[Key, str], List[Lease]]) -> None:

@@ -1,15 +1,13 @@
-"""`python3 -m pilot.pool add|status|show|retry|cancel|export|import|serve POOL ...`: a pool in an operator's hands."""
+"""`python3 -m pilot.pool add|status|show|retry|cancel|export|import|backup|restore|purge|serve POOL ...`: a pool in an operator's hands."""
 
 import argparse
 import json
-import os
 import sys
 from typing import Any, Dict, List, Optional, Sequence
 
 from pilot import log, runner, values
 from pilot.errors import PoolUnreachable, UsageError
-from pilot.pool import interface, moving, open_pool
-from pilot.pool.task import read_file, read_lines
+from pilot.pool import intake, interface, keeping, open_pool
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--state", choices=interface.STATES)
     take = _verb(verbs, "import", import_tasks, "take in what export gave, with state and attempts")
     take.add_argument("files", nargs="+", metavar="FILE", help="a file that export wrote, or - for standard input")
+    keeping.add_verbs(verbs, _verb)
     _serve_verbs(verbs)
     return top
 
@@ -43,6 +42,8 @@ def _serve_verbs(verbs: Any) -> None:
     serve.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
     serve.add_argument("--tls-client-ca", metavar="FILE", help="let in only clients with a certificate of these CAs")
     serve.add_argument("--tokens", metavar="FILE", help="who may do what; `pilot.pool token` makes it")
+    serve.add_argument("--create", action="store_true", help="make the file when it is missing")
+    serve.add_argument("--keep-done-days", type=values.number, metavar="N", help="forget tasks that were done so many days ago (default: never)")
     serve.add_argument("--keep-days", type=values.number, default=30.0, metavar="N",
                        help="forget pilots' stories after so many days (default: 30)")
     serve.add_argument("--keep-mb", type=values.number, default=4000.0, metavar="N",
@@ -85,7 +86,7 @@ def _run(words: List[str]) -> int:
     except SystemExit as end:  # argparse has told what is wrong
         return int(end.code or 0)
     if not given.verb:
-        raise UsageError("which of add, status, show, retry, cancel, export, import, serve, feed, mint, token, openapi? See --help")
+        raise UsageError("which of add, status, show, retry, cancel, export, import, backup, restore, purge, serve, feed, mint, withdraw, token, openapi? See --help")
     try:
         return int(given.function(given))
     except interface.Busy as error:
@@ -100,12 +101,11 @@ def _tell(code: int, problems: Sequence[str]) -> None:
 
 
 def add_tasks(given: argparse.Namespace) -> int:
-    """All files are read and checked before the first task is added."""
-    specs: List[Dict[str, Any]] = []
-    for name in given.files:
-        specs += read_lines(sys.stdin, "standard input", os.getcwd()) if name == "-" else read_file(name)
-    with open_pool(given.pool, create=True, backoff_s=given.backoff_s) as pool:
-        added, known = pool.add(specs)
+    """All files are checked before the first task is added."""
+    with intake.opened(given.files, sys.stdin) as found:
+        specs = found.tasks()
+        with open_pool(given.pool, create=True, backoff_s=given.backoff_s) as pool:
+            added, known = pool.add(specs())
     print("%d added%s" % (added, ", %d were there already" % known if known else ""))
     return 0
 
@@ -187,10 +187,11 @@ def export_tasks(given: argparse.Namespace) -> int:
 
 
 def import_tasks(given: argparse.Namespace) -> int:
-    """All lines are read and checked before the first is taken in."""
-    tasks = moving.read(given.files, sys.stdin)
-    with open_pool(given.pool, create=True) as pool:
-        added, known = pool.restore(tasks)
+    """All lines are checked before the first is taken in."""
+    with intake.opened(given.files, sys.stdin) as found:
+        tasks = found.exported()
+        with open_pool(given.pool, create=True) as pool:
+            added, known = pool.restore(tasks())
     print("%d taken in%s" % (added, ", %d were there already" % known if known else ""))
     return 0
 
@@ -201,7 +202,7 @@ def serve_pool(given: argparse.Namespace) -> int:
     from pilot.pool.server.server import Keep
 
     return serve.run(serve.plan(given.pool, given.listen, given.tls_cert, given.tls_key, given.tokens, given.tls_client_ca,
-                                Keep(given.keep_days, given.keep_mb)))
+                                Keep(given.keep_days, given.keep_mb, given.keep_done_days), given.create))
 
 
 def feed_server(given: argparse.Namespace) -> int:

@@ -21,8 +21,8 @@ from pilot.session import Session
 
 TIMEOUT_S = 30.0
 MAX_WAIT_S = 20.0
-BULK = 2000  # tasks in one request
-BULK_BYTES = 8 << 20
+BULK = 1000  # tasks in one request: what the server's loop does at once
+BULK_BYTES = 2 << 20
 PAGE = 500
 log = logging.getLogger("pilot.pool")
 
@@ -199,6 +199,13 @@ class HTTPPool(interface.Pool):
             if found["next"] is None:
                 return
             after = "&after=" + quote(found["next"], safe="")
+
+    def purge(self, state: str, older_than_s: float, most: int) -> int:
+        return int(self._ask("POST", "/v1/purge", {"state": state, "older_than_s": older_than_s, "most": most})["count"])
+
+    def withdraw(self, pilot: str) -> None:
+        """Take back every token of this pilot, if ours is a factory's or an admin's."""
+        self._ask("POST", "/v1/tokens/withdraw", {"pilot": pilot})
 
     def mint(self, pilot: str, seconds: float) -> str:
         """A token for this pilot, if ours is a factory's or an admin's."""

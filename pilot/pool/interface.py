@@ -127,6 +127,10 @@ class Pool:
         """Take tasks that are not over out of circulation (held); a running one's lease becomes stale."""
         raise NotImplementedError
 
+    def purge(self, state: str, older_than_s: float, most: int) -> int:
+        """Forget tasks in this state (done, error, held) of which nothing has changed for so long, at most so many; returns how many."""
+        raise NotImplementedError
+
     def export(self, state: Optional[str] = None) -> Iterable[Dict[str, Any]]:
         """Every task (of a state) as `show` gives it, oldest first."""
         raise NotImplementedError

@@ -1,9 +1,8 @@
 """What an exported task must look like before another pool takes it in."""
 
 import json
-from typing import Any, Dict, Iterable, List
+from typing import Any, Dict, Iterable, Iterator, List
 
-from pilot.errors import UsageError
 from pilot.pool import task
 from pilot.pool.interface import STATES
 
@@ -52,30 +51,18 @@ def _moment(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
 
 
-def read(names: Iterable[str], standard_input: Iterable[str]) -> List[Dict[str, Any]]:
-    """The tasks of files that `export` wrote ("-": standard input). UsageError with a sentence per mistake."""
-    found: List[Dict[str, Any]] = []
-    mistakes: List[str] = []
-    for name in names:
-        for number, line in enumerate(standard_input if name == "-" else _lines(name), 1):
-            if not line.strip():
-                continue
-            try:
-                one = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                one, wrong = None, ["not JSON: %s" % error]
-            else:
-                wrong = problems(one)
+def each(name: str, lines: Iterable[str], mistakes: List[str]) -> Iterator[Dict[str, Any]]:
+    """The tasks of a file that `export` wrote, one at a time; a sentence per mistake (of the first) goes into `mistakes`."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            one = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            one, wrong = None, ["not JSON: %s" % error]
+        else:
+            wrong = problems(one)
+        if not wrong:
+            yield one
+        elif len(mistakes) < task.MOST_PROBLEMS:
             mistakes += ["%s, line %d: %s" % (name, number, mistake) for mistake in wrong]
-            found.append(one)
-    if mistakes:
-        raise UsageError(*mistakes)
-    return found
-
-
-def _lines(name: str) -> List[str]:
-    try:
-        with open(name, encoding="utf-8") as stream:
-            return stream.readlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("%s: cannot be read: %s" % (name, error))

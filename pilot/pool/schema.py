@@ -12,6 +12,13 @@ for. A task that is todo or held with a `pilot` still waits for that pilot's run
 
 VERSION = 2
 
+REMOVED = """
+CREATE TRIGGER task_removed AFTER DELETE ON tasks BEGIN
+    UPDATE counts SET tasks = tasks - 1 WHERE state = OLD.state;
+    UPDATE classes SET ready = ready - OLD.ready WHERE class = OLD.class;
+END;
+"""
+
 # From a pool of version 1; requests are only answers that may be asked for again.
 FROM_1 = """
 ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
@@ -22,7 +29,7 @@ ALTER TABLE tasks ADD COLUMN unconfirmed INTEGER NOT NULL DEFAULT 0;
 DROP TABLE requests;
 CREATE TABLE requests (pilot TEXT NOT NULL, life TEXT NOT NULL, number INTEGER NOT NULL, made REAL NOT NULL, leases TEXT NOT NULL,
     PRIMARY KEY (pilot, life)) WITHOUT ROWID;
-"""
+""" + REMOVED
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -61,4 +68,4 @@ END;
 CREATE TRIGGER task_readied AFTER UPDATE OF ready ON tasks WHEN OLD.ready <> NEW.ready BEGIN
     UPDATE classes SET ready = ready + NEW.ready - OLD.ready WHERE class = NEW.class;
 END;
-"""
+""" + REMOVED

@@ -2,11 +2,24 @@
 
 import json
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from pilot.pool import interface, moving, sqlite_file
 from pilot.pool.sqlite_rows import TASK, Row, Rows
 from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
+
+
+def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> Dict[str, Any]:
+    """A task with its attempts; `rows` answers questions to the file."""
+    found = rows("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts WHERE task = ? ORDER BY generation", (row.seq,))
+    names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
+    attempts = [dict(zip(names, attempt)) for attempt in found]
+    for attempt in attempts:
+        attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
+    left = max(0.0, row.until - sqlite_file.clock()) if row.until is not None else None
+    return dict(json.loads(row.spec), state=row.state, priority=row.priority, generation=row.generation, attempts_used=row.attempts,
+                max_attempts=row.max_attempts, releases=row.releases, seconds_left=left, pilot=row.pilot, reason=row.reason,
+                added=row.added, attempts=attempts)
 
 
 class Operator(Rows):
@@ -36,16 +49,7 @@ class Operator(Rows):
         return None if row is None else self._told(row)
 
     def _told(self, row: Row) -> Dict[str, Any]:
-        rows = self._rows("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts"
-                          " WHERE task = ? ORDER BY generation", (row.seq,))
-        names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
-        attempts = [dict(zip(names, attempt)) for attempt in rows]
-        for attempt in attempts:
-            attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
-        left = max(0.0, row.until - sqlite_file.clock()) if row.until is not None else None
-        return dict(json.loads(row.spec), state=row.state, priority=row.priority, generation=row.generation, attempts_used=row.attempts,
-                    max_attempts=row.max_attempts, releases=row.releases, seconds_left=left, pilot=row.pilot, reason=row.reason,
-                    added=row.added, attempts=attempts)
+        return tell_task(self._rows, row)
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         """What was cancelled while it ran waits until its run has ended, or the lease of it has run out."""
@@ -71,6 +75,30 @@ class Operator(Rows):
                     self._db.execute("UPDATE tasks SET pilot = ?, until = ? WHERE seq = ?", (row.pilot, row.until, row.seq))
                 count += 1
         return count
+
+    def purge(self, state: str, older_than_s: float, most: int) -> int:
+        """Forget tasks in this state (done, error, held) of which nothing has changed for so long, at most so many; returns how many."""
+        then = time.time() - older_than_s
+        with self._writing():
+            rows = self._db.execute(
+                "SELECT seq FROM tasks WHERE state = ? AND added < ? AND pilot IS NULL AND NOT EXISTS (SELECT 1 FROM attempts WHERE task = seq"
+                " AND coalesce(ended, started) >= ?) ORDER BY seq LIMIT ?", (state, then, then, most)).fetchall()
+            self._db.executemany("DELETE FROM attempts WHERE task = ?", rows)
+            self._db.executemany("DELETE FROM tasks WHERE seq = ?", rows)
+        return len(rows)
+
+    def copy_to(self, target: str) -> None:
+        """What this connection has of the pool, into a new file, also when its own file is gone. Raises Busy."""
+        import sqlite3
+
+        try:
+            copy = sqlite3.connect(target)
+            try:
+                self._db.backup(copy)
+            finally:
+                copy.close()
+        except (sqlite3.Error, AttributeError) as error:  # AttributeError: Python 3.6 has no backup
+            raise interface.Busy(str(error))
 
     def some(self, after: Optional[str], limit: int, state: Optional[str]) -> List[Dict[str, Any]]:
         """Up to `limit` tasks (of a state) as `show` gives them, those added after the one named. KeyError when there is none

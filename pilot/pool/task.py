@@ -4,7 +4,7 @@ import json
 import os
 import re
 import zlib
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
 from pilot.errors import UsageError
@@ -147,30 +147,55 @@ def absolute(url: str, base: str) -> str:
     return url if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) else os.path.join(base, url)
 
 
-def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any]]:
-    """The tasks of a JSON Lines text, ids given where they have none; empty lines do not count.
+MOST_PROBLEMS = 100  # mistakes that are told one by one
 
-    Raises UsageError with a sentence for every mistake, each with file and line number.
-    """
-    tasks, problems, seen = [], [], {}  # type: List[Dict[str, Any]], List[str], Dict[str, int]
-    stem = os.path.splitext(os.path.basename(name))[0]
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+
+class Lines:
+    """The tasks of a JSON Lines text, one at a time; `problems` has a sentence, with file and line, for each of the first mistakes."""
+
+    def __init__(self, name: str, base: str) -> None:
+        self.problems: List[str] = []
+        self._name, self._base = name, base
+        self._stem = os.path.splitext(os.path.basename(name))[0]
+        self._seen: Dict[int, int] = {}  # hash of an id -> its line: a million ids are not kept
+
+    def each(self, lines: Iterable[str]) -> Iterator[Dict[str, Any]]:
+        """Ids are given where there are none; empty lines do not count. Mistaken lines are passed over."""
+        self._seen, mistaken = {}, 0
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            found, mistakes = self._one(number, line)
+            if mistakes:
+                mistaken += 1
+                if mistaken <= MOST_PROBLEMS:
+                    self.problems += ["%s, line %d: %s" % (self._name, number, mistake) for mistake in mistakes]
+            elif found is not None:
+                yield found
+        if mistaken > MOST_PROBLEMS:
+            self.problems.append("%s: and %d more lines with mistakes" % (self._name, mistaken - MOST_PROBLEMS))
+
+    def _one(self, number: int, line: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
         try:
-            found, mistakes = check(json.loads(line), base)
+            found, mistakes = check(json.loads(line), self._base)
         except ValueError as error:
-            found, mistakes = None, ["not JSON: %s" % error]
+            return None, ["not JSON: %s" % error]
         except RecursionError:
-            found, mistakes = None, ["it is nested too deeply"]
+            return None, ["it is nested too deeply"]
         if found is not None:
-            identity = found.setdefault("id", generated_id(stem, number, found))
-            if seen.setdefault(identity, number) != number:
-                mistakes = ["id %r is that of line %d" % (identity, seen[identity])]
-            tasks.append(found)
-        problems += ["%s, line %d: %s" % (name, number, mistake) for mistake in mistakes]
-    if problems:
-        raise UsageError(*problems)
+            identity = found.setdefault("id", generated_id(self._stem, number, found))
+            first = self._seen.setdefault(hash(identity), number)
+            if first != number:
+                return None, ["id %r is that of line %d" % (identity, first)]
+        return found, mistakes
+
+
+def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any]]:
+    """All tasks of a JSON Lines text. Raises UsageError with a sentence for each of the first mistakes, each with file and line number."""
+    reader = Lines(name, base)
+    tasks = list(reader.each(lines))
+    if reader.problems:
+        raise UsageError(*reader.problems)
     return tasks
 
 

@@ -19,7 +19,7 @@ class Served:
     def start(self):
         log = open(str(self.folder / "server.log"), "ab")
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "pilot.pool", "serve", "sqlite:%s/pool.sqlite" % self.folder, "--listen", self.listen] + list(self.words),
+            [sys.executable, "-m", "pilot.pool", "serve", "sqlite:%s/pool.sqlite" % self.folder, "--create", "--listen", self.listen] + list(self.words),
             stdout=subprocess.PIPE, stderr=log, cwd=str(ROOT), env=dict(os.environ, **self.environ))
         log.close()
         line = self.child.stdout.readline().decode()

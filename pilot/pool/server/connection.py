@@ -10,7 +10,9 @@ from pilot.pool.server.wire import Answer, BadRequest, Head
 
 MAX_CONNECTIONS = 12000
 MAX_BUFFERED = 256 << 20  # bytes of unfinished bodies, of all connections together
-IDLE_S = 150.0  # between requests
+IDLE_S, STRANGER_S = 150.0, 15.0  # between requests; of who has shown no token
+MAX_STRANGERS = 1000  # connections of one address that have shown no token
+OWN_BYTES = 4 << 20  # bytes of unfinished bodies of one pilot
 HEAD_S, BODY_S = 15.0, 120.0  # for a head, and for a body, to come
 LINGER_S = 2.0  # how long a client that was refused may go on sending
 WRITE_S = 60.0  # for a client to read an answer
@@ -18,7 +20,7 @@ MAX_HEADS = 4096  # parsed heads to keep: clients send the same again and again
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Handle = Callable[["Connection", Head, bytes], None]
-Limit = Callable[[Head], int]
+Limit = Callable[["Connection", Head], int]
 
 
 class House:
@@ -27,13 +29,20 @@ class House:
     def __init__(self, handle: Handle, limit: Limit, max_connections: int = MAX_CONNECTIONS) -> None:
         self.handle, self.limit, self.max_connections = handle, limit, max_connections
         self.open: Set[Connection] = set()
+        self.arriving = 0  # accepted, and not yet greeted
+        self.strangers: Dict[str, int] = {}  # by address: connections that have shown no token
         self.buffered = 0
+        self.buffered_of: Dict[str, int] = {}  # by pilot
         self.closing = False
         self.requests = 0
         self.refused: Dict[int, int] = {}
         self.last_refusal = ("", b"")
         self._told: Dict[int, int] = {}
         self._heads: Dict[bytes, Head] = {}
+
+    def is_full(self) -> bool:
+        """Whether nobody more can be let in now."""
+        return len(self.open) + self.arriving >= self.max_connections
 
     def refuse(self, status: int, peer: str, body: bytes) -> None:
         """Count it; the last one is kept for the log."""
@@ -80,6 +89,8 @@ class Connection(asyncio.Protocol):
         self.deadline: Optional[float] = None
         self.on_lost: Optional[Callable[[], None]] = None  # told when the client goes while its request is served
         self.peer = ""
+        self.who = ""  # the pilot whose token was shown last; "" for others
+        self.trusted = False  # whether a good token was shown, or none is needed
         self._transport: Any = None
         self._chunks: List[bytes] = []
         self._size = self._needed = self._counted = 0
@@ -98,15 +109,32 @@ class Connection(asyncio.Protocol):
         self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
         full = len(self.house.open) >= self.house.max_connections
         self.house.open.add(self)
-        if full:
+        self.house.strangers[self.peer] = self.house.strangers.get(self.peer, 0) + 1
+        if full or self.house.strangers[self.peer] > MAX_STRANGERS:
             self._refuse(503, "too many connections")
             self._transport.close()
             return
         self.deadline = time.monotonic() + HEAD_S
 
+    def trust(self, who: str) -> None:
+        """A good token was shown on this connection: a pilot's (its id), or another's ("")."""
+        self.who = who
+        if not self.trusted:
+            self.trusted = True
+            self._forget_stranger()
+
+    def _forget_stranger(self) -> None:
+        left = self.house.strangers.get(self.peer, 1) - 1
+        if left > 0:
+            self.house.strangers[self.peer] = left
+        else:
+            self.house.strangers.pop(self.peer, None)
+
     def connection_lost(self, error: Optional[Exception]) -> None:
         """asyncio: it is gone."""
         self.house.open.discard(self)
+        if not self.trusted:
+            self._forget_stranger()
         self._drop()
         if self.on_lost is not None:
             self.on_lost()
@@ -175,7 +203,7 @@ class Connection(asyncio.Protocol):
         self.house.handle(self, head, body)
 
     def _check(self, head: Head) -> None:
-        limit = self.house.limit(head)
+        limit = self.house.limit(self, head)
         if head.length > limit:
             raise BadRequest(413, "the body has %d bytes, here %d are taken" % (head.length, limit))
         if head.expects_continue and self._size - self._head_size < head.length:
@@ -195,7 +223,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         slow = self._transport.get_write_buffer_size() > 0
-        self.deadline = time.monotonic() + (WRITE_S if slow else IDLE_S)
+        self.deadline = time.monotonic() + (WRITE_S if slow else IDLE_S if self.trusted else STRANGER_S)
         self._resume()
         if self._size:
             self._loop.call_soon(self._advance)  # not at once: many requests in one packet would nest
@@ -231,13 +259,21 @@ class Connection(asyncio.Protocol):
         """So much of an unfinished body is in memory; no more than there is room for in all."""
         self._counted += size
         self.house.buffered += size
-        if self.house.buffered <= MAX_BUFFERED:
+        own = self.house.buffered_of.get(self.who, 0) + size
+        if self.who:
+            self.house.buffered_of[self.who] = own
+        if self.house.buffered <= MAX_BUFFERED and (not self.who or own <= OWN_BYTES):
             return True
         self._refuse(503, "too much is under way: try again")
         return False
 
     def _release(self) -> None:
         self.house.buffered -= self._counted
+        left = self.house.buffered_of.get(self.who, 0) - self._counted
+        if left > 0:
+            self.house.buffered_of[self.who] = left
+        else:
+            self.house.buffered_of.pop(self.who, None)
         self._counted = 0
 
     def _drop(self) -> None:

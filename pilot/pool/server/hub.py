@@ -139,6 +139,7 @@ class Hub:
                 if tasks:
                     self._serve_waiters(done)
         except Busy as error:
+            log.error("%s", error)
             self._failing = self._failing or tasks
             return self._tell([(item.respond, answer_error(503, str(error), "Retry-After: 2\r\n")) for item in queue])
         except Exception:  # a bug of ours: its request is refused, the others are done without it

@@ -3,11 +3,13 @@
 import json
 import sqlite3
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from pilot.pool.interface import STATES
 from pilot.pool.server import statistics
 from pilot.pool.server.story import SILENT_S
+from pilot.pool.sqlite_operator import tell_task
+from pilot.pool.sqlite_rows import TASK, Row
 
 SHOWN = ("pilot", "site", "host", "state", "command", "started", "heard", "ended", "exit_code", "reason", "version", "cores", "seconds",
          "busy_s", "failed_s", "setup_s", "done", "failed", "running")
@@ -31,6 +33,28 @@ class Reader:
     def close(self) -> None:
         """Let go of the files."""
         self._db.close()
+
+    def tasks(self, after: Optional[str], limit: int, state: Optional[str]) -> Tuple[List[Dict[str, Any]], bool]:
+        """Up to `limit` tasks (of a state) as `show` gives them, those added after the one named, no more than fit into an answer; and
+        whether there may be more. KeyError when there is none of that name."""
+        def rows(question: str, values: Sequence[object]) -> List[Any]:
+            return self._db.execute(question, values).fetchall()
+
+        last = 0
+        if after is not None:
+            found = rows("SELECT seq FROM tasks WHERE id = ?", (after,))
+            if not found:
+                raise KeyError(after)
+            last = found[0][0]
+        told: List[Dict[str, Any]] = []
+        size = 0
+        for values in rows("SELECT " + TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?",
+                           (last, state, state, limit)):
+            told.append(tell_task(rows, Row(*values)))
+            size += len(json.dumps(told[-1]))
+            if size > MAX_ANSWER:
+                return told, True
+        return told, len(told) == limit
 
     def overview(self, since: float) -> Dict[str, Any]:
         """What an administrator looks at first."""

@@ -50,7 +50,7 @@ IDS: Shapes = {"tasks": shape.many(TASK, 10000)}
 ROUTES: List[Route] = [
     Route("POST", "/v1/tasks", ("admin",), "write", tasks_api.add, {"tasks": shape.many(shape.anything(), 20000)},
           "Add tasks; one whose id is there already is left as it is.", 64 * MEGABYTE),
-    Route("GET", "/v1/tasks", LOOKERS, "write", tasks_api.listing, dict(PAGE, state=shape.choice(*STATES).optional()),
+    Route("GET", "/v1/tasks", LOOKERS, "read", tasks_api.listing, dict(PAGE, state=shape.choice(*STATES).optional()),
           "Tasks with their attempts, oldest first; `after` is the last id seen."),
     Route("GET", "/v1/tasks/{task}", READERS, "write", tasks_api.show, {}, "One task with its attempts."),
     Route("POST", "/v1/claim", WORKERS, "wait", tasks_api.claim, CLAIM, "Claim tasks that fit the offer; waits at most wait_s for one."),
@@ -70,10 +70,15 @@ ROUTES: List[Route] = [
           "Send tasks in error or held back to todo; without `tasks` all in error."),
     Route("POST", "/v1/cancel", ("admin",), "write", tasks_api.cancel, IDS,
           "Hold tasks that are not over; a running one is stopped by its agent."),
+    Route("POST", "/v1/purge", ("admin",), "write", tasks_api.purge, {
+        "state": shape.choice("done", "error", "held"), "older_than_s": shape.number(0, 1e10), "most": shape.whole(1, 5000)},
+          "Forget tasks in a state of which nothing has changed for so long, the oldest first."),
     Route("POST", "/v1/restore", ("admin",), "write", tasks_api.restore, {"tasks": shape.many(shape.anything(), 20000)},
           "Take in exported tasks with state and attempts.", 64 * MEGABYTE),
     Route("POST", "/v1/tokens", ("admin", "factory"), "now", story_api.mint, {
         "pilot": NAME, "seconds": shape.number(60, 14 * 86400).optional(6 * 3600.0)}, "Mint a pilot's token."),
+    Route("POST", "/v1/tokens/withdraw", ("admin", "factory"), "now", story_api.withdraw, {"pilot": NAME},
+          "Take back every token of a pilot."),
     Route("POST", "/v1/tokens/renew", ("pilot",), "now", story_api.renew_token, {}, "A fresh token for the pilot that asks."),
     Route("POST", "/v1/events", WORKERS, "tell", story_api.tell, {"events": shape.many(EVENT_HEAD, 5000)},
           "Take events of pilots; those known by (pilot, seq) count once.", 8 * MEGABYTE),

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import fcntl
 import ipaddress
 import logging
 import os
@@ -11,15 +10,21 @@ import signal
 import socket
 import ssl
 import sys
-from typing import Any, NamedTuple, Optional, Tuple
+import time
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 from pilot.errors import PoolUnreachable, UsageError
+from pilot.pool import sqlite_copies
+from pilot.pool.interface import Busy
 from pilot.pool.server import tokens
 from pilot.pool.server.connection import MAX_CONNECTIONS
+from pilot.pool.server.custody import Custody
+from pilot.pool.server.door import Door, listening
+from pilot.pool.server.seldom import Seldom
 from pilot.pool.server.server import Keep, Server
 from pilot.pool.sqlite import SQLitePool
 
-BACKLOG = 4096
+BACKLOG = 1024
 SPARE_FILES = 64  # descriptors that are no connections
 LISTEN_FDS_START = 3  # sd_listen_fds(3)
 log = logging.getLogger("pilot.pool")
@@ -34,10 +39,11 @@ class Plan(NamedTuple):
     context: Optional[ssl.SSLContext]
     keyring: Optional[tokens.Keyring]
     keep: Keep
+    create: bool = False
 
 
 def plan(pool: str, listen: str, certificate: Optional[str], key: Optional[str], token_file: Optional[str], client_ca: Optional[str],
-         keep: Keep) -> Plan:
+         keep: Keep, create: bool = False) -> Plan:
     """The checked plan; UsageError with a sentence per mistake."""
     scheme, _, path = pool.partition(":")
     if scheme != "sqlite" or not path:
@@ -50,7 +56,7 @@ def plan(pool: str, listen: str, certificate: Optional[str], key: Optional[str],
     context = _context(certificate, key, client_ca) if certificate else None
     keyring = tokens.read(token_file) if token_file else None
     _needs_guards(host, context, keyring)
-    return Plan(os.path.abspath(path), host, port, context, keyring, keep)
+    return Plan(os.path.abspath(path), host, port, context, keyring, keep, create)
 
 
 def _needs_guards(host: str, context: Optional[ssl.SSLContext], keyring: Optional[tokens.Keyring]) -> None:
@@ -95,38 +101,38 @@ def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> 
 
 
 def run(chosen: Plan) -> int:
-    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had."""
+    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had, or when the file is no more what it
+    was; UsageError for a file that is none to serve."""
     os.umask(0o077)  # tasks and stories are for those with a token
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        lock = _lock(chosen.path)
-        pool = SQLitePool(chosen.path, create=True)
+        _open_file(chosen)
+        custody = Custody(chosen.path)
+        pool = SQLitePool(custody.path)
         pool.begin_leases_anew()  # while there was no server no agent could renew
-        server = Server(loop, pool, chosen.path, chosen.keyring, chosen.keep, _room())
+        server = Server(loop, pool, custody.path, chosen.keyring, chosen.keep, _room())
+        server.problem = custody.problem
         try:
             _until_stopped(loop, server, chosen)
         finally:
             server.close()
-            os.close(lock)
+            custody.close()
         return 0
     finally:
         loop.close()
 
 
-def _lock(path: str) -> int:
-    """This file has one server at a time."""
-    try:
-        descriptor = os.open(path + ".lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise UsageError("sqlite:%s: cannot be served: %s" % (path, error.strerror))
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise UsageError("sqlite:%s: another server serves it already" % path)
-    return descriptor
+def _open_file(chosen: Plan) -> None:
+    """A new file is made only where that is asked for: one that vanished shall not be followed by an empty one in silence."""
+    if chosen.create and not os.path.exists(chosen.path):
+        SQLitePool(chosen.path, create=True).close()
+    if not os.path.exists(chosen.path):
+        raise UsageError("sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back" % chosen.path)
+    sqlite_copies.check(chosen.path)
 
 
 def _room() -> int:
@@ -139,29 +145,50 @@ def _room() -> int:
 
 
 def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
-    listener = loop.run_until_complete(_listen(loop, server, chosen))
-    name = listener.sockets[0].getsockname()
+    door = Door(loop, server.house, server.connection, chosen.context)
+    for listener in _sockets(chosen):
+        door.open(listener)
+    name = door.address()
     print("serving sqlite:%s at %s://%s:%d%s" % (
         chosen.path, "https" if chosen.context else "http", "[%s]" % name[0] if ":" in name[0] else name[0], name[1],
         "" if chosen.keyring else " without tokens: whoever reaches this address owns the pool"), flush=True)
     server.start()
     stopped = loop.create_future()
+
+    def stop(problem: str = "") -> None:
+        if not stopped.done():
+            stopped.set_result(problem)
+
+    server.on_problem = stop
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, lambda: None if stopped.done() else stopped.set_result(None))
-    loop.run_until_complete(stopped)
+        loop.add_signal_handler(signum, stop)
+    problem = loop.run_until_complete(stopped)
+    if problem:
+        door.close()
+        raise PoolUnreachable("%s: the server stops, so that nothing more is written where it would be lost%s" % (
+            problem, _rescued(server, chosen.path)))
     log.info("stopping: %d requests were served", server.house.requests)
-    loop.run_until_complete(_end(loop, server, listener))
+    loop.run_until_complete(_end(loop, server, door))
 
 
-async def _listen(loop: Any, server: Server, chosen: Plan) -> Any:
+def _rescued(server: Server, path: str) -> str:
+    """What the server still has in its hands, as a copy beside the file."""
+    target = "%s.rescued-%d" % (path, time.time())
+    try:
+        server.pool.copy_to(target)
+    except (Busy, UsageError, OSError) as error:
+        return "; a copy of what it had could not be made: %s" % error
+    return "; what it had is in %s (pilot.pool restore)" % target
+
+
+def _sockets(chosen: Plan) -> List[socket.socket]:
     try:
         passed = _passed_socket()
-        if passed is not None:
-            name = passed.getsockname()
-            _needs_guards(str(name[0]) if isinstance(name, tuple) else "localhost", chosen.context, chosen.keyring)
-            return await loop.create_server(server.connection, sock=passed, ssl=chosen.context, backlog=BACKLOG)
-        return await loop.create_server(server.connection, chosen.host, chosen.port, ssl=chosen.context, backlog=BACKLOG,
-                                        reuse_address=True)
+        if passed is None:
+            return listening(chosen.host, chosen.port, BACKLOG)
+        name = passed.getsockname()
+        _needs_guards(str(name[0]) if isinstance(name, tuple) else "localhost", chosen.context, chosen.keyring)
+        return [passed]
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PoolUnreachable("%s:%d is taken by another program: give another --listen" % (chosen.host, chosen.port))
@@ -177,9 +204,9 @@ def _passed_socket() -> Optional[socket.socket]:
     return found
 
 
-async def _end(loop: Any, server: Server, listener: Any) -> None:
+async def _end(loop: Any, server: Server, door: Door) -> None:
     """Done is what was asked; clients hear their answers and the connections' end."""
-    listener.close()
+    door.close()
     server.stop()
     for _ in range(50):
         if not server.house.open:

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import traceback
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
 from pilot.pool.interface import Busy
 from pilot.pool.server import page, routes, shape, story as stories, tasks_api, wire
@@ -20,16 +20,20 @@ from pilot.pool.server.tokens import LOCAL, Identity, Keyring, Refused
 from pilot.pool.server.wire import Answer, BadRequest, Head, answer_error
 
 TICK_S = 60.0
+PILOT_BYTES = 2 << 20  # of a body from a pilot
+PILOT_PARTS, MOST_PARTS = 100000, 5000000  # lists, objects and commas of a body: what it becomes in memory is many times its size
 FORGET_AGAIN_S = 0.1
+PURGE_ROWS = 1000
 _LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}\Z")
 log = logging.getLogger("pilot.pool")
 
 
 class Keep(NamedTuple):
-    """How long and how much of the pilots' story is kept."""
+    """How long and how much of the pilots' story is kept, and for how long what is done."""
 
     days: float = 30.0
     megabytes: float = 4000.0
+    done_days: Optional[float] = None  # tasks that are done; None: for ever
 
 
 class Server:
@@ -39,12 +43,14 @@ class Server:
                  max_connections: int = MAX_CONNECTIONS) -> None:
         self.loop, self.pool, self.keyring, self.keep = loop, pool, keyring, keep
         self.began = time.monotonic()
-        self.story = stories.Story(stories.path_of(path))
+        self.story = stories.Story(stories.path_of(path), int(min(stories.PILOT_BYTES, keep.megabytes * (1 << 20) / 20)))
         self.reader = Reader(path, stories.path_of(path))
         self.hub = Hub(loop, pool, self.story)
         self.house = House(self._handle, self._limit, max_connections)
         self._readers = concurrent.futures.ThreadPoolExecutor(1, "reader")
         self._timers: List[Any] = []
+        self.on_problem: Callable[[str], None] = lambda sentence: None  # called when the file is not what it was
+        self.problem: Callable[[], str] = lambda: ""
         self._forgetting: Any = None
 
     def connection(self) -> Connection:
@@ -83,6 +89,9 @@ class Server:
         self._timers.append(handle)
 
     def _sweep(self) -> None:
+        problem = self.problem()
+        if problem:
+            return self.on_problem(problem)
         self.house.sweep()
         self.hub.sweep()
 
@@ -90,15 +99,24 @@ class Server:
         news = self.house.news()
         if news:
             log.warning("%s", news)
-        self.hub.flush()
-        with self.pool.batch():
-            self.pool.expire()
-            self.pool.forget_requests()
-            counts = self.pool.status()
-        with self.story.batch():
-            self.story.tick(counts)
+        self.hub.submit(self._count, lambda answer: None)
         if self._forgetting is None:
             self._forget()
+
+    def _count(self) -> Answer:
+        """Within the transaction of a batch."""
+        self.pool.forget_requests()
+        if self.keep.done_days is not None:
+            self.pool.purge("done", self.keep.done_days * 86400, PURGE_ROWS)
+        self.loop.call_soon(self._keep_count, self.pool.status())
+        return tasks_api.NOTHING
+
+    def _keep_count(self, counts: Dict[str, int]) -> None:
+        try:
+            with self.story.batch():
+                self.story.tick(counts)
+        except Busy as error:
+            log.warning("%s", error)
 
     def _forget(self) -> None:
         """As much as came: again and again while there is more, with room for requests between."""
@@ -117,7 +135,7 @@ class Server:
             connection.respond(head, answer)
 
         try:
-            ready = self._prepare(head, body)
+            ready = self._prepare(connection, head, body)
         except BadRequest as error:
             extra = wire.WHO_ARE_YOU if error.status == 401 else ""
             return respond(answer_error(error.status, str(error), extra))
@@ -138,7 +156,7 @@ class Server:
         else:
             self.hub.submit(lambda: route.run(call), respond)
 
-    def _prepare(self, head: Head, body: bytes) -> Any:
+    def _prepare(self, connection: Connection, head: Head, body: bytes) -> Any:
         """The route and its checked call, or an answer at once."""
         found = routes.find(head.method, head.path)
         if found is None:
@@ -148,16 +166,22 @@ class Server:
             self._trust(head)
         token = _token(head)
         who = self._who(route, token)
+        self._note(connection, route, who)
         if route.method == "GET":
             given = shape.from_query(head.query, route.fields)
         else:
-            given = shape.check(wire.parse_body(body), route.fields)
+            given = shape.check(wire.parse_body(body, PILOT_PARTS if who.role == "pilot" else MOST_PARTS), route.fields)
         call = Call(self, who, at, given, token, time.monotonic())
         if "pilot" in given:
             call.own(given["pilot"])
         return route, call
 
-    def _limit(self, head: Head) -> int:
+    def _note(self, connection: Connection, route: Route, who: Identity) -> None:
+        """Who has shown a good token may stay; where none is needed, who may ask for more than the page."""
+        if route.roles:
+            connection.trust(who.name if who.role == "pilot" else "")
+
+    def _limit(self, connection: Connection, head: Head) -> int:
         """How long this body may be: nothing of a stranger's is taken into memory. Raises BadRequest."""
         if head.method != "POST":
             return 0
@@ -166,8 +190,9 @@ class Server:
             answer = _lost(head)
             raise BadRequest(answer.status, str(json.loads(answer.body.decode("ascii"))["error"]))
         self._trust(head)
-        self._who(found[0], _token(head))
-        return found[0].limit
+        who = self._who(found[0], _token(head))
+        self._note(connection, found[0], who)
+        return min(found[0].limit, PILOT_BYTES) if who.role == "pilot" else found[0].limit
 
     def _trust(self, head: Head) -> None:
         """Against pages of others in an operator's browser: a body says that it is JSON, which they may not send unasked; and

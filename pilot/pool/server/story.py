@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS story.pilots (
     reason TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT '', cores INTEGER NOT NULL DEFAULT 1,
     seconds REAL NOT NULL DEFAULT 0, busy_s REAL NOT NULL DEFAULT 0, failed_s REAL NOT NULL DEFAULT 0, setup_s REAL NOT NULL DEFAULT 0,
     done INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, running INTEGER NOT NULL DEFAULT 0,
-    last_seq INTEGER NOT NULL DEFAULT 0,
+    last_seq INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0,
     pulse TEXT NOT NULL DEFAULT '{}') WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS story.pilots_state ON pilots (state, heard DESC);
 CREATE INDEX IF NOT EXISTS story.pilots_site ON pilots (site, heard DESC);
@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS story.ticks (
 BUSY_S = 1.0  # what a lock of another's may hold up the loop
 SILENT_S = 300.0  # a running pilot that was not heard for so long is called silent
 MAX_TEXT = 2000
+PILOT_BYTES = 64 << 20  # of one pilot's story
+CHATTER = ("log", "task usage", "pilot heartbeat", "fact found")
 log = logging.getLogger("pilot.pool")
 AGENTS = ("LaunchAgent", "MultiLaunchAgent")  # what is not set-up
 
@@ -82,13 +84,17 @@ def _attach(db: sqlite3.Connection, path: str) -> None:
     for statement in TABLES.split(";\n"):
         if statement.strip():
             db.execute(statement)
+    columns = {row[1] for row in db.execute("PRAGMA story.table_info(pilots)")}
+    for name in {"bytes", "dropped"} - columns:  # a file of an older server
+        db.execute("ALTER TABLE story.pilots ADD COLUMN %s INTEGER NOT NULL DEFAULT 0" % name)
 
 
 class Story:
     """Takes events in, on a connection of its own: what ails its file does not ail the pool's. All but `rows` within `batch`."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, most_bytes: int = PILOT_BYTES) -> None:
         self._db = opened(path)
+        self.most_bytes = most_bytes
         self.taken = 0  # since the start
 
     @contextmanager
@@ -118,17 +124,29 @@ class Story:
         if kind == "factory state":
             self._db.execute("INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)", (pilot, now, json.dumps(body)))
             return 1
+        text = json.dumps(body)
+        if not self._has_room(pilot, kind, len(text), now):
+            return 0
         fresh = self._db.execute("INSERT OR IGNORE INTO story.events VALUES (?, ?, ?, ?, ?, ?)", (
-            pilot, seq, _text(event.get("time")), kind, json.dumps(body), now)).rowcount
+            pilot, seq, _text(event.get("time")), kind, text, now)).rowcount
         if not fresh:
             return 0
-        self._db.execute("INSERT OR IGNORE INTO story.pilots (pilot, started, heard) VALUES (?, ?, ?)", (pilot, now, now))
+        self._db.execute("UPDATE story.pilots SET bytes = bytes + ? WHERE pilot = ?", (len(text), pilot))
         newest = self._db.execute("UPDATE story.pilots SET heard = ?, last_seq = ? WHERE pilot = ? AND last_seq < ?",
                                   (now, seq, pilot, seq)).rowcount
         if newest:
             self._state(pilot, kind, body, now)
         self._account(pilot, kind, body, now)
         return 1
+
+    def _has_room(self, pilot: str, kind: str, size: int, now: float) -> bool:
+        """A pilot's story has a bound, lest it push out the others'; what tells how it went has twice as much as its log."""
+        self._db.execute("INSERT OR IGNORE INTO story.pilots (pilot, started, heard) VALUES (?, ?, ?)", (pilot, now, now))
+        used = self._db.execute("SELECT bytes FROM story.pilots WHERE pilot = ?", (pilot,)).fetchone()[0]
+        if used + size <= (self.most_bytes if kind in CHATTER else 2 * self.most_bytes):
+            return True
+        self._db.execute("UPDATE story.pilots SET dropped = dropped + 1, heard = ? WHERE pilot = ?", (now, pilot))
+        return False
 
     def _state(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
         """What only the newest event may change."""

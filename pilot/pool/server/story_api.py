@@ -47,6 +47,17 @@ def mint(call: Call) -> Answer:
     return answer_json({"token": call.server.keyring.mint(pilot_id, call.given["seconds"])})
 
 
+def withdraw(call: Call) -> Answer:
+    """POST /v1/tokens/withdraw"""
+    if call.server.keyring is None:
+        return answer_error(409, "this server runs without tokens")
+    try:
+        call.server.keyring.withdraw(call.given["pilot"])
+    except (OSError, ValueError) as error:
+        raise BadRequest(400, "it cannot be withdrawn: %s" % error)
+    return answer_json({})
+
+
 def renew_token(call: Call) -> Answer:
     """POST /v1/tokens/renew"""
     if call.server.keyring is None:

@@ -32,10 +32,16 @@ def listing(call: Call) -> Answer:
     """GET /v1/tasks"""
     limit: int = call.given["limit"]
     try:
-        found = call.server.pool.some(call.given["after"], limit, call.given["state"])
+        found, more = call.server.reader.tasks(call.given["after"], limit, call.given["state"])
     except KeyError:
         raise BadRequest(404, "there is no task %r to go on after" % call.given["after"])
-    return answer_json({"tasks": found, "next": found[-1]["id"] if len(found) == limit else None})
+    return answer_json({"tasks": found, "next": found[-1]["id"] if more else None})
+
+
+def purge(call: Call) -> Answer:
+    """POST /v1/purge"""
+    given = call.given
+    return answer_json({"count": call.server.pool.purge(given["state"], given["older_than_s"], given["most"])})
 
 
 def show(call: Call) -> Answer:

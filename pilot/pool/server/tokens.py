@@ -4,7 +4,8 @@ A pilot's token is `pilot1.CLAIMS.SIGNATURE`, both base64url (RFC 4648, 5) witho
 {"p": pilot id, "e": its end, "u": the end of its renewals, both UNIX seconds}, the signature HMAC-SHA256 (RFC 2104)
 over "pilot1.CLAIMS" with the server's secret. Changing the secret ends them all.
 
-The tokens file has a line each: `secret HEX` once, and `ROLE NAME SHA256-OF-TOKEN` for operators and factories.
+The tokens file has a line each: `secret HEX` once, `ROLE NAME SHA256-OF-TOKEN` for operators and factories, and `withdrawn PILOT`
+for each pilot whose tokens were taken back.
 """
 
 import base64
@@ -14,7 +15,7 @@ import json
 import os
 import stat
 import time
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, Iterable, List, NamedTuple, Optional
 
 from pilot.bearer import PREFIX, claims_of
 from pilot.errors import UsageError
@@ -58,8 +59,8 @@ def _signature(secret: bytes, head: str) -> str:
 class Keyring:
     """The tokens file in memory: checks tokens, mints those of pilots."""
 
-    def __init__(self, secret: bytes, operators: Dict[str, Identity]) -> None:
-        self._secret, self._operators = secret, operators
+    def __init__(self, secret: bytes, operators: Dict[str, Identity], withdrawn: Iterable[str] = (), path: str = "") -> None:
+        self._secret, self._operators, self._withdrawn, self._path = secret, operators, set(withdrawn), path
         self._seen: Dict[str, Identity] = {}
 
     def identify(self, token: str) -> Identity:
@@ -70,6 +71,8 @@ class Keyring:
             if len(self._seen) >= MAX_CACHE:
                 self._seen.clear()
             self._seen[token] = who
+        if who.role == "pilot" and who.name in self._withdrawn:
+            raise Refused("the token of pilot %s was withdrawn" % who.name)
         if who.until and time.time() > who.until:
             raise Refused("the token of pilot %s has expired" % who.name)
         return who
@@ -96,6 +99,17 @@ class Keyring:
         now = time.time()
         return sign(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
 
+    def withdraw(self, pilot: str) -> None:
+        """Tokens of this pilot are good no more, those that are minted later neither; kept in the file. OSError when that cannot be written,
+        ValueError for what is no pilot's id."""
+        if not pilot or not pilot.isprintable() or set(pilot) & set(" #"):
+            raise ValueError("%r is no pilot's id" % pilot)
+        if pilot not in self._withdrawn and self._path:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                stream.write("%swithdrawn %s\n" % (_line_end(self._path), pilot))
+        self._withdrawn.add(pilot)
+
     def renew(self, token: str, seconds: float = LIFE_S) -> str:
         """A fresh token for a pilot whose own is still good; none lives longer than RENEWABLE_S. Raises Refused."""
         who = self.identify(token)
@@ -119,6 +133,7 @@ def read(path: str) -> Keyring:
         raise UsageError("--tokens %s: others may read it; chmod 600 it" % path)
     secret: Optional[bytes] = None
     operators: Dict[str, Identity] = {}
+    withdrawn: List[str] = []
     problems: List[str] = []
     for number, line in enumerate(lines, 1):
         words = line.split("#")[0].split()
@@ -128,13 +143,15 @@ def read(path: str) -> Keyring:
             secret = words[1].encode("ascii")
         elif len(words) == 3 and words[0] in ROLES and words[0] != "pilot" and len(words[2]) == 64:
             operators[words[2]] = Identity(words[0], words[1])
+        elif len(words) == 2 and words[0] == "withdrawn":
+            withdrawn.append(words[1])
         else:
-            problems.append("--tokens %s, line %d: is neither `secret HEX` nor `ROLE NAME SHA256`" % (path, number))
+            problems.append("--tokens %s, line %d: is none of `secret HEX`, `ROLE NAME SHA256` and `withdrawn PILOT`" % (path, number))
     if secret is None:
         problems.append("--tokens %s: has no line `secret HEX`" % path)
     if problems or secret is None:
         raise UsageError(*problems)
-    return Keyring(secret, operators)
+    return Keyring(secret, operators, withdrawn, path)
 
 
 def _has_secret(path: str) -> bool:

@@ -20,7 +20,7 @@ from tests.pool.served import Served
 
 
 def plan(pool="sqlite:x", listen="127.0.0.1:0", certificate=None, key=None, tokens=None, client_ca=None):
-    return serve.plan(pool, listen, certificate, key, tokens, client_ca, Keep())
+    return serve.plan(pool, listen, certificate, key, tokens, client_ca, Keep(), True)
 
 
 @pytest.mark.parametrize("words, told", [
@@ -41,13 +41,13 @@ def test_an_address_that_is_taken_is_told(tmp_path, capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)
-        assert main(["serve", "sqlite:%s/p" % tmp_path, "--listen", "127.0.0.1:%d" % taken.getsockname()[1]]) == 50
+        assert main(["serve", "sqlite:%s/p" % tmp_path, "--create", "--listen", "127.0.0.1:%d" % taken.getsockname()[1]]) == 50
     assert "is taken by another program" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_pool_is_told(tmp_path, capsys):
     (tmp_path / "p").write_text("no database " * 100)
-    assert main(["serve", "sqlite:%s/p" % tmp_path, "--listen", "127.0.0.1:0"]) == 2
+    assert main(["serve", "sqlite:%s/p" % tmp_path, "--create", "--listen", "127.0.0.1:0"]) == 2
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_the_socket_of_systemd_is_used(tmp_path):
             os.set_inheritable(3, True)
             os.environ["LISTEN_PID"] = str(os.getpid())
         script = "import os, runpy, sys; os.environ['LISTEN_PID'] = str(os.getpid()); sys.argv[0:1] = ['pilot.pool']; runpy.run_module('pilot.pool', run_name='__main__')"
-        child = subprocess.Popen([sys.executable, "-c", script, "serve", "sqlite:%s/p" % tmp_path], cwd=str(ROOT), stdout=subprocess.PIPE, env=dict(os.environ, LISTEN_FDS="1"),
+        child = subprocess.Popen([sys.executable, "-c", script, "serve", "sqlite:%s/p" % tmp_path, "--create"], cwd=str(ROOT), stdout=subprocess.PIPE, env=dict(os.environ, LISTEN_FDS="1"),
                                  close_fds=False, preexec_fn=be_as_systemd_makes_it)
         try:
             assert b":%d" % port in child.stdout.readline()

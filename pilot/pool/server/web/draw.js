@@ -20,12 +20,25 @@ function build(element, attributes, children) {
   return element;
 }
 
+// What came from elsewhere may be of any shape: an item that cannot be drawn says so, and the others are drawn.
+export function each(items, make) {
+  return (Array.isArray(items) ? items : []).map((item) => guarded(() => make(item)));
+}
+
+export function guarded(make) {
+  try {
+    return make();
+  } catch (error) {
+    return h("span", { class: "bad" }, "cannot be shown: " + error.message);
+  }
+}
+
 export function table(heads, rows, empty) {
   if (!rows.length) return h("p", { class: "quiet" }, empty);
   const cell = (tag, [text, kind]) => h(tag, { class: kind }, text);
   return h("div", { class: "panel" }, h("table", null,
     h("thead", null, h("tr", null, heads.map((head) => cell("th", head)))),
-    h("tbody", null, rows.map((row) => h("tr", null, row.map((text, n) => cell("td", [text, heads[n][1]])))))));
+    h("tbody", null, rows.map((row) => h("tr", null, Array.isArray(row) ? row.map((text, n) => cell("td", [text, heads[n][1]])) : h("td", { colspan: heads.length }, row))))));
 }
 
 const WIDTH = 640, HEIGHT = 170, LEFT = 44, RIGHT = 8, TOP = 8, BOTTOM = 20;

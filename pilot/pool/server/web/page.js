@@ -13,8 +13,13 @@ async function ask(path, body) {
   const headers = {}, token = sessionStorage.getItem("token");
   if (token) headers.Authorization = "Bearer " + token;
   if (body) headers["Content-Type"] = "application/json";
-  const reply = await fetch("v1/" + path, { headers, method: body ? "POST" : "GET", body: body && JSON.stringify(body), cache: "no-store" });
-  const found = await reply.json();
+  let reply, found;
+  try {
+    reply = await fetch("v1/" + path, { headers, method: body ? "POST" : "GET", body: body && JSON.stringify(body), cache: "no-store" });
+    found = await reply.json();
+  } catch {
+    throw new Error("the server does not answer");
+  }
   if (reply.status === 401) throw new Refused(found.error);
   if (!reply.ok) throw new Error(found.error || "HTTP " + reply.status);
   return found;
@@ -44,7 +49,7 @@ async function show() {
   } catch (error) {
     if (mine !== turn) return;
     if (error instanceof Refused) return signIn(error.message);
-    pulse.textContent = error instanceof TypeError ? "the server does not answer" : error.message;
+    pulse.textContent = error instanceof TypeError ? "this page cannot be shown: " + error.message : error.message;
     pulse.className = "bad";
     if (!main.dataset.page || main.dataset.page !== location.hash) main.replaceChildren(h("p", { class: "notice" }, pulse.textContent));
   }

@@ -1,12 +1,12 @@
 // What each page shows, from what the API says. A view is async (api, at, query) -> nodes.
 
-import { h, line, short, stacked, table, timeline } from "./draw.js";
+import { each, guarded, h, line, short, stacked, table, timeline } from "./draw.js";
 
 const STATES = ["done", "error", "held", "locked", "todo"];
 const place = (page, query) => "#/" + page + (query ? "?" + new URLSearchParams(query) : "");
 const state = (text) => h("span", { class: "state " + String(text).replace(/[^a-z]+/g, "-") }, text);
-const pilotLink = (id) => h("a", { href: place("pilot/" + encodeURIComponent(id)) }, id.length > 20 ? id.slice(0, 13) + "…" : id);
-const taskLink = (id) => h("a", { href: place("task/" + encodeURIComponent(id)) }, id);
+const pilotLink = (name, id = String(name)) => h("a", { href: place("pilot/" + encodeURIComponent(id)) }, id.length > 20 ? id.slice(0, 13) + "…" : id);
+const taskLink = (name, id = String(name)) => h("a", { href: place("task/" + encodeURIComponent(id)) }, id);
 
 export function since(seconds, now) {
   if (!seconds) return "–";
@@ -30,10 +30,10 @@ export async function overview(api) {
     h("h2", null, "Tasks"), h("div", { class: "tiles" }, ["todo", "locked", "done", "error", "held"].map((name) => tile(name, found.tasks[name], place("tasks", { state: name })))),
     h("h2", null, "Pilots"), pilots.length ? h("div", { class: "tiles" }, pilots.map(([name, count]) => tile(name, count, place("pilots", { state: name })))) : h("p", { class: "quiet" }, "No pilot was heard of in the last day."),
     h("h2", null, "Why pilots failed, last day"),
-    table([["Command", ""], ["Reason", "why"], ["Pilots", "num"], ["Sites", "num"], ["Last", "short wide"]], found.failures.map((row) => [
+    table([["Command", ""], ["Reason", "why"], ["Pilots", "num"], ["Sites", "num"], ["Last", "short wide"]], each(found.failures, (row) => [
       h("a", { href: place("pilots", { command: row.command, state: "failed" }) }, row.command), row.reason, row.count, row.sites === 1 ? row.site || "1" : row.sites, since(row.last, found.time)]), "No pilot failed."),
     h("h2", null, "Why tasks failed, last day"),
-    table([["Reason", "why"], ["Attempts", "num"], ["One of them", "id"], ["Last", "short wide"]], found.task_failures.map((row) => [row.reason, row.count, taskLink(row.task), since(row.last, found.time)]), "No task failed."),
+    table([["Reason", "why"], ["Attempts", "num"], ["One of them", "id"], ["Last", "short wide"]], each(found.task_failures, (row) => [row.reason, row.count, taskLink(row.task), since(row.last, found.time)]), "No task failed."),
     h("div", { class: "halves" },
       h("section", null, h("h2", null, "Tasks by state, last day"), stacked(found.ticks, STATES)),
       h("section", null, h("h2", null, "Tasks done per minute"), line(rate, "Tasks done per minute over time", "done")),
@@ -42,7 +42,7 @@ export async function overview(api) {
 
 export async function pilots(api, at, query) {
   const found = await api("pilots?" + new URLSearchParams({ limit: 100, ...query }));
-  const rows = found.pilots.map((pilot) => [
+  const rows = each(found.pilots, (pilot) => [
     pilotLink(pilot.pilot), state(pilot.state), pilot.site || "–", pilot.host, pilot.command, since(pilot.started), pilot.done, pilot.failed ? h("span", { class: "bad" }, pilot.failed) : 0,
     pilot.exit_code === null ? "" : pilot.exit_code, h("span", { class: pilot.reason ? "bad" : "" }, pilot.reason)]);
   return [h("h1", null, "Pilots"), filter("pilots", query, [["site", null], ["state", ["", "running", "silent", "stopping", "holding", "failed", "finished"]], ["command", null]]),
@@ -67,14 +67,15 @@ function more(page, query, next) {
 
 export async function pilot(api, at) {
   const found = await api("pilots/" + encodeURIComponent(at));
-  const facts = found.facts.filter((event) => event.kind === "WorkerNode").map((event) => event.fact).pop();
+  const facts = found.facts.filter((event) => event.kind === "WorkerNode" && event.fact).map((event) => event.fact).pop();
   const shown = [["state", state(found.state)], ["site", found.site || "–"], ["host", found.host], ["started", since(found.started)], ["last heard", since(found.heard)],
     ["exit code", found.exit_code === null ? "–" : found.exit_code], ["reason", found.reason || "–"], ["version", found.version], ["tasks", `${found.done} done, ${found.failed} failed, ${found.running} running`]];
   if (facts) shown.push(["node", `${facts.cores} cores of ${facts.cpu_model}, ${facts.memory_mb} MB, ${facts.os}`], ["batch job", facts.batch ? `${facts.batch.system || "local"} ${facts.batch.job_id || ""}` : "–"]);
-  if (found.pulse.load) shown.push(["load, memory, disk free", `${found.pulse.load.join(" ")}, ${found.pulse.memory_free_mb} MB, ${found.pulse.disk_free_mb} MB`]);
-  const { rows, length } = spans(found.timeline);
+  const pulse = found.pulse || {};
+  if (pulse.load) shown.push(["load, memory, disk free", guarded(() => `${pulse.load.join(" ")}, ${pulse.memory_free_mb} MB, ${pulse.disk_free_mb} MB`)]);
+  const drawn = guarded(() => { const { rows, length } = spans(found.timeline); return timeline(rows, length); });
   return [h("h1", null, "Pilot " + found.pilot), h("div", { class: "panel" }, h("dl", null, shown.map(([name, value]) => [h("dt", null, name), h("dd", null, value)]))),
-    h("h2", null, "Timeline"), timeline(rows, length),
+    h("h2", null, "Timeline"), drawn,
     h("h2", null, "Log"), h("div", { class: "panel" }, h("pre", { class: "log", "data-log": at }, "")),
     h("details", null, h("summary", null, "Facts"), h("pre", null, JSON.stringify(found.facts.map((event) => ({ [event.kind]: event.fact })), null, 1)))];
 }
@@ -85,21 +86,22 @@ function spans(events) {
   const start = Date.parse(events[0].time), rows = [], open = new Map();
   const at = (event) => (Date.parse(event.time) - start) / 1000;
   for (const event of events) {
+    if (typeof (event.task || event.command || "") !== "string" || Number.isNaN(at(event))) continue;
     const key = event.event.startsWith("task") ? "task " + event.task : event.command;
     if (event.event === "command started" || event.event === "task started") {
-      const row = { name: event.event.startsWith("task") ? event.task : event.command, from: at(event), to: null, state: "running", note: "running" };
+      const row = { name: (event.event.startsWith("task") ? event.task : event.command) || "?", from: at(event), to: null, state: "running", note: "running" };
       open.set(key, row);
       rows.push(row);
     } else if (event.event === "command finished" || event.event === "task finished") {
       const row = open.get(key);
       if (!row) continue;
       row.to = at(event);
-      row.state = event.status || event.outcome;
-      row.note = span(event.seconds || 0) + (row.state === "ok" || row.state === "done" ? "" : " " + row.state);
+      row.state = String(event.status || event.outcome);
+      row.note = span(Number(event.seconds) || 0) + (row.state === "ok" || row.state === "done" ? "" : " " + row.state);
       open.delete(key);
     }
   }
-  const length = Math.max(...events.map(at));
+  const length = Math.max(1, ...events.map(at).filter((moment) => moment >= 0));
   for (const row of rows) if (row.to === null) row.to = length;
   const kept = rows.length > 60 ? rows.filter((row) => row.state !== "done").slice(0, 60) : rows;
   return { rows: kept, length };
@@ -108,7 +110,7 @@ function spans(events) {
 export async function tasks(api, at, query) {
   const found = await api("tasks?" + new URLSearchParams({ limit: 100, ...query }));
   return [h("h1", null, "Tasks"), filter("tasks", query, [["state", ["", "todo", "locked", "done", "error", "held"]]]),
-    table([["Task", "id"], ["State", ""], ["Attempts", "num"], ["Priority", "num wide"], ["Pilot", "id wide"], ["Reason", "why"]], found.tasks.map((task) => [
+    table([["Task", "id"], ["State", ""], ["Attempts", "num"], ["Priority", "num wide"], ["Pilot", "id wide"], ["Reason", "why"]], each(found.tasks, (task) => [
       taskLink(task.id), state(task.state), `${task.attempts.length}`, task.priority, task.pilot ? pilotLink(task.pilot) : "", task.reason || ""]), "No task fits."),
     more("tasks", query, found.next)];
 }
@@ -120,7 +122,7 @@ export async function task(api, at, query, act) {
   return [h("h1", null, "Task " + found.id), h("p", null, state(found.state), found.reason ? ", " + found.reason : ""),
     h("p", null, ["error", "held"].includes(found.state) ? button("Send back to todo", "retry") : ["todo", "locked"].includes(found.state) ? button("Hold", "cancel") : null),
     h("h2", null, "Runs"), h("div", { class: "panel" }, h("pre", null, what)),
-    found.attempts.map((attempt) => h("section", null,
+    each(found.attempts, (attempt) => h("section", null,
       h("h2", null, `Attempt ${attempt.generation}: `, state(attempt.outcome || "running")),
       h("p", null, "by pilot ", pilotLink(attempt.pilot), `, ${new Date(attempt.started * 1000).toLocaleString()}`, attempt.ended ? `, ${span(attempt.ended - attempt.started)}` : "", attempt.reason ? `: ${attempt.reason}` : ""),
       attempt.result ? ["stdout", "stderr"].filter((name) => attempt.result[name]).map((name) => h("div", { class: "panel" }, h("div", { class: "quiet" }, name + ", its end"), h("pre", null, attempt.result[name]))) : null)),
@@ -130,15 +132,15 @@ export async function task(api, at, query, act) {
 export async function sites(api) {
   const found = await api("sites?hours=24");
   const count = (site, name) => site.pilots[name] || 0;
-  return [h("h1", null, "Sites, last day"), table([["Site", ""], ["Running", "num"], ["Silent", "num"], ["Holding", "num wide"], ["Finished", "num"], ["Ended badly", "num"], ["Tasks done", "num"], ["Failed", "num"]], found.sites.map((site) => [
+  return [h("h1", null, "Sites, last day"), table([["Site", ""], ["Running", "num"], ["Silent", "num"], ["Holding", "num wide"], ["Finished", "num"], ["Ended badly", "num"], ["Tasks done", "num"], ["Failed", "num"]], each(found.sites, (site) => [
     h("a", { href: place("pilots", { site: site.site }) }, site.site || "(no name)"), count(site, "running") + count(site, "stopping"), count(site, "silent"), count(site, "holding"), count(site, "finished"),
     count(site, "failed") ? h("span", { class: "bad" }, count(site, "failed")) : 0, site.done, site.failed ? h("span", { class: "bad" }, site.failed) : 0]), "No site was heard of.")];
 }
 
 export async function factories(api) {
   const found = await api("factories");
-  return [h("h1", null, "Factories"), table([["Factory", "id"], ["State", ""], ["Heard", ""], ["Sites", "why"]], found.factories.map((one) => [
-    one.factory, state(one.state || "running"), since(one.heard), (Array.isArray(one.sites) ? one.sites : []).map((site) => h("div", null, `${site.site}: ${site.running || 0} running, ${site.pending || 0} pending. ${site.why || ""}`))]),
+  return [h("h1", null, "Factories"), table([["Factory", "id"], ["State", ""], ["Heard", ""], ["Sites", "why"]], each(found.factories, (one) => [
+    one.factory, state(one.state || "running"), since(one.heard), each(one.sites, (site) => h("div", null, `${site.site}: ${site.running || 0} running, ${site.pending || 0} pending. ${site.why || ""}`))]),
     "No factory reports here. A factory keeps the right number of pilots submitted; it tells its state as events of the kind \"factory state\".")];
 }
 
@@ -146,8 +148,8 @@ export async function statistics(api, at, query) {
   const hours = query.hours || "24";
   const found = await api("statistics?hours=" + encodeURIComponent(hours));
   return [h("h1", null, "Statistics"), filter("statistics", { hours }, [["hours", ["1", "24", "168", "720"]]]),
-    h("h2", null, "Commands"), table([["Command", ""], ["Site", ""], ["Runs", "num"], ["Ok", "num"], ["Median", "num"], ["95 %", "num"], ["First reason", "why"]], found.commands.sort((a, b) => (b.runs - b.ok) - (a.runs - a.ok)).map((row) => [
+    h("h2", null, "Commands"), table([["Command", ""], ["Site", ""], ["Runs", "num"], ["Ok", "num"], ["Median", "num"], ["95 %", "num"], ["First reason", "why"]], each(found.commands.sort((a, b) => (b.runs - b.ok) - (a.runs - a.ok)), (row) => [
       row.command, row.site || "–", row.runs, row.runs && row.ok < row.runs ? h("span", { class: "bad" }, `${Math.round(100 * row.ok / row.runs)} %`) : "100 %", span(row.median_s), span(row.p95_s), row.first_reason]), "No command ended in this time."),
-    h("h2", null, "Where the core hours went"), table([["Site", ""], ["Pilots", "num"], ["Used", "num"], ["Failed", "num"], ["Validation", "num"], ["Idle", "num"]], found.waste.map((row) => [
+    h("h2", null, "Where the core hours went"), table([["Site", ""], ["Pilots", "num"], ["Used", "num"], ["Failed", "num"], ["Validation", "num"], ["Idle", "num"]], each(found.waste, (row) => [
       row.site || "–", row.pilots, row.used_h.toFixed(2), row.failed_h.toFixed(2), row.validation_h.toFixed(2), row.idle_h.toFixed(2)]), "No pilot ended in this time.")];
 }

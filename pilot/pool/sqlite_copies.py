@@ -1,0 +1,107 @@
+"""Copies of a SQLite pool: made while it is served, and put back with nothing of the old one left beside it."""
+
+import fcntl
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import Iterator
+
+from pilot.errors import UsageError
+
+BESIDE = ("-wal", "-shm", ".story", ".story-wal", ".story-shm")
+
+
+def check(path: str) -> None:
+    """UsageError unless this is a pool's file, whole (PRAGMA quick_check)."""
+    if not os.path.exists(path):
+        raise UsageError("sqlite:%s: there is no such file" % path)
+    if not os.path.getsize(path):
+        raise UsageError("sqlite:%s: is empty: restore it from a copy (pilot.pool restore)" % path)
+    db = sqlite3.connect(path, timeout=10)
+    try:
+        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error as error:
+        raise UsageError("sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, error))
+    finally:
+        db.close()
+    if found != "ok":
+        raise UsageError("sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, found))
+    if not {"tasks", "attempts", "meta"} <= tables:
+        raise UsageError("sqlite:%s: is no pool" % path)
+
+
+def backup(path: str, target: str) -> int:
+    """Copy a pool as it is at one moment, also while it is served, into a new file; returns its size. Raises UsageError."""
+    if not os.path.exists(path):
+        raise UsageError("sqlite:%s: there is no such file" % path)
+    if os.path.exists(target):
+        raise UsageError("%s is there already: name a new file" % target)
+    if not hasattr(sqlite3.Connection, "backup"):
+        raise UsageError("backup needs Python 3.7 or newer (or the program: sqlite3 %s \".backup %s\")" % (path, target))
+    partial = "%s.part-%d" % (target, os.getpid())
+    source = sqlite3.connect(path, timeout=10)
+    try:
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        copy = sqlite3.connect(partial)
+        try:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            copy.close()
+        _synced(partial)
+        os.rename(partial, target)
+    except (sqlite3.Error, OSError) as error:
+        raise UsageError("%s cannot be made: %s" % (target, error))
+    finally:
+        source.close()
+        if os.path.exists(partial):
+            os.unlink(partial)
+    return os.path.getsize(target)
+
+
+def restore(path: str, source: str, replace: bool) -> None:
+    """Put a copy in the place of a pool that nobody serves; what lay beside the old one (its write-ahead log, its story) goes.
+    Raises UsageError."""
+    check(source)
+    if os.path.exists(path) and not replace:
+        raise UsageError("sqlite:%s is there already: --replace puts the copy in its place" % path)
+    partial = "%s.part-%d" % (path, os.getpid())
+    with _nobody_serves(path):
+        try:
+            with open(source, "rb") as reader, open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as writer:
+                for block in iter(lambda: reader.read(1 << 20), b""):
+                    writer.write(block)
+            _synced(partial)
+            for ending in BESIDE:
+                if os.path.exists(path + ending):
+                    os.unlink(path + ending)
+            os.rename(partial, path)
+        except OSError as error:
+            raise UsageError("sqlite:%s cannot be restored: %s" % (path, error))
+        finally:
+            if os.path.exists(partial):
+                os.unlink(partial)
+
+
+@contextmanager
+def _nobody_serves(path: str) -> Iterator[None]:
+    if not os.path.exists(path):
+        yield
+        return
+    held = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UsageError("sqlite:%s: a server serves it: stop that first" % path)
+    finally:
+        os.close(held)
+
+
+def _synced(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
