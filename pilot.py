@@ -33,11 +33,18 @@ def candidates(path):
 def is_new_enough(interpreter):
     """Whether this interpreter starts and is 3.6 or newer."""
     import subprocess
+    import time
 
     code = "import sys; sys.exit(sys.version_info < %r)" % (FLOOR,)
     null = open(os.devnull, "r+")
     try:
-        return subprocess.call([interpreter, "-c", code], stdin=null, stdout=null, stderr=null) == 0
+        child = subprocess.Popen([interpreter, "-c", code], stdin=null, stdout=null, stderr=null)
+        for _ in range(100):  # ten seconds: one on a file system that hangs is not waited for
+            if child.poll() is not None:
+                return child.returncode == 0
+            time.sleep(0.1)
+        child.kill()
+        return False
     except OSError:
         return False
     finally:
@@ -84,10 +91,14 @@ def stored_text(loader, files):
     """A script for a newer Python, in an unlinked file that stays open: nothing is left on disk."""
     import tempfile
 
-    store = tempfile.TemporaryFile()
     text = "LOADER = %r\nFILES = %r\nimport sys\nexec(LOADER)\nsys.exit(run_text(FILES, None))\n" % (loader, files)
-    store.write(text.encode("ascii"))
-    store.flush()
+    try:
+        store = tempfile.TemporaryFile()
+        store.write(text.encode("ascii"))
+        store.flush()
+    except EnvironmentError as error:
+        sys.stderr.write("pilot: error: this pilot, read from a pipe, cannot be stored for a newer Python: %s; set TMPDIR\n" % error)
+        sys.exit(10)
     copy = os.dup(store.fileno())
     if hasattr(os, "set_inheritable"):  # 3.4 and 3.5 close descriptors when they start another program
         os.set_inheritable(copy, True)

@@ -27,6 +27,8 @@ class LaunchAgent(Command):
         Option("idle_s", "seconds to stay without work; 0: end when nothing can be claimed", values.seconds, 0.0),
         Option("max_tasks", "claim no more than so many tasks", values.count),
         Option("isolation", "walls around payloads: %s" % ", ".join(ISOLATION_WAYS), values.choice(*ISOLATION_WAYS), "none"),
+        Option("payload_user", "who payloads run as when the pilot is root (default: nobody, where that user can reach the workdir; "
+                               "root: as the pilot)"),
         Option("stop_grace_s", "seconds from SIGTERM to SIGKILL for a payload", values.seconds, 2.0),
         Option("keep_sandboxes", "payloads' folders to keep: never, failed, always",
                values.choice("never", "failed", "always"), "failed"),

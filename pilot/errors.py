@@ -1,5 +1,6 @@
 """The exit codes and the exceptions that carry them: the one table of how a pilot can end."""
 
+import errno
 import signal
 import sys
 from typing import NamedTuple, Tuple
@@ -121,7 +122,23 @@ class TimeLimit(BaseException):
         self.seconds = seconds
 
 
+_NODE = {errno.EAGAIN: "no more processes can be started here (ulimit -u)", errno.ENOMEM: "there is no memory left",
+         errno.EMFILE: "too many files are open (ulimit -n)", errno.ENFILE: "too many files are open on this machine",
+         errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EROFS: "the file system is read-only",
+         errno.EIO: "the disk fails"}
+
+
 def lacking(error: BaseException) -> str:
-    """The sentence for a Python that was built without a part of its library; empty where `error` is none of that."""
+    """The sentence for what this machine lacks: a part of Python's library, processes, descriptors, room; an empty string for an error of
+    another kind."""
     name = str(getattr(error, "name", "")).lstrip("_") if isinstance(error, ImportError) else ""
-    return "%s was built without %s: give the pilot a whole Python" % (sys.executable, name) if name in LIBRARY else ""
+    if name in LIBRARY:
+        return "%s was built without %s: give the pilot a whole Python" % (sys.executable, name)
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return _NODE[errno.EAGAIN]
+    if not isinstance(error, OSError):
+        return ""
+    if error.errno == errno.ENOENT and error.filename in ("/dev/null", b"/dev/null"):
+        return "there is no /dev/null here"
+    where = ": %s" % (error.filename,) if error.filename and error.errno in _NODE else ""
+    return _NODE.get(error.errno or 0, "") + where

@@ -231,8 +231,9 @@ def _begin_story(life: Life, names: List[str]) -> None:
 
 def _prepare_workdir(life: Life) -> None:
     try:
-        os.makedirs(life.workdir, life.mode | (life.mode & 0o444) >> 2, exist_ok=True)
+        os.makedirs(life.workdir, life.mode | (life.mode & 0o444) >> 2 | (0o011 if os.geteuid() == 0 else 0), exist_ok=True)
         os.makedirs(os.path.dirname(life.report_path), exist_ok=True)
+        report.keep_former(life.report_path, life.request.environ)
         log_file = os.open(os.path.join(life.workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, life.mode)
         sink = FileSink(os.path.join(life.workdir, EVENTS), life.mode)
     except OSError as error:

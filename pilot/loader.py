@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec
 from typing import Any, Callable, Dict, Optional
 
 SMALL = "[bz2]"
+BYTES, LETTERS = 9, 11
 END, ENTRY, LOCAL = b"PK\005\006", struct.Struct("<4s4B4HL2L5H2L"), 30  # of the zip format (APPNOTE.TXT)
 
 
@@ -100,7 +101,7 @@ def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
     if packed.lstrip().startswith(SMALL):
         import bz2
 
-        data = bz2.decompress(base64.b85decode("".join(packed.split())[len(SMALL):]))
+        data = bz2.BZ2Decompressor().decompress(_bytes(packed.replace("\n", "").lstrip()[len(SMALL):]))
     else:
         data = zlib.decompress(base64.b64decode(packed))
     head, _, body = data.partition(b"\n\n")
@@ -110,6 +111,16 @@ def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
         found[name] = _slice(body, at, int(size))
         at += int(size)
     return found
+
+
+def _bytes(letters: str) -> bytes:
+    found = bytearray()
+    for at in range(0, len(letters), LETTERS):
+        number = 0
+        for letter in letters[at: at + LETTERS]:
+            number = number * 94 + ord(letter) - (33 if letter > "\\" else 32)
+        found += number.to_bytes(BYTES, "big")
+    return bytes(found)
 
 
 def _slice(body: bytes, at: int, size: int) -> Callable[[], bytes]:

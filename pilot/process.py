@@ -13,7 +13,7 @@ import time
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from pilot import prctl, process_tree
-from pilot.errors import StepFailed
+from pilot.errors import NodeUnfit, StepFailed, lacking
 from pilot.interrupts import shielded
 
 DEVNULL = subprocess.DEVNULL
@@ -142,7 +142,8 @@ def run(
 ) -> Result:
     """Run a program to its end, at most `timeout_s` seconds, and give back what it said.
 
-    Raises ProgramFailed unless its code is in `ok` (None: any code will do). When the time is up, or an
+    Raises ProgramFailed unless its code is in `ok` (None: any code will do), NodeUnfit where
+    no program at all can be started. When the time is up, or an
     exception passes through (a signal, a command's limit), the group gets SIGTERM, `grace_s` seconds
     later SIGKILL, descendants in other sessions too. `on_start` is told the pid.
     """
@@ -161,6 +162,8 @@ def run(
 
 
 def _not_started(argv: Sequence[str], error: OSError) -> Result:
+    if lacking(error):
+        raise NodeUnfit("%s cannot be started: %s" % (argv[0], lacking(error)))
     code = NOT_FOUND if isinstance(error, FileNotFoundError) else CANNOT_RUN
     return Result(tuple(argv), code, "", "cannot be started: %s" % error.strerror, 0.0)
 

@@ -79,6 +79,15 @@ def write(path: str, report: Dict[str, Any], mode: int = 0o600) -> Optional[str]
     return None
 
 
+def keep_former(path: str, environ: Dict[str, str]) -> None:
+    """A job that the batch system started anew, in the same folder, had a life before: that one's report gets its number. OSError
+    when it cannot be renamed."""
+    restarts = environ.get("SLURM_RESTART_COUNT") or environ.get("RESTARTED") or "0"
+    if restarts.isdigit() and int(restarts) > 0 and os.path.exists(path):
+        stem, ending = os.path.splitext(path)
+        os.replace(path, "%s.%d%s" % (stem, int(restarts), ending))
+
+
 def summary(code: int, outcomes: Sequence[Outcome], tally: TaskTally, seconds: float, places: Dict[str, str],
             problems: Sequence[str] = ()) -> str:
     """The readable end of a run: each command with its seconds, the tasks and the first that failed, where things

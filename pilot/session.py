@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple  # noqa: F401
 
 from pilot.fetch import CHUNK, FetchFailed
 
@@ -31,7 +31,9 @@ def proxy_for(url: str) -> Optional[Proxy]:
 
     parts = urlsplit(url)
     named = urllib.request.getproxies_environment().get(parts.scheme)
-    if not named or _LOOPBACK.match(parts.hostname or "") or urllib.request.proxy_bypass_environment(parts.netloc):  # type: ignore[attr-defined]
+    if not named or _LOOPBACK.match(parts.hostname or ""):
+        return None
+    if urllib.request.proxy_bypass_environment(parts.netloc):  # type: ignore[attr-defined]
         return None
     try:
         found = urlsplit(named if "://" in named else "http://" + named)

@@ -67,7 +67,8 @@ def publish(folder: str, files: Dict[str, bytes]) -> None:
         bundle.write(os.path.join(folder, name), data, 0o644)
     text = "".join("%s  %s\n" % (digest, name) for name, digest in sorted(sums.items()))
     bundle.write(os.path.join(folder, CHECKSUMS), text.encode("ascii"), 0o644)
-    bundle.write(os.path.join(folder, MANIFEST), (json.dumps({"files": sums, "made": int(time.time())}, indent=1, sort_keys=True) + "\n").encode("ascii"), 0o644)
+    manifest = json.dumps({"files": sums, "made": int(time.time())}, indent=1, sort_keys=True)
+    bundle.write(os.path.join(folder, MANIFEST), (manifest + "\n").encode("ascii"), 0o644)
 
 
 def packed(members: Dict[str, bytes]) -> bytes:

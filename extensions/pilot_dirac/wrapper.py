@@ -42,7 +42,8 @@ def say(text: str) -> None:
 
 
 class Trust(NamedTuple):
-    """What a list of checksums must be: of this sha512, signed by one of these (ssh-keygen's allowed signers), not older than so many days."""
+    """What a list of checksums must be: of this sha512, signed by one of these (ssh-keygen's allowed signers), not older than so
+    many days."""
 
     sha512: str = ""
     signers: str = ""

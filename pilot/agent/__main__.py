@@ -22,7 +22,7 @@ from pilot.agent.payload import Surroundings
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden
-from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError
+from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError, lacking
 from pilot.node import features, spot
 from pilot.node.deadline import Deadline, Poller, known_ends
 from pilot.node.features import Features
@@ -103,8 +103,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         code, reason = PoolUnreachable.exit_code, str(error)
     except PilotError as error:
         code, reason = error.exit_code, str(error)
-    except OSError as error:  # the folder for payloads, the descriptors: nothing can run here
-        code, reason = AgentFailed.exit_code, "%s" % error
+    except (OSError, RuntimeError) as error:  # the folder for payloads, descriptors, threads: nothing can run here
+        if not isinstance(error, OSError) and not lacking(error):
+            raise
+        code, reason = (NodeUnfit.exit_code, lacking(error)) if lacking(error) else (AgentFailed.exit_code, "%s" % error)
     tell("agent finished", exit_code=code, reason=reason)
     tell.close()
     return code
@@ -117,14 +119,15 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     prctl.hide_environment()
     warden = Warden(program.start_argv("pilot.agent.warden", config.workdir), mark, config.stop_grace_s)
     bind_to_starter()
-    sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"), config.isolation == "none")
+    sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"), config.isolation == "none" and not config.payload_ids, config.payload_ids)
     agents: List[Agent] = []
     leases = Leases(config.lease_s, config.stop_grace_s, boot_s)
     loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].sweep())
     tell.loop = loop
     keep_watched(loop, warden)
     around = Surroundings(config, loop, Strays(warden), confine.Confinement(confine.delegated_parent()),
-                          isolation.which_in(config.environ), sandboxes, tell, Marks(), lambda lease: leases.end_of((lease.task, lease.generation)))
+                          isolation.which_in(config.environ), sandboxes, tell, Marks(),
+                          lambda lease: leases.end_of((lease.task, lease.generation)))
     deadline = Deadline(config.ends, ends_reader(config), config.drain_files)
     with open_pool(config.pool) as pool:
         agent = Agent(config, errands.Errands(loop, patient(pool, config), lambda: patient(open_pool(config.pool), config)), around,

@@ -194,7 +194,8 @@ class Agent:
         if self._claimed == self._config.max_tasks:
             self.end = End("work", "%d tasks were claimed, as many as --max-tasks allows" % self._claimed)
         elif self._offer() is None:
-            self.end = End("drain" if self._claimed else "time", "no time is left for another task: %.0f s" % (self._slot.time_left_s() or 0))
+            self.end = End("drain" if self._claimed else "time", "no time is left for another task: %.0f s" % (
+                self._slot.time_left_s() or 0))
         else:
             offer = self._offer() or Offer()
             self._errands.ask(TURN, lambda pool: pool.backlog(offer), self._decide, self._busy)

@@ -33,6 +33,8 @@ class AgentConfig(NamedTuple):
     keep: str = "failed"
     max_quick_failures: int = 0
     drains_reach_payloads: bool = False  # this batch system sends its warnings to every process of a job
+    payload_user: str = ""  # as whom payloads run, where that is not the pilot's own user
+    payload_ids: List[int] = []  # its uid, gid and further groups
     hidden: List[str] = []  # files that walls keep from payloads
     min_disk_mb: float = 0.0  # free in the workdir before each payload
 

@@ -51,7 +51,6 @@ class Confinement:
         _remove(group)
         return killed
 
-
     def slot_ran_out_of_memory(self) -> bool:
         """Whether the kernel has killed something in our own group for want of memory since this was asked last."""
         before, self._slot_kills = self._slot_kills, slot_oom_kills()

@@ -8,7 +8,7 @@ import time
 from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
 from pilot import agency, bearer, prctl, process, process_tree, program
-from pilot.agent import config as agent_config, environment, isolation
+from pilot.agent import config as agent_config, environment, identity, isolation
 from pilot.agent.config import AgentConfig
 from pilot.agent.live import Live
 from pilot.context import Context
@@ -24,6 +24,7 @@ REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0  # between two looks at the ends that may 
 PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspended for long loses nothing
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
 QUICK_FAILURES = 20
+LONGEST = 480  # bytes of the folder that holds a pool: pilot.pool.sqlite_file's MAX_PATH, less the file's name
 SIGNAL_ALL = ("GridEngine", "LSF", "PBS", "OAR")  # their warnings (qsub -notify, bkill -s) reach every process of a job
 LOOK_S, ORPHANS_S = 0.05, 1.0  # after the warden's time: what still bears the agent's mark then has no warden
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
@@ -33,7 +34,7 @@ log = logging.getLogger("pilot.LaunchAgent")
 def prepare(ctx: Context) -> List[str]:
     """Write the built-in agent's orders, fill its pool; returns the command line that starts it."""
     folder = _folder(ctx)
-    os.makedirs(folder, 0o755 if ctx.settings["open_files"] else 0o700, exist_ok=True)
+    os.makedirs(folder, 0o755 if ctx.settings["open_files"] else 0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
     _check_outputs(ctx.settings["output_dir"])
     path = os.path.join(folder, "agent.json")
     text = agent_config.dump(orders(ctx, pool_url(ctx, folder), folder))
@@ -67,6 +68,9 @@ def pool_url(ctx: Context, folder: str) -> str:
     """The pool's URL; the tasks of --tasks are put into it, or into one of this pilot's own."""
     given = ctx.settings["pool"]
     url = given or _private(folder)
+    if not given and len(os.fsencode(folder)) > LONGEST:
+        raise NodeUnfit("the workdir's path has %d bytes, SQLite takes no more than %d: give a shorter --workdir" % (
+            len(os.fsencode(ctx.workdir)), LONGEST - len(os.fsencode(folder)) + len(os.fsencode(ctx.workdir))))
     if url.startswith("sqlite:"):
         url = "sqlite:" + os.path.abspath(url[len("sqlite:"):])
     try:
@@ -232,7 +236,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         way = isolation.choose(settings["isolation"], which, node.user_namespaces)
     except ValueError as error:
         raise UsageError(str(error))
-    places = features.find(ctx.environ)
+    places, user = features.find(ctx.environ), _payload_user(ctx, folder)
     base = environment.base(ctx.environ, installed.environ if installed else {})
     base[environment.AGENT_MARK] = _mark(ctx)
     power = ctx.find(CPUPower)
@@ -250,7 +254,18 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
         min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,
-        drains_reach_payloads=node.batch.system in SIGNAL_ALL, hidden=bearer.files(ctx.environ, settings))
+        payload_user=user, payload_ids=identity.ids_of(user), drains_reach_payloads=node.batch.system in SIGNAL_ALL,
+        hidden=bearer.files(ctx.environ, settings))
+
+
+def _payload_user(ctx: Context, folder: str) -> str:
+    try:
+        name = identity.chosen(ctx.settings["payload_user"], folder)
+    except ValueError as error:
+        raise UsageError(str(error))
+    if not name and os.geteuid() == 0 and ctx.settings["payload_user"] != identity.ROOT:
+        log.warning("payloads run as root: %s cannot reach %s (--payload-user)", identity.NOBODY, folder)
+    return name
 
 
 def _quick_failures(settings: Any) -> int:

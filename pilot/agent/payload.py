@@ -1,6 +1,5 @@
 """One attempt at a task: its stages one after the other, each a child in its own session; limits; the result."""
 
-import errno
 import os
 import signal
 import subprocess
@@ -9,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot import process, process_tree
-from pilot.agent import isolation, limits, marks, room, stages
+from pilot.agent import identity, isolation, limits, marks, room, stages
 from pilot.agent.config import AgentConfig
 from pilot.agent.confine import Confinement
 from pilot.agent.loop import Exit, Loop, Timer
@@ -17,11 +16,11 @@ from pilot.agent.sandbox import Sandboxes, folder_name
 from pilot.agent.stages import RUN, Answer, Place, Start
 from pilot.agent.strays import Strays
 from pilot.agent.watch import SOONEST_S, Watch
+from pilot.errors import lacking
 from pilot.pool.interface import Lease
 
 ECHO_S = 0.5  # a payload that was killed by a signal: whether the agent gets the same one is known by then
 OUTER_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
-NODES_FAULTS = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 Tell = Callable[..., None]
 
 
@@ -77,7 +76,7 @@ class Payload:
         try:
             box = self._around.sandboxes.take()
         except OSError as error:
-            return self._end("released", "the node cannot run it: %s" % error, node=True)
+            return self._end("released", "the node cannot run it: %s" % (lacking(error) or error), node=True)
         self._place = Place(self.lease, box, self._around.config, self.gpus, self.mark)
         self._start(stages.first(self.spec))
 
@@ -102,7 +101,7 @@ class Payload:
         try:
             start = self._of(stage, self._place)
         except OSError as error:
-            return self._end("released", "the node cannot run it: %s" % error, node=True)
+            return self._end("released", "the node cannot run it: %s" % (lacking(error) or error), node=True)
         except ValueError as error:
             return self._end("error", "it cannot be started: %s" % error)
         try:
@@ -119,7 +118,7 @@ class Payload:
         return stages.of_transfer(place, stage, self._answer)
 
     def _spawn(self, start: Start) -> "subprocess.Popen[bytes]":
-        ignore = _ignore_drains if self._around.config.drains_reach_payloads and self._stage == RUN else None
+        before = identity.before_exec(self._around.config) if self._stage == RUN else None
         with ExitStack() as after:
             for descriptor in (start.stdin, start.stdout, start.stderr):
                 if descriptor is not None:
@@ -127,17 +126,17 @@ class Payload:
             after.enter_context(marks.inherited(self._number))
             stdin = subprocess.DEVNULL if start.stdin is None else start.stdin
             return process.spawn(start.argv, stdin=stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd,
-                                 preexec_fn=ignore)
+                                 preexec_fn=before)
 
     def _not_started(self, start: Start, error: OSError) -> None:
         """Whose fault it is: the node's, which lacks processes or descriptors, or the task's."""
         program = start.argv[0]
-        if error.errno in NODES_FAULTS or error.filename in (os.devnull, os.fsencode(os.devnull)):
-            return self._end("released", "the node cannot run it: %s%s" % (
-                error.strerror, ": " + os.devnull if error.errno == errno.ENOENT else ""), node=True)
+        if lacking(error):
+            return self._end("released", "the node cannot run it: %s" % lacking(error), node=True)
         if isinstance(error, FileNotFoundError):
             return self._end("error", "there is no program %s" % program)
-        self._end("error", "%s cannot be %s: %s" % (program, "executed" if isinstance(error, PermissionError) else "started", error.strerror))
+        how = "executed" if isinstance(error, PermissionError) else "started"
+        self._end("error", "%s cannot be %s: %s" % (program, how, error.strerror))
 
     def _started(self, child: "subprocess.Popen[bytes]", start: Start) -> None:
         around, self.pid = self._around, child.pid
@@ -265,9 +264,3 @@ class Payload:
         if self._place is None or not room.lack(config.workdir, config.min_disk_mb):
             return ""
         return room.used_up_by(self._place.sandbox.home, config.min_disk_mb)
-
-
-def _ignore_drains() -> None:
-    """In the child: some batch systems send the warnings that are the pilot's to every process of a job."""
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    signal.signal(signal.SIGUSR2, signal.SIG_IGN)

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tempfile
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from pilot.agent.removal import remove_tree
 
@@ -23,13 +23,16 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Sandbox:
     """The folder of one attempt at a task: `work` is where the payload starts, `tmp` its TMPDIR."""
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, owner: Optional[Tuple[int, int]] = None) -> None:
+        self._owner = owner
         self.home, self.work, self.tmp = home, home + "/work", home + "/tmp"
         self.stdout, self.stderr, self.script = home + "/stdout", home + "/stderr", home + "/script"
         self._out = self._err = -1
         for folder in (self.home, self.work, self.tmp):
             os.mkdir(folder)
             os.chmod(folder, _MODE)
+            if owner and folder != self.home:
+                os.chown(folder, *owner)
         self._made = _identity(self.work)
 
     def open_streams(self) -> None:
@@ -56,6 +59,8 @@ class Sandbox:
             return list(spec["command"])
         with open(_new(self.script, 0o700), "w", encoding="utf-8", newline="") as stream:
             stream.write(spec["script"])
+            if self._owner:
+                os.fchown(stream.fileno(), *self._owner)
         return interpreter_of(spec["script"]) + [self.script]
 
     def is_whole(self) -> bool:
@@ -104,10 +109,12 @@ def _new(path: str, mode: int = 0o644) -> int:
 
 
 class Sandboxes:
-    """The sandboxes of an agent, below `folder`; with `reuse` one may serve several payloads."""
+    """The sandboxes of an agent, below `folder`; with `reuse` one may serve several payloads, which run with these
+    ids (none: as we do)."""
 
-    def __init__(self, folder: str, reuse: bool = True) -> None:
+    def __init__(self, folder: str, reuse: bool = True, ids: Sequence[int] = ()) -> None:
         self._folder, self._reuse, self._made = folder, reuse, 0
+        self._owner = (ids[0], ids[1]) if ids else None
         self._free: List[Sandbox] = []
         os.makedirs(folder, exist_ok=True)
 
@@ -116,7 +123,7 @@ class Sandboxes:
         if self._free:
             return self._free.pop()
         self._made += 1
-        return Sandbox(os.path.join(self._folder, "slot-%d" % self._made))
+        return Sandbox(os.path.join(self._folder, "slot-%d" % self._made), self._owner)
 
     def give_back(self, box: Sandbox, keep_as: Optional[str] = None) -> Optional[str]:
         """Done with: keep it under this name (returns its new path), reuse it when it is clean, else remove it."""

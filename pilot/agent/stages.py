@@ -5,7 +5,7 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from pilot import program
-from pilot.agent import environment, isolation
+from pilot.agent import environment, identity, isolation
 from pilot.agent.config import AgentConfig
 from pilot.agent.sandbox import Sandbox, folder_name, passing_file, tail
 from pilot.pool.interface import Lease
@@ -89,6 +89,7 @@ def of_payload(place: Place, which: isolation.Which) -> Start:
     wall = isolation.Wall(config.isolation, spec.get("container"), tuple(config.hidden))
     argv = isolation.wrap(box.argv(spec), wall, isolation.Folders(box.work, box.tmp, box.script if "script" in spec else ""), which)
     environ = environment.of_task(config.environ, spec, box.home, config.pilot, place.gpus, place.mark)
+    environ.update(identity.surroundings(config.payload_user, box.work))
     box.open_streams()
     out, err = box.streams()
     return Start(argv, environ, box.work, spec.get("walltime_s"), None, out, err)

@@ -67,7 +67,8 @@ class Strays:
         _end([orphan for orphan in self._orphans()
               if self._owner(orphan) not in running and (self._owner(orphan) is not None or not running)])
         self._seen = {pid: known for pid, known in self._seen.items() if known[1] in running or os.path.exists("/proc/%d" % pid)}
-        self._numbers = {number: mark for number, mark in self._numbers.items() if mark in running} if not self._orphans() else self._numbers
+        if not self._orphans():
+            self._numbers = {number: mark for number, mark in self._numbers.items() if mark in running}
 
     def _orphans(self) -> List[Process]:
         ours: Set[int] = set(self._roots) | {self._warden.pid}

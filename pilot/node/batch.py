@@ -48,6 +48,9 @@ def detect(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str 
     row = rows[0]
     values = parse.with_ads(environ) if row.name == "HTCondor" else environ
     job_id = parse.condor_job_id(values) if row.name == "HTCondor" else _first(values, row.job_id)
+    if row.name == "Slurm" and environ.get("SLURM_ARRAY_JOB_ID") and environ.get("SLURM_ARRAY_TASK_ID"):
+        # one part of an array has the array's own number: asked for by that, Slurm answers for, or cancels, all parts
+        job_id = "%s_%s" % (environ["SLURM_ARRAY_JOB_ID"], environ["SLURM_ARRAY_TASK_ID"])
     part = environ.get("SGE_TASK_ID", "") if row.name == "GridEngine" else ""
     left, source = row.time_left(values, now), "environment"
     if left is None and ask and row.query:

@@ -43,7 +43,8 @@ def _serve_verbs(verbs: Any) -> None:
     serve.add_argument("--tls-client-ca", metavar="FILE", help="let in only clients with a certificate of these CAs")
     serve.add_argument("--tokens", metavar="FILE", help="who may do what; `pilot.pool token` makes it")
     serve.add_argument("--create", action="store_true", help="make the file when it is missing")
-    serve.add_argument("--keep-done-days", type=values.number, metavar="N", help="forget tasks that were done so many days ago (default: never)")
+    serve.add_argument("--keep-done-days", type=values.number, metavar="N",
+                       help="forget tasks that were done so many days ago (default: never)")
     serve.add_argument("--keep-days", type=values.number, default=30.0, metavar="N",
                        help="forget pilots' stories after so many days (default: 30)")
     serve.add_argument("--keep-mb", type=values.number, default=4000.0, metavar="N",
@@ -86,7 +87,8 @@ def _run(words: List[str]) -> int:
     except SystemExit as end:  # argparse has told what is wrong
         return int(end.code or 0)
     if not given.verb:
-        raise UsageError("which of add, status, show, retry, cancel, export, import, backup, restore, purge, serve, feed, mint, withdraw, token, openapi? See --help")
+        raise UsageError("which of add, status, show, retry, cancel, export, import, backup, restore, purge, serve, feed, mint, withdraw, "
+                         "token, openapi? See --help")
     try:
         return int(given.function(given))
     except interface.Busy as error:

@@ -6,7 +6,8 @@ from typing import Any, Dict, Iterable, Iterator, List
 from pilot.pool import task
 from pilot.pool.interface import STATES
 
-BESIDE = ("state", "generation", "attempts_used", "releases", "seconds_left", "pilot", "reason", "added", "attempts")  # the task itself is the rest
+BESIDE = ("state", "generation", "attempts_used", "releases", "seconds_left", "pilot", "reason", "added",
+          "attempts")  # the task itself is the rest
 _ATTEMPT = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
 
 

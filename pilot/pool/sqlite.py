@@ -182,7 +182,8 @@ class SQLitePool(Operator, interface.Pool):
         stale = []
         with self._writing():
             for identity, generation in leases:
-                changed = self._db.execute("UPDATE tasks SET until = ?, lease_s = ?, begun = 1 WHERE id = ? AND generation = ? AND pilot = ?"
+                changed = self._db.execute("UPDATE tasks SET until = ?, lease_s = ?, begun = 1 WHERE id = ? AND generation = ?"
+                                           " AND pilot = ?"
                                            " AND state = 'locked'",
                                            (sqlite_file.clock() + lease_s, lease_s, identity, generation, pilot)).rowcount
                 if not changed:

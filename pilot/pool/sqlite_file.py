@@ -13,6 +13,7 @@ from pilot.terms import LEASE_S
 
 BUSY_S = 10.0
 BACKOFF_S = 10.0
+MAX_PATH = 500  # 512 with the endings of what lies beside it (MAX_PATHNAME of SQLite's unix files)
 
 
 def clock() -> float:
@@ -59,6 +60,11 @@ def answer(db: sqlite3.Connection, what: str, question: str, values: Sequence[ob
         raise Busy("%s cannot be read: %s" % (what, error))
 
 
+def _name(path: str) -> str:
+    """As SQLite wants it, in UTF-8: where the locale knows ASCII only, Python 3.6 has other bytes as halves of characters."""
+    return os.fsencode(path).decode("utf-8")
+
+
 def _make_private(path: str) -> None:
     """A new file is its owner's alone: tasks may hold what is nobody's business. What is wrong with it, SQLite tells."""
     try:
@@ -77,9 +83,10 @@ class SQLiteFile:
         if create:
             _make_private(path)
         try:
-            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
-        except sqlite3.Error as error:
-            raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
+            self._db = sqlite3.connect(_name(path), timeout=BUSY_S, isolation_level=None)
+        except (sqlite3.Error, UnicodeError) as error:
+            long = "; SQLite takes a path of at most %d bytes" % MAX_PATH if len(os.fsencode(os.path.abspath(path))) > MAX_PATH else ""
+            raise UsageError("sqlite:%s: cannot be opened: %s%s" % (path, error, long))
         try:
             self._prepare(path, backoff_s)
         except BaseException:

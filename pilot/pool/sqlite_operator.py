@@ -11,8 +11,8 @@ from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
 
 def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> Dict[str, Any]:
     """A task with its attempts; `rows` answers questions to the file."""
-    found = rows("SELECT generation, pilot, started, ended, outcome, reason, result FROM attempts WHERE task = ? ORDER BY generation", (row.seq,))
     names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
+    found = rows("SELECT %s FROM attempts WHERE task = ? ORDER BY generation" % ", ".join(names), (row.seq,))
     attempts = [dict(zip(names, attempt)) for attempt in found]
     for attempt in attempts:
         attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
@@ -56,8 +56,9 @@ class Operator(Rows):
         with self._writing():
             names = [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")] if tasks is None else tasks
             return sum(self._db.execute(
-                "UPDATE tasks SET state = 'todo', ready = coalesce(until, 0) <= ?, until = CASE WHEN until > ? THEN until END, attempts = 0,"
-                " releases = 0, unconfirmed = 0, reason = 'sent back by an operator' WHERE id = ? AND state IN ('error', 'held')",
+                "UPDATE tasks SET state = 'todo', ready = coalesce(until, 0) <= ?, until = CASE WHEN until > ? THEN until END,"
+                " attempts = 0, releases = 0, unconfirmed = 0, reason = 'sent back by an operator'"
+                " WHERE id = ? AND state IN ('error', 'held')",
                 (sqlite_file.clock(), sqlite_file.clock(), name)).rowcount for name in names)
 
     def cancel(self, tasks: Iterable[str]) -> int:
@@ -81,8 +82,9 @@ class Operator(Rows):
         then = time.time() - older_than_s
         with self._writing():
             rows = self._db.execute(
-                "SELECT seq FROM tasks WHERE state = ? AND added < ? AND pilot IS NULL AND NOT EXISTS (SELECT 1 FROM attempts WHERE task = seq"
-                " AND coalesce(ended, started) >= ?) ORDER BY seq LIMIT ?", (state, then, then, most)).fetchall()
+                "SELECT seq FROM tasks WHERE state = ? AND added < ? AND pilot IS NULL"
+                " AND NOT EXISTS (SELECT 1 FROM attempts WHERE task = seq AND coalesce(ended, started) >= ?) ORDER BY seq LIMIT ?",
+                (state, then, then, most)).fetchall()
             self._db.executemany("DELETE FROM attempts WHERE task = ?", rows)
             self._db.executemany("DELETE FROM tasks WHERE seq = ?", rows)
         return len(rows)

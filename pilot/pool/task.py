@@ -7,7 +7,7 @@ import zlib
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
-from pilot.errors import UsageError
+from pilot.errors import NodeUnfit, UsageError, lacking
 from pilot.fetch import parse_checksum
 from pilot.settings import nearest
 
@@ -212,6 +212,8 @@ def read_file(path: str) -> List[Dict[str, Any]]:
         with open(path, encoding="utf-8") as stream:
             return read_lines(stream, path, os.path.dirname(os.path.abspath(path)))
     except OSError as error:
+        if lacking(error):
+            raise NodeUnfit("%s: cannot be read: %s" % (path, lacking(error)))
         raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
     except UnicodeDecodeError as error:
         raise UsageError("%s: not UTF-8: %s" % (path, error))

@@ -16,7 +16,8 @@ OUTPUTS = (("pilot-report.json", ".json"), ("pilot.log", ".pilot.log"), ("pilot-
 
 def slurm(order: Order) -> Parcel:
     """One script for sbatch: the system's own USR1 some time before the limit goes to the pilot, which drains."""
-    lines = ["#SBATCH --job-name=pilot", "#SBATCH --output=pilot-%j.out", "#SBATCH --open-mode=append"]
+    one, folder = ("%j", "pilot-${SLURM_JOB_ID}") if order.pilots < 2 else ("%A_%a", "pilot-${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
+    lines = ["#SBATCH --job-name=pilot", "#SBATCH --output=pilot-%s.out" % one, "#SBATCH --open-mode=append"]
     if order.cores is not None:
         lines += ["#SBATCH --nodes=1", "#SBATCH --ntasks=1", "#SBATCH --cpus-per-task=%d" % order.cores]
     if order.memory_mb is not None:
@@ -27,7 +28,7 @@ def slurm(order: Order) -> Parcel:
         lines.append("#SBATCH --partition=%s" % order.queue)
     if order.pilots > 1:
         lines.append("#SBATCH --array=0-%d" % (order.pilots - 1))
-    words = own_workdir(order, "pilot-${SLURM_JOB_ID}")
+    words = own_workdir(order, folder)
     return Parcel({NAME: bundle.text_bytes(order.files, lines, words)}, ("sbatch %s" % NAME,))
 
 
@@ -44,7 +45,7 @@ def grid_engine(order: Order) -> Parcel:
         lines.append("#$ -q %s" % order.queue)
     if order.pilots > 1:
         lines.append("#$ -t 1-%d" % order.pilots)
-    words = own_workdir(order, "pilot-${JOB_ID}.${SGE_TASK_ID}")
+    words = own_workdir(order, "pilot-${JOB_ID}" + (".${SGE_TASK_ID}" if order.pilots > 1 else ""))
     return Parcel({NAME: bundle.text_bytes(order.files, lines, words)}, ("qsub %s" % NAME,))
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -285,3 +286,19 @@ def test_tasks_that_all_fail_at_once_end_a_pilot_before_it_has_spoilt_the_pool(p
     ended = pilot(*(PLAN + ("--pool", pool)))
     with open_pool(pool) as one:
         assert ended.code == 10 and one.status()["error"] < 40 and "payloads in a row failed" in ended.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_payloads_of_a_pilot_that_is_root_run_as_another(pool, pilot):
+    place = tempfile.mkdtemp(prefix="pu-", dir="/tmp")
+    os.chmod(place, 0o755)
+    try:
+        put(pool, {"id": "who", "script": "id -un; echo $HOME; echo made > out; cat /etc/shadow %s/w/pilot.log" % place, "outputs": [{"name": "out"}]},
+            {"id": "command", "command": ["id", "-u"]})
+        ended = pilot(*(PLAN + ("--pool", pool)), workdir=os.path.join(place, "w"))
+        assert ended.code == 0 and (look(pool, "who")["attempts"][0]["result"]["exit_code"], look(pool, "command")["state"]) == (1, "done"), look(pool, "who")
+        result = look(pool, "who")["attempts"][0]["result"]
+        assert result["stdout"].startswith("nobody\n%s/w/pilot-" % place) and result["stderr"].count("Permission denied") == 2
+        assert int(look(pool, "command")["attempts"][0]["result"]["stdout"]) != 0
+    finally:
+        shutil.rmtree(place)

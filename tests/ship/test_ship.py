@@ -61,7 +61,7 @@ def test_a_script_alone_is_a_whole_pilot_with_its_words(ship, tmp_path, world):
     done = subprocess.run([sys.executable, str(alone / "slurm_script")] + more, cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env=dict(os.environ, SLURM_JOB_ID="7", JOB_ID="7", SGE_TASK_ID="1", PATH="/usr/bin:/bin"))
     assert done.returncode == 0, done.stderr
-    place = {"slurm": "pilot-7", "gridengine": "pilot-7.1", "arc": "."}[world]
+    place = {"slurm": "pilot-7", "gridengine": "pilot-7", "arc": "."}[world]
     settings = json.loads((tmp_path / place / "pilot-report.json").read_text())["settings"]
     assert settings["site"]["value"] == WORDS[-1] and settings["max_walltime"]["value"] == 7200
     assert [path.name for path in alone.iterdir()] == ["slurm_script"]

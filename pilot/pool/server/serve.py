@@ -131,7 +131,8 @@ def _open_file(chosen: Plan) -> None:
     if chosen.create and not os.path.exists(chosen.path):
         SQLitePool(chosen.path, create=True).close()
     if not os.path.exists(chosen.path):
-        raise UsageError("sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back" % chosen.path)
+        raise UsageError("sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back" % (
+            chosen.path))
     sqlite_copies.check(chosen.path)
 
 

@@ -100,8 +100,8 @@ class Keyring:
         return sign(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
 
     def withdraw(self, pilot: str) -> None:
-        """Tokens of this pilot are good no more, those that are minted later neither; kept in the file. OSError when that cannot be written,
-        ValueError for what is no pilot's id."""
+        """Tokens of this pilot are good no more, those that are minted later neither; kept in the file. OSError when that cannot be
+        written, ValueError for what is no pilot's id."""
         if not pilot or not pilot.isprintable() or set(pilot) & set(" #"):
             raise ValueError("%r is no pilot's id" % pilot)
         if pilot not in self._withdrawn and self._path:

@@ -1,0 +1,76 @@
+"""As whom payloads run: as the pilot, or, where that is root, as a user of their own."""
+
+import os
+import pwd
+import signal
+from typing import Callable, Dict, List, Optional
+
+from pilot.agent.config import AgentConfig
+
+NOBODY, ROOT = "nobody", "root"
+
+
+def chosen(asked: Optional[str], folder: str) -> str:
+    """The user that payloads of this pilot run as; "" for the pilot's own. ValueError with a sentence when that cannot be.
+
+    Only root can choose. Without a wish it is nobody, if that user can reach `folder`, where payloads work.
+    """
+    if os.geteuid() != 0 or asked == ROOT:
+        if asked and asked != ROOT and os.geteuid() != 0:
+            raise ValueError("--payload-user %s: only a pilot that runs as root can choose" % asked)
+        return ""
+    name = asked or NOBODY
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        if asked:
+            raise ValueError("--payload-user %s: there is no such user here" % asked)
+        return ""
+    barrier = _barrier(folder)
+    if barrier and asked:
+        raise ValueError("--payload-user %s: cannot reach %s, as others may not enter %s" % (name, folder, barrier))
+    return "" if barrier else name
+
+
+def _barrier(folder: str) -> str:
+    """The first folder on the way that others may not enter; "" when there is none."""
+    here, found = os.path.realpath(folder), ""
+    while here != "/":
+        try:
+            if not os.stat(here).st_mode & 0o001:
+                found = here
+        except OSError:
+            pass
+        here = os.path.dirname(here)
+    return found
+
+
+def ids_of(name: str) -> List[int]:
+    """uid, gid and further groups of a user; empty for the pilot's own. Found once: it takes files that may be lacking later."""
+    if not name:
+        return []
+    user = pwd.getpwnam(name)
+    return [user.pw_uid, user.pw_gid] + [gid for gid in os.getgrouplist(name, user.pw_gid) if gid != user.pw_gid]
+
+
+def surroundings(name: str, home: str) -> Dict[str, str]:
+    """What such a payload's environment says of itself."""
+    return {"HOME": home, "USER": name, "LOGNAME": name} if name else {}
+
+
+def before_exec(config: AgentConfig) -> Optional[Callable[[], None]]:
+    """What the child does before it becomes the payload; None for nothing."""
+    if not config.payload_user and not config.drains_reach_payloads:
+        return None
+    ids = config.payload_ids
+
+    def prepare() -> None:
+        if config.drains_reach_payloads:  # some batch systems send the warnings that are the pilot's to every process of a job
+            signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        if ids:
+            os.setgroups(ids[1:])
+            os.setgid(ids[1])
+            os.setuid(ids[0])
+
+    return prepare
