@@ -128,6 +128,7 @@ class SQLiteFile:
             self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (clock() + LEASE_S,))
             self._db.execute("UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (clock(),))
             self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
+            self._db.execute("DELETE FROM meta WHERE name = 'served'")
 
     @contextmanager
     def batch(self) -> Iterator[None]:

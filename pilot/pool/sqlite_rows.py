@@ -97,10 +97,24 @@ class Rows(sqlite_file.SQLiteFile):
         with self._writing():
             self._expire()
 
-    def begin_leases_anew(self) -> None:
-        """Nobody could be served for a while: no lease may run out before its agent had the time to renew it."""
+    def extend_leases(self, seconds: float) -> None:
+        """So long nobody could be served: that time does not count for those whose agents could not renew."""
         with self._writing():
-            self._db.execute("UPDATE tasks SET until = max(until, ? + lease_s) WHERE state = 'locked'", (sqlite_file.clock(),))
+            self._db.execute("UPDATE tasks SET until = until + ? WHERE state = 'locked'", (seconds,))
+
+    def note_served(self) -> None:
+        """This is a moment at which agents can renew."""
+        with self._writing():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('served', ?)", ("%.3f" % sqlite_file.clock(),))
+
+    def away_s(self) -> float:
+        """Seconds since a server last served this pool; 0 when none ever did."""
+        found = self._rows("SELECT value FROM meta WHERE name = 'served'")
+        return max(0.0, sqlite_file.clock() - float(found[0][0])) if found else 0.0
+
+    def has_leases(self) -> bool:
+        """Whether any task is locked."""
+        return bool(self._rows("SELECT tasks FROM counts WHERE state = 'locked'")[0][0])
 
     def forget_requests(self) -> None:
         """Answers that nobody will ask for again."""

@@ -17,6 +17,7 @@ Work = Callable[[], Optional[Answer]]  # None: not yet, for a claim that may wai
 Respond = Callable[[Answer], None]
 SWEEP_S = 1.0
 GAP_S = 3.0  # so long without serving anybody, and agents could not renew their leases
+NOTE_S = 5.0  # while nobody asks, so often is written down that somebody could
 WAITERS_AT_ONCE = 200
 log = logging.getLogger("pilot.pool")
 
@@ -42,7 +43,8 @@ class Hub:
         self._stir = False
         self._to_try: List[str] = []  # pilots whose waiting claim is to be tried again
         self._served = time.monotonic()  # when tasks could last be served
-        self._failing = self._anew = False
+        self._noted = self._served
+        self._failing, self._gap_s = False, 0.0
         self.commits = self.operations = 0
 
     @property
@@ -89,11 +91,15 @@ class Hub:
             self.nudge(pilot)
         if self._waiters:
             self.stir()
+        if now - self._noted > NOTE_S and not self._failing and self._pool.has_leases():
+            self._noted = now
+            self.submit(lambda: answer_error(200, ""), lambda answer: None)
 
     def _notice_gap(self) -> None:
-        """After a time in which nobody could be served (frozen, a full disk), leases begin anew before one may run out."""
+        """A time in which nobody could be served (frozen, a full disk) does not count for leases."""
         now = time.monotonic()
-        self._anew = self._anew or now - self._served > GAP_S
+        if now - self._served > GAP_S:
+            self._gap_s = now - self._served if self._failing else self._gap_s + now - self._served
         if not self._failing:
             self._served = now
 
@@ -128,10 +134,8 @@ class Hub:
             self._notice_gap()
         try:
             with (self._pool if tasks else self._story).batch():
-                if tasks and self._anew:
-                    self._pool.begin_leases_anew()
                 if tasks:
-                    self._pool.expire()
+                    self._begin_batch()
                 for item in queue:
                     done.culprit = item
                     done.note(item, self._attempt(item.work))
@@ -145,6 +149,12 @@ class Hub:
         except Exception:  # a bug of ours: its request is refused, the others are done without it
             return self._without(done.culprit, queue, tasks)
         self._settle(done, len(queue), tasks)
+
+    def _begin_batch(self) -> None:
+        if self._gap_s:
+            self._pool.extend_leases(self._gap_s)
+        self._pool.note_served()
+        self._pool.expire()
 
     def _attempt(self, work: Work) -> Optional[Answer]:
         try:
@@ -169,7 +179,8 @@ class Hub:
     def _settle(self, done: "_Done", count: int, tasks: bool) -> None:
         """The transaction is on disk: everybody hears of it."""
         if tasks:
-            self._served, self._failing, self._anew = time.monotonic(), False, False
+            self._served = self._noted = time.monotonic()
+            self._failing, self._gap_s = False, 0.0
         for pilot in done.served:
             del self._waiters[pilot]
         for item in done.waits:
