@@ -1,5 +1,6 @@
 """Real systems, started by the project's own scripts in folders of their own; a system that is not installed is a skip with its reason."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -39,6 +40,41 @@ def build(name, *words, **how):
         return script(name, *words, **how)
     except (AssertionError, subprocess.TimeoutExpired) as error:
         pytest.skip("%s cannot be made here: %s" % (name, str(error).strip().splitlines()[-1][:200]))
+
+
+USER = "pilot-test"  # jobs are a plain user's: of root's processes a batch system signals some less
+
+
+class PlainUser:
+    """A user without rights of its own; `words` start a program as that user, `own` gives it a folder or file."""
+
+    def __init__(self):
+        if subprocess.call(["getent", "passwd", USER], stdout=subprocess.DEVNULL):
+            subprocess.check_call(["useradd", "--no-create-home", "--home-dir", "/tmp", "--shell", "/bin/sh", USER])
+        self.uid, self.gid = (int(text) for text in subprocess.check_output(["getent", "passwd", USER]).decode().split(":")[2:4])
+        self.words = ["setpriv", "--reuid=%d" % self.uid, "--regid=%d" % self.gid, "--clear-groups"]
+
+    def own(self, *paths):
+        for path in paths:
+            os.chown(str(path), self.uid, self.gid)
+
+
+@pytest.fixture(scope="session")
+def plain_user(tmp_path_factory):
+    """Made once, by whichever worker is first."""
+    with open(str(tmp_path_factory.getbasetemp().parent / "user.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return PlainUser()
+
+
+@pytest.fixture
+def users_folder(plain_user):
+    """A folder of the plain user's that it can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
+    folder.chmod(0o755)
+    plain_user.own(folder)
+    yield folder
+    shutil.rmtree(str(folder), ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,24 @@ from tests.real.conftest import PYTHON, SYSTEMS, build, need, script
 NETWORK = "pilot-sge"
 
 
+AS_USER = []
+
+
 def inside(*words, **how):
-    return subprocess.check_output(["ip", "netns", "exec", NETWORK] + [str(word) for word in words], **how).decode()
+    who = AS_USER if words[0] in ("qsub", "qdel", "qmod") else []
+    return subprocess.check_output(["ip", "netns", "exec", NETWORK] + who + [str(word) for word in words], **how).decode()
+
+
+@pytest.fixture
+def tmp_path(users_folder):
+    """Jobs are a plain user's, and so is where they run."""
+    return users_folder
+
+
+@pytest.fixture(autouse=True)
+def as_user(plain_user, monkeypatch):
+    """Submits and deletes as that user."""
+    monkeypatch.setattr("tests.real.test_grid_engine.AS_USER", plain_user.words)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +47,6 @@ def cell(base):
 
 
 def test_a_job_knows_its_slot_and_its_end(cell, single_file, tmp_path):
-    tmp_path.chmod(0o777)
     (tmp_path / "job.sh").write_text("#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode --min-time-left-s 60\n" % (tmp_path, PYTHON, single_file))
     told = inside("qsub", "-terse", "-V", "-o", tmp_path / "out", "-e", tmp_path / "err", "-l", "h_rt=600", tmp_path / "job.sh", env=cell)
     found = until(lambda: (tmp_path / "pilot-report.json").exists() and json.loads((tmp_path / "pilot-report.json").read_text()), 60, "the job's report")
@@ -43,7 +58,6 @@ def test_a_job_knows_its_slot_and_its_end(cell, single_file, tmp_path):
 
 
 def test_notify_drains_before_the_kill(cell, single_file, tmp_path):
-    tmp_path.chmod(0o777)
     (tmp_path / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "touch %s/started; sleep 2" % tmp_path}) + "\n")
     (tmp_path / "job.sh").write_text("#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode,LaunchAgent --tasks tasks.jsonl\n" % (tmp_path, PYTHON, single_file))
     job = inside("qsub", "-terse", "-V", "-notify", "-o", tmp_path / "out", "-e", tmp_path / "err", tmp_path / "job.sh", env=cell).strip()
@@ -54,7 +68,6 @@ def test_notify_drains_before_the_kill(cell, single_file, tmp_path):
 
 
 def test_a_shipped_job_is_one_script(cell, tmp_path):
-    tmp_path.chmod(0o777)
     subprocess.check_call([PYTHON, "-m", "pilot.ship", "gridengine", "-o", str(tmp_path), "--walltime", "10m", "--", "-X", "CheckWorkerNode"],
                           cwd=str(ROOT), stdout=subprocess.DEVNULL)
     inside("qsub", "-terse", "-V", "pilot-job.py", env=cell, cwd=str(tmp_path))
@@ -62,3 +75,15 @@ def test_a_shipped_job_is_one_script(cell, tmp_path):
     found = json.loads(path.read_text())
     assert found["exit_code"] == 0 and found["settings"]["max_walltime"]["value"] == 600
     assert found["facts"]["WorkerNode"]["batch"]["system"] == "GridEngine"
+
+
+@pytest.mark.parametrize("payload", ["exec sleep 4", "sleep 4; exit 0"])
+def test_a_warning_to_every_process_of_the_job_kills_no_payload(cell, single_file, tmp_path, payload):
+    """-notify, which pilot.ship writes, sends SIGUSR2 to all processes of a plain user's job."""
+    (tmp_path / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "touch %s/started; %s" % (tmp_path, payload), "max_attempts": 1}) + "\n")
+    (tmp_path / "job.sh").write_text("#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode,LaunchAgent --tasks tasks.jsonl\n" % (tmp_path, PYTHON, single_file))
+    job = inside("qsub", "-terse", "-V", "-notify", "-o", tmp_path / "out", "-e", tmp_path / "err", tmp_path / "job.sh", env=cell).strip()
+    until((tmp_path / "started").exists, 60, "the payload's start")
+    inside("qdel", job, env=cell)
+    found = until(lambda: (tmp_path / "pilot-report.json").exists() and json.loads((tmp_path / "pilot-report.json").read_text()), 30, "the report")
+    assert found["tasks"]["error"] == 0 and found["tasks"]["done"] == 1, found

@@ -84,4 +84,4 @@ def test_killed_and_started_again_all_events_arrive_in_order_of_each_pilot(rabbi
         script("rmq.sh", "up", rabbit)
     for child in children:
         assert child.wait(timeout=120) == 0
-    until(lambda: all(kept(server, name) == written(tmp_path, name) for name in names), 60)
+    until(lambda: all(kept(server, name) == written(tmp_path, name) for name in names), 180)

@@ -23,11 +23,25 @@ def configured(slurm, monkeypatch):
     monkeypatch.setenv("SLURM_CONF", str(slurm / "slurm.conf"))
 
 
+@pytest.fixture
+def tmp_path(users_folder):
+    """Jobs are a plain user's, and so is where they run."""
+    return users_folder
+
+
+@pytest.fixture(autouse=True)
+def as_user(plain_user, monkeypatch):
+    """Submits and cancels as that user."""
+    monkeypatch.setattr("tests.real.test_slurm.AS_USER", plain_user.words)
+
+
+AS_USER = []
+
+
 def submit(folder, single_file, options, *words):
-    folder.chmod(0o777)
     job = "#!/bin/sh\nexec %s %s %s\n" % (PYTHON, single_file, " ".join(words))
     (folder / "job.sh").write_text(job)
-    done = subprocess.check_output(["sbatch", "--parsable", "-D", str(folder), "-o", str(folder / "out")] + options + [str(folder / "job.sh")])
+    done = subprocess.check_output(AS_USER + ["sbatch", "--parsable", "-D", str(folder), "-o", str(folder / "out")] + options + [str(folder / "job.sh")])
     return done.decode().strip()
 
 
@@ -67,7 +81,7 @@ def test_scancel_gives_the_task_back_before_the_kill(slurm, single_file, tmp_pat
     (tmp_path / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "trap '' TERM; touch %s; while :; do sleep 1; done" % started}) + "\n")
     job = submit(tmp_path, single_file, ["-t", "5", "--mem", "600"], "-X", "CheckWorkerNode,LaunchAgent", "--tasks", "tasks.jsonl", "--stop-grace-s", "1")
     until(started.exists, 60, "the payload's start")
-    subprocess.check_call(["scancel", "--full", job])
+    subprocess.check_call(AS_USER + ["scancel", "--full", job])
     assert ended(job)[0] == "CANCELLED"
     found = until(lambda: report(tmp_path)["tasks"]["released"] and report(tmp_path), 20)
     assert found["exit_code"] == 143 and found["commands"][-1]["status"] == "interrupted"
@@ -79,7 +93,7 @@ def test_slurms_warning_signal_drains(slurm, single_file, tmp_path):
     (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
     job = submit(tmp_path, single_file, ["-t", "5", "--mem", "600"], "-X", "CheckWorkerNode,LaunchAgent", "--tasks", "tasks.jsonl", "--slots", "1")
     until(started.exists, 60, "the payload's start")
-    subprocess.check_call(["scancel", "--batch", "--signal=USR1", job])
+    subprocess.check_call(AS_USER + ["scancel", "--batch", "--signal=USR1", job])
     assert ended(job) == ("COMPLETED", "0:0"), (tmp_path / "out").read_text()
     assert report(tmp_path)["tasks"] == {"done": 1, "error": 0, "released": 0, "retried": 0, "lost": 0}
 
@@ -87,7 +101,7 @@ def test_slurms_warning_signal_drains(slurm, single_file, tmp_path):
 def test_array_tasks_share_a_pool(slurm, single_file, tmp_path):
     url = "sqlite:%s/pool.sqlite" % tmp_path
     (tmp_path / "tasks.jsonl").write_text("".join(json.dumps({"id": "t%d" % n, "command": ["true"]}) + "\n" for n in range(60)))
-    pool = [PYTHON, str(single_file), "-m", "pilot.pool"]
+    pool = AS_USER + [PYTHON, str(single_file), "-m", "pilot.pool"]
     subprocess.check_call(pool + ["add", url, str(tmp_path / "tasks.jsonl")], stdout=subprocess.DEVNULL)
     submit(tmp_path, single_file, ["-t", "5", "--mem", "600", "-a", "0-3"], "-X", "CheckWorkerNode,LaunchAgent", "--pool", url,
            "--workdir", "w-$SLURM_ARRAY_TASK_ID")
@@ -97,17 +111,37 @@ def test_array_tasks_share_a_pool(slurm, single_file, tmp_path):
     until(lambda: sum(report(folder)["tasks"]["done"] for folder in tmp_path.glob("w-*")) == 60, 20)
 
 
-def test_a_shipped_job_is_one_script(slurm, tmp_path):
-    tmp_path.chmod(0o777)
+def test_a_shipped_job_is_one_script(slurm, single_file, tmp_path):
     (tmp_path / "tasks.jsonl").write_text("".join(json.dumps({"id": "t%d" % n, "command": ["true"]}) + "\n" for n in range(4)))
     pool = "sqlite:%s/pool.sqlite" % tmp_path
-    subprocess.check_call([PYTHON, "-m", "pilot.pool", "add", pool, str(tmp_path / "tasks.jsonl")], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    subprocess.check_call(AS_USER + [PYTHON, str(single_file), "-m", "pilot.pool", "add", pool, str(tmp_path / "tasks.jsonl")], stdout=subprocess.DEVNULL)
     subprocess.check_call([PYTHON, "-m", "pilot.ship", "slurm", "-o", str(tmp_path), "--cores", "1", "--memory", "600", "--walltime", "5m", "--count", "2", "--",
                            "-X", "CheckWorkerNode,LaunchAgent", "--pool", pool], cwd=str(ROOT), stdout=subprocess.DEVNULL)
-    job = subprocess.check_output(["sbatch", "--parsable", "pilot-job.py"], cwd=str(tmp_path)).decode().strip()
+    job = subprocess.check_output(AS_USER + ["sbatch", "--parsable", "pilot-job.py"], cwd=str(tmp_path)).decode().strip()
     reports = until(lambda: (lambda found: len(found) == 2 and found)(list(tmp_path.glob("pilot-*/pilot-report.json"))), 60, "both reports")
     found = [json.loads(path.read_text()) for path in reports]
     assert [one["exit_code"] for one in found] == [0, 0] and sum(one["tasks"]["done"] for one in found) == 4
     assert {one["facts"]["WorkerNode"]["cores"] for one in found} == {1}
     assert all(one["settings"]["max_walltime"]["value"] == 300 for one in found)
     assert until(lambda: ended(job + "_0")[1] == "0:0", 30)
+
+
+def test_a_part_of_an_array_knows_its_own_end_and_number(slurm, single_file, tmp_path):
+    """The last part has the number of the whole array: asked for that, squeue tells of all parts."""
+    submit(tmp_path, single_file, ["-t", "5", "--mem", "600", "-a", "0-2"], "-X", "CheckWorkerNode", "--min-time-left-s", "3600", "--workdir", "w-$SLURM_ARRAY_TASK_ID")
+    until(lambda: len(list(tmp_path.glob("w-*/pilot-report.json"))) == 3, 60)
+    for number in range(3):
+        found = until(lambda: report(tmp_path / ("w-%d" % number))["exit_code"] is not None and report(tmp_path / ("w-%d" % number)), 20)
+        assert found["exit_code"] == 10, found
+        assert "left in the slot, 3600 needed" in found["commands"][0]["reason"]
+
+
+def test_a_group_signal_releases_and_a_warning_drains_as_a_plain_user(slurm, single_file, tmp_path):
+    """scancel --full reaches payloads too."""
+    (tmp_path / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "touch %s/started; exec sleep 300" % tmp_path, "max_attempts": 1}) + "\n")
+    job = submit(tmp_path, single_file, ["-t", "5", "--mem", "600"], "-X", "CheckWorkerNode,LaunchAgent", "--tasks", "tasks.jsonl")
+    until((tmp_path / "started").exists, 60, "the payload's start")
+    subprocess.check_call(AS_USER + ["scancel", "--full", "--signal=INT", job])
+    ended(job)
+    found = until(lambda: report(tmp_path)["exit_code"] == 130 and report(tmp_path), 20)
+    assert found["tasks"]["released"] == 1 and found["tasks"]["error"] == 0
