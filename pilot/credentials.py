@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
 from pilot import der
@@ -124,13 +125,15 @@ def bearer_token(environ: Dict[str, str], uid: Optional[int] = None, folder: str
     """The token by the WLCG discovery rules (zenodo 3937438), read anew at each call; None when there is none.
 
     $BEARER_TOKEN, the file $BEARER_TOKEN_FILE, $XDG_RUNTIME_DIR/bt_u<uid>, /tmp/bt_u<uid>: an empty one is
-    passed over, an invalid one is an error (ConfigurationFailed) that ends the search.
+    passed over, an invalid one is an error (ConfigurationFailed) that ends the search. The last is believed only if it is ours alone.
     """
     name = "bt_u%d" % (os.geteuid() if uid is None else uid)
     runtime = environ.get("XDG_RUNTIME_DIR")
     places = [("$BEARER_TOKEN", environ.get("BEARER_TOKEN"))]
-    for path in (environ.get("BEARER_TOKEN_FILE"), os.path.join(runtime, name) if runtime else None, os.path.join(folder, name)):
+    for path in (environ.get("BEARER_TOKEN_FILE"), os.path.join(runtime, name) if runtime else None):
         places.append((path or "", _content(path)))
+    anybodys = os.path.join(folder, name)  # where anybody may put a file of that name
+    places.append((anybodys, _content(anybodys) if _is_private(anybodys) else None))
     for place, text in places:
         token = (text or "").strip(_BLANKS)
         if token and not _TOKEN.match(token):
@@ -138,6 +141,15 @@ def bearer_token(environ: Dict[str, str], uid: Optional[int] = None, folder: str
         if token:
             return token
     return None
+
+
+def _is_private(path: str) -> bool:
+    """Whether it is our own regular file, and nobody else may write it."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def _content(path: Optional[str]) -> Optional[str]:

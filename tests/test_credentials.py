@@ -90,9 +90,23 @@ def test_an_invalid_token_ends_the_search(places, tmp_path, bad):
         credentials.bearer_token(dict(environ, BEARER_TOKEN=bad.decode("utf-8", "surrogateescape")), UID, folder)
 
 
+@pytest.mark.parametrize("mode, believed", [(0o600, True), (0o644, True), (0o660, False), (0o602, False)])
+def test_what_anybody_may_have_put_there_is_not_believed(tmp_path, mode, believed):
+    path = tmp_path / ("bt_u%d" % os.geteuid())
+    path.write_text("token")
+    path.chmod(mode)
+    assert credentials.bearer_token({}, None, str(tmp_path)) == ("token" if believed else None)
+    path.rename(tmp_path / "real")
+    path.symlink_to(tmp_path / "real")
+    assert credentials.bearer_token({}, None, str(tmp_path)) is None
+
+
 def test_the_name_holds_the_effective_uid(tmp_path, monkeypatch):
     (tmp_path / "bt_u77").write_text("effective")
     (tmp_path / ("bt_u%d" % os.getuid())).write_text("real")
+    if os.geteuid() != 0:
+        pytest.skip("needs root: the file is another user's")
+    os.chown(str(tmp_path / "bt_u77"), 77, 77)
     monkeypatch.setattr(os, "geteuid", lambda: 77)
     assert credentials.bearer_token({}, None, str(tmp_path)) == "effective"
     assert credentials.bearer_token({"XDG_RUNTIME_DIR": str(tmp_path)}, None, "/nowhere") == "effective"

@@ -108,14 +108,15 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
     leases: Dict[int, float] = {}
     rest = b""
     while True:
-        if select.select([read], [], [], LOOK_S if leases else None)[0]:
+        wait_s = max(0.0, min(LOOK_S, min(leases.values()) - boot_s())) if leases else None
+        if select.select([read], [], [], wait_s)[0]:
             data = os.read(read, 65536)
             if not data:
                 break
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 _note(groups, nobodys, leases, line[:1], line[1:].split())
-        for group in [group for group, until in leases.items() if until < boot_s()]:
+        for group in [group for group, until in leases.items() if until <= boot_s()]:
             del leases[group]
             _kill({group: groups.get(group, set())})
     end_all(groups, nobodys, mark, grace_s, time.sleep)

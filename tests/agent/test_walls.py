@@ -1,0 +1,131 @@
+"""What a payload can reach behind each wall: the table of docs/promises.md, cell by cell.
+
+The pilot is a plain user's, and, in the last column, root's with payloads of another user.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from pilot.pool import open_pool
+from tests.conftest import ROOT
+
+PYTHON = "/usr/bin/python3"
+UID = 54321
+PROBE = r"""
+import json, os, socket, sys
+home, place, port = os.environ["PILOT_TASK_DIR"], sys.argv[1], int(sys.argv[2])
+
+def can(what):
+    try:
+        return bool(what() or True)
+    except (OSError, ValueError):
+        return False
+
+def text(path):
+    with open(path, "rb") as stream:
+        return stream.read()
+
+def agents():
+    # the processes around us that run the pilot's program
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and b"pilot" in text("/proc/%s/cmdline" % name).split(b"\0")[1] and int(name) != os.getpid():
+                found.append(int(name))
+        except (OSError, IndexError):
+            pass
+    return found
+
+def environment():
+    return any(b"hunter-in-the-environment" in text("/proc/%d/environ" % pid) for pid in agents() if can(lambda: text("/proc/%d/environ" % pid)))
+
+def write(path):
+    open(path, "a").close()
+
+print(json.dumps({
+    "its own folder": can(lambda: write("mine")), "its TMPDIR": can(lambda: write(os.environ["TMPDIR"] + "/mine")),
+    "files of the pilot's user": can(lambda: write(place + "/elsewhere/f")), "the pilot's own files": can(lambda: write(os.path.dirname(os.path.dirname(home)) + "/agent.json")),
+    "folders of other payloads": can(lambda: write(os.path.dirname(home) + "/other/work/f")), "the agent's files about it": can(lambda: write(home + "/stdout")),
+    "the token's file": can(lambda: b"hunter-in-the-file" in text(place + "/token") or 1 / 0 if not b"hunter-in-the-file" in text(place + "/token") else True),
+    "the token in the environment": environment(), "the pilot's processes": bool(agents()), "the network": can(lambda: socket.create_connection(("127.0.0.1", port), 5).close()),
+}))
+"""
+# what can be reached: none, unshare, bubblewrap, another user
+WALLS = {
+    "its own folder": (1, 1, 1, 1), "its TMPDIR": (1, 1, 1, 1), "files of the pilot's user": (1, 1, 0, 0), "the pilot's own files": (1, 1, 0, 0),
+    "folders of other payloads": (1, 1, 0, 0), "the agent's files about it": (1, 1, 0, 0), "the token's file": (1, 1, 0, 0),
+    "the token in the environment": (0, 0, 0, 0), "the pilot's processes": (1, 0, 0, 1), "the network": (1, 1, 1, 1)}
+WAYS = ("none", "unshare", "bubblewrap", "another user")
+
+
+def plain():
+    os.setgroups([])
+    os.setgid(UID)
+    os.setuid(UID)
+
+
+def works(*words):
+    return shutil.which(words[0]) is not None and subprocess.call(words, preexec_fn=plain, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/") == 0
+
+
+@pytest.fixture
+def place():
+    folder = Path(tempfile.mkdtemp(prefix="pw-", dir="/var/tmp"))  # not below /tmp, which bubblewrap hides as a whole
+    yield folder
+    shutil.rmtree(str(folder))
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """The single file, where any user can read it."""
+    folder = Path(tempfile.mkdtemp(prefix="pf-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    subprocess.check_call([PYTHON, "-m", "pilot.bundle", "-o", str(folder / "pilot.pyz")], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    yield str(folder / "pilot.pyz")
+    shutil.rmtree(str(folder))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not os.access(PYTHON, os.X_OK), reason="needs root, to be other users")
+@pytest.mark.parametrize("way", WAYS)
+def test_what_a_payload_can_reach(place, program, way):
+    if way == "unshare" and not works("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "true"):
+        pytest.skip("unshare does not work here")
+    if way == "bubblewrap" and not works("bwrap", "--unshare-user", "--ro-bind", "/", "/", "true"):
+        pytest.skip("bubblewrap does not work here")
+    root = way == "another user"
+    with open_pool("sqlite:%s/pool.sqlite" % place, create=True) as pool, socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        pool.add([{"id": "a", "command": [PYTHON, "probe.py", str(place), str(listener.getsockname()[1])], "inputs": [{"url": str(place / "probe.py"), "name": "probe.py"}], "max_attempts": 1}])
+        (place / "probe.py").write_text(PROBE)
+        (place / "token").write_text("hunter-in-the-file\n")
+        (place / "elsewhere").mkdir()
+        other = place / "w" / "pilot-p1" / "tasks" / "other" / "work"
+        other.mkdir(parents=True)
+        (place / "token").chmod(0o600)
+        for path in [place] + list(place.rglob("*")):
+            if not root:
+                os.chown(str(path), UID, UID)
+        for path in (place, place / "w", place / "w" / "pilot-p1", place / "w" / "pilot-p1" / "tasks"):
+            path.chmod(0o711)
+        environ = {"PATH": "/usr/bin:/bin", "HOME": str(place), "BEARER_TOKEN_FILE": str(place / "token"), "PILOT_POOL_TOKEN": "hunter-in-the-environment"}
+        words = [PYTHON, program, "-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:%s/pool.sqlite" % place, "--workdir", str(place / "w"), "--pilot-id", "p1",
+                 "--isolation", "none" if root else way]
+        done = subprocess.run(words, cwd=str(place), env=environ, preexec_fn=None if root else plain, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        told = pool.show("a")
+    assert done.returncode == 0 and told["state"] == "done", (done.stdout.decode(), told)
+    found = json.loads(told["attempts"][0]["result"]["stdout"])
+    assert found == {what: bool(cells[WAYS.index(way)]) for what, cells in WALLS.items()}
+
+
+def test_the_table_is_the_one_that_the_documentation_shows():
+    text = (ROOT / "docs" / "promises.md").read_text()
+    for what, cells in WALLS.items():
+        assert "| %s | %s |" % (what, " | ".join("yes" if cell else "no" for cell in cells)) in text, what
