@@ -52,3 +52,24 @@ def test_missing_descriptors_are_opened_so_that_no_file_becomes_stdout():
             "f = os.open('/dev/null', os.O_RDONLY)\nlog.say('x')\nsys.exit(f)" % str(ROOT))
     done = subprocess.run(["sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code])
     assert done.returncode >= 3
+
+
+def test_what_steers_a_terminal_is_shown_instead(tmp_path, pilot, tasks_file):
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eabc\u2066\rover\x7f\x00"
+    shown = log.printable(evil + "\ttab\nline äöü 日本")
+    assert shown.endswith("\ttab\nline äöü 日本") and not any(letter in shown for letter in evil if letter not in "]0;owned[2J31mabcover")
+    ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks_file({"id": "a", "script": "printf 'a\\033[2Jb\\rc' >&2; exit 1", "max_attempts": 1}))
+    said = ended.out + ended.err + (ended.workdir / "pilot.log").read_text()
+    assert "\x1b" not in said and "\\x1b[2Jb" in said
+
+
+def test_what_a_pilot_writes_is_its_users_alone(tmp_path, pilot, tasks_file):
+    for words, others in (((), 0), (("--open-files",), 0o044)):
+        place = tmp_path / ("w%d" % others)
+        pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks_file({"id": "a", "command": ["true"]}), *words, workdir=place)
+        for name in ("pilot.log", "pilot-events.jsonl", "pilot-report.json"):
+            assert (place / name).stat().st_mode & 0o077 == others, name
+        if os.geteuid() != 0:  # nobody's payloads go through root's
+            assert place.stat().st_mode & 0o077 == (0o055 if others else 0)
+        pool = next(place.glob("pilot-*/pool.sqlite"))
+        assert pool.stat().st_mode & 0o077 == 0
