@@ -223,7 +223,7 @@ class Story(agency.Watched):
 def _event(text: str) -> Optional[Dict[str, Any]]:
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) and isinstance(told.get("event"), str) else None
 

@@ -130,6 +130,23 @@ def test_what_a_payload_says_is_text_and_nothing_else(browser, served):
         page.close()
 
 
+def test_what_cannot_be_shown_says_so_and_the_rest_is_shown(browser, served):
+    post(served, "events", {"events": [{"pilot": "odd-factory", "seq": 1, "event": "factory state", "sites": [None, {"site": "FINE", "running": 3}, 7]},
+                                       {"pilot": "odd-one", "seq": 1, "event": "pilot started", "site": {"a": 1}, "host": [1]},
+                                       {"pilot": "odd-one", "seq": 2, "event": "fact found", "kind": "WorkerNode", "fact": None},
+                                       {"pilot": "odd-one", "seq": 3, "event": "pilot heartbeat", "load": 5},
+                                       {"pilot": "odd-one", "seq": 4, "time": "never", "event": "task started", "task": {"a": []}},
+                                       {"pilot": "odd-one", "seq": 5, "event": "command started", "command": None},
+                                       {"pilot": "odd-one", "seq": 6, "event": "command finished", "command": None, "seconds": "long", "status": 5},
+                                       {"pilot": "odd-one", "seq": 7, "event": "log", "lines": "no list"}]})
+    for path, words in (("factories", "FINE: 3 running"), ("factories", "factory-1"), ("factories", "cannot be shown"), ("pilot/odd-one", "Pilot odd-one"), ("pilots", "odd-one"),
+                        ("statistics", "Commands"), ("sites", "NIKHEF"), ("", "Overview")):
+        page = opened(browser, served, path)
+        assert words in page.inner_text("main"), (path, page.inner_text("main")[:500])
+        assert page.inner_text("#pulse").startswith("live")
+        page.close()
+
+
 def test_a_task_is_sent_back_and_the_page_follows(browser, served):
     page = opened(browser, served, "task/bad")
     page.click("text=Send back to todo")
