@@ -1,5 +1,6 @@
 """Task files on their way into a pool: read twice, first to check every line, then to add them, so that a million lines need no memory."""
 
+import io
 import os
 import tempfile
 from contextlib import contextmanager
@@ -71,7 +72,7 @@ def opened(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Inta
 
 
 def _spooled(lines: Iterable[str]) -> IO[str]:
-    stream = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogateescape")
+    stream = io.TextIOWrapper(tempfile.TemporaryFile(), encoding="utf-8", errors="surrogateescape")
     for line in lines:
         stream.write(line)
     return stream
