@@ -48,7 +48,7 @@ def utc(seconds: float) -> str:
 
 
 _QUERY = re.compile(r"[?&](?:access_token|api_?key|auth|authz|key|passw(?:or)?d|secret|sig|signature|token|x-amz-signature)="
-                    r"([^&#\\s'\"]+)", re.I)
+                    r"([^&#\s'\"]+)", re.I)
 # what moves a terminal's cursor, or turns a line round: C0 but tab and newline, DEL, C1, bidirectional controls, line separators
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -200,6 +201,22 @@ def test_where_there_is_no_newer_python_one_sentence_says_so(made, tmp_path):
     (tmp_path / "p.py").write_text(text)
     done = subprocess.run([PYTHON2, str(tmp_path / "p.py")], env={"PATH": str(tmp_path)}, stderr=subprocess.PIPE, cwd=str(tmp_path))
     assert done.returncode == 10 and len(done.stderr.splitlines()) == 1 and b"3.6 or newer is needed" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
+def test_an_interpreter_that_hangs_is_passed_over(made, tmp_path):
+    (tmp_path / "python3").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "python3").chmod(0o755)
+    done = subprocess.run([PYTHON2, str(made / "pilot.pyz"), "--version"], env={"PATH": "%s:/usr/bin:/bin" % tmp_path}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=str(tmp_path), timeout=60)
+    assert done.returncode == 0 and done.stdout.startswith(b"pilot "), done.stderr
+
+
+@pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
+def test_a_text_by_a_pipe_that_cannot_be_stored_is_told(made, tmp_path):
+    with open(str(made / "pilot.py"), "rb") as text:
+        done = subprocess.run([PYTHON2, "-"], stdin=text, env={"PATH": "/usr/bin:/bin", "TMPDIR": "/nowhere"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/proc", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)))
+    assert done.returncode == 10 and b"cannot be stored" in done.stderr and b"Traceback" not in done.stderr, done.stderr
 
 
 @pytest.fixture(scope="module")

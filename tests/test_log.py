@@ -73,3 +73,8 @@ def test_what_a_pilot_writes_is_its_users_alone(tmp_path, pilot, tasks_file):
             assert place.stat().st_mode & 0o077 == (0o055 if others else 0)
         pool = next(place.glob("pilot-*/pool.sqlite"))
         assert pool.stat().st_mode & 0o077 == 0
+
+
+def test_secrets_in_the_query_of_a_url_are_secrets():
+    text = "archive:https://h/x.tgz?token=hunter22&b=1 https://u:hunter33@h/ https://h/?a=1&X-Amz-Signature=hunter44#x https://h/?sig=hunter55 https://h/?tokens=public"
+    assert sorted(log.passwords(text)) == ["hunter22", "hunter33", "hunter44", "hunter55"]

@@ -10,7 +10,9 @@ import time
 
 import pytest
 
-from pilot import process_tree
+from pilot import process, process_tree
+from pilot.agent.clock import boot_s
+from pilot.agent.warden import Warden
 from pilot.pool import open_pool
 from tests.agent.test_served import PLAN, add, gone, server, show, sleeper, started  # noqa: F401
 from tests.conftest import until
@@ -105,6 +107,37 @@ def test_a_claim_whose_answer_was_lost_is_given_back_by_a_pilot_that_is_stopped(
     told = show(server, "a")
     assert (told["state"], told["attempts_used"], outcomes(told)) == ("todo", 0, ["returned"])
     proxy.close()
+
+
+@pytest.mark.slow
+def test_a_claim_that_waited_longer_than_half_its_lease_is_no_lost_one(server, start_pilot, tmp_path):  # noqa: F811
+    """The lease begins when it is granted, and a claim waits for half a lease at most."""
+    child = start_pilot(*(PLAN + ("--pool", server.url, "--workdir", str(tmp_path / "w"), "--lease-s", "3", "--idle-s", "60", "--max-tasks", "2")))
+    for name in ("a", "b"):
+        began = time.monotonic()
+        until(lambda: time.monotonic() - began > 2.2)
+        add(server, {"id": name, "command": ["sleep", "1"], "max_attempts": 1})
+    assert child.wait(timeout=30) == 0
+    assert [outcomes(show(server, name)) for name in ("a", "b")] == [["done"], ["done"]]
+
+
+def test_a_warden_ends_what_outlives_its_lease_though_its_agent_lives():
+    victim, other = (process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]}) for _ in range(2))
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    try:
+        warden.began(victim.pid)
+        warden.until(victim.pid, boot_s() + 60)
+        warden.until(victim.pid, boot_s() + 0.3)  # the later word counts
+        warden.began(other.pid)
+        warden.until(other.pid, boot_s() + 60)
+        assert victim.wait(timeout=10) == -signal.SIGKILL and other.poll() is None
+        warden.ended(other.pid)
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+        for one in (victim, other):
+            one.kill()
+            one.wait()
 
 
 def test_a_pilot_waits_for_a_task_that_is_to_be_tried_again(pool, pilot, tmp_path):

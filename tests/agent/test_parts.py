@@ -297,3 +297,29 @@ def test_only_a_gap_without_cpu_time_is_a_suspension(monkeypatch, late, cpu_s, o
     clock[0] += watch.SAMPLE_S + late
     used[0] = process_tree.Usage(1, 5.0 + cpu_s, 1.0)
     assert seen.asleep_now([]) == pytest.approx(owed) and seen.asleep_now([]) == 0
+
+
+@pytest.mark.parametrize("name, text", [("memory.events", "low 0\noom 3\noom_kill %d\n"), ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill %d\n")])
+def test_a_slot_that_ran_out_of_memory_is_known_by_its_groups_counter(tmp_path, monkeypatch, name, text):
+    (tmp_path / name).write_text(text % 2)
+    kind = "" if name == "memory.events" else "memory"
+    monkeypatch.setattr("pilot.agent.confine.cgroup.own_directories", lambda: {kind: [str(tmp_path)]})
+    slot = Confinement(None)
+    assert not slot.slot_ran_out_of_memory()
+    (tmp_path / name).write_text(text % 3)
+    assert slot.slot_ran_out_of_memory() and not slot.slot_ran_out_of_memory()
+
+
+@pytest.mark.parametrize("cores, memory_mb, slots, wanted", [(2, 4000, 3, 1960), (4, 4000, 3, 3920), (1, 300, 3, 67), (1, None, 3, None)])
+def test_what_asks_for_no_memory_has_its_cores_share(cores, memory_mb, slots, wanted):
+    assert limits.of({"cores": cores}, CONFIG._replace(memory_mb=memory_mb, slots=slots)).memory_mb == wanted
+    assert limits.of({"cores": cores, "memory_mb": 7}, CONFIG).memory_mb == 7
+
+
+def test_a_look_comes_sooner_the_faster_something_grows():
+    allowed = limits.of({"limits": {"memory_mb": 100, "disk_mb": 100}})
+    before, now = limits.NOTHING._replace(memory_mb=10.0), limits.NOTHING._replace(memory_mb=20.0)
+    assert limits.next_look_s(allowed, before, now, 1.0, 0.05, 1.0) == 1.0  # eight seconds are left
+    assert limits.next_look_s(allowed, before, now, 0.1, 0.05, 1.0) == pytest.approx(0.4)
+    assert limits.next_look_s(allowed, before, now._replace(memory_mb=99.0), 0.1, 0.05, 1.0) == 0.05
+    assert limits.next_look_s(limits.of({}), before, now, 0.001, 0.05, 1.0) == 1.0
