@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import uuid
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
@@ -34,6 +35,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.
 BACKLOG_BYTES = 1 << 20
 TOGETHER_S = 0.02
 MAX_PATIENCE_S = 30.0
+WARDEN_S = 1.0  # between two starts of a warden that does not stay
+log = logging.getLogger("pilot.agent")
 
 
 class Teller:
@@ -139,13 +142,25 @@ def serve(config: AgentConfig, tell: Teller) -> End:
 
 
 def keep_watched(loop: Loop, warden: Warden) -> None:
-    """Whenever the warden is killed, another takes its place."""
-    def again(_: Exit) -> None:
-        logging.getLogger("pilot.agent").warning("the agent's warden was killed: another is started")
-        warden.replace()
-        loop.watch_child(warden.pid, lambda: None, again)
+    """Whenever the warden is killed, another takes its place: at once, or a while after one that ended soon."""
+    begun = [time.monotonic()]
 
-    loop.watch_child(warden.pid, lambda: None, again)
+    def ended(_: Exit) -> None:
+        log.warning("the agent's warden was killed: another is started")
+        soon = time.monotonic() - begun[0] < WARDEN_S
+        loop.after(WARDEN_S if soon else 0.0, start)
+
+    def start() -> None:
+        begun[0] = time.monotonic()
+        try:
+            warden.replace()
+        except OSError as error:
+            log.warning("no warden can be started: %s", error)
+            loop.after(WARDEN_S, start)
+        else:
+            loop.watch_child(warden.pid, lambda: None, ended)
+
+    loop.watch_child(warden.pid, lambda: None, ended)
 
 
 def patient(pool: Pool, config: AgentConfig) -> Pool:

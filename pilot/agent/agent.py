@@ -33,17 +33,14 @@ class Agent:
         self.end: Optional[End] = None
         self._config, self._errands, self._around, self._deadline = config, errands, around, deadline
         self._loop, self._tell = around.loop, around.tell
-        self._leases = leases
-        self._slot = Slot(config, deadline)
+        self._leases, self._slot = leases, Slot(config, deadline)
         self._exchange = Exchange(config, around.loop, errands)
         self._payloads: Dict[Key, Payload] = {}
         self._ahead: List[Tuple[Lease, float]] = []  # claimed, waiting for a free slot, since when
         self._ledger = Ledger(around.tell, lambda lease: self._leases.drop((lease.task, lease.generation)))
-        self._claimed = 0
-        self._empty_polls = 0
-        self._failures = 0
+        self._claimed = self._empty_polls = self._failures = 0
         self._last_s = 2 * SHORT_S  # how long the last payload took
-        self._idle_since = self._reached = time.monotonic()
+        self._idle_since, self._silent_since = time.monotonic(), 0.0  # since when the pool does not answer; 0: it does
         self._turn_timer: Optional[Timer] = None
         self._sweep_timer: Optional[Timer] = None
         self._stopping = self._met = False  # met: the pool has answered us
@@ -82,7 +79,7 @@ class Agent:
 
     def _answered(self, states: Dict[Key, str], leases: List[Lease], asked: float, wait_s: float) -> None:
         again, self._again = self._again, False
-        self._failures, self._reached, self._met = 0, time.monotonic(), True
+        self._failures, self._silent_since, self._met = 0, 0.0, True
         self._ledger.settle(states)
         for lease in leases:
             self._granted(lease, asked)
@@ -202,6 +199,8 @@ class Agent:
 
     def _decide(self, backlog: Backlog) -> None:
         """Wait for another attempt at a task that failed, for new work, or end."""
+        if self.end is not None:
+            return self._soon()
         idle, left, wait = time.monotonic() - self._idle_since, self._slot.time_left_s(), backlog.retry_s
         soon = wait is not None and (self._config.wait_for_retries or wait <= max(self._config.idle_s, RETRY_PATIENCE_S) - idle)
         if wait is not None and soon and (left is None or wait < left):
@@ -209,11 +208,13 @@ class Agent:
         elif idle < self._config.idle_s:
             self._poll()
         else:
-            self.end = self.end or End("work", enquiry.why_no_work(backlog))
+            self.end = End("work", enquiry.why_no_work(backlog))
             self._soon()
 
     def _busy(self, error: Busy) -> None:
-        silent = time.monotonic() - self._reached
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        silent = now - self._silent_since
         hopeless = isinstance(error, Denied) and not self._met  # a wrong token at the start is no outage
         if not self._payloads and (hopeless or silent > (STOP_REPORT_S if self._stopping else self._patience_s())):
             log.error("%s; given up after %.0f s, the ends of %d tasks could not be reported", error, silent, len(self._ledger))
@@ -265,7 +266,7 @@ class Agent:
         """End every payload, release its task, and then the agent. Called again it hurries."""
         if self.end is None or self.end.kind == "drain":
             self.end = end
-            self._reached = time.monotonic()
+            self._silent_since = 0.0
         for payload in list(self._payloads.values()):
             payload.stop("released", self.end.reason, grace_s)
         self._give_back_ahead()

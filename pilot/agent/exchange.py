@@ -5,8 +5,9 @@ have been granted is known then, and given back.
 """
 
 import json
+import time
 import uuid
-from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
@@ -46,7 +47,8 @@ class Exchange:
         self._config, self._loop, self._errands = config, loop, errands
         self._life, self._number = uuid.uuid4().hex, 0
         self._open: Optional[Claim] = None
-        self._begun: Set[Key] = set()  # started, and the pool may not know it
+        self._begun: Dict[Key, float] = {}  # started, since when, and the pool may not know it
+        self._timed = self._waits = False  # a confirmation is due; the exchange under way may wait for work
 
     @property
     def open_claim(self) -> bool:
@@ -63,11 +65,11 @@ class Exchange:
             self._open = Claim("%s:%d" % (self._life, self._number), offer)
         finals = first_of(finals)
         claim, begun, config, asked = self._open or Claim("none", Offer()), list(self._begun)[:MOST_FINALS], self._config, boot_s()
-        count, self.asked = int(self._open is not None), asked
+        count, self.asked, self._waits = int(self._open is not None), asked, wait_s > 0
 
         def settled(answer: Tuple[Dict[Key, str], List[Lease]]) -> None:
             self._open = None
-            self._begun -= set(begun)
+            self._forget(begun)
             answered(answer[0], answer[1], asked, wait_s)
 
         self._errands.ask(
@@ -76,22 +78,33 @@ class Exchange:
 
     def begun(self, key: Key) -> None:
         """What runs under this lease was started: the pool shall know it soon, even if nothing else is to be told."""
-        if not self._begun:
+        self._begun[key] = time.monotonic()
+        if not self._timed:
+            self._timed = True
             self._loop.after(CONFIRM_S, self._confirm)
-        self._begun.add(key)
 
     def ended(self, key: Key) -> None:
         """Its end says it all."""
-        self._begun.discard(key)
+        self._begun.pop(key, None)
 
     def _confirm(self) -> None:
-        keys = list(self._begun)
+        """Those that no exchange has confirmed within a second."""
+        self._timed = bool(self._begun)
+        if not self._begun:
+            return
+        keys = [key for key, since in self._begun.items() if time.monotonic() - since >= CONFIRM_S / 2]
 
         def again(_: object = None) -> None:
             self._loop.after(CONFIRM_S, self._confirm)
 
-        if keys and self._errands.busy(CARE):
+        def confirmed(_: object) -> None:
+            self._forget(keys)
             again()
-        elif keys:
-            self._errands.ask(CARE, lambda pool: pool.renew(self._config.pilot, keys, self._config.lease_s),
-                              lambda _: self._begun.difference_update(keys), again)
+
+        if not keys or self._errands.busy(CARE) or self._errands.busy(TURN) and not self._waits:
+            return again()
+        self._errands.ask(CARE, lambda pool: pool.renew(self._config.pilot, keys, self._config.lease_s), confirmed, again)
+
+    def _forget(self, keys: List[Key]) -> None:
+        for key in keys:
+            self._begun.pop(key, None)

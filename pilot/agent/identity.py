@@ -3,9 +3,11 @@
 import os
 import pwd
 import signal
+import tempfile
 from typing import Callable, Dict, List, Optional
 
 from pilot.agent.config import AgentConfig
+from pilot.fork import start_check
 
 NOBODY, ROOT = "nobody", "root"
 
@@ -27,9 +29,27 @@ def chosen(asked: Optional[str], folder: str) -> str:
             raise ValueError("--payload-user %s: there is no such user here" % asked)
         return ""
     barrier = _barrier(folder)
+    if not barrier and not start_check(lambda: _can_become(name, folder))():
+        if asked:
+            raise ValueError("--payload-user %s: this root may not become another user (a user namespace, capabilities)" % asked)
+        return ""
     if barrier and asked:
         raise ValueError("--payload-user %s: cannot reach %s, as others may not enter %s" % (name, folder, barrier))
     return "" if barrier else name
+
+
+def _can_become(name: str, folder: str) -> bool:
+    """In a process of its own: whether files can be given to that user, and a process be it."""
+    ids = ids_of(name)
+    probe = tempfile.mkdtemp(dir=folder)
+    try:
+        os.chown(probe, ids[0], ids[1])
+    finally:
+        os.rmdir(probe)
+    os.setgroups(ids[1:])
+    os.setgid(ids[1])
+    os.setuid(ids[0])
+    return True
 
 
 def _barrier(folder: str) -> str:

@@ -108,6 +108,8 @@ class Payload:
             self._started(self._spawn(start), start)
         except OSError as error:
             self._not_started(start, error)
+        except subprocess.SubprocessError as error:  # what is done between fork and exec
+            self._end("released", "the node cannot run it as %s: %s" % (self._around.config.payload_user or "this user", error), node=True)
         except ValueError as error:
             self._end("error", "%s cannot be executed: %s" % (start.argv[0], error))
 

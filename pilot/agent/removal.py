@@ -29,6 +29,7 @@ def _empty(folder: str) -> None:
             raised += 1
             target = os.path.join(folder, ".removed-%d-%d" % (os.getpid(), raised))
             try:
+                os.chmod(deeper, 0o700)  # who moves a folder changes it
                 os.rename(deeper, target)
                 below.append(target)
             except OSError:  # its name is taken, or it is mounted

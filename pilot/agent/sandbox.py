@@ -122,8 +122,12 @@ class Sandboxes:
         """An empty one; OSError when it cannot be made."""
         if self._free:
             return self._free.pop()
-        self._made += 1
-        return Sandbox(os.path.join(self._folder, "slot-%d" % self._made), self._owner)
+        while True:
+            self._made += 1
+            try:
+                return Sandbox(os.path.join(self._folder, "slot-%d" % self._made), self._owner)
+            except FileExistsError:  # of a life before this one
+                remove_tree(os.path.join(self._folder, "slot-%d" % self._made))
 
     def give_back(self, box: Sandbox, keep_as: Optional[str] = None) -> Optional[str]:
         """Done with: keep it under this name (returns its new path), reuse it when it is clean, else remove it."""

@@ -100,6 +100,7 @@ def of_transfer(place: Place, stage: str, answer: Answer) -> Start:
     config, box = place.config, place.sandbox
     order = passing_file(config.workdir, json.dumps({
         "direction": stage, "files": place.lease.spec["inputs" if stage == STAGE_IN else "outputs"], "folder": box.work,
+        "owner": config.payload_ids[:2],
         "default": os.path.join(config.output_dir, folder_name(place.lease.task, place.lease.generation))}))
     out, err = answer.copies()
     environ = dict(config.environ, **{environment.MARK: place.mark})

@@ -45,11 +45,20 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             moved = bring_in(file, order["folder"]) if order["direction"] == STAGE_IN else bring_out(file, order)
             if moved:
                 answer["files"].append(moved)
+        if order["direction"] == STAGE_IN and order.get("owner"):
+            _give(order["folder"], order["owner"])
     except (StepFailed, OSError, UnicodeError) as error:
         answer["problem"] = str(error)
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     return 40 if "problem" in answer else 0
+
+
+def _give(folder: str, owner: List[int]) -> None:
+    """What was brought in belongs to who is to use it."""
+    for place, below, files in os.walk(folder):
+        for name in below + files:
+            os.lchown(os.path.join(place, name), owner[0], owner[1])
 
 
 def local_path(url: str) -> Optional[str]:

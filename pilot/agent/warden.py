@@ -22,6 +22,7 @@ Seen = Tuple[int, int]  # a process: its pid and when it started
 Groups = Dict[int, Set[Seen]]  # a payload's group -> all its processes that were seen
 NOBODYS = 0  # stands for the group of what cannot be told whose it is
 LOOK_S = 1.0  # between two looks at the clock: a machine that was suspended wakes with leases that have ended
+MOST_SEEN = 2000  # processes of a group that are kept in mind before those that have ended are forgotten
 _STEP_S = 0.05
 _HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -31,7 +32,8 @@ class Warden:
 
     def __init__(self, argv: Sequence[str], mark: str, grace_s: float) -> None:
         self._argv = list(argv) + [mark, "%g" % grace_s]
-        self._told: Dict[int, List[str]] = {}  # by group: what a new warden must know
+        self._leases: Dict[int, str] = {}  # by group, what a new warden must know: until when it may run,
+        self._seen: Dict[int, Dict[int, str]] = {}  # and its processes by pid
         self._start()
 
     def _start(self) -> None:
@@ -44,40 +46,48 @@ class Warden:
         self.pid = self._child.pid
 
     def replace(self) -> None:
-        """It has ended, and was reaped: another takes its place and hears all that it must know."""
+        """It has ended, and was reaped: another takes its place and hears all that it must know. OSError when none can be started."""
         self._child.returncode = 0
-        os.close(self._write)
+        former = self._write
         self._start()
-        for lines in self._told.values():
-            self._say("".join(lines))
+        os.close(former)
+        for group, lease in self._leases.items():
+            self._say("+%d\n%s" % (group, lease))
+        for group, seen in self._seen.items():
+            alive = {pid: line for pid, line in seen.items() if os.path.exists("/proc/%d" % pid)}
+            self._seen[group] = alive
+            for line in alive.values():
+                self._say(line)
 
     def began(self, group: int) -> None:
         """A payload of this group runs."""
-        self._note(group, "+%d\n" % group)
+        self._leases[group] = ""
+        self._say("+%d\n" % group)
 
     def until(self, group: int, moment: float) -> None:
         """What runs in this group must have ended at this moment of the boot clock."""
-        kept = [line for line in self._told.get(group, ()) if not line.startswith("~")]
-        self._told[group] = kept
-        self._note(group, "~%d %.3f\n" % (group, moment))
+        self._leases[group] = "~%d %.3f\n" % (group, moment)
+        self._say(self._leases[group])
 
     def saw(self, group: int, pid: int, started: int) -> None:
         """This process (with when it started) belongs to the payload of that group, wherever it went."""
-        self._note(group, "=%d %d %d\n" % (group, pid, started))
+        line, seen = "=%d %d %d\n" % (group, pid, started), self._seen.setdefault(group, {})
+        if seen.get(pid) != line:
+            if len(seen) >= MOST_SEEN:
+                self._seen[group] = seen = {one: text for one, text in seen.items() if os.path.exists("/proc/%d" % one)}
+            seen[pid] = line
+            self._say(line)
 
     def ended(self, group: int) -> None:
         """Nothing of this group is left."""
-        self._told.pop(group, None)
+        self._leases.pop(group, None)
+        self._seen.pop(group, None)
         self._say("-%d\n" % group)
 
     def close(self) -> None:
         """No more payloads: the warden exits."""
         self._child.returncode = 0  # it is waited for by whoever reaps the agent's children
         os.close(self._write)
-
-    def _note(self, group: int, line: str) -> None:
-        self._told.setdefault(group, []).append(line)
-        self._say(line)
 
     def _say(self, text: str) -> None:
         try:
@@ -115,7 +125,10 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
                 break
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
-                _note(groups, nobodys, leases, line[:1], line[1:].split())
+                try:
+                    _note(groups, nobodys, leases, line[:1], line[1:].split())
+                except (ValueError, IndexError):  # a torn line: the rest counts all the same
+                    continue
         for group in [group for group, until in leases.items() if until <= boot_s()]:
             del leases[group]
             _kill({group: groups.get(group, set())})

@@ -79,6 +79,13 @@ class HTTPPool(interface.Pool):
             raise Refused(told)
         raise Busy(told)
 
+    def _ask_again(self, path: str, body: Dict[str, Any]) -> Any:
+        """What a right server never refuses: if it is refused, another answer may come another time (Busy)."""
+        try:
+            return self._ask("POST", path, body)
+        except (Refused, StaleLease) as error:
+            raise Busy(str(error))
+
     def _send(self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0) -> Tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         data = None if body is None else json.dumps(body).encode("ascii")
@@ -112,12 +119,15 @@ class HTTPPool(interface.Pool):
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
              request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
              ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+        finals = list(finals)
         body = {"finals": [final._asdict() for final in finals], "pilot": pilot, "offer": offer._asdict(), "count": count,
                 "lease_s": lease_s, "request_id": request_id, "wait_s": min(wait_s, MAX_WAIT_S, lease_s / 2), "begun": list(begun)}
         try:
             found = self._ask("POST", "/v1/next", body, wait_s)
         except Refused as error:
             return self._one_by_one(list(finals), pilot, error), []
+        except StaleLease as error:
+            raise Busy(str(error))
         with _shaped(self._url):
             waited_s = max(0.0, min(float(found["waited_s"]), wait_s))  # a lease begins when it is granted
             leases = [_lease(one, waited_s, lease_s) for one in found["leases"]]
@@ -146,16 +156,18 @@ class HTTPPool(interface.Pool):
         return states
 
     def nudge(self, pilot: str) -> None:
-        self._ask("POST", "/v1/nudge", {"pilot": pilot})
+        self._ask_again("/v1/nudge", {"pilot": pilot})
 
     def finish(self, final: Final, pilot: str) -> str:
-        return str(self._ask("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))["state"])
+        found = self._ask("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))
+        with _shaped(self._url):
+            return str(found["state"])
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
         self.finish(Final(task, generation, "released", reason, {}), pilot)
 
     def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
-        found = self._ask("POST", "/v1/renew", {"pilot": pilot, "leases": list(leases), "lease_s": lease_s})
+        found = self._ask_again("/v1/renew", {"pilot": pilot, "leases": list(leases), "lease_s": lease_s})
         with _shaped(self._url):
             return [(str(task), int(generation)) for task, generation in found["stale"]]
 
@@ -180,7 +192,7 @@ class HTTPPool(interface.Pool):
         raise Busy("%s: HTTP %d: %r" % (self._url, status, data[:200]))
 
     def backlog(self, offer: Offer) -> Backlog:
-        found = self._ask("POST", "/v1/backlog", {"offer": offer._asdict()})
+        found = self._ask_again("/v1/backlog", {"offer": offer._asdict()})
         with _shaped(self._url):
             return Backlog(int(found["todo"]), int(found["waiting"]), None if found["retry_s"] is None else float(found["retry_s"]))
 

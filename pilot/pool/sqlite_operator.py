@@ -82,9 +82,9 @@ class Operator(Rows):
         then = time.time() - older_than_s
         with self._writing():
             rows = self._db.execute(
-                "SELECT seq FROM tasks WHERE state = ? AND added < ? AND pilot IS NULL"
+                "SELECT seq FROM tasks WHERE state = ? AND added < ? AND (pilot IS NULL OR coalesce(until, 0) <= ?)"
                 " AND NOT EXISTS (SELECT 1 FROM attempts WHERE task = seq AND coalesce(ended, started) >= ?) ORDER BY seq LIMIT ?",
-                (state, then, then, most)).fetchall()
+                (state, then, sqlite_file.clock(), then, most)).fetchall()
             self._db.executemany("DELETE FROM attempts WHERE task = ?", rows)
             self._db.executemany("DELETE FROM tasks WHERE seq = ?", rows)
         return len(rows)

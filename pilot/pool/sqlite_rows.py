@@ -68,7 +68,7 @@ class Rows(sqlite_file.SQLiteFile):
         return state
 
     def _refund(self, row: Row) -> None:
-        self._db.execute("UPDATE tasks SET attempts = attempts - 1 WHERE seq = ?", (row.seq,))
+        self._db.execute("UPDATE tasks SET attempts = max(attempts - 1, 0) WHERE seq = ?", (row.seq,))
 
     def _give_back(self, row: Row, begun: bool, reason: str) -> str:
         """The attempt is refunded. What was begun is given back at most max_releases times: a task that never ends anywhere, or ends

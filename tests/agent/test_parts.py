@@ -4,19 +4,24 @@ import os
 import signal
 import stat
 import sys
+import tempfile
 
 import pytest
 
-from pilot import process_tree
+from pilot import process, process_tree
 from pilot.agent import capacity, config, environment, isolation, limits, sandbox, watch
+from pilot.agent.agent import Agent
+from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
 from pilot.agent.confine import Confinement, oom_kills
 from pilot.agent.leases import Leases
 from pilot.agent.loop import Exit, Loop, exit_code
+from pilot.agent.removal import remove_tree
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.suspicion import Suspicion
+from pilot.agent.warden import Warden
 from pilot.node import gpu
-from pilot.pool.interface import Offer
+from pilot.pool.interface import Busy, Offer
 
 CONFIG = AgentConfig("sqlite:p", "p1", "/w", "/o", {}, slots=3, cores=4, memory_mb=4000, gpus=["0/a", "1/b"], tags=["t"])
 SPEC = {"cores": 2, "memory_mb": 1000}
@@ -264,8 +269,7 @@ def test_a_script_is_stored_executable(tmp_path):
 
 
 def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
-    from pilot import process
-    from pilot.agent.warden import NOBODYS, Warden
+    from pilot.agent.warden import NOBODYS
     from tests.conftest import until
 
     seen = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
@@ -323,3 +327,60 @@ def test_a_look_comes_sooner_the_faster_something_grows():
     assert limits.next_look_s(allowed, before, now, 0.1, 0.05, 1.0) == pytest.approx(0.4)
     assert limits.next_look_s(allowed, before, now._replace(memory_mb=99.0), 0.1, 0.05, 1.0) == 0.05
     assert limits.next_look_s(limits.of({}), before, now, 0.001, 0.05, 1.0) == 1.0
+
+
+def test_the_first_failed_exchange_after_a_long_payload_gives_nothing_up():
+    """How long a pool has not answered counts from its first failure, not from the last exchange before an hour's payload."""
+    agent, waits = Agent.__new__(Agent), []
+    agent.__dict__.update(_silent_since=0.0, _payloads={}, _stopping=False, _met=True, end=None, _ledger=[1], _failures=0, _soon=waits.append,
+                          _slot=type("Slot", (), {"time_left_s": staticmethod(lambda: None)}), _loop=None)
+    agent._busy(Busy("away"))
+    assert waits == [0.2] and agent.end is None
+
+
+def test_a_new_warden_hears_all_that_matters_however_much_there_was(tmp_path):
+    victim = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    try:
+        warden.began(victim.pid)
+        warden.until(victim.pid, boot_s() + 60)
+        for pid in range(4000000, 4010000):  # children that came and went
+            warden.saw(victim.pid, pid, 1)
+        os.kill(warden.pid, signal.SIGKILL)
+        os.waitpid(warden.pid, 0)
+        warden.replace()
+        warden.until(victim.pid, boot_s() + 0.2)
+        assert victim.wait(timeout=10) == -signal.SIGKILL
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+        victim.kill()
+        victim.wait()
+
+
+def test_what_a_killed_life_left_is_no_fault_of_the_node(tmp_path):
+    first = Sandboxes(str(tmp_path / "t")).take()
+    with open(first.work + "/left", "w"):
+        pass
+    second = Sandboxes(str(tmp_path / "t")).take()
+    assert second.home != first.home and os.listdir(second.work) == [] and not os.path.exists(first.home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be a user who may not write everywhere")
+def test_folders_that_may_not_be_written_are_removed_too(tmp_path):
+    place = tempfile.mkdtemp(prefix="rm-", dir="/tmp")
+    os.chmod(place, 0o777)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(54321)
+            os.makedirs(place + "/home/work/a/b/c")
+            open(place + "/home/work/a/b/c/f", "w").close()
+            for name in ("/home/work/a/b/c", "/home/work/a/b", "/home/work/a"):
+                os.chmod(place + name, 0o555)
+            remove_tree(place + "/home")
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0 and os.listdir(place) == []
+    os.rmdir(place)

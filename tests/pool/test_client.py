@@ -152,3 +152,12 @@ def test_a_renewed_token_outlives_a_single_refusal():
     environ["PILOT_POOL_TOKEN"] = "fresh"
     one.refused()
     assert one.headers() == {"Authorization": "Bearer fresh"}
+
+
+@pytest.mark.parametrize("status", ["400 Bad", "409 No", "413 Large", "401 No"])
+def test_what_a_right_server_never_refuses_may_be_answered_another_time(odd, status):
+    """An agent's own questions end no agent."""
+    with open_pool(odd(answer(status, '{"error": "x"}')).url, environ={}) as pool:
+        for question in (lambda: pool.next([], "p", Offer(), 1, 300.0, "r"), lambda: pool.renew("p", [("a", 1)], 300.0), lambda: pool.backlog(Offer()), lambda: pool.nudge("p")):
+            with pytest.raises(Busy):
+                question()

@@ -293,3 +293,23 @@ def test_the_time_of_day_plays_no_part(store, monkeypatch, moved_s):
     then = time.time() + moved_s
     monkeypatch.setattr(sqlite.time, "time", lambda: then)
     assert store.status()["locked"] == 1
+
+
+@pytest.mark.transactions
+def test_a_late_release_of_what_an_operator_sent_back_gives_no_attempt_too_many(store, clock):
+    add(store, "a", max_attempts=1)
+    lease = claim(store, lease_s=10)[0]
+    begin(store, lease)
+    clock.now += 11
+    assert store.status()["error"] == 1 and store.retry(["a"]) == 1
+    assert finish(store, lease, "released") == "todo" and store.show("a")["attempts_used"] == 0
+
+
+@pytest.mark.transactions
+def test_what_was_cancelled_under_a_dead_agent_can_be_forgotten(store, clock):
+    add(store, "a")
+    begin(store, *claim(store, lease_s=10))
+    store.cancel(["a"])
+    assert store.purge("held", 0, 10) == 0
+    clock.now += 11
+    assert store.purge("held", 0, 10) == 1
