@@ -65,8 +65,8 @@ def start_newer(script):
 
 def close_path(script):
     """Import nothing from the folder that we were started in or from: whoever may write there would be us."""
-    here = os.path.dirname(os.path.abspath(script)) if script else None
-    if sys.path[:1] and sys.path[0] in ("", script, here):
+    here = [os.path.dirname(os.path.abspath(script)), os.path.dirname(os.path.realpath(script))] if script else []
+    if sys.path[:1] and sys.path[0] in ["", script] + here:
         del sys.path[0]
 
 
@@ -132,8 +132,8 @@ if __name__ == "__main__":
             place = sys.path[0]
             close_path(place)
             leave(pilot_loader.run_zip(place))
-        if sys.path[0] != os.path.dirname(os.path.abspath(__file__)):  # -I
-            sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+        if sys.path[0] != os.path.dirname(os.path.realpath(__file__)):  # -I
+            sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
         from pilot.__main__ import main
 
         leave(main())

@@ -204,7 +204,12 @@ def _opener(request: Request) -> Any:
 def _timed(kind: Any, request: Request) -> Any:
     from pilot import timed_http
 
-    return lambda host, **how: timed_http.within(kind(host, **how), request.timeout_s)
+    def made(host: str, **how: Any) -> Any:
+        connection = timed_http.within(kind(host, **how), request.timeout_s)
+        connection.answer_s = None if request.data is None or isinstance(request.data, bytes) else request.timeout_s
+        return connection
+
+    return made
 
 
 def _redirects(request: Request) -> Any:

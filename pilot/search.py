@@ -71,7 +71,7 @@ def _doubt(path: str, named: bool, sticky_will_do: bool) -> str:
         return "%s: %s" % (path, error.strerror)
     trusted = {0, os.geteuid(), _owner_of_program()}
     sticky = sticky_will_do and found.st_mode & stat.S_ISVTX
-    if found.st_uid not in trusted and not named and not sticky:
+    if found.st_uid not in trusted and not named:
         return "%s belongs to another user (uid %d)" % (path, found.st_uid)
     if found.st_mode & stat.S_IWOTH and not sticky:
         return "%s may be written by anybody" % path

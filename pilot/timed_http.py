@@ -5,7 +5,7 @@ import http.client
 import io
 import socket
 import time
-from typing import Any
+from typing import Any, Optional
 
 
 class _TimedReader(io.RawIOBase):
@@ -49,11 +49,19 @@ def _response(connection: Any, sock: Any, *more: Any, **how: Any) -> Any:
     return http.client.HTTPResponse(_TimedSocket(sock, connection), *more, **how)  # type: ignore[arg-type]
 
 
+def _answer(connection: Any) -> Any:
+    """http.client's method: the time that a long body took to send does not count."""
+    if connection.answer_s is not None:
+        within(connection, connection.answer_s)
+    return http.client.HTTPConnection.getresponse(connection)
+
+
 class Connection(http.client.HTTPConnection):
-    """`deadline` (monotonic) is the moment by which the answer must be there."""
+    """`deadline` (monotonic) is the moment by which the answer must be there; with `answer_s`, so long after the question was sent."""
 
     deadline = float("inf")
-
+    answer_s: Optional[float] = None
+    getresponse = _answer
     response_class = _response  # type: ignore[assignment]
 
 
@@ -63,6 +71,8 @@ def secure() -> Any:
         """As Connection."""
 
         deadline = float("inf")
+        answer_s: Optional[float] = None
+        getresponse = _answer
         response_class = _response  # type: ignore[assignment]
 
     return SecureConnection

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 PLAN = ("-X", "CheckWorkerNode,LaunchAgent")
-UID = 54321  # of nobody: what it may start is its own number
+UID = 54400  # of nobody, and of no other test: what may be started is counted by user
 
 
 @pytest.fixture
@@ -40,13 +40,13 @@ def test_where_no_more_processes_may_be_started_the_node_is_unfit(place, spare):
     with open_pool("sqlite:%s/pool.sqlite" % place, create=True, backoff_s=0.1) as pool:
         pool.add([{"id": "a", "command": ["true"], "max_attempts": 1}])
     for path in place.glob("pool.sqlite*"):
-        os.chown(str(path), UID, UID)
+        os.chown(str(path), UID + spare, UID + spare)
 
     def limit():
         os.setgroups([])
-        os.setgid(UID)
+        os.setgid(UID + spare)
         resource.setrlimit(resource.RLIMIT_NPROC, (1 + spare, 1 + spare))
-        os.setuid(UID)
+        os.setuid(UID + spare)
 
     done = fly(place, *(PLAN + ("--pool", "sqlite:pool.sqlite", "--workdir", "w", "--slots", "1")), python=SYSTEM_PYTHON, preexec_fn=limit,
                env={"PATH": "/usr/bin:/bin", "HOME": str(place)})

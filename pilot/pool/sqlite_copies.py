@@ -17,14 +17,17 @@ def check(path: str) -> None:
         raise UsageError("sqlite:%s: there is no such file" % path)
     if not os.path.getsize(path):
         raise UsageError("sqlite:%s: is empty: restore it from a copy (pilot.pool restore)" % path)
-    db = sqlite3.connect(path, timeout=10)
     try:
-        found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        db = sqlite3.connect(path, timeout=10)
+        try:
+            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        finally:
+            db.close()
+    except sqlite3.OperationalError as error:  # locked, or may not be opened: that says nothing of what is in it
+        raise UsageError("sqlite:%s: cannot be read now: %s" % (path, error))
     except sqlite3.Error as error:
         raise UsageError("sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, error))
-    finally:
-        db.close()
     if found != "ok":
         raise UsageError("sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, found))
     if not {"tasks", "attempts", "meta"} <= tables:
@@ -64,6 +67,9 @@ def restore(path: str, source: str, replace: bool) -> None:
     """Put a copy in the place of a pool that nobody serves; what lay beside the old one (its write-ahead log, its story) goes.
     Raises UsageError."""
     check(source)
+    path = os.path.realpath(path)
+    if os.path.exists(source + "-wal") and os.path.getsize(source + "-wal"):
+        raise UsageError("%s: a program has it open: copy it with pilot.pool backup first" % source)
     if os.path.exists(path) and not replace:
         raise UsageError("sqlite:%s is there already: --replace puts the copy in its place" % path)
     partial = "%s.part-%d" % (path, os.getpid())

@@ -44,6 +44,28 @@ class House:
         """Whether nobody more can be let in now."""
         return len(self.open) + self.arriving >= self.max_connections
 
+    def is_crowded(self, peer: str) -> bool:
+        """Whether this address has as many connections without a token as it may have."""
+        return self.strangers.get(peer, 0) >= min(MAX_STRANGERS, self.max_connections)
+
+    def arrive(self, peer: str) -> None:
+        """A connection of this address was accepted."""
+        self.arriving += 1
+        self.strangers[peer] = self.strangers.get(peer, 0) + 1
+
+    def arrived(self, peer: str) -> None:
+        """It speaks for itself now, or has gone."""
+        self.arriving -= 1
+        self.forget_stranger(peer)
+
+    def forget_stranger(self, peer: str) -> None:
+        """One connection less of this address that has shown no token."""
+        left = self.strangers.get(peer, 1) - 1
+        if left > 0:
+            self.strangers[peer] = left
+        else:
+            self.strangers.pop(peer, None)
+
     def refuse(self, status: int, peer: str, body: bytes) -> None:
         """Count it; the last one is kept for the log."""
         self.refused[status] = self.refused.get(status, 0) + 1
@@ -107,12 +129,12 @@ class Connection(asyncio.Protocol):
         if isinstance(peer, tuple) and plain is not None:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio of 3.6 does not
         self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
-        full = len(self.house.open) >= self.house.max_connections
+        full = len(self.house.open) >= self.house.max_connections or self.house.is_crowded(self.peer)
         self.house.open.add(self)
         self.house.strangers[self.peer] = self.house.strangers.get(self.peer, 0) + 1
-        if full or self.house.strangers[self.peer] > MAX_STRANGERS:
+        if full and not self.house.arriving:  # not by a door, which has counted it
             self._refuse(503, "too many connections")
-            self._transport.close()
+            self._close(LINGER_S)
             return
         self.deadline = time.monotonic() + HEAD_S
 
@@ -121,20 +143,18 @@ class Connection(asyncio.Protocol):
         self.who = who
         if not self.trusted:
             self.trusted = True
-            self._forget_stranger()
+            self.house.forget_stranger(self.peer)
 
-    def _forget_stranger(self) -> None:
-        left = self.house.strangers.get(self.peer, 1) - 1
-        if left > 0:
-            self.house.strangers[self.peer] = left
-        else:
-            self.house.strangers.pop(self.peer, None)
+    def _close(self, seconds: float) -> None:
+        """Let go of the client; one that does not agree (TLS) is cut off after so long."""
+        self.deadline = time.monotonic() + seconds
+        self._transport.close()
 
     def connection_lost(self, error: Optional[Exception]) -> None:
         """asyncio: it is gone."""
         self.house.open.discard(self)
         if not self.trusted:
-            self._forget_stranger()
+            self.house.forget_stranger(self.peer)
         self._drop()
         if self.on_lost is not None:
             self.on_lost()
@@ -220,7 +240,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(wire.render(answer, keep, head.method == "HEAD"))
         self._busy = False
         if not keep:
-            self._transport.close()
+            self._close(WRITE_S)
             return
         slow = self._transport.get_write_buffer_size() > 0
         self.deadline = time.monotonic() + (WRITE_S if slow else IDLE_S if self.trusted else STRANGER_S)
@@ -247,7 +267,7 @@ class Connection(asyncio.Protocol):
         self._busy = self._deaf = True
         self._drop()
         if not self._transport.can_write_eof():  # TLS
-            self._transport.close()
+            self._close(LINGER_S)
             return
         self.deadline = time.monotonic() + LINGER_S
         try:

@@ -6,7 +6,7 @@ import logging
 import socket
 from typing import Any, Callable, List, Optional
 
-from pilot.pool.server.connection import Connection, House
+from pilot.pool.server.connection import STRANGER_S, Connection, House
 
 AT_ONCE = 64  # accepted in one turn of the loop
 PAUSE_S = 0.25  # until the next try after the descriptors, or the limit, were used up
@@ -46,7 +46,7 @@ class Door:
             if self._house.is_full():
                 return self._pause()
             try:
-                client, _ = listener.accept()
+                client, address = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
@@ -54,17 +54,22 @@ class Door:
                     raise
                 log.error("no more connections can be taken: %s", error.strerror)
                 return self._pause()
+            peer = str(address[0]) if isinstance(address, tuple) else "local"
+            if self._house.is_crowded(peer):
+                client.close()
+                continue
             client.setblocking(False)
-            self._house.arriving += 1
-            self._loop.create_task(self._greet(client))
+            self._house.arrive(peer)
+            self._loop.create_task(self._greet(client, peer))
 
-    async def _greet(self, client: socket.socket) -> None:
+    async def _greet(self, client: socket.socket, peer: str) -> None:
+        """Until TLS is agreed upon, a connection is counted here; then by itself."""
         try:
-            await self._loop.connect_accepted_socket(self._make, client, ssl=self._context)
-        except (OSError, asyncio.TimeoutError):  # a client that cannot do TLS, or left
+            await asyncio.wait_for(self._loop.connect_accepted_socket(self._make, client, ssl=self._context), STRANGER_S)
+        except (OSError, asyncio.TimeoutError):  # a client that cannot do TLS, says nothing, or left
             client.close()
         finally:
-            self._house.arriving -= 1
+            self._house.arrived(peer)
 
     def _pause(self) -> None:
         """Let the kernel hold who comes until there is room."""

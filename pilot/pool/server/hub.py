@@ -98,10 +98,9 @@ class Hub:
     def _notice_gap(self) -> None:
         """A time in which nobody could be served (frozen, a full disk) does not count for leases."""
         now = time.monotonic()
-        if now - self._served > GAP_S:
-            self._gap_s = now - self._served if self._failing else self._gap_s + now - self._served
-        if not self._failing:
-            self._served = now
+        if self._failing or now - self._served > GAP_S:  # while it fails, all of it is one gap
+            self._gap_s += now - self._served
+        self._served = now
 
     def drain(self) -> None:
         """The server ends: what was asked is done, who waits is sent home."""
@@ -151,6 +150,7 @@ class Hub:
         self._settle(done, len(queue), tasks)
 
     def _begin_batch(self) -> None:
+        self._notice_gap()  # the file may have been waited for
         if self._gap_s:
             self._pool.extend_leases(self._gap_s)
         self._pool.note_served()
@@ -179,8 +179,8 @@ class Hub:
     def _settle(self, done: "_Done", count: int, tasks: bool) -> None:
         """The transaction is on disk: everybody hears of it."""
         if tasks:
-            self._served = self._noted = time.monotonic()
-            self._failing, self._gap_s = False, 0.0
+            self._failing, self._gap_s, self._noted = False, 0.0, time.monotonic()
+            self._notice_gap()  # the disk may have been waited for
         for pilot in done.served:
             del self._waiters[pilot]
         for item in done.waits:

@@ -113,7 +113,9 @@ def run(chosen: Plan) -> int:
         _open_file(chosen)
         custody = Custody(chosen.path)
         pool = SQLitePool(custody.path)
-        pool.extend_leases(pool.away_s())  # while there was no server no agent could renew
+        with pool.batch():
+            pool.extend_leases(pool.away_s())  # while there was no server no agent could renew
+            pool.note_served()
         server = Server(loop, pool, custody.path, chosen.keyring, chosen.keep, _room())
         server.problem = custody.problem
         try:

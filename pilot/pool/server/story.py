@@ -48,6 +48,7 @@ BUSY_S = 1.0  # what a lock of another's may hold up the loop
 SILENT_S = 300.0  # a running pilot that was not heard for so long is called silent
 MAX_TEXT = 2000
 PILOT_BYTES = 64 << 20  # of one pilot's story
+ROW_BYTES = 400  # what an event takes besides its body: its keys, and the rows that are made of it
 CHATTER = ("log", "task usage", "pilot heartbeat", "fact found")
 log = logging.getLogger("pilot.pool")
 AGENTS = ("LaunchAgent", "MultiLaunchAgent")  # what is not set-up
@@ -124,14 +125,15 @@ class Story:
         if kind == "factory state":
             self._db.execute("INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)", (pilot, now, json.dumps(body)))
             return 1
-        text = json.dumps(body)
-        if not self._has_room(pilot, kind, len(text), now):
+        text, moment = json.dumps(body), _text(event.get("time"))[:40]
+        size = len(text) + ROW_BYTES
+        if not self._has_room(pilot, kind, size, now):
             return 0
         fresh = self._db.execute("INSERT OR IGNORE INTO story.events VALUES (?, ?, ?, ?, ?, ?)", (
-            pilot, seq, _text(event.get("time")), kind, text, now)).rowcount
+            pilot, seq, moment, kind, text, now)).rowcount
         if not fresh:
             return 0
-        self._db.execute("UPDATE story.pilots SET bytes = bytes + ? WHERE pilot = ?", (len(text), pilot))
+        self._db.execute("UPDATE story.pilots SET bytes = bytes + ? WHERE pilot = ?", (size, pilot))
         newest = self._db.execute("UPDATE story.pilots SET heard = ?, last_seq = ? WHERE pilot = ? AND last_seq < ?",
                                   (now, seq, pilot, seq)).rowcount
         if newest:
@@ -143,7 +145,7 @@ class Story:
         """A pilot's story has a bound, lest it push out the others'; what tells how it went has twice as much as its log."""
         self._db.execute("INSERT OR IGNORE INTO story.pilots (pilot, started, heard) VALUES (?, ?, ?)", (pilot, now, now))
         used = self._db.execute("SELECT bytes FROM story.pilots WHERE pilot = ?", (pilot,)).fetchone()[0]
-        if used + size <= (self.most_bytes if kind in CHATTER else 2 * self.most_bytes):
+        if used + size <= (self.most_bytes / 2 if kind in CHATTER else self.most_bytes):
             return True
         self._db.execute("UPDATE story.pilots SET dropped = dropped + 1, heard = ? WHERE pilot = ?", (now, pilot))
         return False
@@ -215,9 +217,11 @@ class Story:
         used, free, size = (self._db.execute("PRAGMA story.%s" % name).fetchone()[0] for name in ("page_count", "freelist_count",
                                                                                                   "page_size"))
         limit = time.time() if (used - free) * size > most_bytes else before
-        old: List[Tuple[str, int]] = self._db.execute("SELECT pilot, seq FROM story.events WHERE received < ? ORDER BY received LIMIT ?",
-                                                      (limit, batch)).fetchall()
-        self._db.executemany("DELETE FROM story.events WHERE pilot = ? AND seq = ?", old)
+        old: List[Tuple[str, int, int]] = self._db.execute(
+            "SELECT pilot, seq, length(body) FROM story.events WHERE received < ? ORDER BY received LIMIT ?", (limit, batch)).fetchall()
+        self._db.executemany("UPDATE story.pilots SET bytes = max(0, bytes - ?) WHERE pilot = ?",
+                             [(size + ROW_BYTES, pilot) for pilot, _, size in old])
+        self._db.executemany("DELETE FROM story.events WHERE pilot = ? AND seq = ?", [row[:2] for row in old])
         for table, column in (("steps", "ended"), ("runs", "ended")):
             self._db.execute("DELETE FROM story.%s WHERE rowid IN (SELECT rowid FROM story.%s WHERE %s < ? LIMIT ?)" % (
                 table, table, column), (before, batch))

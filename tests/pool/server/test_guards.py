@@ -154,7 +154,7 @@ def test_each_kind_of_line_comes_once_a_minute_with_its_count():
 
 
 def test_one_pilots_story_does_not_push_out_anothers(tmp_path):
-    story = Story(str(tmp_path / "story"), most_bytes=10000)
+    story = Story(str(tmp_path / "story"), most_bytes=20000)
     with story.batch():
         assert story.tell([{"pilot": "quiet", "seq": n, "event": "log", "lines": ["x" * 100]} for n in range(1, 11)]) == 10
         told = story.tell([{"pilot": "loud", "seq": n, "event": "log", "lines": ["x" * 1000]} for n in range(1, 101)])
