@@ -22,6 +22,8 @@ def boinc(base, tmp_path):
     need("boinc", "boinccmd")
     up = []
 
+    base.chmod(0o777)  # payloads of root's pilot are nobody's
+
     def start(tasks, *words):
         path = base / "tasks.jsonl"
         path.write_text("".join(json.dumps(task) + "\n" for task in tasks))
