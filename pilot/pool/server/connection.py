@@ -60,11 +60,9 @@ class House:
 
     def forget_stranger(self, peer: str) -> None:
         """One connection less of this address that has shown no token."""
-        left = self.strangers.get(peer, 1) - 1
+        left = self.strangers.pop(peer, 1) - 1
         if left > 0:
             self.strangers[peer] = left
-        else:
-            self.strangers.pop(peer, None)
 
     def refuse(self, status: int, peer: str, body: bytes) -> None:
         """Count it; the last one is kept for the log."""
@@ -289,11 +287,9 @@ class Connection(asyncio.Protocol):
 
     def _release(self) -> None:
         self.house.buffered -= self._counted
-        left = self.house.buffered_of.get(self.who, 0) - self._counted
+        left = self.house.buffered_of.pop(self.who, 0) - self._counted
         if left > 0:
             self.house.buffered_of[self.who] = left
-        else:
-            self.house.buffered_of.pop(self.who, None)
         self._counted = 0
 
     def _drop(self) -> None:
