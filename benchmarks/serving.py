@@ -18,8 +18,8 @@ class Served:
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, "pool.sqlite")
-        self._child = subprocess.Popen([sys.executable, "-m", "pilot.pool", "serve", "sqlite:" + self.path, "--create", "--listen", "127.0.0.1:0"],
-                                       cwd=ROOT, env=ENVIRON,
+        self._child = subprocess.Popen([sys.executable, "-m", "pilot.pool", "serve", "sqlite:" + self.path, "--create",
+                                        "--listen", "127.0.0.1:0"], cwd=ROOT, env=ENVIRON,
                                        stdout=subprocess.PIPE, universal_newlines=True)
         assert self._child.stdout is not None
         self.url = self._child.stdout.readline().split(" at ")[1].split()[0]
