@@ -60,7 +60,7 @@ class SQLitePool(Operator, interface.Pool):
         kept = self._db.execute("SELECT number, leases FROM requests WHERE pilot = ? AND life = ?", (pilot, life)).fetchone()
         if kept is not None and kept[0] == number:
             return self._still_held(pilot, json.loads(kept[1]))
-        if self.is_overtaken(pilot, request_id):
+        if number < self._newest_number(pilot, life, kept):
             return []
         self._remember(pilot, life, number)
         if not self._in_batch:  # who makes a batch expires once
@@ -74,8 +74,11 @@ class SQLitePool(Operator, interface.Pool):
     def is_overtaken(self, pilot: str, request_id: str) -> bool:
         """Whether a later request of the same life of this pilot came before this one: who sent this one has given it up."""
         life, number = numbered(request_id)
-        row = self._db.execute("SELECT number FROM requests WHERE pilot = ? AND life = ?", (pilot, life)).fetchone()
-        return number < max(self._newest.get((pilot, life), 0), row[0] if row else 0)
+        kept = self._db.execute("SELECT number FROM requests WHERE pilot = ? AND life = ?", (pilot, life)).fetchone()
+        return number < self._newest_number(pilot, life, kept)
+
+    def _newest_number(self, pilot: str, life: str, kept: Optional[Tuple[Any, ...]]) -> int:
+        return max(self._newest.get((pilot, life), 0), kept[0] if kept else 0)
 
     def _remember(self, pilot: str, life: str, number: int) -> None:
         self._newest[(pilot, life)] = number

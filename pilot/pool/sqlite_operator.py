@@ -102,18 +102,6 @@ class Operator(Rows):
         except (sqlite3.Error, AttributeError) as error:  # AttributeError: Python 3.6 has no backup
             raise interface.Busy(str(error))
 
-    def some(self, after: Optional[str], limit: int, state: Optional[str]) -> List[Dict[str, Any]]:
-        """Up to `limit` tasks (of a state) as `show` gives them, those added after the one named. KeyError when there is none
-        of that name."""
-        last = 0
-        if after is not None:
-            row = self._row(after)
-            if row is None:
-                raise KeyError(after)
-            last = row.seq
-        return [self._told(Row(*row)) for row in self._rows(
-            "SELECT " + TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?", (last, state, state, limit))]
-
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
         last = 0
         while True:
