@@ -17,7 +17,6 @@ from pilot.agent.removal import remove_tree
 TAIL_BYTES = 4096
 _MODE = 0o755
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_APPEND | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Sandbox:
@@ -33,7 +32,7 @@ class Sandbox:
             os.chmod(folder, _MODE)
             if owner and folder != self.home:
                 os.chown(folder, *owner)
-        self._made = _identity(self.work)
+        self._made = _identity(os.lstat(self.work))
 
     def open_streams(self) -> None:
         """Fresh stdout and stderr files. OSError when they cannot be made."""
@@ -63,20 +62,13 @@ class Sandbox:
                 os.fchown(stream.fileno(), *self._owner)
         return interpreter_of(spec["script"]) + [self.script]
 
-    def is_whole(self) -> bool:
-        """Whether `work` is still the folder that was made, and no link to another."""
-        try:
-            return _identity(self.work) == self._made
-        except OSError:
-            return False
-
     def is_as_new(self) -> bool:
         """Whether only what every payload has is there, with its usual modes."""
         try:
             if os.listdir(self.work) or os.listdir(self.tmp) or set(os.listdir(self.home)) - {"work", "tmp", "stdout", "stderr", "script"}:
                 return False
             folders = [os.lstat(folder) for folder in (self.work, self.tmp)]
-            return self.is_whole() and all(found.st_mode == stat.S_IFDIR | _MODE for found in folders)
+            return _identity(folders[0]) == self._made and all(found.st_mode == stat.S_IFDIR | _MODE for found in folders)
         except OSError:
             return False
 
@@ -88,13 +80,8 @@ class Sandbox:
         self._out = self._err = -1
 
 
-def _identity(folder: str) -> object:
-    descriptor = os.open(folder, _FOLDER)
-    try:
-        found = os.fstat(descriptor)
-        return found.st_dev, found.st_ino
-    finally:
-        os.close(descriptor)
+def _identity(found: os.stat_result) -> Tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _new(path: str, mode: int = 0o644) -> int:
