@@ -160,3 +160,21 @@ def until(condition, timeout=20.0, what="the condition"):
         if time.monotonic() > deadline:
             raise AssertionError("%s did not come true within %g s" % (what, timeout))
         time.sleep(0.01)
+
+
+@pytest.fixture
+def tmpfs(tmp_path):
+    """Mounts a small file system, `tmpfs("24m")`, and gives its folder; only root may."""
+    mounted = []
+
+    def mount(size):
+        place = tmp_path / "small"
+        place.mkdir()
+        if os.geteuid() != 0 or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", str(place)], stderr=subprocess.DEVNULL):
+            pytest.skip("a small file system cannot be mounted here (not root)")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.check_call(["umount", "-l", str(place)])

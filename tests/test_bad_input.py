@@ -99,14 +99,9 @@ def test_a_workdir_that_cannot_be_used_is_exit_code_10(pilot, workdir):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmpfs):
     """A file system of one megabyte that is full; only root may make one."""
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.geteuid() != 0 or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], stderr=subprocess.DEVNULL):
-        pytest.skip("a small file system cannot be mounted here (not root)")
-    yield place
-    subprocess.check_call(["umount", "-l", str(place)])
+    return tmpfs("1m")
 
 
 def test_a_full_disk_is_exit_code_10(pilot, small_disk):

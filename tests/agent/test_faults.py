@@ -289,14 +289,9 @@ def test_what_grows_fast_is_ended_soon(pool, pilot):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def small_disk(tmpfs):
     """A working directory of 24 MB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.geteuid() != 0 or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], stderr=subprocess.DEVNULL):
-        pytest.skip("tmpfs cannot be mounted here")
-    yield place
-    subprocess.call(["umount", "-l", str(place)])
+    return tmpfs("24m")
 
 
 def test_a_payload_that_fills_the_disk_is_charged_and_the_next_one_runs(pool, pilot, small_disk):
