@@ -29,7 +29,7 @@ def chosen(asked: Optional[str], folder: str) -> str:
             raise ValueError("--payload-user %s: there is no such user here" % asked)
         return ""
     barrier = _barrier(folder)
-    if not barrier and not start_check(lambda: _can_become(name, folder))():
+    if not barrier and not _can_become(name, folder):
         if asked:
             raise ValueError("--payload-user %s: this root may not become another user (a user namespace, capabilities)" % asked)
         return ""
@@ -39,17 +39,21 @@ def chosen(asked: Optional[str], folder: str) -> str:
 
 
 def _can_become(name: str, folder: str) -> bool:
-    """In a process of its own: whether files can be given to that user, and a process be it."""
+    """Whether files can be given to that user, and a process be it."""
     ids = ids_of(name)
     probe = tempfile.mkdtemp(dir=folder)
-    try:
+
+    def become() -> bool:
         os.chown(probe, ids[0], ids[1])
+        os.setgroups(ids[1:])
+        os.setgid(ids[1])
+        os.setuid(ids[0])
+        return True
+
+    try:
+        return start_check(become)()
     finally:
         os.rmdir(probe)
-    os.setgroups(ids[1:])
-    os.setgid(ids[1])
-    os.setuid(ids[0])
-    return True
 
 
 def _barrier(folder: str) -> str:

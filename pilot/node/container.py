@@ -1,6 +1,7 @@
 """Whether we are in a container or a virtual machine, and whether we may make user namespaces."""
 
 import os
+import threading
 from typing import Callable, Dict, Sequence
 
 from pilot.fork import start_check
@@ -51,11 +52,13 @@ def start_user_namespace_check() -> Callable[[], bool]:
     AppArmor); the answer is had by calling the result."""
     if read_text("/proc/sys/user/max_user_namespaces").strip() in ("", "0"):
         return lambda: False
+    if threading.active_count() > 1:
+        import ctypes  # noqa: F401  # begun by another thread, the copy's own import would wait for ever
     return start_check(_unshares)
 
 
 def _unshares() -> bool:
-    import ctypes  # in the child only
+    import ctypes  # where we are alone, in the copy only: it takes time
 
     user = os.geteuid()
     if ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNS):
