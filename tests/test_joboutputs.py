@@ -59,7 +59,7 @@ def test_a_stopped_pilot_says_who_asked(start_pilot, tmp_path):
     child = start_pilot("-X", "RunProbes", "--probes", "probe", "--workdir", str(tmp_path), env=dict(os.environ, JOBOUTPUTS=str(tmp_path / "jo")))
     until((tmp_path / "started").exists)
     child.send_signal(signal.SIGTERM)
-    assert child.wait(timeout=10) == 143 and (tmp_path / "jo" / "shutdown_message").read_text().startswith("100 ")
+    assert child.wait(timeout=60) == 143 and (tmp_path / "jo" / "shutdown_message").read_text().startswith("100 ")
 
 
 @pytest.mark.parametrize("how, code", [("time", 10), ("SIGTERM", 10), ("SIGUSR1", 10)])
@@ -71,7 +71,7 @@ def test_a_sick_node_holds_its_slot_once_and_interruptibly(start_pilot, tmp_path
     if how != "time":
         assert child.poll() is None
         child.send_signal(getattr(signal, how))
-    assert child.wait(timeout=10) == code
+    assert child.wait(timeout=60) == code
     assert (tmp_path / "pilot-events.jsonl").read_text().count("pilot holding") == 1
 
 

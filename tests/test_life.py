@@ -57,7 +57,7 @@ def test_a_stop_signal_in_any_command_ends_with_128_plus_n(start_pilot, tmp_path
     child = start_pilot("-X", "RunProbes", "--probes", "probe", "--workdir", str(tmp_path))
     until((tmp_path / "pid").exists)
     child.send_signal(signum)
-    assert child.wait(timeout=10) == 128 + signum
+    assert child.wait(timeout=60) == 128 + signum
     report = json.loads((tmp_path / "pilot-report.json").read_text())
     assert report["exit_code"] == 128 + signum and report["commands"][0]["status"] == "interrupted"
     events = [json.loads(line)["event"] for line in (tmp_path / "pilot-events.jsonl").read_text().splitlines()]
@@ -99,7 +99,7 @@ def test_a_signal_at_the_prompt_stops_the_pilot(tmp_path):
     try:
         assert b"CheckWorkerNode" in child.stdout.readline()
         child.send_signal(signal.SIGINT)
-        assert child.wait(timeout=10) == 130
+        assert child.wait(timeout=60) == 130
     finally:
         child.kill()
         child.stdout.close()

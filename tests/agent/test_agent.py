@@ -13,7 +13,7 @@ import pytest
 
 from pilot import process_tree
 from pilot.pool import open_pool
-from tests.conftest import ROOT, until
+from tests.conftest import ROOT, steady, until
 
 PLAN = ("-X", "CheckWorkerNode,LaunchAgent")
 
@@ -81,11 +81,11 @@ def test_what_cannot_go_well_is_one_sentence(run, task, words):
     ({"limits": {"output_mb": 1}}, "head -c 5000000 /dev/zero; sleep 60", "output limit passed"),
     ({"limits": {"silence_s": 1}}, "echo x; sleep 60", "silence limit passed")])
 def test_each_limit_ends_the_whole_tree_with_its_reason(run, tmp_path, limits, text, words):
-    began = time.monotonic()
+    began = steady()
     script = "setsid sh -c 'echo $$ > %s/pid; exec sleep 300' &\nwhile ! test -s %s/pid; do :; done\n%s\n" % (tmp_path, tmp_path, text)
     ended = run([dict({"id": "a", "script": script, "max_attempts": 1}, **limits)], "--stop-grace-s", "0.3")
     assert words in shown(ended, "a")["reason"]
-    assert time.monotonic() - began < 20
+    assert steady() - began < 20
     until(lambda: gone(int((tmp_path / "pid").read_text())), what="the escaped child's end")
 
 
@@ -222,11 +222,11 @@ STUBBORN = "trap '' TERM; while :; do sleep 1; done"
 @pytest.mark.parametrize("script", ["sleep 300", STUBBORN])
 def test_sigterm_ends_all_within_five_seconds_and_gives_the_task_back(tmp_path, start_pilot, tasks_file, script):
     busy = Busy(tmp_path, start_pilot, tasks_file, script)
-    began = time.monotonic()
+    began = steady()
     busy.child.send_signal(signal.SIGTERM)
     until(lambda: (tmp_path / "w" / "pilot-report.json").exists(), 1.0, "the essential report within a second")
-    assert busy.child.wait(timeout=10) == 143
-    assert time.monotonic() - began < 5
+    assert busy.child.wait(timeout=60) == 143
+    assert steady() - began < 5
     assert gone(busy.payload)
     found = busy.show()
     assert found["state"] == "todo" and found["attempts_used"] == 0 and found["attempts"][0]["outcome"] == "released"
@@ -236,12 +236,12 @@ def test_sigterm_ends_all_within_five_seconds_and_gives_the_task_back(tmp_path, 
 
 def test_a_second_signal_hurries(tmp_path, start_pilot, tasks_file):
     busy = Busy(tmp_path, start_pilot, tasks_file, STUBBORN, "--stop-grace-s", "3")
-    began = time.monotonic()
+    began = steady()
     busy.child.send_signal(signal.SIGINT)
     until(lambda: (tmp_path / "w" / "pilot-report.json").exists())
     busy.child.send_signal(signal.SIGTERM)
-    assert busy.child.wait(timeout=10) == 130
-    assert time.monotonic() - began < 2 and busy.show()["state"] == "todo"
+    assert busy.child.wait(timeout=60) == 130
+    assert steady() - began < 2 and busy.show()["state"] == "todo"
 
 
 @pytest.mark.parametrize("signum", [signal.SIGUSR1, signal.SIGUSR2])
@@ -307,8 +307,8 @@ def test_a_pilot_frozen_beyond_its_lease_ends_its_payload_and_tells_nothing(tmp_
 
 def test_leases_are_renewed_while_a_payload_runs(tmp_path, start_pilot, tasks_file):
     busy = Busy(tmp_path, start_pilot, tasks_file, "while ! test -e %s/go; do sleep 0.05; done" % tmp_path, "--lease-s", "1")
-    began = time.monotonic()
-    until(lambda: time.monotonic() - began > 2.5 and _status(busy.pool)["locked"] == 1, what="a lease that outlives itself")
+    began = steady()
+    until(lambda: steady() - began > 2.5 and _status(busy.pool)["locked"] == 1, what="a lease that outlives itself")
     (tmp_path / "go").write_text("")
     assert busy.child.wait(timeout=20) == 0 and busy.show()["generation"] == 1
 
@@ -341,7 +341,7 @@ def test_idle_agents_wait_for_new_tasks(tmp_path, start_pilot, tasks_file):
     pool.close()
     until(lambda: _status(busy.pool)["done"] == 2)
     busy.child.send_signal(signal.SIGTERM)
-    assert busy.child.wait(timeout=10) == 143
+    assert busy.child.wait(timeout=60) == 143
 
 
 def test_the_agents_orders_are_checked(tmp_path):
@@ -366,9 +366,9 @@ def test_a_flood_of_tasks_that_cannot_start_does_not_deafen_the_agent(tmp_path, 
     path = tasks_file(*[{"id": "t%d" % n, "command": ["/no/program"], "max_attempts": 1} for n in range(20000)])
     child = start_pilot(*(PLAN + ("--tasks", path, "--workdir", str(tmp_path))))
     until(lambda: (tmp_path / "pilot-events.jsonl").exists() and "task finished" in (tmp_path / "pilot-events.jsonl").read_text(), 30)
-    began = time.monotonic()
+    began = steady()
     child.send_signal(signal.SIGTERM)
-    assert child.wait(timeout=10) == 143 and time.monotonic() - began < 5
+    assert child.wait(timeout=60) == 143 and steady() - began < 5
     pool = open_pool("sqlite:%s" % next(tmp_path.glob("pilot-*/pool.sqlite")))
     counts = pool.status()
     pool.close()
@@ -382,8 +382,8 @@ ESCAPE = "env -i setsid sh -c 'echo $$ > %s/pid.new; mv %s/pid.new %s/pid; exec 
 def test_what_hides_its_mark_is_ended_with_a_killed_agent(tmp_path, start_pilot, tasks_file):
     busy = Busy(tmp_path, start_pilot, tasks_file, "(" + ESCAPE % ((tmp_path,) * 3) + ")\nsleep 300")
     hidden = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
-    began = time.monotonic()
-    until(lambda: time.monotonic() - began > 2.2, what="two samples")
+    began = steady()
+    until(lambda: steady() - began > 2.2, what="two samples")
     os.kill(busy.agent, signal.SIGKILL)
     until(lambda: gone(hidden) and gone(busy.payload), 6, "the end of all")
 

@@ -15,7 +15,7 @@ from pilot.agent.clock import boot_s
 from pilot.agent.warden import Warden
 from pilot.pool import open_pool
 from tests.agent.test_served import PLAN, add, gone, server, show, sleeper, started  # noqa: F401
-from tests.conftest import until
+from tests.conftest import steady, until
 from tests.pool.cutting import Cutting
 
 BWRAP = shutil.which("bwrap") is not None and subprocess.call(
@@ -103,7 +103,7 @@ def test_a_claim_whose_answer_was_lost_is_given_back_by_a_pilot_that_is_stopped(
     assert show(server, "a")["state"] == "locked"
     child.terminate()
     proxy.cut = lambda data: False
-    assert child.wait(timeout=10) == 143
+    assert child.wait(timeout=60) == 143
     told = show(server, "a")
     assert (told["state"], told["attempts_used"], outcomes(told)) == ("todo", 0, ["returned"])
     proxy.close()
@@ -114,8 +114,8 @@ def test_a_claim_that_waited_longer_than_half_its_lease_is_no_lost_one(server, s
     """The lease begins when it is granted, and a claim waits for half a lease at most."""
     child = start_pilot(*(PLAN + ("--pool", server.url, "--workdir", str(tmp_path / "w"), "--lease-s", "3", "--idle-s", "60", "--max-tasks", "2")))
     for name in ("a", "b"):
-        began = time.monotonic()
-        until(lambda: time.monotonic() - began > 2.2)
+        began = steady()
+        until(lambda: steady() - began > 2.2)
         add(server, {"id": name, "command": ["sleep", "1"], "max_attempts": 1})
     assert child.wait(timeout=30) == 0
     assert [outcomes(show(server, name)) for name in ("a", "b")] == [["done"], ["done"]]
@@ -130,7 +130,7 @@ def test_a_warden_ends_what_outlives_its_lease_though_its_agent_lives():
         warden.until(victim.pid, boot_s() + 0.3)  # the later word counts
         warden.began(other.pid)
         warden.until(other.pid, boot_s() + 60)
-        assert victim.wait(timeout=10) == -signal.SIGKILL and other.poll() is None
+        assert victim.wait(timeout=60) == -signal.SIGKILL and other.poll() is None
         warden.ended(other.pid)
     finally:
         warden.close()
@@ -193,9 +193,9 @@ def test_a_frozen_agent_s_payload_ends_with_its_lease(pool, start_pilot, tmp_pat
     agent, warden = agent_of(child)
     os.kill(agent, signal.SIGSTOP)
     try:
-        began = time.monotonic()
+        began = steady()
         until(lambda: gone(payload), what="the payload's end")
-        assert time.monotonic() - began < 4.5
+        assert steady() - began < 4.5
     finally:
         os.kill(agent, signal.SIGCONT)
 
@@ -235,7 +235,7 @@ def test_a_task_is_over_only_when_its_strays_are_dead(pool, start_pilot, tmp_pat
     until(lambda: look(pool, "a")["state"] == "done")
     assert gone(pid)
     child.terminate()
-    assert child.wait(timeout=10) == 143
+    assert child.wait(timeout=60) == 143
 
 
 def test_a_task_is_given_back_only_when_its_strays_are_dead(pool, start_pilot, tmp_path):
@@ -246,7 +246,7 @@ def test_a_task_is_given_back_only_when_its_strays_are_dead(pool, start_pilot, t
     child.terminate()
     until(lambda: look(pool, "a")["state"] == "todo")
     assert gone(pid)
-    assert child.wait(timeout=10) == 143
+    assert child.wait(timeout=60) == 143
 
 
 def test_a_signal_that_the_batch_system_sends_to_every_process_is_no_failure(pool, start_pilot, tmp_path):

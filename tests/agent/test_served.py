@@ -7,13 +7,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 
 import pytest
 
 from pilot import process_tree
 from pilot.pool import open_pool
-from tests.conftest import ROOT, until
+from tests.conftest import ROOT, steady, until
 from tests.pool.served import Served
 
 PLAN = ("-X", "CheckWorkerNode,LaunchAgent")
@@ -81,12 +80,12 @@ def test_work_that_comes_while_the_agent_waits_is_begun_at_once(server, start_pi
     metrics = "pilot_pool_waiting_claims 1"
     import urllib.request
     until(lambda: metrics in urllib.request.urlopen(server.url + "/metrics", timeout=10).read().decode())
-    began = time.monotonic()
+    began = steady()
     add(server, {"id": "second"})
     until(lambda: show(server, "second")["state"] == "done")
-    assert time.monotonic() - began < 5  # a poll would have come after 15
+    assert steady() - began < 5  # a poll would have come after 15
     child.send_signal(signal.SIGUSR1)
-    assert child.wait(timeout=10) == 0
+    assert child.wait(timeout=60) == 0
 
 
 def test_an_end_is_reported_while_another_claim_waits(server, start_pilot, tmp_path):
@@ -95,11 +94,11 @@ def test_an_end_is_reported_while_another_claim_waits(server, start_pilot, tmp_p
     import urllib.request
     until(lambda: "pilot_pool_waiting_claims 1" in urllib.request.urlopen(server.url + "/metrics", timeout=10).read().decode())
     (tmp_path / "go").write_text("")
-    began = time.monotonic()
+    began = steady()
     until(lambda: show(server, "short")["state"] == "done")
-    assert time.monotonic() - began < 5
+    assert steady() - began < 5
     child.terminate()
-    assert child.wait(timeout=10) == 143
+    assert child.wait(timeout=60) == 143
 
 
 @pytest.mark.slow
@@ -109,9 +108,9 @@ def test_a_server_that_hangs_does_not_hold_up_the_pilots_end(server, start_pilot
     payload = started(tmp_path)
     server.child.send_signal(signal.SIGSTOP)
     try:
-        began = time.monotonic()
+        began = steady()
         child.terminate()
-        assert child.wait(timeout=12) == 143 and time.monotonic() - began < 8
+        assert child.wait(timeout=60) == 143 and steady() - began < 8
         assert gone(payload)
     finally:
         server.child.send_signal(signal.SIGCONT)
@@ -145,7 +144,7 @@ def test_a_server_that_stays_away_ends_payloads_before_their_lease_is_anothers(s
     until(lambda: "lost" in (tmp_path / "w" / "pilot-events.jsonl").read_text())
     assert "the lease could not be renewed in time" in (tmp_path / "w" / "pilot-events.jsonl").read_text()
     child.terminate()
-    child.wait(timeout=10)
+    child.wait(timeout=60)
 
 
 def test_a_pilot_that_slept_beyond_its_lease_ends_its_payload_and_drops_its_result(server, start_pilot, tmp_path):
@@ -163,7 +162,7 @@ def test_a_pilot_that_slept_beyond_its_lease_ends_its_payload_and_drops_its_resu
     found = show(server, "a")
     assert found["state"] == "done" and [attempt["outcome"] for attempt in found["attempts"]] == ["lost", "done"]
     child.terminate()
-    child.wait(timeout=10)
+    child.wait(timeout=60)
 
 
 def test_a_wrong_token_is_told_at_once(tmp_path, pilot):
@@ -180,9 +179,9 @@ def test_a_wrong_token_is_told_at_once(tmp_path, pilot):
 
 @pytest.mark.slow
 def test_a_story_that_finds_no_server_delays_the_end_little_and_is_counted(pilot):
-    began = time.monotonic()
+    began = steady()
     ended = pilot("-X", "CheckWorkerNode", "--events", "http://127.0.0.1:9")
-    assert ended.code == 0 and time.monotonic() - began < 15
+    assert ended.code == 0 and steady() - began < 15
     assert ended.report["events_lost"]["http://127.0.0.1:9"] >= 5 and re.search(r"events did not arrive at http://127.0.0.1:9: .*[Rr]efused", ended.err)
 
 
@@ -230,11 +229,11 @@ def test_a_token_file_named_from_here_is_found_by_the_agent_elsewhere(tmp_path, 
     try:
         ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--pool-token-file", "mine")
         assert ended.code == 0, ended.err
-        began = time.monotonic()
+        began = steady()
         ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--pool-token-file", "empty")
-        assert ended.code == 50 and "/empty is empty" in ended.err and time.monotonic() - began < 20
+        assert ended.code == 50 and "/empty is empty" in ended.err and steady() - began < 20
         minted = subprocess.check_output([sys.executable, "-m", "pilot.pool", "mint", server.url, "p9"], cwd=str(ROOT), env=dict(os.environ, PILOT_POOL_TOKEN=token.strip()))
         ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--pool-token", minted.decode().strip(), "--pilot-id", "another")
-        assert ended.code == 50 and "the token is pilot p9's" in ended.err and time.monotonic() - began < 40
+        assert ended.code == 50 and "the token is pilot p9's" in ended.err and steady() - began < 40
     finally:
         server.kill()

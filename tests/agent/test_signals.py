@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pilot import process_tree
-from tests.conftest import ROOT, until
+from tests.conftest import ROOT, steady, until
 
 STUBBORN = "trap '' TERM INT HUP USR1 USR2; (setsid sleep 303 &); echo $$ > %s/new; mv %s/new %s/pid; while :; do sleep 1; done"
 T, I, H, X, C, K = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.SIGCONT, signal.SIGKILL
@@ -58,13 +58,13 @@ def test_the_end_is_in_time_and_leaves_nothing(job, tmp_path, system, sequence, 
     assert not report.exists()
     first = 2 if sequence[0][1] == C else 1
     play(child, sequence[:first])
-    began = time.monotonic()
+    began = steady()
     until(report.exists, 5, "the essential report")
-    assert time.monotonic() - began < 1.0 and json.loads(report.read_text())["exit_code"] > 128
+    assert steady() - began < 1.0 and json.loads(report.read_text())["exit_code"] > 128
     play(child, sequence[first:])
     until(lambda: not alive(payload), 10, "the end of the payload")
-    assert time.monotonic() - began < 4.5
-    assert child.wait(timeout=10) == code or (code is None and child.returncode in (129, 130, 143, 152))
+    assert steady() - began < 4.5
+    assert child.wait(timeout=60) == code or (code is None and child.returncode in (129, 130, 143, 152))
     until(lambda: not [p for p in tree if alive(p.pid)], 5, "the end of all that ran")
     events = [json.loads(line) for line in (tmp_path / "w" / "pilot-events.jsonl").read_text().splitlines()]
     assert [event["outcome"] for event in events if event["event"] == "task finished"] == ["released"]
@@ -90,7 +90,7 @@ def test_a_stop_after_a_suspension_is_heard(job, tmp_path):
     child.terminate()
     for process in tree + [process_tree.look_up(child.pid)]:
         process_tree.send([process], signal.SIGCONT)
-    assert child.wait(timeout=10) == 143 and not alive(payload)
+    assert child.wait(timeout=60) == 143 and not alive(payload)
 
 
 @pytest.fixture
@@ -131,11 +131,11 @@ def test_the_essential_words_are_out_within_a_second_whatever_the_payload_does(t
     until(lambda: [kind for kind, _ in told if kind == "task started"] and time.monotonic() - told[-1][1] > 1.1, what="a quiet moment: what happens in a second travels together")
     assert not (outputs / "shutdown_message").exists()
     child.terminate()
-    began = time.monotonic()
+    began = steady()
     until(lambda: (outputs / "shutdown_message").exists() and [kind for kind, _ in told if kind == "pilot stopping"], 5, "both words")
-    assert time.monotonic() - began < 1.0 and (outputs / "shutdown_message").read_text().startswith("100 ")
+    assert steady() - began < 1.0 and (outputs / "shutdown_message").read_text().startswith("100 ")
     assert alive(payload) and child.poll() is None  # it is not the payload's end that they tell
-    assert child.wait(timeout=10) == 143 and "pilot finished" in [kind for kind, _ in told]
+    assert child.wait(timeout=60) == 143 and "pilot finished" in [kind for kind, _ in told]
 
 
 ORPHANS = ("for n in 1 2 3 4 5; do (setsid sh -c ': an orphan; touch %s/orphan-'$n &); done; trap '' TERM; (setsid sleep 303 &); "
@@ -161,7 +161,7 @@ def test_as_process_1_it_hears_the_end_and_reaps_what_payloads_orphan(tmp_path, 
     tree = process_tree.descendants(child.pid)
     assert len(tree) >= 5  # pilot, agent, its warden, the payload, its stray
     os.kill(tree[0].pid, signal.SIGTERM)
-    assert child.wait(timeout=15) == 143 and json.loads((tmp_path / "w" / "pilot-report.json").read_text())["exit_code"] == 143
+    assert child.wait(timeout=60) == 143 and json.loads((tmp_path / "w" / "pilot-report.json").read_text())["exit_code"] == 143
     assert not [p for p in tree if process_tree.look_up(p.pid)]  # no zombie either
     events = [json.loads(line) for line in (tmp_path / "w" / "pilot-events.jsonl").read_text().splitlines()]
     assert [event["outcome"] for event in events if event["event"] == "task finished"] == ["released"]

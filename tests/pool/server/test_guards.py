@@ -20,7 +20,7 @@ from pilot.pool.server import connection, server as servers, tokens
 from pilot.pool.server.custody import Custody
 from pilot.pool.server.seldom import Seldom
 from pilot.pool.server.story import Story
-from tests.conftest import ROOT, until
+from tests.conftest import ROOT, steady, until
 from tests.pool.asking import add, claim, finish
 from tests.pool.conftest import Within
 from tests.pool.served import Served
@@ -187,8 +187,8 @@ def test_a_server_whose_file_goes_away_stops_and_keeps_what_it_had(served, tmp_p
         add(pool, *["t%d" % n for n in range(50)])
         path = tmp_path / "pool.sqlite"
         if harm == "wal":
-            began = time.monotonic()
-            until(lambda: time.monotonic() - began > 2.5)  # it looks at its file each second, and has seen this one then
+            began = steady()
+            until(lambda: steady() - began > 2.5)  # it looks at its file each second, and has seen this one then
             os.unlink(str(path) + "-wal")
         else:
             open_pool("sqlite:%s/other" % tmp_path, create=True).close()

@@ -151,7 +151,7 @@ def test_the_socket_of_systemd_is_used(tmp_path):
                 assert pool.status()["todo"] == 0
         finally:
             child.send_signal(signal.SIGTERM)
-            assert child.wait(timeout=10) == 0
+            assert child.wait(timeout=60) == 0
             child.stdout.close()
 
 
