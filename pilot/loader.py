@@ -4,7 +4,6 @@ The zip form has this module at its top, the text form carries it as text; a che
 a zip some ten times faster than zipimport, which matters when every pilot starts so.
 """
 
-import base64
 import os
 import struct
 import sys
@@ -103,6 +102,8 @@ def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
 
         data = bz2.BZ2Decompressor().decompress(_bytes(packed.replace("\n", "").lstrip()[len(SMALL):]))
     else:
+        import base64  # the zip form needs none
+
         data = zlib.decompress(base64.b64decode(packed))
     head, _, body = data.partition(b"\n\n")
     found, at = {}, 0

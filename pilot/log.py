@@ -47,20 +47,23 @@ def utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % (seconds % 1 * 1000)
 
 
-_QUERY = re.compile(r"[?&](?:access_token|api_?key|auth|authz|key|passw(?:or)?d|secret|sig|signature|token|x-amz-signature)="
-                    r"([^&#\s'\"]+)", re.I)
+# re compiles these when they are first met: at the start of every pilot it would take as long as reading this module
+_QUERY = (r"(?i)[?&](?:access_token|api_?key|auth|authz|key|passw(?:or)?d|secret|sig|signature|token|x-amz-signature)="
+          r"([^&#\s'\"]+)")
 # what moves a terminal's cursor, or turns a line round: C0 but tab and newline, DEL, C1, bidirectional controls, line separators
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def printable(text: str) -> str:
     """Text of anybody's, for a person's terminal: what would steer it is shown instead."""
-    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+    if text.replace("\n", "").isprintable():
+        return text
+    return re.sub(_CONTROLS, lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def passwords(text: str) -> List[str]:
     """The passwords inside URLs, as in https://user:password@host/ and https://host/?token=..."""
-    found: List[str] = _QUERY.findall(text)
+    found: List[str] = re.findall(_QUERY, text) if "?" in text or "&" in text else []
     for part in text.split("://")[1:]:
         user, at, _ = part.split("/", 1)[0].rpartition("@")
         if at and ":" in user:

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
-from pilot import VERSION, log, program, registry, runner
+from pilot import VERSION, log, program, registry, runner, search
 from pilot.cli import ENGINE_OPTIONS, spellings
 from pilot.command import Option
 from pilot.errors import EXIT_CODES, UsageError
@@ -33,7 +33,8 @@ FILES = ("-F", "--config", "--workdir", "--report", "--tasks", "--explode", "--o
 
 def known(extensions: Sequence[str]) -> List[registry.Package]:
     """The toolbox and these extensions. UsageError when one cannot be loaded."""
-    return registry.load(extensions, registry.search_roots(program.root(), os.getcwd(), dict(os.environ)))
+    search.opened(search.usual_roots(program.root(), os.getcwd(), dict(os.environ)))
+    return registry.load(extensions)
 
 
 def man(packages: Sequence[registry.Package]) -> str:

@@ -40,8 +40,8 @@ def parse_stat(text: str) -> Process:
 def look_up(pid: int) -> Optional[Process]:
     """The process, or None when it is gone."""
     try:
-        with open("/proc/%d/stat" % pid, encoding="utf-8", errors="replace") as stream:
-            return parse_stat(stream.read())
+        with open("/proc/%d/stat" % pid, "rb", 0) as stream:
+            return parse_stat(stream.read().decode("utf-8", "replace"))
     except (OSError, ValueError, IndexError):
         return None
 
@@ -52,7 +52,7 @@ def children(pid: int) -> List[int]:
     try:
         threads = os.listdir("/proc/%d/task" % pid)
         for thread in threads:
-            with open("/proc/%d/task/%s/children" % (pid, thread)) as stream:
+            with open("/proc/%d/task/%s/children" % (pid, thread), "rb", 0) as stream:
                 found += [int(word) for word in stream.read().split()]
     except FileNotFoundError:
         if os.path.exists("/proc/%d" % pid) and not os.path.exists("/proc/self/task/%d/children" % os.getpid()):

@@ -7,6 +7,8 @@ from typing import Any, Dict, Iterable, List, Optional
 from pilot.errors import lacking
 
 RUN_MODULE = "-m"
+EXTENSION_PREFIX = "pilot_"
+EXTENSION_PATH = "PILOT_EXTENSION_PATH"  # further folders that hold extensions
 MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.agent.warden", "pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
 
 

@@ -6,15 +6,12 @@ import os
 import sys
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
-from pilot import search
 from pilot.command import Command, Option
 from pilot.errors import UsageError
-from pilot.search import Root
+from pilot.program import EXTENSION_PATH, EXTENSION_PREFIX
 from pilot.settings import nearest
 
 TOOLBOX = "commands"
-EXTENSION_PREFIX = search.PREFIX
-EXTENSION_PATH = "PILOT_EXTENSION_PATH"
 
 
 class Dialect(NamedTuple):
@@ -51,17 +48,8 @@ class NoPackage(UsageError):
     """Nothing bears the name of an extension."""
 
 
-def search_roots(root: str, cwd: str, environ: Dict[str, str]) -> List[Root]:
-    """Where extensions may lie, besides the bundle and site-packages."""
-    extra = environ.get(EXTENSION_PATH, "").split(os.pathsep)
-    beside = [os.path.dirname(root)] if os.path.isfile(root) else []
-    found = [Root(os.path.join(root, "extensions"), True), Root(cwd)] + [Root(path) for path in beside]
-    return found + [Root(part, True) for part in extra if part]
-
-
-def dialect_of(extensions: Iterable[str], roots: Sequence[Root]) -> Optional[Package]:
+def dialect_of(extensions: Iterable[str]) -> Optional[Package]:
     """The first of these packages that reads a command line of its own; nothing else is loaded for it."""
-    search.opened(roots)
     for name in extensions:
         if _is_there(EXTENSION_PREFIX + name):
             package = _import(EXTENSION_PREFIX + name, "-E " + name)
@@ -70,9 +58,9 @@ def dialect_of(extensions: Iterable[str], roots: Sequence[Root]) -> Optional[Pac
     return None
 
 
-def load(extensions: Iterable[str], roots: Sequence[Root]) -> List[Package]:
-    """Import the extensions in the order given, then the toolbox; UsageError tells all that failed."""
-    search.opened(roots)
+def load(extensions: Iterable[str]) -> List[Package]:
+    """Import the extensions in the order given, then the toolbox; UsageError tells all that failed. They are found where
+    `search.opened` has been told to look."""
     found: Dict[str, Package] = {}
     strangers: Dict[str, NoPackage] = {}
     problems: List[str] = []
@@ -139,6 +127,8 @@ def _import(module: str, asked: str) -> Package:
         found = importlib.import_module(module)
     except ImportError as error:
         if error.name == module:
+            from pilot import search
+
             refused = "".join("; passed over: " + why for why in search.current().refused)
             raise NoPackage("%s: there is no package %s in extensions/, here, $%s or site-packages%s"
                             % (asked, module, EXTENSION_PATH, refused))

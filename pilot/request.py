@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequenc
 from pilot import cli, program, registry, settings as layers
 from pilot.command import Command, Option
 from pilot.errors import UsageError
-from pilot.search import doubt
 from pilot.settings import Layer, Settings
 
 if TYPE_CHECKING:
@@ -56,7 +55,8 @@ def _translated(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> regis
     first = cli.scan(argv, cli.ENGINE_OPTIONS, strict=False)
     names = extensions_of((embedded_defaults() or {}).get("extensions")) + extensions_of(
         first.values.get("extensions", environ.get("PILOT_EXTENSIONS")))
-    package = registry.dialect_of(names, registry.search_roots(program.root(), cwd, environ))
+    _open_search(names, cwd, environ)
+    package = registry.dialect_of(names)
     if package is None or package.dialect is None:
         return registry.Dialect(list(argv), environ)
     options, _ = _options([package, registry.toolbox()])
@@ -68,7 +68,17 @@ def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Tuple
     first = cli.scan(argv, engine, strict=False)
     sources = read_sources(first, environ, cwd)
     settings, _ = layers.resolve(engine, _stacked(engine, sources, environ, first))
-    return sources, registry.load(extensions(settings, sources), registry.search_roots(program.root(), cwd, environ))
+    names = extensions(settings, sources)
+    _open_search(names, cwd, environ)
+    return sources, registry.load(names)
+
+
+def _open_search(names: Sequence[str], cwd: str, environ: Dict[str, str]) -> None:
+    """A pilot without extensions looks nowhere for them, and does not load what looks."""
+    if names:
+        from pilot import search
+
+        search.opened(search.usual_roots(program.root(), cwd, environ))
 
 
 def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
@@ -107,6 +117,8 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
     known, _ = layers.resolve(cli.ENGINE_OPTIONS, [layers.environment_layer(cli.ENGINE_OPTIONS, environ), given])
     embedded, path = embedded_defaults(), known["config"]
     if path is None and os.path.exists(os.path.join(cwd, PROFILE)):
+        from pilot.search import doubt
+
         why = doubt(os.path.join(cwd, PROFILE))
         if why:
             raise UsageError("%s: it is not read unless -F names it: %s" % (PROFILE, why))

@@ -8,9 +8,9 @@ import os
 import stat
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
-from typing import Any, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-PREFIX = "pilot_"
+from pilot.program import EXTENSION_PATH, EXTENSION_PREFIX
 
 
 class Root(NamedTuple):
@@ -18,6 +18,14 @@ class Root(NamedTuple):
 
     path: str
     named: bool = False
+
+
+def usual_roots(program: str, cwd: str, environ: Dict[str, str]) -> List[Root]:
+    """Where extensions may lie, besides the bundle and site-packages; `program` is the checkout or the one file."""
+    extra = environ.get(EXTENSION_PATH, "").split(os.pathsep)
+    beside = [os.path.dirname(program)] if os.path.isfile(program) else []
+    found = [Root(os.path.join(program, "extensions"), True), Root(cwd)] + [Root(path) for path in beside]
+    return found + [Root(part, True) for part in extra if part]
 
 
 class ExtensionFinder:
@@ -28,7 +36,7 @@ class ExtensionFinder:
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
         """The first package of this name that may be loaded."""
-        if path is not None or not name.startswith(PREFIX):
+        if path is not None or not name.startswith(EXTENSION_PREFIX):
             return None
         for root in self.roots:
             spec = PathFinder.find_spec(name, [root.path])

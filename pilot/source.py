@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pilot.settings import nearest
 
 KINDS = ("env", "archive", "pip", "installer", "git", "none")
-_CHECKSUM = re.compile(r"(sha256:)?[0-9a-fA-F]{64}$|(sha512:)?[0-9a-fA-F]{128}$")
+_CHECKSUM = r"(sha256:)?[0-9a-fA-F]{64}$|(sha512:)?[0-9a-fA-F]{128}$"
 
 
 class Source(NamedTuple):
@@ -34,6 +34,6 @@ def source(text: str) -> Source:
         what, _, rest = what.partition("#")
         checksum, _, arguments = rest.partition(" ")
         what = (what + " " + arguments).strip()
-        if not _CHECKSUM.match(checksum):
+        if not re.match(_CHECKSUM, checksum):
             raise ValueError("%r is not a checksum like sha256:HEX or sha512:HEX" % checksum)
     return Source(kind, what.strip(), checksum)

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from pilot import registry
+from pilot import registry, search
 from pilot.search import Root
 from pilot.command import Command, Option
 from pilot.errors import UsageError
@@ -28,7 +28,8 @@ def extension(tmp_path, monkeypatch):
 
 
 def load(tmp_path, *names):
-    return registry.load(names, [Root(str(tmp_path))])
+    search.opened([Root(str(tmp_path))])
+    return registry.load(names)
 
 
 COMMAND = """
@@ -87,7 +88,7 @@ def test_a_foreign_commands_package_is_refused_without_being_run(tmp_path, monke
     monkeypatch.syspath_prepend(str(tmp_path))
     for name in [name for name in sys.modules if name.split(".")[0] == "commands"]:
         monkeypatch.delitem(sys.modules, name)
-    for way in (registry.toolbox, lambda: registry.load([], [])):
+    for way in (registry.toolbox, lambda: registry.load([])):
         with pytest.raises(UsageError, match="is hidden by"):
             way()
     assert not (tmp_path / "ran").exists()

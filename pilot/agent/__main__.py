@@ -122,7 +122,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     prctl.hide_environment()
     warden = Warden(program.start_argv("pilot.agent.warden", config.workdir), mark, config.stop_grace_s)
     bind_to_starter()
-    sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"), config.isolation == "none" and not config.payload_ids, config.payload_ids)
+    sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"), config.isolation == "none", config.payload_ids)
     agents: List[Agent] = []
     leases = Leases(config.lease_s, config.stop_grace_s, boot_s)
     loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].sweep())

@@ -1,5 +1,6 @@
 """One attempt at a task: its stages one after the other, each a child in its own session; limits; the result."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -109,7 +110,7 @@ class Payload:
         except OSError as error:
             self._not_started(start, error)
         except subprocess.SubprocessError as error:  # what is done between fork and exec
-            self._end("released", "the node cannot run it as %s: %s" % (self._around.config.payload_user or "this user", error), node=True)
+            self._no_such_self(error)
         except ValueError as error:
             self._end("error", "%s cannot be executed: %s" % (start.argv[0], error))
 
@@ -120,7 +121,7 @@ class Payload:
         return stages.of_transfer(place, stage, self._answer)
 
     def _spawn(self, start: Start) -> "subprocess.Popen[bytes]":
-        before = identity.before_exec(self._around.config) if self._stage == RUN else None
+        options = identity.start_options(self._around.config) if self._stage == RUN else {}
         with ExitStack() as after:
             for descriptor in (start.stdin, start.stdout, start.stderr):
                 if descriptor is not None:
@@ -128,13 +129,18 @@ class Payload:
             after.enter_context(marks.inherited(self._number))
             stdin = subprocess.DEVNULL if start.stdin is None else start.stdin
             return process.spawn(start.argv, stdin=stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd,
-                                 preexec_fn=before)
+                                 **options)
+
+    def _no_such_self(self, error: Exception) -> None:
+        self._end("released", "the node cannot run it as %s: %s" % (self._around.config.payload_user or "this user", error), node=True)
 
     def _not_started(self, start: Start, error: OSError) -> None:
         """Whose fault it is: the node's, which lacks processes or descriptors, or the task's."""
         program = start.argv[0]
         if lacking(error):
             return self._end("released", "the node cannot run it: %s" % lacking(error), node=True)
+        if error.errno == errno.EPERM and self._around.config.payload_ids:  # of setuid(2); a program that may not run is EACCES
+            return self._no_such_self(error)
         if isinstance(error, FileNotFoundError):
             return self._end("error", "there is no program %s" % program)
         how = "executed" if isinstance(error, PermissionError) else "started"

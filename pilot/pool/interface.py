@@ -182,14 +182,14 @@ def _of_extension(url: str, create: bool, environ: Optional[Dict[str, str]]) -> 
     import os
     import re
 
-    from pilot import program, registry, search
+    from pilot import program, search
 
     found = dict(os.environ if environ is None else environ)
     name = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
     try:
         if name is None:
             raise ImportError(name="")
-        search.opened(registry.search_roots(program.root(), os.getcwd(), found))
+        search.opened(search.usual_roots(program.root(), os.getcwd(), found))
         module = importlib.import_module("pilot_%s.pool" % name.group(1))
     except ImportError as error:
         if name is not None and error.name not in ("pilot_" + name.group(1), "pilot_%s.pool" % name.group(1)):
