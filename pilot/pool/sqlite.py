@@ -49,7 +49,7 @@ class SQLitePool(Operator, interface.Pool):
              ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         states = {}
         with self._writing():
-            self._confirm(begun, pilot)
+            self._confirm(list(begun), pilot)
             for final in finals:
                 states[(final.task, final.generation)] = self._finish(final, pilot)
             leases = self._claim(pilot, offer, count, lease_s, request_id) if count else []
@@ -62,13 +62,14 @@ class SQLitePool(Operator, interface.Pool):
             return self._still_held(pilot, json.loads(kept[1]))
         if number < self._newest_number(pilot, life, kept):
             return []
-        self._remember(pilot, life, number)
         if not self._in_batch:  # who makes a batch expires once
             self._expire()
         leases = [self._lock(row, pilot, lease_s) for row in self._eligible(offer, count)]
         if leases:  # nothing may be something when it is asked again
             granted = json.dumps([(lease.task, lease.generation) for lease in leases])
             self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)", (pilot, life, number, sqlite_file.clock(), granted))
+        else:
+            self._remember(pilot, life, number)
         return leases
 
     def is_overtaken(self, pilot: str, request_id: str) -> bool:
@@ -89,17 +90,19 @@ class SQLitePool(Operator, interface.Pool):
     def _eligible(self, offer: Offer, count: int) -> List[Row]:
         """The rows of the foremost tasks that fit: looked for at the head of the line, and if that is not enough, class by class."""
         limits, have = _limits(offer), set(offer.tags)
-        seqs = self._at_the_head(limits, have, count)
+        seqs = self._at_the_head(limits, have, count, 1)
+        if len(seqs) < count:
+            seqs = self._at_the_head(limits, have, count, HEAD)
         if len(seqs) < count:
             seqs = self._class_by_class(limits, have, count)
-        return [Row(*self._db.execute("SELECT " + TASK + " FROM tasks WHERE seq = ?", (seq,)).fetchone()) for seq in seqs]
+        return [Row._make(self._db.execute("SELECT " + TASK + " FROM tasks WHERE seq = ?", (seq,)).fetchone()) for seq in seqs]
 
-    def _at_the_head(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
-        """Cheap however many classes there are."""
+    def _at_the_head(self, limits: Tuple[Any, ...], have: Set[str], count: int, depth: int) -> List[int]:
+        """Cheap however many classes there are; `depth` tasks are looked at for each that is wanted."""
         found = self._db.execute(
             "SELECT head.seq, tags FROM (SELECT seq, class, priority FROM tasks INDEXED BY tasks_line WHERE ready = 1"
             " ORDER BY priority DESC, seq LIMIT ?) AS head JOIN classes ON classes.class = head.class WHERE " + _FITS +
-            " ORDER BY head.priority DESC, head.seq", (HEAD * count,) + limits)
+            " ORDER BY head.priority DESC, head.seq", (depth * count,) + limits)
         return list(itertools.islice((seq for seq, tags in found if not tags or _words(tags) <= have), count))
 
     def _class_by_class(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:

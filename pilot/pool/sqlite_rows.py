@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from typing import Any, Dict, Iterable, NamedTuple, Optional, Tuple
+from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.pool import sqlite_file
 
@@ -50,7 +50,8 @@ class Rows(sqlite_file.SQLiteFile):
         return int(row[0])
 
     def _row(self, identity: str) -> Optional[Row]:
-        return next((Row(*row) for row in self._rows("SELECT " + TASK + " FROM tasks WHERE id = ?", (identity,))), None)
+        found = self._rows("SELECT " + TASK + " FROM tasks WHERE id = ?", (identity,))
+        return Row._make(found[0]) if found else None
 
     def _end_attempt(self, seq: int, generation: int, outcome: str, reason: str, result: Optional[Dict[str, Any]]) -> None:
         self._db.execute("UPDATE attempts SET ended = ?, outcome = ?, reason = ?, result = ? WHERE task = ? AND generation = ?",
@@ -87,8 +88,10 @@ class Rows(sqlite_file.SQLiteFile):
         wait = min(self._backoff_s * 2 ** min(attempts, 20), MAX_BACKOFF_S)
         return float(wait * (1 + 0.1 * random.random()))
 
-    def _confirm(self, keys: Iterable[Tuple[str, int]], pilot: str) -> None:
+    def _confirm(self, keys: Sequence[Tuple[str, int]], pilot: str) -> None:
         """The agent holds these leases and has begun what runs under them."""
+        if not keys:
+            return
         self._db.executemany("UPDATE tasks SET begun = 1 WHERE id = ? AND generation = ? AND pilot = ? AND state = 'locked'",
                              [(identity, generation, pilot) for identity, generation in keys])
 
@@ -135,7 +138,7 @@ class Rows(sqlite_file.SQLiteFile):
         now = sqlite_file.clock()
         for values in self._db.execute("SELECT " + TASK + " FROM tasks INDEXED BY tasks_locked WHERE state = 'locked' AND until <= ?",
                                        (now,)).fetchall():
-            self._lose(Row(*values))
+            self._lose(Row._make(values))
         self._db.execute("UPDATE tasks INDEXED BY tasks_waiting SET ready = 1, until = NULL, pilot = NULL"
                          " WHERE state = 'todo' AND ready = 0 AND until <= ?", (now,))
 

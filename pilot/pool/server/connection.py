@@ -111,6 +111,7 @@ class Connection(asyncio.Protocol):
         self.peer = ""
         self.who = ""  # the pilot whose token was shown last; "" for others
         self.trusted = False  # whether a good token was shown, or none is needed
+        self.admitted: Any = None  # what the house found in the head of the request whose body is awaited
         self._transport: Any = None
         self._chunks: List[bytes] = []
         self._size = self._needed = self._counted = 0
@@ -286,6 +287,8 @@ class Connection(asyncio.Protocol):
         return False
 
     def _release(self) -> None:
+        if not self._counted:
+            return
         self.house.buffered -= self._counted
         left = self.house.buffered_of.pop(self.who, 0) - self._counted
         if left > 0:

@@ -36,6 +36,15 @@ class Keep(NamedTuple):
     done_days: Optional[float] = None  # tasks that are done; None: for ever
 
 
+class Admitted(NamedTuple):
+    """A request whose head was looked at: where it goes, and whose it is."""
+
+    route: Route
+    at: Dict[str, str]
+    who: Identity
+    token: str
+
+
 class Server:
     """What every handler may use. `pool` is a SQLitePool whose connection this is."""
 
@@ -158,15 +167,14 @@ class Server:
 
     def _prepare(self, connection: Connection, head: Head, body: bytes) -> Any:
         """The route and its checked call, or an answer at once."""
-        found = routes.find(head.method, head.path)
-        if found is None:
-            return page.answer(head) or _lost(head)
-        route, at = found
-        if route.roles and route.method == "GET":  # a POST was looked at before its body was taken
-            self._trust(head)
-        token = _token(head)
-        who = self._who(route, token)
-        self._note(connection, route, who)
+        admitted = connection.admitted  # a POST was looked at before its body was taken
+        if admitted is None:
+            found = routes.find(head.method, head.path)
+            if found is None:
+                return page.answer(head) or _lost(head)
+            admitted = self._admit(connection, head, *found)
+        connection.admitted = None
+        route, at, who, token = admitted
         if route.method == "GET":
             given = shape.from_query(head.query, route.fields)
         else:
@@ -176,10 +184,15 @@ class Server:
             call.own(given["pilot"])
         return route, call
 
-    def _note(self, connection: Connection, route: Route, who: Identity) -> None:
-        """Who has shown a good token may stay; where none is needed, who may ask for more than the page."""
+    def _admit(self, connection: Connection, head: Head, route: Route, at: Dict[str, str]) -> Admitted:
+        """Who has shown a good token may stay; where none is needed, who may ask for more than the page. Raises BadRequest."""
+        if route.roles or head.method == "POST":
+            self._trust(head)
+        token = _token(head)
+        who = self._who(route, token)
         if route.roles:
             connection.trust(who.name if who.role == "pilot" else "")
+        return Admitted(route, at, who, token)
 
     def _limit(self, connection: Connection, head: Head) -> int:
         """How long this body may be: nothing of a stranger's is taken into memory. Raises BadRequest."""
@@ -189,10 +202,9 @@ class Server:
         if found is None:
             answer = _lost(head)
             raise BadRequest(answer.status, str(json.loads(answer.body.decode("ascii"))["error"]))
-        self._trust(head)
-        who = self._who(found[0], _token(head))
-        self._note(connection, found[0], who)
-        return min(found[0].limit, PILOT_BYTES) if who.role == "pilot" else found[0].limit
+        connection.admitted = self._admit(connection, head, *found)
+        limit = found[0].limit
+        return min(limit, PILOT_BYTES) if connection.admitted.who.role == "pilot" else limit
 
     def _trust(self, head: Head) -> None:
         """Against pages of others in an operator's browser: a body says that it is JSON, which they may not send unasked; and

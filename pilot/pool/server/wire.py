@@ -128,10 +128,11 @@ def _split_target(target: str) -> Tuple[Tuple[str, ...], Dict[str, str]]:
 def parse_body(data: bytes, most_parts: int = 5000000) -> Dict[str, Any]:
     """A body as a JSON object (RFC 8259) that can be stored: no NaN, no endless numbers, no more than `most_parts` lists, objects and
     commas; half a character (a lone surrogate, as file names may hold) becomes U+FFFD. Raises BadRequest."""
-    if data.count(b",") + data.count(b"[") + data.count(b"{") > most_parts:  # before each becomes an object of some 60 bytes
+    # before each becomes an object of some 60 bytes
+    if len(data) > most_parts and data.count(b",") + data.count(b"[") + data.count(b"{") > most_parts:
         raise BadRequest(413, "the body has too many parts: here %d are taken" % most_parts)
     try:
-        found = json.loads(data.decode("utf-8"), parse_constant=_refused, parse_float=_finite, parse_int=_whole)
+        found = _DECODER.decode(data.decode("utf-8"))
         if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(found) > MAX_DEPTH:
             raise RecursionError
         if b"\\u" in data:
@@ -173,6 +174,9 @@ def _finite(text: str) -> float:
     if found in (float("inf"), float("-inf")):
         raise ValueError("%s is too large" % text)
     return found
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refused, parse_float=_finite, parse_int=_whole)
 
 
 def answer_json(value: Any, status: int = 200) -> Answer:
