@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from pilot.pool import open_pool, sqlite_file
+from pilot.pool.server.door import Door, listening
 from pilot.pool.server.server import Server
 from pilot.pool.sqlite import SQLitePool
 from tests.pool.couch import Couch
@@ -38,12 +39,14 @@ class Within:
         asyncio.set_event_loop(self.loop)
         pool = SQLitePool(self._path, create=True)
         self.server = Server(self.loop, pool, self._path, self._keyring)
-        listener = self.loop.run_until_complete(self.loop.create_server(self.server.connection, "127.0.0.1", 0))
-        self.url = "http://127.0.0.1:%d" % listener.sockets[0].getsockname()[1]
+        door = Door(self.loop, self.server.house, self.server.connection, None)
+        for one in listening("127.0.0.1", 0, 100):
+            door.open(one)
+        self.url = "http://127.0.0.1:%d" % door.address()[1]
         self.server.start()
         self._ready.set()
         self.loop.run_forever()
-        listener.close()
+        door.close()
         self.server.stop()
         for _ in range(3):
             self.loop.run_until_complete(asyncio.sleep(0))

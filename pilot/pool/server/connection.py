@@ -128,13 +128,8 @@ class Connection(asyncio.Protocol):
         if isinstance(peer, tuple) and plain is not None:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio of 3.6 does not
         self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
-        full = len(self.house.open) >= self.house.max_connections or self.house.is_crowded(self.peer)
         self.house.open.add(self)
         self.house.strangers[self.peer] = self.house.strangers.get(self.peer, 0) + 1
-        if full and not self.house.arriving:  # not by a door, which has counted it
-            self._refuse(503, "too many connections")
-            self._close(LINGER_S)
-            return
         self.deadline = time.monotonic() + HEAD_S
 
     def trust(self, who: str) -> None:

@@ -49,14 +49,14 @@ IDS: Shapes = {"tasks": shape.many(TASK, 10000)}
 
 ROUTES: List[Route] = [
     Route("POST", "/v1/tasks", ("admin",), "write", tasks_api.add, {"tasks": shape.many(shape.anything(), 20000)},
-          "Add tasks; one whose id is there already is left as it is.", 64 * MEGABYTE),
+          "Add tasks; one whose id is there already is left as it is.", 8 * MEGABYTE),
     Route("GET", "/v1/tasks", LOOKERS, "read", tasks_api.listing, dict(PAGE, state=shape.choice(*STATES).optional()),
           "Tasks with their attempts, oldest first; `after` is the last id seen."),
     Route("GET", "/v1/tasks/{task}", READERS, "write", tasks_api.show, {}, "One task with its attempts."),
     Route("POST", "/v1/claim", WORKERS, "wait", tasks_api.claim, CLAIM, "Claim tasks that fit the offer; waits at most wait_s for one."),
     Route("POST", "/v1/next", WORKERS, "wait", tasks_api.next_tasks, NEXT,
           "Report ends of attempts, confirm what was begun and claim, in one transaction.",
-          16 * MEGABYTE),
+          8 * MEGABYTE),
     Route("POST", "/v1/nudge", WORKERS, "now", tasks_api.nudge, {"pilot": NAME}, "Let this pilot's waiting claim come back at once."),
     Route("POST", "/v1/finish", WORKERS, "write", tasks_api.finish, dict(FINAL, pilot=NAME),
           "Record an attempt's end; repeating it is fine; 409 when the lease is another's.", 4 * MEGABYTE),
@@ -75,7 +75,7 @@ ROUTES: List[Route] = [
         "state": shape.choice("done", "error", "held"), "older_than_s": shape.number(0, 1e10), "most": shape.whole(1, 5000)},
           "Forget tasks in a state of which nothing has changed for so long, the oldest first."),
     Route("POST", "/v1/restore", ("admin",), "write", tasks_api.restore, {"tasks": shape.many(shape.anything(), 20000)},
-          "Take in exported tasks with state and attempts.", 64 * MEGABYTE),
+          "Take in exported tasks with state and attempts.", 8 * MEGABYTE),
     Route("POST", "/v1/tokens", ("admin", "factory"), "now", story_api.mint, {
         "pilot": NAME, "seconds": shape.number(60, 14 * 86400).optional(6 * 3600.0)}, "Mint a pilot's token."),
     Route("POST", "/v1/tokens/withdraw", ("admin", "factory"), "now", story_api.withdraw, {"pilot": NAME},

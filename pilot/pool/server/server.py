@@ -21,7 +21,7 @@ from pilot.pool.server.wire import Answer, BadRequest, Head, answer_error
 
 TICK_S = 60.0
 PILOT_BYTES = 2 << 20  # of a body from a pilot
-PILOT_PARTS, MOST_PARTS = 100000, 5000000  # lists, objects and commas of a body: what it becomes in memory is many times its size
+PILOT_PARTS, MOST_PARTS = 100000, 500000  # lists, objects and commas of a body: the loop waits while they are read
 FORGET_AGAIN_S = 0.1
 PURGE_ROWS = 1000
 _LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}\Z")

@@ -125,7 +125,7 @@ def _split_target(target: str) -> Tuple[Tuple[str, ...], Dict[str, str]]:
     return segments, dict(pairs)
 
 
-def parse_body(data: bytes, most_parts: int = 5000000) -> Dict[str, Any]:
+def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, Any]:
     """A body as a JSON object (RFC 8259) that can be stored: no NaN, no endless numbers, no more than `most_parts` lists, objects and
     commas; half a character (a lone surrogate, as file names may hold) becomes U+FFFD. Raises BadRequest."""
     # before each becomes an object of some 60 bytes
