@@ -43,16 +43,16 @@ def build(name, *words, **how):
 
 
 USER = "pilot-test"  # jobs are a plain user's: of root's processes a batch system signals some less
+AS_USER = ["setpriv", "--reuid=" + USER, "--regid=" + USER, "--clear-groups"]
 
 
 class PlainUser:
-    """A user without rights of its own; `words` start a program as that user, `own` gives it a folder or file."""
+    """A user without rights of its own, whose programs AS_USER starts; `own` gives it a folder or file."""
 
     def __init__(self):
         if subprocess.call(["getent", "passwd", USER], stdout=subprocess.DEVNULL):
             subprocess.check_call(["useradd", "--no-create-home", "--home-dir", "/tmp", "--shell", "/bin/sh", USER])
         self.uid, self.gid = (int(text) for text in subprocess.check_output(["getent", "passwd", USER]).decode().split(":")[2:4])
-        self.words = ["setpriv", "--reuid=%d" % self.uid, "--regid=%d" % self.gid, "--clear-groups"]
 
     def own(self, *paths):
         for path in paths:
