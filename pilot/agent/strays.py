@@ -32,7 +32,7 @@ class Strays:
         """A payload with this leader runs; its processes bear this number."""
         self._roots[pid] = mark
         self._numbers[number] = mark
-        self._warden.began(pid)
+        self._warden.began(pid, number)
 
     def until(self, pid: int, moment: float) -> None:
         """What runs in this payload's group must have ended at this moment of the boot clock."""

@@ -11,15 +11,15 @@ import select
 import signal
 import sys
 import time
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from pilot import process, process_tree
+from pilot.agent import marks
 from pilot.agent.clock import boot_s
 from pilot.agent.environment import AGENT_MARK
 from pilot.errors import UsageError
 
 Seen = Tuple[int, int]  # a process: its pid and when it started
-Groups = Dict[int, Set[Seen]]  # a payload's group -> all its processes that were seen
 NOBODYS = 0  # stands for the group of what cannot be told whose it is
 LOOK_S = 1.0  # between two looks at the clock: a machine that was suspended wakes with leases that have ended
 MOST_SEEN = 2000  # processes of a group that are kept in mind before those that have ended are forgotten
@@ -32,7 +32,8 @@ class Warden:
 
     def __init__(self, argv: Sequence[str], mark: str, grace_s: float) -> None:
         self._argv = list(argv) + [mark, "%g" % grace_s]
-        self._leases: Dict[int, str] = {}  # by group, what a new warden must know: until when it may run,
+        self._groups: Dict[int, str] = {}  # by group, what a new warden must know: its mark,
+        self._leases: Dict[int, str] = {}  # until when it may run,
         self._seen: Dict[int, Dict[int, str]] = {}  # and its processes by pid
         self._start()
 
@@ -51,18 +52,18 @@ class Warden:
         former = self._write
         self._start()
         os.close(former)
-        for group, lease in self._leases.items():
-            self._say("+%d\n%s" % (group, lease))
+        for group, line in self._groups.items():
+            self._say(line + self._leases.get(group, ""))
         for group, seen in self._seen.items():
             alive = {pid: line for pid, line in seen.items() if os.path.exists("/proc/%d" % pid)}
             self._seen[group] = alive
             for line in alive.values():
                 self._say(line)
 
-    def began(self, group: int) -> None:
-        """A payload of this group runs."""
-        self._leases[group] = ""
-        self._say("+%d\n" % group)
+    def began(self, group: int, number: int) -> None:
+        """A payload of this group runs; what it starts bears this number (pilot/agent/marks.py)."""
+        self._groups[group] = "+%d %d\n" % (group, number)
+        self._say(self._groups[group])
 
     def until(self, group: int, moment: float) -> None:
         """What runs in this group must have ended at this moment of the boot clock."""
@@ -80,8 +81,8 @@ class Warden:
 
     def ended(self, group: int) -> None:
         """Nothing of this group is left."""
-        self._leases.pop(group, None)
-        self._seen.pop(group, None)
+        for book in (self._groups, self._leases, self._seen):
+            book.pop(group, None)
         self._say("-%d\n" % group)
 
     def close(self) -> None:
@@ -110,15 +111,59 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 0
 
 
+class _Books:
+    """What the agent has told."""
+
+    def __init__(self, mark: str) -> None:
+        self.mark = mark
+        self.seen: Dict[int, Set[Seen]] = {}  # a payload's group -> all its processes that were seen
+        self.nobodys: Set[Seen] = set()
+        self.until: Dict[int, float] = {}  # a group -> the end of its lease by the boot clock
+        self.numbers: Dict[int, int] = {}  # a group -> the number in the limits of all that it started
+
+    def note(self, line: bytes) -> None:
+        """One line of the agent's. ValueError or IndexError for a torn one."""
+        sign, words = line[:1], line[1:].split()
+        group = int(words[0])
+        if sign == b"~":
+            self.until[group] = float(words[1])
+        elif group == NOBODYS:  # never among the groups: group 0 would be our own, session 0 the kernel's
+            self.nobodys.add((int(words[1]), int(words[2])))
+        elif sign == b"+":
+            self.seen[group], self.numbers[group] = set(), int(words[1])
+        elif sign == b"=":
+            self.seen.setdefault(group, set()).add((int(words[1]), int(words[2])))
+        else:
+            for book in (self.seen, self.until, self.numbers):
+                book.pop(group, None)
+
+    def of(self, group: int) -> "_Books":
+        """What concerns one group."""
+        found = _Books("")
+        found.seen = {group: self.seen.get(group, set())}
+        found.numbers = {group: self.numbers[group]} if group in self.numbers else {}
+        return found
+
+    def left(self) -> List[process_tree.Process]:
+        """Processes of all this that live: in a group's session, seen, or with a number or our mark wherever they went."""
+        seen = {process for processes in self.seen.values() for process in processes} | self.nobodys
+        numbers = set(self.numbers.values())
+        return [p for p in process_tree.everything() if p.state != "Z" and p.pid != os.getpid()
+                and (p.session in self.seen or (p.pid, p.started) in seen or marks.number_of(p.pid) in numbers
+                     or self.mark and process_tree.variable(p.pid, AGENT_MARK) == self.mark)]
+
+    def signal(self, signum: int) -> None:
+        """To every group."""
+        for group in self.seen:
+            process_tree.send_group(group, signum)
+
+
 def _watch(read: int, mark: str, grace_s: float) -> None:
     for signum in _HEARD:
         signal.signal(signum, signal.SIG_IGN)
-    groups: Groups = {}
-    nobodys: Set[Seen] = set()
-    leases: Dict[int, float] = {}
-    rest = b""
+    books, rest = _Books(mark), b""
     while True:
-        wait_s = max(0.0, min(LOOK_S, min(leases.values()) - boot_s())) if leases else None
+        wait_s = max(0.0, min(LOOK_S, min(books.until.values()) - boot_s())) if books.until else None
         if select.select([read], [], [], wait_s)[0]:
             data = os.read(read, 65536)
             if not data:
@@ -126,55 +171,29 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 try:
-                    _note(groups, nobodys, leases, line[:1], line[1:].split())
+                    books.note(line)
                 except (ValueError, IndexError):  # a torn line: the rest counts all the same
                     continue
-        for group in [group for group, until in leases.items() if until <= boot_s()]:
-            del leases[group]
-            _kill({group: groups.get(group, set())})
-    end_all(groups, nobodys, mark, grace_s, time.sleep)
+        for group in [group for group, until in books.until.items() if until <= boot_s()]:
+            del books.until[group]
+            _kill(books.of(group))
+    _end_all(books, grace_s)
 
 
-def _kill(groups: Groups) -> None:
+def _kill(books: _Books) -> None:
     """The lease of these has ended and the agent did not see to it: another may run the task by now."""
-    for group in groups:
-        process_tree.send_group(group, signal.SIGKILL)
-    process_tree.send(_left(groups, set(), ""), signal.SIGKILL)
+    books.signal(signal.SIGKILL)
+    process_tree.send(books.left(), signal.SIGKILL)
 
 
-def _note(groups: Groups, nobodys: Set[Seen], leases: Dict[int, float], sign: bytes, words: List[bytes]) -> None:
-    if sign == b"~":
-        leases[int(words[0])] = float(words[1])
-        return
-    numbers = [int(word) for word in words]
-    if numbers[0] == NOBODYS:  # never among the groups: group 0 would be our own, session 0 the kernel's
-        nobodys.add((numbers[1], numbers[2]))
-    elif sign == b"+":
-        groups[numbers[0]] = set()
-    elif sign == b"=":
-        groups.setdefault(numbers[0], set()).add((numbers[1], numbers[2]))
-    else:
-        groups.pop(numbers[0], None)
-        leases.pop(numbers[0], None)
-
-
-def end_all(groups: Groups, nobodys: Set[Seen], mark: str, grace_s: float, wait: Callable[[float], None]) -> None:
-    """SIGTERM to what is left of these groups, SIGKILL to what survives the grace, here or with our mark elsewhere."""
+def _end_all(books: _Books, grace_s: float) -> None:
+    """SIGTERM to what is left of these groups, SIGKILL to what survives the grace, here or with a mark elsewhere."""
     deadline = time.monotonic() + grace_s
-    if _left(groups, nobodys, mark):
-        for group in groups:
-            process_tree.send_group(group, signal.SIGTERM)
-    while _left(groups, nobodys, mark) and time.monotonic() < deadline:
-        wait(_STEP_S)
-    for group in groups:
-        process_tree.send_group(group, signal.SIGKILL)
-    process_tree.send(_left(groups, nobodys, mark), signal.SIGKILL)
-
-
-def _left(groups: Groups, nobodys: Set[Seen], mark: str) -> List[process_tree.Process]:
-    seen = {process for processes in groups.values() for process in processes} | nobodys
-    return [p for p in process_tree.everything() if p.state != "Z" and p.pid != os.getpid()
-            and (p.session in groups or (p.pid, p.started) in seen or mark and process_tree.variable(p.pid, AGENT_MARK) == mark)]
+    if books.left():
+        books.signal(signal.SIGTERM)
+    while books.left() and time.monotonic() < deadline:
+        time.sleep(_STEP_S)
+    _kill(books)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from pilot import process, process_tree
+from pilot.agent import marks
 from pilot.agent.clock import boot_s
 from pilot.agent.warden import Warden
 from pilot.pool import open_pool
@@ -121,14 +122,36 @@ def test_a_claim_that_waited_longer_than_half_its_lease_is_no_lost_one(server, s
     assert [outcomes(show(server, name)) for name in ("a", "b")] == [["done"], ["done"]]
 
 
+def test_a_warden_knows_what_left_its_group_by_its_mark():
+    """The agent was frozen before it could see it: a daemon with an empty environment whose leader has ended."""
+    with marks.inherited(4711):
+        leader = process.spawn(["sh", "-c", "env -i setsid sleep 60 & echo $!"], stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
+    with marks.inherited(4712):
+        other = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    try:
+        warden.began(leader.pid, 4711)
+        stray = int(leader.stdout.readline())
+        assert leader.wait(timeout=60) == 0 and process_tree.look_up(stray)
+        warden.until(leader.pid, boot_s() + 0.2)
+        until(lambda: process_tree.look_up(stray) is None or process_tree.look_up(stray).state == "Z")
+        assert other.poll() is None
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+        leader.stdout.close()
+        other.kill()
+        other.wait()
+
+
 def test_a_warden_ends_what_outlives_its_lease_though_its_agent_lives():
     victim, other = (process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]}) for _ in range(2))
     warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
     try:
-        warden.began(victim.pid)
+        warden.began(victim.pid, 1)
         warden.until(victim.pid, boot_s() + 60)
         warden.until(victim.pid, boot_s() + 0.3)  # the later word counts
-        warden.began(other.pid)
+        warden.began(other.pid, 2)
         warden.until(other.pid, boot_s() + 60)
         assert victim.wait(timeout=60) == -signal.SIGKILL and other.poll() is None
         warden.ended(other.pid)

@@ -277,7 +277,7 @@ def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
     stranger = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
     try:
         warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "no process bears this mark", 0.2)
-        warden.began(999999999)
+        warden.began(999999999, 1)
         for group, child in ((999999999, seen), (NOBODYS, nobodys)):
             warden.saw(group, child.pid, process_tree.look_up(child.pid).started)
         warden.close()
@@ -342,7 +342,7 @@ def test_a_new_warden_hears_all_that_matters_however_much_there_was(tmp_path):
     victim = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
     warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
     try:
-        warden.began(victim.pid)
+        warden.began(victim.pid, 1)
         warden.until(victim.pid, boot_s() + 60)
         for pid in range(4000000, 4010000):  # children that came and went
             warden.saw(victim.pid, pid, 1)
