@@ -1,7 +1,7 @@
 """CheckWorkerNode: what machine is this, and is it fit for work?"""
 
 import os
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Tuple
 
 from pilot import values
 from pilot.command import Command, Option
@@ -9,6 +9,7 @@ from pilot.context import Context
 from pilot.errors import NodeUnfit
 from pilot.facts import WorkerNode
 from pilot.node import survey
+from pilot.node.deadline import End
 
 
 class CheckWorkerNode(Command):
@@ -36,7 +37,8 @@ class CheckWorkerNode(Command):
         self.log.info("%s: %s, %s, %s", node.host, node.os, node.architecture, self._place(node))
         self.log.info("%d cores of %s, %d MB memory, %d MB disk, %d GPUs", node.cores, node.cpu_model,
                       node.memory_mb, node.disk_mb, len(node.gpus))
-        problems = unfit(node, ctx.settings, ctx.workdir) + self._missing(ctx) + self._cvmfs(ctx)
+        ctx.know_batch(node.batch)
+        problems = unfit(node, ctx.settings, ctx.workdir, ctx.deadline.end()) + self._missing(ctx) + self._cvmfs(ctx)
         if problems:
             raise NodeUnfit("%s is unfit: %s" % (node.host, "; ".join(problems)))
         return (node,)
@@ -71,8 +73,8 @@ class CheckWorkerNode(Command):
         return [sentence] if sentence else []
 
 
-def unfit(node: WorkerNode, settings: Any, workdir: str) -> List[str]:
-    """A sentence for everything the node lacks; settings by name."""
+def unfit(node: WorkerNode, settings: Any, workdir: str, end: Optional[End] = None) -> List[str]:
+    """A sentence for everything the node lacks, and its slot's time; settings by name."""
     problems = []
     if node.disk_mb < settings["min_disk_mb"]:
         problems.append("%d MB free in %s, %d needed (--min-disk-mb)" % (node.disk_mb, workdir, settings["min_disk_mb"]))
@@ -80,9 +82,9 @@ def unfit(node: WorkerNode, settings: Any, workdir: str) -> List[str]:
         problems.append("%d MB of memory, %d needed (--min-memory-mb)" % (node.memory_mb, settings["min_memory_mb"]))
     if node.cores < settings["min_cores"]:
         problems.append("%d cores, %d needed (--min-cores)" % (node.cores, settings["min_cores"]))
-    left = node.batch.time_left_s
-    if left is not None and left < settings["min_time_left_s"]:
-        problems.append("%.0f s left in the slot, %.0f needed" % (left, settings["min_time_left_s"]))
+    if end is not None and end.left_s < settings["min_time_left_s"]:
+        problems.append("%.0f s left in the slot by %s, %.0f needed (--min-time-left-s)" % (
+            end.left_s, end.source, settings["min_time_left_s"]))
     allowed = settings["allowed_os"]
     if allowed and not any(word.lower() in node.os.lower() for word in allowed):
         problems.append("the system is %s, allowed: %s" % (node.os, ", ".join(allowed)))

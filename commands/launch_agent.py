@@ -66,8 +66,15 @@ class LaunchAgent(Command):
             return _program_problems(settings["execute"])
         return _task_problems(settings["tasks"] or settings["task"], bool(settings["task"]))
 
+    @classmethod
+    def ending_s(cls, settings: Any) -> float:
+        """The built-in agent ends by itself."""
+        from pilot import agency
+
+        return agency.ENDING_S if settings["execute"] else agency.TELL_S
+
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        if ctx.interrupts.drain:
+        if ctx.interrupts.drain or ctx.settings["execute"] and ctx.deadline.draining():
             raise (AgentFailed if ctx.settings["task"] else Skip)("asked to drain before the agent began")
         if ctx.settings["execute"]:
             from pilot import agency

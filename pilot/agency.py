@@ -7,12 +7,14 @@ from typing import Dict, List, Optional
 
 from pilot import bearer, prctl, process, process_tree
 from pilot.context import Context
-from pilot.errors import AgentFailed, OutOfTime
+from pilot.errors import AgentFailed
 from pilot.facts import AgentSummary, Configuration, Installation
 from pilot.log import passwords
 from pilot.terms import FOREVER_S
 
+TELL_S = 0.5  # for the report, after everything has ended
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
+ENDING_S = STOP_S + 2 * TELL_S  # before the slot's end an agent is told to stop
 log = logging.getLogger("pilot.LaunchAgent")
 
 
@@ -38,10 +40,8 @@ class Watched:
 
 
 def run(ctx: Context, argv: List[str], agent: Optional[Watched] = None, surroundings: Optional[Dict[str, str]] = None) -> AgentSummary:
-    """Run an agent that is not ours to its end. AgentFailed when it ended badly, OutOfTime at --max-walltime."""
+    """Run an agent that is not ours to its end. AgentFailed when it ended badly."""
     result = watch(ctx, argv, agent or Watched(), surroundings)
-    if result.timed_out:
-        raise OutOfTime("the agent was ended at --max-walltime")
     if result.exit_code != 0:
         raise AgentFailed(result.told())
     return AgentSummary(0, 0, 0, "the program ended well")
@@ -65,8 +65,8 @@ def watch(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[
             agent.drain(signal.SIGUSR1)
 
     with ctx.interrupts.listening(forward):
-        return process.run(argv, timeout_s=_time_for_agent(ctx), ok=None, environ=environ(ctx) if surroundings is None else surroundings,
-                           cwd=ctx.workdir, grace_s=STOP_S,
+        return process.run(argv, timeout_s=FOREVER_S, ok=None, environ=environ(ctx) if surroundings is None else surroundings,
+                           cwd=ctx.workdir, grace_s=grace_s(ctx),
                            on_line=agent.line, on_error_line=agent.error_line, on_start=started, keep=1 << 16)
 
 
@@ -77,9 +77,10 @@ def _hide_environment(ctx: Context) -> None:
         prctl.hide_environment()
 
 
-def _time_for_agent(ctx: Context) -> float:
-    left = ctx.time_left_s()
-    return FOREVER_S if left is None else max(1.0, left)
+def grace_s(ctx: Context) -> float:
+    """From SIGTERM to SIGKILL for an agent: in a short slot less."""
+    end, left = ctx.deadline.end(), ctx.time_left_s(ENDING_S)
+    return STOP_S if end is None or left is None else max(TELL_S, min(STOP_S, end.left_s - left - TELL_S))
 
 
 def environ(ctx: Context) -> Dict[str, str]:

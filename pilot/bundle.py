@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import struct
 import sys
 import zipfile
@@ -24,6 +25,7 @@ DEFAULTS = "pilot/defaults.json"
 DATE = (1980, 1, 1, 0, 0, 0)  # fixed: for identical bytes, and for clocks before 1980
 LINE, LEAN_LINE = 100, 2000
 LOADER = "pilot/loader.py"
+ZIP_PART = b"\n# -- the zip form"  # of the loader
 ZIP_LOADER = "pilot_loader.py"
 
 
@@ -124,7 +126,7 @@ def text_bytes(files: Dict[str, bytes], header: Sequence[str] = (), words: Seque
     `header` lines (comments, such as a batch system's directives) follow its first line; `words` come before
     what stands on its command line (but for -m, by which it starts its own tools).
     """
-    return _script(files, pack(files), files[LOADER].decode("ascii"), header, words)
+    return _script(files, pack(files), files[LOADER].partition(ZIP_PART)[0].decode("ascii"), header, words)
 
 
 def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
@@ -133,7 +135,7 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
 
     from pilot import lean
 
-    kept = lean.files(files)
+    kept = lean.files(dict(files, **{LOADER: files[LOADER].partition(ZIP_PART)[0]}))
     reader = kept.pop(LOADER)
     small = base64.b85encode(bz2.compress(reader, 9)).decode("ascii")
     start = "import base64,bz2\nexec(bz2.decompress(base64.b85decode(%r)))" % small
@@ -143,7 +145,7 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
 
 def _script(files: Dict[str, bytes], packed_files: bytes, reader: str, header: Sequence[str], words: Sequence[str],
             width: int = LINE) -> bytes:
-    gate = files[ENTRY].decode("ascii").split('if __name__ == "__main__":')[0]
+    gate = re.split('if __name__ ?== ?"__main__":', files[ENTRY].decode("ascii"))[0]
     packed = packed_files.decode("ascii")
     lines = "\n".join(_cut(packed, width)).replace("'''", "''\n'")
     reader = reader.replace("\\", "\\\\").replace("'''", "\\'\\'\\'")

@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Sequence, Tuple, Type
 
 from pilot.errors import ConfigurationFailed, PilotError
+from pilot.node.deadline import RESERVE_S
 
 if TYPE_CHECKING:
     from pilot.context import Context
@@ -42,6 +43,11 @@ class Command:
 
     def __init__(self) -> None:
         self.log = logging.getLogger("pilot." + self.name)
+
+    @classmethod
+    def ending_s(cls, settings: "Settings") -> float:
+        """So many seconds before the slot's end a run is ended, for all of it to be over in time."""
+        return RESERVE_S
 
     @classmethod
     def check(cls, settings: "Settings") -> Sequence[str]:

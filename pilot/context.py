@@ -6,9 +6,13 @@ from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, cast
 
 from pilot.errors import UsageError
 from pilot.events.stream import Stream
+from pilot.facts import BatchJob
 from pilot.interrupts import Interrupts
 from pilot.log import Masker
+from pilot.node import features
+from pilot.node.deadline import MAX_WALLTIME, RESERVE_S, Deadline
 from pilot.settings import Settings
+from pilot.terms import DRAIN_FILES
 
 Kind = TypeVar("Kind")
 SAFE_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
@@ -40,8 +44,10 @@ class Context:
         self.events = stream
         self.interrupts = interrupts
         self.masker = masker
-        self.started = time.monotonic()
-        self.max_walltime_s: Optional[float] = settings["max_walltime"] if "max_walltime" in settings else None
+        walltime = settings["max_walltime"] if "max_walltime" in settings else None
+        self.deadline = Deadline({} if walltime is None else {MAX_WALLTIME: walltime},
+                                 lambda: features.known_ends(features.find(self.environ)),
+                                 settings["drain_files"] if "drain_files" in settings else DRAIN_FILES)
         self._facts: Dict[type, object] = {}
         self._shared: Dict[type, object] = {}
 
@@ -70,9 +76,21 @@ class Context:
         """All facts, in the order their kinds were first found."""
         return list(self._facts.values())
 
-    def time_left_s(self) -> Optional[float]:
-        """Seconds until --max-walltime is over; None without it."""
-        return None if self.max_walltime_s is None else self.started + self.max_walltime_s - time.monotonic()
+    def time_left_s(self, reserve_s: float = RESERVE_S) -> Optional[float]:
+        """Seconds of this slot for work that takes `reserve_s` to end (of a short slot a quarter at most); None when no end is known.
+        The end is the earliest of --max-walltime, the batch system's limit, Machine/Job Features, BOINC's and a spot notice."""
+        return self.deadline.left_s(reserve_s)
+
+    def slot_is_over(self) -> str:
+        """The sentence for it: who says so."""
+        end = self.deadline.end()
+        return "the slot's end by %s" % end.source if end else "the slot is over"
+
+    def know_batch(self, job: BatchJob) -> None:
+        """When the batch system ends this job, as far as it says."""
+        if job.time_left_s is not None:
+            since = time.monotonic() - job.asked_s if job.asked_s else 0.0
+            self.deadline.learn("%s (%s)" % (job.system, job.source), job.time_left_s - since)
 
     def path(self, *parts: str) -> str:
         """A path in the workdir."""

@@ -6,15 +6,18 @@ An exception may come between any two instructions; what must be done whole is d
 """
 
 import signal
+import time
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, List, Optional
 
 from pilot.errors import Stopped, TimeLimit
+from pilot.terms import FOREVER_S
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 
 
+LONG_S = 1.0  # what runs so long is looked after (`on_long`)
 SHIELD_S = 1.0  # what is done whole may take so long: then the exception comes all the same
 
 
@@ -44,6 +47,10 @@ def _raise(error: BaseException) -> None:
     signal.setitimer(signal.ITIMER_REAL, SHIELD_S)
 
 
+def _endless() -> Optional[float]:
+    return None
+
+
 def ignore_signal(signum: int) -> None:
     """A listener for signals that hears nothing."""
 
@@ -61,11 +68,15 @@ class Interrupts:
         self.on_stop: Callable[[int], None] = ignore_signal  # called in the handler, at the first stop only
         self.on_drain: Callable[[int], None] = ignore_signal  # likewise at the first wish to drain
         self.listener: Callable[[int], None] = ignore_signal
+        self.on_long: Optional[Callable[[], object]] = None  # called once, in the handler
         self._armed = False
         self._limit_s = 0.0
+        self._until: Optional[float] = None
+        self._slot_s: Callable[[], Optional[float]] = _endless
 
     def install(self) -> None:
         """Take over the signals; those that our starter told us to ignore (nohup) stay ignored."""
+        signal.signal(signal.SIGALRM, self._on_alarm)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, children would vanish without their codes
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGALRM, signal.SIGCHLD))
         for signum in STOP_SIGNALS:
@@ -80,19 +91,30 @@ class Interrupts:
             raise Stopped(self.stop)
 
     @contextmanager
-    def armed(self, limit_s: Optional[float]) -> Iterator[None]:
-        """Inside, a stopping signal raises Stopped once and `limit_s` seconds raise TimeLimit."""
+    def armed(self, limit_s: Optional[float], slot_s: Callable[[], Optional[float]] = _endless) -> Iterator[None]:
+        """Inside, a stopping signal raises Stopped once; TimeLimit is raised after `limit_s` seconds and when the slot lasts no longer:
+        `slot_s` tells how many seconds it does, whenever it is asked."""
         self.check()
-        self._limit_s = limit_s or 0.0
+        self._limit_s, self._slot_s = limit_s or 0.0, slot_s
+        self._until = time.monotonic() + limit_s if limit_s else None
         former = signal.signal(signal.SIGALRM, self._on_alarm)
         self._armed = True
-        signal.setitimer(signal.ITIMER_REAL, self._limit_s)
+        self._set_timer()
         try:
             yield
         finally:
             self._armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, former)
+
+    def _left_s(self) -> float:
+        own = FOREVER_S if self._until is None else self._until - time.monotonic()
+        slot = self._slot_s()
+        return own if slot is None else min(own, slot)
+
+    def _set_timer(self) -> None:
+        left = self._left_s() if self.on_long is None else min(LONG_S, self._left_s())
+        signal.setitimer(signal.ITIMER_REAL, max(0.001, left))
 
     @contextmanager
     def listening(self, listener: Callable[[int], None]) -> Iterator[None]:
@@ -124,6 +146,12 @@ class Interrupts:
     def _on_alarm(self, signum: int, _frame: Any) -> None:
         if _Shield.waiting:
             raise _Shield.waiting.pop()
-        if self._armed:
+        if not self._armed:
+            return
+        if self._left_s() <= 0:
             self._armed = False
-            _raise(TimeLimit(self._limit_s))
+            return _raise(TimeLimit(self._limit_s))
+        if self.on_long is not None:
+            begin, self.on_long = self.on_long, None
+            begin()
+        self._set_timer()

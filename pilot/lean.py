@@ -16,7 +16,10 @@ from pilot.errors import UsageError
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
 FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/stomp.py", "pilot/events/queue_broker.py",
-         "pilot/progress.py", "pilot/events/bar.py", "pilot/node/spot.py", "pilot/node/deadline.py")
+         "pilot/progress.py", "pilot/events/bar.py", "pilot/node/spot.py", "pilot/node/poller.py")
+_WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING)
+_UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, getattr(tokenize, "ENCODING", -1))
+_FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")  # Pythons read these texts differently
 _NOTHING = (tokenize.COMMENT, tokenize.NL)
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
 
@@ -67,14 +70,31 @@ def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
 
 
 def _safely(small: str, text: str) -> str:
-    """The small form without imports of types; the text itself where that would be no Python any more."""
+    """The small form without imports of types and without blanks; the text itself where that would be no Python any more."""
     for form in (_without_imports_of_types(small), small):
         try:
             compile(form, "stripped", "exec", dont_inherit=True)
-            return form
+            return form if _FORMATTED.search(form) else _tight(form)
         except SyntaxError:
             continue
     return text
+
+
+def _tight(text: str) -> str:
+    """Each statement on one line, with the blanks that words need."""
+    start = text.startswith("#!")
+    found = [text[: text.index("\n") + 1]] if start else []
+    before = None
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in _UNSEEN:
+            continue
+        if before is None:
+            found.append(" " * token.start[1])
+        elif before in _WORDS and token.type in _WORDS:
+            found.append(" ")
+        before = None if token.type == tokenize.NEWLINE else token.type
+        found.append("\n" if before is None else token.string)
+    return "".join(found)
 
 
 def _without_imports_of_types(text: str) -> str:

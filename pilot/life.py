@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Type
 
-from pilot import VERSION, cli, log, program, report, runner
+from pilot import VERSION, cli, keeper, log, program, report, runner
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import InstallFailed, NodeUnfit, Stopped, TimeLimit, UsageError, signal_name
@@ -126,7 +126,8 @@ def _hold(life: Life, code: int) -> None:
         return
     import random  # not at the top: a good pilot does not need it
 
-    seconds = random.uniform(least, most)
+    left = life.context.time_left_s()
+    seconds = max(0.0, min(random.uniform(least, most), most if left is None else left))
     life.write_report(code)
     logging.getLogger("pilot").warning("holding this slot for %.0f s, so that the next pilots go elsewhere (--hold-s)", seconds)
     life.stream.emit(events.PILOT_HOLDING, seconds=round(seconds), exit_code=code)
@@ -135,7 +136,7 @@ def _hold(life: Life, code: int) -> None:
         raise TimeLimit(seconds)
 
     try:
-        with life.interrupts.listening(enough), life.interrupts.armed(seconds):
+        with life.interrupts.listening(enough), life.interrupts.armed(seconds, life.context.time_left_s):
             while True:
                 signal.pause()
     except (TimeLimit, Stopped):
@@ -179,6 +180,7 @@ def _run(life: Life) -> int:
         life.outputs = joboutputs.start(life.request.environ)
     _be_a_guest(life)
     logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
+    keeper.begin(life.context)
     limits = {name: float(text) for name, text in life.request.settings["time_limits"].items()}
     ask = _ask if life.request.settings["step"] else None
     try:

@@ -5,7 +5,6 @@ a zip some ten times faster than zipimport, which matters when every pilot start
 """
 
 import os
-import struct
 import sys
 import zlib
 from importlib.machinery import ModuleSpec
@@ -13,7 +12,6 @@ from typing import Any, Callable, Dict, Optional
 
 SMALL = "[bz2]"
 BYTES, LETTERS = 9, 11
-END, ENTRY, LOCAL = b"PK\005\006", struct.Struct("<4s4B4HL2L5H2L"), 30  # of the zip format (APPNOTE.TXT)
 
 
 class PackedLoader:
@@ -68,33 +66,6 @@ class PackedLoader:
         return self._files[name]()
 
 
-def zipped(data: bytes) -> Dict[str, Callable[[], bytes]]:
-    """The members of a zip, stored or deflated, by name."""
-    end = data.rindex(END)
-    count, _, at = struct.unpack_from("<HLL", data, end + 10)
-    base = end - struct.unpack_from("<L", data, end + 12)[0] - at  # what stands before the zip, a #! line say
-    at += base
-    found = {}
-    for _ in range(count):
-        fields = ENTRY.unpack_from(data, at)
-        length, extra, comment = fields[12:15]
-        name = data[at + ENTRY.size: at + ENTRY.size + length].decode("utf-8")
-        if not name.endswith("/"):
-            found[name] = _member(data, fields[6], fields[10], base + fields[18])
-        at += ENTRY.size + length + extra + comment
-    return found
-
-
-def _member(data: bytes, method: int, size: int, at: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        name, extra = struct.unpack_from("<HH", data, at + 26)
-        start = at + LOCAL + name + extra
-        raw = data[start: start + size]
-        return zlib.decompress(raw, -15) if method == 8 else raw
-
-    return read
-
-
 def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
     """The files of a text form, as pilot/bundle.py packs them: lines "name size", an empty one, all bytes; compressed, as text."""
     if packed.lstrip().startswith(SMALL):
@@ -128,14 +99,6 @@ def _slice(body: bytes, at: int, size: int) -> Callable[[], bytes]:
     return lambda: body[at: at + size]
 
 
-def run_zip(path: str) -> int:
-    """Run the pilot from a zip; returns its exit code."""
-    with open(path, "rb") as stream:
-        files = zipped(stream.read())
-    files["pilot.py"] = files.pop("__main__.py")
-    return _run(PackedLoader(files, os.path.abspath(path)))
-
-
 def run_text(packed: str, script: Optional[str]) -> int:
     """Run the pilot from a text script (None: it was read from a pipe); returns its exit code."""
     return _run(PackedLoader(unpacked(packed), os.path.abspath(script) if script else "<pipe>"))
@@ -146,3 +109,45 @@ def _run(loader: PackedLoader) -> int:
     from pilot.__main__ import main
 
     return main()
+
+
+# -- the zip form: a text form goes without this ------------------------------------------------------------------------
+
+import struct  # noqa: E402
+
+END, ENTRY, LOCAL = b"PK\005\006", struct.Struct("<4s4B4HL2L5H2L"), 30  # of the zip format (APPNOTE.TXT)
+
+
+def zipped(data: bytes) -> Dict[str, Callable[[], bytes]]:
+    """The members of a zip, stored or deflated, by name."""
+    end = data.rindex(END)
+    count, _, at = struct.unpack_from("<HLL", data, end + 10)
+    base = end - struct.unpack_from("<L", data, end + 12)[0] - at  # what stands before the zip, a #! line say
+    at += base
+    found = {}
+    for _ in range(count):
+        fields = ENTRY.unpack_from(data, at)
+        length, extra, comment = fields[12:15]
+        name = data[at + ENTRY.size: at + ENTRY.size + length].decode("utf-8")
+        if not name.endswith("/"):
+            found[name] = _member(data, fields[6], fields[10], base + fields[18])
+        at += ENTRY.size + length + extra + comment
+    return found
+
+
+def _member(data: bytes, method: int, size: int, at: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        name, extra = struct.unpack_from("<HH", data, at + 26)
+        start = at + LOCAL + name + extra
+        raw = data[start: start + size]
+        return zlib.decompress(raw, -15) if method == 8 else raw
+
+    return read
+
+
+def run_zip(path: str) -> int:
+    """Run the pilot from a zip; returns its exit code."""
+    with open(path, "rb") as stream:
+        files = zipped(stream.read())
+    files["pilot.py"] = files.pop("__main__.py")
+    return _run(PackedLoader(files, os.path.abspath(path)))

@@ -62,11 +62,13 @@ def run_command(command: Type[Command], ctx: Context, limit_s: float) -> Outcome
 
 
 def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str, int, str]:
-    left = ctx.time_left_s()
+    def left_s() -> Optional[float]:
+        return ctx.time_left_s(command.ending_s(ctx.settings))
+
     try:
-        if left is not None and left <= 0:
-            raise OutOfTime("--max-walltime is over")
-        with ctx.interrupts.armed(limit_s if left is None else min(limit_s, left)):
+        if _is_over(left_s()):
+            raise OutOfTime(ctx.slot_is_over())
+        with ctx.interrupts.armed(limit_s, left_s):
             _keep_facts(command, ctx, command().run(ctx) or ())
         return "ok", 0, ""
     except Skip as reason:
@@ -74,8 +76,8 @@ def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str,
     except Stopped as stop:
         return "interrupted", stop.exit_code, str(stop)
     except TimeLimit as limit:
-        if left is not None and left <= limit_s:
-            return "timed out", OutOfTime.exit_code, "--max-walltime is over"
+        if _is_over(left_s()):
+            return "timed out", OutOfTime.exit_code, ctx.slot_is_over()
         return "timed out", command.failure.exit_code, str(limit)
     except PilotError as error:
         return "failed", error.exit_code, str(error)
@@ -86,6 +88,10 @@ def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str,
             return "failed", NodeUnfit.exit_code, lacking(bug)
         logging.getLogger("pilot." + command.name).error("%s", traceback.format_exc().rstrip())
         return "crashed", BUG, "%s: %s (a bug: the traceback is in the log)" % (type(bug).__name__, bug)
+
+
+def _is_over(left_s: Optional[float]) -> bool:
+    return left_s is not None and left_s <= 0
 
 
 def _keep_facts(command: Type[Command], ctx: Context, facts: Tuple[object, ...]) -> None:

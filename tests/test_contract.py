@@ -10,11 +10,13 @@ from pilot.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES, PilotError
 from pilot.registry import all_options, commands_by_name, load, package_options, source_file
+from pilot import search
 from pilot.search import Root
 from tests.conftest import ROOT
 
 TOGETHER = (["example", "picas"], ["lhcb", "gridpp", "dirac"])  # what may be loaded at once
-LOADED = [load(names, [Root(str(ROOT / "extensions"))]) for names in TOGETHER]
+search.opened([Root(str(ROOT / "extensions"))])
+LOADED = [load(names) for names in TOGETHER]
 COMMANDS = list(dict.fromkeys(command for packages in LOADED for package in packages for command in package.commands))
 
 

@@ -48,7 +48,7 @@ class B:
 def test_comments_docstrings_and_types_go_and_the_rest_stays():
     small = lean.stripped(SOURCE.encode()).decode()
     assert "why" not in small and "words" not in small and "More lines" not in small and "Callable[[int]" not in small and "-> " not in small
-    assert small.startswith("#!/usr/bin/env python3\n") and '"""kept\n  # not a comment\n    indented"""' in small and "x: int = 3" in small and "many = {\"a: b = c\": {}}" in small and "self.x = 1" in small and "declared: int" in small and '{1: "#"}[x]' in small
+    assert small.startswith("#!/usr/bin/env python3\n") and '"""kept\n  # not a comment\n    indented"""' in small and "x:int=3" in small and "many={\"a: b = c\":{}}" in small and "self.x=1" in small and "declared:int" in small and '{1:"#"}[x]' in small
     names = {}
     exec(compile(small, "small", "exec"), names)
     assert names["A"] == "kept\n  # not a comment\n    indented" and names["B"].f(None, 1, c=2) is None and names["B"].x == 3
@@ -56,17 +56,17 @@ def test_comments_docstrings_and_types_go_and_the_rest_stays():
 
 def test_names_of_types_that_nothing_mentions_are_not_imported():
     source = b"from typing import TYPE_CHECKING, Dict, List\n\nif TYPE_CHECKING:\n    import ssl\n    from os import path\n\nx: Dict[str, int] = {}\n\n\ndef f() -> List[int]:\n    return []\n"
-    assert lean.stripped(source) == b"from typing import Dict\nx: Dict[str, int] = {}\ndef f():\n return []\n"
+    assert lean.stripped(source) == b"from typing import Dict\nx:Dict[str,int]={}\ndef f():\n return[]\n"
 
 
 def test_the_help_of_options_goes():
     source = b"A = (Option(\"a\", \"words \\\"of\\\" help\",\n    str, \"b\"), Option(\n    'c', \"one \"\n    \"two\"), Option(\"d\", HELP), Option(\"e\", \"x\" + y))\n"
-    assert lean.stripped(source) == b"A = (Option(\"a\", \"\",\n str, \"b\"), Option(\n 'c', \"\"\n \"\"), Option(\"d\", HELP), Option(\"e\", \"x\" + y))\n"
+    assert lean.stripped(source) == b"A=(Option(\"a\",\"\",str,\"b\"),Option('c',\"\" \"\"),Option(\"d\",HELP),Option(\"e\",\"x\"+y))\n"
 
 
 @pytest.mark.parametrize("source, kept", [
-    ("def f():\n    x: int=5\n    return x\n", "x=5"), ("class A:\n    r\"\"\"Raw words.\"\"\"\n", "class A:"), ("def f():\n    a.b: int = 1\n    c[1]: int = 2\n", "c[1] = 2"),
-    ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ssl\nelse:\n    ssl = None\n", "ssl = None"), ("X = 1\nT = \"\"\"\nfrom typing import List\n\"\"\"\n", "from typing import List")])
+    ("def f():\n    x: int=5\n    return x\n", "x=5"), ("class A:\n    r\"\"\"Raw words.\"\"\"\n", "class A:"), ("def f():\n    a.b: int = 1\n    c[1]: int = 2\n", "c[1]=2"),
+    ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ssl\nelse:\n    ssl = None\n", "ssl=None"), ("X = 1\nT = \"\"\"\nfrom typing import List\n\"\"\"\n", "from typing import List")])
 def test_odd_sources_stay_right(source, kept):
     small = lean.stripped(source.encode(), True).decode()
     compile(small, "small", "exec")

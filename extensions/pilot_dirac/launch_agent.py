@@ -61,6 +61,11 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         """As the toolbox, where its own agent is asked for."""
         return super().check(settings) if any(settings[name] for name in OURS) else []
 
+    @classmethod
+    def ending_s(cls, settings: Any) -> float:
+        """The built-in agent ends by itself."""
+        return agency.TELL_S if any(settings[name] for name in OURS) else agency.ENDING_S
+
     def execute(self) -> None:
         ctx = self.pp.context
         if any(ctx.settings[name] for name in OURS):

@@ -29,10 +29,9 @@ class OneAgent(JobAgent):
     def run(self, argv: List[str], how: "LaunchAgent", folder: str) -> None:
         """To its end; `result` tells how that was."""
         with open(self._path, "a", encoding="utf-8", errors="backslashreplace") as self._out:
-            left = how.pp.context.time_left_s()
             self.result = process.run(
-                argv, timeout_s=how.timeout_s if left is None else max(1.0, left), ok=None, environ=dict(how.pp.installEnv), cwd=folder,
-                grace_s=GRACE_S, on_line=self.line, on_error_line=self.write, on_start=self._started, keep=1 << 16)
+                argv, timeout_s=how.timeout_s, ok=None, environ=dict(how.pp.installEnv), cwd=folder, grace_s=GRACE_S,
+                on_line=self.line, on_error_line=self.write, on_start=self._started, keep=1 << 16)
 
     def _started(self, pid: int) -> None:
         self.pid = pid
@@ -107,7 +106,7 @@ class MultiLaunchAgent(LaunchAgent):
         bad = next((result for result in results if result.exit_code or result.timed_out), None)
         if bad is not None and bad.timed_out:
             self._message(TIME_OVER)
-            raise OutOfTime("the agents were ended at --max-walltime")
+            raise OutOfTime("the agents were ended at their time limit")
         if bad is not None or len(results) < len(agents):
             self._message("700 Failed, probably JobAgent or Application problem")
             raise AgentFailed("an agent of %d ended badly: %s" % (len(agents), bad.told() if bad else "it did not start"))

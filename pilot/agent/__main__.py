@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 import uuid
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 from pilot import prctl, program
 from pilot.agent import confine, config as configuration, errands, isolation
@@ -24,12 +24,11 @@ from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden
 from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError, lacking
-from pilot.node import features, spot
-from pilot.node.deadline import Deadline, Poller, known_ends
+from pilot.node.deadline import Deadline
 from pilot.node.features import Features
+from pilot.node.poller import ends_reader
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Pool
-from pilot.terms import SPOT_CLOUDS
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
 BACKLOG_BYTES = 1 << 20
@@ -131,7 +130,7 @@ def serve(config: AgentConfig, tell: Teller) -> End:
     around = Surroundings(config, loop, Strays(warden), confine.Confinement(confine.delegated_parent()),
                           isolation.which_in(config.environ), sandboxes, tell, Marks(),
                           lambda lease: leases.end_of((lease.task, lease.generation)))
-    deadline = Deadline(config.ends, ends_reader(config), config.drain_files)
+    deadline = Deadline(config.ends, ends_reader(Features(*config.features), config.spot, config.refresh_s), config.drain_files)
     with open_pool(config.pool) as pool:
         agent = Agent(config, errands.Errands(loop, patient(pool, config), lambda: patient(open_pool(config.pool), config)), around,
                       deadline, leases)
@@ -178,25 +177,6 @@ def work(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
     agent.begin()
     loop.run()
     agent.sweep()
-
-
-def ends_reader(config: AgentConfig) -> Callable[[], Dict[str, float]]:
-    """What reads the moving ends of the slot: files at once, web servers in a thread, so that the loop never waits."""
-    pollers: List[Poller] = []
-    if config.spot != SPOT_CLOUDS[0]:
-        pollers.append(Poller(spot.reader(config.spot), spot.EVERY_S))
-    if Features(*config.features).remote():
-        pollers.append(Poller(lambda: known_ends(Features(*config.features)), config.refresh_s))
-    for poller in pollers:
-        poller.first.wait(2 * features.TIMEOUT_S + 1)  # nothing is claimed before the slot's end is known
-    local = not Features(*config.features).remote()
-
-    def read() -> Dict[str, float]:
-        found = features.ends(Features(*config.features)) if local else {}
-        for poller in pollers:
-            found.update(poller.latest)
-        return found
-    return read
 
 
 def bind_to_starter() -> None:

@@ -15,7 +15,7 @@ from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
 from pilot.agent.patience import (
-    AHEAD_S, GIVE_UP_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
+    AHEAD_S, GIVE_UP_S, LOOK_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
 from pilot.agent.payload import Ending, Payload, Surroundings
 from pilot.agent.slot import Slot
 from pilot.agent.suspicion import Suspicion
@@ -252,7 +252,7 @@ class Agent:
         left, end = self._slot.time_left_s(), self._deadline.end()
         if left is not None and left <= 0 and end is not None and self._payloads:
             self.stop(End("time", "the slot's end by %s" % end.source, True), self._config.stop_grace_s)
-        self._loop.after(max(0.2, min(self._config.refresh_s, self._config.refresh_s if left is None else left)), self._refresh)
+        self._loop.after(max(0.2, min(LOOK_S, LOOK_S if left is None else left)), self._refresh)
 
     def drain(self, reason: str) -> None:
         """Claim nothing more; what runs may finish."""

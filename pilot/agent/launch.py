@@ -276,11 +276,5 @@ def _quick_failures(settings: Any) -> int:
 
 def ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:
     """The ends of this slot that are fixed, as seconds left now by source."""
-    found: Dict[str, float] = {}
-    left = ctx.time_left_s()
-    if left is not None:
-        found["--max-walltime"] = left
-    if node.batch.time_left_s is not None:
-        since = time.monotonic() - node.batch.asked_s if node.batch.asked_s else 0.0
-        found["%s (%s)" % (node.batch.system, node.batch.source)] = max(0.0, node.batch.time_left_s - since)
-    return found
+    ctx.know_batch(node.batch)
+    return {source: max(0.0, left) for source, left in ctx.deadline.fixed().items()}

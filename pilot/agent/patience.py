@@ -8,6 +8,7 @@ POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits when there is nothing to claim
 RETRY_PATIENCE_S = 60.0  # how long after its last payload an agent waits for a task that is to be tried again
 NUDGE_AGAIN_S = 1.0
 WAIT_S = 15.0  # how long a claim may wait at a server for work
+LOOK_S = 1.0  # between two looks at the slot's end and at the drain files
 MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
 STOP_REPORT_S = 1.0
 SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free

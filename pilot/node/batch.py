@@ -53,8 +53,10 @@ def detect(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str 
         job_id = "%s_%s" % (environ["SLURM_ARRAY_JOB_ID"], environ["SLURM_ARRAY_TASK_ID"])
     part = environ.get("SGE_TASK_ID", "") if row.name == "GridEngine" else ""
     left, source = row.time_left(values, now), "environment"
-    if left is None and ask and row.query:
-        left, source = ask_time_left(row, job_id, environ, now)
+    if ask and row.query:  # also where the environment has told it: a limit may be lowered while the job waits or runs
+        asked = ask_time_left(row, job_id, environ, now)
+        if asked[0] is not None and (left is None or asked[0] < left):
+            left, source = asked
     if left is None and row.walltime:
         left, source = number(environ.get(row.walltime)), row.walltime  # from now on, for want of the beginning
     job_id += "." + part if part.isdigit() else ""

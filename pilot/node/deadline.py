@@ -1,11 +1,13 @@
-"""The end of the slot: the earliest of all ends that are known, read anew whenever it is asked."""
+"""The end of the slot: the earliest of all ends that are known, read anew while the pilot runs."""
 
 import os
-import threading
 import time
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Callable, Dict, Iterable, NamedTuple, Optional
 
-from pilot.node import features
+
+RESERVE_S = 3.0  # before the slot's end, for children to end and for all of it to be told
+SHARE = 4  # of a short slot no more than this part of its whole length
+MAX_WALLTIME = "--max-walltime"
 
 
 class End(NamedTuple):
@@ -18,19 +20,25 @@ class End(NamedTuple):
 class Deadline:
     """Ends counted from now on: fixed ones by the monotonic clock, MJF's re-read, a drain file watched."""
 
-    def __init__(self, fixed: Dict[str, float], read_ends: Callable[[], Dict[str, float]], drain_files: List[str],
+    def __init__(self, fixed: Dict[str, float], read_ends: Callable[[], Optional[Dict[str, float]]], drain_files: Iterable[str],
                  clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
-        """`fixed` maps a source to the seconds it leaves now; `read_ends` gives moments of the time of day by source
-        and must not block."""
+        """`fixed` maps a source to the seconds it leaves now; `read_ends` gives moments of the time of day by source, None
+        when it was not answered: then what was known still holds."""
         self._clock, self._wall = clock, wall
+        self._began = clock()
         self._ends = {source: clock() + left for source, left in fixed.items()}
-        self._read_ends, self._drain_files = read_ends, drain_files
+        self.read_ends, self._drain_files = read_ends, drain_files
         self._moving: Dict[str, float] = {}
+
+    def learn(self, source: str, left_s: float) -> None:
+        """One more end that is fixed."""
+        self._ends[source] = self._clock() + left_s
 
     def refresh(self) -> None:
         """Read Machine/Job Features again: shutdown times may be set, moved or taken back at any time."""
-        shift = self._clock() - self._wall()
-        self._moving = {source: moment + shift for source, moment in self._read_ends().items()}
+        found, shift = self.read_ends(), self._clock() - self._wall()
+        if found is not None:
+            self._moving = {source: moment + shift for source, moment in found.items()}
 
     def end(self) -> Optional[End]:
         """The earliest end, or None when none is known."""
@@ -40,37 +48,18 @@ class Deadline:
         source = min(known, key=lambda name: known[name])
         return End(known[source] - self._clock(), source)
 
+    def left_s(self, reserve_s: float = RESERVE_S) -> Optional[float]:
+        """Seconds for work that takes `reserve_s` to end; None when no end is known."""
+        end = self.end()
+        if end is None:
+            return None
+        whole = end.left_s + self._clock() - self._began
+        return end.left_s - max(0.0, min(reserve_s, whole / SHARE))
+
+    def fixed(self) -> Dict[str, float]:
+        """The ends that do not move: seconds left now by source."""
+        return {source: moment - self._clock() for source, moment in self._ends.items()}
+
     def draining(self) -> str:
         """The drain file that exists, or ""."""
         return next((path for path in self._drain_files if os.path.exists(path)), "")
-
-
-class Poller:
-    """Reads the ends of the slot in a thread of its own, so that whoever asks for them never waits."""
-
-    def __init__(self, read: Callable[[], Optional[Dict[str, float]]], every_s: float) -> None:
-        """`read` gives the ends that are known now, or None when it was not answered: then what was known still holds."""
-        self.latest: Dict[str, float] = {}
-        self.first = threading.Event()  # set when everything was read once, or could not be
-        self._read, self._every_s = read, every_s
-        self._stop = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            found = self._read()
-            if found is not None:
-                self.latest = found
-            self.first.set()
-            if self._stop.wait(self._every_s):
-                return
-
-    def stop(self) -> None:
-        """No more reading."""
-        self._stop.set()
-
-
-def known_ends(place: features.Features) -> Optional[Dict[str, float]]:
-    """The ends that Machine/Job Features tell now; None when a place did not answer: a busy host takes nothing back."""
-    found = features.ends(place)
-    return found if place.answered() else None

@@ -120,6 +120,12 @@ def ends(features: Features) -> Dict[str, float]:
     return {key: value for key, value in found.items() if value is not None}
 
 
+def known_ends(features: Features) -> Optional[Dict[str, float]]:
+    """The ends that Machine/Job Features tell now; None when a place did not answer: a busy host takes nothing back."""
+    found = ends(features)
+    return found if features.answered() else None
+
+
 def cpu_end(features: Features) -> Optional[float]:
     """When cpu_limit_secs, which counts all processes together, is used up if every core is busy all the time."""
     limit = number(features.read(features.job, "cpu_limit_secs"))

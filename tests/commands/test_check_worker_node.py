@@ -38,7 +38,7 @@ def test_all_that_is_missing_is_told_at_once(tmp_path):
 def test_too_little_time_left_is_unfit_only_where_it_is_known(tmp_path, programs):
     programs.make("squeue", "echo 10:00")
     environ = dict(os.environ, SLURM_JOB_ID="7")
-    assert "600 s left in the slot, 3600 needed" in run_command(CheckWorkerNode, tmp_path, {"min_time_left_s": "1h"}, environ=environ).outcome.reason
+    assert "600 s left in the slot by Slurm (squeue), 3600 needed" in run_command(CheckWorkerNode, tmp_path, {"min_time_left_s": "1h"}, environ=environ).outcome.reason
     assert run_command(CheckWorkerNode, tmp_path, {"min_time_left_s": "1h"}).outcome.status == "ok"
 
 

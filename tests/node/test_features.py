@@ -3,8 +3,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from pilot.node import features
-from pilot.node import deadline
+from pilot.node import features, poller
 from pilot.node.deadline import Deadline
 from tests.conftest import until
 
@@ -105,15 +104,15 @@ def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):
 
 
 def test_a_poller_never_lets_anybody_wait(silent, tmp_path):
-    poller = deadline.Poller(lambda: deadline.known_ends(features.Features(silent, None)), 60)
-    assert poller.latest == {}
-    poller.stop()
+    one = poller.Poller(lambda: features.known_ends(features.Features(silent, None)), 60)
+    assert one.latest == {}
+    one.stop()
     (tmp_path / "shutdowntime").write_text("5000")
-    poller = deadline.Poller(lambda: deadline.known_ends(features.Features(str(tmp_path), None)), 0.01)
-    until(lambda: poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0})
+    one = poller.Poller(lambda: features.known_ends(features.Features(str(tmp_path), None)), 0.01)
+    until(lambda: one.latest == {"MACHINEFEATURES/shutdowntime": 5000.0})
     (tmp_path / "shutdowntime").unlink()
-    until(lambda: poller.latest == {})
-    poller.stop()
+    until(lambda: one.latest == {})
+    one.stop()
 
 
 def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
@@ -125,15 +124,15 @@ def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
 
     places = [features.Features(str(tmp_path), None)]
     (tmp_path / "shutdowntime").write_text("5000")
-    poller = deadline.Poller(lambda: deadline.known_ends(places[0]), 0.01)
-    assert poller.first.wait(5) and poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
+    one = poller.Poller(lambda: features.known_ends(places[0]), 0.01)
+    assert one.first.wait(5) and one.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
     asked = []
     places[0] = Failing("http://busy", None)
     inner = places[0].read
     places[0].read = lambda place, key: asked.append(key) or inner(place, key)
     until(lambda: len(asked) > 12)
-    assert poller.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
-    poller.stop()
+    assert one.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
+    one.stop()
 
 
 @pytest.mark.parametrize("values, end", [({"cpu_limit_secs": "7200", "jobstart_secs": "1000", "allocated_cpu": "4"}, 2800.0), ({"cpu_limit_secs": "7200", "jobstart_secs": "1000"}, 8200.0),

@@ -1,0 +1,45 @@
+"""Looks after the end of the slot while a command runs long: whether it comes sooner than was known, and whether we are to drain."""
+
+import _thread
+import logging
+import os
+import signal
+import threading
+
+from pilot.context import Context
+from pilot.node import batch, features
+from pilot.terms import SPOT_CLOUDS
+
+LOOK_S = 1.0
+WEB_LOOKS = 15  # looks between two questions to a web server
+
+
+def begin(ctx: Context) -> None:
+    """Know the end of the slot from what can be asked at once (the batch system's own program is asked by CheckWorkerNode); keep
+    to it from now on."""
+    settings, places = ctx.settings, features.find(ctx.environ)
+    if "spot_notices" in settings and settings["spot_notices"] != SPOT_CLOUDS[0]:
+        from pilot.node.poller import ends_reader
+
+        ctx.deadline.read_ends = ends_reader(places, settings["spot_notices"], LOOK_S * WEB_LOOKS)
+    ctx.know_batch(batch.detect(ctx.environ, batch.now(), ask=False))
+    ctx.deadline.refresh()
+    # no lock of threading's, as a signal handler calls this
+    ctx.interrupts.on_long = lambda: _thread.start_new_thread(_keep, (ctx, WEB_LOOKS if places.remote() else 1))
+
+
+def _keep(ctx: Context, every: int) -> None:
+    deadline, never, looks, told = ctx.deadline, threading.Event(), 0, False
+    left = deadline.left_s()
+    while not never.wait(LOOK_S):
+        looks += 1
+        if looks % every == 0:
+            deadline.refresh()
+        before, left = left, deadline.left_s()
+        if left is not None and (before is None or left < before - 2 * LOOK_S or left <= 0):
+            os.kill(os.getpid(), signal.SIGALRM)  # the timer is set anew
+        path = "" if told else deadline.draining()
+        if path:
+            told = True
+            logging.getLogger("pilot").warning("the drain file %s is there", path)
+            os.kill(os.getpid(), signal.SIGUSR1)
