@@ -232,6 +232,8 @@ def _begin_story(life: Life, names: List[str]) -> None:
 
 
 def _prepare_workdir(life: Life) -> None:
+    if life.request.settings["open_files"]:
+        os.umask(0o022)
     try:
         os.makedirs(life.workdir, life.mode | (life.mode & 0o444) >> 2 | (0o011 if os.geteuid() == 0 else 0), exist_ok=True)
         os.makedirs(os.path.dirname(life.report_path), exist_ok=True)

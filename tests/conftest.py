@@ -42,6 +42,14 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
+def same_umask():
+    """What a server that ran within a test has set is not the next test's."""
+    former = os.umask(0o022)
+    yield
+    os.umask(former)
+
+
+@pytest.fixture(autouse=True)
 def no_home(tmp_path_factory, monkeypatch):
     """No test reads or writes the developer's home or temporary folder by accident."""
     home = tmp_path_factory.mktemp("home")

@@ -66,7 +66,9 @@ def test_what_steers_a_terminal_is_shown_instead(tmp_path, pilot, tasks_file):
 def test_what_a_pilot_writes_is_its_users_alone(tmp_path, pilot, tasks_file):
     for words, others in (((), 0), (("--open-files",), 0o044)):
         place = tmp_path / ("w%d" % others)
+        former = os.umask(0o077)  # as some sites have it
         ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks_file({"id": "a", "command": ["true"]}), *words, workdir=place)
+        os.umask(former)
         assert ended.code == 0, ended.err
         for name in ("pilot.log", "pilot-events.jsonl", "pilot-report.json"):
             assert (place / name).stat().st_mode & 0o077 == others, name
