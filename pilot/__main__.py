@@ -38,18 +38,23 @@ def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
     from pilot import life
 
     try:
-        here = os.getcwd()
-    except OSError:
-        raise NodeUnfit("the working directory is gone")
-    try:
-        request = parse(words, environ, here)
-    except UsageError as error:
-        return life.refuse(words, error)
+        request = parse(words, environ, _here())
+    except (UsageError, NodeUnfit) as error:
+        from pilot import refusal  # only for those who mistyped
+
+        return refusal.refuse(words, error, environ)
     if not request.text:
         return life.live(request)
     from pilot import texts
 
     return texts.show(request)
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        raise NodeUnfit("the working directory is gone")
 
 
 def run_module(words: List[str]) -> int:

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Type
 
-from pilot import VERSION, cli, keeper, log, program, report, runner
+from pilot import VERSION, keeper, log, program, report, runner
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import InstallFailed, NodeUnfit, Stopped, TimeLimit, UsageError, signal_name
@@ -19,7 +19,6 @@ from pilot.events.tally import TaskTally
 from pilot.interrupts import Interrupts, ignore_signal
 from pilot.node.batch import SLOT
 from pilot.request import Request
-from pilot.settings import environment_layer
 
 if TYPE_CHECKING:
     from pilot.boinc.guest import Guest
@@ -143,41 +142,18 @@ def _hold(life: Life, code: int) -> None:
         pass
 
 
-def refuse(words: Sequence[str], error: UsageError) -> int:
-    """A command line that makes no sense: each problem in a line on stderr, and a report of them."""
-    for sentence in error.problems:
-        log.say("pilot: error: %s\n" % sentence, error=True)
-    given = cli.scan(words, cli.ENGINE_OPTIONS, strict=False).values
-    told = dict(environment_layer(cli.ENGINE_OPTIONS, dict(os.environ)).values, **given)
-    workdir = os.path.abspath(os.path.expanduser(os.path.expandvars(told.get("workdir", "."))))
-    path = told.get("report") or os.path.join(workdir, report.NAME)
-    text = report.compose(told.get("pilot_id") or new_id(), error.exit_code, [], TaskTally().counts, [], {}, version=VERSION,
-                          host=os.uname().nodename, started=log.utc(time.time()), problems=list(error.problems))
-    try:
-        os.makedirs(workdir, 0o700, exist_ok=True)
-        log_file = os.open(os.path.join(workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        for sentence in error.problems:
-            os.write(log_file, ("%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence)).encode("utf-8", "backslashreplace"))
-    except OSError:  # then stderr alone has told it
-        return error.exit_code
-    problem = report.write(path, text)
-    if problem:
-        log.say("pilot: error: %s\n" % problem, error=True)
-    return error.exit_code
-
-
 def _run(life: Life) -> int:
     names = [command.name for command in life.request.plan]
     _begin_story(life, names)
+    if life.request.environ.get("JOBOUTPUTS"):
+        from pilot import joboutputs  # only where a manager of virtual machines waits for them
+
+        life.outputs = joboutputs.start(life.request.environ)
     _prepare_workdir(life)
     program.load([name for command in life.request.plan for name in command.uses])
     logger = logging.getLogger("pilot")
     for warning in life.request.warnings:
         logger.warning("%s", warning)
-    if life.request.environ.get("JOBOUTPUTS"):
-        from pilot import joboutputs  # only where a manager of virtual machines waits for them
-
-        life.outputs = joboutputs.start(life.request.environ)
     _be_a_guest(life)
     logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
     keeper.begin(life.context)

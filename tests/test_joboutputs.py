@@ -1,11 +1,13 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from pilot import joboutputs
-from tests.conftest import until
+from tests.conftest import ROOT, until
 from tests.test_fetch import Server
 
 
@@ -21,6 +23,23 @@ def test_every_exit_code_has_its_message(code, tasks, asked, number):
                                          ("", None), ("relative", None)])
 def test_the_place_is_a_folder_or_a_url(text, found):
     assert joboutputs.place({"JOBOUTPUTS": text}) == found
+
+
+@pytest.mark.parametrize("words, code", [(["-X", "Nope"], 2), (["--min-cores", "x"], 2), (["-F", "broken.json"], 2), (["-X", "CheckWorkerNode", "--workdir", "/proc/nope"], 10)])
+def test_every_end_has_its_message_and_its_report(pilot, tmp_path, words, code):
+    (tmp_path / "jo").mkdir()
+    (tmp_path / "broken.json").write_text("{")
+    ended = pilot(*words, "--report", str(tmp_path / "r.json"), workdir=None, env=dict(os.environ, JOBOUTPUTS=str(tmp_path / "jo")))
+    assert ended.code == code and (tmp_path / "jo" / "shutdown_message").read_text().startswith("%d " % {2: 600, 10: 500}[code])
+    assert (tmp_path / "jo" / "heartbeat").exists() and json.loads((tmp_path / "r.json").read_text())["exit_code"] == code
+
+
+def test_a_working_directory_that_is_gone_is_told_too(tmp_path):
+    (tmp_path / "jo").mkdir()
+    (tmp_path / "gone").mkdir()
+    text = 'cd gone && rmdir ../gone && exec %s %s -X CheckWorkerNode --report %s/r.json' % (sys.executable, ROOT / "pilot.py", tmp_path)
+    assert subprocess.call(["sh", "-c", text], cwd=str(tmp_path), env=dict(os.environ, JOBOUTPUTS=str(tmp_path / "jo"))) == 10
+    assert (tmp_path / "jo" / "shutdown_message").read_text().startswith("500 ") and json.loads((tmp_path / "r.json").read_text())["exit_code"] == 10
 
 
 def test_a_pilot_leaves_heartbeat_and_message_in_a_folder(pilot, tmp_path):

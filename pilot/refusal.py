@@ -1,0 +1,45 @@
+"""The end of a pilot whose command line makes no sense: told where every other end is."""
+
+import os
+import time
+from typing import Any, Dict, List, Sequence
+
+from pilot import VERSION, cli, joboutputs, log, report
+from pilot.errors import PilotError, UsageError
+from pilot.events.tally import TaskTally
+from pilot.life import LOG, new_id
+from pilot.settings import environment_layer
+
+
+def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> int:
+    """Each problem in a line on stderr and in the log, a report of them, and $JOBOUTPUTS' last message; returns the exit code."""
+    problems = list(error.problems) if isinstance(error, UsageError) else [str(error)]
+    for sentence in problems:
+        log.say("pilot: error: %s\n" % sentence, error=True)
+    given = cli.scan(words, cli.ENGINE_OPTIONS, strict=False).values
+    told = dict(environment_layer(cli.ENGINE_OPTIONS, environ).values, **given)
+    workdir = os.path.expanduser(os.path.expandvars(told.get("workdir", ".")))
+    _log(workdir, problems)
+    text = report.compose(told.get("pilot_id") or new_id(), error.exit_code, [], TaskTally().counts, [], {}, version=VERSION,
+                          host=os.uname().nodename, started=log.utc(time.time()), problems=problems)
+    _tell(report.write(told.get("report") or os.path.join(workdir, report.NAME), text))
+    place = joboutputs.place(environ)
+    if place is not None:
+        _tell(joboutputs.leave(place, joboutputs.HEARTBEAT, joboutputs.load_line()))
+        _tell(joboutputs.leave(place, joboutputs.SHUTDOWN_MESSAGE, joboutputs.message(error.exit_code, 0, False)))
+    return error.exit_code
+
+
+def _tell(problem: Any) -> None:
+    if problem:
+        log.say("pilot: error: %s\n" % problem, error=True)
+
+
+def _log(workdir: str, problems: Sequence[str]) -> None:
+    lines: List[str] = ["%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence) for sentence in problems]
+    try:
+        os.makedirs(workdir, 0o700, exist_ok=True)
+        with open(os.open(os.path.join(workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "wb") as stream:
+            stream.write("".join(lines).encode("utf-8", "backslashreplace"))
+    except OSError:  # then stderr alone has told it
+        pass
