@@ -26,7 +26,7 @@ class LaunchAgent(Command):
         Option("lease_s", "seconds a task is ours without a renewal", values.seconds, LEASE_S),
         Option("idle_s", "seconds to stay without work; 0: end when nothing can be claimed", values.seconds, 0.0),
         Option("max_tasks", "claim no more than so many tasks", values.count),
-        Option("isolation", "walls around payloads: %s" % ", ".join(ISOLATION_WAYS), values.choice(*ISOLATION_WAYS), "none"),
+        Option("isolation", "walls around payloads: none, auto, bubblewrap, unshare, apptainer", values.choice(*ISOLATION_WAYS), "none"),
         Option("payload_user", "who payloads run as when the pilot is root (default: nobody, where that user can reach the workdir; "
                                "root: as the pilot)"),
         Option("stop_grace_s", "seconds from SIGTERM to SIGKILL for a payload", values.seconds, 2.0),
@@ -34,7 +34,7 @@ class LaunchAgent(Command):
                values.choice("never", "failed", "always"), "failed"),
         Option("max_quick_failures", "end the pilot as on an unfit node after so many payloads in a row that failed within 30 s "
                                      "(0: never; default: 20 with --pool)", values.count),
-        Option("spot_notices", "the cloud whose notices that a spot machine ends soon are heard: %s" % ", ".join(SPOT_CLOUDS),
+        Option("spot_notices", "the cloud whose notices that a spot machine ends soon are heard: none, ec2, gce, azure",
                values.choice(*SPOT_CLOUDS), SPOT_CLOUDS[0]),
         Option("output_dir", "where outputs without a URL go (default: outputs in the workdir)"),
         Option("drain_files", "files that tell the agent to finish and claim nothing more", values.words, DRAIN_FILES),

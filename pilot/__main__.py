@@ -1,5 +1,6 @@
 """main(argv) -> exit code: parse, load, plan, run, report."""
 
+import gc
 import os
 import sys
 
@@ -43,6 +44,7 @@ def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
         from pilot import refusal  # only for those who mistyped
 
         return refusal.refuse(words, error, environ)
+    gc.enable()
     if not request.text:
         return life.live(request)
     from pilot import texts
@@ -59,6 +61,7 @@ def _here() -> str:
 
 def run_module(words: List[str]) -> int:
     """`pilot.pyz -m pilot.pool ...`: the program's other tools, from the same file."""
+    gc.enable()
     if not words or words[0] not in MODULES:
         raise UsageError("-m takes one of %s" % ", ".join(MODULES))
     if not has("pilot.agent"):

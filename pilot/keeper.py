@@ -30,14 +30,12 @@ def begin(ctx: Context) -> None:
 
 def _keep(ctx: Context, every: int) -> None:
     deadline, never, looks, told = ctx.deadline, threading.Event(), 0, False
-    left = deadline.left_s()
     while not never.wait(LOOK_S):
         looks += 1
         if looks % every == 0:
             deadline.refresh()
-        before, left = left, deadline.left_s()
-        if left is not None and (before is None or left < before - 2 * LOOK_S or left <= 0):
-            os.kill(os.getpid(), signal.SIGALRM)  # the timer is set anew
+        if deadline.end() is not None:
+            os.kill(os.getpid(), signal.SIGALRM)  # it may have moved: the timer is set anew
         path = "" if told else deadline.draining()
         if path:
             told = True

@@ -4,6 +4,7 @@ The zip form has this module at its top, the text form carries it as text; a che
 a zip some ten times faster than zipimport, which matters when every pilot starts so.
 """
 
+import gc
 import os
 import sys
 import zlib
@@ -71,7 +72,7 @@ def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
     if packed.lstrip().startswith(SMALL):
         import bz2
 
-        data = bz2.BZ2Decompressor().decompress(_bytes(packed.replace("\n", "").lstrip()[len(SMALL):]))
+        data = bz2.BZ2Decompressor().decompress(_bytes(packed.replace("\n", "").lstrip()[len(SMALL):]))[::-1]
     else:
         import base64  # the zip form needs none
 
@@ -106,6 +107,7 @@ def run_text(packed: str, script: Optional[str]) -> int:
 
 def _run(loader: PackedLoader) -> int:
     sys.meta_path.insert(0, loader)
+    gc.disable()  # what a start makes stays: looking through it for waste takes as long as a tenth of it; main enables it
     from pilot.__main__ import main
 
     return main()

@@ -64,7 +64,7 @@ class Exchange:
                 offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
             self._open = Claim("%s:%d" % (self._life, self._number), offer)
         finals = first_of(finals)
-        claim, begun, config, asked = self._open or Claim("none", Offer()), list(self._begun)[:MOST_FINALS], self._config, boot_s()
+        claim, begun, config, asked = self._open or Claim("none", Offer()), self._due(), self._config, boot_s()
         count, self.asked, self._waits = int(self._open is not None), asked, wait_s > 0
 
         def settled(answer: Tuple[Dict[Key, str], List[Lease]]) -> None:
@@ -83,6 +83,11 @@ class Exchange:
             self._timed = True
             self._loop.after(CONFIRM_S, self._confirm)
 
+    def _due(self) -> List[Key]:
+        """What has run for a while: of shorter runs the end says it all."""
+        now = time.monotonic()
+        return [key for key, since in self._begun.items() if now - since >= CONFIRM_S / 2][:MOST_FINALS]
+
     def ended(self, key: Key) -> None:
         """Its end says it all."""
         self._begun.pop(key, None)
@@ -92,7 +97,7 @@ class Exchange:
         self._timed = bool(self._begun)
         if not self._begun:
             return
-        keys = [key for key, since in self._begun.items() if time.monotonic() - since >= CONFIRM_S / 2]
+        keys = self._due()
 
         def again(_: object = None) -> None:
             self._loop.after(CONFIRM_S, self._confirm)

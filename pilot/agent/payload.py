@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot import process, process_tree
@@ -91,7 +90,7 @@ class Payload:
             self._kill()
 
     def extend(self) -> None:
-        """Its lease was prolonged, or has begun: the warden shall know how long it may run."""
+        """Its lease was prolonged: the warden shall know how long it may run."""
         end = self._around.lease_end(self.lease)
         if self.pid is not None and end is not None:
             self._around.strays.until(self.pid, end)
@@ -122,14 +121,15 @@ class Payload:
 
     def _spawn(self, start: Start) -> "subprocess.Popen[bytes]":
         options = identity.start_options(self._around.config) if self._stage == RUN else {}
-        with ExitStack() as after:
+        stdin = subprocess.DEVNULL if start.stdin is None else start.stdin
+        try:
+            with marks.inherited(self._number):
+                return process.spawn(start.argv, stdin=stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd,
+                                     **options)
+        finally:
             for descriptor in (start.stdin, start.stdout, start.stderr):
                 if descriptor is not None:
-                    after.callback(os.close, descriptor)
-            after.enter_context(marks.inherited(self._number))
-            stdin = subprocess.DEVNULL if start.stdin is None else start.stdin
-            return process.spawn(start.argv, stdin=stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd,
-                                 **options)
+                    os.close(descriptor)
 
     def _no_such_self(self, error: Exception) -> None:
         self._end("released", "the node cannot run it as %s: %s" % (self._around.config.payload_user or "this user", error), node=True)
@@ -148,8 +148,7 @@ class Payload:
 
     def _started(self, child: "subprocess.Popen[bytes]", start: Start) -> None:
         around, self.pid = self._around, child.pid
-        around.strays.began(child.pid, self.mark, self._number)
-        self.extend()
+        around.strays.began(child.pid, self.mark, self._number, around.lease_end(self.lease))
         around.loop.watch_child(child.pid, self._dying, lambda ended: self._dead(child, ended))
         reason = "%s took longer than %g s" % (self._stage, start.timeout_s or 0)
         if self._stage == RUN:

@@ -28,11 +28,11 @@ class Strays:
         self._numbers: Dict[int, str] = {}  # number in the limits -> mark
         self._seen: Dict[int, Tuple[int, str]] = {}  # pid -> when it started, its payload's mark
 
-    def began(self, pid: int, mark: str, number: int) -> None:
-        """A payload with this leader runs; its processes bear this number."""
+    def began(self, pid: int, mark: str, number: int, end: Optional[float]) -> None:
+        """A payload with this leader runs, until `end` of the boot clock at most; its processes bear this number."""
         self._roots[pid] = mark
         self._numbers[number] = mark
-        self._warden.began(pid, number)
+        self._warden.began(pid, number, end)
 
     def until(self, pid: int, moment: float) -> None:
         """What runs in this payload's group must have ended at this moment of the boot clock."""

@@ -60,14 +60,15 @@ class Warden:
             for line in alive.values():
                 self._say(line)
 
-    def began(self, group: int, number: int) -> None:
-        """A payload of this group runs; what it starts bears this number (pilot/agent/marks.py)."""
+    def began(self, group: int, number: int, moment: Optional[float] = None) -> None:
+        """A payload of this group runs, until this moment at most; what it starts bears this number (pilot/agent/marks.py)."""
         self._groups[group] = "+%d %d\n" % (group, number)
-        self._say(self._groups[group])
+        self._leases[group] = "" if moment is None else _lease(group, moment)
+        self._say(self._groups[group] + self._leases[group])
 
     def until(self, group: int, moment: float) -> None:
         """What runs in this group must have ended at this moment of the boot clock."""
-        self._leases[group] = "~%d %.3f\n" % (group, moment)
+        self._leases[group] = _lease(group, moment)
         self._say(self._leases[group])
 
     def saw(self, group: int, pid: int, started: int) -> None:
@@ -95,6 +96,10 @@ class Warden:
             os.write(self._write, text.encode())
         except OSError:  # it was killed (and is replaced), or is stuck: payloads still die with the agent's own care
             pass
+
+
+def _lease(group: int, moment: float) -> str:
+    return "~%d %.3f\n" % (group, moment)
 
 
 def _bare_environment() -> Dict[str, str]:
