@@ -24,6 +24,8 @@ class LaunchAgent(Command):
         Option("slots", "payloads at once (default: one per core)", values.count),
         Option("tags", "what this pilot offers besides resources; a task's tags must all be among them", values.words, ()),
         Option("lease_s", "seconds a task is ours without a renewal", values.seconds, LEASE_S),
+        Option("min_task_s", "seconds the slot must still have for a task that does not say how long it takes (walltime_s)",
+               values.seconds, 60.0),
         Option("idle_s", "seconds to stay without work; 0: end when nothing can be claimed", values.seconds, 0.0),
         Option("max_tasks", "claim no more than so many tasks", values.count),
         Option("isolation", "walls around payloads: none, auto, bubblewrap, unshare, apptainer", values.choice(*ISOLATION_WAYS), "none"),

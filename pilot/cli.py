@@ -24,7 +24,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
            values.event_place, repeat=True, default=()),
     Option("pool_token", "the token to show to the server of pool and events", secret=True),
     Option("pool_token_file", "the file that holds this token, read anew when it is needed"),
-    Option("time_limits", "seconds per command: Install=600,CheckWorkerNode=60", values.pairs, {}),
+    Option("time_limits", "time per command: Install=10m,CheckWorkerNode=60", values.pairs, {}),
     Option("max_walltime", "seconds from the pilot's start after which all must be over", values.seconds),
     Option("hold_s", "seconds to hold the slot after a failed check or installation: a range, 700-900, or 0", values.span, (0.0, 0.0)),
     Option("boinc_fraction_file", "for BOINC's wrapper: the file to tell the fraction done in"),

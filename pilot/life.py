@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Type
 
-from pilot import VERSION, keeper, log, program, report, runner
+from pilot import VERSION, keeper, log, program, report, runner, values
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import InstallFailed, NodeUnfit, Stopped, TimeLimit, UsageError, signal_name
@@ -157,7 +157,7 @@ def _run(life: Life) -> int:
     _be_a_guest(life)
     logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
     keeper.begin(life.context)
-    limits = {name: float(text) for name, text in life.request.settings["time_limits"].items()}
+    limits = {name: values.seconds(text) for name, text in life.request.settings["time_limits"].items()}
     ask = _ask if life.request.settings["step"] else None
     try:
         runner.run_plan(life.request.plan, life.context, life.outcomes, limits, ask)

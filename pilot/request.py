@@ -4,7 +4,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
-from pilot import cli, program, registry, settings as layers
+from pilot import cli, program, registry, settings as layers, values
 from pilot.command import Command, Option
 from pilot.errors import UsageError
 from pilot.settings import Layer, Settings
@@ -173,13 +173,13 @@ def _bad_limits(settings: Settings, table: Dict[str, Type[Command]]) -> List[str
         if name not in table:
             problems.append("--time-limits: unknown command %r%s" % (name, layers.nearest(name, table)))
         elif not _positive(text):
-            problems.append("--time-limits: %s: %r is not a number of seconds above 0" % (name, text))
+            problems.append("--time-limits: %s: %r is not a time above 0 (90, 10m, 2h)" % (name, text))
     return problems
 
 
 def _positive(text: str) -> bool:
     try:
-        return 0 < float(text) <= MAX_LIMIT_S
+        return 0 < values.seconds(text) <= MAX_LIMIT_S
     except ValueError:
         return False
 

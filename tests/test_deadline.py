@@ -89,7 +89,7 @@ def words_of(what, tmp_path):
         "RunProbes": ["-X", "CheckWorkerNode,RunProbes", "--probes", str(tmp_path / "probe")],
         "Install": ["-X", "CheckWorkerNode,Install", "--install", "installer:%s" % (tmp_path / "install.sh")],
         "--execute": ["-X", "CheckWorkerNode,LaunchAgent", "--execute", str(tmp_path / "agent")],
-        "the built-in agent": ["-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(tmp_path / "tasks.jsonl")],
+        "the built-in agent": ["-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(tmp_path / "tasks.jsonl"), "--min-task-s", "1"],
         "a hold": ["-X", "CheckWorkerNode", "--min-cores", "9999", "--hold-s", "300-400"],
     }[what]
 

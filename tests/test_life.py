@@ -67,7 +67,7 @@ def test_a_stop_signal_in_any_command_ends_with_128_plus_n(start_pilot, tmp_path
 def test_a_command_over_its_limit_is_ended_with_its_own_code(pilot, tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "probe").write_text("#!/bin/sh\nsleep 300\n")
-    ended = pilot("-X", "RunProbes", "--probes", "probe", "--time-limits", "RunProbes=0.5")
+    ended = pilot("-X", "RunProbes", "--probes", "probe", "--time-limits", "RunProbes=0.01m")
     assert ended.code == 10 and ended.status("RunProbes") == "timed out"
 
 

@@ -77,7 +77,7 @@ def fits(spec: Dict[str, Any], offer: Offer) -> bool:
     left = offer.time_left_s
     return bool(spec.get("cores", 1) <= offer.cores and spec.get("gpus", 0) <= offer.gpus
                 and (offer.memory_mb is None or spec.get("memory_mb", 0) <= offer.memory_mb)
-                and (left is None or spec.get("walltime_s", 0) <= left)
+                and (left is None or spec.get("walltime_s", 0) <= left) and (offer.unbounded or "walltime_s" in spec)
                 and set(spec.get("tags", ())) <= set(offer.tags) and ("container" not in spec or offer.containers))
 
 

@@ -40,4 +40,5 @@ def offer(left: Capacity, config: AgentConfig, time_left_s: Optional[float]) -> 
     """What to ask the pool for, or None when nothing more fits."""
     if left.slots < 1 or left.cores < 1 or (time_left_s is not None and time_left_s <= 0):
         return None
-    return Offer(left.cores, left.memory_mb, len(left.gpus), time_left_s, tuple(config.tags), config.containers)
+    unbounded = time_left_s is None or time_left_s >= config.min_task_s
+    return Offer(left.cores, left.memory_mb, len(left.gpus), time_left_s, tuple(config.tags), config.containers, unbounded)

@@ -109,6 +109,7 @@ def run(ctx: Context, argv: List[str]) -> AgentSummary:
     try:
         result = agency.watch(ctx, argv, story)
         if story.end is None:
+            story.lose_all()
             _end_orphans(_mark(ctx), before, min(ctx.settings["stop_grace_s"], agency.STOP_S - 1) + ORPHANS_S)
         found = _end(result, story)
     except PoolUnreachable as error:
@@ -177,7 +178,7 @@ class Story(agency.Watched):
         super().__init__()
         self.listens = False  # until it says so
         self.end: Optional[Tuple[int, str]] = None
-        self.running: Set[str] = set()
+        self.running: Dict[str, Dict[str, Any]] = {}  # what was told of those that run, by task
         self.counts = {"done": 0, "error": 0, "released": 0}
         self.failure = ""  # of the last task that failed
         self._ctx = ctx
@@ -198,7 +199,7 @@ class Story(agency.Watched):
         elif kind == "agent finished":
             self.end = (told["exit_code"], told["reason"])
         elif kind == "task started":
-            self.running.add(told["task"])
+            self.running[told["task"]] = told
             if self._ctx.settings["task"]:
                 self._live = Live(told["home"])
         elif kind == "task finished":
@@ -206,7 +207,7 @@ class Story(agency.Watched):
         self._ctx.events.emit(kind, command="LaunchAgent", **told)
 
     def _finished(self, told: Dict[str, Any]) -> None:
-        self.running.discard(told["task"])
+        self.running.pop(told["task"], None)
         if told["outcome"] in self.counts:
             self.counts[told["outcome"]] += 1
         if told["outcome"] == "error":
@@ -214,6 +215,12 @@ class Story(agency.Watched):
         if self._live is not None:
             self._live.finish(told.get("folder"))
             self._live = None
+
+    def lose_all(self) -> None:
+        """The agent died: what it ran is lost, and counts so."""
+        for task, told in self.running.items():
+            self._ctx.events.emit("task finished", command="LaunchAgent", task=task, generation=told["generation"], outcome="lost",
+                                  reason="the agent died")
 
     def error_line(self, text: str) -> None:
         """One line of its standard error: a traceback."""
@@ -250,7 +257,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
         ends=ends(ctx, node), features=[places.machine, places.job], spot=settings["spot_notices"],
         refresh_s=REFRESH_S if settings["spot_notices"] == SPOT_CLOUDS[0] else SPOT_REFRESH_S,
-        drain_files=list(settings["drain_files"]), isolation=way,
+        min_task_s=settings["min_task_s"], drain_files=list(settings["drain_files"]), isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
         min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,

@@ -13,7 +13,7 @@ from pilot.agent.config import AgentConfig
 from pilot.agent.confine import Confinement
 from pilot.agent.loop import Exit, Loop, Timer
 from pilot.agent.sandbox import Sandboxes, folder_name
-from pilot.agent.stages import RUN, Answer, Place, Start
+from pilot.agent.stages import RUN, STAGE_IN, Answer, Place, Start
 from pilot.agent.strays import Strays
 from pilot.agent.watch import SOONEST_S, Watch
 from pilot.errors import lacking
@@ -150,16 +150,25 @@ class Payload:
         around, self.pid = self._around, child.pid
         around.strays.began(child.pid, self.mark, self._number, around.lease_end(self.lease))
         around.loop.watch_child(child.pid, self._dying, lambda ended: self._dead(child, ended))
-        reason = "%s took longer than %g s" % (self._stage, start.timeout_s or 0)
+        limit_s = self._limit_s(start)
+        reason = "%s took longer than %.0f s" % (self._stage, limit_s or 0)
         if self._stage == RUN:
-            reason = "wall time limit passed: allowed %g s" % (start.timeout_s or 0)
+            reason = "wall time limit passed: allowed %g s" % self.spec.get("walltime_s", 0)
             self._watch.begin()
             around.confinement.enter(self.mark, child.pid, self._watch.limits.memory_mb)
             around.tell("task started", task=self.lease.task, generation=self.lease.generation, attempt=self.lease.attempt,
                         home=self._place.sandbox.home if self._place else None)
             self._timers.append(around.loop.after(2 * SOONEST_S, self._sample))
-        if start.timeout_s is not None:
-            self._limit_time(start.timeout_s, reason)
+        if limit_s is not None:
+            self._limit_time(limit_s, reason)
+
+    def _limit_s(self, start: Start) -> Optional[float]:
+        """How long this stage may take: walltime_s is for what is brought in and for the run together, as the slot's time is."""
+        walltime_s: Optional[float] = self.spec.get("walltime_s")
+        if walltime_s is None or self._stage not in (STAGE_IN, RUN):
+            return start.timeout_s
+        left = max(0.1, walltime_s - (time.monotonic() - self._began))
+        return left if self._stage == RUN or start.timeout_s is None else min(left, start.timeout_s)
 
     def _limit_time(self, seconds: float, reason: str) -> None:
         """End the stage when it has run so long; time in which it was suspended does not count."""

@@ -51,6 +51,8 @@ def detect(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str 
     if row.name == "Slurm" and environ.get("SLURM_ARRAY_JOB_ID") and environ.get("SLURM_ARRAY_TASK_ID"):
         # one part of an array has the array's own number: asked for by that, Slurm answers for, or cancels, all parts
         job_id = "%s_%s" % (environ["SLURM_ARRAY_JOB_ID"], environ["SLURM_ARRAY_TASK_ID"])
+    if row.name == "LSF" and environ.get("LSB_JOBINDEX", "0") != "0" and "[" not in job_id:  # likewise
+        job_id = "%s[%s]" % (job_id, environ["LSB_JOBINDEX"])
     part = environ.get("SGE_TASK_ID", "") if row.name == "GridEngine" else ""
     left, source = row.time_left(values, now), "environment"
     if ask and row.query:  # also where the environment has told it: a limit may be lowered while the job waits or runs

@@ -28,6 +28,7 @@ class Offer(NamedTuple):
     time_left_s: Optional[float] = None
     tags: Tuple[str, ...] = ()
     containers: bool = False
+    unbounded: bool = True  # tasks that do not say how long they take, too
 
 
 class Backlog(NamedTuple):

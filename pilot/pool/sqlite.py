@@ -19,7 +19,7 @@ from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
 MAX_NEWEST = 200000  # pilots whose newest request is remembered
 STALE = "stale"
 HEAD = 32  # tasks at the head of the line to look at, for each that is wanted
-_FITS = "cores <= ? AND memory_mb <= ? AND gpus <= ? AND walltime_s <= ? AND container <= ?"
+_FITS = "cores <= ? AND memory_mb <= ? AND gpus <= ? AND walltime_s <= ? AND container <= ? AND (walltime_s > 0 OR ?)"
 
 
 class SQLitePool(Operator, interface.Pool):
@@ -220,7 +220,7 @@ def numbered(request_id: str) -> Tuple[str, int]:
 def _limits(offer: Offer) -> Tuple[Any, ...]:
     big = 1 << 60
     return (offer.cores, big if offer.memory_mb is None else offer.memory_mb, offer.gpus,
-            big if offer.time_left_s is None else offer.time_left_s, int(offer.containers))
+            big if offer.time_left_s is None else offer.time_left_s, int(offer.containers), int(offer.unbounded))
 
 
 def _is_held(row: Row, generation: int, pilot: str) -> bool:

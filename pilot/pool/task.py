@@ -90,10 +90,10 @@ def check(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
         problems.append("a task has either a command or a script")
     if len(json.dumps(task)) > MAX_SPEC:
         problems.append("the task is larger than 1 MB: put data into inputs")
-    if problems:
-        return None, problems
+    if isinstance(given.get("container"), str):
+        given["container"] = absolute(given["container"], base)
     for key, read in (("inputs", _input), ("outputs", _output)):
-        if key in given:
+        if key in given and FIELDS[key].ok(given[key]):
             items = [read(item, base) for item in given[key]]
             problems += ["%s: %s" % (key, item) for item in items if isinstance(item, str)]
             problems += _twice(key, [item["name"] for item in items if isinstance(item, dict)])

@@ -175,6 +175,14 @@ def test_of_a_job_on_many_hosts_only_ours_counts(tmp_path):
     assert parse.lsf_cores({"LSB_DJOB_NUMPROC": "6", "LSB_MCPU_HOSTS": "h1 4 %s 2" % own}) == 2 and parse.lsf_cores({"LSB_DJOB_NUMPROC": "6"}) == 6
 
 
+@pytest.mark.parametrize("index, job_id", [("3", "8[3]"), ("0", "8"), (None, "8")])
+def test_the_parts_of_an_lsf_array_are_asked_for_one_by_one(programs, index, job_id):
+    programs.make("bjobs", "echo '0:10 L'")
+    environ = {"LSB_JOBID": "8", "PATH": os.environ["PATH"]}
+    job = batch.detect(dict(environ, LSB_JOBINDEX=index) if index else environ, NOW)
+    assert job.job_id == job_id and job.time_left_s == 600 and programs.calls("bjobs") == ["-noheader -o time_left " + job_id]
+
+
 @pytest.mark.parametrize("task, job_id", [("3", "5.3"), ("undefined", "5")])
 def test_the_parts_of_an_array_have_ids_and_ends_of_their_own(programs, tmp_path, task, job_id):
     programs.make("qstat", "printf 'hard resource_list: h_rt=1000\\nstart_time 1: 11/20/2026 10:00:00\\nstart_time 2: 11/20/2026 11:00:00\\n'")

@@ -40,6 +40,7 @@ def test_higher_priority_goes_first_then_the_older(store):
     ({"memory_mb": 2000}, Offer(memory_mb=1000), False), ({"memory_mb": 2000}, Offer(memory_mb=None), True),
     ({"gpus": 1}, Offer(), False), ({"gpus": 1}, Offer(gpus=1), True),
     ({"walltime_s": 100}, Offer(time_left_s=50.0), False), ({"walltime_s": 100}, Offer(time_left_s=150.0), True), ({"walltime_s": 100}, Offer(), True),
+    ({}, Offer(time_left_s=50.0, unbounded=False), False), ({"walltime_s": 10}, Offer(time_left_s=50.0, unbounded=False), True), ({}, Offer(time_left_s=50.0), True),
     ({"tags": ["a", "b"]}, Offer(tags=("a",)), False), ({"tags": ["b", "a"]}, Offer(tags=("a", "b", "c")), True), ({}, Offer(tags=("a",)), True),
     ({"container": "/image"}, Offer(), False), ({"container": "/image"}, Offer(containers=True), True)])
 def test_a_task_is_given_only_to_who_can_run_it(store, needs, offer, fits):

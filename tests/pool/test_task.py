@@ -24,6 +24,18 @@ def test_files_are_made_absolute_against_the_task_files_folder():
     assert task["outputs"] == [{"name": "o"}, {"name": "p", "url": "/base/out/p"}]
 
 
+@pytest.mark.parametrize("given, kept", [("img.sif", "/base/img.sif"), ("/cvmfs/img", "/cvmfs/img"), ("docker://debian", "docker://debian")])
+def test_an_image_is_found_as_inputs_are(given, kept):
+    assert read_lines(lines({"command": ["x"], "container": given}), "f", "/base")[0]["container"] == kept
+
+
+def test_mistakes_in_files_are_told_beside_all_others():
+    with pytest.raises(UsageError) as told:
+        read_lines(lines({"comand": ["x"], "cores": 0, "inputs": [{"url": "a", "name": "../x"}], "outputs": ["o", "o"]}), "f", "/base")
+    text = " ".join(told.value.problems)
+    assert all(word in text for word in ("comand", "cores", "'../x'", "'o' stands twice", "either a command or a script"))
+
+
 def test_tasks_without_an_id_get_one_that_stays_the_same():
     text = lines({"command": ["x"]}, "", {"script": "y"})
     ids = [task["id"] for task in read_lines(text, "/d/my tasks.jsonl", "/")]

@@ -35,7 +35,7 @@ FINAL: Shapes = dict(LEASE_FIELDS, outcome=shape.choice(*OUTCOMES), reason=shape
 OFFER: Shapes = {
     "cores": shape.whole(0, 1 << 30), "memory_mb": shape.whole(0, 1 << 50).optional(), "gpus": shape.whole(0, 1 << 20).optional(0),
     "time_left_s": shape.number(-1e12, 1e12).optional(), "tags": shape.many(shape.text(200), 200).optional([]),
-    "containers": shape.boolean().optional(False)}
+    "containers": shape.boolean().optional(False), "unbounded": shape.boolean().optional(True)}
 CLAIM: Shapes = {
     "pilot": NAME, "offer": shape.record(OFFER), "count": shape.whole(0, 1000), "lease_s": shape.number(1, 7 * 86400),
     "request_id": shape.text(128), "wait_s": shape.number(0, 20).optional(0.0)}

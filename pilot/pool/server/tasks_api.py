@@ -74,7 +74,7 @@ def next_tasks(call: Call) -> Optional[Answer]:
 
 def _offer(given: Dict[str, Any]) -> Offer:
     return Offer(given["cores"], given.get("memory_mb"), given.get("gpus") or 0, given.get("time_left_s"), tuple(given.get("tags") or ()),
-                 bool(given.get("containers")))
+                 bool(given.get("containers")), given.get("unbounded", True))
 
 
 def nudge(call: Call) -> Answer:
