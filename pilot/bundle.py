@@ -101,7 +101,11 @@ def pack_small(files: Dict[str, bytes]) -> bytes:
     """The same, smaller: bzip2, which not every Python has, and base 94 (nine bytes are eleven letters: a fortieth less than base 85)."""
     import bz2  # not at the top: a Python without it can make the other forms
 
-    data = bz2.compress(_block(files)[::-1], 9)  # read from its end it is a little smaller
+    binary = [name for name in sorted(files) if b"\0" in files[name]]
+    if binary:
+        raise UsageError("%s: is no text: the lean form holds text alone (make it without --lean)" % binary[0])
+    block = b"\0".join(name.encode("ascii") + b"\n" + files[name] for name in sorted(files))
+    data = bz2.compress(block[::-1], 9)  # read from its end it is a little smaller
     data += bytes(-len(data) % loader.BYTES)  # bzip2 tells where it ends
     return loader.SMALL.encode("ascii") + b"".join(_letters(data[at: at + loader.BYTES]) for at in range(0, len(data), loader.BYTES))
 

@@ -68,16 +68,17 @@ class PackedLoader:
 
 
 def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
-    """The files of a text form, as pilot/bundle.py packs them: lines "name size", an empty one, all bytes; compressed, as text."""
+    """The files of a text form, as pilot/bundle.py packs them: lines "name size", an empty one, all bytes; compressed, as text.
+    In the small one, backwards, each file follows its name in a line of its own, and NUL stands between them."""
     if packed.lstrip().startswith(SMALL):
         import bz2
 
         data = bz2.BZ2Decompressor().decompress(_bytes(packed.replace("\n", "").lstrip()[len(SMALL):]))[::-1]
-    else:
-        import base64  # the zip form needs none
+        parts = (part.partition(b"\n") for part in data.split(b"\0"))
+        return {name.decode("ascii"): _slice(text, 0, len(text)) for name, _, text in parts}
+    import base64  # the zip form needs none
 
-        data = zlib.decompress(base64.b64decode(packed))
-    head, _, body = data.partition(b"\n\n")
+    head, _, body = zlib.decompress(base64.b64decode(packed)).partition(b"\n\n")
     found, at = {}, 0
     for line in head.decode("ascii").split("\n"):
         name, _, size = line.rpartition(" ")

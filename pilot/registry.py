@@ -58,9 +58,9 @@ def dialect_of(extensions: Iterable[str]) -> Optional[Package]:
     return None
 
 
-def load(extensions: Iterable[str]) -> List[Package]:
-    """Import the extensions in the order given, then the toolbox; UsageError tells all that failed. They are found where
-    `search.opened` has been told to look."""
+def load(extensions: Iterable[str], told: Optional[List[str]] = None) -> List[Package]:
+    """Import the extensions in the order given, then the toolbox. What fails is added to `told`, or raised as one UsageError.
+    They are found where `search.opened` has been told to look."""
     found: Dict[str, Package] = {}
     strangers: Dict[str, NoPackage] = {}
     problems: List[str] = []
@@ -78,8 +78,10 @@ def load(extensions: Iterable[str]) -> List[Package]:
             problems += error.problems
     packages = [found[name] for name in extensions if name in found] + [toolbox()]
     problems += _collisions(packages)
-    if problems:
+    if problems and told is None:
         raise UsageError(*problems)
+    if told is not None:
+        told += problems
     return packages
 
 

@@ -45,9 +45,10 @@ class Sources(NamedTuple):
 
 def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
     """Both passes. Raises UsageError with every problem found, before anything has run."""
+    problems: List[str] = []
     argv, environ, notes = _translated(argv, environ, cwd)
-    sources, packages = _first_pass(argv, environ, cwd)
-    return _second_pass(argv, environ, sources, packages, notes)
+    sources, packages = _first_pass(argv, environ, cwd, problems)
+    return _second_pass(argv, environ, sources, packages, problems, notes)
 
 
 def _translated(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> registry.Dialect:
@@ -56,21 +57,29 @@ def _translated(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> regis
     names = extensions_of((embedded_defaults() or {}).get("extensions")) + extensions_of(
         first.values.get("extensions", environ.get("PILOT_EXTENSIONS")))
     _open_search(names, cwd, environ)
-    package = registry.dialect_of(names)
+    try:
+        package = registry.dialect_of(names)
+    except UsageError:  # it is told when it is loaded, beside all else
+        package = None
     if package is None or package.dialect is None:
         return registry.Dialect(list(argv), environ)
     options, _ = _options([package, registry.toolbox()])
     return package.dialect(argv, environ, options)
 
 
-def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Tuple[Sources, List[registry.Package]]:
+def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str,
+                problems: List[str]) -> Tuple[Sources, List[registry.Package]]:
     engine = cli.ENGINE_OPTIONS
     first = cli.scan(argv, engine, strict=False)
-    sources = read_sources(first, environ, cwd)
+    try:
+        sources = read_sources(first, environ, cwd)
+    except UsageError as error:
+        problems += error.problems
+        sources = Sources((), ())
     settings, _ = layers.resolve(engine, _stacked(engine, sources, environ, first))
     names = extensions(settings, sources)
     _open_search(names, cwd, environ)
-    return sources, registry.load(names)
+    return sources, registry.load(names, problems)
 
 
 def _open_search(names: Sequence[str], cwd: str, environ: Dict[str, str]) -> None:
@@ -82,27 +91,30 @@ def _open_search(names: Sequence[str], cwd: str, environ: Dict[str, str]) -> Non
 
 
 def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
-                 packages: List[registry.Package], notes: Tuple[str, ...] = ()) -> Request:
+                 packages: List[registry.Package], first: List[str], notes: Tuple[str, ...] = ()) -> Request:
     table = registry.commands_by_name(packages)
     options, problems = _options(packages)
     words = cli.scan(argv, options)
-    settings, bad = layers.resolve(options, _stacked(options, sources, environ, words))
-    problems += words.problems + bad
+    stacked = _stacked(options, sources, environ, words)
+    settings, bad = layers.resolve(options, stacked)
+    problems += first + words.problems + bad
     for profile in sources.profiles:
         problems += profile.unknown_keys([option.name for option in options])
     names = settings["commands"]
     chosen, wrong = registry.plan(registry.usual_plan(packages) if names is None else names, table)
     problems += wrong + _bad_limits(settings, table)
-    doubts = [] if problems else [doubt for command in chosen for doubt in command.check(settings)]
+    # a command looks at its settings where each of them alone is right
+    doubts = [doubt for command in chosen if not layers.resolve(command.options, stacked)[1] for doubt in command.check(settings)]
+    strays = _strays(options, environ)
     if any(settings[name] for name in TEXTS):
-        problems = words.problems
-    elif not settings["plan"]:
+        problems = first + words.problems
+    elif problems or not settings["plan"]:
         problems += doubts
     if problems:
-        raise UsageError(*problems)
+        raise UsageError(*(problems + strays))
     notes += tuple("-E %s: nothing bears that name: other packages' commands are used" % package.name
                    for package in packages if not package.commands)
-    warnings = [doubt for profile in sources.profiles for doubt in profile.doubts] + _strays(options, environ)
+    warnings = [doubt for profile in sources.profiles for doubt in profile.doubts] + strays
     return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), notes + tuple(warnings))
 
 

@@ -1,5 +1,6 @@
 """Settings: option values, each with where it came from; layers are merged, all errors told at once."""
 
+import json
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
 from pilot.command import Option
@@ -107,6 +108,8 @@ def resolve(options: Iterable[Option], layers: Sequence[Layer]) -> Tuple[Setting
 def _parse(option: Option, raw: Any) -> Any:
     if not option.repeat:
         return option.type(raw if isinstance(raw, str) else as_text(raw))
+    if isinstance(raw, str) and raw.startswith("["):  # of a variable: a list as in pilot.json
+        raw = json.loads(raw)
     items = raw if isinstance(raw, (list, tuple)) else [raw]
     return tuple(option.type(item if isinstance(item, str) else as_text(item)) for item in items)
 

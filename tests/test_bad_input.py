@@ -60,6 +60,17 @@ def test_all_mistakes_are_told_at_once(pilot):
     assert ended.code == 2 and len(sentences(ended.err)) == 4
 
 
+def test_mistakes_of_all_kinds_are_told_together(pilot, tmp_path):
+    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "t.jsonl").write_text('{"id": "a"}\n')
+    words = ("-X", "CheckWorkerNode,LaunchAgent,Nope", "-E", "nosuch", "-F", "b.json", "--min-cores", "x", "--foo", "--time-limits", "Bar=1", "--hold-s", "3-1",
+             "--tasks", "t.jsonl")
+    ended = pilot(*words, env=dict(os.environ, PILOT_MIN_MEMORY_MB="q", PILOT_MIN_DSK_MB="5"))
+    told = "\n".join(sentences(ended.err))
+    kinds = ("b.json", "-E nosuch", "'Nope'", "--foo", "--min-cores", "PILOT_MIN_MEMORY_MB", "'Bar'", "--hold-s", "command or a script", "PILOT_MIN_DSK_MB is no setting")
+    assert ended.code == 2 and [kind for kind in kinds if kind not in told] == [], told
+
+
 @pytest.mark.parametrize("text, told", [
     ("{", "not JSON: "), ('["a"]', "must hold a JSON object"), ('{"Defaults": 5}', "Defaults must be an object"),
     ('{"Defaults": {"min_dsk_mb": 5}}', "unknown key 'min_dsk_mb' (did you mean min_disk_mb?)"),

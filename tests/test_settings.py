@@ -1,3 +1,6 @@
+import json
+import os
+
 import pytest
 
 from pilot import values
@@ -8,6 +11,15 @@ DISK = Option("min_disk_mb", "", values.megabytes, 100)
 NAMES = Option("names", "", values.words, ())
 MANY = Option("set", "", values.assignment, (), repeat=True)
 TOKEN = Option("token", "", secret=True)
+
+
+def test_a_variable_may_hold_several_values_as_pilot_json_does(pilot):
+    environ = dict(os.environ, PILOT_INSTALL='["env:/nope1", "env:/nope,2"]', PILOT_SET='["A=1", "B=2,3"]')
+    ended = pilot("-X", "CheckWorkerNode,Configure,Install", env=environ)
+    assert ended.code == 20 and "there is no /nope1" in ended.err and "there is no /nope,2" in ended.err
+    found = json.loads((ended.workdir / "pilot-agent.json").read_text())
+    assert (found["A"], found["B"]) == ("1", "2,3")
+    assert "PILOT_INSTALL: " in pilot("-X", "Install", env=dict(os.environ, PILOT_INSTALL='["env:')).err
 
 
 def test_later_layers_win_and_every_value_knows_its_source():

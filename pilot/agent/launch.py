@@ -284,4 +284,4 @@ def _quick_failures(settings: Any) -> int:
 def ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:
     """The ends of this slot that are fixed, as seconds left now by source."""
     ctx.know_batch(node.batch)
-    return {source: max(0.0, left) for source, left in ctx.deadline.fixed().items()}
+    return {source: max(0.0, moment - time.monotonic()) for source, moment in ctx.deadline.fixed.items()}

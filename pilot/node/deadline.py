@@ -23,16 +23,16 @@ class Deadline:
     def __init__(self, fixed: Dict[str, float], read_ends: Callable[[], Optional[Dict[str, float]]], drain_files: Iterable[str],
                  clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         """`fixed` maps a source to the seconds it leaves now; `read_ends` gives moments of the time of day by source, None
-        when it was not answered: then what was known still holds."""
+        when it was not answered: then what was known still holds. `self.fixed` has moments of the clock."""
         self._clock, self._wall = clock, wall
         self._began = clock()
-        self._ends = {source: clock() + left for source, left in fixed.items()}
+        self.fixed = {source: clock() + left for source, left in fixed.items()}
         self.read_ends, self._drain_files = read_ends, drain_files
         self._moving: Dict[str, float] = {}
 
     def learn(self, source: str, left_s: float) -> None:
         """One more end that is fixed."""
-        self._ends[source] = self._clock() + left_s
+        self.fixed[source] = self._clock() + left_s
 
     def refresh(self) -> None:
         """Read Machine/Job Features again: shutdown times may be set, moved or taken back at any time."""
@@ -42,7 +42,7 @@ class Deadline:
 
     def end(self) -> Optional[End]:
         """The earliest end, or None when none is known."""
-        known = dict(self._ends, **self._moving)
+        known = dict(self.fixed, **self._moving)
         if not known:
             return None
         source = min(known, key=lambda name: known[name])
@@ -55,10 +55,6 @@ class Deadline:
             return None
         whole = end.left_s + self._clock() - self._began
         return end.left_s - max(0.0, min(reserve_s, whole / SHARE))
-
-    def fixed(self) -> Dict[str, float]:
-        """The ends that do not move: seconds left now by source."""
-        return {source: moment - self._clock() for source, moment in self._ends.items()}
 
     def draining(self) -> str:
         """The drain file that exists, or ""."""
