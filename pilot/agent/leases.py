@@ -3,6 +3,7 @@
 from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
 LONGEST_S = 60.0  # between two renewals, however long the lease: that a task was cancelled is heard then
+MARGIN_S = 1.0  # for the end of all that runs, on a busy machine, before another may begin
 Key = Tuple[str, int]  # task, generation
 
 
@@ -34,7 +35,7 @@ class Leases:
     def end_of(self, key: Key) -> Optional[float]:
         """When what runs under this lease must have ended, by the clock that was handed in; None for a lease that is not ours."""
         good = self._good.get(key)
-        return None if good is None else good + self._lease_s - min(0.5, self._lease_s / 4)
+        return None if good is None else good + self._lease_s - min(MARGIN_S, self._lease_s / 4)
 
     def every_s(self) -> float:
         """Seconds between renewals."""
@@ -46,6 +47,6 @@ class Leases:
 
     def in_danger(self) -> List[Key]:
         """Those that may run out before their payload, told to end now, would be gone."""
-        margin = min(self._grace_s + self.retry_s(), self._lease_s / 2)
+        margin = min(self._grace_s + self.retry_s() + MARGIN_S, self._lease_s / 2)
         now = self._clock()
         return [key for key, asked in self._good.items() if now - asked > self._lease_s - margin]

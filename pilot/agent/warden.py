@@ -11,7 +11,7 @@ import select
 import signal
 import sys
 import time
-from typing import Dict, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from pilot import process, process_tree
 from pilot.agent import marks
@@ -149,11 +149,11 @@ class _Books:
         found.numbers = {group: self.numbers[group]} if group in self.numbers else {}
         return found
 
-    def left(self) -> List[process_tree.Process]:
+    def left(self, among: Callable[[], List[process_tree.Process]] = process_tree.everything) -> List[process_tree.Process]:
         """Processes of all this that live: in a group's session, seen, or with a number or our mark wherever they went."""
         seen = {process for processes in self.seen.values() for process in processes} | self.nobodys
         numbers = set(self.numbers.values())
-        return [p for p in process_tree.everything() if p.state != "Z" and p.pid != os.getpid()
+        return [p for p in among() if p.state != "Z" and p.pid != os.getpid()
                 and (p.session in self.seen or (p.pid, p.started) in seen or marks.number_of(p.pid) in numbers
                      or self.mark and process_tree.variable(p.pid, AGENT_MARK) == self.mark)]
 
@@ -188,6 +188,8 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
 def _kill(books: _Books) -> None:
     """The lease of these has ended and the agent did not see to it: another may run the task by now."""
     books.signal(signal.SIGKILL)
+    # what left the group is the agent's child by now; to look at every process takes long on a busy machine
+    process_tree.send(books.left(lambda: process_tree.descendants(os.getppid())), signal.SIGKILL)
     process_tree.send(books.left(), signal.SIGKILL)
 
 
