@@ -17,7 +17,7 @@ class LaunchAgent(Command):
 
     name = "LaunchAgent"
     options: Tuple[Option, ...] = (
-        Option("tasks", "a JSON Lines file of tasks for this pilot alone"),
+        Option("tasks", "a JSON Lines file of tasks: for this pilot alone, or with --pool put into that pool"),
         Option("task", "a JSON file of one task: run it here, once, with its output live"),
         Option("pool", "the pool to pull from: sqlite:FILE, or a server's https://HOST:PORT"),
         Option("execute", "a program to run as the agent, with its arguments"),

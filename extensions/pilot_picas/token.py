@@ -1,8 +1,7 @@
 """A PiCaS token as a document: its states, its transitions, what of it is run. Pure.
 
-Fields as the picas client 1.1 has them: type, lock, done (UNIX seconds), hostname, scrub_count, exit_code, output, error and
-a job id. Ours, which it carries along unseen: `pilot_lease` (the fence), `pilot_attempts` (the history), `pilot_task` (a task
-of our own kind), `pilot_not_before` (UNIX seconds by the database's clock).
+Fields as the picas client 1.1 has them: type, lock, done (UNIX seconds), hostname, scrub_count, exit_code, output, error, a job id. Ours,
+unseen by it: `pilot_lease` (the fence), `pilot_attempts` (the history), `pilot_task`, `pilot_not_before` (UNIX seconds, the database's).
 """
 
 import base64
@@ -59,14 +58,15 @@ def fresh(spec: Dict[str, Any]) -> Document:
 
 def spec_of(document: Document, command: str) -> Optional[Dict[str, Any]]:
     """What to run for it; None when neither the token nor `command` says, or what the token says is no task."""
-    if isinstance(document.get(TASK), dict):
-        return task.check(dict(document[TASK], id=document["_id"]), "/")[0]
-    if not command:
-        return None
     given = document.get("input", "")
     text = given if isinstance(given, str) else json.dumps(given)
-    spec: Dict[str, Any] = {"id": document["_id"], "command": [fill(word, document) for word in shlex.split(command)],
-                            "env": {"PICAS_TOKEN_ID": document["_id"], "PICAS_INPUT": text[:65536].replace("\0", "")}}
+    told = {"PICAS_TOKEN_ID": document["_id"], "PICAS_INPUT": text[:65536].replace("\0", "")}
+    if isinstance(document.get(TASK), dict):
+        env = document[TASK].get("env") or {}
+        return task.check(dict(document[TASK], id=document["_id"], env={**told, **env} if isinstance(env, dict) else env), "/")[0]
+    if not command:
+        return None
+    spec: Dict[str, Any] = {"id": document["_id"], "command": [fill(word, document) for word in shlex.split(command)], "env": told}
     if isinstance(document.get("cores"), int) and document["cores"] > 0:
         spec["cores"] = document["cores"]
     return spec

@@ -16,7 +16,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
     add = _verb(verbs, "add", add_tasks, "add the tasks of JSON Lines files; ids that are there already stay as they are")
     add.add_argument("files", nargs="+", metavar="FILE", help="a JSON Lines file, or - for standard input")
-    add.add_argument("--backoff-s", type=float, help="first wait before another attempt, for a new pool (default: 10)")
+    add.add_argument("--backoff-s", type=float, help="half the first wait for another attempt, which doubles (new pools; default: 10)")
     _verb(verbs, "status", status, "how many tasks are in each state").add_argument("--json", action="store_true")
     show = _verb(verbs, "show", show_tasks, "tasks with their attempts")
     show.add_argument("tasks", nargs="+", metavar="ID")

@@ -57,6 +57,11 @@ def pool(couch):  # noqa: F811
         yield one
 
 
+def test_a_token_of_ours_has_the_variables_too():
+    document = dict(TOKEN, input="x", **{token.TASK: {"command": ["env"], "env": {"A": "1"}}})
+    assert token.spec_of(document, "")["env"] == {"PICAS_TOKEN_ID": TOKEN["_id"], "PICAS_INPUT": "x", "A": "1"}
+
+
 def test_a_token_of_the_old_client_is_run_only_with_a_command(couch, pool):  # noqa: F811
     couch.documents["t1"] = dict(TOKEN)
     assert claim(pool) == []

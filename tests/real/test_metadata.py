@@ -56,7 +56,7 @@ def test_without_work_the_manager_is_told_300(machine):
 
 def test_the_shutdown_time_ends_what_runs_in_time(machine):
     end = int(time.time()) + 14
-    code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", shutdowntime_job=end)
+    code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", "--min-task-s", "1", shutdowntime_job=end)
     assert time.time() < end + 1 and code == 60, out
     assert outputs["shutdown_message"].startswith("200 ") and '"released": 1' in (machine.workdir / "pilot-report.json").read_text()
 
@@ -83,7 +83,7 @@ def gce(_end):
 @pytest.mark.parametrize("cloud, given_s", [(ec2, 16), (azure, 16), (gce, 30)])
 def test_a_spot_machines_notice_ends_what_runs_in_time(machine, cloud, given_s):
     end = time.time() + given_s
-    code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", "--spot-notices", cloud.__name__, notice=cloud(end))
+    code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", "--min-task-s", "1", "--spot-notices", cloud.__name__, notice=cloud(end))
     assert time.time() < end + 1 and code == 60 and "the spot machine's notice" in out, out
     assert '"released": 1' in (machine.workdir / "pilot-report.json").read_text()
 

@@ -58,7 +58,7 @@ def test_a_job_knows_its_slot(slurm, single_file, users_folder):
 def test_a_job_that_is_too_short_is_refused_and_slurm_sees_the_code(slurm, single_file, users_folder):
     job = submit(users_folder, single_file, ["-t", "2", "--mem", "600"], "-X", "CheckWorkerNode", "--min-time-left-s", "3600")
     assert ended(job) == ("FAILED", "10:0")
-    assert "left in the slot, 3600 needed" in (users_folder / "out").read_text()
+    assert "3600 needed (--min-time-left-s)" in (users_folder / "out").read_text()
 
 
 def test_scancel_gives_the_task_back_before_the_kill(slurm, single_file, users_folder):
@@ -118,7 +118,7 @@ def test_a_part_of_an_array_knows_its_own_end_and_number(slurm, single_file, use
     for number in range(3):
         found = until(lambda: report(users_folder / ("w-%d" % number))["exit_code"] is not None and report(users_folder / ("w-%d" % number)), 20)
         assert found["exit_code"] == 10, found
-        assert "left in the slot, 3600 needed" in found["commands"][0]["reason"]
+        assert "3600 needed (--min-time-left-s)" in found["commands"][0]["reason"]
 
 
 def test_a_group_signal_releases_and_a_warning_drains_as_a_plain_user(slurm, single_file, users_folder):
