@@ -103,7 +103,7 @@ def test_all_is_over_in_time(pilot, slot, tmp_path, source, what):
     moment = int(time.time()) + SLOT_S
     variables, more = slot(source, moment)
     ended = pilot(*words, *more, env=dict(os.environ, JOBOUTPUTS=str(jobs), **variables))
-    assert time.time() < moment + 0.5, ended.err
+    assert time.time() < moment + 1.5, ended.err  # on a busy machine
     assert ended.code == (10 if what == "a hold" else 60), ended.err
     assert ended.report["exit_code"] == ended.code and (jobs / "shutdown_message").exists()
     if what not in ("a hold", "the built-in agent"):
