@@ -2,6 +2,7 @@
 
 import heapq
 import os
+import resource
 import selectors
 import signal
 import time
@@ -12,7 +13,8 @@ HEARD_S = 5.0
 
 
 class Exit(NamedTuple):
-    """How a child ended: -n when signal n killed it; CPU seconds and peak memory of it and what it waited for."""
+    """How a child ended: -n when signal n killed it; CPU seconds and peak memory of it and what it waited for. Of a child that was
+    smaller than we are the kernel tells our own memory, which it shared for a moment: then 0."""
 
     code: int
     cpu_s: float
@@ -137,7 +139,7 @@ class Loop:
                 known[0]()
             _, status, used = os.wait4(seen.si_pid, 0)
             if known is not None:
-                known[1](Exit(exit_code(status), used.ru_utime + used.ru_stime, used.ru_maxrss / 1024.0))
+                known[1](Exit(exit_code(status), used.ru_utime + used.ru_stime, _peak_mb(used.ru_maxrss)))
             stranger = stranger or known is None
         if stranger:
             self._on_stranger()
@@ -146,3 +148,7 @@ class Loop:
 def exit_code(status: int) -> int:
     """wait(2)'s status as subprocess counts: -n for signal n."""
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _peak_mb(kilobytes: int) -> float:
+    return kilobytes / 1024.0 if kilobytes > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss else 0.0

@@ -264,7 +264,7 @@ class Payload:
             result["files"] = self._files
         if self._ran is not None and self._place is not None:
             result.update(exit_code=self._ran.code, cpu_s=round(self._ran.cpu_s, 3), seconds=round(now - self._watch.began, 3),
-                          max_rss_mb=round(max(self._ran.max_rss_mb, self._watch.peak_mb), 1), **self._place.sandbox.tails())
+                          max_rss_mb=round(max(self._ran.max_rss_mb, self._watch.peak_mb), 1) or None, **self._place.sandbox.tails())
         if self._place is not None:
             keep = self._around.config.keep
             wanted = not crowd and (keep == "always" or (keep == "failed" and outcome == "error"))

@@ -183,6 +183,13 @@ def test_what_is_brought_in_counts_as_wall_time(run, programs, walltime_s, words
     assert found["state"] == "error" and words in found["reason"] and steady() - began < 30, found
 
 
+def test_the_peak_of_memory_is_the_payloads_own(run):
+    big = "import time; x = b'x' * 120000000; time.sleep(0.1)"
+    ended = run([{"id": "small", "command": ["true"]}, {"id": "big", "command": [sys.executable, "-c", big]}])
+    small, large = (shown(ended, name)["attempts"][0]["result"]["max_rss_mb"] for name in ("small", "big"))
+    assert (small is None or small < 10) and 110 < large < 200
+
+
 def test_no_task_is_claimed_that_cannot_end_in_time(run):
     ended = run([{"id": "long", "command": ["true"], "walltime_s": 1000}, {"id": "short", "command": ["true"], "walltime_s": 1}], "--max-walltime", "60")
     assert ended.code == 0 and shown(ended, "long")["state"] == "todo" and shown(ended, "short")["state"] == "done"
