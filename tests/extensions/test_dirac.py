@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -148,11 +149,32 @@ def test_a_stop_ends_what_runs_and_writes_the_report(start_pilot, client, tmp_pa
     assert json.loads((tmp_path / "w" / "pilot-report.json").read_text())["exit_code"] == 143
 
 
-def test_asked_to_drain_the_agent_finds_its_stop_file(start_pilot, client, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["LaunchAgent", "MultiLaunchAgent"])
+@pytest.mark.parametrize("source", ["--max-walltime", "MJF"])
+def test_a_job_agent_ends_with_its_slot(start_pilot, client, tmp_path, source, command):
     client.say(dirac_agent={"out": "began\n", "hangs": True})
-    child = start_pilot("-E", "dirac", "--preinstalledEnv", str(client.env), "-X", "InstallDIRAC,LaunchAgent", "--workdir", "w")
+    moment = int(time.time()) + 10
+    (tmp_path / "mf").mkdir()
+    if source == "MJF":
+        (tmp_path / "mf" / "shutdowntime").write_text("%d" % moment)
+    words = ["--max-walltime", "9"] if source != "MJF" else []
+    child = start_pilot("-E", "dirac", "--preinstalledEnv", str(client.env), "-X", "InstallDIRAC," + command, "--workdir", "w", *words,
+                        env=dict(os.environ, MACHINEFEATURES=str(tmp_path / "mf")))
+    assert child.wait(60) == 60 and time.time() < moment + 2
+    assert "the slot's end by" in (tmp_path / "w" / "pilot-report.json").read_text()
+
+
+@pytest.mark.parametrize("how", ["SIGUSR1", "a file"])
+def test_asked_to_drain_the_agent_finds_its_stop_file(start_pilot, client, tmp_path, how):
+    client.say(dirac_agent={"out": "began\n", "hangs": True})
+    child = start_pilot("-E", "dirac", "--preinstalledEnv", str(client.env), "-X", "InstallDIRAC,LaunchAgent", "--workdir", "w",
+                        "--drain-files", str(tmp_path / "drain"))
     until((client.bin / "hanging").exists, what="the agent")
-    child.send_signal(signal.SIGUSR1)
+    if how == "a file":
+        (tmp_path / "drain").write_text("")
+    else:
+        child.send_signal(signal.SIGUSR1)
     until((tmp_path / "w/control/WorkloadManagement/JobAgent/stop_agent").exists, what="the stop file")
     assert child.poll() is None
 
