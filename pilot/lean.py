@@ -17,7 +17,8 @@ from pilot.errors import UsageError
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
 FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/stomp.py", "pilot/events/queue_broker.py",
          "pilot/progress.py", "pilot/events/bar.py", "pilot/node/spot.py", "pilot/node/poller.py")
-_WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING)
+_WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) + tuple(  # 3.6 has words of their own kind
+    getattr(tokenize, name) for name in ("ASYNC", "AWAIT") if hasattr(tokenize, name))
 _UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, getattr(tokenize, "ENCODING", -1))
 _FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")  # Pythons read these texts differently
 _NOTHING = (tokenize.COMMENT, tokenize.NL)
