@@ -26,6 +26,7 @@ class _Shield:
 
     depth = 0
     waiting: List[BaseException] = []
+    until = 0.0  # when they wait no longer, by the monotonic clock
 
 
 @contextmanager
@@ -44,6 +45,7 @@ def _raise(error: BaseException) -> None:
     if not _Shield.depth:
         raise error
     _Shield.waiting.append(error)
+    _Shield.until = time.monotonic() + SHIELD_S
     signal.setitimer(signal.ITIMER_REAL, SHIELD_S)
 
 
@@ -145,7 +147,11 @@ class Interrupts:
 
     def _on_alarm(self, signum: int, _frame: Any) -> None:
         if _Shield.waiting:
-            raise _Shield.waiting.pop()
+            left = _Shield.until - time.monotonic()
+            if left <= 0:
+                raise _Shield.waiting.pop()
+            signal.setitimer(signal.ITIMER_REAL, left)  # an alarm of the keeper's: what is shielded has its time
+            return
         if not self._armed:
             return
         if self._left_s() <= 0:

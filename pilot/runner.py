@@ -62,13 +62,11 @@ def run_command(command: Type[Command], ctx: Context, limit_s: float) -> Outcome
 
 
 def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str, int, str]:
-    def left_s() -> Optional[float]:
-        return ctx.time_left_s(command.ending_s(ctx.settings))
-
     try:
-        if _is_over(left_s()):
+        ending_s = command.ending_s(ctx.settings)  # once: a signal handler must not import what a command imports for it
+        if _is_over(ctx.time_left_s(ending_s)):
             raise OutOfTime(ctx.slot_is_over())
-        with ctx.interrupts.armed(limit_s, left_s):
+        with ctx.interrupts.armed(limit_s, lambda: ctx.time_left_s(ending_s)):
             _keep_facts(command, ctx, command().run(ctx) or ())
         return "ok", 0, ""
     except Skip as reason:
@@ -76,7 +74,7 @@ def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str,
     except Stopped as stop:
         return "interrupted", stop.exit_code, str(stop)
     except TimeLimit as limit:
-        if _is_over(left_s()):
+        if _is_over(ctx.time_left_s(ending_s)):
             return "timed out", OutOfTime.exit_code, ctx.slot_is_over()
         return "timed out", command.failure.exit_code, str(limit)
     except PilotError as error:

@@ -97,6 +97,16 @@ def test_a_listener_that_raises_is_not_kept(interrupts):
     os.kill(os.getpid(), signal.SIGUSR1)
 
 
+def test_an_alarm_of_the_keepers_does_not_cut_short_what_is_shielded(interrupts):
+    done = []
+    with pytest.raises(Stopped):
+        with interrupts.armed(60), shielded():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGALRM)
+            done.append(1)
+    assert done == [1]
+
+
 def test_what_is_shielded_is_done_whole(interrupts):
     done = []
     with pytest.raises(Stopped):
