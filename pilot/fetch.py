@@ -62,14 +62,14 @@ def get(url: str, timeout_s: float, attempts: int = ATTEMPTS, headers: Optional[
 
 
 def download(url: str, path: str, timeout_s: float, checksum: str = "", attempts: int = ATTEMPTS,
-             max_bytes: int = 1 << 40, context: Optional["ssl.SSLContext"] = None) -> Download:
+             max_bytes: int = 1 << 40, context: Optional["ssl.SSLContext"] = None, headers: Optional[Dict[str, str]] = None) -> Download:
     """Fetch a URL into a file. `checksum` is "sha256:HEX", "sha512:HEX" or bare hex of either.
 
     Raises FetchFailed, also when the size limit or the checksum is not met; then no file is left.
     """
     wanted = parse_checksum(checksum)
     digests = {name: hashlib.new(name) for name in ALGORITHMS}
-    request = Request(url, timeout_s, {}, context, max_bytes, None)
+    request = Request(url, timeout_s, headers or {}, context, max_bytes, None)
     partial = "%s.part-%d" % (path, os.getpid())
     size = 0
     try:
@@ -99,12 +99,12 @@ def download(url: str, path: str, timeout_s: float, checksum: str = "", attempts
 
 
 def upload(url: str, path: str, timeout_s: float, attempts: int = ATTEMPTS,
-           context: Optional["ssl.SSLContext"] = None) -> None:
+           context: Optional["ssl.SSLContext"] = None, headers: Optional[Dict[str, str]] = None) -> None:
     """PUT a file to a URL, streamed. Raises FetchFailed."""
     def once() -> None:
         with open(path, "rb") as stream:
-            headers = {"Content-Length": str(os.path.getsize(path)), "Content-Type": "application/octet-stream"}
-            _read(Request(url, timeout_s, headers, context, MAX_TEXT, stream, "PUT"), lambda data: None, lambda: None)
+            kind = {"Content-Length": str(os.path.getsize(path)), "Content-Type": "application/octet-stream"}
+            _read(Request(url, timeout_s, dict(headers or {}, **kind), context, MAX_TEXT, stream, "PUT"), lambda data: None, lambda: None)
 
     _with_retries(attempts, once)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pilot.interrupts import STOP_SIGNALS
+from tests.grid import grid  # noqa: F401
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -16,7 +16,7 @@ BROAD = {"pilot/runner.py": 2, "pilot/events/stream.py": 1, "pilot/events/sender
 KNOWN = {"pilot", "commands", "pilot_example", "pilot_picas", "pilot_dirac", "pilot_lhcb", "pilot_gridpp", "pilot_loader"}
 # modules that 3.6 has; the newer ones are not to be used
 STDLIB = set("""__future__ _ssl _thread argparse ast asyncio atexit base64 binascii bisect bz2 calendar collections concurrent contextlib ctypes difflib email errno
-fcntl functools gc grp gzip hashlib heapq hmac http importlib inspect io ipaddress itertools json keyword logging math mmap os pkgutil platform pwd random re resource select
+fcntl fnmatch functools gc grp gzip hashlib heapq hmac http importlib inspect io ipaddress itertools json keyword logging math mmap os pkgutil platform pwd random re resource select
 selectors shlex shutil signal socket sqlite3
 runpy ssl stat string struct subprocess sys tarfile tempfile textwrap threading time tokenize traceback types typing unicodedata urllib uuid weakref zipfile zlib""".split())
 

@@ -36,6 +36,8 @@ class AgentConfig(NamedTuple):
     payload_user: str = ""  # as whom payloads run, where that is not the pilot's own user
     payload_ids: List[int] = []  # its uid, gid and further groups
     hidden: List[str] = []  # files that walls keep from payloads
+    transfer_tokens: List[List[str]] = []  # of the payloads' owner: [host glob, token file], the first that matches
+    transfer_proxy: str = ""  # of the payloads' owner
     min_task_s: float = 0.0  # time that a task without walltime_s needs at least
     min_disk_mb: float = 0.0  # free in the workdir before each payload
 

@@ -8,7 +8,7 @@ import time
 from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
 from pilot import agency, bearer, prctl, process, process_tree, program
-from pilot.agent import config as agent_config, environment, identity, isolation
+from pilot.agent import config as agent_config, environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
 from pilot.agent.live import Live
 from pilot.context import Context
@@ -246,6 +246,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
     places, user = features.find(ctx.environ), _payload_user(ctx, folder)
     base = environment.base(ctx.environ, installed.environ if installed else {})
     base[environment.AGENT_MARK] = _mark(ctx)
+    tokens, proxy = owner.given(settings)
     power = ctx.find(CPUPower)
     if power is not None:
         base["PILOT_TASK_CPU_POWER"] = "%.1f" % power.power
@@ -257,12 +258,13 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
         ends=ends(ctx, node), features=[places.machine, places.job], spot=settings["spot_notices"],
         refresh_s=REFRESH_S if settings["spot_notices"] == SPOT_CLOUDS[0] else SPOT_REFRESH_S,
-        min_task_s=settings["min_task_s"], drain_files=list(settings["drain_files"]), isolation=way,
+        min_task_s=settings["min_task_s"], drain_files=[os.path.abspath(path) for path in settings["drain_files"]], isolation=way,
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
         min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,
         payload_user=user, payload_ids=identity.ids_of(user), drains_reach_payloads=node.batch.system in SIGNAL_ALL,
-        hidden=bearer.files(ctx.environ, settings))
+        hidden=sorted(set(bearer.files(ctx.environ, settings)).union(os.path.realpath(path) for _, path in tokens)),
+        transfer_tokens=tokens, transfer_proxy=proxy)
 
 
 def _payload_user(ctx: Context, folder: str) -> str:

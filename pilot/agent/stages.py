@@ -5,7 +5,7 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from pilot import program
-from pilot.agent import environment, identity, isolation
+from pilot.agent import environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
 from pilot.agent.sandbox import Sandbox, folder_name, passing_file, tail
 from pilot.pool.interface import Lease
@@ -98,11 +98,15 @@ def of_payload(place: Place, which: isolation.Which) -> Start:
 def of_transfer(place: Place, stage: str, answer: Answer) -> Start:
     """The child that moves files; its order comes on standard input. OSError when that cannot be written."""
     config, box = place.config, place.sandbox
+    named = owner.of_task(place.lease.spec)
+    proxy = named.get(owner.PROXY) or config.transfer_proxy
     order = passing_file(config.workdir, json.dumps({
         "direction": stage, "files": place.lease.spec["inputs" if stage == STAGE_IN else "outputs"], "folder": box.work,
-        "owner": config.payload_ids[:2],
+        "owner": config.payload_ids[:2], "tokens": config.transfer_tokens, "proxy": proxy, "hidden": config.hidden,
         "default": os.path.join(config.output_dir, folder_name(place.lease.task, place.lease.generation))}))
     out, err = answer.copies()
-    environ = dict(config.environ, **{environment.MARK: place.mark})
+    environ = dict(config.environ, **dict(named, **{environment.MARK: place.mark}))
+    if proxy:
+        environ[owner.PROXY] = proxy
     return Start(program.start_argv("pilot.agent.transfer", config.workdir), environ, config.workdir, config.transfer_timeout_s,
                  order, out, err)

@@ -1,7 +1,8 @@
 """`-m pilot.agent.transfer`: brings a payload's files in or out, as a child that may be killed.
 
 The order is JSON on standard input, the answer JSON on standard output: it names every file with size and sha256, or the
-problem. By scheme: file and plain paths are copied, http and https fetched and PUT, others given to the grid's own tools.
+problem. By scheme: file and plain paths are copied, http and https fetched and PUT, others given to the grid's own tools, each
+with the credentials of the payload's owner.
 """
 
 import json
@@ -9,13 +10,17 @@ import os
 import shutil
 import sys
 from typing import Any, Dict, List, Optional, Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pilot import fetch, process
-from pilot.errors import StepFailed, UsageError
+from pilot.agent import outputs
+from pilot.agent.outputs import TransferFailed
+from pilot.agent.owner import Owner
+from pilot.errors import ConfigurationFailed, StepFailed, UsageError
 
 TIMEOUT_S = 3600.0
 STAGE_IN = "stage-in"
+QUOTED = ("http", "https", "dav", "davs")  # whose paths are percent-encoded
 # scheme -> the tool's arguments before source and target
 TOOLS: Dict[str, List[str]] = {
     "root": ["xrdcp", "--force", "--nopbar"],
@@ -30,10 +35,6 @@ TOOLS: Dict[str, List[str]] = {
 }
 
 
-class TransferFailed(StepFailed):
-    """A file could not be brought in or out: which, where, why."""
-
-
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Returns 0 when every file was moved, else 40 (the answer says what went wrong)."""
     if sys.argv[1:] if argv is None else argv:
@@ -41,17 +42,27 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     order = json.loads(sys.stdin.read())
     answer: Dict[str, Any] = {"files": []}
     try:
-        for file in order["files"]:
-            moved = bring_in(file, order["folder"]) if order["direction"] == STAGE_IN else bring_out(file, order)
-            if moved:
-                answer["files"].append(moved)
-        if order["direction"] == STAGE_IN and order.get("owner"):
-            _give(order["folder"], order["owner"])
-    except (StepFailed, OSError, UnicodeError) as error:
+        answer["files"] = _moved(order, Owner(dict(os.environ), order.get("tokens") or [], order.get("proxy") or ""))
+    except (StepFailed, ConfigurationFailed, OSError, UnicodeError) as error:
         answer["problem"] = str(error)
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     return 40 if "problem" in answer else 0
+
+
+def _moved(order: Dict[str, Any], owner: Owner) -> List[Dict[str, Any]]:
+    if order["direction"] != STAGE_IN:
+        made = [(file, one) for file in order["files"] for one in _made(file, order["folder"])]
+        return [bring_out(file, one, order, owner) for file, one in made]
+    found = []
+    for file in order["files"]:
+        hidden = os.path.realpath(local_path(file["url"]) or "") in (order.get("hidden") or [])
+        if hidden:
+            raise TransferFailed("%s: is a secret of the pilot's" % file["url"])
+        found.append(bring_in(file, order["folder"], owner))
+    if order.get("owner"):
+        _give(order["folder"], order["owner"])
+    return found
 
 
 def _give(folder: str, owner: List[int]) -> None:
@@ -69,7 +80,7 @@ def local_path(url: str) -> Optional[str]:
     return url if not parts.scheme or url.startswith("/") else None
 
 
-def bring_in(file: Dict[str, Any], folder: str) -> Dict[str, Any]:
+def bring_in(file: Dict[str, Any], folder: str, owner: Owner) -> Dict[str, Any]:
     """One input into the folder, its checksum verified."""
     target = os.path.join(folder, file["name"])
     os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -78,9 +89,9 @@ def bring_in(file: Dict[str, Any], folder: str) -> Dict[str, Any]:
     if path is not None:
         shutil.copy(path, target)
     elif scheme in ("http", "https"):
-        fetch.download(url, target, TIMEOUT_S, file.get("checksum") or "")
+        fetch.download(url, target, TIMEOUT_S, file.get("checksum") or "", context=owner.tls(url), headers=owner.headers(url))
     else:
-        _by_tool(scheme, url, target)
+        _by_tool(url, target, owner)
     _verify(file, target)
     return dict(told(file["name"], target), url=url)
 
@@ -94,29 +105,33 @@ def _verify(file: Dict[str, Any], path: str) -> None:
         raise TransferFailed("%s: %s is %s, expected %s" % (file["url"], wanted.algorithm, digest, wanted.digest))
 
 
-def bring_out(file: Dict[str, Any], order: Dict[str, Any]) -> Optional[Dict[str, Any]]:
-    """One output to its URL, or into the default folder; None when an optional one was not made."""
-    source = os.path.join(order["folder"], file["name"])
-    if not _is_own_file(source, order["folder"]):
-        if file.get("optional"):
-            return None
+def _made(file: Dict[str, Any], folder: str) -> List[outputs.Made]:
+    found = outputs.made(file["name"], folder)
+    if not found and not file.get("optional"):
         raise TransferFailed("the payload did not make its output %s" % file["name"])
-    url = file.get("url") or os.path.join(order["default"], file["name"])
-    facts, path, scheme = told(file["name"], source), local_path(url), urlsplit(url).scheme
+    return found
+
+
+def bring_out(file: Dict[str, Any], one: outputs.Made, order: Dict[str, Any], owner: Owner) -> Dict[str, Any]:
+    """One file of an output to its URL, or into the default folder."""
+    source = os.path.join(order["folder"], one.name)
+    url = _url(file["url"], one.below) if file.get("url") else os.path.join(order["default"], one.name)
+    facts, path, scheme = told(one.name, source), local_path(url), urlsplit(url).scheme
     if path is not None:
         _copy_out(source, path)
     elif scheme in ("http", "https"):
-        fetch.upload(url, source, TIMEOUT_S)
+        fetch.upload(url, source, TIMEOUT_S, context=owner.tls(url), headers=owner.headers(url))
     else:
-        _by_tool(scheme, source, url)
+        _by_tool(source, url, owner)
     return dict(facts, url=url)
 
 
-def _is_own_file(path: str, folder: str) -> bool:
-    """Whether this is a regular file that, links followed, lies in the folder, which is no link itself: a payload may not have us
-    copy /etc/shadow, or wait for a pipe."""
-    real, home = os.path.realpath(path), os.path.join(os.path.realpath(os.path.dirname(folder)), os.path.basename(folder))
-    return real.startswith(home + os.sep) and not os.path.islink(folder) and os.path.isfile(real)
+def _url(base: str, below: str) -> str:
+    """The URL of a file below the one that was given; a query stays behind."""
+    if not below:
+        return base
+    path, mark, query = base.partition("?") if urlsplit(base).scheme in QUOTED else (base, "", "")
+    return "%s/%s%s%s" % (path.rstrip("/"), quote(below) if urlsplit(base).scheme in QUOTED + ("file",) else below, mark, query)
 
 
 def _copy_out(source: str, target: str) -> None:
@@ -130,14 +145,16 @@ def _copy_out(source: str, target: str) -> None:
             os.unlink(partial)
 
 
-def _by_tool(scheme: str, source: str, target: str) -> None:
+def _by_tool(source: str, target: str, owner: Owner) -> None:
+    url = source if "://" in source else target
+    scheme = urlsplit(url).scheme
     tool = TOOLS.get(scheme)
     if tool is None:
-        raise TransferFailed("%s: no tool is known for %s:" % (source, scheme))
+        raise TransferFailed("%s: no tool is known for %s:" % (url, scheme))
     try:
-        process.run(tool + [source, target], timeout_s=TIMEOUT_S)
+        process.run(tool + [source, target], timeout_s=TIMEOUT_S, environ=owner.for_tool(url))
     except process.ProgramFailed as error:
-        raise TransferFailed("%s: %s" % (source if "://" in source else target, error))
+        raise TransferFailed("%s: %s" % (url, error))
 
 
 def told(name: str, path: str) -> Dict[str, Any]:

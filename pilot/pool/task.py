@@ -62,7 +62,7 @@ FIELDS: Dict[str, Field] = {
     "script": Field("a text, run by its #! line or by sh", _text),
     "env": Field("an object of texts", _environment),
     "inputs": Field("a list of URLs or of {url, name, checksum}", lambda v: isinstance(v, list)),
-    "outputs": Field("a list of names or of {name, url, optional}", lambda v: isinstance(v, list)),
+    "outputs": Field("a list of names, folders or globs, or of {name, url, optional}", lambda v: isinstance(v, list)),
     "cores": Field("a whole number from 1", _whole(1)),
     "memory_mb": Field("a whole number of MB", _whole(1)),
     "gpus": Field("a whole number", _whole(0)),

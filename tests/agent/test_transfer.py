@@ -24,11 +24,12 @@ def move(tmp_path, monkeypatch, capsys):
 
     def run(direction, *files):
         order = {"direction": direction, "files": list(files), "folder": str(folder), "default": str(tmp_path / "out" / "t.1")}
+        order.update(run.more)
         monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(order)))
         code = main([])
         return code, json.loads(capsys.readouterr().out)
 
-    run.folder = folder
+    run.folder, run.more = folder, {}
     return run
 
 
@@ -75,9 +76,47 @@ def test_a_link_that_leads_out_of_the_sandbox_is_not_followed(move):
 
 def test_other_schemes_go_to_the_grids_own_tools(move, programs):
     programs.make("xrdcp", 'for last; do :; done; echo data > "$last"')
-    programs.make("gfal-copy", "echo no such file >&2; exit 2")
     code, answer = move("stage-in", {"url": "root://h//f", "name": "f"})
     assert code == 0 and answer["files"][0]["size"] == 5
     assert programs.calls("xrdcp") == ["--force --nopbar root://h//f %s/f" % move.folder]
+    programs.make("gfal-copy", "echo no such file >&2; exit 2")
     code, answer = move("stage-in", {"url": "davs://h/f", "name": "g"})
     assert code == 40 and "gfal-copy ended with 2: no such file" in answer["problem"]
+
+
+@pytest.mark.parametrize("scheme, tool, words", [
+    ("roots", "xrdcp", "--force --nopbar"), ("davs", "gfal-copy", "--force"), ("srm", "gfal-copy", "--force"),
+    ("gsiftp", "gfal-copy", "--force"), ("s3", "aws", "s3 cp --no-progress"), ("scp", "scp", "-q -B")])
+def test_each_scheme_has_its_tool(move, programs, scheme, tool, words):
+    programs.make(tool, 'for last; do :; done; case "$last" in *://*) ;; *) echo data > "$last";; esac')
+    url = scheme + "://host/path/f"
+    assert move("stage-in", {"url": url, "name": "f"})[0] == 0
+    assert move("stage-out", {"name": "f", "url": url})[0] == 0
+    here = str(move.folder / "f")
+    assert programs.calls(tool) == ["%s %s %s" % (words, url, here), "%s %s %s" % (words, here, url)]
+
+
+def test_folders_and_globs_go_out_with_what_is_in_them(move, tmp_path, server):
+    server.replies = [(201, b"", None)]
+    (move.folder / "results" / "deep").mkdir(parents=True)
+    for name in ("results/a b", "results/deep/c", "x1.root", "x2.root", "y.root"):
+        (move.folder / name).write_text(name)
+    code, answer = move("stage-out", {"name": "results", "url": server.url + "?v=1"}, {"name": "x*.root", "url": str(tmp_path / "store")}, {"name": "*/deep"})
+    assert code == 0, answer
+    assert [seen[1] for seen in server.seen] == ["/file/a%20b?v=1", "/file/deep/c?v=1"]
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["x1.root", "x2.root"]
+    assert (tmp_path / "out" / "t.1" / "results" / "deep" / "c").read_text() == "results/deep/c"
+    assert [file["name"] for file in answer["files"]] == ["results/a b", "results/deep/c", "x1.root", "x2.root", "results/deep/c"]
+
+
+def test_a_glob_that_matches_nothing_was_not_made(move):
+    assert "did not make its output *.root" in move("stage-out", {"name": "*.root"})[1]["problem"]
+    assert move("stage-out", {"name": "*.root", "optional": True}) == (0, {"files": []})
+
+
+def test_a_secret_of_the_pilot_is_no_input(move, tmp_path):
+    (tmp_path / "token").write_text("secret")
+    os.symlink(str(tmp_path / "token"), str(tmp_path / "innocent"))
+    move.more = {"hidden": [str(tmp_path / "token")]}
+    code, answer = move("stage-in", {"url": str(tmp_path / "innocent"), "name": "a"})
+    assert code == 40 and "is a secret of the pilot's" in answer["problem"]

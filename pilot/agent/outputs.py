@@ -1,0 +1,140 @@
+"""What the name of an output stands for: one file, a folder with all its files, or what a glob matches.
+
+A payload wrote all of this, so nothing is believed: links are followed to files inside the task's folder only, folders are
+never entered through a link, and files, names and what is looked at are bounded.
+"""
+
+import fnmatch
+import os
+from typing import Iterator, List, NamedTuple
+
+from pilot.errors import StepFailed
+
+MAX_FILES = 1000  # of one task; the pool keeps a row of facts with each
+MAX_NAMES = 200000  # characters of all their names
+MAX_LOOKED_AT = 100000  # entries of folders
+MAGIC = "*?["
+
+
+class TransferFailed(StepFailed):
+    """A file could not be brought in or out: which, where, why."""
+
+
+class Made(NamedTuple):
+    """A file that the payload made: its name in the task's folder, and what is added to the output's URL ("" for the file itself)."""
+
+    name: str
+    below: str
+
+
+def made(name: str, folder: str) -> List[Made]:
+    """The regular files that `name` stands for in a task's folder, sorted by name; none when the payload made none.
+
+    A file of just this name counts before a folder, that before a glob (`*`, `?`, `[a-z]`, and `**` for any depth, as a shell's: a
+    leading dot is matched by a dot only). Below a folder names count from it, those of a glob from its first part with a wildcard.
+    Raises TransferFailed when something in a folder is no file of the task, or there is too much.
+    """
+    walk = _Walk(folder)
+    path = os.path.normpath(name)
+    if not name.endswith("/") and walk.is_own_file(path):
+        return [Made(path, "")]
+    if walk.is_own_folder(path):
+        found = [Made(one, os.path.relpath(one, path)) for one in walk.files(path)]
+    elif any(sign in path for sign in MAGIC):
+        parts = path.split(os.sep)
+        plain = next(number for number, part in enumerate(parts) if any(sign in part for sign in MAGIC))
+        start = os.path.join(*parts[:plain]) if plain else ""
+        names = {one for match in walk.matching(start or ".", parts[plain:]) for one in walk.all_of(match)}
+        found = [Made(one, os.path.relpath(one, start or ".")) for one in names]
+    else:
+        found = []
+    return _bounded(name, sorted(found))
+
+
+def _bounded(name: str, found: List[Made]) -> List[Made]:
+    if len(found) > MAX_FILES or sum(len(one.name) for one in found) > MAX_NAMES:
+        raise TransferFailed("the output %s is %d files, more than a task may bring out (%d, %d characters of names): "
+                             "let the payload pack them into an archive" % (name, len(found), MAX_FILES, MAX_NAMES))
+    for one in found:
+        try:
+            one.name.encode("utf-8")
+        except UnicodeEncodeError:
+            raise TransferFailed("the output %s: the file name %a is not UTF-8" % (name, one.name))
+    return found
+
+
+class _Walk:
+    """Looks into one task's folder; names count from it."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        # the folder's own name is not resolved: a payload may have put a link in its place
+        self._home = os.path.join(os.path.realpath(os.path.dirname(folder)), os.path.basename(folder))
+        self._looked_at = 0
+
+    def is_own_file(self, name: str) -> bool:
+        """Whether this is a regular file that, links followed, lies in the folder: a payload may not have us copy /etc/shadow, or
+        wait for a pipe."""
+        real = self._real(name)
+        return bool(real) and os.path.isfile(real)
+
+    def is_own_folder(self, name: str) -> bool:
+        """Whether this is a folder in the folder, or the folder itself."""
+        real = self._real(name)
+        return bool(real) and os.path.isdir(real)
+
+    def _real(self, name: str) -> str:
+        real = os.path.realpath(os.path.join(self._folder, name))
+        inside = real == self._home or real.startswith(self._home + os.sep)
+        return real if inside and not os.path.islink(self._folder) else ""
+
+    def files(self, name: str) -> Iterator[str]:
+        """All files below a folder. A link to a folder is not entered: what it leads to has a name of its own."""
+        waiting = [name]
+        while waiting:
+            place = waiting.pop()
+            for entry in self._entries(place):
+                path = os.path.normpath(os.path.join(place, entry.name))
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                elif self.is_own_file(path):
+                    yield path
+                elif not self.is_own_folder(path):
+                    raise TransferFailed("the output %s: %s is no file of the task's folder (a link that leads out of it or nowhere, "
+                                         "a pipe or a socket)" % (name, path))
+
+    def all_of(self, match: str) -> Iterator[str]:
+        """The file that matched, or all files of the folder that did."""
+        if self.is_own_file(match):
+            yield match
+        elif self.is_own_folder(match) and not os.path.islink(os.path.join(self._folder, match)):
+            yield from self.files(match)
+
+    def matching(self, place: str, parts: List[str]) -> Iterator[str]:
+        """The names below a folder that match, part by part."""
+        if not self.is_own_folder(place):
+            return
+        part, rest = parts[0], parts[1:]
+        if part == "**":
+            yield from self.matching(place, rest or ["*"])
+        for entry in self._entries(place):
+            path = os.path.normpath(os.path.join(place, entry.name))
+            below = entry.is_dir(follow_symlinks=False)
+            if part == "**":
+                if below and not entry.name.startswith("."):
+                    yield from self.matching(path, parts)
+            elif fnmatch.fnmatchcase(entry.name, part) and (part.startswith(".") or not entry.name.startswith(".")):
+                if not rest:
+                    yield path
+                elif below:
+                    yield from self.matching(path, rest)
+
+    def _entries(self, place: str) -> List["os.DirEntry[str]"]:
+        with os.scandir(os.path.join(self._folder, place)) as entries:
+            found = []
+            for entry in entries:
+                self._looked_at += 1
+                if self._looked_at > MAX_LOOKED_AT:
+                    raise TransferFailed("the outputs of this task lie among more than %d files and folders" % MAX_LOOKED_AT)
+                found.append(entry)
+        return found

@@ -1,0 +1,73 @@
+"""The credentials with which a task's files are moved: those of the payload's owner, never the pilot's tokens.
+
+A task may name its own in `env`; otherwise the operator says which token is for which hosts (--transfer-tokens) and which
+proxy identifies the owner (--transfer-proxy). A token is shown to the hosts that it is for, and by https or the grid's tools only.
+"""
+
+import fnmatch
+import os
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from urllib.parse import urlsplit
+
+from pilot import credentials
+from pilot.errors import StepFailed, UsageError
+
+TOKEN, TOKEN_FILE, PROXY = "BEARER_TOKEN", "BEARER_TOKEN_FILE", "X509_USER_PROXY"
+# what a task's env may give to the programs that move its files; anything else (PATH, LD_PRELOAD) would be a way out of its walls
+OF_TASK = (TOKEN, TOKEN_FILE, PROXY, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+def of_task(spec: Mapping[str, Any]) -> Dict[str, str]:
+    """The credentials that a task names itself."""
+    return {name: value for name, value in (spec.get("env") or {}).items() if name in OF_TASK}
+
+
+def given(settings: Any) -> Tuple[List[List[str]], str]:
+    """What the options say: [host glob, token file] each, and the proxy or "". UsageError for a file that is not there."""
+    tokens = [[host, os.path.abspath(path)] for host, path in settings["transfer_tokens"].items()]
+    proxy = os.path.abspath(settings["transfer_proxy"]) if settings["transfer_proxy"] else ""
+    missing = ["--transfer-tokens: there is no file %s" % path for _, path in tokens if not os.path.isfile(path)]
+    missing += ["--transfer-proxy: there is no file %s" % path for path in [proxy] if path and not os.path.isfile(path)]
+    if missing:
+        raise UsageError(*missing)
+    return tokens, proxy
+
+
+class Owner(NamedTuple):
+    """Who the files belong to: the variables a tool finds, [host glob, token file] in order, and the owner's proxy ("": none of his)."""
+
+    environ: Dict[str, str]
+    tokens: List[List[str]]
+    proxy: str
+
+    def for_tool(self, url: str) -> Dict[str, str]:
+        """The environment of a program that copies to or from this URL."""
+        path = self._token_file(url)
+        own = TOKEN in self.environ or TOKEN_FILE in self.environ
+        return dict(self.environ, **{TOKEN_FILE: path}) if path and not own else self.environ
+
+    def headers(self, url: str) -> Dict[str, str]:
+        """Authorization for an https URL whose host the token is for; nothing for others. StepFailed when the token cannot be read."""
+        if urlsplit(url).scheme != "https":
+            return {}
+        token = self.environ.get(TOKEN) or _content(self.environ.get(TOKEN_FILE) or self._token_file(url))
+        return {"Authorization": "Bearer " + token} if token else {}
+
+    def tls(self, url: str) -> Any:
+        """Trusts the grid's CAs, too, and shows the owner's proxy; None for what is no https. ConfigurationFailed as tls_context."""
+        if urlsplit(url).scheme != "https":
+            return None
+        return credentials.tls_context(self.environ, self.proxy or None)
+
+    def _token_file(self, url: str) -> Optional[str]:
+        host = (urlsplit(url).hostname or "").lower()
+        return next((path for glob, path in self.tokens if fnmatch.fnmatchcase(host, glob.lower())), None)
+
+
+def _content(path: Optional[str]) -> str:
+    if not path:
+        return ""
+    token = credentials.bearer_token({TOKEN_FILE: path}, folder=os.devnull)
+    if not token:
+        raise StepFailed("the token file %s of the payload's owner is empty, or cannot be read" % path)
+    return token
