@@ -105,13 +105,18 @@ class Registration(NamedTuple):
 
 
 class CPUPower(NamedTuple):
-    """DB12 score of one core of this slot while all its cores are busy (HS06-like units)."""
+    """DB12 score of one core of this slot while all its cores are busy (HS06-like units); it depends on the Python that measured it.
+
+    `score` says which one `power` is: raw, corrected (as the official program's default), or set (--cpu-power). `scores` are raw.
+    """
 
     power: float
     scores: Tuple[float, ...]
     copies: int
     approximate: bool
     cached: bool
+    score: str = "raw"
+    python: str = ""
 
 
 class AgentSummary(NamedTuple):

@@ -6,9 +6,10 @@ import socket
 import sys
 import tempfile
 import time
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional
 
 from pilot.node import hardware
+from pilot.node.db12 import Score
 
 CACHE_DAYS = 7
 
@@ -27,28 +28,29 @@ class Cache:
         self._path = path or os.path.join(folder, "pilot-cpu-power-%d.json" % os.getuid())
         self._owner, self._off = owner, path == "off"
 
-    def read(self) -> Tuple[float, ...]:
-        """The scores, or none when there are none for this node, or they are too old."""
+    def read(self) -> Optional[Score]:
+        """The score; None when there is none for this node, or it is too old."""
         if self._off:
-            return ()
+            return None
         try:
             with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW), encoding="utf-8") as stream:
                 state = os.fstat(stream.fileno())
                 kept = json.load(stream)
             fresh = 0 <= time.time() - kept["measured"] < CACHE_DAYS * 86400
             mine = state.st_uid == os.getuid() and not state.st_mode & 0o022
-            return tuple(float(s) for s in kept["scores"]) if fresh and mine and kept["owner"] == self._owner else ()
-        except (OSError, ValueError, KeyError, TypeError):
-            return ()
+            scores = tuple(float(one) for one in kept["scores"])
+            return Score(scores[0], scores, str(kept["python"])) if fresh and mine and kept["owner"] == self._owner else None
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return None
 
-    def write(self, scores: Tuple[float, ...]) -> None:
-        """Keep the scores; where that cannot be, the next pilot measures again."""
+    def write(self, score: Score) -> None:
+        """Keep the score; where that cannot be, the next pilot measures again."""
         if self._off:
             return
         partial = "%s.part-%d" % (self._path, os.getpid())
         try:
             with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as stream:
-                json.dump({"owner": self._owner, "scores": scores, "measured": time.time()}, stream)
+                json.dump({"owner": self._owner, "scores": score.scores, "python": score.python, "measured": time.time()}, stream)
             os.replace(partial, self._path)
         except OSError:
             pass

@@ -1,5 +1,6 @@
 import json
 import os
+import sys
 
 import pytest
 
@@ -62,6 +63,32 @@ def test_the_score_may_be_corrected(tmp_path):
     assert run(tmp_path, cpu_correction="2").fact(CPUPower).power == pytest.approx(plain / 2, abs=0.1)
 
 
+HERE = "%d.%d" % sys.version_info[:2]
+
+
+@pytest.mark.parametrize("python, model, factor", [
+    ("3.9", "Intel(R) Xeon(R) CPU E5-2630", 0.86), ("3.9", "AMD EPYC 7763", 0.71), ("3.11", "AMD EPYC 7763", None), ("3.9", "Neoverse-N1", None)])
+def test_the_factors_are_the_official_programs(python, model, factor):
+    assert db12.factor(python, model) == factor
+
+
+def test_which_score_is_written_is_a_setting_and_told_with_it(tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(db12, "FACTORS", {(HERE, node().cpu_model): 0.5})
+    raw, corrected = run(tmp_path), run(tmp_path, cpu_score="corrected")
+    assert (raw.fact(CPUPower).score, raw.fact(CPUPower).python) == ("raw", HERE)
+    assert corrected.fact(CPUPower).score == "corrected" and corrected.fact(CPUPower).scores == raw.fact(CPUPower).scores
+    assert corrected.fact(CPUPower).power == pytest.approx(raw.fact(CPUPower).power / 2, abs=0.1)
+    assert "DB12, raw, Python %s" % HERE in caplog.text and "DB12, corrected, Python %s" % HERE in caplog.text
+    assert run(tmp_path, cpu_power="3").fact(CPUPower).score == "set"
+
+
+def test_where_the_official_program_corrects_nothing_the_score_stays_raw_and_that_is_told(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(db12, "FACTORS", {})
+    trial = run(tmp_path, cpu_score="corrected")
+    assert trial.fact(CPUPower).score == "raw" and "no correction for Python %s" % HERE in caplog.text
+
+
 def test_an_implausible_score_is_a_refusal_that_names_it(tmp_path):
     outcome = run(tmp_path, cpu_bounds="9999,10000").outcome
     assert outcome.exit_code == 10 and "outside the bounds 9999 to 10000" in outcome.reason
@@ -74,11 +101,11 @@ def test_bad_bounds_are_told_before_anything_runs(settings, words):
 
 
 def test_the_scale_is_the_benchmarks():
-    assert db12.score([5.0, 4.0], 1.0).scores == (2.5 / 5.0, 2.5 / 4.0)  # a hundredth of 250
-    assert db12.score([0.0], 1.0).power == 2.5 / 0.01
+    assert db12.score([5.0, 4.0], 1.0, "3.9").scores == (2.5 / 5.0, 2.5 / 4.0)  # a hundredth of 250
+    assert db12.score([0.0], 1.0, "3.9").power == 2.5 / 0.01
 
 
 def test_no_cache_is_kept_when_it_is_off(tmp_path):
     run(tmp_path, cpu_cache="off")
     assert list(tmp_path.iterdir()) == []
-    assert score_cache.Cache("off", {}, {}).read() == ()
+    assert score_cache.Cache("off", {}, {}).read() is None
