@@ -108,13 +108,18 @@ class Tail:
 def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
     """Start a child in its own session, with nothing on stdin unless told; OSError when it cannot be.
 
-    Arguments and environment are passed as UTF-8 whatever the locale: on 3.6 it may be ASCII.
+    Arguments and environment (or one that is `encoded` already) are passed as UTF-8 whatever the locale: on 3.6 it may be ASCII.
     """
     how.setdefault("stdin", subprocess.DEVNULL)
-    if how.get("env") is not None:
-        how["env"] = {_bytes(name): _bytes(value) for name, value in how["env"].items()}
+    if how.get("env") is not None and not isinstance(next(iter(how["env"]), ""), bytes):
+        how["env"] = encoded(how["env"])
     with shielded():  # raised within what Python itself calls around a fork, an exception would vanish
         return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
+
+
+def encoded(environ: Dict[str, str]) -> Dict[bytes, bytes]:
+    """An environment as a program receives it, made ahead of time."""
+    return {_bytes(name): _bytes(value) for name, value in environ.items()}
 
 
 def dies_with_us() -> Optional[Callable[[], None]]:

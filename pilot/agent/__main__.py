@@ -19,7 +19,7 @@ from pilot.agent.leases import Leases
 from pilot.agent.loop import Exit, Loop
 from pilot.agent.marks import Marks
 from pilot.agent.patience import End
-from pilot.agent.payload import Surroundings
+from pilot.agent.surroundings import Surroundings
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden

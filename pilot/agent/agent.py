@@ -15,9 +15,10 @@ from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
 from pilot.agent.patience import (
-    AHEAD_S, GIVE_UP_S, LOOK_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End)
-from pilot.agent.payload import Ending, Payload, Surroundings
+    AHEAD_S, AHEAD_SLOTS, LOOK_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End, claim_count, patience_s)
+from pilot.agent.payload import Payload
 from pilot.agent.slot import Slot
+from pilot.agent.surroundings import Ending, Surroundings
 from pilot.agent.suspicion import Suspicion
 from pilot.node.deadline import Deadline
 from pilot.pool.interface import Backlog, Busy, Denied, Lease, Offer
@@ -36,7 +37,7 @@ class Agent:
         self._leases, self._slot = leases, Slot(config, deadline)
         self._exchange = Exchange(config, around.loop, errands)
         self._payloads: Dict[Key, Payload] = {}
-        self._ahead: List[Tuple[Lease, float]] = []  # claimed, waiting for a free slot, since when
+        self._ahead: List[Tuple[Payload, float]] = []  # claimed, waiting for a free slot, since when
         self._ledger = Ledger(around.tell, lambda lease: self._leases.drop((lease.task, lease.generation)))
         self._claimed = self._empty_polls = self._failures = 0
         self._last_s = 2 * SHORT_S  # how long the last payload took
@@ -69,7 +70,8 @@ class Agent:
         if offer is None and not finals and not self._exchange.open_claim:
             return self._after_turn()
         wait_s, self._wait_s = (self._wait_s if offer and not finals else 0.0), 0.0
-        self._exchange.ask(finals, offer, min(wait_s, self._config.lease_s / 2), self._answered, self._busy)
+        count = claim_count(self._last_s, bool(self._payloads), self._config.slots, self._config.max_tasks, self._claimed)
+        self._exchange.ask(finals, offer, count, min(wait_s, self._config.lease_s / 2), self._answered, self._busy)
 
     def _hurry(self) -> None:
         """The turn under way may be waiting for work: let it come back."""
@@ -96,7 +98,7 @@ class Agent:
 
     def _offer_ahead(self) -> Optional[Offer]:
         """What will be free when the oldest payload ends: asked for only while payloads are short."""
-        short = self._payloads and self._last_s <= SHORT_S and self._config.slots <= 8
+        short = self._payloads and self._last_s <= SHORT_S and self._config.slots <= AHEAD_SLOTS
         return self._slot.offer(list(self._payloads.values())[1:]) if short and self._claims() else None
 
     def _claims(self) -> bool:
@@ -107,26 +109,25 @@ class Agent:
         self._empty_polls = 0
         self._leases.add((lease.task, lease.generation), min(boot_s(), asked - (self._config.lease_s - lease.seconds)))
         self._tell("task claimed", task=lease.task, generation=lease.generation, attempt=lease.attempt)
-        self._ahead.append((lease, time.monotonic()))
+        self._ahead.append((Payload(lease, self._around, self._vacated, self._over), time.monotonic()))
         self._start_ahead()
         if self.end is not None:
             self._give_back_ahead()
         elif self._ahead:
+            self._ahead[-1][0].prepare()
             self._loop.after(AHEAD_S, self._give_back_ahead)
 
     def _start_ahead(self) -> None:
         """Start the task that was claimed ahead, if it fits now."""
         while self._ahead and self.end is None:
-            free, spec = self._slot.free(self._payloads.values()), self._ahead[0][0].spec
-            if not capacity.fits(free, spec):
+            free, payload = self._slot.free(self._payloads.values()), self._ahead[0][0]
+            if not capacity.fits(free, payload.spec) or self._lacks_room():
                 return
-            if self._lacks_room():
-                return
-            lease = self._ahead.pop(0)[0]
-            self._exchange.begun((lease.task, lease.generation))
-            payload = Payload(lease, free.gpus[: spec.get("gpus", 0)], self._around, self._vacated, self._over)
-            self._payloads[(lease.task, lease.generation)] = payload
-            payload.start()
+            del self._ahead[0]
+            key = (payload.lease.task, payload.lease.generation)
+            self._exchange.begun(key)
+            self._payloads[key] = payload
+            payload.start(free.gpus[: payload.spec.get("gpus", 0)])
 
     def _lacks_room(self) -> bool:
         """What the node lacks for another payload is the node's fault: everything is given back, and nothing more claimed here."""
@@ -139,11 +140,12 @@ class Agent:
     def _give_back_ahead(self) -> None:
         """The slot is not free as soon as we thought, or we are ending: others shall have the task."""
         now = time.monotonic()
-        late = [(lease, since) for lease, since in self._ahead if self.end is not None or now - since >= AHEAD_S]
-        for lease, since in late:
-            self._ahead.remove((lease, since))
+        late = [item for item in self._ahead if self.end is not None or now - item[1] >= AHEAD_S]
+        for item in late:
+            self._ahead.remove(item)
             self._claimed -= 1
-            self._ledger.add(lease, Ending("returned", "claimed ahead, but the slot was not free", {}, 0.0))
+            item[0].discard()
+            self._ledger.add(item[0].lease, Ending("returned", "claimed ahead, but the slot was not free", {}, 0.0))
         if late:
             self._last_s = 2 * SHORT_S
             self._soon()
@@ -216,7 +218,7 @@ class Agent:
         self._silent_since = self._silent_since or now
         silent = now - self._silent_since
         hopeless = isinstance(error, Denied) and not self._met  # a wrong token at the start is no outage
-        if not self._payloads and (hopeless or silent > (STOP_REPORT_S if self._stopping else self._patience_s())):
+        if not self._payloads and (hopeless or silent > (STOP_REPORT_S if self._stopping else patience_s(self._slot.time_left_s()))):
             log.error("%s; given up after %.0f s, the ends of %d tasks could not be reported", error, silent, len(self._ledger))
             if self.end is None or self._ledger:
                 self.end = End("pool", str(error))
@@ -226,11 +228,6 @@ class Agent:
         self._failures += 1
         self._soon(wait)
 
-    def _patience_s(self) -> float:
-        """How long an unreachable pool is asked again while nothing runs: what has ended shall be told, in time."""
-        left = self._slot.time_left_s()
-        return GIVE_UP_S if left is None else max(STOP_REPORT_S, min(GIVE_UP_S, left))
-
     def _extend(self, keys: List[Key]) -> None:
         for key in keys:
             if key in self._payloads:
@@ -239,7 +236,9 @@ class Agent:
     def _lose(self, key: Key, why: str) -> None:
         """This lease is another's, or soon may be: what runs under it ends."""
         self._leases.drop(key)
-        self._ahead = [item for item in self._ahead if (item[0].task, item[0].generation) != key]
+        for item in [item for item in self._ahead if (item[0].lease.task, item[0].lease.generation) == key]:
+            self._ahead.remove(item)
+            item[0].discard()
         if key in self._payloads:
             self._payloads[key].stop("lost", why, self._config.stop_grace_s)
 

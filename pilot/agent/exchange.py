@@ -26,6 +26,7 @@ class Claim(NamedTuple):
 
     request: str
     offer: Offer
+    tasks: int
 
 
 def first_of(finals: List[Final]) -> List[Final]:
@@ -55,17 +56,18 @@ class Exchange:
         """Whether a claim was made that has no answer yet."""
         return self._open is not None
 
-    def ask(self, finals: List[Final], offer: Optional[Offer], wait_s: float, answered: Answered, failed: Callable[[Busy], None]) -> None:
-        """Report and claim. `answered` gets the new states, the leases, when this was asked (by the boot clock), and how long it
-        might wait."""
+    def ask(self, finals: List[Final], offer: Optional[Offer], count: int, wait_s: float, answered: Answered,
+            failed: Callable[[Busy], None]) -> None:
+        """Report and claim so many tasks. `answered` gets the new states, the leases, when this was asked (by the boot clock), and
+        how long it might wait."""
         if self._open is None and offer is not None:
             self._number += 1
             if offer.time_left_s is not None:
                 offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
-            self._open = Claim("%s:%d" % (self._life, self._number), offer)
+            self._open = Claim("%s:%d" % (self._life, self._number), offer, count)
         finals = first_of(finals)
-        claim, begun, config, asked = self._open or Claim("none", Offer()), self._due(), self._config, boot_s()
-        count, self.asked, self._waits = int(self._open is not None), asked, wait_s > 0
+        claim, begun, config, asked = self._open or Claim("none", Offer(), 0), self._due(), self._config, boot_s()
+        self.asked, self._waits = asked, wait_s > 0
 
         def settled(answer: Tuple[Dict[Key, str], List[Lease]]) -> None:
             self._open = None
@@ -73,7 +75,7 @@ class Exchange:
             answered(answer[0], answer[1], asked, wait_s)
 
         self._errands.ask(
-            TURN, lambda pool: pool.next(finals, config.pilot, claim.offer, count, config.lease_s, claim.request, wait_s, begun),
+            TURN, lambda pool: pool.next(finals, config.pilot, claim.offer, claim.tasks, config.lease_s, claim.request, wait_s, begun),
             settled, failed)
 
     def begun(self, key: Key) -> None:

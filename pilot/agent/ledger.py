@@ -4,7 +4,7 @@ import os
 from typing import Any, Callable, Dict, List, Tuple
 
 from pilot.agent.leases import Key
-from pilot.agent.payload import Ending
+from pilot.agent.surroundings import Ending
 from pilot.pool.interface import Final, Lease
 
 LOST = "lost"

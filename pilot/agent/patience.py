@@ -1,6 +1,6 @@
 """How long the agent waits for what, in seconds, and what it says when it ends."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # waits when the pool is busy; the last one repeats
 GIVE_UP_S = 120.0  # a pool that does not answer for so long, with nothing running, ends the agent
@@ -12,6 +12,8 @@ LOOK_S = 1.0  # between two looks at the slot's end and at the drain files
 MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
 STOP_REPORT_S = 1.0
 SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free
+BRISK_S = 0.02  # while they take less than this, a free slot claims two
+AHEAD_SLOTS = 8  # agents with more slots claim nothing ahead
 AHEAD_S = 1.0  # a task claimed ahead is given back when its payload cannot start so soon
 SWEEP_S = 0.2  # after a payload's end: what it left behind is reparented to us by then
 
@@ -22,3 +24,14 @@ class End(NamedTuple):
     kind: str
     reason: str
     cut: bool = False  # payloads were ended that would have gone on
+
+
+def claim_count(last_s: float, running: bool, slots: int, max_tasks: Optional[int], claimed: int) -> int:
+    """How many tasks to claim at once: one; two, of which one waits ahead, where payloads are over before the next is claimed."""
+    brisk = last_s <= BRISK_S and not running and slots <= AHEAD_SLOTS
+    return 2 if brisk and (max_tasks is None or max_tasks - claimed >= 2) else 1
+
+
+def patience_s(left_s: Optional[float]) -> float:
+    """How long an unreachable pool is asked again while nothing runs: what has ended shall be told, in time."""
+    return GIVE_UP_S if left_s is None else max(STOP_REPORT_S, min(GIVE_UP_S, left_s))

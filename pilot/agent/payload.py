@@ -5,64 +5,37 @@ import os
 import signal
 import subprocess
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from pilot import process, process_tree
-from pilot.agent import identity, isolation, limits, marks, room, stages
-from pilot.agent.config import AgentConfig
-from pilot.agent.confine import Confinement
-from pilot.agent.loop import Exit, Loop, Timer
-from pilot.agent.sandbox import Sandboxes, folder_name
+from pilot.agent import identity, limits, marks, room, stages
+from pilot.agent.loop import Exit, Timer
+from pilot.agent.sandbox import folder_name
 from pilot.agent.stages import RUN, STAGE_IN, Answer, Place, Start
-from pilot.agent.strays import Strays
+from pilot.agent.surroundings import Ending, Surroundings
 from pilot.agent.watch import SOONEST_S, Watch
 from pilot.errors import lacking
 from pilot.pool.interface import Lease
 
 ECHO_S = 0.5  # a payload that was killed by a signal: whether the agent gets the same one is known by then
 OUTER_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
-Tell = Callable[..., None]
-
-
-class Ending(NamedTuple):
-    """How an attempt ended: outcome done or error (to be reported), released (given back), returned (given back before it was
-    started), lost (nothing to say).
-    `node` when it is the node that could not run it."""
-
-    outcome: str
-    reason: str
-    result: Dict[str, Any]
-    seconds: float
-    node: bool = False
-
-
-class Surroundings(NamedTuple):
-    """What every payload of an agent shares."""
-
-    config: AgentConfig
-    loop: Loop
-    strays: Strays
-    confinement: Confinement
-    which: isolation.Which
-    sandboxes: Sandboxes
-    tell: Tell
-    marks: marks.Marks
-    lease_end: Callable[[Lease], Optional[float]]  # of the boot clock
 
 
 class Payload:
     """Runs one leased task. When nothing of it runs any more `vacated` is called, so that the next may start
     before this one's result is gathered; then `over`, with the result. Each once."""
 
-    def __init__(self, lease: Lease, gpus: List[str], around: Surroundings,
+    def __init__(self, lease: Lease, around: Surroundings,
                  vacated: Callable[["Payload"], None], over: Callable[["Payload", Ending], None]) -> None:
-        self.lease, self.spec, self.gpus = lease, lease.spec, gpus
+        self.lease, self.spec = lease, lease.spec
+        self.gpus: List[str] = []
         self.mark = "%s/%s.%d" % (around.config.pilot, lease.task, lease.generation)
         self.pid: Optional[int] = None
         self._number = around.marks.new()
         self._answer: Optional[Answer] = None
         self._around, self._vacated, self._over = around, vacated, over
         self._place: Optional[Place] = None
+        self._prepared: Optional[Start] = None
         self._stage = ""
         self._stopped: Optional[Tuple[str, str]] = None  # outcome, reason
         self._timers: List[Timer] = []
@@ -71,14 +44,40 @@ class Payload:
         self._ran: Optional[Exit] = None
         self._files: List[Dict[str, Any]] = []
 
-    def start(self) -> None:
+    def prepare(self) -> None:
+        """Do ahead of time what can be done before there is room for it: a slot that becomes free is filled sooner."""
+        if stages.first(self.spec) == RUN and not self.spec.get("gpus"):
+            try:
+                self._settle_in([])
+                self._prepared = self._of(RUN, self._here())
+            except (OSError, ValueError):  # `start` meets it again, and tells
+                self.discard()
+
+    def discard(self) -> None:
+        """It is not started after all."""
+        if self._prepared is not None:
+            _close(self._prepared)
+        if self._place is not None:
+            self._around.sandboxes.give_back(self._place.sandbox)
+        self._prepared = self._place = None
+
+    def start(self, gpus: List[str]) -> None:
         """Begin with the first stage. What cannot be started ends at once, with its reason."""
+        self._began = time.monotonic()
         try:
-            box = self._around.sandboxes.take()
+            if self._place is None:
+                self._settle_in(gpus)
         except OSError as error:
             return self._end("released", "the node cannot run it: %s" % (lacking(error) or error), node=True)
-        self._place = Place(self.lease, box, self._around.config, self.gpus, self.mark)
         self._start(stages.first(self.spec))
+
+    def _settle_in(self, gpus: List[str]) -> None:
+        self.gpus = gpus
+        self._place = Place(self.lease, self._around.sandboxes.take(), self._around.config, gpus, self.mark)
+
+    def _here(self) -> Place:
+        assert self._place is not None
+        return self._place
 
     def stop(self, outcome: str, reason: str, grace_s: float) -> None:
         """End it: SIGTERM to the group, SIGKILL after the grace. The first call says why; a later one hurries."""
@@ -96,10 +95,9 @@ class Payload:
             self._around.strays.until(self.pid, end)
 
     def _start(self, stage: str) -> None:
-        assert self._place is not None
         self._stage = stage
         try:
-            start = self._of(stage, self._place)
+            start, self._prepared = self._prepared or self._of(stage, self._here()), None
         except OSError as error:
             return self._end("released", "the node cannot run it: %s" % (lacking(error) or error), node=True)
         except ValueError as error:
@@ -127,9 +125,7 @@ class Payload:
                 return process.spawn(start.argv, stdin=stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd,
                                      **options)
         finally:
-            for descriptor in (start.stdin, start.stdout, start.stderr):
-                if descriptor is not None:
-                    os.close(descriptor)
+            _close(start)
 
     def _no_such_self(self, error: Exception) -> None:
         self._end("released", "the node cannot run it as %s: %s" % (self._around.config.payload_user or "this user", error), node=True)
@@ -222,7 +218,6 @@ class Payload:
         self._start(following)
 
     def _payload_failure(self, ended: Exit) -> str:
-        assert self._place is not None
         self._ran = ended
         confinement, allowed = self._around.confinement, self._watch.limits.memory_mb or 0
         if confinement.leave(self.mark):
@@ -232,7 +227,7 @@ class Payload:
         if ended.code == -signal.SIGKILL and confinement.slot_ran_out_of_memory():
             return "out of memory: killed by the kernel when the slot's memory was used up; it used %.0f MB, its share is %g MB" % (
                 max(ended.max_rss_mb, self._watch.peak_mb), allowed)
-        last = self._place.sandbox.tails()["stderr"].strip().split("\n")[-1][:200]
+        last = self._here().sandbox.tails()["stderr"].strip().split("\n")[-1][:200]
         how = "killed by signal %d" % -ended.code if ended.code < 0 else "exit code %d" % ended.code
         return how + (": " + last if last else "")
 
@@ -256,6 +251,7 @@ class Payload:
     def _end(self, outcome: str, reason: str, node: bool = False) -> None:
         now = time.monotonic()
         self._vacated(self)
+        self._around.strays.settled()
         crowd = self._crowd()
         if crowd and outcome != "done" and self._stopped is None:  # what it did is no fault of the node's
             outcome, reason, node = "error", crowd if node else "%s (%s)" % (reason, crowd), False
@@ -280,3 +276,10 @@ class Payload:
         if self._place is None or not room.lack(config.workdir, config.min_disk_mb):
             return ""
         return room.used_up_by(self._place.sandbox.home, config.min_disk_mb)
+
+
+def _close(start: Start) -> None:
+    """Our copies of a child's streams."""
+    for descriptor in (start.stdin, start.stdout, start.stderr):
+        if descriptor is not None:
+            os.close(descriptor)

@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from pilot import program
+from pilot import process, program
 from pilot.agent import environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
 from pilot.agent.sandbox import Sandbox, folder_name, passing_file, tail
@@ -18,7 +18,7 @@ class Start(NamedTuple):
     """A child to start: its arguments, environment, folder, time limit, and descriptors that are closed when it runs."""
 
     argv: List[str]
-    environ: Dict[str, str]
+    environ: Dict[bytes, bytes]
     cwd: str
     timeout_s: Optional[float]
     stdin: Optional[int]
@@ -92,7 +92,7 @@ def of_payload(place: Place, which: isolation.Which) -> Start:
     environ.update(identity.surroundings(config.payload_user, box.work))
     box.open_streams()
     out, err = box.streams()
-    return Start(argv, environ, box.work, spec.get("walltime_s"), None, out, err)
+    return Start(argv, process.encoded(environ), box.work, spec.get("walltime_s"), None, out, err)
 
 
 def of_transfer(place: Place, stage: str, answer: Answer) -> Start:
@@ -108,5 +108,5 @@ def of_transfer(place: Place, stage: str, answer: Answer) -> Start:
     environ = dict(config.environ, **dict(named, **{environment.MARK: place.mark}))
     if proxy:
         environ[owner.PROXY] = proxy
-    return Start(program.start_argv("pilot.agent.transfer", config.workdir), environ, config.workdir, config.transfer_timeout_s,
-                 order, out, err)
+    return Start(program.start_argv("pilot.agent.transfer", config.workdir), process.encoded(environ), config.workdir,
+                 config.transfer_timeout_s, order, out, err)

@@ -45,6 +45,10 @@ class Strays:
             _end([orphan for orphan in self._orphans() if self._owner(orphan) == mark])
         self._warden.ended(pid)
 
+    def settled(self) -> None:
+        """What the warden has not heard of is told now."""
+        self._warden.flush()
+
     def tree(self, pid: int, mark: str) -> List[Process]:
         """Everything of a running payload: below its leader, and what it left to us."""
         leader = process_tree.look_up(pid)
@@ -72,7 +76,7 @@ class Strays:
 
     def _orphans(self) -> List[Process]:
         ours: Set[int] = set(self._roots) | {self._warden.pid}
-        found = (process_tree.look_up(pid) for pid in process_tree.children(os.getpid()) if pid not in ours)
+        found = (process_tree.look_up(pid) for pid in process_tree.own_children() if pid not in ours)
         return [process for process in found if process is not None]
 
     def _owner(self, process: Process) -> Optional[str]:

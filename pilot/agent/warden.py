@@ -35,6 +35,7 @@ class Warden:
         self._groups: Dict[int, str] = {}  # by group, what a new warden must know: its mark,
         self._leases: Dict[int, str] = {}  # until when it may run,
         self._seen: Dict[int, Dict[int, str]] = {}  # and its processes by pid
+        self._late = ""  # what is still to be told
         self._start()
 
     def _start(self) -> None:
@@ -81,10 +82,15 @@ class Warden:
             self._say(line)
 
     def ended(self, group: int) -> None:
-        """Nothing of this group is left."""
+        """Nothing of this group is left. It is told with what is told next, or by `flush`: each telling wakes a process."""
         for book in (self._groups, self._leases, self._seen):
             book.pop(group, None)
-        self._say("-%d\n" % group)
+        self._late += "-%d\n" % group
+
+    def flush(self) -> None:
+        """Tell what waits to be told."""
+        if self._late:
+            self._say("")
 
     def close(self) -> None:
         """No more payloads: the warden exits."""
@@ -92,6 +98,7 @@ class Warden:
         os.close(self._write)
 
     def _say(self, text: str) -> None:
+        text, self._late = self._late + text, ""
         try:
             os.write(self._write, text.encode())
         except OSError:  # it was killed (and is replaced), or is stuck: payloads still die with the agent's own care

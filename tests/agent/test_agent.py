@@ -121,6 +121,15 @@ def test_a_task_claimed_ahead_is_given_back_when_the_slot_stays_busy(run):
     assert [attempt["outcome"] for attempt in shown(ended, "last")["attempts"]] == ["returned", "done"] and shown(ended, "last")["attempts_used"] == 1
 
 
+def test_what_was_made_ready_for_a_task_that_is_given_back_goes(run, tmp_path):
+    """Four quick tasks, so that the next is claimed ahead, then one that holds the slot: the one ahead waits in vain."""
+    held = {"id": "t4", "script": "sleep 3", "priority": -1}
+    ended = run([{"id": "t%d" % number, "command": ["true"]} for number in range(4)] + [held, {"id": "t5", "command": ["true"], "priority": -2}], "--slots", "1")
+    assert ended.report["tasks"] == {"done": 6, "error": 0, "released": 0, "retried": 0, "lost": 0}
+    assert [attempt["outcome"] for attempt in shown(ended, "t5")["attempts"]] == ["returned", "done"]
+    assert not [name for name in os.listdir(str(next(ended.workdir.glob("pilot-*/tasks")))) if name.count("-") > 1]
+
+
 def test_output_that_is_no_utf8_and_no_output_at_all(run):
     ended = run([{"id": "a", "command": ["printf", "\\377\\303"]}, {"id": "b", "command": ["true"]}])
     assert shown(ended, "a")["attempts"][0]["result"]["stdout"] == "\ufffd\ufffd" and shown(ended, "b")["attempts"][0]["result"]["stdout"] == ""

@@ -155,6 +155,7 @@ def test_a_warden_ends_what_outlives_its_lease_though_its_agent_lives():
         warden.until(other.pid, boot_s() + 60)
         assert victim.wait(timeout=60) == -signal.SIGKILL and other.poll() is None
         warden.ended(other.pid)
+        warden.flush()
     finally:
         warden.close()
         os.waitpid(warden.pid, 0)
