@@ -15,7 +15,7 @@ from pilot.pool import open_pool  # noqa: E402
 from pilot.pool.interface import Final, Lease, Offer  # noqa: E402
 
 CLIENTS, SECONDS, TASKS = 200, 3.0, 250000
-BODY = '{"finals":[%s],"pilot":"p%d","offer":{"cores":1},"count":1,"lease_s":300,"request_id":"r%d"}'
+BODY = '{"finals":[%s],"pilot":"p%d","offer":{"cores":1},"count":1,"lease_s":300,"request_id":"c:%d"}'
 DONE = '{"task":"%s","generation":%s,"outcome":"done","reason":"","result":{"exit_code":0}}'
 LEASE = re.compile(rb'"task":"([^"]+)","generation":(\d+)')
 
@@ -48,7 +48,7 @@ def bare_rate(folder: str) -> float:
                 pool.expire()  # type: ignore[attr-defined]
                 for number in range(CLIENTS):
                     finals = [Final(lease.task, lease.generation, "done", "", {"exit_code": 0}) for lease in held.get(number, [])]
-                    held[number] = pool.next(finals, "p%d" % number, Offer(), 1, 300.0, "r%d" % count)[1]
+                    held[number] = pool.next(finals, "p%d" % number, Offer(), 1, 300.0, "c:%d" % count)[1]
                     count += 1
         return count / (time.perf_counter() - began)
 

@@ -17,6 +17,7 @@ Work = Callable[[], Optional[Answer]]  # None: not yet, for a claim that may wai
 Respond = Callable[[Answer], None]
 SWEEP_S = 1.0
 GAP_S = 3.0  # so long without serving anybody, and agents could not renew their leases
+NOTE_EACH_S = 1.0  # so often it is written down that somebody could be served, with what is written anyway
 NOTE_S = 5.0  # while nobody asks, so often is written down that somebody could
 WAITERS_AT_ONCE = 200
 log = logging.getLogger("pilot.pool")
@@ -43,8 +44,8 @@ class Hub:
         self._stir = False
         self._to_try: List[str] = []  # pilots whose waiting claim is to be tried again
         self._served = time.monotonic()  # when tasks could last be served
-        self._noted = self._served
-        self._failing, self._gap_s = False, 0.0
+        self._noted = 0.0  # when that was written down last
+        self._failing, self._noting, self._gap_s = False, False, 0.0
         self.commits = self.operations = 0
 
     @property
@@ -92,7 +93,6 @@ class Hub:
         if self._waiters:
             self.stir()
         if now - self._noted > NOTE_S and not self._failing and self._pool.has_leases():
-            self._noted = now
             self.submit(lambda: answer_error(200, ""), lambda answer: None)
 
     def _notice_gap(self) -> None:
@@ -153,7 +153,9 @@ class Hub:
         self._notice_gap()  # the file may have been waited for
         if self._gap_s:
             self._pool.extend_leases(self._gap_s)
-        self._pool.note_served()
+        if self._gap_s or self._failing or time.monotonic() - self._noted > NOTE_EACH_S:
+            self._pool.note_served()
+            self._noting = True
         self._pool.expire()
 
     def _attempt(self, work: Work) -> Optional[Answer]:
@@ -179,7 +181,8 @@ class Hub:
     def _settle(self, done: "_Done", count: int, tasks: bool) -> None:
         """The transaction is on disk: everybody hears of it."""
         if tasks:
-            self._failing, self._gap_s, self._noted = False, 0.0, time.monotonic()
+            self._noted = time.monotonic() if self._noting else self._noted
+            self._failing, self._noting, self._gap_s = False, False, 0.0
             self._notice_gap()  # the disk may have been waited for
         for pilot in done.served:
             del self._waiters[pilot]
