@@ -6,7 +6,6 @@ from typing import Dict, Iterable, List, NamedTuple, Optional
 
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
-_WHOLE = 2048  # bytes: of more than half a page the kernel may have more to say
 
 
 class Process(NamedTuple):
@@ -61,24 +60,6 @@ def children(pid: int) -> List[int]:
     except OSError:
         pass
     return found
-
-
-def own_children() -> List[int]:
-    """Our own direct children, when the main thread alone starts some; what a dead child leaves to a subreaper becomes the main
-    thread's, too (find_new_reaper of the kernel)."""
-    pid = os.getpid()
-    try:
-        descriptor = os.open("/proc/%d/task/%d/children" % (pid, pid), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return children(pid)
-    try:
-        text = block = os.read(descriptor, 65536)
-        while len(block) > _WHOLE:
-            block = os.read(descriptor, 65536)
-            text += block
-    finally:
-        os.close(descriptor)
-    return [int(word) for word in text.split()]
 
 
 def everything() -> List[Process]:

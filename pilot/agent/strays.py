@@ -17,6 +17,7 @@ from pilot.process_tree import Process
 
 DIE_S = 0.5  # how long the end of what got SIGKILL is waited for; what is in the kernel's hands then stays
 _LOOK_S = 0.002
+_WHOLE = 2048  # bytes: of more than half a page the kernel may have more to say
 
 
 class Strays:
@@ -76,7 +77,7 @@ class Strays:
 
     def _orphans(self) -> List[Process]:
         ours: Set[int] = set(self._roots) | {self._warden.pid}
-        found = (process_tree.look_up(pid) for pid in process_tree.own_children() if pid not in ours)
+        found = (process_tree.look_up(pid) for pid in own_children() if pid not in ours)
         return [process for process in found if process is not None]
 
     def _owner(self, process: Process) -> Optional[str]:
@@ -97,3 +98,21 @@ def _end(orphans: List[Process]) -> None:
     while process_tree.send(left, signal.SIGKILL) and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
         left += [one for process in left for one in process_tree.descendants(process.pid)]
+
+
+def own_children() -> List[int]:
+    """Our own direct children, when the main thread alone starts some; what a dead child leaves to a subreaper becomes the main
+    thread's, too (find_new_reaper of the kernel)."""
+    pid = os.getpid()
+    try:
+        descriptor = os.open("/proc/%d/task/%d/children" % (pid, pid), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return process_tree.children(pid)
+    try:
+        text = block = os.read(descriptor, 65536)
+        while len(block) > _WHOLE:
+            block = os.read(descriptor, 65536)
+            text += block
+    finally:
+        os.close(descriptor)
+    return [int(word) for word in text.split()]

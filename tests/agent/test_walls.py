@@ -44,7 +44,7 @@ def agents():
     return found
 
 def environment():
-    return any(b"hunter-in-the-environment" in text("/proc/%d/environ" % pid) for pid in agents() if can(lambda: text("/proc/%d/environ" % pid)))
+    return any(("hunter-of-" + os.path.basename(place)).encode() in text("/proc/%d/environ" % pid) for pid in agents() if can(lambda: text("/proc/%d/environ" % pid)))
 
 def write(path):
     open(path, "a").close()
@@ -112,7 +112,7 @@ def reached(place, program, isolation, uid, path="/usr/bin:/bin", **task):
         pool.add([dict(task, id="a", command=[PYTHON, "probe.py", str(place), str(listener.getsockname()[1])], max_attempts=1,
                        inputs=[{"url": str(place / "probe.py"), "name": "probe.py"}])])
         furnish(place, uid)
-        environ = {"PATH": path, "HOME": str(place), "BEARER_TOKEN_FILE": str(place / "token"), "PILOT_POOL_TOKEN": "hunter-in-the-environment"}
+        environ = {"PATH": path, "HOME": str(place), "BEARER_TOKEN_FILE": str(place / "token"), "PILOT_POOL_TOKEN": "hunter-of-" + place.name}
         words = [PYTHON, program, "-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:%s/pool.sqlite" % place, "--workdir", str(place / "w"),
                  "--pilot-id", "p1", "--isolation", isolation]
         done = subprocess.run(words, cwd=str(place), env=environ, preexec_fn=uid and becoming(uid), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)

@@ -14,7 +14,6 @@ import pytest
 from pilot.testing import run_command, worker_node as node
 from tests.conftest import extension, until
 from tests.extensions.dirac_client import Client
-from tests.test_credentials import grid  # noqa: F401
 
 dirac = extension("pilot_dirac")
 cfg = extension("pilot_dirac.cfg")
@@ -396,7 +395,7 @@ def test_a_repository_that_hangs_is_asked_once(tmp_path, monkeypatch):
     assert all(path.startswith("/etc/grid-security/") for path in found.values()) and len([text for text in asked if text.startswith("/cvmfs/") and " " not in text]) == 1 and any("/cvmfs/a.example.org did not answer" in text for text in asked)
 
 
-def test_a_probes_result_is_put_with_the_proxy(pilot, tmp_path, grid):  # noqa: F811
+def test_a_probes_result_is_put_with_the_proxy(pilot, tmp_path, grid):
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
     import ssl

@@ -11,7 +11,6 @@ import pytest
 from pilot.events.sender import SendFailed
 from tests.conftest import extension, steady, until
 from tests.extensions.log_server import LogServer
-from tests.test_credentials import grid  # noqa: F401
 
 telling = extension("pilot_dirac.telling")
 tornado = extension("pilot_dirac.tornado")
@@ -19,14 +18,14 @@ ID = "12345678-aaaa-bbbb-cccc-123456789012"
 
 
 @pytest.fixture
-def server(grid):  # noqa: F811
+def server(grid):
     found = LogServer(grid)
     yield found
     found.close()
 
 
 @pytest.fixture
-def flight(pilot, server, grid):  # noqa: F811
+def flight(pilot, server, grid):
     def run(*words, **how):
         environ = dict(os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem"))
         environ.update(how.pop("environ", {}))
@@ -48,7 +47,7 @@ def test_a_failed_pilot_finalises_with_its_code(flight, server):
     assert flight("-D", "999999999").code == 10 and server.final == {ID: "10"} and "MB free" in server.logs[("dteam", ID)]
 
 
-def test_a_host_certificate_says_so(flight, server, grid, tmp_path):  # noqa: F811
+def test_a_host_certificate_says_so(flight, server, grid, tmp_path):
     folder = tmp_path / "host"
     folder.mkdir()
     shutil.copy(str(grid / "user.crt"), str(folder / "hostcert.pem"))
@@ -74,7 +73,7 @@ def test_a_server_on_a_bad_day_costs_no_pilot_and_ten_seconds_at_most(flight, se
 
 
 @pytest.mark.slow
-def test_a_server_that_is_not_there_costs_no_pilot(pilot, grid):  # noqa: F811
+def test_a_server_that_is_not_there_costs_no_pilot(pilot, grid):
     began = steady()
     ended = pilot("-E", "dirac", "-z", "-g", "https://127.0.0.1:1/x", "-X", "CheckWorkerNode")
     assert ended.code == 0 and steady() - began < 11
@@ -87,7 +86,7 @@ def test_a_server_that_flaps_gets_every_line_once_it_answers(flight, server):
     assert server.logs[("dteam", ID)].count("CheckWorkerNode] ok after") == 1
 
 
-def test_a_server_that_comes_back_gets_what_was_told_before(start_pilot, server, grid, tmp_path):  # noqa: F811
+def test_a_server_that_comes_back_gets_what_was_told_before(start_pilot, server, grid, tmp_path):
     server.mode = "refusing"
     child = start_pilot("-E", "dirac", "-z", "-g", server.url + "/", "--pilotUUID", ID, "-X", "CheckWorkerNode,LaunchAgent", "-x", "sleep 60", "--workdir", "w",
                         env=dict(os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem")))
@@ -122,7 +121,7 @@ def _pipe(text, stays_open):
     return reading
 
 
-def test_few_large_messages_are_sent(start_pilot, server, grid, tmp_path):  # noqa: F811
+def test_few_large_messages_are_sent(start_pilot, server, grid, tmp_path):
     words = ("-E", "dirac", "-z", "-g", server.url + "/", "--pilotUUID", ID, "-X", "CheckWorkerNode,LaunchAgent", "-x", "for i in $(seq 2000); do echo line $i; done", "--workdir", "w")
     environ = dict(os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem"))
     assert start_pilot(*words, env=environ).wait(30) == 0
