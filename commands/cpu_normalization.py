@@ -47,8 +47,8 @@ class CPUNormalization(Command):
             return (found,)
         found = found._replace(power=round(found.power / settings["cpu_correction"], 1))
         about = "about " if settings["fast"] else ""
-        self.log.info("CPU power %s%.1f (DB12, %s, Python %s, %d %s at once%s)", about, found.power, found.score, found.python,
-                      found.copies, "copies" if found.copies > 1 else "copy", ", measured before" if found.cached else "")
+        self.log.info("CPU power %s%.1f (DB12, %s, Python %s, copies: %d%s)", about, found.power, found.score, found.python, found.copies,
+                      ", measured before" if found.cached else "")
         return (found,)
 
     def measured(self, ctx: Context, copies: int, cpu_model: str) -> CPUPower:

@@ -13,6 +13,7 @@ from pilot.cli import ENGINE_OPTIONS, spellings
 from pilot.command import Option
 from pilot.errors import EXIT_CODES, UsageError
 from pilot.settings import option_flag
+from pilot.texts import help_of
 from pilot.values import boolean
 
 COMPLETION = """# bash completion for the pilot: source it, or put it into bash-completion's folder
@@ -59,7 +60,7 @@ def _options(options: Iterable[Option]) -> List[str]:
     for option in options:
         names = ", ".join("\\fB%s\\fR" % escaped(flag) for flag in option.flags + (option_flag(option.name),))
         value = "" if option.type is boolean else " \\fI%s\\fR" % option.name
-        lines += [".TP", names + value, escaped(option.help)]
+        lines += [".TP", names + value, escaped(help_of(option))]
     return lines
 
 

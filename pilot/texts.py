@@ -70,9 +70,14 @@ def _option_lines(options: Sequence[Option]) -> List[str]:
         spelled = ", ".join(option.flags + (option_flag(option.name),))
         if option.type is not boolean:
             spelled += " " + option.name.upper()
-        default = "" if option.default in (None, False, (), "", {}) or option.secret else " (default: %s)" % shown(option.default)
-        lines.append("  %-34s %s%s" % (spelled, option.help, default))
+        lines.append("  %-34s %s" % (spelled, help_of(option)))
     return lines
+
+
+def help_of(option: Option) -> str:
+    """An option's help with its default, if there is one to tell."""
+    untold = option.default in (None, False, (), "", {}) or option.secret
+    return option.help + ("" if untold else " (default: %s)" % shown(option.default))
 
 
 def list_text(request: Request) -> str:

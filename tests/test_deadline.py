@@ -65,6 +65,9 @@ def slot(tmp_path, programs):
         if source == "HTCondor":
             (tmp_path / "job.ad").write_text("ClusterId = 1\nProcId = 0\nJobCurrentStartDate = %d\nAllowedJobDuration = 100\n" % (moment - 100))
             return {"_CONDOR_JOB_AD": str(tmp_path / "job.ad")}, []
+        if source == "BOINC":
+            (tmp_path / "init_data.xml").write_text("<app_init_data>\n<result_name>r1</result_name>\n<computation_deadline>%d</computation_deadline>\n</app_init_data>\n" % moment)
+            return {}, []
         assert source == "SGE"
         began = time.strftime("%m/%d/%Y %H:%M:%S", time.localtime(moment - 100))
         programs.make("qstat", "echo 'hard resource_list:  h_rt=100'; echo 'start_time 1: %s'" % began)
@@ -96,7 +99,7 @@ def words_of(what, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["RunProbes", "Install", "--execute", "the built-in agent", "a hold"])
-@pytest.mark.parametrize("source", ["--max-walltime", "MJF path", "MJF URL", "Slurm", "squeue", "HTCondor", "SGE"])
+@pytest.mark.parametrize("source", ["--max-walltime", "MJF path", "MJF URL", "Slurm", "squeue", "HTCondor", "SGE", "BOINC"])
 def test_all_is_over_in_time(pilot, slot, tmp_path, source, what):
     words, jobs = words_of(what, tmp_path), tmp_path / "jo"
     jobs.mkdir()

@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,13 @@ def test_the_page_has_every_command_option_and_code():
         assert ".SS %s" % name in page
         assert all(manual.escaped("--" + option.name.replace("_", "-")) in page for option in command.options)
     assert all(manual.escaped(row.meaning) in page for row in EXIT_CODES)
+
+
+def test_the_page_has_the_defaults_that_help_tells():
+    told = subprocess.run([sys.executable, "pilot.py", "--help"], cwd=str(ROOT), stdout=subprocess.PIPE).stdout.decode()
+    defaults = re.findall(r"\(default: [^)]*\)", told)
+    page = write("man")[1]
+    assert len(defaults) > 20 and [text for text in defaults if manual.escaped(text) not in page] == []
 
 
 def test_man_reads_the_page_without_a_complaint(tmp_path):
