@@ -44,8 +44,6 @@ class LaunchAgent(Command):
             return ["--task is one task alone: it goes without --tasks, --pool and --execute"]
         if settings["execute"] and (settings["tasks"] or settings["pool"]):
             return ["--execute runs another agent: it goes without --tasks and --pool"]
-        if ":" not in (settings["pool"] or ":"):
-            return ["--pool %s: is no URL" % settings["pool"]]
         if settings["execute"]:
             return _program_problems(settings["execute"])
         from pilot.agent import options

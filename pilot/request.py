@@ -103,8 +103,7 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
     names = settings["commands"]
     chosen, wrong = registry.plan(registry.usual_plan(packages) if names is None else names, table)
     problems += wrong + _bad_limits(settings, table)
-    # a command looks at its settings where each of them alone is right
-    doubts = [doubt for command in chosen if not layers.resolve(command.options, stacked)[1] for doubt in command.check(settings)]
+    doubts = [doubt for command in chosen for doubt in command.check(settings)]  # a bad value counts as if it were not given
     strays = _strays(options, environ)
     if any(settings[name] for name in TEXTS):
         problems = first + words.problems

@@ -32,7 +32,7 @@ def sentences(text):
     (("-X", "CheckWorkerNode,LaunchAgent"), "LaunchAgent has no work"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--tasks", "/no/tasks"), "/no/tasks: cannot be read"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "ftp:x"), "is not a pool"),
-    (("-X", "CheckWorkerNode,LaunchAgent,Configure", "--pool", "foo"), "--pool foo: is no URL"),
+    (("-X", "CheckWorkerNode,LaunchAgent,Configure", "--pool", "foo"), "--pool: 'foo' is not a pool"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:/no/file"), "there is no such file"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--execute", "x", "--pool", "y"), "--execute runs another agent"),
     (("-X", "CheckWorkerNode,LaunchAgent", "--execute", "sh 'x"), "--execute: "),
@@ -68,6 +68,14 @@ def test_mistakes_of_all_kinds_are_told_together(pilot, tmp_path):
     ended = pilot(*words, env=dict(os.environ, PILOT_MIN_MEMORY_MB="q", PILOT_MIN_DSK_MB="5"))
     told = "\n".join(sentences(ended.err))
     kinds = ("b.json", "-E nosuch", "'Nope'", "--foo", "--min-cores", "PILOT_MIN_MEMORY_MB", "'Bar'", "--hold-s", "command or a script", "PILOT_MIN_DSK_MB is no setting")
+    assert ended.code == 2 and [kind for kind in kinds if kind not in told] == [], told
+
+
+def test_a_bad_value_hides_no_other_mistake_of_its_command(pilot, tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"id": "a"}\n')
+    ended = pilot("-X", "CheckWorkerNode,LaunchAgent", "--isolation", "foo", "--tasks", "t.jsonl", "--pool", "foo://x", "--min-cores", "x", "--slots", "q", "--lease-s", "0")
+    told = "\n".join(sentences(ended.err))
+    kinds = ("--isolation", "command or a script", "'foo://x' is not a pool", "--min-cores", "--slots", "--lease-s must be")
     assert ended.code == 2 and [kind for kind in kinds if kind not in told] == [], told
 
 

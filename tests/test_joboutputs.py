@@ -13,7 +13,7 @@ from tests.test_fetch import Server
 
 @pytest.mark.parametrize("code, tasks, asked, number", [
     (0, 3, True, 200), (0, 0, True, 300), (0, 0, False, 200), (10, 0, True, 500), (2, 0, True, 600), (40, 1, True, 700), (50, 0, True, 700),
-    (60, 1, True, 200), (143, 1, True, 100), (99, 0, True, 600)])
+    (60, 1, True, 200), (143, 1, True, 100), (99, 0, True, 600), (1, 0, True, 600), (20, 0, True, 700), (30, 0, True, 600)])
 def test_every_exit_code_has_its_message(code, tasks, asked, number):
     text = joboutputs.message(code, tasks, asked)
     assert text.startswith("%d " % number) and "\n" not in text
@@ -92,6 +92,11 @@ def test_a_sick_node_holds_its_slot_once_and_interruptibly(start_pilot, tmp_path
         child.send_signal(getattr(signal, how))
     assert child.wait(timeout=60) == code
     assert (tmp_path / "pilot-events.jsonl").read_text().count("pilot holding") == 1
+
+
+def test_a_failed_installation_holds_the_slot(pilot):
+    ended = pilot("-X", "Install", "--install", "env:/nope", "--hold-s", "0.2-0.3")
+    assert ended.code == 20 and "holding" in ended.err
 
 
 def test_a_pilot_that_is_well_holds_nothing(pilot):

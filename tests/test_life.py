@@ -51,7 +51,7 @@ def test_a_second_place_for_events(pilot, tmp_path):
     assert len((tmp_path / "more").read_text().splitlines()) == 5
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU])
 def test_a_stop_signal_in_any_command_ends_with_128_plus_n(start_pilot, tmp_path, signum):
     (tmp_path / "probe").write_text("#!/bin/sh\necho $$ > %s/pid; exec sleep 300\n" % tmp_path)
     child = start_pilot("-X", "RunProbes", "--probes", "probe", "--workdir", str(tmp_path))

@@ -65,6 +65,16 @@ def run(folder, *words, **environ):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
+def test_an_extension_is_found_in_a_folder_of_the_variable(pilot, tmp_path):
+    folder = tmp_path / "elsewhere"
+    (folder / "pilot_faraway").mkdir(parents=True)
+    (folder / "pilot_faraway" / "__init__.py").write_text("COMMANDS = ()\n")
+    for path in (folder, folder / "pilot_faraway", folder / "pilot_faraway" / "__init__.py"):
+        path.chmod(0o755)
+    words = ("-X", "CheckWorkerNode", "-E", "faraway")
+    assert pilot(*words).code == 2 and pilot(*words, env=dict(os.environ, PILOT_EXTENSION_PATH=str(folder))).code == 0
+
+
 def test_an_extension_here_is_found_and_one_that_anybody_may_write_is_told(tmp_path):
     package = extension(tmp_path)
     for words in (("--list",), ("--plan", "-X", "CheckWorkerNode")):

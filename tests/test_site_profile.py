@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -33,6 +34,21 @@ def merged(profile):
     for layer in profile.layers:
         found.update(layer.values)
     return found
+
+
+@pytest.mark.parametrize("where, told", [
+    (Where(setup="prodd"), "x has nothing for prodd under Setups (did you mean prod?)"), (Where(vo="lhcbb"), "x has nothing for lhcbb under VOs (did you mean lhcb?)"),
+    (Where(ce="ce2"), "x has nothing for ce2 under CEs (did you mean ce1?)"), (Where(ce="ce1", queue="lon"), "x has nothing for queue lon of ce1 (did you mean long?)")])
+def test_a_name_that_the_profile_does_not_have_is_told(where, told):
+    assert read(OWN, where, "x").doubts == (told,) and read(OWN, Where(setup="test", vo="lhcb", ce="ce1", queue="long"), "x").doubts == ()
+
+
+def test_the_vo_may_come_from_dirac_s_variable(pilot, tmp_path):
+    (tmp_path / "pilot.json").write_text(json.dumps({"VOs": {"lhcb": {"min_disk_mb": 7}}}))
+    ended = pilot("-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcb"))
+    assert ended.report["settings"]["min_disk_mb"] == {"value": 7, "source": "pilot.json: VOs/lhcb"}
+    ended = pilot("-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcbb"))
+    assert "pilot.json has nothing for lhcbb under VOs (did you mean lhcb?)" in ended.err
 
 
 @pytest.mark.parametrize("where, expected", [

@@ -34,7 +34,13 @@ BUILT_IN: Tuple[Option, ...] = (
 
 def problems(settings: Any) -> List[str]:
     """A sentence for each mistake in them and in the file of tasks."""
+    from pilot.pool.interface import check_url
+
     found = []
+    try:
+        check_url(settings["pool"] or "sqlite:x")
+    except UsageError as error:
+        found += ["--pool: " + problem for problem in error.problems]
     if settings["slots"] == 0:
         found.append("--slots must be 1 or more")
     if settings["lease_s"] < 1:

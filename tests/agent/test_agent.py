@@ -130,6 +130,48 @@ def test_what_was_made_ready_for_a_task_that_is_given_back_goes(run, tmp_path):
     assert not [name for name in os.listdir(str(next(ended.workdir.glob("pilot-*/tasks")))) if name.count("-") > 1]
 
 
+def test_a_payload_has_a_session_of_its_own_and_nothing_to_read(run, tmp_path):
+    code = "import os, sys; print(os.getsid(0) == os.getpid() or os.getsid(0) == os.getppid(), len(sys.stdin.read()), os.path.isdir(os.environ['TMPDIR']), os.listdir('.'))"
+    ended = run([{"id": "a", "command": [sys.executable, "-c", code]}], stdin=subprocess.DEVNULL)
+    assert shown(ended, "a")["attempts"][0]["result"]["stdout"] == "True 0 True []\n"
+
+
+def test_a_drain_file_that_comes_in_mid_run_is_heard(start_pilot, tasks_file, tmp_path):
+    """Within two seconds: the payload ends three seconds after it, and the task behind it is not begun."""
+    drain = tmp_path / "drain"
+    tasks = tasks_file({"id": "a", "script": "touch %s; sleep 3" % drain, "priority": 1}, {"id": "b", "command": ["true"]})
+    child = start_pilot(*(PLAN + ("--tasks", tasks, "--slots", "1", "--drain-files", str(drain), "--workdir", str(tmp_path / "w"))))
+    assert child.wait(timeout=60) == 0
+    assert json.loads((tmp_path / "w" / "pilot-report.json").read_text())["tasks"]["done"] == 1
+
+
+@pytest.mark.parametrize("keep, folders", [("never", 0), ("failed", 1), ("always", 2)])
+def test_folders_are_kept_as_it_was_asked(run, keep, folders):
+    ended = run([{"id": "good", "command": ["true"]}, {"id": "bad", "command": ["false"], "max_attempts": 1}], "--keep-sandboxes", keep)
+    kept = [name for name in os.listdir(str(next(ended.workdir.glob("pilot-*/tasks")))) if not name.startswith("slot-")]
+    assert len(kept) == folders
+
+
+def test_the_report_tells_the_first_ten_failures(run):
+    ended = run([{"id": "t%02d" % number, "command": ["false"], "max_attempts": 1} for number in range(12)], "--slots", "1")
+    failures = ended.report["task_failures"]
+    assert len(failures) == 10 and {tuple(sorted(row)) for row in failures} == {("folder", "outcome", "reason", "task")}
+
+
+def test_a_narrow_task_may_overtake_a_wide_one(run):
+    tasks = [{"id": "first", "script": "sleep 1.5", "priority": 9}, {"id": "wide", "command": ["true"], "cores": 2, "priority": 5},
+             {"id": "narrow", "command": ["true"]}]
+    ended = run(tasks, "--slots", "2", env=dict(os.environ, TardisDroneCores="2"))
+    order = [event["task"] for event in ended.events if event["event"] == "task started"]
+    assert ended.report["tasks"]["done"] == 3 and order.index("narrow") < order.index("wide")
+
+
+def test_tasks_with_a_pool_go_into_that_pool_and_stay_there(run, tmp_path):
+    ended = run([{"id": "a", "command": ["true"]}, {"id": "b", "command": ["true"]}], "--pool", "sqlite:%s/p.sqlite" % tmp_path, "--max-tasks", "1")
+    with open_pool("sqlite:%s/p.sqlite" % tmp_path) as pool:
+        assert ended.code == 0 and (pool.status()["done"], pool.status()["todo"]) == (1, 1)
+
+
 def test_output_that_is_no_utf8_and_no_output_at_all(run):
     ended = run([{"id": "a", "command": ["printf", "\\377\\303"]}, {"id": "b", "command": ["true"]}])
     assert shown(ended, "a")["attempts"][0]["result"]["stdout"] == "\ufffd\ufffd" and shown(ended, "b")["attempts"][0]["result"]["stdout"] == ""

@@ -46,6 +46,16 @@ def test_files_are_brought_in_by_path_and_url_with_checksums(move, tmp_path, ser
     assert (move.folder / "sub" / "a2").read_bytes() == b"one" and answer["files"][2]["sha256"] == sha(b"two")
 
 
+@pytest.mark.parametrize("length", [64, 128])
+def test_an_input_is_held_against_its_sum_of_either_kind(move, tmp_path, length):
+    (tmp_path / "f").write_bytes(b"one")
+    kind = {64: "sha256", 128: "sha512"}[length]
+    good = hashlib.new(kind, b"one").hexdigest()
+    assert move("stage-in", {"url": str(tmp_path / "f"), "name": "f", "checksum": "%s:%s" % (kind, good)})[0] == 0
+    code, answer = move("stage-in", {"url": str(tmp_path / "f"), "name": "f", "checksum": "%s:%s" % (kind, "0" * length)})
+    assert code == 40 and "%s is %s, expected" % (kind, good) in answer["problem"]
+
+
 @pytest.mark.parametrize("file, words", [
     ({"url": "/no/such/file", "name": "a"}, "/no/such/file"), ({"url": "/etc/hostname", "name": "a", "checksum": "0" * 64}, "expected " + "0" * 64),
     ({"url": "odd://h/f", "name": "a"}, "no tool is known for odd:"), ({"url": "http://127.0.0.1:1/f", "name": "a"}, "127.0.0.1:1")])

@@ -249,10 +249,11 @@ def test_a_trigger_file_is_there_whole_or_not_at_all(tmp_path, name, tasks):
 
 
 @pytest.mark.parametrize("code, tasks, expected", [
-    (0, 3, slot.Ending(0)), (60, 0, slot.Ending(0)), (10, 0, slot.Ending(206)), (20, 0, slot.Ending(206)), (2, 0, slot.Ending(206)), (1, 0, slot.Ending(208)), (40, 1, slot.Ending(208)),
-    (0, 0, slot.Ending(0, slot.AGAIN_S, False, "no work in the task queue")), (50, 0, slot.Ending(0, slot.AGAIN_S, False, "the task queue cannot be reached")), (143, 1, slot.Ending(0, finished=False))])
+    (0, 3, slot.Ending(0)), (60, 0, slot.Ending(0)), (10, 0, slot.Ending(206)), (20, 0, slot.Ending(206)), (30, 0, slot.Ending(206)), (2, 0, slot.Ending(206)), (1, 0, slot.Ending(208)), (40, 1, slot.Ending(208)),
+    (0, 0, slot.Ending(0, 15 * 60, False, "no work in the task queue")), (50, 0, slot.Ending(0, 15 * 60, False, "the task queue cannot be reached")), (143, 1, slot.Ending(0, finished=False))])
 def test_what_boinc_is_told(code, tasks, expected):
     assert slot.ending(code, tasks, True, False, "") == expected
+    assert slot.ABORTED == 194
 
 
 def test_a_reason_of_many_lines_is_one(tmp_path):

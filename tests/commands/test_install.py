@@ -145,16 +145,16 @@ def test_an_installer_that_hangs_ends_in_time(tmp_path):
     assert "without an end: started" in install(tmp_path, "installer:%s/i.sh" % tmp_path, install_timeout_s="0.5").outcome.reason
 
 
-@pytest.mark.parametrize("ref", ["", "@v1", "@COMMIT"])
+@pytest.mark.parametrize("ref", ["", "@v1", "@COMMIT", "@SHORT", "@side"])
 def test_a_git_ref_is_checked_out(tmp_path, ref):
     repository = tmp_path / "r"
     repository.mkdir()
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
     (repository / "f").write_text("one")
-    for words in (["init", "-q"], ["add", "f"], ["commit", "-qm", "x"], ["tag", "v1"]):
+    for words in (["init", "-q"], ["add", "f"], ["commit", "-qm", "x"], ["tag", "v1"], ["branch", "side"]):
         subprocess.check_call(git + words, cwd=str(repository))
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=str(repository)).decode().strip()
-    assert install(tmp_path, "git:file://%s%s" % (repository, ref.replace("COMMIT", commit))).outcome.status == "ok"
+    assert install(tmp_path, "git:file://%s%s" % (repository, ref.replace("COMMIT", commit).replace("SHORT", commit[:9]))).outcome.status == "ok"
     assert (tmp_path / "w" / "software" / "f").read_text() == "one"
 
 

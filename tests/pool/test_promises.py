@@ -102,9 +102,25 @@ def test_failures_are_tried_again_after_a_growing_wait_and_then_are_errors(store
         if expected == "todo":
             waits.append(store.pending()[1])
             clock.now += waits[-1] + 2  # a second, and the rounding of a clock that tells whole ones
-    assert waits[1] > waits[0] >= 19
+    assert 19 <= waits[0] <= 23 and 39 <= waits[1] <= 45
     told = store.show("a")
     assert told["state"] == "error" and told["reason"] == "exit code 1" and len(told["attempts"]) == 3
+
+
+def test_by_default_a_task_is_an_error_after_three_failures(store, clock):
+    add(store, "a")
+    for expected in ("todo", "todo", "error"):
+        assert finish(store, claim(store)[0], "error", reason="x") == expected
+        clock.now += 1000
+
+
+def test_no_wait_is_longer_than_ten_minutes(store, clock):
+    add(store, "a", max_attempts=9)
+    for _ in range(8):
+        finish(store, claim(store)[0], "error", reason="x")
+        wait = store.pending()[1]
+        clock.now += wait + 2
+    assert 599 <= wait <= 661  # and up to a tenth
 
 
 def test_a_lease_that_runs_out_counts_as_an_attempt(store, clock):
