@@ -130,8 +130,9 @@ def shown(value: object) -> str:
     plain = report.jsonable(value)
     if plain is None:
         return "-"
-    if isinstance(plain, list):
-        return ",".join(shown(item) for item in plain) or "-"
+    if isinstance(value, (list, tuple)):
+        pairs = all(isinstance(item, tuple) and len(item) == 2 for item in value)  # of --set NAME=VALUE
+        return ",".join("%s=%s" % item if pairs else shown(item) for item in value) or "-"
     if isinstance(plain, dict):
         return ",".join("%s=%s" % pair for pair in plain.items()) or "-"
     if isinstance(plain, bool):

@@ -1,6 +1,7 @@
 """The rules of the house, held against the code itself."""
 
 import ast
+import re
 import sys
 
 import pytest
@@ -145,6 +146,13 @@ def test_nothing_sleeps_to_wait():
     assert users == {"pilot/fetch.py", "pilot/agent/warden.py", "pilot/agent/strays.py", "pilot/agent/launch.py", "extensions/pilot_dirac/wrapper.py"}
     tests = {name(path) for path in (ROOT / "tests").rglob("*.py") if "time.sleep(" in path.read_text(encoding="utf-8")}
     assert tests <= {"tests/conftest.py", "tests/boinc/wrapper.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_faults.py", "tests/agent/test_agent.py"}
+
+
+def test_bounds_are_counted_by_a_clock_that_stands_with_the_machine():
+    """A test asserts that something was bounded, never how fast it is, and counts by `steady`; but for the slot's own end, a time of day."""
+    counted = re.compile(r"assert .*time\.(?:time|monotonic|perf_counter)\(\)(?: - \w+)? <(?!=)")
+    found = {name(path) for path in (ROOT / "tests").rglob("*.py") if "real" not in path.parts and counted.search(path.read_text(encoding="utf-8"))}
+    assert found - {"tests/test_architecture.py"} == {"tests/test_deadline.py", "tests/extensions/test_dirac.py"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

@@ -203,6 +203,19 @@ def test_where_there_is_no_newer_python_one_sentence_says_so(made, tmp_path):
     assert done.returncode == 10 and len(done.stderr.splitlines()) == 1 and b"3.6 or newer is needed" in done.stderr
 
 
+@pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
+@pytest.mark.parametrize("place", ["/usr/libexec/platform-python", "/cvmfs/sft.cern.ch/lcg/releases/Python/current/x86_64-el9-gcc13-opt/bin/python3"])
+def test_a_newer_python_is_found_outside_of_path(made, tmp_path, place):
+    """As platform-python and in CVMFS; here that place is a folder of ours."""
+    text = (made / "pilot.py").read_text()
+    assert '"%s"' % place in text
+    (tmp_path / "python-elsewhere").symlink_to(sys.executable)
+    text = text.replace('"%s"' % place, '"%s"' % (tmp_path / "python-elsewhere")).replace('"/usr/', '"/nowhere/')
+    (tmp_path / "p.py").write_text(text)
+    done = subprocess.run([PYTHON2, str(tmp_path / "p.py"), "--version"], env={"PATH": str(tmp_path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=str(tmp_path))
+    assert done.returncode == 0 and done.stdout.startswith(b"pilot "), done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
 def test_an_interpreter_that_hangs_is_passed_over(made, tmp_path):

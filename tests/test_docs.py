@@ -8,7 +8,12 @@ import sys
 
 import pytest
 
+from pilot.agent import launch, leases, outputs, patience
 from pilot.errors import EXIT_CODES
+from pilot.events import event, far
+from pilot.pool import sqlite_rows
+from pilot.pool.server import connection, tokens
+from pilot.terms import LEASE_S
 from tests.conftest import ROOT
 from tests.pool.served import Served
 
@@ -91,6 +96,47 @@ def test_the_refusals_of_the_server_are_those_of_its_source():
     assert set(re.findall(r"\b\d{3}\b", told)) == given
 
 
+def test_every_benchmark_stands_in_the_table():
+    told = set(re.findall(r"^\| `(\w+\.py)", TEXTS["benchmarks/README.md"], re.M))
+    assert told == {path.name for path in (ROOT / "benchmarks").glob("*.py")} - {"measure.py", "serving.py"}
+
+
+def test_the_kinds_of_events_are_those_of_the_source():
+    told = TEXTS["docs/report.md"].split("Kinds: ")[1]
+    kinds = [value for name, value in vars(event).items() if name.isupper()]
+    words = {"pilot": "started / heartbeat / stopping / holding / finished", "command": "started / finished", "agent": "started / finished", "task": "claimed / started / usage / finished"}
+    named = {"%s %s" % (whose, verb) for whose, verbs in words.items() for verb in verbs.split(" / ")} | {"log", "fact found"}
+    assert set(kinds) == named and all(re.search(re.escape("%s %s" % pair), told) for pair in words.items())
+
+
+# what a document says in words, and the number of the program
+NUMBERS = [
+    ("docs/server.md", "gives up after two minutes", patience.GIVE_UP_S, 120), ("docs/server.md", "15 s at a time", patience.WAIT_S, 15),
+    ("docs/server.md", "a heartbeat each minute", far.EVERY_S * far.BEAT_EVERY, 60), ("docs/server.md", "in batches\neach ten seconds", far.EVERY_S, 10),
+    ("docs/server.md", "lives six hours", tokens.LIFE_S, 6 * 3600), ("docs/server.md", "for two weeks at most", tokens.RENEWABLE_S, 14 * 86400),
+    ("docs/server.md", "15 s where no token was shown", connection.STRANGER_S, 15), ("docs/server.md", "an idle connection 150 s", connection.IDLE_S, 150),
+    ("docs/server.md", "1,000 of one address", connection.MAX_STRANGERS, 1000), ("docs/server.md", "4 MB of one pilot", connection.OWN_BYTES, 4 << 20),
+    ("docs/tasks.md", "While payloads take less than half a second", patience.SHORT_S, 0.5), ("docs/tasks.md", "within a second is given back", patience.AHEAD_S, 1.0),
+    ("docs/tasks.md", "at most 10 minutes", sqlite_rows.MAX_BACKOFF_S, 600), ("docs/tasks.md", "once a minute at least", leases.LONGEST_S, 60),
+    ("docs/tasks.md", "at most 1,000 files, with 200,000 characters", (outputs.MAX_FILES, outputs.MAX_NAMES), (1000, 200000)),
+    ("docs/tasks.md", "up to a minute after its last payload", patience.RETRY_PATIENCE_S, 60), ("docs/tasks.md", "(300 s; seven days with", (LEASE_S, launch.PRIVATE_LEASE_S), (300, 7 * 86400))]
+
+
+@pytest.mark.parametrize("document, words, found, told", NUMBERS, ids=[row[1] for row in NUMBERS])
+def test_a_number_is_that_of_the_program(document, words, found, told):
+    assert words in TEXTS[document] and found == told
+
+
+@pytest.mark.parametrize("document, told, words", [
+    ("docs/worlds.md", r"The text form with everything in it has (\d+) kB", ["--text"]),
+    ("docs/dirac.md", r"makes it (\d+) kB instead of", ["--text", "--lean", "--extension", "extensions/pilot_dirac", "--defaults", "extensions/pilot_dirac/defaults.json"]),
+    ("docs/dirac.md", r"kB instead of (\d+)", ["--text", "--extension", "extensions/pilot_dirac", "--defaults", "extensions/pilot_dirac/defaults.json"])])
+def test_a_size_is_what_is_made(tmp_path, document, told, words):
+    subprocess.check_call([sys.executable, "-m", "pilot.bundle", "-o", str(tmp_path / "made")] + words, cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    kilobytes = float(re.search(told, TEXTS[document]).group(1))
+    assert abs((tmp_path / "made").stat().st_size / 1000.0 / kilobytes - 1) < 0.1
+
+
 CLAIM = re.compile(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.M)
 CLAIMS = CLAIM.findall(TEXTS.get("docs/claims.md", ""))
 
@@ -107,7 +153,7 @@ def test_each_claim_names_a_document_and_its_test(row):
     assert named, number
     for name in named:
         path, _, function = name.partition("::")
-        assert path in TESTS or (ROOT / path).is_file() and not function, name
+        assert path in TESTS or (ROOT / path).is_file() and not function, name  # a benchmark, or tox.ini
         assert not function or function in TESTS[path], name
 
 

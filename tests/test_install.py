@@ -35,3 +35,8 @@ def test_an_installed_pilot_works_too(tmp_path):
                           cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads((tmp_path / "pilot-report.json").read_text())["tasks"]["done"] == 5
+    site = next((tmp_path / "venv" / "lib").glob("python3*/site-packages"))
+    (site / "pilot_installed").mkdir()
+    (site / "pilot_installed" / "__init__.py").write_text("COMMANDS = ()\n")
+    found = subprocess.run([str(tmp_path / "venv" / "bin" / "pilot"), "-X", "CheckWorkerNode", "-E", "installed", "--plan"], cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert found.returncode == 0, found.stderr.decode()

@@ -2,8 +2,16 @@ import re
 
 import pytest
 
+from commands.check_worker_node import CheckWorkerNode
+from commands.configure import Configure
 from pilot import VERSION
 from pilot.errors import EXIT_CODES
+
+
+def test_plan_shows_every_setting_and_pairs_as_they_are_written(pilot):
+    told = pilot("--plan", "-X", "CheckWorkerNode,Configure", "--set", "A=1", "--set", "B=2,3").out
+    options = [option.name for command in (CheckWorkerNode, Configure) for option in command.options]
+    assert [name for name in options if not re.search(r"^ +(--)?%s\b" % name.replace("_", "[_-]"), told, re.M)] == [] and "A=1,B=2,3" in told
 
 
 def test_list_names_every_command_with_its_line_and_file(pilot):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from commands.check_worker_node import CheckWorkerNode
-from pilot.facts import WorkerNode
+from pilot.facts import GPU, WorkerNode
 from pilot.node import cvmfs
 from pilot.process import Result
 from pilot.testing import run_command
@@ -28,6 +28,35 @@ def test_an_unfit_node_is_refused_in_one_sentence(tmp_path, settings, words):
     outcome = run_command(CheckWorkerNode, tmp_path, settings).outcome
     assert (outcome.status, outcome.exit_code) == ("failed", 10)
     assert words in outcome.reason and "\n" not in outcome.reason
+
+
+def test_a_node_without_user_namespaces_is_refused_when_they_are_needed(tmp_path, programs):
+    programs.make("unshare", "exit 1")  # what would make one
+    found = run_command(CheckWorkerNode, tmp_path).fact(WorkerNode).user_namespaces
+    outcome = run_command(CheckWorkerNode, tmp_path, {"need_user_namespaces": True}).outcome
+    assert (outcome.exit_code, "user namespaces" in outcome.reason) == ((0, False) if found else (10, True))
+
+
+def test_a_repository_has_so_long_as_was_said(tmp_path, monkeypatch):
+    (tmp_path / "hangs.org").mkdir()
+    os.mkfifo(str(tmp_path / "hangs.org" / "pipe"))
+    monkeypatch.setattr(cvmfs, "_CODE", cvmfs._CODE.replace("os.listdir(path)", "open(path + '/pipe').read()"))
+    outcome = run_command(CheckWorkerNode, tmp_path, {"cvmfs_repositories": "hangs.org", "cvmfs_mount": str(tmp_path), "cvmfs_timeout_s": "0.5"}).outcome
+    assert outcome.exit_code == 10 and "hangs" in outcome.reason and outcome.seconds < 30
+
+
+@pytest.mark.parametrize("granted, count", [({}, 2), ({"SLURM_GPUS_ON_NODE": "1"}, 1)])
+def test_no_more_gpus_count_than_were_granted(tmp_path, monkeypatch, granted, count):
+    monkeypatch.setattr("pilot.node.gpu.find", lambda environ: (GPU("A100", 40000, "0/GPU-1"), GPU("A100", 40000, "1/GPU-2")))  # no driver here
+    node = run_command(CheckWorkerNode, tmp_path, {}, environ=dict(os.environ, SLURM_JOB_ID="7", **granted)).fact(WorkerNode)
+    assert len(node.gpus) == count
+
+
+def test_the_smallest_disk_counts(tmp_path):
+    (tmp_path / "jf").mkdir()
+    (tmp_path / "jf" / "scratch_limit_bytes").write_text("%d" % (300 << 20))
+    outcome = run_command(CheckWorkerNode, tmp_path, {}, environ=dict(os.environ, JOBFEATURES=str(tmp_path / "jf"))).outcome
+    assert outcome.exit_code == 10 and "300 MB" in outcome.reason
 
 
 def test_all_that_is_missing_is_told_at_once(tmp_path):

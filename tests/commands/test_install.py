@@ -167,6 +167,8 @@ def test_pip_installs_into_an_environment_of_its_own(tmp_path):
         made.writestr("hello_pilot-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: hello-pilot\nVersion: 1.0\n")
         made.writestr("hello_pilot-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         made.writestr("hello_pilot-1.0.dist-info/RECORD", "hello_pilot.py,,\nhello_pilot-1.0.dist-info/METADATA,,\nhello_pilot-1.0.dist-info/WHEEL,,\nhello_pilot-1.0.dist-info/RECORD,,\n")
+    refused = install(tmp_path, "pip:%s" % wheel, pip_options="--no-such-option")
+    assert "--no-such-option" in refused.outcome.reason
     trial = install(tmp_path, "pip:%s" % wheel, pip_options="--no-index")
     assert trial.outcome.status == "ok", trial.outcome.reason
     environ = dict(os.environ, **trial.fact(Installation).environ)

@@ -47,6 +47,7 @@ GpusProvisioned = 1
 JobCurrentStartDate = 1795229000
 AllowedExecuteDuration = 3600
 Requirements = (TARGET.Arch == "X86_64")
+DiskProvisioned = 100
 Undefined = undefined
 """
 OARSTAT = """Job_Id: 4711
@@ -82,6 +83,7 @@ def test_condors_job_ad_tells_what_its_environment_does_not(tmp_path):
     (tmp_path / ".job.ad").write_text(JOB_AD)
     job = batch.detect({"_CONDOR_JOB_AD": str(tmp_path / ".job.ad")}, NOW, ask=False)
     assert (job.system, job.job_id, job.cores, job.memory_mb, job.gpus, job.time_left_s) == ("HTCondor", "12.3", 4, 8192, 1, 2600.0)
+    assert job.disk_mb is None  # DiskProvisioned is no bound: docs/worlds.md
 
 
 @pytest.mark.parametrize("lines, left", [

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from pilot.pool import open_pool
 from pilot.pool.__main__ import main
+from pilot.pool.interface import Final, Offer
 from tests.conftest import ROOT
 
 
@@ -41,6 +43,28 @@ def test_cancel_retry_export(url, capsys):
     main(["export", url])
     exported = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(task["id"], task["state"], task["attempts"]) for task in exported] == [("a", "todo", []), ("b", "todo", [])]
+
+
+def test_what_failed_is_listed_and_sent_back(url, capsys, tasks_file):
+    main(["add", url, tasks_file({"id": "c", "command": ["false"], "max_attempts": 1, "priority": 9})])
+    with open_pool(url) as pool:
+        lease = pool.claim("p", Offer(), 1, 60, "p:1")[0]
+        pool.next([Final(lease.task, lease.generation, "error", "x", {})], "p", Offer(), 0, 60, "p:2")
+    capsys.readouterr()
+    main(["export", url, "--state", "error"])
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["c"]
+    assert main(["retry", url, "--all"]) == 0
+    main(["status", url])
+    assert "todo 3  locked 0  done 0  error 0" in capsys.readouterr().out
+
+
+def test_the_first_wait_is_set_with_a_new_pool(tmp_path, tasks_file, capsys):
+    place = "sqlite:%s/p" % tmp_path
+    main(["add", place, tasks_file({"id": "c", "command": ["false"]}), "--backoff-s", "3"])
+    with open_pool(place) as pool:
+        lease = pool.claim("p", Offer(), 1, 60, "p:1")[0]
+        pool.next([Final(lease.task, lease.generation, "error", "x", {})], "p", Offer(), 0, 60, "p:2")
+        assert 5 < pool.pending()[1] <= 6.7  # 3 s x 2, and up to a tenth
 
 
 def test_tasks_come_by_standard_input_too(url, capsys, monkeypatch):

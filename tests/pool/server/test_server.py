@@ -1,6 +1,7 @@
 """The API as clients meet it: a server in a thread, raw sockets and plain requests."""
 
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -35,7 +36,9 @@ def test_health_and_metrics(within):
     assert ask(within, "GET", "/healthz") == (200, {"status": "ok"})
     text = urllib.request.urlopen(within.url + "/metrics", timeout=10).read().decode()
     names = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    assert all(name.startswith("pilot_") for name in names) and 'pilot_tasks{state="todo"} 0' in text
+    assert 'pilot_tasks{state="todo"} 0' in text
+    told = re.findall(r"`(pilot_\w+)", (ROOT / "docs" / "server.md").read_text().split("`GET /metrics`")[1].split("##")[0])
+    assert names | {"pilot_pilots"} == set(told)  # which is there when a pilot has told something
 
 
 def test_addresses_that_are_not_there_and_methods_that_are_not_theirs(within):
