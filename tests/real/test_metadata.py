@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.real.conftest import SYSTEMS, need
+from tests.test_deadline import words_of
 
 HERE = "http://169.254.169.254"
 
@@ -20,7 +21,7 @@ def machine(tmp_path):
     need("unshare", "ip")
     store = tmp_path / "store"
 
-    def run(tasks, *words, notice=None, **features):
+    def run(tasks, *words, notice=None, plan="CheckWorkerNode,LaunchAgent", **features):
         for place, text in (notice or {}).items():
             (store / place).parent.mkdir(parents=True, exist_ok=True)
             (store / place).write_text(text)
@@ -28,10 +29,11 @@ def machine(tmp_path):
         for name, value in features.items():
             (store / "jobfeatures" / name).write_text(str(value))
         path = tmp_path / "tasks.jsonl"
-        path.write_text("".join(json.dumps(task) + "\n" for task in tasks))
+        path.write_text("".join(json.dumps(task) + "\n" for task in tasks or ()))
+        words += () if tasks is None else ("--tasks", str(path))
         environ = dict(os.environ, MACHINEFEATURES=HERE + "/machinefeatures", JOBFEATURES=HERE + "/jobfeatures", JOBOUTPUTS=HERE + "/joboutputs", PY=sys.executable)
         environ.update(http_proxy="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1", no_proxy="")  # not for this address
-        done = subprocess.run([str(SYSTEMS / "metadata.sh"), str(store), sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(path),
+        done = subprocess.run([str(SYSTEMS / "metadata.sh"), str(store), sys.executable, str(ROOT / "pilot.py"), "-X", plan,
                                "--workdir", str(tmp_path / "w")] + list(words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environ, timeout=120)
         if b"Operation not permitted" in done.stdout and not (tmp_path / "w").exists():
             pytest.skip("a network of its own cannot be made here")
@@ -86,6 +88,16 @@ def test_a_spot_machines_notice_ends_what_runs_in_time(machine, cloud, given_s):
     code, out, outputs = machine([{"id": "long", "command": ["sleep", "300"]}], "--stop-grace-s", "1", "--min-task-s", "1", "--spot-notices", cloud.__name__, notice=cloud(end))
     assert time.time() < end + 1 and code == 60 and "the spot machine's notice" in out, out
     assert '"released": 1' in (machine.workdir / "pilot-report.json").read_text()
+
+
+@pytest.mark.parametrize("what", ["RunProbes", "Install", "--execute", "a hold"])
+def test_a_spot_machines_notice_bounds_every_command(machine, tmp_path, what):
+    """As each other source does in tests/test_deadline.py."""
+    plan, words = words_of(what, tmp_path)[1], words_of(what, tmp_path)[2:]
+    end = time.time() + 16
+    code, out, outputs = machine(None, "--spot-notices", "ec2", *words, plan=plan, notice=ec2(end))
+    assert time.time() < end + 1 and code == (10 if what == "a hold" else 60), out
+    assert json.loads((machine.workdir / "pilot-report.json").read_text())["exit_code"] == code and "shutdown_message" in outputs
 
 
 def test_a_spot_machine_without_a_notice_works(machine):
