@@ -194,6 +194,8 @@ def follow(lines, folder):
             words = line.replace("http://127.0.0.1:8420", server.url).replace("https://pool.example.org:8420", server.url)
             words = words.replace("sqlite:/var/lib/pilot-pool/pool.sqlite", "sqlite:%s/%s.sqlite" % (folder, "copy" if "restore" in line else "pool"))
             words = words.replace("/backup/pool-2026-11-21", "%s/backup" % folder).replace("tokens admin", "%s/tokens admin" % folder).replace("$ID >tokens/$ID", "p1")
+            if sys.version_info < (3, 7) and (" backup " in words or " restore " in words):
+                continue  # the document says so
             if " serve " in words:
                 assert line.split("pool.sqlite", 1)[1].split() == ["--create", "--listen", "127.0.0.1:8420"]
                 continue
