@@ -13,6 +13,7 @@ from pilot.errors import StepFailed
 MAX_FILES = 1000  # of one task; the pool keeps a row of facts with each
 MAX_NAMES = 200000  # characters of all their names
 MAX_LOOKED_AT = 100000  # entries of folders
+MAX_DEPTH = 100  # folders in folders
 MAGIC = "*?["
 
 
@@ -32,7 +33,7 @@ def made(name: str, folder: str) -> List[Made]:
 
     A file of just this name counts before a folder, that before a glob (`*`, `?`, `[a-z]`, and `**` for any depth, as a shell's: a
     leading dot is matched by a dot only). Below a folder names count from it, those of a glob from its first part with a wildcard.
-    Raises TransferFailed when something in a folder is no file of the task, or there is too much.
+    Raises TransferFailed when something in a folder is no file of the task, or there is too much to look at.
     """
     walk = _Walk(folder)
     path = os.path.normpath(name)
@@ -48,19 +49,19 @@ def made(name: str, folder: str) -> List[Made]:
         found = [Made(one, os.path.relpath(one, start or ".")) for one in names]
     else:
         found = []
-    return _bounded(name, sorted(found))
+    return sorted(found)
 
 
-def _bounded(name: str, found: List[Made]) -> List[Made]:
+def check(found: List[Made]) -> None:
+    """TransferFailed when all outputs of a task together are too much, or a name cannot be told."""
     if len(found) > MAX_FILES or sum(len(one.name) for one in found) > MAX_NAMES:
-        raise TransferFailed("the output %s is %d files, more than a task may bring out (%d, %d characters of names): "
-                             "let the payload pack them into an archive" % (name, len(found), MAX_FILES, MAX_NAMES))
+        raise TransferFailed("the outputs are %d files, more than a task may bring out (%d, %d characters of names): "
+                             "let the payload pack them into an archive" % (len(found), MAX_FILES, MAX_NAMES))
     for one in found:
         try:
             one.name.encode("utf-8")
         except UnicodeEncodeError:
-            raise TransferFailed("the output %s: the file name %a is not UTF-8" % (name, one.name))
-    return found
+            raise TransferFailed("the file name %a of an output is not UTF-8" % one.name)
 
 
 class _Walk:
@@ -130,6 +131,8 @@ class _Walk:
                     yield from self.matching(path, rest)
 
     def _entries(self, place: str) -> List["os.DirEntry[str]"]:
+        if place.count(os.sep) >= MAX_DEPTH:
+            raise TransferFailed("the outputs of this task lie in more than %d folders, one in the other" % MAX_DEPTH)
         with os.scandir(os.path.join(self._folder, place)) as entries:
             found = []
             for entry in entries:

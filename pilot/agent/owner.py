@@ -34,7 +34,7 @@ def given(settings: Any) -> Tuple[List[List[str]], str]:
 
 
 class Owner(NamedTuple):
-    """Who the files belong to: the variables a tool finds, [host glob, token file] in order, and the owner's proxy ("": none of his)."""
+    """Who the files belong to: the variables a tool finds, [host glob, token file] in order, and the owner's proxy ("": none)."""
 
     environ: Dict[str, str]
     tokens: List[List[str]]

@@ -53,6 +53,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 def _moved(order: Dict[str, Any], owner: Owner) -> List[Dict[str, Any]]:
     if order["direction"] != STAGE_IN:
         made = [(file, one) for file in order["files"] for one in _made(file, order["folder"])]
+        outputs.check([one for _, one in made])
         return [bring_out(file, one, order, owner) for file, one in made]
     found = []
     for file in order["files"]:

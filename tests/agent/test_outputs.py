@@ -26,7 +26,9 @@ def work(tmp_path):
 
         @staticmethod
         def made(name):
-            return [tuple(one) for one in outputs.made(name, str(folder))]
+            found = outputs.made(name, str(folder))
+            outputs.check(found)
+            return [tuple(one) for one in found]
 
     Work.folder = folder
     return Work
@@ -90,13 +92,22 @@ def test_a_pipe_among_the_files_is_told_and_holds_nobody_up(work):
     assert work.made("r/p*") == []
 
 
-@pytest.mark.parametrize("limit, words", [("MAX_FILES", "is 5 files, more than a task may bring out"), ("MAX_NAMES", "is 5 files"),
+@pytest.mark.parametrize("limit, words", [("MAX_FILES", "are 5 files, more than a task may bring out"), ("MAX_NAMES", "are 5 files"),
                                           ("MAX_LOOKED_AT", "lie among more than 4 files and folders")])
 def test_how_much_may_be_brought_out_is_bounded(work, monkeypatch, limit, words):
     work.write(*["r/%d" % number for number in range(5)])
     monkeypatch.setattr(outputs, limit, 4)
     with pytest.raises(outputs.TransferFailed, match=words):
         work.made("r")
+
+
+@pytest.mark.parametrize("name", ["r", "**/f", "r/**"])
+def test_folders_in_folders_are_followed_a_hundred_deep(work, name):
+    work.write("r/" + "d/" * 90 + "f")
+    assert [one[0] for one in work.made(name)] == ["r/" + "d/" * 90 + "f"]
+    os.makedirs(str(work.folder / ("r/" + "d/" * 300)))
+    with pytest.raises(outputs.TransferFailed, match="more than 100 folders"):
+        work.made(name)
 
 
 def test_a_name_that_is_not_utf_8_is_told(work):
