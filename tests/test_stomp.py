@@ -61,7 +61,17 @@ class Broker:
             threading.Thread(target=self._serve, args=(plain,), daemon=True).start()
 
     def _serve(self, plain):
-        data, mine = b"", {}
+        mine = {}
+        try:
+            self._talk(plain, mine)
+        except OSError:  # the client has hung up while we spoke
+            pass
+        with self.lock:
+            self.ended += 1
+            self.queue[:0] = mine.get("open", {}).values()  # what was not acknowledged is given again
+
+    def _talk(self, plain, mine):
+        data = b""
         with plain:
             plain.settimeout(0.02)
             while True:
@@ -83,9 +93,6 @@ class Broker:
                 if self.moody and len(self.frames) % self.moody == 0:
                     break
                 self._answer(plain, frame, mine)
-        with self.lock:
-            self.ended += 1
-            self.queue[:0] = mine.get("open", {}).values()  # what was not acknowledged is given again
 
     def _answer(self, plain, frame, mine):
         if frame.command == "CONNECT":
