@@ -122,8 +122,9 @@ class Payload:
         stdin = subprocess.DEVNULL if start.stdin is None else start.stdin
         try:
             with marks.inherited(self._number):
+                # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is closed: nothing to look for
                 return process.spawn(start.argv, stdin=stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd,
-                                     **options)
+                                     close_fds=False, **options)
         finally:
             _close(start)
 

@@ -146,6 +146,15 @@ def test_a_payload_has_a_session_of_its_own_and_nothing_to_read(run, tmp_path):
     assert shown(ended, "a")["attempts"][0]["result"]["stdout"] == "True 0 True []\n"
 
 
+def test_a_payload_has_no_descriptor_of_ours(run, tmp_path):
+    """Nor one that the pilot was started with."""
+    code = "import os; print([os.readlink('/proc/self/fd/' + name) for name in sorted(os.listdir('/proc/self/fd'), key=int)[3:-1]])"
+    with open(str(tmp_path / "given"), "w") as given:
+        os.set_inheritable(given.fileno(), True)
+        ended = run([{"id": "t%d" % number, "command": [sys.executable, "-c", code]} for number in range(4)], close_fds=False)
+    assert {shown(ended, "t%d" % number)["attempts"][0]["result"]["stdout"] for number in range(4)} == {"[]\n"}
+
+
 def test_a_drain_file_that_comes_in_mid_run_is_heard(start_pilot, tasks_file, tmp_path):
     """Within two seconds: the payload ends three seconds after it, and the task behind it is not begun."""
     drain = tmp_path / "drain"
