@@ -15,6 +15,7 @@ class Slot:
 
     def __init__(self, config: AgentConfig, deadline: Deadline) -> None:
         self._config, self._deadline = config, deadline
+        self._whole = capacity.whole(config)
 
     def time_left_s(self) -> Optional[float]:
         """Seconds for a payload, so that its end can still be told; None where no end is known."""
@@ -24,7 +25,7 @@ class Slot:
     def free(self, running: Iterable[Payload]) -> capacity.Capacity:
         """What is left while these run."""
         payloads: List[Payload] = list(running)
-        return capacity.free(capacity.whole(self._config), [one.spec for one in payloads], [gpu for one in payloads for gpu in one.gpus])
+        return capacity.free(self._whole, [one.spec for one in payloads], [gpu for one in payloads for gpu in one.gpus])
 
     def offer(self, running: Iterable[Payload]) -> Optional[Offer]:
         """What to ask the pool for while these run; None when nothing more fits."""
