@@ -14,25 +14,25 @@ from db12.benchmark import multiple_dirac_benchmark as b
 print(json.dumps([b(copies=%d, correction=wanted)["raw"] for wanted in (False, True)]))"""
 
 
-@pytest.fixture(scope="module", params=["3.9", "3.11", "3.13"])
+@pytest.fixture(scope="module", params=[("3.9", 1), ("3.11", 2), ("3.13", 1)], ids=lambda param: "Python %s, copies: %d" % param)
 def official(request, tmp_path_factory):
-    """(version, an interpreter of this version that has DB12: GPL, used here, never copied)."""
-    found = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/%s.*/bin/python" % request.param)))
+    """(version, copies, an interpreter of this version that has DB12: GPL, used here, never copied)."""
+    version, copies = request.param
+    found = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/%s.*/bin/python" % version)))
     if not found:
-        pytest.skip("there is no Python %s in ~/.pyenv" % request.param)
+        pytest.skip("there is no Python %s in ~/.pyenv" % version)
     folder = tmp_path_factory.mktemp("db12")
     python = str(folder / "bin" / "python")
     for argv in ([found[-1], "-m", "venv", str(folder)], [python, "-m", "pip", "install", "-q", "DB12"]):
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode:
             pytest.skip("DB12 cannot be installed: %s" % done.stdout.decode().strip()[-200:])
-    return request.param, python
+    return version, copies, python
 
 
-@pytest.mark.parametrize("copies", [1, 2])
-def test_scores_agree_with_the_official_programs(official, copies):
+def test_scores_agree_with_the_official_programs(official):
     """Raw with raw, and corrected as the official program's default: for Python 3.9 it has factors, for the others none."""
-    version, python = official
+    version, copies, python = official
     factor = db12.factor(version, hardware.parse_cpuinfo(hardware.read_text("/proc/cpuinfo")).model) or 1.0
 
     def theirs():
@@ -40,11 +40,12 @@ def test_scores_agree_with_the_official_programs(official, copies):
         return [min(scores) for scores in json.loads(said)]
 
     pairs = []
-    for _ in range(2):
+    for _ in range(2):  # the machine may have had other things to do
         ours = db12.measure(copies, 1.0, 300, python)
         assert ours.python == version
         raw, corrected = theirs()
         pairs.append((ours.power / raw, ours.power * factor / corrected))
+        if all(0.9 < ratio < 1.1 for ratio in pairs[-1]):
+            break
     print(version, copies, pairs)
-    assert any(0.9 < raw < 1.1 for raw, _ in pairs), pairs
-    assert any(0.9 < corrected < 1.1 for _, corrected in pairs), pairs
+    assert all(0.9 < ratio < 1.1 for ratio in pairs[-1]), pairs

@@ -36,9 +36,10 @@ def feed(server, tmp_path):
     child.wait(timeout=20)
 
 
-def start(tmp_path, name, tasks, place=PLACE, **environ):
+def start(tmp_path, name, tasks, place=PLACE, last=(), **environ):
     path = tmp_path / (name + ".jsonl")
-    path.write_text("".join(json.dumps({"id": "%s-%d" % (name, n), "command": ["sleep", "0.1"]}) + "\n" for n in range(tasks)))
+    lines = [{"id": "%s-%d" % (name, n), "command": ["sleep", "0.1"]} for n in range(tasks)] + list(last)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return subprocess.Popen([sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(path), "--events", place, "--pilot-id", name,
                              "--workdir", str(tmp_path / name), "--slots", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, **environ))
 
@@ -76,12 +77,15 @@ def test_a_broker_that_does_not_know_us_is_told_and_hurts_nobody(rabbit, tmp_pat
 
 def test_killed_and_started_again_all_events_arrive_in_order_of_each_pilot(rabbit, server, feed, tmp_path):
     names = ["p%d" % n for n in range(4)]
-    children = [start(tmp_path, name, 120) for name in names]
+    wait = {"script": "while ! test -e %s/go; do sleep 0.2; done" % tmp_path, "priority": -1}  # a pilot that ends without a broker loses events
+    children = [start(tmp_path, name, 120, last=[wait]) for name in names]
     until(lambda: all(kept(server, name) for name in names))
     for _ in range(2):
         os.kill(int((rabbit / "rmq.pid").read_text()), signal.SIGKILL)
         script("rmq.sh", "down", rabbit)
         script("rmq.sh", "up", rabbit)
+    until(lambda: all(set(written(tmp_path, name)) <= set(kept(server, name)) for name in names), 180, "what was told before")
+    (tmp_path / "go").write_text("")
     for child in children:
         assert child.wait(timeout=120) == 0
     until(lambda: all(kept(server, name) == written(tmp_path, name) for name in names), 180)
