@@ -21,7 +21,7 @@ class Configure(Command):
 
     name = "Configure"
     options: Tuple[Option, ...] = (
-        Option("agent_config", "the file, as JSON, *.env (shell variables) or *.ini (default: %s in the workdir)" % FILE),
+        Option("agent_config", "the file, as JSON, *.env (shell variables) or *.ini (default: pilot-agent.json in the workdir)"),
         Option("set", "a further value for the agent: NAME=VALUE", values.assignment, (), repeat=True),
     )
     requires = (WorkerNode,)

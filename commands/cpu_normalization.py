@@ -67,7 +67,7 @@ class CPUNormalization(Command):
             cache.write(found)
         factor = db12.factor(found.python, cpu_model) if settings["cpu_score"] != "raw" else None
         if settings["cpu_score"] != "raw" and factor is None:
-            self.log.warning("DB12 has no correction for Python %s on %r: the score stays raw", found.python, cpu_model)
+            self.log.warning("DB12 corrects nothing for Python %s on %r: the score is raw", found.python, cpu_model)
         return CPUPower(found.power * (factor or 1.0), tuple(round(s, 1) for s in found.scores), copies, bool(settings["fast"]), cached,
                         "corrected" if factor else "raw", found.python)
 

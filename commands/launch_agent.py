@@ -8,7 +8,7 @@ from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import AgentFailed, Skip
 from pilot.facts import AgentSummary, WorkerNode
-from pilot.terms import DRAIN_FILES, FOREVER_S
+from pilot.base.shared_defaults import DRAIN_FILES, FOREVER_S
 
 try:
     from pilot.agent.options import BUILT_IN

@@ -25,7 +25,7 @@ class RegisterPilot(Command):
     )
     requires: Tuple[type, ...] = (WorkerNode,)
     provides = (Registration,)
-    uses = ("pilot.credentials", "pilot.fetch")
+    uses = ("pilot.base.credentials", "pilot.base.fetch")
     timeout_s = 120.0
     failure = PoolUnreachable
 
@@ -42,7 +42,7 @@ class RegisterPilot(Command):
         return (Registration(known_as, node.batch.system, url if self._post(ctx, url, record) else ""),)
 
     def _post(self, ctx: Context, url: str, record: object) -> bool:
-        from pilot import credentials, fetch
+        from pilot.base import credentials, fetch
 
         token = ctx.settings["register_token"] or credentials.bearer_token(ctx.environ)
         headers = {"Content-Type": "application/json"}

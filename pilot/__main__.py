@@ -10,7 +10,8 @@ if not __package__:  # started as a file or folder: our own folder must not shad
 import importlib  # noqa: E402
 from typing import Dict, List, Optional, Sequence  # noqa: E402
 
-from pilot import log, runner  # noqa: E402
+from pilot import runner
+from pilot.base import log  # noqa: E402
 from pilot.errors import NodeUnfit, UsageError  # noqa: E402
 from pilot.program import MODULES, RUN_MODULE, has  # noqa: E402
 from pilot.request import Request, parse  # noqa: E402

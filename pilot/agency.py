@@ -5,12 +5,12 @@ import shlex
 import signal
 from typing import Dict, List, Optional
 
-from pilot import bearer, prctl, process, process_tree
+from pilot.base import pool_token, prctl, process, process_tree
 from pilot.context import Context
 from pilot.errors import AgentFailed
 from pilot.facts import AgentSummary, Configuration, Installation
-from pilot.log import passwords
-from pilot.terms import FOREVER_S
+from pilot.base.log import passwords
+from pilot.base.shared_defaults import FOREVER_S
 
 TELL_S = 0.5  # for the report, after everything has ended
 STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
@@ -91,5 +91,5 @@ def environ(ctx: Context) -> Dict[str, str]:
     if configuration is not None:
         found["PILOT_AGENT_CONFIG"] = configuration.path
     found["PILOT_ID"] = ctx.pilot_id
-    found.update(bearer.variables(ctx.settings))
+    found.update(pool_token.variables(ctx.settings))
     return found

@@ -16,6 +16,7 @@ import zlib
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
 from pilot import loader, program
+from pilot.base.files import write_whole
 from pilot.errors import UsageError
 
 PACKAGES = ("pilot", "commands")
@@ -192,11 +193,8 @@ def write(path: str, data: bytes, mode: int = 0o755) -> None:
         path = os.path.realpath(path)
         if os.path.exists(path) and not os.path.isfile(path):
             raise UsageError("%s cannot be written: it is there and no regular file" % path)
-        partial = "%s.part-%d" % (path, os.getpid())
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
-            stream.write(data)
-        os.chmod(partial, mode)
-        os.replace(partial, path)
+        write_whole(path, data, mode)
+        os.chmod(path, mode)  # whatever the umask
     except OSError as error:
         raise UsageError("%s cannot be written: %s" % (path, error.strerror))
 

@@ -7,12 +7,12 @@ from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, cast
 from pilot.errors import UsageError
 from pilot.events.stream import Stream
 from pilot.facts import BatchJob
-from pilot.interrupts import Interrupts
-from pilot.log import Masker
+from pilot.base.interrupts import Interrupts
+from pilot.base.log import Masker
 from pilot.node import features
 from pilot.node.deadline import MAX_WALLTIME, RESERVE_S, Deadline
 from pilot.settings import Settings
-from pilot.terms import DRAIN_FILES
+from pilot.base.shared_defaults import DRAIN_FILES
 
 Kind = TypeVar("Kind")
 SAFE_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"

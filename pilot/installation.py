@@ -10,7 +10,8 @@ import shutil
 import time
 from typing import Callable, Dict, List, Optional, Tuple
 
-from pilot import archive, fetch, process, program, shell
+from pilot import program
+from pilot.base import archive, fetch, process, shell
 from pilot.context import Context
 from pilot.errors import StepFailed, lacking
 from pilot.facts import InstallAttempt, Installation

@@ -9,6 +9,7 @@ import os
 import threading
 from typing import Dict, Optional, Tuple
 
+from pilot.base.files import write_whole
 from pilot.errors import SIGNAL_BASE, StepFailed
 
 HEARTBEAT, SHUTDOWN_MESSAGE = "heartbeat", "shutdown_message"
@@ -54,12 +55,9 @@ def leave(where: str, name: str, text: str) -> Optional[str]:
     """Write a file there; why it could not be, or None."""
     try:
         if where.startswith("/"):
-            partial = os.path.join(where, ".%s.part-%d" % (name, os.getpid()))
-            with open(partial, "w") as stream:
-                stream.write(text)
-            os.replace(partial, os.path.join(where, name))
+            write_whole(os.path.join(where, name), text.encode(), 0o666)
         else:
-            from pilot import fetch  # only where $JOBOUTPUTS is a URL
+            from pilot.base import fetch  # only where $JOBOUTPUTS is a URL
             from pilot.node.features import tls_of
 
             fetch.get(where + "/" + name, PUT_TIMEOUT_S, attempts=1, data=text.encode(), method="PUT", context=tls_of(where))

@@ -8,7 +8,7 @@ import threading
 
 from pilot.context import Context
 from pilot.node import batch, features
-from pilot.terms import SPOT_CLOUDS
+from pilot.base.shared_defaults import SPOT_CLOUDS
 
 LOOK_S = 1.0
 WEB_LOOKS = 15  # looks between two questions to a web server

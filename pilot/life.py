@@ -7,7 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Type
 
-from pilot import VERSION, keeper, log, program, report, runner, values
+from pilot import VERSION, keeper, program, report, runner, values
+from pilot.base import log
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import InstallFailed, NodeUnfit, Stopped, TimeLimit, UsageError, signal_name
@@ -16,7 +17,7 @@ from pilot.events.console import ConsoleSink
 from pilot.events.file import FileSink
 from pilot.events.stream import Stream
 from pilot.events.tally import TaskTally
-from pilot.interrupts import Interrupts, ignore_signal
+from pilot.base.interrupts import Interrupts, ignore_signal
 from pilot.node.batch import SLOT
 from pilot.request import Request
 
@@ -196,11 +197,11 @@ def _begin_story(life: Life, names: List[str]) -> None:
     more = [one for package in life.request.packages if package.transports
             for one in package.transports(settings, dict(life.request.environ), life.pilot_id)]
     if places or more:
-        from pilot import bearer  # only for those who use it
+        from pilot.base import pool_token  # only for those who use it
         from pilot.events.far import Far
 
         life.far = Far(life.stream, life.workdir, life.masker)
-        environ = dict(life.request.environ, **bearer.variables(settings))
+        environ = dict(life.request.environ, **pool_token.variables(settings))
         life.far.open(places, environ, more)
     life.stream.attach(life.tally)
     life.stream.emit(events.PILOT_STARTED, version=VERSION, host=os.uname().nodename, commands=names, pid=os.getpid(),

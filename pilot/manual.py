@@ -8,7 +8,8 @@ import os
 import sys
 from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
-from pilot import VERSION, log, program, registry, runner, search
+from pilot import VERSION, program, registry, runner, search
+from pilot.base import log
 from pilot.cli import ENGINE_OPTIONS, spellings
 from pilot.command import Option
 from pilot.errors import EXIT_CODES, UsageError

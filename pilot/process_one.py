@@ -7,7 +7,7 @@ import os
 import signal
 from typing import Optional
 
-from pilot.interrupts import DRAIN_SIGNALS, STOP_SIGNALS
+from pilot.base.interrupts import DRAIN_SIGNALS, STOP_SIGNALS
 
 SI_KERNEL = 0x80  # of asm-generic/siginfo.h: a terminal's signal
 _HEARD = frozenset(STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGCONT, signal.SIGCHLD))

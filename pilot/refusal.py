@@ -4,7 +4,8 @@ import os
 import time
 from typing import Any, Dict, List, Sequence
 
-from pilot import VERSION, cli, joboutputs, log, report
+from pilot import VERSION, cli, joboutputs, report
+from pilot.base import log
 from pilot.errors import PilotError, UsageError
 from pilot.events.tally import TaskTally
 from pilot.life import LOG, new_id

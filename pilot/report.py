@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
+from pilot.base.files import write_whole
 from pilot.errors import EXIT_CODES, SIGNAL_BASE, signal_name
 from pilot.events.tally import TaskTally
 
@@ -66,15 +67,9 @@ def compose(pilot: str, code: int, outcomes: Sequence[Outcome], tasks: Dict[str,
 
 def write(path: str, report: Dict[str, Any], mode: int = 0o600) -> Optional[str]:
     """Write by rename, so that a reader never sees half a report. Returns why it could not be, or None."""
-    partial = "%s.part-%d-%s" % (path, os.getpid(), os.urandom(3).hex())  # a signal may have us write while we write
     try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "w", encoding="utf-8") as stream:
-            json.dump(report, stream, indent=1)
-            stream.write("\n")
-        os.replace(partial, path)
+        write_whole(path, (json.dumps(report, indent=1) + "\n").encode(), mode)
     except OSError as error:
-        if os.path.exists(partial):
-            os.unlink(partial)
         return "%s: cannot be written: %s" % (path, error.strerror)
     return None
 

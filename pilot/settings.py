@@ -3,9 +3,9 @@
 import json
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
 
+from pilot.base.log import MASK
 from pilot.command import Option
 
-MASK = "********"
 DEFAULT = "default"
 ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"

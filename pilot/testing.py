@@ -10,8 +10,8 @@ from pilot.errors import UsageError
 from pilot.events.event import Event
 from pilot.events.stream import Stream
 from pilot.facts import BatchJob, WorkerNode
-from pilot.interrupts import Interrupts
-from pilot.log import Masker
+from pilot.base.interrupts import Interrupts
+from pilot.base.log import Masker
 from pilot.registry import all_options
 from pilot.report import Outcome
 from pilot.runner import DEFAULT_LIMIT_S, run_command as run_one

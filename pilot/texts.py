@@ -4,7 +4,8 @@ import os
 import sys
 from typing import List, Sequence, Type
 
-from pilot import VERSION, log, report
+from pilot import VERSION, report
+from pilot.base import log
 from pilot.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES
@@ -15,7 +16,7 @@ from pilot.request import TEXTS, Request
 from pilot.values import boolean
 
 USAGE = "usage: pilot.py [-X Command1,Command2,...] [-E extension,...] [-F pilot.json] [options]\n"
-ABOUT = "Turns this machine into a worker: runs the commands in order, the last of them launches the agent.\n"
+ABOUT = "Runs the commands in order; the last one launches the agent.\n"
 
 
 def show(request: Request) -> int:

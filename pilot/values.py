@@ -114,7 +114,7 @@ def event_place(text: str) -> str:
     if scheme in ("http", "https") and rest.strip("/"):
         return text
     if scheme in ("stomp", "stomp+ssl"):
-        from pilot import stomp  # only for those who use it
+        from pilot.base import stomp  # only for those who use it
 
         stomp.place(text)
         return text

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pilot.interrupts import STOP_SIGNALS
+from pilot.base.interrupts import STOP_SIGNALS
 from tests.grid import grid  # noqa: F401
 
 ROOT = Path(__file__).resolve().parent.parent

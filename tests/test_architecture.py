@@ -10,8 +10,8 @@ from tests.conftest import ROOT
 
 FILES = sorted(path for top in ("pilot", "commands", "extensions") for path in (ROOT / top).rglob("*.py"))
 MAX_LINES, MAX_FUNCTION = 300, 40
-STARTS_CHILDREN = {"pilot/process.py", "pilot/fork.py", "pilot/process_one.py", "pilot/agent/payload.py", "extensions/pilot_dirac/wrapper.py"}  # process_one.py: before there is a pilot; payload.py: only for a type
-OPENS_URLS = {"pilot/fetch.py", "pilot/session.py", "pilot/timed_http.py", "extensions/pilot_dirac/wrapper.py"}  # see docs/adr/0008
+STARTS_CHILDREN = {"pilot/base/process.py", "pilot/base/fork.py", "pilot/process_one.py", "pilot/agent/payload.py", "extensions/pilot_dirac/wrapper.py"}  # process_one.py: before there is a pilot; payload.py: only for a type
+OPENS_URLS = {"pilot/base/fetch.py", "pilot/base/session.py", "pilot/base/timed_http.py", "extensions/pilot_dirac/wrapper.py"}  # see docs/adr/0008
 BROAD = {"pilot/runner.py": 2, "pilot/events/stream.py": 1, "pilot/events/sender.py": 2, "pilot/registry.py": 2, "pilot/agent/errands.py": 1,
          "pilot/pool/server/hub.py": 1, "extensions/pilot_picas/config.py": 1}  # see docs/adr/0002
 KNOWN = {"pilot", "commands", "pilot_example", "pilot_picas", "pilot_dirac", "pilot_lhcb", "pilot_gridpp", "pilot_loader"}
@@ -45,7 +45,7 @@ def imports(path):
 
 def part(module):
     """Which part of the layout a module belongs to."""
-    for top in ("pilot.agent", "pilot.pool", "pilot.factory", "pilot.ship"):
+    for top in ("pilot.base", "pilot.agent", "pilot.pool", "pilot.factory", "pilot.ship"):
         if module == top or module.startswith(top + "."):
             return top
     return module.split(".")[0]
@@ -64,11 +64,11 @@ def test_only_the_standard_library_is_imported(path):
 def test_import_arrows(path):
     here = part(module_of(path))
     allowed = {
-        "pilot": {"pilot"}, "pilot.pool": {"pilot", "pilot.pool"}, "pilot.agent": {"pilot", "pilot.agent", "pilot.pool"}, "pilot.ship": {"pilot", "pilot.ship"},
-        "commands": {"pilot", "commands", "pilot.agent", "pilot.pool"},
+        "pilot.base": {"pilot.base"}, "pilot": {"pilot"}, "pilot.pool": {"pilot", "pilot.pool"}, "pilot.agent": {"pilot", "pilot.agent", "pilot.pool"},
+        "pilot.ship": {"pilot", "pilot.ship"}, "commands": {"pilot", "commands", "pilot.agent", "pilot.pool"},
         "pilot_lhcb": {"pilot", "pilot_dirac", "pilot_lhcb"}, "pilot_gridpp": {"pilot", "pilot_dirac", "pilot_gridpp"},
-    }.get(here, {"pilot", "commands", "pilot.agent", "pilot.pool", here})
-    used = {part(module) for module, _ in imports(path) if module.split(".")[0] in KNOWN - {"pilot_loader"}}
+    }.get(here, {"pilot", "commands", "pilot.agent", "pilot.pool", here}) | {"pilot.base"}  # base knows nothing of pilots but their errors
+    used = {part(module) for module, _ in imports(path) if module.split(".")[0] in KNOWN - {"pilot_loader"} and not module.startswith("pilot.errors.")}
     assert used <= allowed, "%s may not import %s" % (name(path), used - allowed)
 
 
@@ -143,7 +143,7 @@ def test_nothing_sleeps_to_wait():
     """time.sleep stands only where a back-off or a grace is waited out, and in the tests' deadline loop."""
     users = {name(path) for path in FILES if "time.sleep" in path.read_text(encoding="utf-8")}
     # strays.py and launch.py: for the end of what got SIGKILL, and of what another ends
-    assert users == {"pilot/fetch.py", "pilot/agent/warden.py", "pilot/agent/strays.py", "pilot/agent/launch.py", "extensions/pilot_dirac/wrapper.py"}
+    assert users == {"pilot/base/fetch.py", "pilot/agent/warden.py", "pilot/agent/strays.py", "pilot/agent/launch.py", "extensions/pilot_dirac/wrapper.py"}
     tests = {name(path) for path in (ROOT / "tests").rglob("*.py") if "time.sleep(" in path.read_text(encoding="utf-8")}
     assert tests <= {"tests/conftest.py", "tests/boinc/wrapper.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_faults.py", "tests/agent/test_agent.py"}
 

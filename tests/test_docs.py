@@ -13,7 +13,7 @@ from pilot.errors import EXIT_CODES
 from pilot.events import event, far
 from pilot.pool import sqlite_rows
 from pilot.pool.server import connection, tokens
-from pilot.terms import LEASE_S
+from pilot.base.shared_defaults import LEASE_S
 from tests.conftest import ROOT
 from tests.pool.served import Served
 

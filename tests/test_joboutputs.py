@@ -8,7 +8,7 @@ import pytest
 
 from pilot import joboutputs
 from tests.conftest import ROOT, until
-from tests.test_fetch import Server
+from tests.base.test_fetch import Server
 
 
 @pytest.mark.parametrize("code, tasks, asked, number", [

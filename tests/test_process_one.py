@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from tests.conftest import ROOT, until
 
 AS_ONE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]

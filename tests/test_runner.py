@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from pilot import process, runner
+from pilot import runner
+from pilot.base import process
 from pilot.command import Command, Option
 from pilot.errors import AgentFailed, InstallFailed, NodeUnfit, Skip, Stopped
 from pilot.facts import Probes

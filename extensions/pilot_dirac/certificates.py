@@ -3,7 +3,7 @@
 import os
 from typing import Any, Dict, List
 
-from pilot import process
+from pilot.base import process
 
 KINDS = (("X509_CERT_DIR", "certificates"), ("X509_VOMS_DIR", "vomsdir"), ("X509_VOMSES", "vomses"))
 LOOK_S = 30.0

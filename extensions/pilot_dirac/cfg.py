@@ -3,6 +3,8 @@
 import os
 from typing import Dict, Iterator, List, Tuple, Union
 
+from pilot.base.files import write_whole
+
 Section = Dict[str, Union[str, "Section"]]
 
 
@@ -108,7 +110,4 @@ def update(path: str, options: Dict[str, str]) -> None:
         whole = merged(parse(text), options)
     except ValueError as error:
         raise ValueError("%s: %s" % (path, error))
-    partial = "%s.part-%d" % (path, os.getpid())
-    with open(partial, "w", encoding="utf-8", errors="surrogateescape") as stream:
-        stream.write(render(whole))
-    os.replace(partial, path)
+    write_whole(path, render(whole).encode("utf-8", "surrogateescape"), 0o666)

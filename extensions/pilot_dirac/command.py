@@ -7,7 +7,7 @@ import shlex
 import signal
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
-from pilot import process, process_tree
+from pilot.base import process, process_tree
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import Skip

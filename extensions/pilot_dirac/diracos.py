@@ -5,7 +5,7 @@ import shlex
 import shutil
 from typing import TYPE_CHECKING, Any, List
 
-from pilot import shell
+from pilot.base import shell
 from pilot.facts import Installation
 from pilot.installation import Work, changes
 from pilot.source import source

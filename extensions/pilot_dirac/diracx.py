@@ -12,13 +12,13 @@ import time
 import urllib.parse
 from typing import Any, Dict, List, Optional, Tuple
 
-from pilot import credentials
+from pilot.base import credentials
 from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
 from pilot.events.event import Event
 from pilot.events.sender import SendFailed, Transport
-from pilot.fetch import FetchFailed
-from pilot.session import Session
+from pilot.base.fetch import FetchFailed
+from pilot.base.session import Session
 
 from . import telling
 from .options import value

@@ -7,7 +7,7 @@ import sys
 import types
 from typing import Any, Callable, Dict, List, Tuple
 
-from pilot import credentials, fetch
+from pilot.base import credentials, fetch
 from pilot.errors import ConfigurationFailed, StepFailed
 
 from . import params, release

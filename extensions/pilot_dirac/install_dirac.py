@@ -5,7 +5,9 @@ import shlex
 from typing import Dict, List, Optional, Tuple
 
 from commands.install import Install
-from pilot import installation, shell
+from pilot import installation
+from pilot.base import shell
+from pilot.base.files import write_whole
 from pilot.command import Option
 from pilot.errors import InstallFailed
 from pilot.facts import Installation
@@ -110,8 +112,4 @@ class InstallDIRAC(DiracCommand, Install):
         lines = ["export %s=%s\n" % (name, shlex.quote(text)) for name, text in new if name.isidentifier()]
         lines += ["unset %s\n" % name for name in sorted(before) if name not in after and name.isidentifier()]
         for name in (eName, BASHRC):
-            path = os.path.join(self.pp.workingDir, name)
-            descriptor = os.open(path + ".part", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-                stream.write("".join(lines))
-            os.replace(path + ".part", path)
+            write_whole(os.path.join(self.pp.workingDir, name), "".join(lines).encode("utf-8", "surrogateescape"))

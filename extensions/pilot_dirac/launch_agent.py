@@ -8,7 +8,7 @@ from pilot import agency
 from pilot.command import Option
 from pilot.errors import Skip
 from pilot.facts import AgentSummary
-from pilot.terms import DRAIN_FILES
+from pilot.base.shared_defaults import DRAIN_FILES
 
 from .command import DiracCommand
 from .options import pick, value

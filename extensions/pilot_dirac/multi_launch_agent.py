@@ -4,7 +4,7 @@ import os
 import threading
 from typing import IO, List, Optional
 
-from pilot import process, process_tree
+from pilot.base import process, process_tree
 from pilot.errors import AgentFailed, OutOfTime, TimeLimit
 from pilot.facts import AgentSummary, WorkerNode
 

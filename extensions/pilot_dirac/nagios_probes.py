@@ -5,7 +5,7 @@ import time
 from typing import Tuple
 
 from commands.run_probes import RunProbes
-from pilot import credentials, fetch
+from pilot.base import credentials, fetch
 from pilot.command import Option
 from pilot.errors import ConfigurationFailed, Skip, StepFailed
 from pilot.facts import ProbeResult, Probes

@@ -12,14 +12,14 @@ import re
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-from pilot import credentials
+from pilot.base import credentials
 from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
 from pilot.events.event import Event
 from pilot.events.sender import SendFailed, Transport
-from pilot.fetch import FetchFailed
-from pilot.session import Session
-from pilot.log import Masker
+from pilot.base.fetch import FetchFailed
+from pilot.base.session import Session
+from pilot.base.log import Masker
 
 from . import telling
 from .identity import UNKNOWN

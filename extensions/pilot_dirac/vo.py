@@ -6,7 +6,7 @@ import os
 import re
 from typing import Any, Dict
 
-from pilot import credentials, process
+from pilot.base import credentials, process
 from pilot.errors import ConfigurationFailed
 
 VARIABLE = "DIRAC_PILOT_VO"

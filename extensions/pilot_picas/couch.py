@@ -7,10 +7,10 @@ import time
 from typing import Any, Dict, List, Optional, Sequence
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from pilot import credentials
+from pilot.base import credentials
 from pilot.errors import PoolUnreachable, UsageError
-from pilot.fetch import FetchFailed
-from pilot.session import Session
+from pilot.base.fetch import FetchFailed
+from pilot.base.session import Session
 from pilot.pool.interface import Busy, Denied
 
 TIMEOUT_S = 30.0

@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional
 
 from pilot.pool import task
 from pilot.pool.interface import Final, Offer
-from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
+from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
 
 VIEW = "Monitor/todo"
 LEASE, HISTORY, TASK, NOT_BEFORE = "pilot_lease", "pilot_attempts", "pilot_task", "pilot_not_before"

@@ -8,7 +8,7 @@ import tempfile
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from pilot.agent.config import AgentConfig
-from pilot.fork import start_check
+from pilot.base.fork import start_check
 
 NOBODY, ROOT = "nobody", "root"
 

@@ -7,7 +7,8 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
-from pilot import agency, bearer, prctl, process, process_tree, program
+from pilot import agency, program
+from pilot.base import pool_token, prctl, process, process_tree
 from pilot.agent import config as agent_config, environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
 from pilot.agent.live import Live
@@ -18,7 +19,7 @@ from pilot.node import features
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
-from pilot.terms import SPOT_CLOUDS
+from pilot.base.shared_defaults import SPOT_CLOUDS
 
 REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0  # between two looks at the ends that may move; a spot machine is given 30 s to two minutes
 PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspended for long loses nothing
@@ -263,7 +264,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
         min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,
         payload_user=user, payload_ids=identity.ids_of(user), drains_reach_payloads=node.batch.system in SIGNAL_ALL,
-        hidden=sorted(set(bearer.files(ctx.environ, settings)).union(os.path.realpath(path) for _, path in tokens)),
+        hidden=sorted(set(pool_token.files(ctx.environ, settings)).union(os.path.realpath(path) for _, path in tokens)),
         transfer_tokens=tokens, transfer_proxy=proxy)
 
 

@@ -5,7 +5,7 @@ import stat
 import threading
 from typing import Dict, Optional
 
-from pilot import log
+from pilot.base import log
 
 EVERY_S = 0.05
 CHUNK = 1 << 16

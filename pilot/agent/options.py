@@ -6,7 +6,7 @@ from typing import Any, List, Tuple
 from pilot import values
 from pilot.command import Option
 from pilot.errors import UsageError
-from pilot.terms import ISOLATION_WAYS, LEASE_S, SPOT_CLOUDS
+from pilot.base.shared_defaults import ISOLATION_WAYS, LEASE_S, SPOT_CLOUDS
 
 BUILT_IN: Tuple[Option, ...] = (
     Option("slots", "payloads at once (default: one per core)", values.count),

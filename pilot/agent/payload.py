@@ -7,7 +7,7 @@ import subprocess
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from pilot import process, process_tree
+from pilot.base import process, process_tree
 from pilot.agent import identity, limits, marks, room, stages
 from pilot.agent.loop import Exit, Timer
 from pilot.agent.sandbox import folder_name

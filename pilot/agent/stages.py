@@ -4,7 +4,8 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from pilot import process, program
+from pilot import program
+from pilot.base import process
 from pilot.agent import environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
 from pilot.agent.sandbox import Sandbox, folder_name, passing_file, tail

@@ -9,11 +9,11 @@ import signal
 import time
 from typing import Dict, List, Optional, Set, Tuple
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.agent import marks
 from pilot.agent.environment import MARK
 from pilot.agent.warden import NOBODYS, Warden
-from pilot.process_tree import Process
+from pilot.base.process_tree import Process
 
 DIE_S = 0.5  # how long the end of what got SIGKILL is waited for; what is in the kernel's hands then stays
 _LOOK_S = 0.002

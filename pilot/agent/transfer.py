@@ -12,7 +12,7 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence
 from urllib.parse import quote, unquote, urlsplit
 
-from pilot import fetch, process
+from pilot.base import fetch, process
 from pilot.agent import outputs
 from pilot.agent.outputs import TransferFailed
 from pilot.agent.owner import Owner

@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from pilot import process, process_tree
+from pilot.base import process, process_tree
 from pilot.agent import marks
 from pilot.agent.clock import boot_s
 from pilot.agent.environment import AGENT_MARK

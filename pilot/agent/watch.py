@@ -3,7 +3,7 @@
 import time
 from typing import Any, Dict, List, Optional
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.agent import limits
 from pilot.agent.sandbox import size_mb
 from pilot.agent.stages import Place

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import Any, Callable, NamedTuple, Optional
 
-from pilot import prctl, process_tree
+from pilot.base import prctl, process_tree
 from pilot.boinc import channels, slot
 
 EVERY_S = 0.25

@@ -6,6 +6,7 @@ import re
 import time
 from typing import NamedTuple, Optional
 
+from pilot.base.files import write_whole
 from pilot.facts import BatchJob
 from pilot.node.features import number
 
@@ -89,11 +90,8 @@ def resolve(path: str) -> str:
 
 def leave(path: str, text: str) -> Optional[str]:
     """Write a file by rename, so that nobody reads half of it; why it could not be, or None."""
-    partial = "%s.part-%d" % (path, os.getpid())
     try:
-        with open(partial, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(partial, path)
+        write_whole(path, text.encode("utf-8"), 0o666)
     except OSError as error:
         return "%s could not be written: %s" % (path, error.strerror)
     return None

@@ -6,7 +6,7 @@ import time
 from pilot import progress
 from pilot.events import event as events
 from pilot.events.tally import TaskTally
-from pilot.log import LineHandler
+from pilot.base.log import LineHandler
 
 CLEAR = "\r\033[K"
 EVERY_S = 0.1

@@ -10,7 +10,7 @@ from pilot.events import event as events, pulse
 from pilot.events.log_lines import LogLines
 from pilot.events.sender import Sender, Transport
 from pilot.events.stream import Stream
-from pilot.log import Masker
+from pilot.base.log import Masker
 
 EVERY_S = 10.0  # log lines travel so often,
 BEAT_EVERY = 6  # and a heartbeat with each so manieth of these

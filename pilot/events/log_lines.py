@@ -3,7 +3,7 @@
 import logging
 from typing import Callable, List
 
-from pilot.log import Masker, told
+from pilot.base.log import Masker, told
 
 MOST_LINES = 100
 MOST_TEXT = 4000

@@ -4,12 +4,12 @@ import json
 import os
 from typing import Any, Dict, List, Optional
 
-from pilot import credentials
-from pilot.bearer import Bearer, NoToken
+from pilot.base import credentials
+from pilot.base.pool_token import Bearer, NoToken
 from pilot.errors import ConfigurationFailed
 from pilot.events.sender import SendFailed, Transport
-from pilot.fetch import FetchFailed
-from pilot.session import Session
+from pilot.base.fetch import FetchFailed
+from pilot.base.session import Session
 
 TIMEOUT_S = 10.0
 FINAL = (400, 413)

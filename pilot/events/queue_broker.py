@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any, Dict, List, Optional
 
-from pilot import credentials, stomp
+from pilot.base import credentials, stomp
 from pilot.errors import ConfigurationFailed
 from pilot.events.sender import SendFailed, Transport
 

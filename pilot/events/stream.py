@@ -5,7 +5,7 @@ import time
 from typing import Any, Callable, Dict, List
 
 from pilot.events import event as events
-from pilot.log import Masker, utc
+from pilot.base.log import Masker, utc
 
 FIRST = 3  # a pilot's beginning, told also to sinks that come after it
 Sink = Callable[[events.Event], None]

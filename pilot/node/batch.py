@@ -71,7 +71,7 @@ def ask_time_left(row: "System", job_id: str, environ: Dict[str, str], now: floa
     argv = [word.replace("{ID}", job_id) for word in row.query]
     if not job_id and any("{ID}" in word for word in row.query):
         return None, ""
-    from pilot import process  # only where a program is asked
+    from pilot.base import process  # only where a program is asked
 
     result = process.run(argv, timeout_s=QUERY_TIMEOUT_S, ok=None, environ=environ)
     return (row.parse_query(result.stdout, now, row.began(environ)) if result.exit_code == 0 else None), argv[0]

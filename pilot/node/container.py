@@ -4,7 +4,7 @@ import os
 import threading
 from typing import Callable, Dict, Sequence
 
-from pilot.fork import start_check
+from pilot.base.fork import start_check
 from pilot.node.hardware import read_text
 
 CLONE_NEWNS = 0x00020000

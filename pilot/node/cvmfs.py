@@ -2,7 +2,7 @@
 
 from typing import Dict, NamedTuple, Sequence
 
-from pilot import process
+from pilot.base import process
 from pilot.program import interpreter
 
 MOUNT = "/cvmfs/"

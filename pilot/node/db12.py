@@ -9,7 +9,7 @@ processor. A first round that only warms up does not count; ours is a fifth of a
 import json
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from pilot import process
+from pilot.base import process
 from pilot.program import interpreter
 
 CALLS = 12500000

@@ -46,7 +46,7 @@ class Features:
         if place.startswith("/"):
             with open(os.path.join(place, key), "rb") as stream:
                 return stream.read(MAX_BYTES)
-        from pilot import fetch  # only where features are behind a URL
+        from pilot.base import fetch  # only where features are behind a URL
 
         self._tls = self._tls or tls_of(place)
         return fetch.get(place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES, context=self._tls)
@@ -60,7 +60,7 @@ def tls_of(place: str) -> "Optional[ssl.SSLContext]":
     """Vcycle serves its machines by https and wants to see a certificate; None for other places."""
     if not place.startswith("https:"):
         return None
-    from pilot import credentials
+    from pilot.base import credentials
 
     environ = dict(os.environ)
     try:

@@ -54,7 +54,7 @@ def find(environ: Dict[str, str]) -> Tuple[GPU, ...]:
     hidden = environ.get("CUDA_VISIBLE_DEVICES", environ.get("NVIDIA_VISIBLE_DEVICES"))
     found: Tuple[GPU, ...] = ()
     if os.path.exists("/proc/driver/nvidia") or os.path.exists("/dev/nvidiactl"):
-        from pilot import process  # only where there is a driver
+        from pilot.base import process  # only where there is a driver
 
         result = process.run(QUERY, timeout_s=TIMEOUT_S, ok=None, environ=environ)
         found = visible(parse_nvidia_smi(result.stdout), hidden) if result.exit_code == 0 else ()

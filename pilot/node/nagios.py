@@ -5,7 +5,7 @@ import re
 import shlex
 from typing import Dict, List, Tuple
 
-from pilot import process
+from pilot.base import process
 from pilot.errors import UsageError
 from pilot.facts import ProbeResult
 

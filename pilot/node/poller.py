@@ -5,7 +5,7 @@ from typing import Callable, Dict, List, Optional
 
 from pilot.node import features
 from pilot.node.features import Features
-from pilot.terms import SPOT_CLOUDS
+from pilot.base.shared_defaults import SPOT_CLOUDS
 
 
 class Poller:

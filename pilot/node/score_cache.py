@@ -8,6 +8,7 @@ import tempfile
 import time
 from typing import Any, Dict, Optional
 
+from pilot.base.files import write_whole
 from pilot.node import hardware
 from pilot.node.db12 import Score
 
@@ -47,10 +48,8 @@ class Cache:
         """Keep the score; where that cannot be, the next pilot measures again."""
         if self._off:
             return
-        partial = "%s.part-%d" % (self._path, os.getpid())
+        kept = {"owner": self._owner, "scores": score.scores, "python": score.python, "measured": time.time()}
         try:
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as stream:
-                json.dump({"owner": self._owner, "scores": score.scores, "python": score.python, "measured": time.time()}, stream)
-            os.replace(partial, self._path)
+            write_whole(self._path, json.dumps(kept).encode())
         except OSError:
             pass

@@ -39,7 +39,7 @@ def reader(cloud: str, place: str = PLACE) -> Callable[[], Ends]:
 
 
 def _get(url: str, headers: Dict[str, str], **how: Any) -> str:
-    from pilot import fetch  # only on spot machines
+    from pilot.base import fetch  # only on spot machines
 
     return fetch.get(url, TIMEOUT_S, 1, headers, **how).decode("utf-8", "replace").strip()
 

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 from urllib.parse import quote, urlsplit
 
-from pilot import credentials
-from pilot.bearer import Bearer, NoToken
+from pilot.base import credentials
+from pilot.base.pool_token import Bearer, NoToken
 from pilot.errors import ConfigurationFailed, UsageError
-from pilot.fetch import FetchFailed
+from pilot.base.fetch import FetchFailed
 from pilot.pool import interface, task as tasks
 from pilot.pool.interface import Backlog, Busy, Denied, Final, Lease, Offer, StaleLease
-from pilot.session import Session
+from pilot.base.session import Session
 
 TIMEOUT_S = 30.0
 MAX_WAIT_S = 20.0

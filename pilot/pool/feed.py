@@ -12,7 +12,7 @@ import signal
 import threading
 from typing import Any, Dict, List, Optional
 
-from pilot import credentials, stomp
+from pilot.base import credentials, stomp
 from pilot.events.pool_server import PoolServer
 from pilot.events.sender import BACK_OFF_S, SendFailed
 

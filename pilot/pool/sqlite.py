@@ -14,7 +14,7 @@ from pilot.pool import interface, sqlite_file
 from pilot.pool.interface import Backlog, Final, Lease, Offer, StaleLease
 from pilot.pool.sqlite_operator import Operator
 from pilot.pool.sqlite_rows import TASK, Row
-from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
+from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
 
 MAX_NEWEST = 200000  # pilots whose newest request is remembered
 STALE = "stale"

@@ -9,7 +9,7 @@ from typing import Any, Iterator, List, Optional, Sequence
 from pilot.errors import UsageError
 from pilot.pool import schema
 from pilot.pool.interface import Busy
-from pilot.terms import LEASE_S
+from pilot.base.shared_defaults import LEASE_S
 
 BUSY_S = 10.0
 BACKOFF_S = 10.0

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequ
 
 from pilot.pool import interface, moving, sqlite_file
 from pilot.pool.sqlite_rows import TASK, Row, Rows
-from pilot.terms import MAX_ATTEMPTS, MAX_RELEASES
+from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
 
 
 def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> Dict[str, Any]:

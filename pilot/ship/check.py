@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any, Dict, List, Sequence, Set
 
-from pilot.log import passwords
+from pilot.base.log import passwords
 
 SLOT = {"cores", "memory", "walltime"}
 USES: Dict[str, Set[str]] = {  # of those options that not every world can act upon

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.agent.agent import Agent
 from pilot.pool import interface, open_pool
 from tests.conftest import ROOT, steady, until

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from pilot import process, process_tree
+from pilot.base import process, process_tree
 from pilot.agent import marks
 from pilot.agent.clock import boot_s
 from pilot.agent.warden import Warden

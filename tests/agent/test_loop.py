@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from pilot import process
+from pilot.base import process
 from pilot.agent.loop import Exit, Loop, exit_code
 
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.pool import open_pool
 from tests.conftest import ROOT, steady, until
 from tests.pool.served import Served

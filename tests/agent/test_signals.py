@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from tests.conftest import ROOT, steady, until
 
 STUBBORN = "trap '' TERM INT HUP USR1 USR2; (setsid sleep 303 &); echo $$ > %s/new; mv %s/new %s/pid; while :; do sleep 1; done"

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from pilot.agent.transfer import main
-from tests.test_fetch import Server
+from tests.base.test_fetch import Server
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_an_input_is_held_against_its_sum_of_either_kind(move, tmp_path, length)
     ({"url": "/no/such/file", "name": "a"}, "/no/such/file"), ({"url": "/etc/hostname", "name": "a", "checksum": "0" * 64}, "expected " + "0" * 64),
     ({"url": "odd://h/f", "name": "a"}, "no tool is known for odd:"), ({"url": "http://127.0.0.1:1/f", "name": "a"}, "127.0.0.1:1")])
 def test_an_input_that_cannot_be_had_is_one_sentence(move, monkeypatch, file, words):
-    monkeypatch.setattr("pilot.fetch.BACK_OFF_S", 0.0)
+    monkeypatch.setattr("pilot.base.fetch.BACK_OFF_S", 0.0)
     code, answer = move("stage-in", file)
     assert code == 40 and words in answer["problem"]
 

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from pilot import process, process_tree
+from pilot.base import process, process_tree
 from pilot.agent.clock import boot_s
 from pilot.agent.warden import Warden
 

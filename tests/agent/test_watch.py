@@ -2,7 +2,7 @@
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.agent import limits, watch
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.boinc import channels, guest, slot
 from tests.conftest import ROOT, steady, until
 

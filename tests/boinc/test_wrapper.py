@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.ship.__main__ import main as ship
 from tests.conftest import ROOT, until
 

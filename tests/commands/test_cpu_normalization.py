@@ -86,7 +86,7 @@ def test_which_score_is_written_is_a_setting_and_told_with_it(tmp_path, monkeypa
 def test_where_the_official_program_corrects_nothing_the_score_stays_raw_and_that_is_told(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(db12, "FACTORS", {})
     trial = run(tmp_path, cpu_score="corrected")
-    assert trial.fact(CPUPower).score == "raw" and "no correction for Python %s" % HERE in caplog.text
+    assert trial.fact(CPUPower).score == "raw" and "corrects nothing for Python %s" % HERE in caplog.text
 
 
 def test_an_implausible_score_is_a_refusal_that_names_it(tmp_path):

@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from commands.install import Install
-from pilot import archive, installation
+from pilot import installation
+from pilot.base import archive
 from pilot.errors import UsageError
 from pilot.facts import Installation
 from pilot.source import Source, source

@@ -5,7 +5,7 @@ import pytest
 from commands.register_pilot import RegisterPilot, reference
 from pilot.facts import BatchJob, Registration
 from pilot.testing import run_command, worker_node as node
-from tests.test_fetch import Server
+from tests.base.test_fetch import Server
 
 
 @pytest.fixture

@@ -204,7 +204,7 @@ def test_long_log_records_become_events_of_a_bearable_size():
     import logging
 
     from pilot.events.log_lines import MOST_CHARACTERS, LogLines
-    from pilot.log import Masker
+    from pilot.base.log import Masker
     got = []
     lines = LogLines(Masker(), got.append)
     lines.handle(logging.LogRecord("pilot.x", logging.INFO, "f", 1, "\n".join(["y" * 3900] * 80), (), None))

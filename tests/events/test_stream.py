@@ -5,7 +5,7 @@ from pilot.events.console import ConsoleSink
 from pilot.events.file import FileSink
 from pilot.events.stream import Stream
 from pilot.events.tally import TaskTally
-from pilot.log import Masker
+from pilot.base.log import Masker
 
 
 def test_events_are_numbered_dated_and_masked():

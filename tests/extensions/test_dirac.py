@@ -390,7 +390,7 @@ def test_certificates_are_the_sites_first_and_missing_ones_are_no_error(tmp_path
 
 
 def test_a_repository_that_hangs_is_asked_once(tmp_path, monkeypatch):
-    process = importlib.import_module("pilot.process")
+    process = importlib.import_module("pilot.base.process")
     found, asked = certificates_of(tmp_path, monkeypatch, look=lambda argv: process.run(["sleep", "60"], timeout_s=0.1, ok=None))
     assert all(path.startswith("/etc/grid-security/") for path in found.values()) and len([text for text in asked if text.startswith("/cvmfs/") and " " not in text]) == 1 and any("/cvmfs/a.example.org did not answer" in text for text in asked)
 

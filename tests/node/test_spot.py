@@ -6,7 +6,7 @@ import time
 import pytest
 
 from pilot.node import spot
-from tests.test_fetch import Server
+from tests.base.test_fetch import Server
 
 SOURCE = "the spot machine's notice"
 NOON = 1795176000.0  # 2026-11-20T12:00:00Z

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
-from pilot.bearer import Bearer
+from pilot.base.pool_token import Bearer
 from pilot.errors import UsageError
 from pilot.events.pool_server import PoolServer
 from pilot.events.sender import SendFailed
-from pilot.fetch import FetchFailed
-from pilot.session import Session
+from pilot.base.fetch import FetchFailed
+from pilot.base.session import Session
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Final, Offer
 from tests.pool.asking import add, claim

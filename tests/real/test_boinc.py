@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from tests.conftest import ROOT, until
 from tests.real.conftest import need, script
 

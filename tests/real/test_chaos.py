@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.pool import open_pool
 from tests.agent.test_faults import command_line
 from tests.conftest import ROOT, until

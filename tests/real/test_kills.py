@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.pool import open_pool
 from tests.conftest import ROOT, until
 

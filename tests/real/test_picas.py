@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.pool import open_pool
 from tests.conftest import ROOT, until
 from tests.real.conftest import build, script

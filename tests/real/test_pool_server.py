@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from pilot import process_tree
+from pilot.base import process_tree
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy
 from tests.conftest import ROOT, until

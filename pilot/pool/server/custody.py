@@ -5,7 +5,7 @@ import os
 from typing import Tuple
 
 from pilot.errors import UsageError
-from pilot.fork import start_check
+from pilot.base.fork import start_check
 
 
 class Custody:

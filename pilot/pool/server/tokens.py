@@ -17,7 +17,7 @@ import stat
 import time
 from typing import Dict, Iterable, List, NamedTuple, Optional
 
-from pilot.bearer import PREFIX, claims_of
+from pilot.base.pool_token import PREFIX, claims_of
 from pilot.errors import UsageError
 
 ROLES = ("admin", "factory", "pilot", "reader")

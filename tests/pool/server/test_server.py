@@ -442,14 +442,14 @@ def test_a_client_with_and_without_its_token(guarded, monkeypatch):
 
 
 def test_a_client_renews_its_token_in_time(guarded, monkeypatch):
-    from pilot import bearer
+    from pilot.base import pool_token
     short = ask(guarded, "POST", "/v1/tokens", {"pilot": "p1", "seconds": 60}, guarded.keys["admin"])[1]["token"]
     with open_pool(guarded.url, environ={"PILOT_POOL_TOKEN": short}) as pool:
         pool.status()
-        now = bearer.time.time()
-        monkeypatch.setattr(bearer.time, "time", lambda: now + 45)
+        now = pool_token.time.time()
+        monkeypatch.setattr(pool_token.time, "time", lambda: now + 45)
         pool.status()
-        monkeypatch.setattr(bearer.time, "time", lambda: now + 3600)
+        monkeypatch.setattr(pool_token.time, "time", lambda: now + 3600)
         assert pool.status()["todo"] == 0 and pool._bearer.headers()["Authorization"] != "Bearer " + short
 
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from pilot import bearer
+from pilot.base import pool_token
 from pilot.errors import UsageError
 from pilot.pool.server import tokens
 from pilot.pool.server.tokens import Identity, Keyring, Refused
@@ -89,10 +89,10 @@ def test_what_no_token_is_made_for(tmp_path, role, name):
 
 def test_the_pilots_side_finds_a_token_and_when_to_renew_it(tmp_path, ring):
     (tmp_path / "t").write_text(" filed \n")
-    assert bearer.find({"PILOT_POOL_TOKEN": " given "}) == "given" and bearer.find({"PILOT_POOL_TOKEN_FILE": str(tmp_path / "t")}) == "filed"
-    assert bearer.find({"BEARER_TOKEN": "wlcg"}) == "wlcg"
-    with pytest.raises(bearer.NoToken):
-        bearer.find({"PILOT_POOL_TOKEN_FILE": "/no/file"})
+    assert pool_token.find({"PILOT_POOL_TOKEN": " given "}) == "given" and pool_token.find({"PILOT_POOL_TOKEN_FILE": str(tmp_path / "t")}) == "filed"
+    assert pool_token.find({"BEARER_TOKEN": "wlcg"}) == "wlcg"
+    with pytest.raises(pool_token.NoToken):
+        pool_token.find({"PILOT_POOL_TOKEN_FILE": "/no/file"})
     now = tokens.time.time()
-    assert 1700 < bearer.renewal(ring.mint("p1", 3600), now) - now < 1900
-    assert bearer.renewal("an-operators", now) == 0 and bearer.renewal("pilot1.%%.x", now) == 0
+    assert 1700 < pool_token.renewal(ring.mint("p1", 3600), now) - now < 1900
+    assert pool_token.renewal("an-operators", now) == 0 and pool_token.renewal("pilot1.%%.x", now) == 0

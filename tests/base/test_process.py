@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from pilot import process, process_tree, shell
+from pilot.base import process, process_tree, shell
 from pilot.errors import TimeLimit
-from pilot.interrupts import Interrupts
+from pilot.base.interrupts import Interrupts
 from tests.conftest import steady, until
 
 

@@ -5,7 +5,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple  # noqa: F401
 
-from pilot.fetch import CHUNK, FetchFailed
+from pilot.base.fetch import CHUNK, FetchFailed
 
 if TYPE_CHECKING:
     import ssl
@@ -80,7 +80,7 @@ class Session:
         return self.ask(method, path, body, headers, timeout_s)
 
     def _ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
-        from pilot import timed_http
+        from pilot.base import timed_http
 
         if self._open is None:
             self._open = self._connection(timeout_s)
@@ -104,7 +104,7 @@ class Session:
 
     def _connection(self, timeout_s: float) -> Any:
         """A new one: straight, or by the proxy that the environment names; there TLS goes through it untouched (CONNECT)."""
-        from pilot import timed_http
+        from pilot.base import timed_http
 
         proxy = proxy_for(self._url)
         self._before, self._for_proxy = "", {}
@@ -113,7 +113,7 @@ class Session:
             if proxy:
                 self._before, self._for_proxy = "http://" + self._where, words
             return timed_http.Connection(where, timeout=timeout_s)
-        from pilot.credentials import tls
+        from pilot.base.credentials import tls
 
         tls()
         made = timed_http.secure()(where, timeout=timeout_s, context=self._context())

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pilot import credentials
+from pilot.base import credentials
 
 if TYPE_CHECKING:
     import ssl

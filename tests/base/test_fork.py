@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pilot.fork import start_check
+from pilot.base.fork import start_check
 from tests.conftest import ROOT
 
 # a thread is in the middle of importing ctypes, and goes on a little later

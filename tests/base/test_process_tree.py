@@ -1,7 +1,7 @@
 import os
 import signal
 
-from pilot import process, process_tree
+from pilot.base import process, process_tree
 from tests.conftest import until
 
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pilot import credentials
+from pilot.base import credentials
 from pilot.errors import ConfigurationFailed
 from tests.grid import openssl
 

@@ -6,10 +6,10 @@ import os
 import time
 from typing import Any, Dict, List, Optional
 
-from pilot import credentials
+from pilot.base import credentials
 from pilot.errors import ConfigurationFailed
-from pilot.fetch import FetchFailed
-from pilot.session import Session
+from pilot.base.fetch import FetchFailed
+from pilot.base.session import Session
 
 TOKEN, TOKEN_FILE = "PILOT_POOL_TOKEN", "PILOT_POOL_TOKEN_FILE"
 PREFIX = "pilot1"  # of the tokens that a pool server makes for pilots

@@ -176,7 +176,7 @@ def _opener(request: Request) -> Any:
     import urllib.parse
     import urllib.request
 
-    from pilot import timed_http
+    from pilot.base import timed_http
 
     class Plain(urllib.request.HTTPHandler):
         """With a time limit for heads, too."""
@@ -187,7 +187,7 @@ def _opener(request: Request) -> Any:
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
     handlers: List[Any] = [urllib.request.ProxyHandler({})] if here else []  # a machine's metadata is behind no proxy
     if request.context is not None or request.url.startswith("https:"):
-        from pilot.credentials import tls
+        from pilot.base.credentials import tls
 
         tls()
 
@@ -202,7 +202,7 @@ def _opener(request: Request) -> Any:
 
 
 def _timed(kind: Any, request: Request) -> Any:
-    from pilot import timed_http
+    from pilot.base import timed_http
 
     def made(host: str, **how: Any) -> Any:
         connection = timed_http.within(kind(host, **how), request.timeout_s)

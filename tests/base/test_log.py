@@ -3,7 +3,7 @@ import os
 import subprocess
 import sys
 
-from pilot import log
+from pilot.base import log
 from tests.conftest import ROOT
 
 
@@ -48,7 +48,7 @@ def test_time_is_utc_with_milliseconds():
 
 
 def test_missing_descriptors_are_opened_so_that_no_file_becomes_stdout():
-    code = ("import os, sys; sys.path.insert(0, %r)\nfrom pilot import log\nlog.safe_streams()\n"
+    code = ("import os, sys; sys.path.insert(0, %r)\nfrom pilot.base import log\nlog.safe_streams()\n"
             "f = os.open('/dev/null', os.O_RDONLY)\nlog.say('x')\nsys.exit(f)" % str(ROOT))
     done = subprocess.run(["sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, code])
     assert done.returncode >= 3

@@ -12,9 +12,9 @@ import threading
 import time
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
-from pilot import prctl, process_tree
+from pilot.base import prctl, process_tree
 from pilot.errors import NodeUnfit, StepFailed, lacking
-from pilot.interrupts import shielded
+from pilot.base.interrupts import shielded
 
 DEVNULL = subprocess.DEVNULL
 GRACE_S = 2.0

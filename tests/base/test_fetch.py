@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from pilot import fetch
-from pilot.session import Session
+from pilot.base import fetch
+from pilot.base.session import Session
 from tests.conftest import steady
 
 BODY = b"x" * 100000

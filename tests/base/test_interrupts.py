@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from pilot import process
+from pilot.base import process
 from pilot.errors import Stopped, TimeLimit
-from pilot.interrupts import DRAIN_SIGNALS, STOP_SIGNALS, Interrupts, shielded
+from pilot.base.interrupts import DRAIN_SIGNALS, STOP_SIGNALS, Interrupts, shielded
 from tests.conftest import ROOT, steady
 
 
@@ -149,9 +149,9 @@ def test_lines_that_were_read_are_told_whatever_comes(interrupts):
 FORKING = """
 import os, signal, sys
 sys.path.insert(0, %(root)r)
-from pilot import process
+from pilot.base import process
 from pilot.errors import Stopped
-from pilot.interrupts import Interrupts
+from pilot.base.interrupts import Interrupts
 
 sent = []
 def in_the_hook():

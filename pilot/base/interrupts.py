@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Callable, Iterator, List, Optional
 
 from pilot.errors import Stopped, TimeLimit
-from pilot.terms import FOREVER_S
+from pilot.base.shared_defaults import FOREVER_S
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)

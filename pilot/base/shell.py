@@ -4,7 +4,7 @@ import os
 from typing import Dict, List
 
 from pilot.errors import StepFailed
-from pilot.process import run
+from pilot.base.process import run
 
 
 def shell_environ(script: List[str], environ: Dict[str, str], timeout_s: float) -> Dict[str, str]:

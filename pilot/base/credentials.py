@@ -6,7 +6,7 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
-from pilot import der
+from pilot.base import der
 from pilot.errors import ConfigurationFailed
 
 if TYPE_CHECKING:

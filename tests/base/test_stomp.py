@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from pilot import stomp
+from pilot.base import stomp
 from pilot.events.queue_broker import QueueBroker
 from pilot.events.sender import SendFailed
 from pilot.pool import feed

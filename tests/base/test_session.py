@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from pilot.fetch import FetchFailed
-from pilot.session import Session, proxy_for
+from pilot.base.fetch import FetchFailed
+from pilot.base.session import Session, proxy_for
 
 
 class Proxy:

@@ -4,7 +4,7 @@ import os
 import signal
 from typing import Callable
 
-from pilot.interrupts import shielded
+from pilot.base.interrupts import shielded
 
 CHECK_S = 10  # whole seconds, for alarm(2)
 

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from pilot import archive
+from pilot.base import archive
 
 
 def tar(path, *members):

@@ -1,0 +1,1 @@
+"""What knows nothing of pilots: processes, signals, files, URLs, credentials, logs; everything else builds on it."""

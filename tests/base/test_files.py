@@ -1,0 +1,32 @@
+"""Files that are there whole or not at all."""
+
+import os
+import stat
+
+import pytest
+
+from pilot.base.files import write_whole
+
+
+def test_a_file_is_replaced_whole_with_its_mode(tmp_path, same_umask):
+    path = tmp_path / "f"
+    path.write_text("before")
+    os.umask(0o022)
+    write_whole(str(path), b"after", 0o666)
+    assert path.read_bytes() == b"after" and stat.S_IMODE(path.stat().st_mode) == 0o644 and os.listdir(str(tmp_path)) == ["f"]
+
+
+def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "target").write_text("untouched")
+    (tmp_path / "f").symlink_to(tmp_path / "target")
+    write_whole(str(tmp_path / "f"), b"new")
+    assert (tmp_path / "target").read_text() == "untouched" and not (tmp_path / "f").is_symlink()
+
+
+def test_what_cannot_be_written_leaves_what_was_there(tmp_path):
+    (tmp_path / "f").mkdir()
+    with pytest.raises(OSError):
+        write_whole(str(tmp_path / "f"), b"x")
+    assert os.listdir(str(tmp_path)) == ["f"]
+    with pytest.raises(OSError):
+        write_whole(str(tmp_path / "none" / "f"), b"x")
