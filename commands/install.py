@@ -7,7 +7,7 @@ from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import InstallFailed
 from pilot.facts import Installation
-from pilot.source import Source, source
+from pilot.install.source import Source, source
 
 
 class Install(Command):
@@ -22,7 +22,7 @@ class Install(Command):
         Option("pip_options", "further options of pip install", values.words, ()),
     )
     provides = (Installation,)
-    uses = ("pilot.installation",)
+    uses = ("pilot.install.ways",)
     timeout_s = 4 * 3600.0
     failure = InstallFailed
 
@@ -31,9 +31,9 @@ class Install(Command):
         if all(one.kind == "none" for one in sources):
             self.log.info("nothing to install")
             return (Installation("none", "", {}),)
-        from pilot import installation
+        from pilot.install import ways
 
-        found, attempts = installation.first_that_works(ctx, sources)
+        found, attempts = ways.first_that_works(ctx, sources)
         if found is None:
             raise InstallFailed("no source worked: " + "; ".join("%s: %s" % (a.source, a.reason) for a in attempts))
         self.log.info("software from %s after %.1f s", found.source, attempts[-1].seconds)

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Set, Tuple
 from pilot.errors import UsageError
 
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
-PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/boinc/")
+PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/hosts/boinc/")
 FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/base/stomp.py", "pilot/events/queue_broker.py",
          "pilot/progress.py", "pilot/events/bar.py", "pilot/node/spot.py", "pilot/node/poller.py")
 _WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) + tuple(  # 3.6 has words of their own kind

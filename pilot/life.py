@@ -22,9 +22,9 @@ from pilot.node.batch import SLOT
 from pilot.request import Request
 
 if TYPE_CHECKING:
-    from pilot.boinc.guest import Guest
+    from pilot.hosts.boinc.guest import Guest
     from pilot.events.far import Far
-    from pilot.joboutputs import JobOutputs
+    from pilot.hosts.vac import JobOutputs
 
 LOG = "pilot.log"
 EVENTS = "pilot-events.jsonl"
@@ -45,7 +45,7 @@ class Life:
         self.workdir: str = os.path.abspath(os.path.expanduser(os.path.expandvars(settings["workdir"])))
         self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
         if _in_slot():
-            from pilot.boinc import slot
+            from pilot.hosts.boinc import slot
 
             self.report_path = slot.resolve(self.report_path)
         self.mode = 0o644 if settings["open_files"] or _in_slot() else 0o600  # BOINC's client may be another user
@@ -147,9 +147,9 @@ def _run(life: Life) -> int:
     names = [command.name for command in life.request.plan]
     _begin_story(life, names)
     if life.request.environ.get("JOBOUTPUTS"):
-        from pilot import joboutputs  # only where a manager of virtual machines waits for them
+        from pilot.hosts import vac  # only where a manager of virtual machines waits for them
 
-        life.outputs = joboutputs.start(life.request.environ)
+        life.outputs = vac.start(life.request.environ)
     _prepare_workdir(life)
     program.load([name for command in life.request.plan for name in command.uses])
     logger = logging.getLogger("pilot")
@@ -171,17 +171,17 @@ def _run(life: Life) -> int:
 
 def _in_slot() -> bool:
     """Whether BOINC's client has started us."""
-    return os.path.exists(SLOT) and program.has("pilot.boinc")
+    return os.path.exists(SLOT) and program.has("pilot.hosts.boinc")
 
 
 def _be_a_guest(life: Life) -> None:
     settings = life.request.settings
     if not _in_slot() and not any(settings["boinc_%s_file" % name] for name in BOINC_FILES):
         return
-    if not program.has("pilot.boinc"):
+    if not program.has("pilot.hosts.boinc"):
         raise UsageError("this file was made without BOINC's part (pilot.bundle --lean): make it without --lean")
     from pilot import progress
-    from pilot.boinc import guest  # only where BOINC is the host
+    from pilot.hosts.boinc import guest  # only where BOINC is the host
 
     total = progress.count_tasks(settings)
     counts = life.tally.counts

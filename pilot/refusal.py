@@ -4,7 +4,8 @@ import os
 import time
 from typing import Any, Dict, List, Sequence
 
-from pilot import VERSION, cli, joboutputs, report
+from pilot import VERSION, cli, report
+from pilot.hosts import vac
 from pilot.base import log
 from pilot.errors import PilotError, UsageError
 from pilot.events.tally import TaskTally
@@ -24,10 +25,10 @@ def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> 
     text = report.compose(told.get("pilot_id") or new_id(), error.exit_code, [], TaskTally().counts, [], {}, version=VERSION,
                           host=os.uname().nodename, started=log.utc(time.time()), problems=problems)
     _tell(report.write(told.get("report") or os.path.join(workdir, report.NAME), text))
-    place = joboutputs.place(environ)
+    place = vac.place(environ)
     if place is not None:
-        _tell(joboutputs.leave(place, joboutputs.HEARTBEAT, joboutputs.load_line()))
-        _tell(joboutputs.leave(place, joboutputs.SHUTDOWN_MESSAGE, joboutputs.message(error.exit_code, 0, False)))
+        _tell(vac.leave(place, vac.HEARTBEAT, vac.load_line()))
+        _tell(vac.leave(place, vac.SHUTDOWN_MESSAGE, vac.message(error.exit_code, 0, False)))
     return error.exit_code
 
 

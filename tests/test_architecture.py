@@ -145,7 +145,7 @@ def test_nothing_sleeps_to_wait():
     # strays.py and launch.py: for the end of what got SIGKILL, and of what another ends
     assert users == {"pilot/base/fetch.py", "pilot/agent/warden.py", "pilot/agent/strays.py", "pilot/agent/launch.py", "extensions/pilot_dirac/wrapper.py"}
     tests = {name(path) for path in (ROOT / "tests").rglob("*.py") if "time.sleep(" in path.read_text(encoding="utf-8")}
-    assert tests <= {"tests/conftest.py", "tests/boinc/wrapper.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_faults.py", "tests/agent/test_agent.py"}
+    assert tests <= {"tests/conftest.py", "tests/hosts/boinc/wrapper.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_faults.py", "tests/agent/test_agent.py"}
 
 
 def test_bounds_are_counted_by_a_clock_that_stands_with_the_machine():

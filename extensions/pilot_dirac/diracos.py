@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, List
 
 from pilot.base import shell
 from pilot.facts import Installation
-from pilot.installation import Work, changes
-from pilot.source import source
+from pilot.install.ways import Work, changes
+from pilot.install.source import source
 
 from . import certificates, release
 from .options import value

@@ -5,13 +5,13 @@ import shlex
 from typing import Dict, List, Optional, Tuple
 
 from commands.install import Install
-from pilot import installation
+from pilot.install import ways
 from pilot.base import shell
 from pilot.base.files import write_whole
 from pilot.command import Option
 from pilot.errors import InstallFailed
 from pilot.facts import Installation
-from pilot.source import Source
+from pilot.install.source import Source
 
 from . import certificates, diracos
 from .command import DiracCommand
@@ -46,8 +46,8 @@ class InstallDIRAC(DiracCommand, Install):
     def use(self, sources: Tuple[Source, ...]) -> None:
         """Make the first of these that works DIRAC's environment."""
         pp, ctx = self.pp, self.pp.context
-        ways = dict(installation.WAYS, env=self._sourced, diracos=lambda work: diracos.install(work, self))
-        found, attempts = installation.first_that_works(ctx, sources, ways)
+        known = dict(ways.WAYS, env=self._sourced, diracos=lambda work: diracos.install(work, self))
+        found, attempts = ways.first_that_works(ctx, sources, known)
         if found is None:
             raise InstallFailed("no source worked: " + "; ".join("%s: %s" % (one.source, one.reason) for one in attempts))
         pp.installation = "local" if found.source.startswith("diracos") else "shared"
@@ -60,12 +60,12 @@ class InstallDIRAC(DiracCommand, Install):
             self.log.warn("%s", first.told())
         self.found = (found,)
 
-    def _sourced(self, work: installation.Work) -> Installation:
+    def _sourced(self, work: ways.Work) -> Installation:
         """What a script makes of the environment, also what it takes away."""
-        words = installation.script_words(work.one)
+        words = ways.script_words(work.one)
         before = dict(work.ctx.environ, DIRAC_RC_PATH=words[0])
         self.after = shell.shell_environ(words, before, min(work.left_s(), self.limit_s()))
-        return Installation(work.one.text(), os.path.dirname(words[0]), installation.changes(work.ctx.environ, self.after))
+        return Installation(work.one.text(), os.path.dirname(words[0]), ways.changes(work.ctx.environ, self.after))
 
     def _sourceEnvironmentFile(self) -> None:
         """For modules: DIRAC's environment by $DIRAC_RC_PATH, which they have set."""
@@ -108,7 +108,7 @@ class InstallDIRAC(DiracCommand, Install):
     def _saveEnvInFile(self, eName: str = ENVIRONMENT) -> None:
         """Scripts that make the same environment in a shell, made anew each time."""
         before, after = self.pp.nodeEnv, self.pp.installEnv
-        new = sorted(installation.changes(before, after).items())
+        new = sorted(ways.changes(before, after).items())
         lines = ["export %s=%s\n" % (name, shlex.quote(text)) for name, text in new if name.isidentifier()]
         lines += ["unset %s\n" % name for name in sorted(before) if name not in after and name.isidentifier()]
         for name in (eName, BASHRC):

@@ -2,10 +2,10 @@
 
 import os
 
-from pilot import installation
+from pilot.install import ways
 from pilot.command import Option
 from pilot.errors import InstallFailed
-from pilot.source import Source
+from pilot.install.source import Source
 
 from pilot_dirac.install_dirac import InstallDIRAC
 
@@ -23,7 +23,7 @@ class GitInstallDIRAC(InstallDIRAC):
         super().execute()
         pp, settings = self.pp, self.pp.context.settings
         what = settings["git_url"] + ("@" + settings["git_ref"] if settings["git_ref"] else "")
-        code, attempts = installation.first_that_works(pp.context, (Source("git", what),))
+        code, attempts = ways.first_that_works(pp.context, (Source("git", what),))
         if code is None:
             raise InstallFailed("%s: %s" % (what, attempts[-1].reason))
         inner = os.path.join(code.path, "src")

@@ -38,9 +38,9 @@ def detect(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str 
     """The job we run in; `now` is the time of day (UNIX seconds). With `ask`, its query program may be started."""
     rows = found(environ)
     if not rows:
-        if not os.path.exists(SLOT) or not program.has("pilot.boinc"):
+        if not os.path.exists(SLOT) or not program.has("pilot.hosts.boinc"):
             return _cloud(cloud_id)
-        from pilot.boinc import slot
+        from pilot.hosts.boinc import slot
 
         return slot.batch_job(os.getcwd(), now)
     from pilot.node import batch_parsers as parse

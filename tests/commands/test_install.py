@@ -8,11 +8,11 @@ import zipfile
 import pytest
 
 from commands.install import Install
-from pilot import installation
+from pilot.install import ways
 from pilot.base import archive
 from pilot.errors import UsageError
 from pilot.facts import Installation
-from pilot.source import Source, source
+from pilot.install.source import Source, source
 from pilot.testing import run_command
 
 
@@ -192,4 +192,4 @@ def test_a_source_that_makes_no_sense_is_refused_before_anything_runs(tmp_path, 
 @pytest.mark.parametrize("text, words", [("https://h/a.git@v1", ("https://h/a.git", "v1")), ("git@h:a/b", ("git@h:a/b", "")),
                                          ("https://h/a", ("https://h/a", "")), ("/a/b@x", ("/a/b", "x"))])
 def test_a_ref_is_told_from_a_user_name(text, words):
-    assert installation.git_words(text) == words
+    assert ways.git_words(text) == words

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pilot.base import process_tree
-from pilot.boinc import channels, guest, slot
+from pilot.hosts.boinc import channels, guest, slot
 from tests.conftest import ROOT, steady, until
 
 INIT = "<app_init_data>\n<app_name>pilot</app_name>\n<result_name>res1</result_name>\n<authenticator>hunter22</authenticator>\n<client_pid>%d</client_pid>\n</app_init_data>\n"
@@ -156,7 +156,7 @@ def test_a_client_that_is_silent_is_gone(client, monkeypatch, tmp_path):
 def test_a_client_that_lives_but_says_nothing_is_gone_too(client):
     path = client.folder / "tasks.jsonl"
     path.write_text(json.dumps(sleeper(client.folder)) + "\n")
-    code = "import sys; sys.path.insert(0, sys.argv.pop(1))\nfrom pilot.boinc import guest\nguest.BEAT_S = 3.0\nfrom pilot.__main__ import main\nsys.exit(main())"
+    code = "import sys; sys.path.insert(0, sys.argv.pop(1))\nfrom pilot.hosts.boinc import guest\nguest.BEAT_S = 3.0\nfrom pilot.__main__ import main\nsys.exit(main())"
     with open(str(client.folder / "log"), "wb") as log:
         client.child = subprocess.Popen([sys.executable, "-c", code, str(ROOT), "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(path)], cwd=str(client.folder),
                                         stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)

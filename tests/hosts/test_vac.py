@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pilot import joboutputs
+from pilot.hosts import vac
 from tests.conftest import ROOT, until
 from tests.base.test_fetch import Server
 
@@ -15,14 +15,14 @@ from tests.base.test_fetch import Server
     (0, 3, True, 200), (0, 0, True, 300), (0, 0, False, 200), (10, 0, True, 500), (2, 0, True, 600), (40, 1, True, 700), (50, 0, True, 700),
     (60, 1, True, 200), (143, 1, True, 100), (99, 0, True, 600), (1, 0, True, 600), (20, 0, True, 700), (30, 0, True, 600)])
 def test_every_exit_code_has_its_message(code, tasks, asked, number):
-    text = joboutputs.message(code, tasks, asked)
+    text = vac.message(code, tasks, asked)
     assert text.startswith("%d " % number) and "\n" not in text
 
 
 @pytest.mark.parametrize("text, found", [("/var/spool/joboutputs/", "/var/spool/joboutputs"), ("file:///x", "/x"), ("http://h/jo", "http://h/jo"),
                                          ("", None), ("relative", None)])
 def test_the_place_is_a_folder_or_a_url(text, found):
-    assert joboutputs.place({"JOBOUTPUTS": text}) == found
+    assert vac.place({"JOBOUTPUTS": text}) == found
 
 
 @pytest.mark.parametrize("words, code", [(["-X", "Nope"], 2), (["--min-cores", "x"], 2), (["-F", "broken.json"], 2), (["-X", "CheckWorkerNode", "--workdir", "/proc/nope"], 10)])
@@ -66,7 +66,7 @@ def test_a_place_that_cannot_be_written_is_a_warning(pilot):
 
 
 def test_the_heart_beats_until_it_is_stopped(tmp_path):
-    heart = joboutputs.JobOutputs(str(tmp_path), 0.01)
+    heart = vac.JobOutputs(str(tmp_path), 0.01)
     first = until(lambda: (tmp_path / "heartbeat").exists() and (tmp_path / "heartbeat").stat().st_mtime_ns)
     until(lambda: (tmp_path / "heartbeat").stat().st_mtime_ns != first)
     assert heart.close(0, 1, True) is None and (tmp_path / "shutdown_message").read_text().startswith("200 ")

@@ -22,7 +22,7 @@ def slot(tmp_path):
         path = tmp_path / "tasks.jsonl"
         path.write_text("".join(json.dumps(task) + "\n" for task in tasks))
         assert ship(["boinc", "-o", str(folder), "--", "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(path), "--slots", "1"] + list(words)) == 0
-        return subprocess.Popen([sys.executable, str(ROOT / "tests" / "boinc" / "wrapper.py")], cwd=str(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return subprocess.Popen([sys.executable, str(ROOT / "tests" / "hosts" / "boinc" / "wrapper.py")], cwd=str(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     start.folder = folder
     return start
 

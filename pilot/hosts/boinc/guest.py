@@ -11,7 +11,7 @@ import time
 from typing import Any, Callable, NamedTuple, Optional
 
 from pilot.base import prctl, process_tree
-from pilot.boinc import channels, slot
+from pilot.hosts.boinc import channels, slot
 
 EVERY_S = 0.25
 BEAT_S = 30.0  # a client that was not heard of for so long is gone (the API library's HEARTBEAT_GIVEUP)

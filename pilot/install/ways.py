@@ -15,7 +15,7 @@ from pilot.base import archive, fetch, process, shell
 from pilot.context import Context
 from pilot.errors import StepFailed, lacking
 from pilot.facts import InstallAttempt, Installation
-from pilot.source import Source
+from pilot.install.source import Source
 
 FOLDER = "software"
 log = logging.getLogger("pilot.Install")

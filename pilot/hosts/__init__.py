@@ -1,0 +1,1 @@
+"""Who hosts us and wants to be told how we are: BOINC, Vac."""

@@ -1,0 +1,1 @@
+"""Ways to get software, and what a source is."""
