@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import urlsplit
 
 from pilot.base import credentials
-from pilot.errors import StepFailed, UsageError
+from pilot.errors import StepFailed
 
 TOKEN, TOKEN_FILE, PROXY = "BEARER_TOKEN", "BEARER_TOKEN_FILE", "X509_USER_PROXY"
 # what a task's env may give to the programs that move its files; anything else (PATH, LD_PRELOAD) would be a way out of its walls
@@ -23,14 +23,17 @@ def of_task(spec: Mapping[str, Any]) -> Dict[str, str]:
 
 
 def given(settings: Any) -> Tuple[List[List[str]], str]:
-    """What the options say: [host glob, token file] each, and the proxy or "". UsageError for a file that is not there."""
+    """What the options say: [host glob, token file] each, and the proxy or ""."""
     tokens = [[host, os.path.abspath(path)] for host, path in settings["transfer_tokens"].items()]
     proxy = os.path.abspath(settings["transfer_proxy"]) if settings["transfer_proxy"] else ""
-    missing = ["--transfer-tokens: there is no file %s" % path for _, path in tokens if not os.path.isfile(path)]
-    missing += ["--transfer-proxy: there is no file %s" % path for path in [proxy] if path and not os.path.isfile(path)]
-    if missing:
-        raise UsageError(*missing)
     return tokens, proxy
+
+
+def problems(settings: Any) -> List[str]:
+    """A sentence for each file of these that is not there."""
+    tokens, proxy = given(settings)
+    missing = ["--transfer-tokens: there is no file %s" % path for _, path in tokens if not os.path.isfile(path)]
+    return missing + ["--transfer-proxy: there is no file %s" % path for path in [proxy] if path and not os.path.isfile(path)]
 
 
 class Owner(NamedTuple):

@@ -92,7 +92,7 @@ def bring_in(file: Dict[str, Any], folder: str, owner: Owner) -> Dict[str, Any]:
     elif scheme in ("http", "https"):
         fetch.download(url, target, TIMEOUT_S, file.get("checksum") or "", context=owner.tls(url), headers=owner.headers(url))
     else:
-        _by_tool(url, target, owner)
+        _by_tool(url, url, target, owner)
     _verify(file, target)
     return dict(told(file["name"], target), url=url)
 
@@ -123,7 +123,7 @@ def bring_out(file: Dict[str, Any], one: outputs.Made, order: Dict[str, Any], ow
     elif scheme in ("http", "https"):
         fetch.upload(url, source, TIMEOUT_S, context=owner.tls(url), headers=owner.headers(url))
     else:
-        _by_tool(source, url, owner)
+        _by_tool(url, source, url, owner)
     return dict(facts, url=url)
 
 
@@ -146,8 +146,8 @@ def _copy_out(source: str, target: str) -> None:
             os.unlink(partial)
 
 
-def _by_tool(source: str, target: str, owner: Owner) -> None:
-    url = source if "://" in source else target
+def _by_tool(url: str, source: str, target: str, owner: Owner) -> None:
+    """Copy by the tool of this URL's scheme, which is the source or the target."""
     scheme = urlsplit(url).scheme
     tool = TOOLS.get(scheme)
     if tool is None:

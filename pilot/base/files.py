@@ -13,7 +13,7 @@ def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode), "wb") as stream:
             stream.write(data)
         os.replace(partial, path)
-    except OSError:
+    except BaseException:  # a signal's, too
         try:
             os.unlink(partial)
         except OSError:  # it was never made

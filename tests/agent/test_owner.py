@@ -107,4 +107,4 @@ def test_a_token_goes_to_its_hosts_by_https_only(tmp_path):
                                              (("--transfer-tokens", "nowhere"), "'nowhere' is not NAME=VALUE"), (("--transfer-proxy", "nowhere"), "--transfer-proxy: there is no file ")])
 def test_a_credential_that_is_not_there_is_told_at_once(pilot, tasks_file, words, sentence):
     ended = pilot(*(PLAN + ("--tasks", tasks_file({"command": ["true"]})) + words))
-    assert ended.code == 2 and sentence in ended.err
+    assert ended.code == 2 and sentence in ended.err and not (ended.workdir / "pilot-events.jsonl").exists()  # before anything ran

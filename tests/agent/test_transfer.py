@@ -106,6 +106,10 @@ def test_each_scheme_has_its_tool(move, programs, scheme, tool, words):
     assert programs.calls(tool) == ["%s %s %s" % (words, url, here), "%s %s %s" % (words, here, url)]
 
 
+def test_a_scheme_without_slashes_is_told_by_its_url(move):
+    assert "odd:host/f: no tool is known for odd:" in move("stage-in", {"url": "odd:host/f", "name": "f"})[1]["problem"]
+
+
 def test_folders_and_globs_go_out_with_what_is_in_them(move, tmp_path, server):
     server.replies = [(201, b"", None)]
     (move.folder / "results" / "deep").mkdir(parents=True)

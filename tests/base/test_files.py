@@ -23,6 +23,15 @@ def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path):
     assert (tmp_path / "target").read_text() == "untouched" and not (tmp_path / "f").is_symlink()
 
 
+def test_a_signal_in_the_midst_leaves_nothing_behind(tmp_path, monkeypatch):
+    def stopped(_from, _to):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(os, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(str(tmp_path / "f"), b"x")
+    assert os.listdir(str(tmp_path)) == []
+
+
 def test_what_cannot_be_written_leaves_what_was_there(tmp_path):
     (tmp_path / "f").mkdir()
     with pytest.raises(OSError):
