@@ -8,7 +8,7 @@ from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import NodeUnfit
 from pilot.facts import WorkerNode
-from pilot.node import survey
+from pilot.node import batch, survey
 from pilot.node.deadline import End
 
 
@@ -33,11 +33,12 @@ class CheckWorkerNode(Command):
     failure = NodeUnfit
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        node = survey.worker_node(ctx.environ, ctx.workdir, lambda text: self.log.warning("%s", text))
+        job = batch.detect(ctx.environ, batch.now())
+        ctx.know_batch(job)  # first: what is looked at next may hang
+        node = survey.worker_node(job, ctx.environ, ctx.workdir, lambda text: self.log.warning("%s", text))
         self.log.info("%s: %s, %s, %s", node.host, node.os, node.architecture, self._place(node))
         self.log.info("%d cores of %s, %d MB memory, %d MB disk, %d GPUs", node.cores, node.cpu_model,
                       node.memory_mb, node.disk_mb, len(node.gpus))
-        ctx.know_batch(node.batch)
         problems = unfit(node, ctx.settings, ctx.workdir, ctx.deadline.end()) + self._missing(ctx) + self._cvmfs(ctx)
         if problems:
             raise NodeUnfit("%s is unfit: %s" % (node.host, "; ".join(problems)))

@@ -14,15 +14,15 @@ LOOK_S = 1.0
 WEB_LOOKS = 15  # looks between two questions to a web server
 
 
-def begin(ctx: Context) -> None:
-    """Know the end of the slot from what can be asked at once (the batch system's own program is asked by CheckWorkerNode); keep
-    to it from now on."""
+def begin(ctx: Context, ask: bool) -> None:
+    """Learn the end of the slot and keep to it from now on. With `ask`, start the batch system's own program too (up to 20 s):
+    for plans whose commands do not."""
     settings, places = ctx.settings, features.find(ctx.environ)
     if "spot_notices" in settings and settings["spot_notices"] != SPOT_CLOUDS[0]:
         from pilot.node.poller import ends_reader
 
         ctx.deadline.read_ends = ends_reader(places, settings["spot_notices"], LOOK_S * WEB_LOOKS)
-    ctx.know_batch(batch.detect(ctx.environ, batch.now(), ask=False))
+    ctx.know_batch(batch.detect(ctx.environ, batch.now(), ask))
     ctx.deadline.refresh()
     # no lock of threading's, as a signal handler calls this
     ctx.interrupts.on_long = lambda: _thread.start_new_thread(_keep, (ctx, WEB_LOOKS if places.remote() else 1))

@@ -17,6 +17,7 @@ from pilot.events.console import ConsoleSink
 from pilot.events.file import FileSink
 from pilot.events.stream import Stream
 from pilot.events.tally import TaskTally
+from pilot.facts import WorkerNode
 from pilot.base.interrupts import Interrupts, ignore_signal
 from pilot.node.batch import SLOT
 from pilot.request import Request
@@ -157,7 +158,7 @@ def _run(life: Life) -> int:
         logger.warning("%s", warning)
     _be_a_guest(life)
     logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
-    keeper.begin(life.context)
+    keeper.begin(life.context, ask=not any(WorkerNode in command.provides for command in life.request.plan))
     limits = {name: values.seconds(text) for name, text in life.request.settings["time_limits"].items()}
     ask = _ask if life.request.settings["step"] else None
     try:

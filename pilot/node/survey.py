@@ -4,15 +4,14 @@ import os
 from typing import Callable, Dict, Tuple
 
 from pilot.facts import GPU, BatchJob, WorkerNode
-from pilot.node import batch, cgroup, container, features, gpu, hardware
+from pilot.node import cgroup, container, features, gpu, hardware
 
 MACHINE_WIDE = ("processors", "machine", "affinity")  # these speak of the node, not of the slot
 
 
-def worker_node(environ: Dict[str, str], workdir: str, warn: Callable[[str], None]) -> WorkerNode:
+def worker_node(job: BatchJob, environ: Dict[str, str], workdir: str, warn: Callable[[str], None]) -> WorkerNode:
     """Look at everything; `warn` gets a sentence for each disagreement between sources."""
     namespaces = container.start_user_namespace_check()
-    job = batch.detect(environ, batch.now())
     limits, places = cgroup.read_limits(), features.find(environ)
     cores = hardware.core_readings(environ, job, limits, places)
     memory = hardware.memory_readings(environ, job, limits, places, hardware.read_text("/proc/meminfo"))

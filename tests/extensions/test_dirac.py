@@ -14,6 +14,7 @@ import pytest
 from pilot.testing import run_command, worker_node as node
 from tests.conftest import extension, until
 from tests.extensions.dirac_client import Client
+from tests.test_deadline import SLOT_S, SOURCES, slot  # noqa: F401
 
 dirac = extension("pilot_dirac")
 cfg = extension("pilot_dirac.cfg")
@@ -150,18 +151,14 @@ def test_a_stop_ends_what_runs_and_writes_the_report(start_pilot, client, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["LaunchAgent", "MultiLaunchAgent"])
-@pytest.mark.parametrize("source", ["--max-walltime", "MJF"])
-def test_a_job_agent_ends_with_its_slot(start_pilot, client, tmp_path, source, command):
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_job_agent_ends_with_its_slot(pilot, slot, client, tmp_path, source, command):  # noqa: F811
     client.say(dirac_agent={"out": "began\n", "hangs": True})
-    moment = int(time.time()) + 10
-    (tmp_path / "mf").mkdir()
-    if source == "MJF":
-        (tmp_path / "mf" / "shutdowntime").write_text("%d" % moment)
-    words = ["--max-walltime", "9"] if source != "MJF" else []
-    child = start_pilot("-E", "dirac", "--preinstalledEnv", str(client.env), "-X", "InstallDIRAC," + command, "--workdir", "w", *words,
-                        env=dict(os.environ, MACHINEFEATURES=str(tmp_path / "mf")))
-    assert child.wait(60) == 60 and time.time() < moment + 2
-    assert "the slot's end by" in (tmp_path / "w" / "pilot-report.json").read_text()
+    moment = int(time.time()) + SLOT_S
+    variables, more = slot(source, moment)
+    ended = pilot("-E", "dirac", "--preinstalledEnv", client.env, "-X", "InstallDIRAC," + command, *more, env=dict(os.environ, **variables))
+    assert ended.code == 60 and time.time() < moment + 2, ended.err
+    assert "the slot's end by" in ended.report["commands"][-1]["reason"] and (client.bin / "hanging").exists()
 
 
 @pytest.mark.parametrize("how", ["SIGUSR1", "a file"])

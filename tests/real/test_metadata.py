@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.conftest import ROOT
+from tests.extensions.dirac_client import Client
 from tests.real.conftest import SYSTEMS, need
 from tests.test_deadline import words_of
 
@@ -90,10 +91,18 @@ def test_a_spot_machines_notice_ends_what_runs_in_time(machine, cloud, given_s):
     assert '"released": 1' in (machine.workdir / "pilot-report.json").read_text()
 
 
-@pytest.mark.parametrize("what", ["RunProbes", "Install", "--execute", "a hold"])
+@pytest.mark.parametrize("what", ["RunProbes", "Install", "Configure", "--execute", "a hold", "DIRAC's JobAgent"])
 def test_a_spot_machines_notice_bounds_every_command(machine, tmp_path, what):
-    """As each other source does in tests/test_deadline.py."""
-    plan, words = words_of(what, tmp_path)[1], words_of(what, tmp_path)[2:]
+    """As each other source does in tests/test_deadline.py and tests/extensions/test_dirac.py."""
+    if what == "DIRAC's JobAgent":
+        client = Client(tmp_path)
+        client.say(dirac_agent={"out": "began\n", "hangs": True})
+        words = ["-X", "InstallDIRAC,LaunchAgent", "-E", "dirac", "--preinstalledEnv", str(client.env)]
+    else:
+        words = words_of(what, tmp_path)
+    if what == "Configure":
+        os.mkfifo(str(tmp_path / "fifo"))
+    plan, words = words[1], words[2:]
     end = time.time() + 16
     code, out, outputs = machine(None, "--spot-notices", "ec2", *words, plan=plan, notice=ec2(end))
     assert time.time() < end + 1 and code == (10 if what == "a hold" else 60), out
