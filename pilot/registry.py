@@ -4,14 +4,18 @@ import importlib
 import importlib.util
 import os
 import sys
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
 
 from pilot.command import Command, Option
 from pilot.errors import UsageError
 from pilot.program import EXTENSION_PATH, EXTENSION_PREFIX
 from pilot.settings import nearest
 
+if TYPE_CHECKING:
+    from pilot.site_profile import Profile, Where
+
 TOOLBOX = "commands"
+ProfileReader = Callable[[Dict[str, Any], "Where", str], "Optional[Profile]"]
 
 
 class Dialect(NamedTuple):
@@ -28,6 +32,7 @@ class Package(NamedTuple):
     USUAL_PLAN: its own order for a run without -X
     OPTIONS: what may be set besides the options of its commands
     dialect(words, environ, options) -> Dialect: reads a command line that is not the engine's
+    profile(data, where, name) -> Profile or None: reads a pilot.json that is not in the toolbox's layout
     adopt(name) -> module or None: the commands that another program calls so, for an -E that is no package of ours
     transports(settings, environ, pilot_id) -> [Transport]: further far places for the pilot's story
     help() -> text: what --help says of a command line that is not the engine's
@@ -39,6 +44,7 @@ class Package(NamedTuple):
     usual: Tuple[str, ...] = ()
     options: Tuple[Option, ...] = ()
     dialect: Optional[Callable[[Sequence[str], Dict[str, str], Sequence[Option]], Dialect]] = None
+    profile: Optional[ProfileReader] = None
     adopt: Optional[Callable[[str], Any]] = None
     transports: Optional[Callable[[Any, Dict[str, str], str], Sequence[Any]]] = None
     help: Optional[Callable[[], str]] = None
@@ -48,12 +54,12 @@ class NoPackage(UsageError):
     """Nothing bears the name of an extension."""
 
 
-def dialect_of(extensions: Iterable[str]) -> Optional[Package]:
-    """The first of these packages that reads a command line of its own; nothing else is loaded for it."""
+def community_of(extensions: Iterable[str]) -> Optional[Package]:
+    """The first of these packages that reads a command line or a pilot.json of its own; only packages up to it are loaded."""
     for name in extensions:
         if _is_there(EXTENSION_PREFIX + name):
             package = _import(EXTENSION_PREFIX + name, "-E " + name)
-            if package.dialect is not None:
+            if package.dialect is not None or package.profile is not None:
                 return package
     return None
 
@@ -149,7 +155,7 @@ def _package(found: Any, name: str, asked: str) -> Package:
         raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
     return Package(name, found.__file__ or "", commands, tuple(getattr(found, "USUAL_PLAN", ())),
                    tuple(getattr(found, "OPTIONS", ())),
-                   *(getattr(found, hook, None) for hook in ("dialect", "adopt", "transports", "help")))
+                   *(getattr(found, hook, None) for hook in ("dialect", "profile", "adopt", "transports", "help")))
 
 
 def _cause(error: BaseException, module: str = "") -> str:

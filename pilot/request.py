@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pilot.site_profile import Profile
 
 PROFILE = "pilot.json"
-DIRAC_VO = "DIRAC_PILOT_VO"  # how DIRAC's submitters name the VO
 TEXTS = ("help", "version", "list", "explode")  # shown whatever the plan is
 MAX_LIMIT_S = 1e8  # three years: what a timer of the system can hold
 EMBEDDED_DEFAULTS = "defaults.json"
@@ -46,33 +45,38 @@ class Sources(NamedTuple):
 def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
     """Both passes. Raises UsageError with every problem found, before anything has run."""
     problems: List[str] = []
-    argv, environ, notes = _translated(argv, environ, cwd)
-    sources, packages = _first_pass(argv, environ, cwd, problems)
+    community = _community(argv, environ, cwd)
+    argv, environ, notes = _translated(argv, environ, community)
+    sources, packages = _first_pass(argv, environ, cwd, problems, community)
     return _second_pass(argv, environ, sources, packages, problems, notes)
 
 
-def _translated(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> registry.Dialect:
-    """The command line in our words, where a community that is built in, or named by -E, has a dialect of its own."""
+def _community(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Optional[registry.Package]:
+    """The extension, built in or named by -E, that reads a command line or a pilot.json of its own."""
     first = cli.scan(argv, cli.ENGINE_OPTIONS, strict=False)
     names = extensions_of((embedded_defaults() or {}).get("extensions")) + extensions_of(
         first.values.get("extensions", environ.get("PILOT_EXTENSIONS")))
     _open_search(names, cwd, environ)
     try:
-        package = registry.dialect_of(names)
+        return registry.community_of(names)
     except UsageError:  # it is told when it is loaded, beside all else
-        package = None
-    if package is None or package.dialect is None:
+        return None
+
+
+def _translated(argv: Sequence[str], environ: Dict[str, str], community: Optional[registry.Package]) -> registry.Dialect:
+    """The command line in our words, where the community has a dialect of its own."""
+    if community is None or community.dialect is None:
         return registry.Dialect(list(argv), environ)
-    options, _ = _options([package, registry.toolbox()])
-    return package.dialect(argv, environ, options)
+    options, _ = _options([community, registry.toolbox()])
+    return community.dialect(argv, environ, options)
 
 
-def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str,
-                problems: List[str]) -> Tuple[Sources, List[registry.Package]]:
+def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str, problems: List[str],
+                community: Optional[registry.Package]) -> Tuple[Sources, List[registry.Package]]:
     engine = cli.ENGINE_OPTIONS
     first = cli.scan(argv, engine, strict=False)
     try:
-        sources = read_sources(first, environ, cwd)
+        sources = read_sources(first, environ, cwd, community.profile if community else None)
     except UsageError as error:
         problems += error.problems
         sources = Sources((), ())
@@ -122,8 +126,8 @@ def _options(packages: Sequence[registry.Package]) -> Tuple[List[Option], List[s
     return registry.all_options(registry.commands_by_name(packages).values(), known)
 
 
-def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
-    """The embedded defaults and pilot.json, as the layers that apply to this VO, CE and queue."""
+def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str, foreign: "Optional[registry.ProfileReader]" = None) -> Sources:
+    """The embedded defaults and pilot.json, as the layers that apply to this VO, CE and queue; `foreign` reads other layouts."""
     given = Layer(layers.COMMAND_LINE, first.values)
     known, _ = layers.resolve(cli.ENGINE_OPTIONS, [layers.environment_layer(cli.ENGINE_OPTIONS, environ), given])
     embedded, path = embedded_defaults(), known["config"]
@@ -143,8 +147,7 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str) -> Sources:
         texts.append((site_profile.load(path), os.path.basename(path)))
     for _ in range(3):  # a profile may itself say which VO, CE or queue we are: then those parts of it apply too
         where = site_profile.Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
-        where = where._replace(vo=where.vo or environ.get(DIRAC_VO))
-        profiles = tuple(site_profile.read(data, where, name) for data, name in texts)
+        profiles = tuple(foreign and foreign(data, where, name) or site_profile.read(data, where, name) for data, name in texts)
         found = Sources(tuple(layer for profile in profiles for layer in profile.layers), profiles)
         known, _ = layers.resolve(cli.ENGINE_OPTIONS, _stacked(cli.ENGINE_OPTIONS, found, environ, first))
     return found

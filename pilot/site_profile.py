@@ -1,9 +1,8 @@
-"""Reads pilot.json, ours and both of DIRAC's layouts, into layers of settings: later layers win.
+"""Reads pilot.json in the toolbox's layout into layers of settings: later layers win.
 
-Ours: `{"DefaultSetup": s, "Defaults": {...}, "Setups": {s: {...}}, "VOs": {vo: {...}}, "CEs": {ce: {...,
+`{"DefaultSetup": s, "Defaults": {...}, "Setups": {s: {...}}, "VOs": {vo: {...}}, "CEs": {ce: {...,
 "Queues": {q: {...}}}}}`; in each place option names with their values, or a flat object of option names.
-DIRAC's old layout has "Setups" with "Commands" by grid CE type; the new one is the dumped Operations
-section (`/Defaults/Pilot`, `/<setup>/Pilot`, `/<VO>/Defaults/Pilot`, `/<VO>/<setup>/Pilot`, `/<VO>/Pilot`).
+An extension may read another layout (`registry.Package.profile`).
 """
 
 import json
@@ -12,29 +11,6 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from pilot.errors import UsageError
 from pilot.settings import Layer, nearest
 
-# DIRAC's key -> our option
-DIRAC_KEYS = {
-    "Commands": "commands",
-    "CommandExtensions": "extensions",
-    "Version": "release_version",
-    "Project": "release_project",
-    "ConfigurationServer": "configuration_servers",
-    "ConfigurationServers": "configuration_servers",
-    "CVMFS_locations": "cvmfs_locations",
-    "PreferredURLPatterns": "preferred_url_patterns",
-    "NagiosProbes": "probes",
-    "NagiosPutURL": "nagios_put_url",
-    "RemoteLogging": "remote_logging",
-    "RemoteLoggerURL": "remote_logger_url",
-    "RemoteLoggerTimerInterval": "remote_logger_timer_interval",
-    "RemoteLoggerBufsize": "remote_logger_bufsize",
-    "RemoteLoggerCEsWhiteList": "remote_logger_ces_white_list",
-    "PilotLogLevel": "log_level",
-    "Site": "site",
-    "GridCEType": "ce_type",
-    "LocalCEType": "local_ce_type",
-}
-_OLD_DIRAC_ONLY = {"CheckVersion", "GenericPilotGroup", "GenericPilotDN", "Logging"}
 NAME = "pilot.json"
 _PLACES = ("Defaults", "Setups", "VOs", "CEs")
 _NAMES = ("DefaultSetup",)
@@ -84,15 +60,11 @@ def load(path: str) -> Dict[str, Any]:
 
 def read(data: Dict[str, Any], where: Where, name: str = "pilot.json") -> Profile:
     """The layers of a profile that apply to `where`; UsageError names a part of the wrong type."""
-    where = where._replace(setup=where.setup or _text(data.get("DefaultSetup")))
-    if _is_old_dirac(data):
-        return Profile(tuple(_old_dirac(data, where, name)), False, tuple(_strangers(data, where, name, ("Setups", "CEs"))))
-    if _is_new_dirac(data):
-        return Profile(tuple(_new_dirac(data, where, name)), False, tuple(_strangers(data, where, name, ("CEs",))))
-    return Profile(tuple(_own(data, where, name)), True, tuple(_strangers(data, where, name, ("Setups", "VOs", "CEs"))))
+    where = where._replace(setup=where.setup or nonempty_text(data.get("DefaultSetup")))
+    return Profile(tuple(_own(data, where, name)), True, tuple(unlisted_places(data, where, name, ("Setups", "VOs", "CEs"))))
 
 
-def _strangers(data: Dict[str, Any], where: Where, name: str, places: Iterable[str]) -> List[str]:
+def unlisted_places(data: Dict[str, Any], where: Where, name: str, places: Iterable[str]) -> List[str]:
     """A sentence for each place that was named and is not in a part of the profile that lists its kind."""
     named = {"Setups": where.setup, "VOs": where.vo, "CEs": where.ce}
     told = []
@@ -100,23 +72,10 @@ def _strangers(data: Dict[str, Any], where: Where, name: str, places: Iterable[s
         known, word = data.get(place), named[place]
         if word and isinstance(known, dict) and known and word not in known:
             told.append("%s has nothing for %s under %s%s" % (name, word, place, nearest(word, known)))
-    queues = _part(data, ("CEs", where.ce, "Queues"), name)
+    queues = find_part(data, ("CEs", where.ce, "Queues"), name)
     if where.queue and queues and where.queue not in queues:
         told.append("%s has nothing for queue %s of %s%s" % (name, where.queue, where.ce, nearest(where.queue, queues)))
     return told
-
-
-def _is_old_dirac(data: Dict[str, Any]) -> bool:
-    setups = data.get("Setups")
-    parts = list(setups.values()) if isinstance(setups, dict) else []
-    keys = {key for part in parts if isinstance(part, dict) for key in part}
-    return bool(keys & (set(DIRAC_KEYS) | _OLD_DIRAC_ONLY)) or (bool(parts) and "ConfigurationServers" in data)
-
-
-def _is_new_dirac(data: Dict[str, Any]) -> bool:
-    if "ConfigurationServers" in data:
-        return True
-    return any(isinstance(part, dict) and "Pilot" in part for part in data.values())
 
 
 def _own(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
@@ -129,77 +88,15 @@ def _own(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
         ("CEs", where.ce),
         ("CEs", where.ce, "Queues", where.queue),
     ):
-        part = _part(data, path, name)
+        part = find_part(data, path, name)
         if part:
             own = {k: v for k, v in part.items() if k != "Queues" and not k.startswith(("_", "#"))}
             layers.append(Layer("%s: %s" % (name, "/".join(str(step) for step in path)), own))
     return layers
 
 
-def _old_dirac(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
-    ces = _ce_layers(data, where, name)
-    ce_type = _ce_type(where, ces)
-    layers = _top(data, name)
-    for step in ("Defaults", where.setup):
-        part = _part(data, ("Setups", step), name)
-        if part:
-            layers.append(_dirac_layer(part, "%s: Setups/%s" % (name, step), ce_type))
-    return layers + ces
-
-
-def _new_dirac(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
-    ces = _ce_layers(data, where, name)
-    ce_type = _ce_type(where, ces)
-    layers = _top(data, name)
-    for path in (
-        ("Defaults", "Pilot"),
-        (where.setup, "Pilot"),
-        (where.vo, "Defaults", "Pilot"),
-        (where.vo, where.setup, "Pilot"),
-        (where.vo, "Pilot"),
-    ):
-        part = _part(data, path, name)
-        if part:
-            source = "%s: %s" % (name, "/".join(str(step) for step in path))
-            layers.append(_dirac_layer(part, source, ce_type))
-    return layers + ces
-
-
-def _top(data: Dict[str, Any], name: str) -> List[Layer]:
-    """What stands outside all sections."""
-    keys = ("ConfigurationServers", "PreferredURLPatterns")
-    found = {DIRAC_KEYS[key]: data[key] for key in keys if data.get(key)}
-    return [Layer(name, found)] if found else []
-
-
-def _ce_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
-    layers = []
-    for path in (("CEs", where.ce), ("CEs", where.ce, where.queue)):
-        part = _part(data, path, name)
-        if part:
-            source = "%s: %s" % (name, "/".join(str(step) for step in path))
-            layers.append(_dirac_layer(part, source, None))
-    return layers
-
-
-def _ce_type(where: Where, ces: List[Layer]) -> Optional[str]:
-    if where.ce_type:
-        return where.ce_type
-    return next((_text(layer.values["ce_type"]) for layer in ces if "ce_type" in layer.values), None)
-
-
-def _dirac_layer(part: Dict[str, Any], source: str, ce_type: Optional[str]) -> Layer:
-    found = {}
-    for key, option in DIRAC_KEYS.items():
-        value = part.get(key)
-        if key == "Commands" and isinstance(value, dict):
-            value = value.get(ce_type or "", value.get("Defaults"))
-        if value not in (None, "") and not isinstance(value, dict):
-            found[option] = value
-    return Layer(source, found)
-
-
-def _part(data: Dict[str, Any], path: Tuple[Optional[str], ...], name: str) -> Dict[str, Any]:
+def find_part(data: Dict[str, Any], path: Tuple[Optional[str], ...], name: str) -> Dict[str, Any]:
+    """The object at a path of keys, {} where a step is unknown or not there; UsageError when a part is no object."""
     here: Any = data
     for depth, step in enumerate(path):
         if not step or step not in here:
@@ -212,5 +109,6 @@ def _part(data: Dict[str, Any], path: Tuple[Optional[str], ...], name: str) -> D
     return result
 
 
-def _text(value: Any) -> Optional[str]:
+def nonempty_text(value: Any) -> Optional[str]:
+    """The value if it is a text with at least one character, else None."""
     return value if isinstance(value, str) and value else None

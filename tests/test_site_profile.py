@@ -1,5 +1,4 @@
 import json
-import os
 
 import pytest
 
@@ -12,20 +11,6 @@ OWN = {
     "Setups": {"prod": {"min_disk_mb": 2}, "test": {"min_disk_mb": 20}},
     "VOs": {"lhcb": {"min_disk_mb": 3}},
     "CEs": {"ce1": {"min_disk_mb": 4, "Queues": {"long": {"min_disk_mb": 5}}}},
-}
-OLD_DIRAC = {
-    "DefaultSetup": "Certification", "ConfigurationServers": ["dips://a", "dips://b"],
-    "Setups": {
-        "Defaults": {"Commands": {"Defaults": "CheckWorkerNode, LaunchAgent", "HTCondorCE": ["A", "B"]}, "CommandExtensions": "LHCb"},
-        "Certification": {"Version": "9.1", "CommandExtensions": ["GridPP", "LHCb"]}},
-    "CEs": {"ce1": {"Site": "LCG.CERN.cern", "GridCEType": "HTCondorCE", "LocalCEType": "Pool", "q1": {"LocalCEType": "Singularity"}}},
-}
-NEW_DIRAC = {
-    "ConfigurationServers": "dips://a, dips://b", "DefaultSetup": "prod",
-    "Defaults": {"Pilot": {"RemoteLogging": "False", "Version": "9", "Commands": {"Defaults": ["A"], "ARC": "X, Y"}}},
-    "prod": {"Pilot": {"Version": "9.1"}},
-    "gridpp": {"Defaults": {"Pilot": {"Project": "GridPP"}}, "Pilot": {"RemoteLogging": True}},
-    "CEs": {"ce1": {"Site": "S", "GridCEType": "ARC"}},
 }
 
 
@@ -41,14 +26,6 @@ def merged(profile):
     (Where(ce="ce2"), "x has nothing for ce2 under CEs (did you mean ce1?)"), (Where(ce="ce1", queue="lon"), "x has nothing for queue lon of ce1 (did you mean long?)")])
 def test_a_name_that_the_profile_does_not_have_is_told(where, told):
     assert read(OWN, where, "x").doubts == (told,) and read(OWN, Where(setup="test", vo="lhcb", ce="ce1", queue="long"), "x").doubts == ()
-
-
-def test_the_vo_may_come_from_dirac_s_variable(pilot, tmp_path):
-    (tmp_path / "pilot.json").write_text(json.dumps({"VOs": {"lhcb": {"min_disk_mb": 7}}}))
-    ended = pilot("-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcb"))
-    assert ended.report["settings"]["min_disk_mb"] == {"value": 7, "source": "pilot.json: VOs/lhcb"}
-    ended = pilot("-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcbb"))
-    assert "pilot.json has nothing for lhcbb under VOs (did you mean lhcb?)" in ended.err
 
 
 @pytest.mark.parametrize("where, expected", [
@@ -72,28 +49,6 @@ def test_unknown_keys_of_our_layout_are_told_with_the_nearest_name():
     assert profile.unknown_keys(["min_disk_mb"]) == ["pilot.json: Defaults: unknown key 'min_dsk_mb' (did you mean min_disk_mb?)"]
 
 
-@pytest.mark.parametrize("where, commands", [
-    (Where(), "CheckWorkerNode, LaunchAgent"), (Where(ce="ce1"), ["A", "B"]), (Where(ce_type="HTCondorCE"), ["A", "B"])])
-def test_diracs_old_layout_chooses_commands_by_grid_type(where, commands):
-    assert merged(read(OLD_DIRAC, where))["commands"] == commands
-
-
-def test_diracs_old_layout_is_read_with_lists_and_strings_alike():
-    found = merged(read(OLD_DIRAC, Where(ce="ce1", queue="q1")))
-    assert found["extensions"] == ["GridPP", "LHCb"]
-    assert found["release_version"] == "9.1"
-    assert found["site"] == "LCG.CERN.cern" and found["local_ce_type"] == "Singularity"
-    assert found["configuration_servers"] == ["dips://a", "dips://b"]
-
-
-def test_diracs_new_layout_merges_its_five_places_in_order():
-    found = merged(read(NEW_DIRAC, Where(vo="gridpp", ce="ce1")))
-    assert found["release_version"] == "9.1" and found["release_project"] == "GridPP"
-    assert found["remote_logging"] is True  # a JSON boolean, which upstream cannot read
-    assert found["commands"] == "X, Y"
-    assert read(NEW_DIRAC, Where()).unknown_keys([]) == []  # a dumped Operations section holds much else
-
-
 @pytest.mark.parametrize("text, words", [("{", "not JSON"), ("[]", "must hold a JSON object"), (None, "cannot be read")])
 def test_a_broken_profile_is_one_sentence(tmp_path, text, words):
     path = tmp_path / "pilot.json"
@@ -110,6 +65,6 @@ def test_a_part_of_the_wrong_kind_is_named():
 
 
 def test_reading_changes_nothing():
-    before = json.dumps(NEW_DIRAC)
-    read(NEW_DIRAC, Where(vo="gridpp", ce="ce1"))
-    assert json.dumps(NEW_DIRAC) == before
+    before = json.dumps(OWN)
+    read(OWN, Where(vo="lhcb", ce="ce1"))
+    assert json.dumps(OWN) == before

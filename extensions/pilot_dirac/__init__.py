@@ -4,9 +4,10 @@ from .dialect import dialect, help
 from .faces import COMMANDS
 from .legacy import adopt
 from .options import PACKAGE as OPTIONS
+from .profile import profile
 from .telling import transports
 
 USUAL_PLAN = ("CheckWorkerNode", "InstallDIRAC", "ConfigureBasics", "RegisterPilot", "CheckCECapabilities", "CheckWNCapabilities",
               "ConfigureSite", "ConfigureArchitecture", "ConfigureCPURequirements", "LaunchAgent")
 
-__all__ = ["COMMANDS", "OPTIONS", "USUAL_PLAN", "adopt", "dialect", "help", "transports"]
+__all__ = ["COMMANDS", "OPTIONS", "USUAL_PLAN", "adopt", "dialect", "help", "profile", "transports"]
