@@ -15,7 +15,8 @@ from pilot.agent.leases import Key, Leases
 from pilot.agent.ledger import Ledger
 from pilot.agent.loop import Timer
 from pilot.agent.patience import (
-    AHEAD_S, AHEAD_SLOTS, LOOK_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End, claim_count, patience_s)
+    AHEAD_S, AHEAD_SLOTS, LOOK_S, POLL_S, RETRY_PATIENCE_S, RETRY_S, SHORT_S, STOP_REPORT_S, SWEEP_S, WAIT_S, End, claim_count,
+    patience_s, report_delay_s)
 from pilot.agent.payload import Payload
 from pilot.agent.slot import Slot
 from pilot.agent.surroundings import Ending, Surroundings
@@ -70,7 +71,7 @@ class Agent:
         if offer is None and not finals and not self._exchange.open_claim:
             return self._after_turn()
         wait_s, self._wait_s = (self._wait_s if offer and not finals else 0.0), 0.0
-        count = claim_count(self._last_s, bool(self._payloads), self._config.slots, self._config.max_tasks, self._claimed)
+        count = claim_count(self._last_s, self._config.slots, self._config.max_tasks, self._claimed)
         self._exchange.ask(finals, offer, count, min(wait_s, self._config.lease_s / 2), self._answered, self._busy)
 
     def _hurry(self) -> None:
@@ -114,14 +115,15 @@ class Agent:
         if self.end is not None:
             self._give_back_ahead()
         elif self._ahead:
-            self._ahead[-1][0].prepare()
             self._loop.after(AHEAD_S, self._give_back_ahead)
 
     def _start_ahead(self) -> None:
-        """Start the task that was claimed ahead, if it fits now."""
+        """Start what was claimed ahead as far as it fits now; the next of it is made ready."""
         while self._ahead and self.end is None:
             free, payload = self._slot.free(self._payloads.values()), self._ahead[0][0]
-            if not capacity.fits(free, payload.spec) or self._lacks_room():
+            if not capacity.fits(free, payload.spec):
+                return payload.prepare()
+            if self._lacks_room():
                 return
             del self._ahead[0]
             key = (payload.lease.task, payload.lease.generation)
@@ -163,9 +165,8 @@ class Agent:
         sick = ending.reason if ending.node else self._suspicion.note(ending.outcome, ending.seconds, ending.reason)
         if sick and self.end is None:
             self.stop(End("node", sick), self._config.stop_grace_s)
-        if self._sweep_timer is None:
-            self._sweep_timer = self._loop.after(SWEEP_S, self.sweep)
-        self._soon()
+        self._sweep_timer = self._sweep_timer or self._loop.after(SWEEP_S, self.sweep)
+        self._soon(report_delay_s(self._last_s, len(self._ahead)))
 
     def _after_turn(self) -> None:
         if self._turn_timer is not None:

@@ -12,7 +12,8 @@ LOOK_S = 1.0  # between two looks at the slot's end and at the drain files
 MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
 STOP_REPORT_S = 1.0
 SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free
-BRISK_S = 0.02  # while they take less than this, a free slot claims two
+BRISK_S = 0.02  # while they take less than this, several are claimed at once, and their ends told together
+BRISK_COUNT = 3
 AHEAD_SLOTS = 8  # agents with more slots claim nothing ahead
 AHEAD_S = 1.0  # a task claimed ahead is given back when its payload cannot start so soon
 SWEEP_S = 0.2  # after a payload's end: what it left behind is reparented to us by then
@@ -26,10 +27,17 @@ class End(NamedTuple):
     cut: bool = False  # payloads were ended that would have gone on
 
 
-def claim_count(last_s: float, running: bool, slots: int, max_tasks: Optional[int], claimed: int) -> int:
-    """How many tasks to claim at once: one; two, of which one waits ahead, where payloads are over before the next is claimed."""
-    brisk = last_s <= BRISK_S and not running and slots <= AHEAD_SLOTS
-    return 2 if brisk and (max_tasks is None or max_tasks - claimed >= 2) else 1
+def claim_count(last_s: float, slots: int, max_tasks: Optional[int], claimed: int) -> int:
+    """How many tasks to claim at once: one; several, which wait ahead, where a payload is over before the next is claimed."""
+    if last_s > BRISK_S or slots > AHEAD_SLOTS:
+        return 1
+    return BRISK_COUNT if max_tasks is None else max(1, min(BRISK_COUNT, max_tasks - claimed))
+
+
+def report_delay_s(last_s: float, ahead: int) -> float:
+    """How long the end of a payload waits to be told with the next: not at all unless there is nothing to claim beside it, as
+    tasks wait ahead, and payloads are so short that the next end comes within that time."""
+    return BRISK_S if ahead and last_s <= BRISK_S else 0.0
 
 
 def patience_s(left_s: Optional[float]) -> float:

@@ -46,7 +46,7 @@ class Payload:
 
     def prepare(self) -> None:
         """Do ahead of time what can be done before there is room for it: a slot that becomes free is filled sooner."""
-        if stages.first(self.spec) == RUN and not self.spec.get("gpus"):
+        if self._place is None and stages.first(self.spec) == RUN and not self.spec.get("gpus"):
             try:
                 self._settle_in([])
                 self._prepared = self._of(RUN, self._here())
@@ -119,12 +119,11 @@ class Payload:
 
     def _spawn(self, start: Start) -> "subprocess.Popen[bytes]":
         options = identity.start_options(self._around.config) if self._stage == RUN else {}
-        stdin = subprocess.DEVNULL if start.stdin is None else start.stdin
         try:
             with marks.inherited(self._number):
                 # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is closed: nothing to look for
-                return process.spawn(start.argv, stdin=stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ, cwd=start.cwd,
-                                     close_fds=False, **options)
+                return process.spawn(start.argv, stdin=start.stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ,
+                                     cwd=start.cwd, close_fds=False, **options)
         finally:
             _close(start)
 
@@ -282,5 +281,4 @@ class Payload:
 def _close(start: Start) -> None:
     """Our copies of a child's streams."""
     for descriptor in (start.stdin, start.stdout, start.stderr):
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)

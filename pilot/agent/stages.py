@@ -22,7 +22,7 @@ class Start(NamedTuple):
     environ: Dict[bytes, bytes]
     cwd: str
     timeout_s: Optional[float]
-    stdin: Optional[int]
+    stdin: int
     stdout: int
     stderr: int
 
@@ -92,8 +92,8 @@ def of_payload(place: Place, which: isolation.Which) -> Start:
     environ = environment.of_task(config.environ, spec, box.home, config.pilot, place.gpus, place.mark)
     environ.update(identity.surroundings(config.payload_user, box.work))
     box.open_streams()
-    out, err = box.streams()
-    return Start(argv, process.encoded(environ), box.work, spec.get("walltime_s"), None, out, err)
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    return Start(argv, process.encoded(environ), box.work, spec.get("walltime_s"), nothing, *box.streams())
 
 
 def of_transfer(place: Place, stage: str, answer: Answer) -> Start:

@@ -24,7 +24,7 @@ class Strays:
     """Keeps the books of every running payload's processes; tells the warden of each."""
 
     def __init__(self, warden: Warden) -> None:
-        self._warden = warden
+        self._warden, self._children = warden, OwnChildren()
         self._roots: Dict[int, str] = {}  # pid of a payload's leader -> its mark
         self._numbers: Dict[int, str] = {}  # number in the limits -> mark
         self._seen: Dict[int, Tuple[int, str]] = {}  # pid -> when it started, its payload's mark
@@ -77,7 +77,7 @@ class Strays:
 
     def _orphans(self) -> List[Process]:
         ours: Set[int] = set(self._roots) | {self._warden.pid}
-        found = (process_tree.look_up(pid) for pid in own_children() if pid not in ours)
+        found = (process_tree.look_up(pid) for pid in self._children.pids() if pid not in ours)
         return [process for process in found if process is not None]
 
     def _owner(self, process: Process) -> Optional[str]:
@@ -100,19 +100,23 @@ def _end(orphans: List[Process]) -> None:
         left += [one for process in left for one in process_tree.descendants(process.pid)]
 
 
-def own_children() -> List[int]:
+class OwnChildren:
     """Our own direct children, when the main thread alone starts some; what a dead child leaves to a subreaper becomes the main
-    thread's, too (find_new_reaper of the kernel)."""
-    pid = os.getpid()
-    try:
-        descriptor = os.open("/proc/%d/task/%d/children" % (pid, pid), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return process_tree.children(pid)
-    try:
-        text = block = os.read(descriptor, 65536)
+    thread's, too (find_new_reaper of the kernel). The file stays open: it is asked after each payload."""
+
+    def __init__(self) -> None:
+        self._pid, self._file = os.getpid(), -1
+        try:
+            self._file = os.open("/proc/%d/task/%d/children" % (self._pid, self._pid), os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # a kernel without it
+            pass
+
+    def pids(self) -> List[int]:
+        """Those that are there now, dead ones that nobody waited for included."""
+        if self._file < 0:
+            return process_tree.children(self._pid)
+        text = block = os.pread(self._file, 65536, 0)
         while len(block) > _WHOLE:
-            block = os.read(descriptor, 65536)
+            block = os.pread(self._file, 65536, len(text))
             text += block
-    finally:
-        os.close(descriptor)
-    return [int(word) for word in text.split()]
+        return [int(word) for word in text.split()]
