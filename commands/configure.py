@@ -10,7 +10,7 @@ from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import ConfigurationFailed
 from pilot.facts import Configuration, Installation, WorkerNode
-from pilot.report import jsonable
+from pilot.engine.report import jsonable
 
 FILE = "pilot-agent.json"
 FORMATS = ("json", "env", "ini")

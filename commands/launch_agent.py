@@ -3,7 +3,8 @@
 import shlex
 from typing import Any, List, Tuple
 
-from pilot import program, values
+from pilot import values
+from pilot.engine import program
 from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import AgentFailed, Skip
@@ -36,7 +37,7 @@ class LaunchAgent(Command):
     @classmethod
     def check(cls, settings: Any) -> List[str]:
         """Exactly one source of work, and a task file without mistakes."""
-        if not settings["execute"] and not program.has("pilot.agent"):
+        if not settings["execute"] and not program.has("pilot.agent.launch"):
             return ["this file was made without the built-in agent (pilot.bundle --lean): give --execute PROGRAM"]
         if not (settings["tasks"] or settings["pool"] or settings["execute"] or settings["task"]):
             return ["LaunchAgent has no work: give --tasks FILE, --task FILE, --pool URL or --execute PROGRAM"]
@@ -53,17 +54,17 @@ class LaunchAgent(Command):
     @classmethod
     def ending_s(cls, settings: Any) -> float:
         """The built-in agent ends by itself."""
-        from pilot import agency
+        from pilot.agent import child
 
-        return agency.ENDING_S if settings["execute"] else agency.TELL_S
+        return child.ENDING_S if settings["execute"] else child.TELL_S
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         if ctx.interrupts.drain or ctx.settings["execute"] and ctx.deadline.draining():
             raise (AgentFailed if ctx.settings["task"] else Skip)("asked to drain before the agent began")
         if ctx.settings["execute"]:
-            from pilot import agency
+            from pilot.agent import child
 
-            return (agency.run(ctx, self.agent_argv(ctx)),)
+            return (child.run(ctx, self.agent_argv(ctx)),)
         from pilot.agent import launch
 
         return (launch.run(ctx, self.agent_argv(ctx)),)

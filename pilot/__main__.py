@@ -10,11 +10,11 @@ if not __package__:  # started as a file or folder: our own folder must not shad
 import importlib  # noqa: E402
 from typing import Dict, List, Optional, Sequence  # noqa: E402
 
-from pilot import runner
+from pilot.engine import runner
 from pilot.base import log  # noqa: E402
 from pilot.errors import NodeUnfit, UsageError  # noqa: E402
-from pilot.program import MODULES, RUN_MODULE, has  # noqa: E402
-from pilot.request import Request, parse  # noqa: E402
+from pilot.engine.program import MODULES, RUN_MODULE, has  # noqa: E402
+from pilot.engine.request import Request, parse  # noqa: E402
 
 
 def main(argv: Optional[Sequence[str]] = None, environ: Optional[Dict[str, str]] = None) -> int:
@@ -34,21 +34,21 @@ def main(argv: Optional[Sequence[str]] = None, environ: Optional[Dict[str, str]]
 def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
     """What the command line asks for: a text about the program, or a pilot's whole life."""
     if os.getpid() == 1:
-        from pilot import process_one  # only in a container
+        from pilot.engine import container_init  # only in a container
 
-        process_one.step_aside()
-    from pilot import life
+        container_init.step_aside()
+    from pilot.engine import life
 
     try:
         request = parse(words, environ, _here())
     except (UsageError, NodeUnfit) as error:
-        from pilot import refusal  # only for those who mistyped
+        from pilot.engine import refusal  # only for those who mistyped
 
         return refusal.refuse(words, error, environ)
     gc.enable()
     if not request.text:
         return life.live(request)
-    from pilot import texts
+    from pilot.engine import texts
 
     return texts.show(request)
 
@@ -65,7 +65,7 @@ def run_module(words: List[str]) -> int:
     gc.enable()
     if not words or words[0] not in MODULES:
         raise UsageError("-m takes one of %s" % ", ".join(MODULES))
-    if not has("pilot.agent"):
+    if not has("pilot.agent.launch"):
         raise UsageError("this file has no tools (pilot.bundle --lean)")
     module = words[0]
     try:

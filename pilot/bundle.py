@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from typing import Dict, Iterable, Iterator, List, Optional, Sequence
 
-from pilot import loader, program
+from pilot.engine import loader, program
 from pilot.base.files import write_whole
 from pilot.errors import UsageError
 
@@ -25,7 +25,7 @@ ZIP_ENTRY = "__main__.py"
 DEFAULTS = "pilot/defaults.json"
 DATE = (1980, 1, 1, 0, 0, 0)  # fixed: for identical bytes, and for clocks before 1980
 LINE, LEAN_LINE = 100, 2000
-LOADER = "pilot/loader.py"
+LOADER = "pilot/engine/loader.py"
 ZIP_PART = b"\n# -- the zip form"  # of the loader
 ZIP_LOADER = "pilot_loader.py"
 
@@ -216,7 +216,7 @@ def explode(folder: str) -> str:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Write the file and print its size and sha256."""
-    from pilot import runner
+    from pilot.engine import runner
 
     words: List[str] = list(sys.argv[1:] if argv is None else argv)
     return runner.guarded(lambda: _run(words), _tell)
@@ -254,7 +254,7 @@ def make(text: bool, extensions: Sequence[str], defaults: Optional[str], lean: b
 
 def packed_defaults(path: str) -> bytes:
     """A pilot.json as it is built in. UsageError when it is none."""
-    from pilot import site_profile
+    from pilot.engine import site_profile
 
     return json.dumps(site_profile.load(path), sort_keys=True, indent=1).encode("ascii")
 

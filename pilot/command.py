@@ -8,7 +8,7 @@ from pilot.node.deadline import RESERVE_S
 
 if TYPE_CHECKING:
     from pilot.context import Context
-    from pilot.settings import Settings
+    from pilot.engine.settings import Settings
 
 
 class Option(NamedTuple):

@@ -11,7 +11,7 @@ from pilot.base.interrupts import Interrupts
 from pilot.base.log import Masker
 from pilot.node import features
 from pilot.node.deadline import MAX_WALLTIME, RESERVE_S, Deadline
-from pilot.settings import Settings
+from pilot.engine.settings import Settings
 from pilot.base.shared_defaults import DRAIN_FILES
 
 Kind = TypeVar("Kind")

@@ -14,9 +14,10 @@ from typing import Any, Dict, List, Set, Tuple
 from pilot.errors import UsageError
 
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
+KEPT = ("pilot/agent/__init__.py", "pilot/agent/child.py")
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/ship/", "pilot/hosts/boinc/")
 FILES = ("pilot/bundle.py", "pilot/lean.py", "pilot/manual.py", "pilot/testing.py", "pilot/base/stomp.py", "pilot/events/queue_broker.py",
-         "pilot/progress.py", "pilot/events/bar.py", "pilot/node/spot.py", "pilot/node/poller.py")
+         "pilot/events/progress.py", "pilot/events/bar.py", "pilot/node/spot.py", "pilot/node/poller.py")
 _WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) + tuple(  # 3.6 has words of their own kind
     getattr(tokenize, name) for name in ("ASYNC", "AWAIT") if hasattr(tokenize, name))
 _UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, getattr(tokenize, "ENCODING", -1))
@@ -27,7 +28,7 @@ _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING
 
 def files(given: Dict[str, bytes]) -> Dict[str, bytes]:
     """The files that stay, stripped."""
-    return {name: _file(name, data) for name, data in given.items() if not name.startswith(PARTS) and name not in FILES}
+    return {name: _file(name, data) for name, data in given.items() if name in KEPT or not name.startswith(PARTS) and name not in FILES}
 
 
 def _file(name: str, data: bytes) -> bytes:

@@ -8,13 +8,14 @@ import os
 import sys
 from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
-from pilot import VERSION, program, registry, runner, search
+from pilot import VERSION
+from pilot.engine import program, registry, runner, search
 from pilot.base import log
-from pilot.cli import ENGINE_OPTIONS, spellings
+from pilot.engine.cli import ENGINE_OPTIONS, spellings
 from pilot.command import Option
 from pilot.errors import EXIT_CODES, UsageError
-from pilot.settings import option_flag
-from pilot.texts import help_of
+from pilot.engine.settings import option_flag
+from pilot.engine.texts import help_of
 from pilot.values import boolean
 
 COMPLETION = """# bash completion for the pilot: source it, or put it into bash-completion's folder

@@ -3,7 +3,7 @@
 import os
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Type, TypeVar
 
-from pilot.cli import ENGINE_OPTIONS
+from pilot.engine.cli import ENGINE_OPTIONS
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import UsageError
@@ -12,10 +12,10 @@ from pilot.events.stream import Stream
 from pilot.facts import BatchJob, WorkerNode
 from pilot.base.interrupts import Interrupts
 from pilot.base.log import Masker
-from pilot.registry import all_options
-from pilot.report import Outcome
-from pilot.runner import DEFAULT_LIMIT_S, run_command as run_one
-from pilot.settings import Layer, resolve
+from pilot.engine.registry import all_options
+from pilot.engine.report import Outcome
+from pilot.engine.runner import DEFAULT_LIMIT_S, run_command as run_one
+from pilot.engine.settings import Layer, resolve
 
 Kind = TypeVar("Kind")
 

@@ -10,9 +10,9 @@ from tests.conftest import ROOT
 
 FILES = sorted(path for top in ("pilot", "commands", "extensions") for path in (ROOT / top).rglob("*.py"))
 MAX_LINES, MAX_FUNCTION = 300, 40
-STARTS_CHILDREN = {"pilot/base/process.py", "pilot/base/fork.py", "pilot/process_one.py", "pilot/agent/payload.py", "extensions/pilot_dirac/wrapper.py"}  # process_one.py: before there is a pilot; payload.py: only for a type
+STARTS_CHILDREN = {"pilot/base/process.py", "pilot/base/fork.py", "pilot/engine/container_init.py", "pilot/agent/payload.py", "extensions/pilot_dirac/wrapper.py"}  # container_init.py: before there is a pilot; payload.py: only for a type
 OPENS_URLS = {"pilot/base/fetch.py", "pilot/base/session.py", "pilot/base/timed_http.py", "extensions/pilot_dirac/wrapper.py"}  # see docs/adr/0008
-BROAD = {"pilot/runner.py": 2, "pilot/events/stream.py": 1, "pilot/events/sender.py": 2, "pilot/registry.py": 2, "pilot/agent/errands.py": 1,
+BROAD = {"pilot/engine/runner.py": 2, "pilot/events/stream.py": 1, "pilot/events/sender.py": 2, "pilot/engine/registry.py": 2, "pilot/agent/errands.py": 1,
          "pilot/pool/server/hub.py": 1, "extensions/pilot_picas/config.py": 1}  # see docs/adr/0002
 KNOWN = {"pilot", "commands", "pilot_example", "pilot_picas", "pilot_dirac", "pilot_lhcb", "pilot_gridpp", "pilot_loader"}
 # modules that 3.6 has; the newer ones are not to be used
@@ -145,7 +145,7 @@ def test_nothing_sleeps_to_wait():
     # strays.py and launch.py: for the end of what got SIGKILL, and of what another ends
     assert users == {"pilot/base/fetch.py", "pilot/agent/warden.py", "pilot/agent/strays.py", "pilot/agent/launch.py", "extensions/pilot_dirac/wrapper.py"}
     tests = {name(path) for path in (ROOT / "tests").rglob("*.py") if "time.sleep(" in path.read_text(encoding="utf-8")}
-    assert tests <= {"tests/conftest.py", "tests/hosts/boinc/wrapper.py", "tests/test_architecture.py", "tests/test_runner.py", "tests/agent/test_faults.py", "tests/agent/test_agent.py"}
+    assert tests <= {"tests/conftest.py", "tests/hosts/boinc/wrapper.py", "tests/test_architecture.py", "tests/engine/test_runner.py", "tests/agent/test_faults.py", "tests/agent/test_agent.py"}
 
 
 def test_bounds_are_counted_by_a_clock_that_stands_with_the_machine():

@@ -141,7 +141,7 @@ def test_the_packed_form_checks_its_extensions_too(made, tmp_path):
 def test_a_usual_zip_tool_reads_it(made):
     with zipfile.ZipFile(str(made / "pilot.pyz")) as archive:
         assert archive.testzip() is None
-        assert {"__main__.py", "pilot/cli.py", "commands/install.py", "pilot_example/__init__.py", "pilot/", "commands/"} <= set(archive.namelist())
+        assert {"__main__.py", "pilot/engine/cli.py", "commands/install.py", "pilot_example/__init__.py", "pilot/", "commands/"} <= set(archive.namelist())
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 

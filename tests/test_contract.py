@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from pilot import settings
-from pilot.cli import ENGINE_OPTIONS
+from pilot.engine import settings
+from pilot.engine.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES, PilotError
-from pilot.registry import all_options, commands_by_name, load, package_options, source_file
-from pilot import search
-from pilot.search import Root
+from pilot.engine.registry import all_options, commands_by_name, load, package_options, source_file
+from pilot.engine import search
+from pilot.engine.search import Root
 from tests.conftest import ROOT
 
 TOGETHER = (["example", "picas"], ["lhcb", "gridpp", "dirac"])  # what may be loaded at once

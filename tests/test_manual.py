@@ -7,7 +7,7 @@ import pytest
 
 from pilot import manual
 from pilot.errors import EXIT_CODES
-from pilot.registry import commands_by_name
+from pilot.engine.registry import commands_by_name
 from tests.conftest import ROOT
 
 

@@ -4,11 +4,11 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot import values
-from pilot.cli import spellings
+from pilot.engine.cli import spellings
 from pilot.command import Option
 from pilot.errors import UsageError
-from pilot.registry import Dialect
-from pilot.settings import option_flag
+from pilot.engine.registry import Dialect
+from pilot.engine.settings import option_flag
 
 from . import vo
 

@@ -4,7 +4,7 @@ import os
 from typing import Any, Dict, List, Tuple
 
 from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
-from pilot import agency
+from pilot.agent import child
 from pilot.command import Option
 from pilot.errors import Skip
 from pilot.facts import AgentSummary
@@ -20,7 +20,7 @@ OURS = ("tasks", "task", "pool")
 MARK = "Job being submitted"
 
 
-class JobAgent(agency.Watched):
+class JobAgent(child.Watched):
     """What is heard of a JobAgent; asked to drain it gets its stop file."""
 
     def __init__(self, control: str) -> None:
@@ -52,7 +52,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         "local_ce_type") + ToolboxLaunchAgent.options
     requires: Tuple[type, ...] = ()
     provides = (AgentSummary,)
-    uses = ("pilot.agency",)
+    uses = ("pilot.agent.child",)
     timeout_s = ToolboxLaunchAgent.timeout_s
     failure = ToolboxLaunchAgent.failure
 
@@ -64,7 +64,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
     @classmethod
     def ending_s(cls, settings: Any) -> float:
         """The built-in agent ends by itself."""
-        return agency.TELL_S if any(settings[name] for name in OURS) else agency.ENDING_S
+        return child.TELL_S if any(settings[name] for name in OURS) else child.ENDING_S
 
     def execute(self) -> None:
         ctx = self.pp.context
@@ -73,7 +73,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
             return
         self.refuse_to_begin()
         agent = JobAgent(self.control(self.pp.workingDir))
-        found = agency.run(ctx, self.agent_argv(ctx), agent, dict(self.pp.installEnv))
+        found = child.run(ctx, self.agent_argv(ctx), agent, dict(self.pp.installEnv))
         if self.pp.executeCmd:
             self.found = (found,)
         else:

@@ -12,7 +12,7 @@ import types
 from typing import Any, Dict, List, Optional, Tuple, Type
 
 from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
-from pilot import runner, search
+from pilot.engine import runner, search
 from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import ConfigurationFailed, UsageError

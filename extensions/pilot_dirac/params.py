@@ -6,10 +6,10 @@ import sys
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from pilot import site_profile
+from pilot.engine import site_profile
 from pilot.context import Context
 from pilot.node import features
-from pilot.settings import environment_name
+from pilot.engine.settings import environment_name
 
 from .dialect import pairs
 from .identity import UNKNOWN, submitter

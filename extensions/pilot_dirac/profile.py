@@ -6,8 +6,8 @@ The old layout has "Setups" with "Commands" by grid CE type; the new one is the 
 
 from typing import Any, Dict, List, Optional
 
-from pilot.settings import Layer
-from pilot.site_profile import Profile, Where, find_part, nonempty_text, unlisted_places
+from pilot.engine.settings import Layer
+from pilot.engine.site_profile import Profile, Where, find_part, nonempty_text, unlisted_places
 
 # DIRAC's key -> our option
 KEYS = {

@@ -14,7 +14,8 @@ import tarfile
 import time
 from typing import Dict, List, Sequence
 
-from pilot import bundle, runner, site_profile
+from pilot import bundle
+from pilot.engine import runner, site_profile
 from pilot.errors import UsageError
 
 from .wrapper import CHECKSUMS, MANIFEST, PILOT, TAR

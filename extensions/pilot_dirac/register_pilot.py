@@ -5,7 +5,7 @@ from typing import Tuple
 from commands.register_pilot import RegisterPilot as ToolboxRegisterPilot
 from pilot.errors import PoolUnreachable, Skip
 from pilot.facts import Registration
-from pilot.settings import DEFAULT
+from pilot.engine.settings import DEFAULT
 
 from .command import DiracCommand
 from .dialect import STAMP

@@ -9,7 +9,7 @@ import time
 import uuid
 from typing import Any, List, Optional, Sequence
 
-from pilot import program
+from pilot.engine import program
 from pilot.base import prctl
 from pilot.agent import confine, config as configuration, errands, isolation
 from pilot.agent.agent import Agent

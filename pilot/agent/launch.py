@@ -7,7 +7,8 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
-from pilot import agency, program
+from pilot.agent import child
+from pilot.engine import program
 from pilot.base import pool_token, prctl, process, process_tree
 from pilot.agent import config as agent_config, environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
@@ -77,7 +78,7 @@ def pool_url(ctx: Context, folder: str) -> str:
     try:
         if not ctx.settings["tasks"] and not ctx.settings["task"]:
             return _reachable(url, ctx)
-        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=agency.environ(ctx)) as pool:
+        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=child.environ(ctx)) as pool:
             if not given:
                 pool.take_back()
             added, known = pool.add([read_one(ctx.settings["task"])] if ctx.settings["task"] else read_file(ctx.settings["tasks"]))
@@ -91,7 +92,7 @@ def pool_url(ctx: Context, folder: str) -> str:
 
 def _reachable(url: str, ctx: Context) -> str:
     """The URL, unless it is clear that no agent can work there. Raises Denied (and Busy for a file)."""
-    with open_pool(url, environ=agency.environ(ctx)) as pool:
+    with open_pool(url, environ=child.environ(ctx)) as pool:
         try:
             if pool.remote:
                 pool.status()
@@ -108,10 +109,10 @@ def run(ctx: Context, argv: List[str]) -> AgentSummary:
     prctl.ask(prctl.CHILD_SUBREAPER, 1)  # what an agent leaves that was killed together with its warden comes to us
     before = set(process_tree.children(os.getpid()))
     try:
-        result = agency.watch(ctx, argv, story)
+        result = child.watch(ctx, argv, story)
         if story.end is None:
             story.lose_all()
-            _end_orphans(_mark(ctx), before, min(ctx.settings["stop_grace_s"], agency.STOP_S - 1) + ORPHANS_S)
+            _end_orphans(_mark(ctx), before, min(ctx.settings["stop_grace_s"], child.STOP_S - 1) + ORPHANS_S)
         found = _end(result, story)
     except PoolUnreachable as error:
         if ctx.settings["pool"]:
@@ -172,7 +173,7 @@ def died(result: process.Result, story: "Story") -> str:
     return "the agent died without a last word: it %s%s%s" % (how, ": " + last[0] if last else "", left)
 
 
-class Story(agency.Watched):
+class Story(child.Watched):
     """The built-in agent's lines, told on: events into the stream, log records into the log."""
 
     def __init__(self, ctx: Context) -> None:
@@ -260,7 +261,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         ends=ends(ctx, node), features=[places.machine, places.job], spot=settings["spot_notices"],
         refresh_s=REFRESH_S if settings["spot_notices"] == SPOT_CLOUDS[0] else SPOT_REFRESH_S,
         min_task_s=settings["min_task_s"], drain_files=[os.path.abspath(path) for path in settings["drain_files"]], isolation=way,
-        containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], agency.STOP_S - 1),
+        containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], child.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
         min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,
         payload_user=user, payload_ids=identity.ids_of(user), drains_reach_payloads=node.batch.system in SIGNAL_ALL,

@@ -4,7 +4,7 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from pilot import program
+from pilot.engine import program
 from pilot.base import process
 from pilot.agent import environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig

@@ -3,7 +3,7 @@
 import os
 import time
 
-from pilot import progress
+from pilot.events import progress
 from pilot.events import event as events
 from pilot.events.tally import TaskTally
 from pilot.base.log import LineHandler

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from pilot.settings import nearest
+from pilot.engine.settings import nearest
 
 KINDS = ("env", "archive", "pip", "installer", "git", "none")
 _CHECKSUM = r"(sha256:)?[0-9a-fA-F]{64}$|(sha512:)?[0-9a-fA-F]{128}$"

@@ -10,7 +10,7 @@ import shutil
 import time
 from typing import Callable, Dict, List, Optional, Tuple
 
-from pilot import program
+from pilot.engine import program
 from pilot.base import archive, fetch, process, shell
 from pilot.context import Context
 from pilot.errors import StepFailed, lacking

@@ -8,7 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
-from pilot import program
+from pilot.engine import program
 from pilot.facts import BatchJob
 from pilot.node.features import number
 

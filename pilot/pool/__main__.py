@@ -5,7 +5,8 @@ import json
 import sys
 from typing import Any, Dict, List, Optional, Sequence
 
-from pilot import runner, values
+from pilot import values
+from pilot.engine import runner
 from pilot.base import log
 from pilot.errors import PoolUnreachable, UsageError
 from pilot.pool import intake, interface, keeping, open_pool

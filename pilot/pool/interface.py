@@ -197,7 +197,7 @@ def _module_of(url: str, environ: Optional[Dict[str, str]]) -> Any:
     import os
     import re
 
-    from pilot import program, search
+    from pilot.engine import program, search
 
     name = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
     try:

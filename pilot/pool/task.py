@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pilot.errors import NodeUnfit, UsageError, lacking
 from pilot.base.fetch import parse_checksum
-from pilot.settings import nearest
+from pilot.engine.settings import nearest
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,199}\Z")
 MAX_SPEC = 1 << 20

@@ -6,7 +6,8 @@ import shlex
 import sys
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from pilot import bundle, request, runner, values
+from pilot import bundle, values
+from pilot.engine import request, runner
 from pilot.errors import UsageError
 from pilot.ship import batch, check, cloud, service, volunteer
 from pilot.ship.order import Order, Parcel

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Tuple
 from pilot import bundle
 from pilot.errors import UsageError
 from pilot.base.log import passwords
-from pilot.settings import environment_name
+from pilot.engine.settings import environment_name
 from pilot.ship.check import SECRET_OPTION, has_secret
 from pilot.ship.order import Order, Parcel, own_workdir, quoted
 

@@ -106,7 +106,7 @@ def test_a_repository_is_entered_where_the_folder_above_cannot_be_listed(pilot, 
 def test_a_repository_that_hangs_is_told_and_its_child_is_gone(tmp_path):
     os.mkfifo(str(tmp_path / "fifo"))
     code = cvmfs._CODE.replace("os.listdir(path)", "open(path).read()")  # reading a pipe that nobody writes hangs like a dead mount
-    from pilot import program
+    from pilot.engine import program
     from pilot.base import process
     result = process.run([program.interpreter(), "-S", "-c", code, str(tmp_path / "fifo")], timeout_s=0.5, ok=None, grace_s=0.2)
     assert "hangs" in cvmfs.judge("x", result).reason

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from pilot.cli import ENGINE_OPTIONS
+from pilot.engine.cli import ENGINE_OPTIONS
 from pilot.errors import UsageError
-from pilot.registry import all_options
+from pilot.engine.registry import all_options
 from pilot.testing import run_command
 from tests.conftest import ROOT, extension
 from tests.grid_proxy import proxy_with

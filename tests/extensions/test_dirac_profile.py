@@ -6,7 +6,7 @@ import os
 import pytest
 
 from pilot.errors import UsageError
-from pilot.site_profile import Where
+from pilot.engine.site_profile import Where
 from tests.conftest import extension
 
 profile = extension("pilot_dirac.profile").profile

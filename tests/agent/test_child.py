@@ -2,12 +2,12 @@
 
 import signal
 
-from pilot import agency
+from pilot.agent import child
 from pilot.command import Command
 from pilot.testing import run_command
 
 
-class Heard(agency.Watched):
+class Heard(child.Watched):
     def __init__(self):
         super().__init__()
         self.drains = []
@@ -26,7 +26,7 @@ def test_a_wish_to_drain_that_comes_before_the_process_is_passed_to_it(tmp_path)
 
         def run(self, ctx):
             ctx.interrupts.drain = True
-            agency.watch(ctx, ["true"], heard)
+            child.watch(ctx, ["true"], heard)
             return ()
 
     assert run_command(Launch, tmp_path).outcome.status == "ok"

@@ -54,8 +54,8 @@ def test_process_1_ends_as_the_pilot_ends(pilot, program, entry, text, code):
 
 HEARS = """
 import os, signal, sys
-from pilot import process_one
-process_one.step_aside()
+from pilot.engine import container_init
+container_init.step_aside()
 os.setpgid(0, 0)  # out of the terminal's sight: what is heard now was passed on
 signals = [signal.SIGINT, signal.SIGTERM]
 signal.pthread_sigmask(signal.SIG_BLOCK, signals)

@@ -5,12 +5,12 @@ import time
 import traceback
 from typing import Callable, Dict, List, Optional, Sequence, Tuple, Type
 
-from pilot import report
+from pilot.engine import report
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import SIGNAL_BASE, NodeUnfit, OutOfTime, PilotError, Skip, StepFailed, Stopped, TimeLimit, UsageError, lacking
 from pilot.events import event as events
-from pilot.report import Outcome
+from pilot.engine.report import Outcome
 
 DEFAULT_LIMIT_S = 1800.0
 BUG = 1

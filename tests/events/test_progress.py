@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pilot import progress
+from pilot.events import progress
 from tests.conftest import ROOT
 
 

@@ -19,7 +19,7 @@ def interpreter() -> str:
 
 def root() -> str:
     """The folder, zip or script that holds the `pilot` package."""
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def embedded_files() -> Optional[Dict[str, bytes]]:
@@ -43,7 +43,7 @@ def load(names: Iterable[str]) -> None:
 
     for name in names:
         try:
-            if has(name.rpartition(".")[0]):
+            if has(name.rpartition(".")[0]) and has(name):
                 importlib.import_module(name)
         except ImportError as error:
             if not lacking(error):

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from pilot import search
-from pilot.search import Root
+from pilot.engine import search
+from pilot.engine.search import Root
 from tests.conftest import ROOT
 
 PLANTED = ("msvcrt", "base64", "zlib", "subprocess", "argparse", "pilot", "commands", "ssl", "bz2", "atexit", "json", "_winapi", "nt")

@@ -10,7 +10,7 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from pilot.program import EXTENSION_PATH, EXTENSION_PREFIX
+from pilot.engine.program import EXTENSION_PATH, EXTENSION_PREFIX, root
 
 
 class Root(NamedTuple):
@@ -38,11 +38,11 @@ class ExtensionFinder:
         """The first package of this name that may be loaded."""
         if path is not None or not name.startswith(EXTENSION_PREFIX):
             return None
-        for root in self.roots:
-            spec = PathFinder.find_spec(name, [root.path])
+        for place in self.roots:
+            spec = PathFinder.find_spec(name, [place.path])
             if spec is None or not spec.origin:
                 continue
-            why = doubt(spec.origin, root)
+            why = doubt(spec.origin, place)
             if not why:
                 return spec
             if why not in self.refused:
@@ -90,7 +90,7 @@ def _doubt(path: str, named: bool, sticky_will_do: bool) -> str:
 
 def _owner_of_program() -> int:
     """Who put our own files there may put others beside them."""
-    place = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    place = root()
     try:
         return os.stat(place).st_uid
     except OSError:

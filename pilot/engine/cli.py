@@ -4,7 +4,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 
 from pilot import values
 from pilot.command import Option
-from pilot.settings import nearest, option_flag
+from pilot.engine.settings import nearest, option_flag
 
 ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("commands", "the commands to run, in this order", values.words, None, flags=("-X",)),

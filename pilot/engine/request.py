@@ -4,18 +4,19 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
-from pilot import cli, program, registry, settings as layers, values
+from pilot import values
+from pilot.engine import cli, program, registry, settings as layers
 from pilot.command import Command, Option
 from pilot.errors import UsageError
-from pilot.settings import Layer, Settings
+from pilot.engine.settings import Layer, Settings
 
 if TYPE_CHECKING:
-    from pilot.site_profile import Profile
+    from pilot.engine.site_profile import Profile
 
 PROFILE = "pilot.json"
 TEXTS = ("help", "version", "list", "explode")  # shown whatever the plan is
 MAX_LIMIT_S = 1e8  # three years: what a timer of the system can hold
-EMBEDDED_DEFAULTS = "defaults.json"
+EMBEDDED_DEFAULTS = "pilot/defaults.json"
 
 
 class Request(NamedTuple):
@@ -89,7 +90,7 @@ def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str, problems
 def _open_search(names: Sequence[str], cwd: str, environ: Dict[str, str]) -> None:
     """A pilot without extensions looks nowhere for them, and does not load what looks."""
     if names:
-        from pilot import search
+        from pilot.engine import search
 
         search.opened(search.usual_roots(program.root(), cwd, environ))
 
@@ -132,7 +133,7 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str, foreign: "O
     known, _ = layers.resolve(cli.ENGINE_OPTIONS, [layers.environment_layer(cli.ENGINE_OPTIONS, environ), given])
     embedded, path = embedded_defaults(), known["config"]
     if path is None and os.path.exists(os.path.join(cwd, PROFILE)):
-        from pilot.search import doubt
+        from pilot.engine.search import doubt
 
         why = doubt(os.path.join(cwd, PROFILE))
         if why:
@@ -140,7 +141,7 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str, foreign: "O
         path = os.path.join(cwd, PROFILE)
     if embedded is None and path is None:
         return Sources((), ())
-    from pilot import site_profile
+    from pilot.engine import site_profile
 
     texts = [(embedded, "built-in defaults")] if embedded is not None else []
     if path is not None:
@@ -157,7 +158,7 @@ def embedded_defaults() -> Optional[Dict[str, Any]]:
     """The defaults that were put into the single file when it was made."""
     loader: Any = globals()["__loader__"]
     try:
-        data = loader.get_data(os.path.join(os.path.dirname(__file__), EMBEDDED_DEFAULTS))
+        data = loader.get_data(os.path.join(program.root(), EMBEDDED_DEFAULTS))
     except OSError:
         return None
     found: Dict[str, Any] = json.loads(data.decode("utf-8"))

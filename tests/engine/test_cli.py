@@ -1,7 +1,7 @@
 import pytest
 
 from pilot import values
-from pilot.cli import ENGINE_OPTIONS, scan
+from pilot.engine.cli import ENGINE_OPTIONS, scan
 from pilot.command import Option
 
 OPTIONS = [Option("commands", "", values.words, flags=("-X",)), Option("debug", "", values.boolean, False, flags=("-d",)),

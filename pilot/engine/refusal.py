@@ -4,13 +4,14 @@ import os
 import time
 from typing import Any, Dict, List, Sequence
 
-from pilot import VERSION, cli, report
+from pilot import VERSION
+from pilot.engine import cli, report
 from pilot.hosts import vac
 from pilot.base import log
 from pilot.errors import PilotError, UsageError
 from pilot.events.tally import TaskTally
-from pilot.life import LOG, new_id
-from pilot.settings import environment_layer
+from pilot.engine.life import LOG, new_id
+from pilot.engine.settings import environment_layer
 
 
 def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> int:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from pilot.life import new_id
+from pilot.engine.life import new_id
 from tests.conftest import ROOT, until
 
 

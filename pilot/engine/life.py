@@ -7,7 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Type
 
-from pilot import VERSION, keeper, program, report, runner, values
+from pilot import VERSION, values
+from pilot.engine import keeper, program, report, runner
 from pilot.base import log
 from pilot.command import Command
 from pilot.context import Context
@@ -20,7 +21,7 @@ from pilot.events.tally import TaskTally
 from pilot.facts import WorkerNode
 from pilot.base.interrupts import Interrupts, ignore_signal
 from pilot.node.batch import SLOT
-from pilot.request import Request
+from pilot.engine.request import Request
 
 if TYPE_CHECKING:
     from pilot.hosts.boinc.guest import Guest
@@ -181,7 +182,7 @@ def _be_a_guest(life: Life) -> None:
         return
     if not program.has("pilot.hosts.boinc"):
         raise UsageError("this file was made without BOINC's part (pilot.bundle --lean): make it without --lean")
-    from pilot import progress
+    from pilot.events import progress
     from pilot.hosts.boinc import guest  # only where BOINC is the host
 
     total = progress.count_tasks(settings)
@@ -236,9 +237,10 @@ def _prepare_workdir(life: Life) -> None:
 
 
 def _show_progress(life: Life, console: log.LineHandler) -> None:
-    if not os.isatty(2) or "tasks" not in life.request.settings or not life.request.settings["tasks"] or not program.has("pilot.progress"):
+    settings = life.request.settings
+    if not os.isatty(2) or "tasks" not in settings or not settings["tasks"] or not program.has("pilot.events.progress"):
         return
-    from pilot import progress  # only for a person at a terminal
+    from pilot.events import progress  # only for a person at a terminal
     from pilot.events.bar import Bar
 
     life.stream.attach(Bar(2, console, life.tally, progress.count_tasks(life.request.settings) or 0))

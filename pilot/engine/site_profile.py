@@ -9,7 +9,7 @@ import json
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from pilot.errors import UsageError
-from pilot.settings import Layer, nearest
+from pilot.engine.settings import Layer, nearest
 
 NAME = "pilot.json"
 _PLACES = ("Defaults", "Setups", "VOs", "CEs")

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from pilot import registry, search
-from pilot.search import Root
+from pilot.engine import registry, search
+from pilot.engine.search import Root
 from pilot.command import Command, Option
 from pilot.errors import UsageError
 from pilot.facts import Installation, WorkerNode

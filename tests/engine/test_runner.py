@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pilot import runner
+from pilot.engine import runner
 from pilot.base import process
 from pilot.command import Command, Option
 from pilot.errors import AgentFailed, InstallFailed, NodeUnfit, Skip, Stopped

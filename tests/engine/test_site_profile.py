@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pilot.errors import UsageError
-from pilot.site_profile import Where, load, read
+from pilot.engine.site_profile import Where, load, read
 
 OWN = {
     "DefaultSetup": "prod",

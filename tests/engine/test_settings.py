@@ -5,7 +5,7 @@ import pytest
 
 from pilot import values
 from pilot.command import Option
-from pilot.settings import COMMAND_LINE, ENVIRONMENT, Layer, as_text, environment_layer, nearest, resolve
+from pilot.engine.settings import COMMAND_LINE, ENVIRONMENT, Layer, as_text, environment_layer, nearest, resolve
 
 DISK = Option("min_disk_mb", "", values.megabytes, 100)
 NAMES = Option("names", "", values.words, ())

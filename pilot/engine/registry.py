@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTupl
 
 from pilot.command import Command, Option
 from pilot.errors import UsageError
-from pilot.program import EXTENSION_PATH, EXTENSION_PREFIX
-from pilot.settings import nearest
+from pilot.engine.program import EXTENSION_PATH, EXTENSION_PREFIX, root
+from pilot.engine.settings import nearest
 
 if TYPE_CHECKING:
-    from pilot.site_profile import Profile, Where
+    from pilot.engine.site_profile import Profile, Where
 
 TOOLBOX = "commands"
 ProfileReader = Callable[[Dict[str, Any], "Where", str], "Optional[Profile]"]
@@ -121,7 +121,7 @@ def toolbox() -> Package:
 
 def refuse_foreign(name: str) -> None:
     """Raise UsageError, without running it, when package `name` does not lie beside the engine."""
-    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    home = root()
     spec = importlib.util.find_spec(name)
     origin = spec.origin if spec and spec.origin else ""
     if os.path.dirname(os.path.dirname(os.path.abspath(origin))) != home:
@@ -135,7 +135,7 @@ def _import(module: str, asked: str) -> Package:
         found = importlib.import_module(module)
     except ImportError as error:
         if error.name == module:
-            from pilot import search
+            from pilot.engine import search
 
             refused = "".join("; passed over: " + why for why in search.current().refused)
             raise NoPackage("%s: there is no package %s in extensions/, here, $%s or site-packages%s"

@@ -4,15 +4,16 @@ import os
 import sys
 from typing import List, Sequence, Type
 
-from pilot import VERSION, report
+from pilot import VERSION
+from pilot.engine import report
 from pilot.base import log
-from pilot.cli import ENGINE_OPTIONS
+from pilot.engine.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES
-from pilot.registry import commands_by_name, package_options, source_file
-from pilot.runner import DEFAULT_LIMIT_S
-from pilot.settings import DEFAULT, option_flag
-from pilot.request import TEXTS, Request
+from pilot.engine.registry import commands_by_name, package_options, source_file
+from pilot.engine.runner import DEFAULT_LIMIT_S
+from pilot.engine.settings import DEFAULT, option_flag
+from pilot.engine.request import TEXTS, Request
 from pilot.values import boolean
 
 USAGE = "usage: pilot.py [-X Command1,Command2,...] [-E extension,...] [-F pilot.json] [options]\n"
