@@ -8,7 +8,8 @@ from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import NodeUnfit
 from pilot.facts import WorkerNode
-from pilot.node import batch, survey
+from pilot.node import survey
+from pilot.node.batch import detect
 from pilot.node.deadline import End
 
 
@@ -33,7 +34,7 @@ class CheckWorkerNode(Command):
     failure = NodeUnfit
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        job = batch.detect(ctx.environ, batch.now())
+        job = detect.detect_job(ctx.environ, detect.time_of_day())
         ctx.know_batch(job)  # first: what is looked at next may hang
         node = survey.worker_node(job, ctx.environ, ctx.workdir, lambda text: self.log.warning("%s", text))
         self.log.info("%s: %s, %s, %s", node.host, node.os, node.architecture, self._place(node))

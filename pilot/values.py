@@ -1,6 +1,6 @@
 """What the text of an option can mean: parsers that raise ValueError with a sentence."""
 
-from typing import Callable, Dict, Tuple
+from typing import Callable, Dict, Iterable, Tuple
 
 _TRUE = ("1", "true", "yes", "on", "y")
 _FALSE = ("0", "false", "no", "off", "n", "")
@@ -132,3 +132,12 @@ def choice(*allowed: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """" (did you mean X?)" with the nearest known name, or nothing."""
+    import difflib
+
+    names = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), list(names), 1, 0.6)
+    return " (did you mean %s?)" % names[close[0]] if close else ""

@@ -35,3 +35,8 @@ def test_lists_may_have_blanks_around_commas():
 def test_the_value_of_an_assignment_may_hold_anything():
     assert values.assignment("a=b=c,d") == ("a", "b=c,d")
     assert values.pairs("a=1, b=2") == {"a": "1", "b": "2"}
+
+
+def test_the_nearest_name_is_offered_only_when_it_is_near():
+    assert values.did_you_mean("CheckWorkrNode", ["CheckWorkerNode", "Install"]) == " (did you mean CheckWorkerNode?)"
+    assert values.did_you_mean("xyz", ["CheckWorkerNode"]) == ""

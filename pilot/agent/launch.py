@@ -17,6 +17,7 @@ from pilot.context import Context
 from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError, signal_name
 from pilot.facts import AgentSummary, CPUPower, Installation, WorkerNode
 from pilot.node import features
+from pilot.node.batch import detect
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
@@ -27,7 +28,6 @@ PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspen
 PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
 QUICK_FAILURES = 20
 LONGEST = 480  # bytes of the folder that holds a pool: pilot.pool.sqlite_file's MAX_PATH, less the file's name
-SIGNAL_ALL = ("GridEngine", "LSF", "PBS", "OAR")  # their warnings (qsub -notify, bkill -s) reach every process of a job
 LOOK_S, ORPHANS_S = 0.05, 1.0  # after the warden's time: what still bears the agent's mark then has no warden
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
 log = logging.getLogger("pilot.LaunchAgent")
@@ -264,7 +264,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], child.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
         min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,
-        payload_user=user, payload_ids=identity.ids_of(user), drains_reach_payloads=node.batch.system in SIGNAL_ALL,
+        payload_user=user, payload_ids=identity.ids_of(user), drains_reach_payloads=detect.warns_every_process(ctx.environ),
         hidden=sorted(set(pool_token.files(ctx.environ, settings)).union(os.path.realpath(path) for _, path in tokens)),
         transfer_tokens=tokens, transfer_proxy=proxy)
 

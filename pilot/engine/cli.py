@@ -4,7 +4,8 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tu
 
 from pilot import values
 from pilot.command import Option
-from pilot.engine.settings import nearest, option_flag
+from pilot.engine.settings import option_flag
+from pilot.values import did_you_mean
 
 ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("commands", "the commands to run, in this order", values.words, None, flags=("-X",)),
@@ -102,7 +103,7 @@ def _unknown(word: str, table: Dict[str, Option]) -> str:
     name = word.partition("=")[0]
     if not name.startswith("-"):
         return "what is %r? Every value follows an option; see --help" % word
-    return "unknown option %s%s; --help lists them" % (name, nearest(name, table))
+    return "unknown option %s%s; --help lists them" % (name, did_you_mean(name, table))
 
 
 def _past_value(words: List[str], at: int, word: str) -> int:

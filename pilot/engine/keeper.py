@@ -7,7 +7,8 @@ import signal
 import threading
 
 from pilot.context import Context
-from pilot.node import batch, features
+from pilot.node import features
+from pilot.node.batch import detect
 from pilot.base.shared_defaults import SPOT_CLOUDS
 
 LOOK_S = 1.0
@@ -22,7 +23,7 @@ def begin(ctx: Context, ask: bool) -> None:
         from pilot.node.poller import ends_reader
 
         ctx.deadline.read_ends = ends_reader(places, settings["spot_notices"], LOOK_S * WEB_LOOKS)
-    ctx.know_batch(batch.detect(ctx.environ, batch.now(), ask))
+    ctx.know_batch(detect.detect_job(ctx.environ, detect.time_of_day(), ask))
     ctx.deadline.refresh()
     # no lock of threading's, as a signal handler calls this
     ctx.interrupts.on_long = lambda: _thread.start_new_thread(_keep, (ctx, WEB_LOOKS if places.remote() else 1))

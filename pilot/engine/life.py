@@ -20,7 +20,7 @@ from pilot.events.stream import Stream
 from pilot.events.tally import TaskTally
 from pilot.facts import WorkerNode
 from pilot.base.interrupts import Interrupts, ignore_signal
-from pilot.node.batch import SLOT
+from pilot.node.batch.detect import SLOT
 from pilot.engine.request import Request
 
 if TYPE_CHECKING:

@@ -1,20 +1,15 @@
 """This program's own files: a checkout, a zip, or one text script, and how to start its modules in a child."""
 
 import os
-import sys
 from typing import Any, Dict, Iterable, List, Optional
 
+from pilot.base.python import interpreter
 from pilot.errors import lacking
 
 RUN_MODULE = "-m"
 EXTENSION_PREFIX = "pilot_"
 EXTENSION_PATH = "PILOT_EXTENSION_PATH"  # further folders that hold extensions
 MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.agent.warden", "pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
-
-
-def interpreter() -> str:
-    """The Python that runs us, also where sys.executable is empty (no PATH)."""
-    return sys.executable or os.path.realpath("/proc/self/exe")
 
 
 def root() -> str:

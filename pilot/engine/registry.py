@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTupl
 from pilot.command import Command, Option
 from pilot.errors import UsageError
 from pilot.engine.program import EXTENSION_PATH, EXTENSION_PREFIX, root
-from pilot.engine.settings import nearest
+from pilot.values import did_you_mean
 
 if TYPE_CHECKING:
     from pilot.engine.site_profile import Profile, Where
@@ -233,7 +233,7 @@ def plan(names: Sequence[str], table: Dict[str, Type[Command]]) -> Tuple[List[Ty
     for name in names:
         command = table.get(name)
         if command is None:
-            problems.append("unknown command %r%s; --list shows all" % (name, nearest(name, table)))
+            problems.append("unknown command %r%s; --list shows all" % (name, did_you_mean(name, table)))
         else:
             chosen.append(command)
     return chosen, problems + _missing_facts(chosen, table.values())

@@ -186,7 +186,7 @@ def _bad_limits(settings: Settings, table: Dict[str, Type[Command]]) -> List[str
     problems = []
     for name, text in settings["time_limits"].items():
         if name not in table:
-            problems.append("--time-limits: unknown command %r%s" % (name, layers.nearest(name, table)))
+            problems.append("--time-limits: unknown command %r%s" % (name, values.did_you_mean(name, table)))
         elif not _positive(text):
             problems.append("--time-limits: %s: %r is not a time above 0 (90, 10m, 2h)" % (name, text))
     return problems

@@ -124,12 +124,3 @@ def _spelling(option: Option, source: str) -> str:
     if source == ENVIRONMENT:
         return environment_name(option.name)
     return "%s, %s" % (source, option.name)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """" (did you mean X?)" with the nearest known name, or nothing."""
-    import difflib
-
-    names = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), list(names), 1, 0.6)
-    return " (did you mean %s?)" % names[close[0]] if close else ""

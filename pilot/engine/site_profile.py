@@ -9,7 +9,8 @@ import json
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from pilot.errors import UsageError
-from pilot.engine.settings import Layer, nearest
+from pilot.engine.settings import Layer
+from pilot.values import did_you_mean
 
 NAME = "pilot.json"
 _PLACES = ("Defaults", "Setups", "VOs", "CEs")
@@ -38,7 +39,7 @@ class Profile(NamedTuple):
         names = set(known)
         if not self.strict:
             return []
-        return ["%s: unknown key %r%s" % (layer.source, key, nearest(key, names))
+        return ["%s: unknown key %r%s" % (layer.source, key, did_you_mean(key, names))
                 for layer in self.layers for key in layer.values if key not in names]
 
 
@@ -71,10 +72,10 @@ def unlisted_places(data: Dict[str, Any], where: Where, name: str, places: Itera
     for place in places:
         known, word = data.get(place), named[place]
         if word and isinstance(known, dict) and known and word not in known:
-            told.append("%s has nothing for %s under %s%s" % (name, word, place, nearest(word, known)))
+            told.append("%s has nothing for %s under %s%s" % (name, word, place, did_you_mean(word, known)))
     queues = find_part(data, ("CEs", where.ce, "Queues"), name)
     if where.queue and queues and where.queue not in queues:
-        told.append("%s has nothing for queue %s of %s%s" % (name, where.queue, where.ce, nearest(where.queue, queues)))
+        told.append("%s has nothing for queue %s of %s%s" % (name, where.queue, where.ce, did_you_mean(where.queue, queues)))
     return told
 
 

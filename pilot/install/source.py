@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from pilot.engine.settings import nearest
+from pilot.values import did_you_mean
 
 KINDS = ("env", "archive", "pip", "installer", "git", "none")
 _CHECKSUM = r"(sha256:)?[0-9a-fA-F]{64}$|(sha512:)?[0-9a-fA-F]{128}$"
@@ -26,7 +26,7 @@ def source(text: str) -> Source:
     git:URL[@REF], none; ValueError for anything else."""
     kind, _, what = text.strip().partition(":")
     if kind not in KINDS:
-        raise ValueError("%r is no source of software%s; the kinds are %s" % (text, nearest(kind, KINDS), ", ".join(KINDS)))
+        raise ValueError("%r is no source of software%s; the kinds are %s" % (text, did_you_mean(kind, KINDS), ", ".join(KINDS)))
     if bool(what.strip()) == (kind == "none"):
         raise ValueError("%r: %s" % (text, "none takes nothing more" if kind == "none" else "after %s: comes what to install" % kind))
     checksum = ""

@@ -10,7 +10,7 @@ import shutil
 import time
 from typing import Callable, Dict, List, Optional, Tuple
 
-from pilot.engine import program
+from pilot.base.python import interpreter
 from pilot.base import archive, fetch, process, shell
 from pilot.context import Context
 from pilot.errors import StepFailed, lacking
@@ -147,7 +147,7 @@ def _archive(work: Work) -> Installation:
 def _pip(work: Work) -> Installation:
     os.makedirs(work.ctx.workdir, exist_ok=True)
     shutil.rmtree(work.folder, ignore_errors=True)  # a venv cannot be moved: its scripts name its place
-    work.run([program.interpreter(), "-m", "venv", work.folder])
+    work.run([interpreter(), "-m", "venv", work.folder])
     pip = [os.path.join(work.folder, "bin", "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     work.run(pip + list(work.ctx.settings["pip_options"]) + work.one.what.split())
     return work.made(dict(work.environ_of(work.folder), VIRTUAL_ENV=work.folder))

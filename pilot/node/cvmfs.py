@@ -3,7 +3,7 @@
 from typing import Dict, NamedTuple, Sequence
 
 from pilot.base import process
-from pilot.engine.program import interpreter
+from pilot.base.python import interpreter
 
 MOUNT = "/cvmfs/"
 # the first access mounts the repository (autofs), so it is read, never looked for in the listing of /cvmfs

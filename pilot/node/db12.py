@@ -10,7 +10,7 @@ import json
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from pilot.base import process
-from pilot.engine.program import interpreter
+from pilot.base.python import interpreter
 
 CALLS = 12500000
 HS06_SECONDS = 250.0

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pilot.errors import NodeUnfit, UsageError, lacking
 from pilot.base.fetch import parse_checksum
-from pilot.engine.settings import nearest
+from pilot.values import did_you_mean
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,199}\Z")
 MAX_SPEC = 1 << 20
@@ -83,7 +83,7 @@ def check(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
     """A task with its relative file names made absolute against `base`, and a sentence per mistake."""
     if not isinstance(task, dict):
         return None, ["a task is an object {...}, this is a %s" % type(task).__name__]
-    problems = ["unknown key %r%s" % (key, nearest(key, FIELDS)) for key in task if key not in FIELDS]
+    problems = ["unknown key %r%s" % (key, did_you_mean(key, FIELDS)) for key in task if key not in FIELDS]
     given = {key: value for key, value in task.items() if key in FIELDS and value is not None}
     problems += ["%s must be %s" % (key, FIELDS[key].says) for key, value in given.items() if not FIELDS[key].ok(value)]
     if ("command" in given) == ("script" in given):

@@ -7,6 +7,7 @@ import pytest
 
 from commands.check_worker_node import CheckWorkerNode
 from pilot.facts import GPU, WorkerNode
+from pilot.base.python import interpreter
 from pilot.node import cvmfs
 from pilot.base.process import Result
 from pilot.testing import run_command
@@ -106,9 +107,8 @@ def test_a_repository_is_entered_where_the_folder_above_cannot_be_listed(pilot, 
 def test_a_repository_that_hangs_is_told_and_its_child_is_gone(tmp_path):
     os.mkfifo(str(tmp_path / "fifo"))
     code = cvmfs._CODE.replace("os.listdir(path)", "open(path).read()")  # reading a pipe that nobody writes hangs like a dead mount
-    from pilot.engine import program
     from pilot.base import process
-    result = process.run([program.interpreter(), "-S", "-c", code, str(tmp_path / "fifo")], timeout_s=0.5, ok=None, grace_s=0.2)
+    result = process.run([interpreter(), "-S", "-c", code, str(tmp_path / "fifo")], timeout_s=0.5, ok=None, grace_s=0.2)
     assert "hangs" in cvmfs.judge("x", result).reason
 
 

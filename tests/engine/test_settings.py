@@ -5,7 +5,7 @@ import pytest
 
 from pilot import values
 from pilot.command import Option
-from pilot.engine.settings import COMMAND_LINE, ENVIRONMENT, Layer, as_text, environment_layer, nearest, resolve
+from pilot.engine.settings import COMMAND_LINE, ENVIRONMENT, Layer, as_text, environment_layer, resolve
 
 DISK = Option("min_disk_mb", "", values.megabytes, 100)
 NAMES = Option("names", "", values.words, ())
@@ -65,8 +65,3 @@ def test_secrets_are_masked_in_public_and_in_errors():
 
 def test_the_environment_gives_values_by_prefix():
     assert environment_layer([DISK], {"PILOT_MIN_DISK_MB": "5", "PILOT_OTHER": "x"}).values == {"min_disk_mb": "5"}
-
-
-def test_the_nearest_name_is_offered_only_when_it_is_near():
-    assert nearest("CheckWorkrNode", ["CheckWorkerNode", "Install"]) == " (did you mean CheckWorkerNode?)"
-    assert nearest("xyz", ["CheckWorkerNode"]) == ""

@@ -12,6 +12,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from pilot.base import prctl, process_tree
 from pilot.hosts.boinc import channels, slot
+from pilot.node.batch import boinc
 
 EVERY_S = 0.25
 BEAT_S = 30.0  # a client that was not heard of for so long is gone (the API library's HEARTBEAT_GIVEUP)
@@ -40,16 +41,16 @@ class Guest:
     def __init__(self, folder: str, files: Files, done: Callable[[], Any]) -> None:
         self.aborted = False
         self._folder, self._files, self._done = folder, files, done
-        self._lock = slot.take(folder) if slot.is_one(folder) else None
+        self._lock = slot.take(folder) if boinc.is_slot(folder) else None
         self._channels = channels.opened(os.path.join(folder, slot.MEMORY)) if self._lock is not None else None
-        client = slot.value(folder, "client_pid")
+        client = boinc.slot_value(folder, "client_pid")
         self._client = int(client) if self._channels and client.isdigit() else 0
         self._suspended = self._leaving = False
         self._beat = time.monotonic()
         self._checkpoints, self._checkpoint_cpu = 0, 0.0
         self._written = 0.0
         self._stop = threading.Event()
-        if slot.is_one(folder) and self._channels is None:
+        if boinc.is_slot(folder) and self._channels is None:
             _die_with_wrapper()
             signal.signal(signal.SIGTSTP, lambda *_: self.suspend())  # the wrapper's --use_tstp; we stay to hear SIGCONT
             signal.signal(signal.SIGCONT, lambda *_: self.resume())

@@ -3,14 +3,11 @@
 import fcntl
 import os
 import re
-import time
 from typing import NamedTuple, Optional
 
 from pilot.base.files import write_whole
-from pilot.facts import BatchJob
-from pilot.node.features import number
 
-INIT, LOCK, MEMORY = "init_data.xml", "boinc_lockfile", "boinc_mmap_file"
+LOCK, MEMORY = "boinc_lockfile", "boinc_mmap_file"
 FINISHED, LATER = "boinc_finish_called", "boinc_temporary_exit"
 MAX_DELAY_S = 86400
 # BOINC's own exit codes (lib/error_numbers.h)
@@ -40,11 +37,6 @@ def ending(code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: s
     return Ending(INIT_FAILURE if code in (2, 10, 20, 30) else SUB_TASK_FAILURE, reason=reason)
 
 
-def is_one(folder: str) -> bool:
-    """Whether this folder is a slot: the client has left its word there."""
-    return os.path.exists(os.path.join(folder, INIT))
-
-
 def take(folder: str) -> Optional[int]:
     """The lock of the slot's main program, as a descriptor to be kept open; None when another has it (the wrapper does),
     or when there is no shared memory to talk by."""
@@ -57,25 +49,6 @@ def take(folder: str) -> Optional[int]:
     except OSError:
         os.close(descriptor)
         return None
-
-
-def value(folder: str, key: str) -> str:
-    """A value of init_data.xml, or ""."""
-    try:
-        with open(os.path.join(folder, INIT), encoding="utf-8", errors="replace") as stream:
-            found = re.search("<%s>([^<]*)" % re.escape(key), stream.read(1 << 20))
-    except OSError:
-        return ""
-    return found.group(1).strip() if found else ""
-
-
-def batch_job(folder: str, now: float) -> BatchJob:
-    """The slot as a job: init_data.xml has its bounds, in bytes, and when the client wants it to be over."""
-    said = {key: number(value(folder, key)) for key in ("ncpus", "rsc_memory_bound", "rsc_disk_bound", "computation_deadline")}
-    memory, disk = (int(size / 1048576) if size else None for size in (said["rsc_memory_bound"], said["rsc_disk_bound"]))
-    cores, deadline = said["ncpus"], said["computation_deadline"]
-    return BatchJob("BOINC", value(folder, "result_name"), value(folder, "app_name"), max(1, int(cores)) if cores else None, memory, None,
-                    deadline - now if deadline and deadline > now else None, INIT if deadline else "", time.monotonic(), (), disk)
 
 
 def resolve(path: str) -> str:

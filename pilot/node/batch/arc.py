@@ -1,0 +1,13 @@
+"""ARC's computing element, around a batch system."""
+
+from pilot.node.batch.system import System
+
+
+class ARC(System):
+    """The computing element that a job came through."""
+
+    name = "ARC"
+    job_id_variables = ("GRID_GLOBAL_JOBURL", "GRID_GLOBAL_JOBID")
+
+
+SYSTEM = ARC()

@@ -1,0 +1,37 @@
+"""A BOINC slot, as the job of a volunteer's machine: known by the file that the client (7.20) leaves there, not by a variable."""
+
+import os
+import re
+import time
+
+from pilot.facts import BatchJob
+from pilot.node.features import number
+
+INIT = "init_data.xml"  # in the folder where the client starts us
+
+
+def is_slot(folder: str) -> bool:
+    """Whether this folder is a slot: the client has left its word there."""
+    return os.path.exists(os.path.join(folder, INIT))
+
+
+def slot_value(folder: str, key: str) -> str:
+    """A value of init_data.xml, or ""."""
+    try:
+        with open(os.path.join(folder, INIT), encoding="utf-8", errors="replace") as stream:
+            found = re.search("<%s>([^<]*)" % re.escape(key), stream.read(1 << 20))
+    except OSError:
+        return ""
+    return found.group(1).strip() if found else ""
+
+
+def slot_as_job(folder: str, now: float) -> BatchJob:
+    """init_data.xml has the slot's bounds, in bytes, and when the client wants the job to be over."""
+    said = {key: number(slot_value(folder, key)) for key in ("ncpus", "rsc_memory_bound", "rsc_disk_bound", "computation_deadline")}
+    memory, disk = (int(size / 1048576) if size else None for size in (said["rsc_memory_bound"], said["rsc_disk_bound"]))
+    cores, deadline = said["ncpus"], said["computation_deadline"]
+    left_s = deadline - now if deadline and deadline > now else None
+    return BatchJob(
+        system="BOINC", job_id=slot_value(folder, "result_name"), queue=slot_value(folder, "app_name"),
+        cores=max(1, int(cores)) if cores else None, memory_mb=memory, gpus=None, time_left_s=left_s,
+        source=INIT if deadline else "", asked_s=time.monotonic(), others=(), disk_mb=disk)

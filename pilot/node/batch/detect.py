@@ -1,0 +1,87 @@
+"""Which batch system we run under, what job we are, and how long it still leaves us.
+
+The environment (and the files that it names) is asked first; `ask_time_left` starts the system's own query program.
+"""
+
+import importlib
+import os
+import time
+from typing import Dict, List, Optional, Tuple, cast
+
+from pilot.facts import BatchJob
+from pilot.node.batch import MARKS
+from pilot.node.batch.system import System
+from pilot.node.features import number
+
+QUERY_TIMEOUT_S = 20.0
+CLOUD_ID = "/var/lib/cloud/data/instance-id"
+SLOT = "init_data.xml"  # of BOINC, in the folder where its client starts us
+
+
+def load_system(module: str) -> System:
+    """The batch system that a file of this folder describes."""
+    return cast(System, importlib.import_module("pilot.node.batch." + module).SYSTEM)
+
+
+def systems_at_work(environ: Dict[str, str]) -> List[System]:
+    """Those whose marks the environment bears, most specific first."""
+    marked = [load_system(module) for module, marks in MARKS.items() if any(environ.get(mark) for mark in marks)]
+    return [system for system in marked if system.is_at_work(environ)]
+
+
+def detect_job(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str = CLOUD_ID) -> BatchJob:
+    """The job we run in; `now` is the time of day (UNIX seconds). With `ask`, its query program may be started."""
+    systems = systems_at_work(environ)
+    if systems:
+        others = tuple(other.name for other in systems[1:])
+        return _describe_job(systems[0], systems[0].read_values(environ), now, ask, others)
+    if os.path.exists(SLOT):
+        from pilot.node.batch import boinc
+
+        return boinc.slot_as_job(os.getcwd(), now)
+    return _describe_machine(cloud_id)
+
+
+def _describe_job(system: System, values: Dict[str, str], now: float, ask: bool, others: Tuple[str, ...]) -> BatchJob:
+    left, source = system.time_left_s(values, now), "environment"
+    if ask and system.query:  # also where the environment has told it: a limit may be lowered while the job waits or runs
+        asked = ask_time_left(system, values, now)
+        if asked is not None and (left is None or asked < left):
+            left, source = asked, system.query[0]
+    if left is None and system.walltime_variable:
+        # from now on, for want of the beginning
+        left, source = number(values.get(system.walltime_variable)), system.walltime_variable
+    return BatchJob(
+        system=system.name, job_id=system.full_job_id(values), queue=system.queue(values), cores=system.cores(values),
+        memory_mb=system.memory_mb(values), gpus=system.gpus(values), time_left_s=left, source=source if left is not None else "",
+        asked_s=time.monotonic(), others=others)
+
+
+def ask_time_left(system: System, values: Dict[str, str], now: float) -> Optional[float]:
+    """Seconds left by the system's own query program; None when it cannot say."""
+    job_id = system.job_id(values)
+    if not job_id and any("{ID}" in word for word in system.query):
+        return None
+    from pilot.base import process  # only where a program is asked
+
+    argv = [word.replace("{ID}", job_id) for word in system.query]
+    result = process.run(argv, timeout_s=QUERY_TIMEOUT_S, ok=None, environ=values)
+    return system.parse_answer(result.stdout, now, values) if result.exit_code == 0 else None
+
+
+def warns_every_process(environ: Dict[str, str]) -> bool:
+    """Whether the signal before the end of this job reaches every process of it, payloads too."""
+    return any(system.warns_every_process for system in systems_at_work(environ)[:1])
+
+
+def _describe_machine(cloud_id: str) -> BatchJob:
+    try:
+        with open(cloud_id) as stream:
+            return BatchJob("cloud", stream.read(256).strip())
+    except OSError:
+        return BatchJob("local", str(os.getpid()))
+
+
+def time_of_day() -> float:
+    """In UNIX seconds: batch systems speak of ends in it."""
+    return time.time()

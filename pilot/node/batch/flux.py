@@ -1,0 +1,21 @@
+"""Flux."""
+
+from typing import Optional
+
+from pilot.node.batch.system import Environ, System
+
+
+class Flux(System):
+    """A Flux instance's job."""
+
+    name = "Flux"
+    job_id_variables = ("FLUX_JOB_ID",)
+    query = ("flux", "job", "timeleft")
+
+    def parse_answer(self, text: str, now: float, values: Environ) -> Optional[float]:
+        """Seconds, and nothing else."""
+        word = text.strip()
+        return float(word) if word.isdigit() else None
+
+
+SYSTEM = Flux()

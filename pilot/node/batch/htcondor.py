@@ -1,0 +1,56 @@
+"""HTCondor: the job's ClassAd in a file."""
+
+from typing import Dict, Optional
+
+from pilot.node.batch.readers import lines_of, positive_int
+from pilot.node.batch.system import Environ, System
+
+AD = "condor-ad:"  # prefix of ClassAd attributes among the environment's names
+LIMITS = ("AllowedExecuteDuration", "AllowedJobDuration", "MaxRuntime", "BatchRuntime")
+
+
+class HTCondor(System):
+    """What the file that $_CONDOR_JOB_AD names says; HTCondor's environment says next to nothing, and it sets no affinity."""
+
+    name = "HTCondor"
+
+    def read_values(self, environ: Environ) -> Environ:
+        """The environment and, under AD + name, the attributes of the job's ad."""
+        attributes = parse_ad("\n".join(lines_of(environ.get("_CONDOR_JOB_AD"))))
+        return dict(environ, **{AD + name: value for name, value in attributes.items()})
+
+    def job_id(self, values: Environ) -> str:
+        """Cluster.Proc"""
+        cluster, proc = values.get(AD + "ClusterId", ""), values.get(AD + "ProcId", "0")
+        return "%s.%s" % (cluster, proc) if cluster else ""
+
+    def cores(self, values: Environ) -> Optional[int]:
+        """CpusProvisioned of the ad."""
+        return positive_int(values.get(AD + "CpusProvisioned")) or positive_int(values.get("OMP_NUM_THREADS"))
+
+    def memory_mb(self, values: Environ) -> Optional[int]:
+        """MemoryProvisioned of the ad, in MiB."""
+        return positive_int(values.get(AD + "MemoryProvisioned"))
+
+    def gpus(self, values: Environ) -> Optional[int]:
+        """GpusProvisioned of the ad."""
+        return positive_int(values.get(AD + "GpusProvisioned"))
+
+    def time_left_s(self, values: Environ, now: float) -> Optional[float]:
+        """The job's or the site's limits, from JobCurrentStartDate on: the first holds."""
+        start = positive_int(values.get(AD + "JobCurrentStartDate"))
+        known = [limit for limit in (positive_int(values.get(AD + name)) for name in LIMITS) if limit]
+        return max(0.0, start + min(known) - now) if start and known else None
+
+
+def parse_ad(text: str) -> Dict[str, str]:
+    """A ClassAd file's "Attribute = value" lines; quotes are taken off, expressions stay text."""
+    found = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition(" = ")
+        if equals:
+            found[name.strip()] = value.strip().strip('"')
+    return found
+
+
+SYSTEM = HTCondor()
