@@ -13,7 +13,7 @@ from typing import Dict, List, Optional, Sequence  # noqa: E402
 from pilot.engine import runner
 from pilot.base import log  # noqa: E402
 from pilot.errors import NodeUnfit, UsageError  # noqa: E402
-from pilot.engine.program import MODULES, RUN_MODULE, has  # noqa: E402
+from pilot.engine.program import MODULES, OPERATORS, PACKAGES, RUN_MODULE, has  # noqa: E402
 from pilot.engine.request import Request, parse  # noqa: E402
 
 
@@ -65,16 +65,14 @@ def run_module(words: List[str]) -> int:
     gc.enable()
     if not words or words[0] not in MODULES:
         raise UsageError("-m takes one of %s" % ", ".join(MODULES))
-    if not has("pilot.agent.launch"):
-        raise UsageError("this file has no tools (pilot.bundle --lean)")
     module = words[0]
-    try:
-        found = importlib.import_module(module + ".__main__")
-    except ImportError as error:
-        if error.name != module + ".__main__":
-            raise
-        found = importlib.import_module(module)
-    return int(found.main(words[1:]))
+    if module in OPERATORS and not has("pilot.ops"):
+        raise UsageError("this file has no %s, as no node runs it: use a checkout, or a file made with pilot.bundle --with-ops" % module)
+    if not has("pilot.agent.launch"):
+        raise UsageError("this file has no built-in agent (pilot.bundle --lean)")
+    if module in PACKAGES:
+        module += ".__main__"
+    return int(importlib.import_module(module).main(words[1:]))
 
 
 def tell(code: int, problems: Sequence[str]) -> None:

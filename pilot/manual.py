@@ -1,105 +1,10 @@
-"""`python3 -m pilot.manual man|bash`: the man page and bash's completion, made from what the commands say of themselves.
+"""`python3 -m pilot.manual`: the tool itself is in pilot/ops, as nothing of it runs on a node."""
 
-    python3 -m pilot.manual man > pilot.1          man ./pilot.1
-    source <(python3 -m pilot.manual bash)
-"""
-
-import os
 import sys
-from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
-from pilot import VERSION
-from pilot.engine import program, registry, runner, search
-from pilot.base import log
-from pilot.engine.cli import ENGINE_OPTIONS, spellings
-from pilot.command import Option
-from pilot.errors import EXIT_CODES, UsageError
-from pilot.engine.settings import option_flag
-from pilot.engine.texts import help_of
-from pilot.values import boolean
+from pilot.ops.manual import main
 
-COMPLETION = """# bash completion for the pilot: source it, or put it into bash-completion's folder
-_pilot() {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
-  case $prev in
-    -X|--commands)
-      local done=""; case $cur in *,*) done=${cur%%,*}, ;; esac
-      COMPREPLY=($(compgen -P "$done" -W "%(commands)s" -- "${cur##*,}")); compopt -o nospace; return ;;
-    %(files)s) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-  esac
-  COMPREPLY=($(compgen -W "%(options)s" -- "$cur"))
-}
-complete -F _pilot pilot pilot.py pilot.pyz
-"""
-FILES = ("-F", "--config", "--workdir", "--report", "--tasks", "--explode", "--output-dir", "--agent-config")
-
-
-def known(extensions: Sequence[str]) -> List[registry.Package]:
-    """The toolbox and these extensions. UsageError when one cannot be loaded."""
-    search.opened(search.usual_roots(program.root(), os.getcwd(), dict(os.environ)))
-    return registry.load(extensions)
-
-
-def man(packages: Sequence[registry.Package]) -> str:
-    """The page in man(7)'s language."""
-    lines = [".TH PILOT 1 \"\" \"pilot %s\"" % VERSION, ".SH NAME", "pilot \\- turns this machine into a worker", ".SH SYNOPSIS",
-             ".B pilot.py", "[\\fB\\-X\\fR \\fICommand1,Command2,...\\fR] [\\fB\\-E\\fR \\fIextension,...\\fR] "
-             "[\\fB\\-F\\fR \\fIpilot.json\\fR] [\\fIoptions\\fR]", ".SH DESCRIPTION",
-             "Runs the commands in order; the last of them launches the agent that pulls work. Every option may also stand in "
-             "pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).", ".SH OPTIONS"]
-    lines += _options(ENGINE_OPTIONS + registry.package_options(packages))
-    lines.append(".SH COMMANDS")
-    for name, command in registry.commands_by_name(packages).items():
-        lines += [".SS %s" % name, escaped(" ".join((command.__doc__ or "").split()))] + _options(command.options)
-    lines += [".SH EXIT STATUS"]
-    for row in EXIT_CODES:
-        lines += [".TP", ".B %d" % row.code, escaped(row.meaning)]
-    return "\n".join(lines + [".TP", ".B 128+n", "stopped by signal n", ""])
-
-
-def _options(options: Iterable[Option]) -> List[str]:
-    lines = []
-    for option in options:
-        names = ", ".join("\\fB%s\\fR" % escaped(flag) for flag in option.flags + (option_flag(option.name),))
-        value = "" if option.type is boolean else " \\fI%s\\fR" % option.name
-        lines += [".TP", names + value, escaped(help_of(option))]
-    return lines
-
-
-def escaped(text: str) -> str:
-    """Text that roff takes as it is."""
-    text = text.replace("\\", "\\e").replace("-", "\\-")
-    return "\\&" + text if text[:1] in (".", "'") else text
-
-
-def bash(packages: Sequence[registry.Package]) -> str:
-    """A function that completes options, names of commands behind -X, and files."""
-    commands = registry.commands_by_name(packages)
-    options = list(ENGINE_OPTIONS + registry.package_options(packages))
-    options += [option for command in commands.values() for option in command.options]
-    return COMPLETION % {"commands": " ".join(commands), "files": "|".join(FILES), "options": " ".join(sorted(spellings(options)))}
-
-
-WRITERS: Dict[str, Callable[[Sequence[registry.Package]], str]] = {"man": man, "bash": bash}
-
-
-def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Prints it; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    return runner.guarded(lambda: _run(words), _tell)
-
-
-def _run(words: List[str]) -> int:
-    if not words or words[0] not in WRITERS:
-        raise UsageError("usage: -m pilot.manual man|bash [EXTENSION...]")
-    log.say(WRITERS[words[0]](known(words[1:])))
-    return 0
-
-
-def _tell(code: int, problems: Sequence[str]) -> None:
-    for problem in problems:
-        sys.stderr.write("pilot.manual: error: %s\n" % problem)
-
+__all__ = ["main"]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,7 +12,7 @@ from pilot.agent import launch, leases, outputs, patience
 from pilot.errors import EXIT_CODES
 from pilot.events import event, far
 from pilot.pool import sqlite_rows
-from pilot.pool.server import connection, tokens
+from pilot.ops.server import connection, tokens
 from pilot.base.shared_defaults import LEASE_S
 from tests.conftest import ROOT
 from tests.pool.served import Served
@@ -90,7 +90,7 @@ def test_the_exit_codes_are_those_of_the_table():
 
 
 def test_the_refusals_of_the_server_are_those_of_its_source():
-    sources = "\n".join(path.read_text() for path in (ROOT / "pilot" / "pool" / "server").glob("*.py"))
+    sources = "\n".join(path.read_text() for path in (ROOT / "pilot" / "ops" / "server").glob("*.py"))
     given = set(re.findall(r"(?:BadRequest|answer_error|_refuse)\((\d{3})\b", sources)) - {"200"}
     told = re.search(r"A refusal is .*? with status ([^:]*):", TEXTS["docs/server.md"]).group(1)
     assert set(re.findall(r"\b\d{3}\b", told)) == given
@@ -128,7 +128,7 @@ def test_a_number_is_that_of_the_program(document, words, found, told):
 
 
 @pytest.mark.parametrize("document, told, words", [
-    ("docs/worlds.md", r"The text form with everything in it has (\d+) kB", ["--text"]),
+    ("docs/worlds.md", r"The text form has (\d+) kB", ["--text"]),
     ("docs/dirac.md", r"makes it (\d+) kB instead of", ["--text", "--lean", "--extension", "extensions/pilot_dirac", "--defaults", "extensions/pilot_dirac/defaults.json"]),
     ("docs/dirac.md", r"kB instead of (\d+)", ["--text", "--extension", "extensions/pilot_dirac", "--defaults", "extensions/pilot_dirac/defaults.json"])])
 def test_a_size_is_what_is_made(tmp_path, document, told, words):

@@ -7,10 +7,11 @@ import random
 import pytest
 
 from pilot.agent import launch, stages
-from pilot.pool import client, moving, task
+from pilot.pool import client, task
+from pilot.pool import exported as moving
 from pilot.pool.interface import Busy
-from pilot.pool.server import story_api, wire
-from pilot.pool.server.wire import BadRequest
+from pilot.ops.server import story_api, wire
+from pilot.ops.server.wire import BadRequest
 
 ROUNDS = 1500
 ODD = [None, True, False, 0, -1, 1 << 70, 1.5, float("inf"), "", "x", "\0", "\ud800", "../..", "a" * 5000, [], [[]], {}, {"a": 1}, [None] * 50]

@@ -14,7 +14,8 @@ import tarfile
 import time
 from typing import Dict, List, Sequence
 
-from pilot import bundle
+from pilot.engine import onefile
+from pilot.ops.bundle import make
 from pilot.engine import runner, site_profile
 from pilot.errors import UsageError
 
@@ -47,7 +48,7 @@ def _run(words: List[str]) -> int:
         return int(end.code or 0)
     if given.pilot_json:
         site_profile.load(given.pilot_json)
-    pilot = bundle.make(True, [HERE] + given.extension, os.path.join(HERE, "defaults.json"), True)
+    pilot = make.make(True, [HERE] + given.extension, os.path.join(HERE, "defaults.json"), True)
     members = {PILOT: pilot}
     members.update({os.path.basename(path): _module(path) for path in given.module})
     publish(given.output, {"pilot.json": _content(given.pilot_json) if given.pilot_json else b"{}", TAR: packed(members)})
@@ -63,13 +64,13 @@ def publish(folder: str, files: Dict[str, bytes]) -> None:
         raise UsageError("%s cannot be made: %s" % (folder, error.strerror))
     sums = {name: hashlib.sha512(data).hexdigest() for name, data in files.items()}
     for name, data in files.items():
-        bundle.write(os.path.join(folder, FILES, sums[name]), data, 0o644)
+        onefile.write_program(os.path.join(folder, FILES, sums[name]), data, 0o644)
     for name, data in files.items():
-        bundle.write(os.path.join(folder, name), data, 0o644)
+        onefile.write_program(os.path.join(folder, name), data, 0o644)
     text = "".join("%s  %s\n" % (digest, name) for name, digest in sorted(sums.items()))
-    bundle.write(os.path.join(folder, CHECKSUMS), text.encode("ascii"), 0o644)
+    onefile.write_program(os.path.join(folder, CHECKSUMS), text.encode("ascii"), 0o644)
     manifest = json.dumps({"files": sums, "made": int(time.time())}, indent=1, sort_keys=True)
-    bundle.write(os.path.join(folder, MANIFEST), (manifest + "\n").encode("ascii"), 0o644)
+    onefile.write_program(os.path.join(folder, MANIFEST), (manifest + "\n").encode("ascii"), 0o644)
 
 
 def packed(members: Dict[str, bytes]) -> bytes:

@@ -285,7 +285,7 @@ def told(document: Document, now: float, command: str) -> Dict[str, Any]:
 
 def restored(task: Dict[str, Any], now: float) -> Document:
     """A task from another pool, with its state and attempts."""
-    from pilot.pool import moving
+    from pilot.pool import exported as moving
 
     found = fresh(moving.spec_of(task))
     found[HISTORY] = [dict(one, outcome=one["outcome"] or "lost") for one in task.get("attempts", ())]

@@ -68,7 +68,7 @@ class PackedLoader:
 
 
 def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
-    """The files of a text form, as pilot/bundle.py packs them: lines "name size", an empty one, all bytes; compressed, as text.
+    """The files of a text form, as pilot/ops/bundle/make.py packs them: lines "name size", an empty one, all bytes; compressed, as text.
     In the small one, backwards, each file follows its name in a line of its own, and NUL stands between them."""
     if packed.lstrip().startswith(SMALL):
         import bz2

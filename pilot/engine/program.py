@@ -9,7 +9,9 @@ from pilot.errors import lacking
 RUN_MODULE = "-m"
 EXTENSION_PREFIX = "pilot_"
 EXTENSION_PATH = "PILOT_EXTENSION_PATH"  # further folders that hold extensions
-MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.agent.warden", "pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
+OPERATORS = ("pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
+PACKAGES = ("pilot.agent", "pilot.pool")  # of what -m may start
+MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.agent.warden") + OPERATORS
 
 
 def root() -> str:
@@ -58,11 +60,11 @@ def start_argv(module: str, workdir: str) -> List[str]:
 
 
 def _store(workdir: str) -> str:
-    from pilot import bundle  # only where there is no file of ours to start
+    from pilot.engine import onefile  # only where there is no file of ours to start
 
     files = embedded_files()
     if files is None:
         raise RuntimeError("%s is gone: the pilot's own file must stay while it runs" % root())
     path = os.path.join(workdir, "pilot-%d.pyz" % os.getpid())
-    bundle.write(path, bundle.zip_bytes(files))
+    onefile.write_program(path, onefile.zip_bytes(files))
     return path

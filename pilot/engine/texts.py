@@ -1,19 +1,18 @@
 """What the program says of itself: --help, --list, --plan, --version, and --explode."""
 
-import os
+import importlib
 import sys
-from typing import List, Sequence, Type
+from typing import Any, List, Sequence, Type
 
 from pilot import VERSION
 from pilot.engine import report
 from pilot.base import log
 from pilot.engine.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
-from pilot.errors import EXIT_CODES
-from pilot.engine.registry import commands_by_name, package_options, source_file
-from pilot.engine.runner import DEFAULT_LIMIT_S
-from pilot.engine.settings import DEFAULT, option_flag
-from pilot.engine.request import TEXTS, Request
+from pilot.errors import EXIT_CODES, UsageError
+from pilot.engine.registry import commands_by_name, source_file
+from pilot.engine.settings import option_flag
+from pilot.engine.request import Request
 from pilot.values import boolean
 
 USAGE = "usage: pilot.py [-X Command1,Command2,...] [-E extension,...] [-F pilot.json] [options]\n"
@@ -30,16 +29,22 @@ def show(request: Request) -> int:
     elif settings["list"]:
         text = list_text(request)
     elif settings["explode"]:
-        from pilot import bundle
-
-        text = "unpacked into %s: start %s\n" % (settings["explode"], bundle.explode(settings["explode"]))
+        text = "unpacked into %s: start %s\n" % (settings["explode"], _load_part("onefile", "explode").explode(settings["explode"]))
     else:
-        text = plan_text(request)
+        text = _load_part("plan_text", "plan").describe_plan(request)
     masker = log.Masker()
     for secret in log.passwords(text):
         masker.add(secret)
     log.say(masker.text(text))
     return 0
+
+
+def _load_part(module: str, option: str) -> Any:
+    """What shows a text that a lean file does not have. UsageError there."""
+    try:
+        return importlib.import_module("pilot.engine." + module)
+    except ImportError:
+        raise UsageError("this file has no --%s: it was made with pilot.bundle --lean" % option)
 
 
 def first_line(command: Type[Command]) -> str:
@@ -91,40 +96,6 @@ def list_text(request: Request) -> str:
         lines.append("%-*s  %s\n%-*s  %s" % (width, name, first_line(command), width, "", source_file(command)))
     usual = next((package.usual for package in request.packages if package.usual), ())
     return "\n".join(lines) + "\n\nWithout -X: %s\n" % ",".join(usual)
-
-
-def plan_text(request: Request) -> str:
-    """What would run, and every setting of the plan with its source."""
-    lines = ["Would run, in this order:", ""]
-    limits = request.settings["time_limits"]
-    width = max([18] + [len(command.name) for command in request.plan])
-    for number, command in enumerate(request.plan, 1):
-        limit = float(limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S))
-        lines.append("  %d. %-*s at most %-8s  %s" % (number, width, command.name, duration(limit), source_file(command)))
-        if command.requires or command.provides:
-            needs = ", ".join(kind.__name__ for kind in command.requires) or "nothing"
-            gives = ", ".join(kind.__name__ for kind in command.provides) or "nothing"
-            lines.append("     reads %s; provides %s" % (needs, gives))
-    used = {option.name for option in ENGINE_OPTIONS + package_options(request.packages)}
-    used.update(option.name for command in request.plan for option in command.options)
-    lines += ["", "Settings:", ""]
-    told = [(name, setting) for name, setting in request.settings.public().items() if name in used - set(TEXTS + ("plan",))]
-    names = max([24] + [len(name) for name, _ in told])
-    for name, setting in sorted(told, key=lambda item: item[1]["source"] == DEFAULT):  # what was set comes first
-        lines.append("  %-*s %-40s %s" % (names, name, shown(setting["value"]), setting["source"]))
-    lines += ["", "Odd:"] + ["  " + warning for warning in request.warnings] if request.warnings else []
-    lines += ["", "Workdir: %s" % os.path.abspath(request.settings["workdir"])]
-    if request.doubts:
-        lines += ["", "As it stands, this would be refused:"] + ["  " + doubt for doubt in request.doubts]
-    return "\n".join(lines) + "\n"
-
-
-def duration(seconds: float) -> str:
-    """90 s, 30 min, 4 h, 30 d: the largest unit that leaves a whole number."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length and seconds % length == 0:
-            return "%d %s" % (seconds // length, unit)
-    return "%g s" % seconds
 
 
 def shown(value: object) -> str:

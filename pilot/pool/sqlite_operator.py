@@ -4,7 +4,8 @@ import json
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from pilot.pool import interface, moving, sqlite_file
+from pilot.pool import interface, sqlite_file
+from pilot.pool import exported as moving
 from pilot.pool.sqlite_rows import TASK, Row, Rows
 from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
 

@@ -10,7 +10,7 @@ import pytest
 from pilot.base import stomp
 from pilot.events.queue_broker import QueueBroker
 from pilot.events.sender import SendFailed
-from pilot.pool import feed
+from pilot.ops.server import feed
 from tests.conftest import until
 
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from pilot.pool import open_pool, sqlite_file
-from pilot.pool.server.door import Door, listening
-from pilot.pool.server.server import Server
+from pilot.ops.server.door import Door, listening
+from pilot.ops.server.server import Server
 from pilot.pool.sqlite import SQLitePool
 from tests.pool.couch import Couch
 

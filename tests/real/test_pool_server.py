@@ -16,7 +16,7 @@ from pilot.pool import open_pool
 from pilot.pool.interface import Busy
 from tests.conftest import ROOT, until
 from tests.pool.served import Served
-from tests.pool.server.test_wire import broken
+from tests.ops.server.test_wire import broken
 
 TASKS = int(os.environ.get("PILOT_KILL_TASKS_SERVED", "5000"))
 AGENTS = 8

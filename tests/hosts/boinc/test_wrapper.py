@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pilot.base import process_tree
-from pilot.ship.__main__ import main as ship
+from pilot.ops.ship.__main__ import main as ship
 from tests.conftest import ROOT, until
 
 

@@ -1,0 +1,125 @@
+"""This program as files: those it is made of, a zip of them, and a folder unpacked from them."""
+
+import io
+import os
+import struct
+import zipfile
+import zlib
+from typing import Dict, Iterable, Optional
+
+from pilot.base.files import write_whole
+from pilot.engine import loader, program
+from pilot.errors import UsageError
+
+PACKAGES = ("pilot", "commands")
+ENTRY = "pilot.py"
+ZIP_ENTRY = "__main__.py"
+DEFAULTS = "pilot/defaults.json"
+DATE = (1980, 1, 1, 0, 0, 0)  # fixed: for identical bytes, and for clocks before 1980
+LOADER = "pilot/engine/loader.py"
+ZIP_LOADER = "pilot_loader.py"
+
+
+def collect(root: str, extensions: Iterable[str] = (), defaults: Optional[bytes] = None) -> Dict[str, bytes]:
+    """The files of a checkout by name: engine, toolbox, entry, and each extension's folder as a top-level package.
+
+    Raises UsageError for an extension that is no package named pilot_*.
+    """
+    files = _tree(root, "pilot")
+    files.update(_tree(root, "commands"))
+    with open(os.path.join(root, ENTRY), "rb") as stream:
+        files[ENTRY] = stream.read()
+    return with_extras(files, extensions, defaults)
+
+
+def with_extras(files: Dict[str, bytes], extensions: Iterable[str], defaults: Optional[bytes]) -> Dict[str, bytes]:
+    """The files and those of the extensions and the defaults. UsageError for what is no package pilot_*."""
+    for folder in extensions:
+        path = os.path.abspath(folder)
+        name = os.path.basename(path)
+        if not name.startswith("pilot_") or not os.path.isfile(os.path.join(path, "__init__.py")):
+            raise UsageError("--extension %s: is no package named pilot_* (a folder with __init__.py)" % folder)
+        files.update(_tree(os.path.dirname(path), name))
+    if defaults is not None:
+        files[DEFAULTS] = defaults
+    return files
+
+
+def _tree(parent: str, package: str) -> Dict[str, bytes]:
+    found = {}
+    for folder, folders, names in os.walk(os.path.join(parent, package)):
+        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        for name in names:
+            if not name.endswith((".pyc", ".pyo")) and not name.startswith("."):
+                path = os.path.join(folder, name)
+                with open(path, "rb") as stream:
+                    found[os.path.relpath(path, parent).replace(os.sep, "/")] = stream.read()
+    return found
+
+
+def own_files() -> Dict[str, bytes]:
+    """The files that this very program is made of, whatever form it has."""
+    embedded, place = program.embedded_files(), program.root()
+    if embedded is not None:
+        return {name: data for name, data in embedded.items() if name != ZIP_LOADER}
+    if os.path.isdir(place):
+        return collect(place)
+    return files_of(place)
+
+
+def zip_bytes(files: Dict[str, bytes]) -> bytes:
+    """A zip that Python runs. Members are stored, not compressed: zlib's output depends on who built zlib."""
+    names = dict(files)
+    names[ZIP_ENTRY], names[ZIP_LOADER] = names.pop(ENTRY), names[LOADER]
+    folders = {name[: at + 1] for name in names for at, letter in enumerate(name) if letter == "/"}
+    out = io.BytesIO()
+    out.write(b"#!/usr/bin/env python3\n")
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_STORED) as archive:
+        for name in sorted(list(names) + list(folders)):
+            info = zipfile.ZipInfo(name, DATE)
+            info.create_system = 3
+            info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
+            archive.writestr(info, names.get(name, b""))
+    return out.getvalue()
+
+
+def files_of(path: str) -> Dict[str, bytes]:
+    """The files inside a zip form; UsageError when it is none."""
+    try:
+        with open(path, "rb") as stream:
+            packed = loader.zipped(stream.read())
+        files = {name: read() for name, read in packed.items()}
+        files[ENTRY] = files.pop(ZIP_ENTRY)
+        del files[ZIP_LOADER]
+        return files
+    except OSError as error:
+        raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
+    except (ValueError, KeyError, struct.error, zlib.error):
+        raise UsageError("%s: is no zip form of a pilot (python3 -m pilot.bundle -o pilot.pyz)" % path)
+
+
+def write_program(path: str, data: bytes, mode: int = 0o755) -> None:
+    """Write a file by rename, an executable one unless told; a link stays one. Raises UsageError when it cannot be."""
+    try:
+        path = os.path.realpath(path)
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise UsageError("%s cannot be written: it is there and no regular file" % path)
+        write_whole(path, data, mode)
+        os.chmod(path, mode)  # whatever the umask
+    except OSError as error:
+        raise UsageError("%s cannot be written: %s" % (path, error.strerror))
+
+
+def explode(folder: str) -> str:
+    """Unpack this program as a checkout has it; returns the path of its pilot.py."""
+    for name, data in own_files().items():
+        top = name.split("/")[0]
+        inside = name if top in PACKAGES + (ENTRY,) else os.path.join("extensions", name)
+        path = os.path.join(folder, inside)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as stream:
+                stream.write(data)
+        except OSError as error:
+            raise UsageError("--explode %s: %s" % (folder, error))
+    return os.path.join(folder, ENTRY)

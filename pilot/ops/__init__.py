@@ -1,0 +1,1 @@
+"""The operators' tools: nothing of this room travels in the file for nodes."""

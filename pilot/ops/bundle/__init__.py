@@ -1,0 +1,1 @@
+"""Makes the file that travels."""

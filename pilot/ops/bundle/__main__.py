@@ -1,0 +1,49 @@
+"""`python3 -m pilot.bundle -o pilot.pyz [--text] [--lean] [--with-ops] [--extension DIR]... [--defaults FILE]`"""
+
+import argparse
+import hashlib
+import sys
+from typing import List, Optional, Sequence
+
+from pilot.engine import runner
+from pilot.engine.onefile import write_program
+from pilot.errors import UsageError
+from pilot.ops.bundle.make import make
+
+
+def main(argv: Optional[Sequence[str]] = None) -> int:
+    """Write the file and print its size and sha256."""
+    words: List[str] = list(sys.argv[1:] if argv is None else argv)
+    return runner.guarded(lambda: _run(words), _tell)
+
+
+def _run(words: List[str]) -> int:
+    parser = argparse.ArgumentParser(prog="pilot.bundle", description="Make the single file that travels.")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="what to write")
+    parser.add_argument("--text", action="store_true", help="one plain-ASCII script instead of a zip")
+    parser.add_argument("--lean", action="store_true",
+                        help="with --text: the smallest one, without the built-in agent (for --execute) and the other tools")
+    parser.add_argument("--with-ops", action="store_true", help="with the operators' tools too (pool, server, ship, bundle, manual)")
+    parser.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
+    parser.add_argument("--defaults", metavar="FILE", help="settings built in, laid out as pilot.json")
+    try:
+        given = parser.parse_args(words)
+    except SystemExit as end:  # argparse has told what is wrong
+        return int(end.code or 0)
+    if given.lean and not given.text:
+        raise UsageError("--lean is for --text")
+    if given.lean and given.with_ops:
+        raise UsageError("--lean is for nodes: it goes without --with-ops")
+    data = make(given.text, given.extension, given.defaults, given.lean, given.with_ops)
+    write_program(given.output, data)
+    print("%s: %d bytes, sha256 %s" % (given.output, len(data), hashlib.sha256(data).hexdigest()))
+    return 0
+
+
+def _tell(code: int, problems: Sequence[str]) -> None:
+    for problem in problems:
+        sys.stderr.write("pilot.bundle: error: %s\n" % problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Task files on their way into a pool: read twice, first to check every line, then to add them, so that a million lines need no memory."""
+
+import io
+import os
+import tempfile
+from contextlib import contextmanager
+from typing import IO, Any, Callable, Dict, Iterable, Iterator, List
+
+from pilot.errors import UsageError
+from pilot.pool import exported as moving
+from pilot.pool.task import Lines
+
+Specs = Iterator[Dict[str, Any]]
+
+
+class Intake:
+    """Files by name ("-": standard input), opened once."""
+
+    def __init__(self, streams: Dict[str, IO[str]]) -> None:
+        self._streams = streams
+
+    def tasks(self) -> Callable[[], Specs]:
+        """What gives the tasks of all files, each time it is called. UsageError with the first mistakes of all files."""
+        def each(problems: List[str]) -> Specs:
+            for name, stream in self._streams.items():
+                shown, base = ("standard input", os.getcwd()) if name == "-" else (name, os.path.dirname(os.path.abspath(name)))
+                reader = Lines(shown, base)
+                yield from reader.each(_again(name, stream))
+                problems += reader.problems
+        return _checked(each)
+
+    def exported(self) -> Callable[[], Specs]:
+        """The same for files that `export` wrote."""
+        def each(problems: List[str]) -> Specs:
+            for name, stream in self._streams.items():
+                yield from moving.each(name, _again(name, stream), problems)
+        return _checked(each)
+
+
+def _checked(each: Callable[[List[str]], Specs]) -> Callable[[], Specs]:
+    problems: List[str] = []
+    for _ in each(problems):
+        pass
+    if problems:
+        raise UsageError(*problems)
+    return lambda: each([])
+
+
+def _again(name: str, stream: IO[str]) -> Iterable[str]:
+    try:
+        stream.seek(0)
+        for line in stream:
+            yield line
+    except UnicodeDecodeError as error:
+        raise UsageError("%s: not UTF-8: %s" % (name, error))
+
+
+@contextmanager
+def opened(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Intake]:
+    """The files, open as long as the block runs; standard input is kept in a file without a name. UsageError for what cannot be read."""
+    streams: Dict[str, IO[str]] = {}
+    try:
+        for name in names:
+            try:
+                streams[name] = _spooled(standard_input) if name == "-" else open(name, encoding="utf-8")
+            except OSError as error:
+                raise UsageError("%s: cannot be read: %s" % (name, error.strerror))
+        yield Intake(streams)
+    finally:
+        for stream in streams.values():
+            stream.close()
+
+
+def _spooled(lines: Iterable[str]) -> IO[str]:
+    stream = io.TextIOWrapper(tempfile.TemporaryFile(), encoding="utf-8", errors="surrogateescape")
+    for line in lines:
+        stream.write(line)
+    return stream

@@ -1,0 +1,217 @@
+"""`python3 -m pilot.pool serve sqlite:FILE`: listens until it is told to stop."""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import os
+import resource
+import signal
+import socket
+import ssl
+import sys
+import time
+from typing import Any, List, NamedTuple, Optional, Tuple
+
+from pilot.errors import PoolUnreachable, UsageError
+from pilot.ops.pool import copies as sqlite_copies
+from pilot.pool.interface import Busy
+from pilot.ops.server import tokens
+from pilot.ops.server.connection import MAX_CONNECTIONS
+from pilot.ops.server.custody import Custody
+from pilot.ops.server.door import Door, listening
+from pilot.ops.server.seldom import Seldom
+from pilot.ops.server.server import Keep, Server
+from pilot.pool.sqlite import SQLitePool
+
+BACKLOG = 1024
+SPARE_FILES = 64  # descriptors that are no connections
+LISTEN_FDS_START = 3  # sd_listen_fds(3)
+log = logging.getLogger("pilot.pool")
+
+
+class Plan(NamedTuple):
+    """What to serve, where, for whom."""
+
+    path: str
+    host: str
+    port: int
+    context: Optional[ssl.SSLContext]
+    keyring: Optional[tokens.Keyring]
+    keep: Keep
+    create: bool = False
+
+
+def plan(pool: str, listen: str, certificate: Optional[str], key: Optional[str], token_file: Optional[str], client_ca: Optional[str],
+         keep: Keep, create: bool = False) -> Plan:
+    """The checked plan; UsageError with a sentence per mistake."""
+    scheme, _, path = pool.partition(":")
+    if scheme != "sqlite" or not path:
+        raise UsageError("serve: %r is no sqlite:FILE" % pool)
+    host, port = _address(listen)
+    if key and not certificate:
+        raise UsageError("--tls-key is for --tls-cert")
+    if client_ca and not certificate:
+        raise UsageError("--tls-client-ca is for --tls-cert")
+    context = _context(certificate, key, client_ca) if certificate else None
+    keyring = tokens.read(token_file) if token_file else None
+    _needs_guards(host, context, keyring)
+    return Plan(os.path.abspath(path), host, port, context, keyring, keep, create)
+
+
+def _needs_guards(host: str, context: Optional[ssl.SSLContext], keyring: Optional[tokens.Keyring]) -> None:
+    if not _is_loopback(host) and (context is None or keyring is None):
+        missing = " and ".join(name for name, given in (("--tls-cert", context), ("--tokens", keyring)) if given is None)
+        raise UsageError("%s is not this machine alone: it needs %s" % (host, missing))
+
+
+def _address(listen: str) -> Tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise UsageError("--listen %s: is not HOST:PORT, such as 127.0.0.1:8420" % listen)
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> ssl.SSLContext:
+    for name, path in (("--tls-cert", certificate), ("--tls-key", key), ("--tls-client-ca", client_ca)):
+        if path and not os.access(path, os.R_OK):
+            raise UsageError("%s %s: cannot be read" % (name, path))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    if hasattr(ssl, "TLSVersion"):
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+    else:  # 3.6
+        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    try:
+        context.load_cert_chain(certificate, key)
+        if client_ca:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_flags |= ssl.VerifyFlags(0x40)  # X509_V_FLAG_ALLOW_PROXY_CERTS: pilots may show an RFC 3820 proxy
+    except (OSError, ssl.SSLError) as error:
+        how = "" if key else " (is the key in it? else give --tls-key)"
+        raise UsageError("--tls-cert %s: cannot be used: %s%s" % (certificate, error, how))
+    return context
+
+
+def run(chosen: Plan) -> int:
+    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had, or when the file is no more what it
+    was; UsageError for a file that is none to serve."""
+    os.umask(0o077)  # tasks and stories are for those with a token
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Seldom())
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        _open_file(chosen)
+        custody = Custody(chosen.path)
+        pool = SQLitePool(custody.path)
+        with pool.batch():
+            pool.extend_leases(pool.away_s())  # while there was no server no agent could renew
+            pool.note_served()
+        server = Server(loop, pool, custody.path, chosen.keyring, chosen.keep, _room())
+        server.problem = custody.problem
+        try:
+            _until_stopped(loop, server, chosen)
+        finally:
+            server.close()
+            custody.close()
+        return 0
+    finally:
+        loop.close()
+
+
+def _open_file(chosen: Plan) -> None:
+    """A new file is made only where that is asked for: one that vanished shall not be followed by an empty one in silence."""
+    if chosen.create and not os.path.exists(chosen.path):
+        SQLitePool(chosen.path, create=True).close()
+    if not os.path.exists(chosen.path):
+        raise UsageError("sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back" % (
+            chosen.path))
+    sqlite_copies.check(chosen.path)
+
+
+def _room() -> int:
+    """How many connections the descriptors are enough for, as many as we are allowed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + SPARE_FILES
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return max(1, most - SPARE_FILES)
+
+
+def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
+    door = Door(loop, server.house, server.connection, chosen.context)
+    for listener in _sockets(chosen):
+        door.open(listener)
+    name = door.address()
+    print("serving sqlite:%s at %s://%s:%d%s" % (
+        chosen.path, "https" if chosen.context else "http", "[%s]" % name[0] if ":" in name[0] else name[0], name[1],
+        "" if chosen.keyring else " without tokens: whoever reaches this address owns the pool"), flush=True)
+    server.start()
+    stopped = loop.create_future()
+
+    def stop(problem: str = "") -> None:
+        if not stopped.done():
+            stopped.set_result(problem)
+
+    server.on_problem = stop
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop)
+    problem = loop.run_until_complete(stopped)
+    if problem:
+        door.close()
+        raise PoolUnreachable("%s: the server stops, so that nothing more is written where it would be lost%s" % (
+            problem, _rescued(server, chosen.path)))
+    log.info("stopping: %d requests were served", server.house.requests)
+    loop.run_until_complete(_end(loop, server, door))
+
+
+def _rescued(server: Server, path: str) -> str:
+    """What the server still has in its hands, as a copy beside the file."""
+    target = "%s.rescued-%d" % (path, time.time())
+    try:
+        server.pool.copy_to(target)
+    except (Busy, UsageError, OSError) as error:
+        return "; a copy of what it had could not be made: %s" % error
+    return "; what it had is in %s (pilot.pool restore)" % target
+
+
+def _sockets(chosen: Plan) -> List[socket.socket]:
+    try:
+        passed = _passed_socket()
+        if passed is None:
+            return listening(chosen.host, chosen.port, BACKLOG)
+        name = passed.getsockname()
+        _needs_guards(str(name[0]) if isinstance(name, tuple) else "localhost", chosen.context, chosen.keyring)
+        return [passed]
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PoolUnreachable("%s:%d is taken by another program: give another --listen" % (chosen.host, chosen.port))
+        raise PoolUnreachable("%s:%d cannot be listened at: %s" % (chosen.host, chosen.port, error.strerror or error))
+
+
+def _passed_socket() -> Optional[socket.socket]:
+    """The socket that systemd holds for us: clients wait in it while the server is restarted."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        return None
+    found = socket.socket(fileno=LISTEN_FDS_START)
+    found.setblocking(False)
+    return found
+
+
+async def _end(loop: Any, server: Server, door: Door) -> None:
+    """Done is what was asked; clients hear their answers and the connections' end."""
+    door.close()
+    server.stop()
+    for _ in range(50):
+        if not server.house.open:
+            break
+        await asyncio.sleep(0.02)

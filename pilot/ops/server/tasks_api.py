@@ -1,0 +1,142 @@
+"""The API's half about tasks: each function does one request within the transaction of its batch."""
+
+import time
+from typing import Any, Dict, List, Optional, Tuple
+
+from pilot.pool import task
+from pilot.pool import exported as moving
+from pilot.pool.interface import Final, Offer, StaleLease
+from pilot.ops.server.call import Call
+from pilot.ops.server.wire import Answer, BadRequest, answer_error, answer_json
+
+NOTHING = answer_json({"states": [], "leases": [], "waited_s": 0.0})  # for a claim that has waited in vain
+
+
+def add(call: Call) -> Answer:
+    """POST /v1/tasks"""
+    specs, problems = [], []  # type: List[Dict[str, Any]], List[str]
+    for number, given in enumerate(call.given["tasks"], 1):
+        spec, mistakes = task.check(given, "/")
+        if spec is not None:
+            if "id" not in spec:
+                spec["id"] = task.generated_id("task", number, spec)
+            specs.append(spec)
+        problems += ["task %d: %s" % (number, mistake) for mistake in mistakes]
+    if problems:
+        raise BadRequest(400, "; ".join(problems[:20]))
+    added, known = call.server.pool.add(specs)
+    call.server.hub.stir()
+    return answer_json({"added": added, "known": known})
+
+
+def listing(call: Call) -> Answer:
+    """GET /v1/tasks"""
+    limit: int = call.given["limit"]
+    try:
+        found, more = call.server.reader.tasks(call.given["after"], limit, call.given["state"])
+    except KeyError:
+        raise BadRequest(404, "there is no task %r to go on after" % call.given["after"])
+    return answer_json({"tasks": found, "next": found[-1]["id"] if more else None})
+
+
+def purge(call: Call) -> Answer:
+    """POST /v1/purge"""
+    given = call.given
+    return answer_json({"count": call.server.pool.purge(given["state"], given["older_than_s"], given["most"])})
+
+
+def show(call: Call) -> Answer:
+    """GET /v1/tasks/{task}"""
+    found = call.server.pool.show(call.at["task"])
+    return answer_json(found) if found is not None else answer_error(404, "there is no task %r" % call.at["task"])
+
+
+def claim(call: Call) -> Optional[Answer]:
+    """POST /v1/claim"""
+    return next_tasks(call._replace(given=dict(call.given, finals=[], begun=[])))
+
+
+def next_tasks(call: Call) -> Optional[Answer]:
+    """POST /v1/next; None: nothing fits yet."""
+    given = call.given
+    pilot = call.own(given["pilot"])
+    finals = [Final(one["task"], one["generation"], one["outcome"], one["reason"], one["result"]) for one in given["finals"]]
+    begun = [(one, generation) for one, generation in given["begun"]]
+    states, leases = call.server.pool.next(finals, pilot, _offer(given["offer"]), given["count"], given["lease_s"], given["request_id"],
+                                           0.0, begun)
+    if any(state in ("todo", "stale") for state in states.values()):
+        call.server.hub.stir()
+    waits = given["wait_s"] and given["count"] and not finals
+    if not leases and waits and not call.server.pool.is_overtaken(pilot, given["request_id"]):
+        return None
+    return answer_json({"states": [[one, generation, state] for (one, generation), state in states.items()],
+                        "leases": [lease._asdict() for lease in leases], "waited_s": round(time.monotonic() - call.came, 3)})
+
+
+def _offer(given: Dict[str, Any]) -> Offer:
+    return Offer(given["cores"], given.get("memory_mb"), given.get("gpus") or 0, given.get("time_left_s"), tuple(given.get("tags") or ()),
+                 bool(given.get("containers")), given.get("unbounded", True))
+
+
+def nudge(call: Call) -> Answer:
+    """POST /v1/nudge"""
+    call.server.hub.nudge(call.own(call.given["pilot"]))
+    return answer_json({})
+
+
+def finish(call: Call) -> Answer:
+    """POST /v1/finish"""
+    given = call.given
+    final = Final(given["task"], given["generation"], given["outcome"], given["reason"], given["result"])
+    try:
+        state = call.server.pool.finish(final, call.own(given["pilot"]))
+    except StaleLease as error:
+        call.server.hub.stir()
+        return answer_error(409, "the lease is not this pilot's any more: %s" % error)
+    if state == "todo":
+        call.server.hub.stir()
+    return answer_json({"state": state})
+
+
+def renew(call: Call) -> Answer:
+    """POST /v1/renew"""
+    leases: List[Tuple[str, int]] = [(one, generation) for one, generation in call.given["leases"]]
+    return answer_json({"stale": call.server.pool.renew(call.own(call.given["pilot"]), leases, call.given["lease_s"])})
+
+
+def backlog(call: Call) -> Answer:
+    """POST /v1/backlog"""
+    return answer_json(call.server.pool.backlog(_offer(call.given["offer"]))._asdict())
+
+
+def status(call: Call) -> Answer:
+    """GET /v1/status"""
+    return answer_json(call.server.pool.status())
+
+
+def pending(call: Call) -> Answer:
+    """GET /v1/pending"""
+    tasks, seconds = call.server.pool.pending()
+    return answer_json({"tasks": tasks, "seconds": seconds})
+
+
+def retry(call: Call) -> Answer:
+    """POST /v1/retry"""
+    count = call.server.pool.retry(call.given["tasks"])
+    call.server.hub.stir()
+    return answer_json({"count": count})
+
+
+def cancel(call: Call) -> Answer:
+    """POST /v1/cancel"""
+    return answer_json({"count": call.server.pool.cancel(call.given["tasks"])})
+
+
+def restore(call: Call) -> Answer:
+    """POST /v1/restore"""
+    problems = [mistake for one in call.given["tasks"] for mistake in moving.problems(one)]
+    if problems:
+        raise BadRequest(400, "; ".join(problems[:20]))
+    added, known = call.server.pool.restore(call.given["tasks"])
+    call.server.hub.stir()
+    return answer_json({"added": added, "known": known})

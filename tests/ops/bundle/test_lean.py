@@ -1,0 +1,143 @@
+"""Sources made smaller: what is taken away changes nothing that runs."""
+
+import ast
+
+import pytest
+
+from pilot.engine import onefile
+from pilot.ops.bundle import lean
+from tests.conftest import ROOT
+
+SOURCE = '''#!/usr/bin/env python3
+"""Module words."""
+import os  # why
+from typing import Callable, Dict
+
+A = """kept
+  # not a comment
+    indented"""  # a comment
+
+
+class B:
+    """One line.
+
+    More lines.
+    """
+
+    x: int = 3  # stays: it may mean something
+
+    def f(self, a: Dict[str, int], *b: int, c: Callable[[int], str] = lambda x, y=1: {1: "#"}[x],
+          **d: "Dict[str, int]") -> Dict[str, int]:
+        """Only words."""
+
+    # nothing
+    def g(self) -> None:
+        if True:
+            # here
+            return {"a": 1,
+
+                    "b": [2,
+                          3]}[self]
+        "a lone text"
+        many: Dict[str, Dict[str, int]] = {"a: b = c": {}}
+        self.x: int = 1
+        for one in {1: 2}: other = one
+        declared: int
+'''
+
+
+def test_comments_docstrings_and_types_go_and_the_rest_stays():
+    small = lean.stripped(SOURCE.encode()).decode()
+    assert "why" not in small and "words" not in small and "More lines" not in small and "Callable[[int]" not in small and "-> " not in small
+    assert small.startswith("#!/usr/bin/env python3\n") and '"""kept\n  # not a comment\n    indented"""' in small and "x:int=3" in small and "many={\"a: b = c\":{}}" in small and "self.x=1" in small and "declared:int" in small and '{1:"#"}[x]' in small
+    names = {}
+    exec(compile(small, "small", "exec"), names)
+    assert names["A"] == "kept\n  # not a comment\n    indented" and names["B"].f(None, 1, c=2) is None and names["B"].x == 3
+
+
+def test_names_of_types_that_nothing_mentions_are_not_imported():
+    source = b"from typing import TYPE_CHECKING, Dict, List\n\nif TYPE_CHECKING:\n    import ssl\n    from os import path\n\nx: Dict[str, int] = {}\n\n\ndef f() -> List[int]:\n    return []\n"
+    assert lean.stripped(source) == b"from typing import Dict\nx:Dict[str,int]={}\ndef f():\n return[]\n"
+
+
+def test_the_help_of_options_goes():
+    source = b"A = (Option(\"a\", \"words \\\"of\\\" help\",\n    str, \"b\"), Option(\n    'c', \"one \"\n    \"two\"), Option(\"d\", HELP), Option(\"e\", \"x\" + y))\n"
+    assert lean.stripped(source) == b"A=(Option(\"a\",\"\",str,\"b\"),Option('c',\"\" \"\"),Option(\"d\",HELP),Option(\"e\",\"x\"+y))\n"
+
+
+@pytest.mark.parametrize("source, kept", [
+    ("def f():\n    x: int=5\n    return x\n", "x=5"), ("class A:\n    r\"\"\"Raw words.\"\"\"\n", "class A:"), ("def f():\n    a.b: int = 1\n    c[1]: int = 2\n", "c[1]=2"),
+    ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ssl\nelse:\n    ssl = None\n", "ssl=None"), ("X = 1\nT = \"\"\"\nfrom typing import List\n\"\"\"\n", "from typing import List")])
+def test_odd_sources_stay_right(source, kept):
+    small = lean.stripped(source.encode(), True).decode()
+    compile(small, "small", "exec")
+    assert kept in small
+
+
+def test_what_newer_pythons_have_stays_too():
+    source = "def f(x):\n    match x:\n        case 1: y = 2\n        case [a]: y = a\n    return y\n"
+    try:
+        compile(source, "new", "exec")
+    except SyntaxError:
+        pytest.skip("this Python has no match statement")
+    names = {}
+    exec(compile(lean.stripped(source.encode()), "small", "exec"), names)
+    assert names["f"](1) == 2 and names["f"]([3]) == 3
+
+
+def test_a_commands_first_line_stays_where_it_is_wanted():
+    assert "One line." in [ast.get_docstring(node) for node in ast.parse(lean.stripped(SOURCE.encode(), True)).body if isinstance(node, ast.ClassDef)]
+
+
+class Bare(ast.NodeTransformer):
+    """A tree without what is taken away."""
+
+    inside = 0
+
+    def visit_FunctionDef(self, node):
+        self.inside += 1
+        node = self.generic_visit(node)
+        self.inside -= 1
+        return node
+
+    def visit_ClassDef(self, node):
+        before, self.inside = self.inside, 0
+        node = self.generic_visit(node)
+        self.inside = before
+        return node
+
+    def visit_ImportFrom(self, node):
+        return None if node.module == "typing" else node
+
+    def visit_Call(self, node):
+        if getattr(node.func, "id", "") == "Option" and isinstance(node.args[1], type(ast.parse("''").body[0].value)):
+            node.args[1] = ast.parse("''").body[0].value
+        return self.generic_visit(node)
+
+    def visit_If(self, node):
+        return None if getattr(node.test, "id", "") == "TYPE_CHECKING" else self.generic_visit(node)
+
+    def visit_AnnAssign(self, node):
+        node = self.generic_visit(node)
+        if not self.inside or node.value is None:
+            return node
+        plain = ast.parse("x = 1").body[0]
+        plain.targets, plain.value = [node.target], node.value
+        return plain
+
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        if hasattr(node, "body") and isinstance(node.body, list):
+            node.body = [one for one in node.body if not (isinstance(one, ast.Expr) and type(one.value).__name__ in ("Str", "Num", "Constant"))]
+        for name in ("returns", "annotation"):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.arg)) and hasattr(node, name):
+                setattr(node, name, None)
+        return node
+
+
+@pytest.mark.parametrize("name", sorted(name for name in onefile.collect(str(ROOT)) if name.endswith(".py")))
+def test_every_module_is_the_same_program(name):
+    with open(str(ROOT / name), "rb") as stream:
+        source = stream.read()
+    compile(lean.stripped(source), name, "exec")
+    assert ast.dump(Bare().visit(ast.parse(lean.stripped(source)))) == ast.dump(Bare().visit(ast.parse(source)))
