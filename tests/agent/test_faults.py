@@ -219,7 +219,7 @@ def test_a_frozen_agent_s_payload_ends_with_its_lease(pool, start_pilot, tmp_pat
     try:
         began = steady()
         until(lambda: gone(payload), what="the payload's end")
-        assert steady() - began < 4.5
+        assert steady() - began < 5.5  # a second for the warden's look on a busy machine
     finally:
         os.kill(agent, signal.SIGCONT)
 

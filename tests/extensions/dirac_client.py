@@ -17,8 +17,9 @@ sys.stdout.flush()
 if told.get("hangs"):
     if told["hangs"] == "for good":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with open(os.path.join(here, "hanging"), "w") as stream:
+    with open(os.path.join(here, "hanging.new"), "w") as stream:
         stream.write(str(os.getpid()))
+    os.rename(os.path.join(here, "hanging.new"), os.path.join(here, "hanging"))
     while True:
         signal.pause()
 if name == "dirac-configure" and not told.get("code"):
