@@ -40,7 +40,7 @@ class CheckWorkerNode(Command):
         self.log.info("%s: %s, %s, %s", node.host, node.os, node.architecture, self._place(node))
         self.log.info("%d cores of %s, %d MB memory, %d MB disk, %d GPUs", node.cores, node.cpu_model,
                       node.memory_mb, node.disk_mb, len(node.gpus))
-        problems = unfit(node, ctx.settings, ctx.workdir, ctx.deadline.end()) + self._missing(ctx) + self._cvmfs(ctx)
+        problems = find_unfitness(node, ctx.settings, ctx.workdir, ctx.deadline.end()) + self._missing(ctx) + self._cvmfs(ctx)
         if problems:
             raise NodeUnfit("%s is unfit: %s" % (node.host, "; ".join(problems)))
         return (node,)
@@ -75,7 +75,7 @@ class CheckWorkerNode(Command):
         return [sentence] if sentence else []
 
 
-def unfit(node: WorkerNode, settings: Any, workdir: str, end: Optional[End] = None) -> List[str]:
+def find_unfitness(node: WorkerNode, settings: Any, workdir: str, end: Optional[End] = None) -> List[str]:
     """A sentence for everything the node lacks, and its slot's time; settings by name."""
     problems = []
     if node.disk_mb < settings["min_disk_mb"]:

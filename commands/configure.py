@@ -30,21 +30,21 @@ class Configure(Command):
     failure = ConfigurationFailed
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        found = gather(ctx)
+        found = gather_values(ctx)
         path = os.path.join(ctx.workdir, ctx.settings["agent_config"] or FILE)
         kind = os.path.splitext(path)[1].lstrip(".")
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-                stream.write(render(found, kind if kind in FORMATS else "json"))
+                stream.write(render_file(found, kind if kind in FORMATS else "json"))
         except OSError as error:
             raise ConfigurationFailed("%s cannot be written: %s" % (path, error.strerror))
         self.log.info("%d values in %s", len(found), path)
         return (Configuration(path, found),)
 
 
-def gather(ctx: Context) -> Dict[str, Any]:
+def gather_values(ctx: Context) -> Dict[str, Any]:
     """Name -> value: the slot's facts, where the pilot stands, what --set says (which wins)."""
     node, installed, settings = ctx.get(WorkerNode), ctx.find(Installation), ctx.settings
     found: Dict[str, Any] = {
@@ -61,19 +61,19 @@ def gather(ctx: Context) -> Dict[str, Any]:
     return found
 
 
-def render(found: Dict[str, Any], kind: str) -> str:
+def render_file(found: Dict[str, Any], kind: str) -> str:
     """The file's text: JSON; `NAME='value'` lines that a shell can source; or one [pilot] section."""
     plain = {name: jsonable(value) for name, value in found.items()}
     if kind == "env":
-        return "".join("%s=%s\n" % (_variable(name), shlex.quote(_text(value))) for name, value in plain.items())
+        return "".join("%s=%s\n" % (_variable_name(name), shlex.quote(_value_text(value))) for name, value in plain.items())
     if kind == "ini":
-        return "[pilot]\n" + "".join("%s = %s\n" % (name, _text(value).replace("\n", "\n    ")) for name, value in plain.items())
+        return "[pilot]\n" + "".join("%s = %s\n" % (name, _value_text(value).replace("\n", "\n    ")) for name, value in plain.items())
     return json.dumps(plain, indent=1) + "\n"
 
 
-def _variable(name: str) -> str:
+def _variable_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name).upper()
 
 
-def _text(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return ",".join(str(item) for item in value) if isinstance(value, list) else str(value)

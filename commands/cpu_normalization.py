@@ -36,7 +36,7 @@ class CPUNormalization(Command):
     @classmethod
     def check(cls, settings: Any) -> List[str]:
         """Two bounds in order."""
-        return [] if _bounds(settings["cpu_bounds"]) else ["--cpu-bounds takes two numbers, the lower first: 1,150"]
+        return [] if _parse_bounds(settings["cpu_bounds"]) else ["--cpu-bounds takes two numbers, the lower first: 1,150"]
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         settings, node = ctx.settings, ctx.get(WorkerNode)
@@ -74,7 +74,7 @@ class CPUNormalization(Command):
     def _measure(self, ctx: Context, copies: int) -> "Score":
         from pilot.node import db12
 
-        lower, upper = _bounds(ctx.settings["cpu_bounds"]) or (0.0, 0.0)
+        lower, upper = _parse_bounds(ctx.settings["cpu_bounds"]) or (0.0, 0.0)
         part = db12.FAST if ctx.settings["fast"] else 1.0
         if not ctx.settings["fast"]:
             self.log.info("measuring the CPU, which takes some seconds (--fast for an estimate)")
@@ -87,7 +87,7 @@ class CPUNormalization(Command):
         raise NodeUnfit("CPU scores of %.1f, twice: outside the bounds %g to %g (--cpu-bounds)" % (found.power, lower, upper))
 
 
-def _bounds(words: Tuple[str, ...]) -> Optional[Tuple[float, float]]:
+def _parse_bounds(words: Tuple[str, ...]) -> Optional[Tuple[float, float]]:
     try:
         lower, upper = (float(word) for word in words)
     except ValueError:

@@ -49,7 +49,7 @@ class LaunchAgent(Command):
             return _program_problems(settings["execute"])
         from pilot.agent import options
 
-        return options.problems(settings)
+        return options.find_problems(settings)
 
     @classmethod
     def ending_s(cls, settings: Any) -> float:
@@ -64,10 +64,10 @@ class LaunchAgent(Command):
         if ctx.settings["execute"]:
             from pilot.agent import child
 
-            return (child.run(ctx, self.agent_argv(ctx)),)
+            return (child.run_foreign_agent(ctx, self.agent_argv(ctx)),)
         from pilot.agent import launch
 
-        return (launch.run(ctx, self.agent_argv(ctx)),)
+        return (launch.run_built_in_agent(ctx, self.agent_argv(ctx)),)
 
     def agent_argv(self, ctx: Context) -> List[str]:
         """The command line of the agent; communities with another agent override this."""
@@ -75,7 +75,7 @@ class LaunchAgent(Command):
             return shlex.split(ctx.settings["execute"])
         from pilot.agent import launch
 
-        return launch.prepare(ctx)
+        return launch.prepare_agent(ctx)
 
 
 def _program_problems(text: str) -> List[str]:

@@ -31,7 +31,7 @@ class RegisterPilot(Command):
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         node = ctx.get(WorkerNode)
-        known_as = ctx.settings["reference"] or reference(node.batch, ctx.settings["ce"] or node.host, ctx.pilot_id)
+        known_as = ctx.settings["reference"] or make_reference(node.batch, ctx.settings["ce"] or node.host, ctx.pilot_id)
         url = ctx.settings["register_url"]
         if not url:
             self.log.info("reference %s; registered nowhere (no --register-url)", known_as)
@@ -61,7 +61,7 @@ class RegisterPilot(Command):
         return True
 
 
-def reference(job: BatchJob, place: str, pilot_id: str) -> str:
+def make_reference(job: BatchJob, place: str, pilot_id: str) -> str:
     """slurm://host/12345; a URL the batch system gave (ARC) as it is; the pilot's id outside any batch system."""
     if "://" in job.job_id:
         return job.job_id

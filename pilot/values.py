@@ -116,7 +116,7 @@ def event_place(text: str) -> str:
     if scheme in ("stomp", "stomp+ssl"):
         from pilot.base import stomp  # only for those who use it
 
-        stomp.place(text)
+        stomp.parse_url(text)
         return text
     if scheme == "file" and rest:
         return "file:" + (rest[2:] if rest.startswith("//") else rest)

@@ -62,7 +62,7 @@ def text_of(value, chance):
 
 def lease_of(text):
     try:
-        client._lease(json.loads(text), 0.0, 300.0)
+        client._read_lease(json.loads(text), 0.0, 300.0)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):  # what `_shaped` makes Busy of
         pass
 
@@ -70,14 +70,14 @@ def lease_of(text):
 def body_of(text):
     try:
         event = wire.parse_body(text.encode("utf-8", "surrogatepass"))
-        story_api._check(event)
+        story_api._check_event(event)
     except BadRequest:
         pass
 
 
 @pytest.mark.parametrize("right, read", [
-    (ANSWER, stages.checked_answer), (LEASE, lease_of), (dict(EVENT), launch._event), (EVENT, body_of), (SPEC, lambda text: list(task.Lines("f", "/").each([text]))),
-    (EXPORTED, lambda text: list(moving.each("f", [text], [])))], ids=["a transfer's answer", "a lease", "the agent's line", "an event", "a task line", "an exported task"])
+    (ANSWER, stages.checked_answer), (LEASE, lease_of), (dict(EVENT), launch._parse_event), (EVENT, body_of), (SPEC, lambda text: list(task.Lines("f", "/").each([text]))),
+    (EXPORTED, lambda text: list(moving.each_task("f", [text], [])))], ids=["a transfer's answer", "a lease", "the agent's line", "an event", "a task line", "an exported task"])
 def test_nothing_that_others_write_is_a_surprise(right, read):
     chance = random.Random(7)
     for _ in range(ROUNDS):
@@ -85,7 +85,7 @@ def test_nothing_that_others_write_is_a_surprise(right, read):
 
 
 def test_what_is_right_is_read():
-    assert stages.checked_answer(json.dumps(ANSWER)) == ANSWER and launch._event(json.dumps(EVENT)) == EVENT
-    assert client._lease(LEASE, 0.0, 300.0).spec == SPEC and moving.problems(EXPORTED) == []
-    with pytest.raises(Busy), client._shaped("u"):
-        client._lease({}, 0.0, 300.0)
+    assert stages.checked_answer(json.dumps(ANSWER)) == ANSWER and launch._parse_event(json.dumps(EVENT)) == EVENT
+    assert client._read_lease(LEASE, 0.0, 300.0).spec == SPEC and moving.find_problems(EXPORTED) == []
+    with pytest.raises(Busy), client._expect_shape("u"):
+        client._read_lease({}, 0.0, 300.0)

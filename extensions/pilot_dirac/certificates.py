@@ -9,14 +9,14 @@ KINDS = (("X509_CERT_DIR", "certificates"), ("X509_VOMS_DIR", "vomsdir"), ("X509
 LOOK_S = 30.0
 
 
-def environment(pp: Any, log: Any) -> Dict[str, str]:
+def find_environment(pp: Any, log: Any) -> Dict[str, str]:
     """The variables that point to something; for what nothing was found there is a warning, and no error: few programs need all."""
     found: Dict[str, str] = {}
     dead: List[str] = []
     for variable, folder in KINDS:
         candidates = [pp.installEnv.get(variable, "")] + [os.path.join(place, "etc/grid-security", folder) for place in pp.CVMFS_locations]
         candidates.append(os.path.join("/etc/grid-security", folder))
-        good = next((path for path in candidates if path and _filled(path, dead, log)), "")
+        good = next((path for path in candidates if path and _is_filled(path, dead, log)), "")
         if good:
             found[variable] = good
         else:
@@ -26,7 +26,7 @@ def environment(pp: Any, log: Any) -> Dict[str, str]:
     return found
 
 
-def _filled(path: str, dead: List[str], log: Any) -> bool:
+def _is_filled(path: str, dead: List[str], log: Any) -> bool:
     """Whether a folder has something in it, or a file is there. A repository that hangs is asked once, by a child that can be left."""
     if not path.startswith("/cvmfs/"):
         try:
@@ -37,13 +37,13 @@ def _filled(path: str, dead: List[str], log: Any) -> bool:
     repository = "/".join(path.split("/")[:3])
     if repository in dead:
         return False
-    result = look(["sh", "-c", 'test -n "$(ls -A "$1")"', "sh", path])
+    result = look_by_child(["sh", "-c", 'test -n "$(ls -A "$1")"', "sh", path])
     if result.timed_out:
         log.warn("%s did not answer for %.0f s", repository, LOOK_S)
         dead.append(repository)
     return result.exit_code == 0 and not result.timed_out
 
 
-def look(argv: List[str]) -> process.Result:
+def look_by_child(argv: List[str]) -> process.Result:
     """A look at a file system that may hang, by a child of its own."""
     return process.run(argv, timeout_s=LOOK_S, ok=None)

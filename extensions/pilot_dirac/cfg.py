@@ -8,12 +8,12 @@ from pilot.base.files import write_whole
 Section = Dict[str, Union[str, "Section"]]
 
 
-def parse(text: str) -> Section:
+def parse_cfg(text: str) -> Section:
     """The sections and values of a file; ValueError names the line that makes no sense."""
     root: Section = {}
     stack: List[Section] = [root]
     waiting = ""
-    for number, piece in _pieces(text):
+    for number, piece in _split_pieces(text):
         if piece == "{":
             if not waiting:
                 raise ValueError("line %d: a { without a name before it" % number)
@@ -27,7 +27,7 @@ def parse(text: str) -> Section:
                 raise ValueError("line %d: a } too many" % number)
             stack.pop()
         elif "=" in piece:
-            _value(stack[-1], piece)
+            _read_value(stack[-1], piece)
         else:
             waiting = piece
     if len(stack) > 1:
@@ -35,7 +35,7 @@ def parse(text: str) -> Section:
     return root
 
 
-def _pieces(text: str) -> Iterator[Tuple[int, str]]:
+def _split_pieces(text: str) -> Iterator[Tuple[int, str]]:
     """Names, braces and assignments; a brace inside a value belongs to the value."""
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -55,7 +55,7 @@ def _pieces(text: str) -> Iterator[Tuple[int, str]]:
             line = line[min(ends):]
 
 
-def _value(section: Section, piece: str) -> None:
+def _read_value(section: Section, piece: str) -> None:
     name, _, text = piece.partition("=")
     more = name.endswith("+")
     name, text = name.rstrip("+").strip(), text.strip()
@@ -63,7 +63,7 @@ def _value(section: Section, piece: str) -> None:
     section[name] = "%s, %s" % (before, text) if more and isinstance(before, str) and before else text
 
 
-def merged(section: Section, options: Dict[str, str]) -> Section:
+def set_option(section: Section, options: Dict[str, str]) -> Section:
     """The same with /Section/Name = value set; ValueError where a value stands in a section's place."""
     for path, text in options.items():
         here: Section = section
@@ -77,12 +77,12 @@ def merged(section: Section, options: Dict[str, str]) -> Section:
     return section
 
 
-def render(section: Section, depth: int = 0) -> str:
+def render_cfg(section: Section, depth: int = 0) -> str:
     """The file's text, a brace to a line as DIRAC itself writes it."""
     blank, lines = "  " * depth, []
     for name, item in section.items():
         if isinstance(item, dict):
-            lines.append("%s%s\n%s{\n%s%s}\n" % (blank, name, blank, render(item, depth + 1), blank))
+            lines.append("%s%s\n%s{\n%s%s}\n" % (blank, name, blank, render_cfg(item, depth + 1), blank))
         else:
             first, *rest = [part.strip() for part in item.split(",")] if item else [""]
             lines.append("%s%s = %s\n" % (blank, name, first))
@@ -90,7 +90,7 @@ def render(section: Section, depth: int = 0) -> str:
     return "".join(lines)
 
 
-def get(section: Section, path: str) -> str:
+def get_option(section: Section, path: str) -> str:
     """The value at /Section/Name, "" where there is none."""
     here: Union[str, Section] = section
     for part in (word for word in path.split("/") if word):
@@ -100,14 +100,14 @@ def get(section: Section, path: str) -> str:
     return here if isinstance(here, str) else ""
 
 
-def update(path: str, options: Dict[str, str]) -> None:
+def update_file(path: str, options: Dict[str, str]) -> None:
     """Set values in a file, by rename; ValueError with the file's name when it is malformed."""
     text = ""
     if os.path.exists(path):
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             text = stream.read()
     try:
-        whole = merged(parse(text), options)
+        whole = set_option(parse_cfg(text), options)
     except ValueError as error:
         raise ValueError("%s: %s" % (path, error))
-    write_whole(path, render(whole).encode("utf-8", "surrogateescape"), 0o666)
+    write_whole(path, render_cfg(whole).encode("utf-8", "surrogateescape"), 0o666)

@@ -6,7 +6,7 @@ from pilot.errors import Skip
 
 from . import parsing
 from .command import DiracCommand
-from .options import pick
+from .options import pick_options
 
 PROGRAM = "dirac-resource-get-parameters"
 
@@ -15,7 +15,7 @@ class CheckCECapabilities(DiracCommand):
     """Ask DIRAC for the parameters of this queue: tags, memory, CPU time."""
 
     name = "CheckCECapabilities"
-    options = DiracCommand.options + pick("tag", "required_tag", "use_server_certificate")
+    options = DiracCommand.options + pick_options("tag", "required_tag", "use_server_certificate")
 
     def execute(self) -> None:
         pp = self.pp

@@ -6,7 +6,7 @@ from pilot.facts import WorkerNode
 
 from . import parsing
 from .check_ce_capabilities import CheckCECapabilities
-from .options import pick
+from .options import pick_options
 
 PROGRAM = "dirac-wms-get-wn-parameters"
 DEFAULTS = "/Resources/Computing/CEDefaults/"
@@ -16,11 +16,11 @@ class CheckWNCapabilities(CheckCECapabilities):
     """Ask DIRAC for processors, memory and GPUs; where it says nothing, or too much, the node's own word counts."""
 
     name = "CheckWNCapabilities"
-    options = CheckCECapabilities.options + pick("pilot_processors", "max_number_of_processors")
+    options = CheckCECapabilities.options + pick_options("pilot_processors", "max_number_of_processors")
 
     def execute(self) -> None:
         output = self.program([PROGRAM] + self.place() + ["-d"]).stdout
-        counts = parsing.counts(output)
+        counts = parsing.last_counts(output)
         if counts is None:
             raise self.failure("%s gave no line with numbers; its last line: %s" % (PROGRAM, parsing.last_line(output)))
         node = self.pp.context.find(WorkerNode)

@@ -7,7 +7,7 @@ from pilot.command import Option
 from pilot.errors import NodeUnfit
 
 from .command import DiracCommand
-from .options import pick
+from .options import pick_options
 
 _TOOLBOX: Tuple[Option, ...] = tuple(option for option in ToolboxCheckWorkerNode.options if option.name != "min_disk_mb")
 
@@ -17,7 +17,7 @@ class CheckWorkerNode(DiracCommand, ToolboxCheckWorkerNode):
 
     name = "CheckWorkerNode"
     needs_certificates = False
-    options = DiracCommand.options + pick("min_disk_mb") + _TOOLBOX
+    options = DiracCommand.options + pick_options("min_disk_mb") + _TOOLBOX
     provides = ToolboxCheckWorkerNode.provides
     timeout_s = ToolboxCheckWorkerNode.timeout_s
     failure = NodeUnfit

@@ -14,7 +14,7 @@ from pilot.errors import Skip
 
 from . import certificates, cfg as cfg_file, params
 from .log import OUT, Logger, to_out_file
-from .options import pick, value
+from .options import pick_options, setting_value
 
 KEEP = 1 << 20
 
@@ -22,7 +22,7 @@ KEEP = 1 << 20
 class DiracCommand(Command):
     """A step of DIRAC's pilot: `execute` does it, with the parameters `self.pp`; `self.cfg` gathers words for dirac-configure."""
 
-    options = pick("program_timeout_s")
+    options = pick_options("program_timeout_s")
     timeout_s = 1800.0
     needs_certificates = True
     log: Any
@@ -35,8 +35,8 @@ class DiracCommand(Command):
         self.found: Tuple[object, ...] = ()
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        self.pp = begin(ctx, self.needs_certificates)
-        performed(self.pp, self, self.execute)
+        self.pp = begin_command(ctx, self.needs_certificates)
+        perform_step(self.pp, self, self.execute)
         return self.found
 
     def execute(self) -> Any:
@@ -55,7 +55,7 @@ class DiracCommand(Command):
 
     def limit_s(self) -> float:
         """Seconds that one program may take."""
-        return float(value(self.pp.context.settings, "program_timeout_s"))
+        return float(setting_value(self.pp.context.settings, "program_timeout_s"))
 
     def program(self, argv: Sequence[str], ok: Optional[Sequence[int]] = (0,), environ: Optional[Dict[str, str]] = None,
                 timeout_s: Optional[float] = None, told: bool = True) -> process.Result:
@@ -83,7 +83,7 @@ class DiracCommand(Command):
         with open(os.path.join(self.pp.workingDir, logFile), "ab") as out:
             child = process.spawn(words, stdout=out, stderr=out, cwd=self.pp.workingDir, preexec_fn=process.dies_with_us(),
                                   env=self._environ(environDict))
-        atexit.register(_end, child)
+        atexit.register(_kill_child, child)
         return child.pid
 
     def _environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
@@ -107,7 +107,7 @@ class DiracCommand(Command):
         """Set values in pilot.cfg, as dirac-configure would, without starting it."""
         path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
         try:
-            cfg_file.update(path, {name: text for name, text in values.items() if text})
+            cfg_file.update_file(path, {name: text for name, text in values.items() if text})
         except (OSError, ValueError) as error:
             raise self.failure("%s cannot be changed: %s" % (path, error))
         for name, text in values.items():
@@ -118,19 +118,19 @@ class Ended(SystemExit):
     """exitWithError: like sys.exit, no handler of Exceptions stops it."""
 
 
-def begin(ctx: Context, needs_certificates: bool = True) -> params.PilotParams:
+def begin_command(ctx: Context, needs_certificates: bool = True) -> params.PilotParams:
     """The parameters; Skip when a command before ended the pilot."""
-    pp = params.of(ctx)
+    pp = params.params_of(ctx)
     to_out_file(ctx.path(OUT), ctx.masker)
     if pp.ended:
         raise Skip("%s has ended the pilot, well" % pp.ended)
     if needs_certificates and not pp.has_certificates:
         pp.has_certificates = True
-        pp.installEnv.update(certificates.environment(pp, pp.log))
+        pp.installEnv.update(certificates.find_environment(pp, pp.log))
     return pp
 
 
-def performed(pp: params.PilotParams, command: Command, step: Callable[[], Any]) -> None:
+def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], Any]) -> None:
     """Do a step. sys.exit(0) in it ends the pilot well, after it; sys.exit of anything else is the command's failure."""
     try:
         step()
@@ -140,5 +140,5 @@ def performed(pp: params.PilotParams, command: Command, step: Callable[[], Any])
         pp.ended = command.name
 
 
-def _end(child: Any) -> None:
+def _kill_child(child: Any) -> None:
     process_tree.send_group(child.pid, signal.SIGKILL)

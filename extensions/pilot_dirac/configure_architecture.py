@@ -5,14 +5,14 @@ import shlex
 
 from . import parsing
 from .command import DiracCommand
-from .options import pick
+from .options import pick_options
 
 
 class ConfigureArchitecture(DiracCommand):
     """Write the platform into pilot.cfg: what dirac-platform, or --architectureScript, tells."""
 
     name = "ConfigureArchitecture"
-    options = DiracCommand.options + pick("architecture_script")
+    options = DiracCommand.options + pick_options("architecture_script")
 
     def execute(self) -> str:
         found = self.architecture()

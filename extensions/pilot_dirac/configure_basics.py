@@ -8,7 +8,7 @@ from pilot.facts import Configuration
 
 from .command import DiracCommand
 from .identity import UNKNOWN
-from .options import pick, value
+from .options import pick_options, setting_value
 
 DEBUG = "-ddd"
 
@@ -17,7 +17,7 @@ class ConfigureBasics(DiracCommand):
     """Write pilot.cfg: servers, release, VO, security; the one place where dirac-configure is started."""
 
     name = "ConfigureBasics"
-    options = DiracCommand.options + pick(
+    options = DiracCommand.options + pick_options(
         "configuration_servers", "release_version", "release_project", "gateway", "user_group", "owner_dn", "use_server_certificate",
         "cert_location", "cvmfs_locations", "preferred_url_patterns", "extra_packages")
     provides = (Configuration,)
@@ -46,8 +46,8 @@ class ConfigureBasics(DiracCommand):
             self.cfg += ["-e " + shlex.quote(pp.releaseProject)]
         if pp.gateway:
             self.cfg += ["-W " + shlex.quote(pp.gateway)]
-        self.cfg += options({
-            "/DIRAC/PreferredURLPatterns": ", ".join(value(pp.context.settings, "preferred_url_patterns")),
+        self.cfg += option_words({
+            "/DIRAC/PreferredURLPatterns": ", ".join(setting_value(pp.context.settings, "preferred_url_patterns")),
             "/LocalSite/ReleaseProject": pp.releaseProject, "/AgentJobRequirements/OwnerGroup": pp.userGroup,
             "/AgentJobRequirements/OwnerDN": pp.userDN, "/LocalSite/ReleaseVersion": pp.releaseVersion,
             "/LocalSite/CVMFS_locations": ",".join(pp.CVMFS_locations),
@@ -57,8 +57,12 @@ class ConfigureBasics(DiracCommand):
         """The words about certificates; communities add theirs to self.cfg."""
         if self.pp.useServerCertificate:
             folder = self.pp.certsLocation
-            self.cfg += ["--UseServerCertificate"] + options({"/DIRAC/Security/CertFile": os.path.join(folder, "hostcert.pem"),
-                                                              "/DIRAC/Security/KeyFile": os.path.join(folder, "hostkey.pem")})
+            self.cfg += ["--UseServerCertificate"] + option_words(
+                {
+                    "/DIRAC/Security/CertFile": os.path.join(folder, "hostcert.pem"),
+                    "/DIRAC/Security/KeyFile": os.path.join(folder, "hostkey.pem"),
+                }
+            )
         if self.pp.installation == "shared" or self.pp.preinstalledEnv:
             self.cfg += ["-DMH"]  # what is installed for all has certificates and CRLs of its own
 
@@ -73,6 +77,6 @@ class ConfigureBasics(DiracCommand):
             os.symlink(os.path.relpath(path, folder), link)
 
 
-def options(values: Dict[str, str]) -> List[str]:
+def option_words(values: Dict[str, str]) -> List[str]:
     """-o /Section/Name=value for each that has a value, safe for a shell."""
     return ["-o " + shlex.quote("%s=%s" % pair) for pair in values.items() if pair[1]]

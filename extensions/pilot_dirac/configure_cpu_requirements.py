@@ -48,7 +48,7 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
             self.log.info("CPU power %.1f after DIRAC's correction by %g", power, correction)
         self.configure({FACTOR: str(power)})
         done = self.program([QUEUE_TIME, "--CPUNormalizationFactor=%s" % power, "--cfg", pp.localConfigFile])
-        seconds = parsing.number(parsing.TIME_LEFT, done.stdout)
+        seconds = parsing.last_number(parsing.TIME_LEFT, done.stdout)
         if seconds is None:
             raise self.failure("%s told no CPU time; its last line: %s" % (QUEUE_TIME, parsing.last_line(done.stdout)))
         pp.cpu_power = power

@@ -3,14 +3,14 @@
 from typing import Dict
 
 from .command import DiracCommand
-from .options import pick
+from .options import pick_options
 
 
 class ConfigureSite(DiracCommand):
     """Write into pilot.cfg where the pilot runs, by what batch system, and every -o of the command line."""
 
     name = "ConfigureSite"
-    options = DiracCommand.options + pick("local_ce_type")
+    options = DiracCommand.options + pick_options("local_ce_type")
 
     def execute(self) -> None:
         pp = self.pp

@@ -57,7 +57,7 @@ def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Opt
     translation.run()
     found = dict(environ)
     if "vo" not in translation.given and not found.get("PILOT_VO"):
-        told = vo.found(environ)
+        told = vo.find_vo(environ)
         if told:
             found["PILOT_VO"] = told
     if "pilot_id" not in translation.given and not found.get("PILOT_PILOT_ID") and environ.get(STAMP):
@@ -79,7 +79,7 @@ def as_id(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 
 
-def pairs(words: Sequence[str]) -> List[Tuple[str, str]]:
+def getopt_pairs(words: Sequence[str]) -> List[Tuple[str, str]]:
     """The command line as getopt gave it to DIRAC's pilot: ("-o", "value"), ("--debug", ""); without secrets."""
     translation = _Translation(words, {})
     try:

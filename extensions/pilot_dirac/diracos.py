@@ -11,7 +11,7 @@ from pilot.install.ways import Work, changes
 from pilot.install.source import source
 
 from . import certificates, release
-from .options import value
+from .options import setting_value
 
 if TYPE_CHECKING:
     from .install_dirac import InstallDIRAC
@@ -23,27 +23,27 @@ NEWEST = "https://github.com/DIRACGrid/DIRACOS2/releases/latest/download/DIRACOS
 RUN = 'n=$(ulimit -n); if [ "$n" = unlimited ] || [ "$n" -gt 1048575 ]; then ulimit -n 1048575; fi; exec bash "$@"'
 
 
-def install(work: Work, command: "InstallDIRAC") -> Installation:
+def install_diracos(work: Work, command: "InstallDIRAC") -> Installation:
     """One attempt. StepFailed when it does not work."""
     pp, ctx = command.pp, work.ctx
     target = ctx.path(FOLDER)
     shutil.rmtree(target, ignore_errors=True)  # a try before this one may have left half of it
-    path = _installer(work, command.log)
+    path = _find_installer(work, command.log)
     ctx.environ["MAMBA_EXTRACT_THREADS"] = str(pp.maxNumberOfProcessors or 1)
     work.run(["bash", "-c", RUN, "bash", path])
     rc = os.path.join(target, SCRIPT)
-    more = value(ctx.settings, "user_env_variables")
+    more = setting_value(ctx.settings, "user_env_variables")
     if more:
         with open(rc, "a", encoding="utf-8") as stream:
             stream.write("".join("export %s=%s\n" % (name, shlex.quote(text)) for name, text in more))
     environ = shell.shell_environ([rc], dict(ctx.environ, DIRAC_RC_PATH=rc), work.left_s())
-    for words in requirements(pp.releaseProject, pp.releaseVersion, ctx.settings["modules"]):
+    for words in pip_requirements(pp.releaseProject, pp.releaseVersion, ctx.settings["modules"]):
         work.run(["pip", "install"] + pp.pipInstallOptions.split() + words, environ=environ)
     command.after = shell.shell_environ([rc], dict(ctx.environ, DIRAC_RC_PATH=rc), work.left_s())
     return Installation(work.one.text(), target, changes(ctx.environ, command.after))
 
 
-def _installer(work: Work, log: Any) -> str:
+def _find_installer(work: Work, log: Any) -> str:
     """The installer's path: as it was set, on CVMFS, or fetched from its makers."""
     machine = os.uname().machine
     if work.one.what:
@@ -51,14 +51,14 @@ def _installer(work: Work, log: Any) -> str:
         work.one = work.one._replace(checksum=wanted.checksum)
         return work.fetched(wanted.what)
     shared = ON_CVMFS % machine
-    if certificates.look(["test", "-r", shared]).exit_code == 0:
+    if certificates.look_by_child(["test", "-r", shared]).exit_code == 0:
         return shared
     log.warn("DIRACOS is the newest one and unchecked: --diracos-url URL#sha256:HEX names a certain one")
     return work.fetched(NEWEST % machine)
 
 
-def requirements(project: str, version: str, modules: Any) -> List[List[str]]:
+def pip_requirements(project: str, version: str, modules: Any) -> List[List[str]]:
     """pip's words: the project's release, or the modules from git instead."""
     if not modules:
-        return [["%sDIRAC[pilot]%s" % (project, release.pinned(version))]]
+        return [["%sDIRAC[pilot]%s" % (project, release.pinned_version(version))]]
     return [["%s[pilot] @ git+%s%s" % (name, url, "@" + branch if branch else "")] for url, name, branch in modules]

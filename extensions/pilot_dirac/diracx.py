@@ -21,7 +21,7 @@ from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
 
 from . import telling
-from .options import value
+from .options import setting_value
 
 TIMEOUT_S = 10.0
 EARLY_S = 60.0  # a token is renewed so long before its end
@@ -37,16 +37,16 @@ class DiracX(Transport):
     """`settings` name the server, the secret and the client."""
 
     def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
-        self.name = value(settings, "diracx_url").rstrip("/")
-        self.gather = max(1, value(settings, "remote_logger_bufsize"))
-        self.gather_s = value(settings, "remote_logger_timer_interval") or 10.0
+        self.name = setting_value(settings, "diracx_url").rstrip("/")
+        self.gather = max(1, setting_value(settings, "remote_logger_bufsize"))
+        self.gather_s = setting_value(settings, "remote_logger_timer_interval") or 10.0
         self._stamp = environ.get("DIRAC_PILOT_STAMP") or pilot_id
-        self._secret, self._client = value(settings, "pilot_secret"), value(settings, "client_id")
+        self._secret, self._client = setting_value(settings, "pilot_secret"), setting_value(settings, "client_id")
         place = urllib.parse.urlsplit(self.name)
         self._base = place.path
         self._session = Session("%s://%s" % (place.scheme, place.netloc),
                                 lambda: credentials.tls_context(environ) if place.scheme == "https" else None)
-        self._token: Dict[str, Any] = embedded(environ)
+        self._token: Dict[str, Any] = embedded_token(environ)
         self._until = time.monotonic() + LIFE_S if self._token else 0.0
         self._where: Optional[str] = None
 
@@ -60,7 +60,7 @@ class DiracX(Transport):
         if lines:
             body = json.dumps({"pilot_stamp": self._stamp, "lines": lines}).encode("ascii")
             self._where = self._first_that_is((self._where,) if self._where else MESSAGE, body)
-        if telling.ending(events)[0] and self._token:
+        if telling.find_ending(events)[0] and self._token:
             self._revoke()
 
     def _first_that_is(self, paths: Tuple[str, ...], body: bytes) -> str:
@@ -95,7 +95,7 @@ class DiracX(Transport):
         for path in REFRESH:
             status, data = self._ask(path, urllib.parse.urlencode(form).encode("ascii"), FORM)
             if status == 200:
-                return _object(data)
+                return _as_object(data)
         return None
 
     def _exchanged(self) -> Dict[str, Any]:
@@ -104,7 +104,7 @@ class DiracX(Transport):
         body = json.dumps({"pilot_stamp": self._stamp, "pilot_secret": self._secret}).encode("ascii")
         status, data = self._ask(EXCHANGE, body, JSON)
         self._judge(EXCHANGE, status, data)
-        return _object(data)
+        return _as_object(data)
 
     def _keep(self, token: Dict[str, Any]) -> None:
         self._token = token
@@ -134,7 +134,7 @@ class DiracX(Transport):
         self._session.close()
 
 
-def embedded(environ: Dict[str, str]) -> Dict[str, Any]:
+def embedded_token(environ: Dict[str, str]) -> Dict[str, Any]:
     """The token in the proxy file, where there is one."""
     path = credentials.proxy_path(environ)
     if path is None:
@@ -142,12 +142,12 @@ def embedded(environ: Dict[str, str]) -> Dict[str, Any]:
     try:
         with open(path, "rb") as stream:
             match = _EMBEDDED.search(stream.read())
-        return _object(base64.b64decode(match.group(1))) if match else {}
+        return _as_object(base64.b64decode(match.group(1))) if match else {}
     except (OSError, ValueError, SendFailed):
         return {}
 
 
-def _object(data: bytes) -> Dict[str, Any]:
+def _as_object(data: bytes) -> Dict[str, Any]:
     try:
         found = json.loads(data.decode("utf-8"))
     except ValueError:

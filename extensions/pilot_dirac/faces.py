@@ -21,7 +21,7 @@ from .configure_basics import ConfigureBasics
 from .configure_cpu_requirements import ConfigureCPURequirements
 from .configure_site import ConfigureSite
 from .get_pilot_version import GetPilotVersion
-from .identity import submitter
+from .identity import find_submitter
 from .install_dirac import InstallDIRAC
 from .launch_agent import LaunchAgent
 from .log import Logger
@@ -94,7 +94,7 @@ def getVO(proxy: Any) -> str:
 
 def getSubmitterInfo(ceName: str) -> Tuple[str, str, Dict[str, object]]:
     """(flavour, reference, batch system) of this pilot."""
-    flavour, reference, system = submitter(dict(os.environ), ceName, "")
+    flavour, reference, system = find_submitter(dict(os.environ), ceName, "")
     return flavour, reference, system
 
 
@@ -115,9 +115,9 @@ def retrieveUrlTimeout(url: str, fileName: str, log: Any, timeout: float = 0) ->
 
 def safe_listdir(directory: str, timeout: float = 60) -> List[str]:
     """The names in a folder; none when it cannot be read, or does not answer."""
-    from .certificates import look
+    from .certificates import look_by_child
 
-    return look(["ls", "-A", directory]).stdout.split("\n")[:-1]
+    return look_by_child(["ls", "-A", directory]).stdout.split("\n")[:-1]
 
 
 def sendMessage(*_words: Any, **_more: Any) -> None:
@@ -126,7 +126,7 @@ def sendMessage(*_words: Any, **_more: Any) -> None:
 
 def parseVersion(releaseVersion: str, useLegacyStyle: bool = False) -> str:
     """v9r1p2 -> 9.1.2, or the other way round; what is no release stays as it is."""
-    return release.lettered(releaseVersion) if useLegacyStyle else release.dotted(releaseVersion)
+    return release.lettered_version(releaseVersion) if useLegacyStyle else release.dotted_version(releaseVersion)
 
 
 def pythonPathCheck() -> None:
@@ -157,7 +157,7 @@ STEPS: Dict[str, Any] = {"CommandBase": DiracCommand, "logFinalizer": logFinaliz
                          **{command.__name__: command for command in COMMANDS}}
 
 
-def install() -> None:
+def install_faces() -> None:
     """From now on the old names can be imported."""
     if "pilotTools" in sys.modules:
         return

@@ -1,7 +1,7 @@
 """GetPilotVersion: which release is wanted; of use to old command lists only."""
 
 from .command import DiracCommand
-from .options import pick
+from .options import pick_options
 
 
 class GetPilotVersion(DiracCommand):
@@ -9,7 +9,7 @@ class GetPilotVersion(DiracCommand):
 
     name = "GetPilotVersion"
     needs_certificates = False
-    options = DiracCommand.options + pick("release_version")
+    options = DiracCommand.options + pick_options("release_version")
     timeout_s = 60.0
 
     def execute(self) -> str:

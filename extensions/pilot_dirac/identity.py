@@ -16,32 +16,32 @@ class Submitter(NamedTuple):
 Row = Tuple[str, str, Callable[[Dict[str, str]], str], str, Tuple[Tuple[str, str], ...]]
 
 
-def _first(environ: Dict[str, str], *names: str) -> str:
+def _first_flavour(environ: Dict[str, str], *names: str) -> str:
     return next((environ[name] for name in names if environ.get(name)), "")
 
 
 def _grid_engine(environ: Dict[str, str]) -> str:
     """JOB_ID alone is too common a name: SGE_TASK_ID must be there too."""
-    return _first(environ, "JOB_ID") if "SGE_TASK_ID" in environ else ""
+    return _first_flavour(environ, "JOB_ID") if "SGE_TASK_ID" in environ else ""
 
 
-def _condor(environ: Dict[str, str]) -> str:
-    return _first(environ, "CONDORJOBID") if environ.get("_CONDOR_JOB_AD") else ""
+def _condor_reference(environ: Dict[str, str]) -> str:
+    return _first_flavour(environ, "CONDORJOBID") if environ.get("_CONDOR_JOB_AD") else ""
 
 
 # DIRAC's name of the system, scheme of the reference, the job's id, and its parameters by the variables that hold them
 SYSTEMS: Tuple[Row, ...] = (
-    ("PBS", "sshpbs", lambda e: _first(e, "PBS_JOBID"), "PBS", (("Queue", "PBS_O_QUEUE"), ("BinaryPath", "PBS_O_PATH"))),
-    ("OAR", "sshoar", lambda e: _first(e, "OAR_JOBID", "OAR_JOB_ID"), "OAR", ()),
+    ("PBS", "sshpbs", lambda e: _first_flavour(e, "PBS_JOBID"), "PBS", (("Queue", "PBS_O_QUEUE"), ("BinaryPath", "PBS_O_PATH"))),
+    ("OAR", "sshoar", lambda e: _first_flavour(e, "OAR_JOBID", "OAR_JOB_ID"), "OAR", ()),
     ("SGE", "sshge", _grid_engine, "GE", (("Queue", "QUEUE"), ("BinaryPath", "SGE_BINARY_PATH"))),
-    ("LSF", "sshlsf", lambda e: _first(e, "LSB_BATCH_JID", "LSB_JOBID"), "LSF",
+    ("LSF", "sshlsf", lambda e: _first_flavour(e, "LSB_BATCH_JID", "LSB_JOBID"), "LSF",
      (("Queue", "LSB_QUEUE"), ("BinaryPath", "LSF_BINDIR"), ("Host", "LSB_HOSTS"), ("InfoPath", "LSF_ENVDIR"))),
-    ("SLURM", "sshslurm", lambda e: _first(e, "SLURM_JOBID", "SLURM_JOB_ID"), "SLURM", (("Queue", "SLURM_JOB_PARTITION"),)),
-    ("HTCondor", "sshcondor", _condor, "Condor", (("InfoPath", "_CONDOR_JOB_AD"),)),
+    ("SLURM", "sshslurm", lambda e: _first_flavour(e, "SLURM_JOBID", "SLURM_JOB_ID"), "SLURM", (("Queue", "SLURM_JOB_PARTITION"),)),
+    ("HTCondor", "sshcondor", _condor_reference, "Condor", (("InfoPath", "_CONDOR_JOB_AD"),)),
 )
 
 
-def submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter:
+def find_submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter:
     """What the environment tells; what stands later here wins, as with DIRAC: a CE knows more than the batch system behind it."""
     flavour, reference = "DIRAC", ""
     system: Dict[str, object] = {}
@@ -51,12 +51,12 @@ def submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter:
             flavour, reference = "SSH" + word, "%s://%s/%s" % (scheme, ce, job_id.split(".")[0] if kind == "PBS" else job_id)
             found = {name: environ[variable] for name, variable in parameters if environ.get(variable)}
             system = {"Type": kind, "JobID": job_id, "Parameters": found}
-    for found_flavour, found_reference in _others(environ, ce):
+    for found_flavour, found_reference in _other_flavours(environ, ce):
         flavour, reference = found_flavour, found_reference
     return Submitter(flavour, reference or pilot_id or UNKNOWN, system)
 
 
-def _others(environ: Dict[str, str], ce: str) -> List[Tuple[str, str]]:
+def _other_flavours(environ: Dict[str, str], ce: str) -> List[Tuple[str, str]]:
     get = environ.get
     found = []
     if get("LOCAL_JOBID"):

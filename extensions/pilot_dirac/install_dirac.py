@@ -16,7 +16,7 @@ from pilot.install.source import Source
 from . import certificates, diracos
 from .command import DiracCommand
 from .dialect import ONLY_CVMFS, ONLY_LOCAL
-from .options import pick, value
+from .options import pick_options, setting_value
 
 SCRIPT = "diracosrc"
 ENVIRONMENT, BASHRC = "environmentSourceDirac", "bashrc"
@@ -27,7 +27,7 @@ class InstallDIRAC(DiracCommand, Install):
     """Make DIRAC usable: preinstalled, from CVMFS, or installed here (DIRACOS and pip); the first that works."""
 
     name = "InstallDIRAC"
-    options: Tuple[Option, ...] = DiracCommand.options + Install.options + pick(
+    options: Tuple[Option, ...] = DiracCommand.options + Install.options + pick_options(
         "release_version", "release_project", "preinstalled_env", "preinstalled_env_prefix", "cvmfs_locations", "modules",
         "pip_install_options", "diracos_url", "max_number_of_processors")
     provides = (Installation,)
@@ -46,13 +46,13 @@ class InstallDIRAC(DiracCommand, Install):
     def use(self, sources: Tuple[Source, ...]) -> None:
         """Make the first of these that works DIRAC's environment."""
         pp, ctx = self.pp, self.pp.context
-        known = dict(ways.WAYS, env=self._sourced, diracos=lambda work: diracos.install(work, self))
+        known = dict(ways.WAYS, env=self._sourced, diracos=lambda work: diracos.install_diracos(work, self))
         found, attempts = ways.first_that_works(ctx, sources, known)
         if found is None:
             raise InstallFailed("no source worked: " + "; ".join("%s: %s" % (one.source, one.reason) for one in attempts))
         pp.installation = "local" if found.source.startswith("diracos") else "shared"
         after = self.after if self.after is not None else dict(ctx.environ, **found.environ)
-        pp.installEnv = dict(after, **dict(value(ctx.settings, "user_env_variables")))
+        pp.installEnv = dict(after, **dict(setting_value(ctx.settings, "user_env_variables")))
         self._saveEnvInFile()
         self.log.info("DIRAC from %s after %.1f s", found.source, attempts[-1].seconds)
         first = self.program(["dirac-version"], ok=None)  # so that CVMFS has the client at hand for those that follow
@@ -94,7 +94,7 @@ class InstallDIRAC(DiracCommand, Install):
                           ([pp.preinstalledEnvPrefix] if pp.preinstalledEnvPrefix else
                            [os.path.join(location, pp.releaseProject.lower() + "dirac") for location in pp.CVMFS_locations])]
         for path in (os.path.expandvars(candidate) for candidate in candidates):
-            result = certificates.look(["test", "-r", path])
+            result = certificates.look_by_child(["test", "-r", path])
             if result.exit_code == 0 and not result.timed_out:
                 seen.append(shlex.quote(path))
             else:

@@ -11,7 +11,7 @@ from pilot.facts import AgentSummary
 from pilot.base.shared_defaults import DRAIN_FILES
 
 from .command import DiracCommand
-from .options import pick, value
+from .options import pick_options, setting_value
 
 AGENT = "WorkloadManagement/JobAgent"
 STOP_FILE = "stop_agent"  # in its control folder: DIRAC's agents end after the cycle that sees it
@@ -47,7 +47,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
     """Launch DIRAC's JobAgent; with -x another program; with --tasks or --pool the built-in agent."""
 
     name = "LaunchAgent"
-    options: Tuple[Option, ...] = DiracCommand.options + pick(
+    options: Tuple[Option, ...] = DiracCommand.options + pick_options(
         "max_cycles", "polling_time", "stop_on_application_failure", "stop_after_failed_matches", "cpu_time", "user_group", "owner_dn",
         "local_ce_type") + ToolboxLaunchAgent.options
     requires: Tuple[type, ...] = ()
@@ -73,7 +73,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
             return
         self.refuse_to_begin()
         agent = JobAgent(self.control(self.pp.workingDir))
-        found = child.run(ctx, self.agent_argv(ctx), agent, dict(self.pp.installEnv))
+        found = child.run_foreign_agent(ctx, self.agent_argv(ctx), agent, dict(self.pp.installEnv))
         if self.pp.executeCmd:
             self.found = (found,)
         else:
@@ -103,7 +103,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         """The JobAgent's command line, for an instance in this folder."""
         pp = self.pp
         values: Dict[str, object] = dict(self.cycles())
-        values["LogLevel"] = "DEBUG" if pp.debugFlag else value(pp.context.settings, "log_level")
+        values["LogLevel"] = "DEBUG" if pp.debugFlag else setting_value(pp.context.settings, "log_level")
         words = ["dirac-agent", AGENT] + [word for pair in values.items() for word in ("-o", "%s=%s" % pair)]
         words += ["-s", "/Resources/Computing/CEDefaults"]
         more = {"WorkingDirectory": folder, "/LocalSite/CPUTime": pp.jobCPUReq, "/AgentJobRequirements/OwnerGroup": pp.userGroup,

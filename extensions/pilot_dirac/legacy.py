@@ -18,7 +18,7 @@ from pilot.context import Context
 from pilot.errors import ConfigurationFailed, UsageError
 
 from . import faces
-from .command import DiracCommand, begin, performed
+from .command import DiracCommand, begin_command, perform_step
 from .options import TABLE
 
 SUFFIX = "Commands"
@@ -37,9 +37,9 @@ class Adopted(Command):
     legacy: Any = None
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        pp = begin(ctx)
+        pp = begin_command(ctx)
         step = self.legacy(pp)
-        performed(pp, self, step.execute)
+        perform_step(pp, self, step.execute)
         for fact in getattr(step, "found", ()):
             runner.keep(self.name, ctx, fact)
         return ()
@@ -51,7 +51,7 @@ def adopt(name: str) -> Optional[Any]:
 
     A module that cannot be imported raises what it raised; one for Pilot 2 is a UsageError with file and line.
     """
-    faces.install()
+    faces.install_faces()
     sys.path += [folder for folder in search.current().folders() if folder not in sys.path]  # their modules import one another
     module = name + SUFFIX
     spec = importlib.util.find_spec(module)
@@ -62,7 +62,7 @@ def adopt(name: str) -> Optional[Any]:
         found = importlib.import_module(module)
     except SystemExit as end:
         raise UsageError("%s: it ends the program while it is imported (sys.exit(%s))" % (spec.origin, end.code))
-    classes = [adopted(item) for item in commands_in(found)]
+    classes = [adopt_class(item) for item in commands_in(found)]
     if not classes:
         raise UsageError("-E %s: %s has no class with execute()" % (name, found.__file__))
     result: Any = types.ModuleType(module)
@@ -88,7 +88,7 @@ def commands_in(module: Any) -> List[Type[Any]]:
             if inspect.isclass(item) and callable(getattr(item, "execute", None)) and not item.__module__.startswith(OURS)]
 
 
-def adopted(legacy: Type[Any]) -> Type[Command]:
+def adopt_class(legacy: Type[Any]) -> Type[Command]:
     """A command of the engine that runs this class."""
     body: Dict[str, Any] = {"name": legacy.__name__, "legacy": legacy, "__module__": legacy.__module__,
                             "__doc__": inspect.getdoc(legacy) or "A command of %s." % legacy.__module__,

@@ -27,24 +27,24 @@ class Logger:
 
     def debug(self, text: Any, *more: Any, **_named: Any) -> None:
         """Of use to developers."""
-        self._log.debug("%s", filled(text, more))
+        self._log.debug("%s", fill_in(text, more))
 
     def info(self, text: Any, *more: Any, **_named: Any) -> None:
         """Of use to operators."""
-        self._log.info("%s", filled(text, more))
+        self._log.info("%s", fill_in(text, more))
 
     def warn(self, text: Any, *more: Any, **_named: Any) -> None:
         """Something is odd, and the pilot goes on."""
-        self._log.warning("%s", filled(text, more))
+        self._log.warning("%s", fill_in(text, more))
 
     def error(self, text: Any, *more: Any, **_named: Any) -> None:
         """Something is wrong."""
-        self._log.error("%s", filled(text, more))
+        self._log.error("%s", fill_in(text, more))
 
     warning = warn
 
 
-def filled(text: Any, more: Any) -> str:
+def fill_in(text: Any, more: Any) -> str:
     """`text % more` where that can be, else all words with blanks between."""
     if not more:
         return str(text)
@@ -54,7 +54,7 @@ def filled(text: Any, more: Any) -> str:
         return " ".join([str(text)] + [str(word) for word in more])
 
 
-def line(seconds: float, level: str, name: str, text: str) -> str:
+def log_line(seconds: float, level: str, name: str, text: str) -> str:
     """2026-11-20T03:11:06.320466Z INFO [CheckWorkerNode] text"""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%06dZ" % (seconds % 1 * 1000000)
     return "%s %s [%s] %s" % (stamp, WORDS.get(level, level), name.rpartition(".")[2] if "." in name else "Pilot", text)
@@ -70,7 +70,7 @@ class OutFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record, each line with the header."""
-        lines = [line(record.created, record.levelname, record.name, text) + "\n"
+        lines = [log_line(record.created, record.levelname, record.name, text) + "\n"
                  for text in self._masker.text(record.getMessage()).splitlines()]
         try:
             os.write(self._file, "".join(lines).encode("utf-8", "backslashreplace"))

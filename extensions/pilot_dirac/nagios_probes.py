@@ -12,7 +12,7 @@ from pilot.facts import ProbeResult, Probes
 from pilot.node import nagios
 
 from .command import DiracCommand
-from .options import pick
+from .options import pick_options
 
 CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
 PUT_S = 20.0
@@ -23,7 +23,7 @@ class NagiosProbes(DiracCommand):
 
     name = "NagiosProbes"
     needs_certificates = False
-    options: Tuple[Option, ...] = DiracCommand.options + RunProbes.options + pick("nagios_put_url")
+    options: Tuple[Option, ...] = DiracCommand.options + RunProbes.options + pick_options("nagios_put_url")
     provides = (Probes,)
 
     def execute(self) -> None:

@@ -14,7 +14,7 @@ def yes_or_no(text: str) -> str:
         raise ValueError("%r is neither True nor False" % text)
 
 
-def variables(text: str) -> Tuple[Tuple[str, str], ...]:
+def parse_variables(text: str) -> Tuple[Tuple[str, str], ...]:
     """N:::V,N2:::V2 as DIRAC writes environment variables."""
     found = []
     for item in (part for part in text.split(",") if part.strip()):
@@ -25,7 +25,7 @@ def variables(text: str) -> Tuple[Tuple[str, str], ...]:
     return tuple(found)
 
 
-def modules(text: str) -> Tuple[Tuple[str, str, str], ...]:
+def parse_modules(text: str) -> Tuple[Tuple[str, str, str], ...]:
     """url[:::Project[:::branch]], several with commas."""
     found = []
     for item in (part.strip() for part in text.split(",") if part.strip()):
@@ -37,7 +37,7 @@ def modules(text: str) -> Tuple[Tuple[str, str, str], ...]:
     return tuple(found)
 
 
-def locations(text: str) -> Tuple[str, ...]:
+def parse_locations(text: str) -> Tuple[str, ...]:
     """Folders with commas or blanks between them."""
     return tuple(text.replace(",", " ").split())
 
@@ -67,10 +67,10 @@ _ALL = (
     Option("command_options", "values for communities' own commands: a=1,b=2", values.pairs, (), repeat=True),
     Option("preinstalled_env", "a script that makes an installed DIRAC usable", default=""),
     Option("preinstalled_env_prefix", "the folder of <version>/<platform>/diracosrc", default=""),
-    Option("cvmfs_locations", "where on CVMFS certificates and installations lie; $VARIABLES are filled in", locations,
+    Option("cvmfs_locations", "where on CVMFS certificates and installations lie; $VARIABLES are filled in", parse_locations,
            ("/cvmfs/grid.cern.ch", "/cvmfs/dirac.egi.eu")),
-    Option("modules", "further code to install: URL:::Project:::branch", modules, ()),
-    Option("user_env_variables", "variables for DIRAC's programs: NAME:::VALUE, several with commas between", variables, ()),
+    Option("modules", "further code to install: URL:::Project:::branch", parse_modules, ()),
+    Option("user_env_variables", "variables for DIRAC's programs: NAME:::VALUE, several with commas between", parse_variables, ()),
     Option("pip_install_options", "options of pip install, with blanks between them", default=""),
     Option("diracos_url", "where DIRACOS is fetched from, #sha256:HEX is checked (default: the newest release on GitHub)", default=""),
     Option("architecture_script", "the program that tells the platform", default="dirac-platform"),
@@ -92,16 +92,16 @@ _ALL = (
 TABLE: Dict[str, Option] = {option.name: option for option in _ALL}
 
 
-def pick(*names: str) -> Tuple[Option, ...]:
+def pick_options(*names: str) -> Tuple[Option, ...]:
     """The options of these names, for a command that uses them."""
     return tuple(TABLE[name] for name in names)
 
 
-PACKAGE = pick(
+PACKAGE = pick_options(
     "option", "command_options", "keep_python_path", "user_env_variables", "log_level", "remote_logging", "remote_logger_url",
     "remote_logger_timer_interval", "remote_logger_bufsize", "remote_logger_ces_white_list", "diracx_url", "pilot_secret", "client_id")
 
 
-def value(settings: Any, name: str) -> Any:
+def setting_value(settings: Any, name: str) -> Any:
     """A setting, or its default where the command that declares it is not loaded."""
     return settings[name] if name in settings else TABLE[name].default

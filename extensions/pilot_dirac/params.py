@@ -11,10 +11,10 @@ from pilot.context import Context
 from pilot.node import features
 from pilot.engine.settings import environment_name
 
-from .dialect import pairs
-from .identity import UNKNOWN, submitter
+from .dialect import getopt_pairs
+from .identity import UNKNOWN, find_submitter
 from .log import Logger
-from .options import TABLE, value
+from .options import TABLE, setting_value
 
 LIST_ITEM = re.compile(r"\s*,\s*")
 # attribute -> setting, where the value is taken as it is
@@ -43,7 +43,7 @@ class PilotParams:
         for attribute, name in _PLAIN.items():
             found = settings[name] if name in settings else TABLE[name].default if name in TABLE else None
             setattr(self, attribute, "" if found is None and attribute in _EMPTY else found)
-        self.debugFlag: bool = bool(settings["debug"]) or value(settings, "log_level").upper() == "DEBUG"
+        self.debugFlag: bool = bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
         self.began_with = dict(os.environ)  # modules may change os.environ for their programs
         self._places(ctx)
         self._lists(ctx)
@@ -55,7 +55,7 @@ class PilotParams:
         self.installEnv: Any = dict(first)
         self.pilotUUID = ctx.pilot_id
         place = ctx.settings["ce"] or os.uname().nodename
-        self.flavour, self.pilotReference, self.batchSystemInfo = submitter(ctx.environ, place, ctx.pilot_id)
+        self.flavour, self.pilotReference, self.batchSystemInfo = find_submitter(ctx.environ, place, ctx.pilot_id)
         self.pilotStartTime = str(int(time.time()))
         self.pilotScript, self.pilotScriptName = sys.argv[0], os.path.basename(sys.argv[0])
         self.installation = ""
@@ -67,39 +67,39 @@ class PilotParams:
         self.localConfigFile = "pilot.cfg"
         self.configureScript = "dirac-configure"
         self.pilotCFGFile = ctx.settings["config"] or site_profile.NAME
-        self.certsLocation = value(ctx.settings, "cert_location") or ctx.path("etc", "grid-security")
-        self.CVMFS_locations = [os.path.expandvars(place) for place in value(ctx.settings, "cvmfs_locations")]
+        self.certsLocation = setting_value(ctx.settings, "cert_location") or ctx.path("etc", "grid-security")
+        self.CVMFS_locations = [os.path.expandvars(place) for place in setting_value(ctx.settings, "cvmfs_locations")]
         self.wnVO = ctx.settings["vo"] or UNKNOWN
         path = os.path.abspath(self.pilotCFGFile)
         self.pilotJSON: Dict[str, Any] = site_profile.load(path) if os.path.exists(path) else {}
 
     def _lists(self, ctx: Context) -> None:
         settings = ctx.settings
-        self.releaseVersion = (value(settings, "release_version") or "").split(",")[0].strip()
-        self.configServer = ",".join(value(settings, "configuration_servers"))
-        self.extensions = ",".join(value(settings, "extra_packages"))
-        self.jobCPUReq = str(int(value(settings, "cpu_time")))
-        self.genericOptions: Tuple[str, ...] = value(settings, "option")
+        self.releaseVersion = (setting_value(settings, "release_version") or "").split(",")[0].strip()
+        self.configServer = ",".join(setting_value(settings, "configuration_servers"))
+        self.extensions = ",".join(setting_value(settings, "extra_packages"))
+        self.jobCPUReq = str(int(setting_value(settings, "cpu_time")))
+        self.genericOptions: Tuple[str, ...] = setting_value(settings, "option")
         self.genericOption = self.genericOptions[-1] if self.genericOptions else ""
-        self.tags: List[str] = split(value(settings, "tag"))
-        self.reqtags: List[str] = split(value(settings, "required_tag"))
+        self.tags: List[str] = split_list(setting_value(settings, "tag"))
+        self.reqtags: List[str] = split_list(setting_value(settings, "required_tag"))
         self.commands = list(settings["commands"] or ())
         self.commandExtensions = list(settings["extensions"])
         self.commandOptions: Dict[str, str] = {}
-        for part in value(settings, "command_options"):
+        for part in setting_value(settings, "command_options"):
             self.commandOptions.update({key.strip(): text.strip() for key, text in part.items()})
-        self.modules = ",".join(":::".join(module) for module in value(settings, "modules"))
-        self.userEnvVariables = ",".join("%s:::%s" % pair for pair in value(settings, "user_env_variables"))
-        self.pilotProcessors = value(settings, "pilot_processors") or features.cores(features.find(ctx.environ)) or 1
-        self.optList = pairs(sys.argv[1:])
+        self.modules = ",".join(":::".join(module) for module in setting_value(settings, "modules"))
+        self.userEnvVariables = ",".join("%s:::%s" % pair for pair in setting_value(settings, "user_env_variables"))
+        self.pilotProcessors = setting_value(settings, "pilot_processors") or features.cores(features.find(ctx.environ)) or 1
+        self.optList = getopt_pairs(sys.argv[1:])
 
     def first_environment(self, ctx: Context) -> Dict[str, str]:
         """For DIRAC's programs: a copy of ours; without the node's PYTHONPATH, which is kept beside."""
         ours = {environment_name(name) for name in ctx.settings}  # what the pilot itself is told is not for others: secrets, ids
         found = dict({name: text for name, text in ctx.environ.items() if name not in ours}, PYTHONUNBUFFERED="yes")
-        if not value(ctx.settings, "keep_python_path") and found.get("PYTHONPATH"):
+        if not setting_value(ctx.settings, "keep_python_path") and found.get("PYTHONPATH"):
             found["PYTHONPATH_SAVE"] = found.pop("PYTHONPATH")
-        found.update(value(ctx.settings, "user_env_variables"))
+        found.update(setting_value(ctx.settings, "user_env_variables"))
         return found
 
     def words(self) -> List[str]:
@@ -107,11 +107,11 @@ class PilotParams:
         return [text for text in self.genericOptions + (self.genericOption,) if "=" not in text]
 
 
-def split(texts: Any) -> List[str]:
+def split_list(texts: Any) -> List[str]:
     """["a, b", "c"] -> [a, b, c], each once."""
     return list(dict.fromkeys(item for text in texts for item in LIST_ITEM.split(text.strip()) if item))
 
 
-def of(ctx: Context) -> PilotParams:
+def params_of(ctx: Context) -> PilotParams:
     """The parameters of this run, made by the first command that asks."""
     return ctx.shared(PilotParams, lambda: PilotParams(ctx))

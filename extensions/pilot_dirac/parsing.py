@@ -22,7 +22,7 @@ def last_object(text: str) -> Optional[Dict[str, Any]]:
     return None
 
 
-def counts(text: str) -> Optional[Tuple[int, int, int]]:
+def last_counts(text: str) -> Optional[Tuple[int, int, int]]:
     """Processors, memory (MB), GPUs of the last line that has two or three numbers; None when no line has."""
     for line in reversed(text.splitlines()):
         match = _COUNTS.match(line)
@@ -31,7 +31,7 @@ def counts(text: str) -> Optional[Tuple[int, int, int]]:
     return None
 
 
-def number(pattern: "re.Pattern[str]", text: str) -> Optional[float]:
+def last_number(pattern: "re.Pattern[str]", text: str) -> Optional[float]:
     """The last number that a pattern finds; None when it finds none."""
     found = pattern.findall(text)
     return float(found[-1]) if found else None

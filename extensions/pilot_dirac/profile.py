@@ -60,18 +60,18 @@ def _is_new(data: Dict[str, Any]) -> bool:
 def _old_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
     ces = _ce_layers(data, where, name)
     ce_type = _ce_type(where, ces)
-    layers = _top(data, name)
+    layers = _top_layer(data, name)
     for step in ("Defaults", where.setup):
         part = find_part(data, ("Setups", step), name)
         if part:
-            layers.append(_layer(part, "%s: Setups/%s" % (name, step), ce_type))
+            layers.append(_part_layer(part, "%s: Setups/%s" % (name, step), ce_type))
     return layers + ces
 
 
 def _new_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
     ces = _ce_layers(data, where, name)
     ce_type = _ce_type(where, ces)
-    layers = _top(data, name)
+    layers = _top_layer(data, name)
     for path in (
         ("Defaults", "Pilot"),
         (where.setup, "Pilot"),
@@ -82,11 +82,11 @@ def _new_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
         part = find_part(data, path, name)
         if part:
             source = "%s: %s" % (name, "/".join(str(step) for step in path))
-            layers.append(_layer(part, source, ce_type))
+            layers.append(_part_layer(part, source, ce_type))
     return layers + ces
 
 
-def _top(data: Dict[str, Any], name: str) -> List[Layer]:
+def _top_layer(data: Dict[str, Any], name: str) -> List[Layer]:
     """What stands outside all sections."""
     keys = ("ConfigurationServers", "PreferredURLPatterns")
     found = {KEYS[key]: data[key] for key in keys if data.get(key)}
@@ -99,7 +99,7 @@ def _ce_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
         part = find_part(data, path, name)
         if part:
             source = "%s: %s" % (name, "/".join(str(step) for step in path))
-            layers.append(_layer(part, source, None))
+            layers.append(_part_layer(part, source, None))
     return layers
 
 
@@ -109,7 +109,7 @@ def _ce_type(where: Where, ces: List[Layer]) -> Optional[str]:
     return next((nonempty_text(layer.values["ce_type"]) for layer in ces if "ce_type" in layer.values), None)
 
 
-def _layer(part: Dict[str, Any], source: str, ce_type: Optional[str]) -> Layer:
+def _part_layer(part: Dict[str, Any], source: str, ce_type: Optional[str]) -> Layer:
     found = {}
     for key, option in KEYS.items():
         value = part.get(key)

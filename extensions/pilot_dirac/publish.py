@@ -28,15 +28,15 @@ FILES = "files"
 def main(argv: Sequence[str] = ()) -> int:
     """Publish; returns the exit code."""
     words: List[str] = list(argv or sys.argv[1:])
-    return runner.guarded(lambda: _run(words), _tell)
+    return runner.guarded(lambda: _run_tool(words), _tell_problems)
 
 
-def _tell(code: int, problems: Sequence[str]) -> None:
+def _tell_problems(code: int, problems: Sequence[str]) -> None:
     for problem in problems:
         sys.stderr.write("pilot_dirac.publish: error: %s\n" % problem)
 
 
-def _run(words: List[str]) -> int:
+def _run_tool(words: List[str]) -> int:
     parser = argparse.ArgumentParser(prog="pilot_dirac.publish", description="Put the pilot where sites fetch it.")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the web server's folder")
     parser.add_argument("--pilot-json", metavar="FILE", help="the pilot.json to publish (default: an empty one)")
@@ -48,15 +48,15 @@ def _run(words: List[str]) -> int:
         return int(end.code or 0)
     if given.pilot_json:
         site_profile.load(given.pilot_json)
-    pilot = make.make(True, [HERE] + given.extension, os.path.join(HERE, "defaults.json"), True)
+    pilot = make.make_file(True, [HERE] + given.extension, os.path.join(HERE, "defaults.json"), True)
     members = {PILOT: pilot}
-    members.update({os.path.basename(path): _module(path) for path in given.module})
-    publish(given.output, {"pilot.json": _content(given.pilot_json) if given.pilot_json else b"{}", TAR: packed(members)})
+    members.update({os.path.basename(path): _read_module(path) for path in given.module})
+    publish_files(given.output, {"pilot.json": _read_content(given.pilot_json) if given.pilot_json else b"{}", TAR: pack_tar(members)})
     print("%s: %s of %d bytes, %s" % (given.output, PILOT, len(pilot), ", ".join(sorted(members))))
     return 0
 
 
-def publish(folder: str, files: Dict[str, bytes]) -> None:
+def publish_files(folder: str, files: Dict[str, bytes]) -> None:
     """Write the files; whoever fetches meanwhile gets the old ones or the new ones by the manifest, never a mixture."""
     try:
         os.makedirs(os.path.join(folder, FILES), exist_ok=True)
@@ -73,7 +73,7 @@ def publish(folder: str, files: Dict[str, bytes]) -> None:
     onefile.write_program(os.path.join(folder, MANIFEST), (manifest + "\n").encode("ascii"), 0o644)
 
 
-def packed(members: Dict[str, bytes]) -> bytes:
+def pack_tar(members: Dict[str, bytes]) -> bytes:
     """A tar of these files with fixed dates: the same bytes from any machine."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -84,9 +84,9 @@ def packed(members: Dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def _module(path: str) -> bytes:
+def _read_module(path: str) -> bytes:
     """A module that no pilot could import is not published."""
-    data = _content(path)
+    data = _read_content(path)
     try:
         compile(data, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -94,7 +94,7 @@ def _module(path: str) -> bytes:
     return data
 
 
-def _content(path: str) -> bytes:
+def _read_content(path: str) -> bytes:
     try:
         with open(path, "rb") as stream:
             return stream.read()

@@ -10,7 +10,7 @@ from pilot.engine.settings import DEFAULT
 from .command import DiracCommand
 from .dialect import STAMP
 from .identity import UNKNOWN
-from .options import pick
+from .options import pick_options
 
 PROGRAM = "dirac-admin-add-pilot"
 STAMP_LENGTH = 32  # what the PilotManager's table holds
@@ -20,7 +20,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
     """Register this pilot with DIRAC as running; one that cannot be registered goes on."""
 
     name = "RegisterPilot"
-    options = DiracCommand.options + pick("use_server_certificate") + ToolboxRegisterPilot.options
+    options = DiracCommand.options + pick_options("use_server_certificate") + ToolboxRegisterPilot.options
     requires: Tuple[type, ...] = ()
     provides = (Registration,)
     timeout_s = 300.0

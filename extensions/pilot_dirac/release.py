@@ -6,7 +6,7 @@ _RELEASE = re.compile(r"v(\d+)r(\d+)(?:p(\d+))?(?:-pre(\d+))?$")
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:a(\d+))?$")
 
 
-def dotted(text: str) -> str:
+def dotted_version(text: str) -> str:
     """v9r1p22-pre1 -> 9.1.22a1; anything else as it is."""
     match = _RELEASE.match(text)
     if not match:
@@ -15,7 +15,7 @@ def dotted(text: str) -> str:
     return "%s.%s.%s%s" % (major, minor, patch or "0", "a" + pre if pre else "")
 
 
-def lettered(text: str) -> str:
+def lettered_version(text: str) -> str:
     """9.1.22a1 -> v9r1p22-pre1; anything else as it is."""
     match = _VERSION.match(text)
     if not match:
@@ -24,7 +24,7 @@ def lettered(text: str) -> str:
     return "v%sr%s%s%s" % (major, minor, "p" + patch if patch and patch != "0" else "", "-pre" + pre if pre else "")
 
 
-def pinned(text: str) -> str:
+def pinned_version(text: str) -> str:
     """pip's ==VERSION for a release; nothing for a branch such as integration, of which the newest is meant."""
-    version = dotted(text)
+    version = dotted_version(text)
     return "==" + version if version[:1].isdigit() else ""

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
 
-from .options import value
+from .options import setting_value
 
 _LINE = re.compile(r"(\S+Z) (\w+)\s+([\w.]+): (.*)", re.S)
 WORDS = {"CRITICAL": "ERROR"}
@@ -32,14 +32,14 @@ class Line(NamedTuple):
 
 def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[Any]:
     """The engine's hook: the log servers that the settings name, where our computing element may talk to them."""
-    allowed = value(settings, "remote_logger_ces_white_list")
+    allowed = setting_value(settings, "remote_logger_ces_white_list")
     if allowed and settings["ce"] not in allowed:
         return []
     from .diracx import DiracX
     from .tornado import Tornado
 
-    wanted: List[Any] = [Tornado] if value(settings, "remote_logging") else []
-    wanted += [DiracX] if value(settings, "diracx_url") else []
+    wanted: List[Any] = [Tornado] if setting_value(settings, "remote_logging") else []
+    wanted += [DiracX] if setting_value(settings, "diracx_url") else []
     found: List[Any] = []
     for one in wanted:
         try:
@@ -51,10 +51,10 @@ def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[An
 
 def lines_of(story: List[Dict[str, Any]]) -> List[Line]:
     """The lines of the log among events."""
-    return [parsed(text) for one in story if one["event"] == events.LOG for text in one["lines"]]
+    return [parse_line(text) for one in story if one["event"] == events.LOG for text in one["lines"]]
 
 
-def parsed(text: str) -> Line:
+def parse_line(text: str) -> Line:
     """A line of our log in its parts."""
     match = _LINE.match(text)
     if not match:
@@ -63,7 +63,7 @@ def parsed(text: str) -> Line:
     return Line(stamp, WORDS.get(level, level), "Pilot" if name == "pilot" else name, message)
 
 
-def ending(story: List[Dict[str, Any]]) -> Tuple[bool, int]:
+def find_ending(story: List[Dict[str, Any]]) -> Tuple[bool, int]:
     """Whether the pilot's end is among the events, and its exit code."""
     found = [one["exit_code"] for one in story if one["event"] == events.PILOT_FINISHED]
     return bool(found), found[-1] if found else 0

@@ -23,7 +23,7 @@ from pilot.base.log import Masker
 
 from . import telling
 from .identity import UNKNOWN
-from .options import value
+from .options import setting_value
 
 if TYPE_CHECKING:
     import ssl
@@ -38,13 +38,13 @@ class Tornado(Transport):
     """`settings` name the server, and how many lines or seconds travel together."""
 
     def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
-        self.name = value(settings, "remote_logger_url")
+        self.name = setting_value(settings, "remote_logger_url")
         if not self.name.startswith(("https://", "http://")):
             raise ValueError("pilotLogging wants a loggerURL, https://HOST:PORT/WorkloadManagement/TornadoPilotLogging")
-        self.gather = max(1, value(settings, "remote_logger_bufsize"))
-        self.gather_s = value(settings, "remote_logger_timer_interval") or NEVER_S
+        self.gather = max(1, setting_value(settings, "remote_logger_bufsize"))
+        self.gather_s = setting_value(settings, "remote_logger_timer_interval") or NEVER_S
         self._environ, self._vo = environ, settings["vo"] or UNKNOWN
-        self._uuid = uuid(pilot_id)
+        self._uuid = server_uuid(pilot_id)
         self._masker = Masker()
         for secret in settings.secrets():
             self._masker.add(secret)
@@ -52,7 +52,7 @@ class Tornado(Transport):
             log.warning("%s keeps the logs of UUIDs only: %s is %s there", self.name, pilot_id, self._uuid)
         place = urllib.parse.urlsplit(self.name)
         self._path = place.path or "/"
-        self._session = Session("%s://%s" % (place.scheme, place.netloc), lambda: context(environ) if place.scheme == "https" else None)
+        self._session = Session("%s://%s" % (place.scheme, place.netloc), lambda: tls_context(environ) if place.scheme == "https" else None)
         self._first: Optional[str] = None  # the beginning, until it was sent
         self._told = 0  # up to this number of an event its lines are there: a batch may fail after them
 
@@ -63,13 +63,13 @@ class Tornado(Transport):
     def send(self, events: List[Dict[str, Any]]) -> None:
         """The lines, then, at the pilot's end, that there come no more."""
         if self._first is None:
-            self._first = telling.parsed("Remote logger activated").text() + "\n" + self._masker.text(telling.from_wrapper())
+            self._first = telling.parse_line("Remote logger activated").text() + "\n" + self._masker.text(telling.from_wrapper())
         fresh = [event for event in events if event["seq"] > self._told]
         text = self._first + "".join(line.text() + "\n" for line in telling.lines_of(fresh))
         if text:
             self._post("sendMessage", text)
             self._first, self._told = "", events[-1]["seq"]
-        ended, code = telling.ending(events)
+        ended, code = telling.find_ending(events)
         if ended:
             self._post("finaliseLogs", {"retCode": str(code)})
 
@@ -83,14 +83,14 @@ class Tornado(Transport):
             status, data = self._session.ask("POST", self._path, body, headers, TIMEOUT_S)
         except (FetchFailed, ConfigurationFailed) as error:
             raise SendFailed(str(error))
-        judge(status, data)
+        judge_answer(status, data)
 
     def close(self) -> None:
         """Hang up."""
         self._session.close()
 
 
-def judge(status: int, data: bytes) -> None:
+def judge_answer(status: int, data: bytes) -> None:
     """Raise SendFailed unless the server says that it has the message."""
     text = data[:300].decode("utf-8", "replace")
     if status != 200:
@@ -104,7 +104,7 @@ def judge(status: int, data: bytes) -> None:
         raise SendFailed("refused: " + message, "UUID" in message)
 
 
-def uuid(pilot_id: str) -> str:
+def server_uuid(pilot_id: str) -> str:
     """The id if the server takes it, else 32 hexadecimal digits made of it."""
     lower = pilot_id.lower()
     return lower if _UUID.match(lower) else hashlib.md5(pilot_id.encode("utf-8")).hexdigest()
@@ -117,7 +117,7 @@ def host_certificate(environ: Dict[str, str]) -> str:
     return folder if folder and both else ""
 
 
-def context(environ: Dict[str, str]) -> "ssl.SSLContext":
+def tls_context(environ: Dict[str, str]) -> "ssl.SSLContext":
     """Shows the proxy, or the host's certificate, and verifies the server."""
     folder = host_certificate(environ)
     if not folder:

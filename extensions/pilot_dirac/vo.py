@@ -14,7 +14,7 @@ OPENSSL_S = 10.0
 _FQAN = re.compile(r"/([A-Za-z0-9][A-Za-z0-9_.-]*)(?:/[\w.-]+)*/Role=")
 
 
-def found(environ: Dict[str, str]) -> str:
+def find_vo(environ: Dict[str, str]) -> str:
     """$DIRAC_PILOT_VO; else that of the first VOMS attribute in $X509_USER_PROXY; else of the first group in the bearer token
     that WLCG's rules find; "" when none of them tells."""
     return environ.get(VARIABLE) or of_proxy(environ.get("X509_USER_PROXY", "")) or of_token(environ)
@@ -36,12 +36,12 @@ def of_token(environ: Dict[str, str]) -> str:
     """The VO of a WLCG token: the first part of its first group (wlcg.groups of the WLCG token profile)."""
     try:
         token = credentials.bearer_token(environ) or ""
-        claims = json.loads(_decoded(token.split(".")[1]).decode("utf-8"))
+        claims = json.loads(_decode_token(token.split(".")[1]).decode("utf-8"))
         groups: Any = claims["wlcg.groups"]
         return str(groups[0]).strip("/").split("/")[0]
     except (ConfigurationFailed, ValueError, LookupError, TypeError):  # none, or none of WLCG's
         return ""
 
 
-def _decoded(text: str) -> bytes:
+def _decode_token(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

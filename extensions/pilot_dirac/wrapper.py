@@ -34,7 +34,7 @@ WRONG = (subprocess.TimeoutExpired, OSError, ValueError, KeyError, IndexError, T
 LINES: List[str] = []
 
 
-def say(text: str) -> None:
+def log_line(text: str) -> None:
     """A line for our log, which the pilot gets too."""
     line = "%sZ INFO [PilotWrapper] %s" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), text)
     LINES.append(line)
@@ -60,20 +60,20 @@ class Redirects(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def vouched(place: str, name: str, trust: Trust) -> bytes:
+def read_vouched(place: str, name: str, trust: Trust) -> bytes:
     """The list of checksums of a place, if it is one to trust. OSError when it is not."""
     pinned = bool(trust.sha512 or trust.signers)
     if place.startswith("http:") and not pinned:
         raise OSError("plain http may be anybody's: it needs --sha512 or --signers")
-    data = get(place + "/" + name)
-    if trust.sha512 and not fits(data, trust.sha512):
+    data = get_bytes(place + "/" + name)
+    if trust.sha512 and not fits_digest(data, trust.sha512):
         raise OSError("%s/%s is not the one of --sha512" % (place, name))
     if trust.signers:
-        verify(data, get(place + "/" + name + ".sig"), trust.signers)
+        verify_signature(data, get_bytes(place + "/" + name + ".sig"), trust.signers)
     return data
 
 
-def verify(data: bytes, signature: bytes, signers: str) -> None:
+def verify_signature(data: bytes, signature: bytes, signers: str) -> None:
     """OSError unless one of the signers (ssh-keygen(1), ALLOWED SIGNERS) made this signature."""
     with tempfile.NamedTemporaryFile() as stream:
         stream.write(signature)
@@ -89,7 +89,7 @@ def verify(data: bytes, signature: bytes, signers: str) -> None:
         raise OSError("the signature of the list of checksums does not fit: %s" % done.stdout.decode("utf-8", "replace").strip()[:200])
 
 
-def get(url: str) -> bytes:
+def get_bytes(url: str) -> bytes:
     """What is behind a URL or path: verified TLS, a time limit, a size limit. OSError when it cannot be had."""
     if url.startswith("/"):
         url = "file://" + url
@@ -111,20 +111,20 @@ def get(url: str) -> bytes:
                 raise OSError("%s is larger than %d bytes, or takes longer than %d s" % (url, MOST_BYTES, FILE_S))
 
 
-def fits(data: bytes, digest: str) -> bool:
+def fits_digest(data: bytes, digest: str) -> bool:
     """Whether this is what the checksum was made of."""
     return hashlib.sha512(data).hexdigest() == digest.lower()
 
 
 def by_manifest(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
     """The files that one manifest names; each lies where its checksum says, for good."""
-    manifest = json.loads(vouched(place, MANIFEST, trust).decode("utf-8"))
+    manifest = json.loads(read_vouched(place, MANIFEST, trust).decode("utf-8"))
     age_days = (time.time() - float(manifest.get("made", 0))) / 86400
     if trust.max_age_days and age_days > trust.max_age_days:
         raise OSError("%s: the manifest is %.0f days old, more than --max-age-days" % (place, age_days))
     names = manifest["files"]
-    files = {name: get("%s/files/%s" % (place, digest)) for name, digest in names.items()}
-    wrong = [name for name, digest in names.items() if not fits(files[name], digest)]
+    files = {name: get_bytes("%s/files/%s" % (place, digest)) for name, digest in names.items()}
+    wrong = [name for name, digest in names.items() if not fits_digest(files[name], digest)]
     if wrong:
         raise OSError("%s: %s does not fit the manifest" % (place, ", ".join(wrong)))
     return files
@@ -134,32 +134,32 @@ def by_checksums(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
     """pilot.json and what is in pilot.tar, as DIRAC publishes them."""
     if trust.max_age_days:
         raise OSError("%s: %s tells no age" % (place, CHECKSUMS))
-    text = vouched(place, CHECKSUMS, trust).decode("utf-8")
+    text = read_vouched(place, CHECKSUMS, trust).decode("utf-8")
     sums = {line.split()[1]: line.split()[0] for line in text.splitlines() if len(line.split()) == 2}
-    files = {name: get(place + "/" + name) for name in ("pilot.json", TAR)}
-    wrong = [name for name, data in files.items() if not fits(data, sums.get(name, ""))]
+    files = {name: get_bytes(place + "/" + name) for name in ("pilot.json", TAR)}
+    wrong = [name for name, data in files.items() if not fits_digest(data, sums.get(name, ""))]
     if wrong:
         raise OSError("%s: %s does not fit %s (an update under way?)" % (place, ", ".join(wrong), CHECKSUMS))
     return files
 
 
-def fetched(locations: List[str], trust: Trust = Trust()) -> Optional[Dict[str, bytes]]:
+def fetch_files(locations: List[str], trust: Trust = Trust()) -> Optional[Dict[str, bytes]]:
     """The files of the first place that has them whole."""
     for turn in range(TRIES):
         for place in [form for one in locations for form in (one.rstrip("/"), one.rstrip("/") + "/pilot")]:
             for way in (by_manifest, by_checksums):
                 try:
                     files = way(place, trust)
-                    say("the pilot is from %s" % place)
+                    log_line("the pilot is from %s" % place)
                     return files
                 except WRONG as error:
-                    say("%s: %s" % (place, error))
+                    log_line("%s: %s" % (place, error))
         if turn < TRIES - 1:
             time.sleep(WAIT_S)
     return None
 
 
-def unpack(data: bytes, folder: str) -> None:
+def unpack_tar(data: bytes, folder: str) -> None:
     """The plain files of a tar, flat: nothing else of it, and nothing outside the folder."""
     path = os.path.join(folder, TAR)
     with open(path, "wb") as stream:
@@ -173,19 +173,19 @@ def unpack(data: bytes, folder: str) -> None:
                     stream.write(source.read())
 
 
-def prepare(files: Dict[str, bytes], parent: str) -> str:
+def prepare_folder(files: Dict[str, bytes], parent: str) -> str:
     """A new folder with all of it; its path."""
     folder = tempfile.mkdtemp(prefix="DIRAC_", suffix="pilot", dir=parent)
     for name, data in files.items():
         if name == TAR:
-            unpack(data, folder)
+            unpack_tar(data, folder)
         else:
             with open(os.path.join(folder, os.path.basename(name)), "wb") as stream:
                 stream.write(data)
     return folder
 
 
-def become(folder: str, words: List[str]) -> int:
+def become_pilot(folder: str, words: List[str]) -> int:
     """The pilot takes our place, with our log on its standard input: signals and exit code are its own."""
     os.chdir(folder)
     if not any(word.startswith("--pilotU") for word in words):
@@ -211,20 +211,20 @@ def main() -> int:
     parser.add_argument("--max-age-days", type=float, default=0.0, metavar="N", help="take no manifest that was made longer ago")
     given = parser.parse_args(words)
     trust = Trust(given.sha512, given.signers, given.max_age_days)
-    files = fetched([place.strip() for place in given.locations.split(",") if place.strip()], trust)
+    files = fetch_files([place.strip() for place in given.locations.split(",") if place.strip()], trust)
     if files is None:
-        say("no location has a pilot that is whole")
+        log_line("no location has a pilot that is whole")
         return FAILED
     try:
-        folder = prepare(files, os.path.abspath(given.folder))
+        folder = prepare_folder(files, os.path.abspath(given.folder))
     except (OSError, tarfile.TarError) as error:
-        say("what was fetched cannot be unpacked: %s" % error)
+        log_line("what was fetched cannot be unpacked: %s" % error)
         return FAILED
     if not os.path.exists(os.path.join(folder, PILOT)):
-        say("what was fetched has no %s" % PILOT)
+        log_line("what was fetched has no %s" % PILOT)
         return FAILED
-    say("starting %s in %s" % (PILOT, folder))
-    return become(folder, rest)
+    log_line("starting %s in %s" % (PILOT, folder))
+    return become_pilot(folder, rest)
 
 
 if __name__ == "__main__":

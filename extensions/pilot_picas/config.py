@@ -30,6 +30,6 @@ def url_of(path: str) -> str:
     return "%s://%s%s/%s" % (parts.scheme, user, parts.netloc.rpartition("@")[2], quote(str(found["PICAS_DATABASE"]), safe=""))
 
 
-def query(options: Dict[str, Any]) -> str:
+def query_string(options: Dict[str, Any]) -> str:
     """Options of a view as the rest of a query."""
     return "&" + urlencode({key: json.dumps(value) for key, value in options.items()}) if options else ""

@@ -16,7 +16,7 @@ class LaunchAgent(ToolboxLaunchAgent):
 
     options: Tuple[Option, ...] = ToolboxLaunchAgent.options + (
         Option("picas_command", "what runs a token that brings no command of its own: words in which {input}, {_id} and other fields "
-                                "of the token are filled in, as in './process_task.sh {input} {_id}'", token.template),
+                                "of the token are filled in, as in './process_task.sh {input} {_id}'", token.parse_template),
         Option("picas_view", "the view that lists what to do: DESIGN/VIEW", default=token.VIEW),
     )
     uses = ToolboxLaunchAgent.uses + ("pilot_picas.pool",)
@@ -28,11 +28,11 @@ class LaunchAgent(ToolboxLaunchAgent):
         return super().check(settings) + bad
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        ctx.environ.update(orders(ctx.settings, os.getcwd()))
+        ctx.environ.update(agent_orders(ctx.settings, os.getcwd()))
         return super().run(ctx)
 
 
-def orders(settings: Any, folder: str) -> Dict[str, str]:
+def agent_orders(settings: Any, folder: str) -> Dict[str, str]:
     """What the agent's process is told by its environment: programs named from here are named from the root."""
     found = {"PILOT_PICAS_VIEW": settings["picas_view"], "PILOT_PICAS_FOLDER": folder}
     if settings["picas_command"]:

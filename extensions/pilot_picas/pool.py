@@ -31,7 +31,7 @@ def open_url(url: str, create: bool, environ: Dict[str, str]) -> "PicasPool":
         place = config.url_of(os.path.join(environ.get("PILOT_PICAS_FOLDER", ""), url[len("picas:"):] or "picasconfig.py"))
     pool = PicasPool(Database(place, environ), environ)
     if create:
-        design.ensure(pool.database)
+        design.ensure_documents(pool.database)
     return pool
 
 
@@ -49,11 +49,11 @@ class PicasPool(interface.Pool):
         self._unsure: Set[str] = set()  # requests whose claims may have succeeded without our knowing
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
-        return self._take_in([token.fresh(spec) for spec in specs])
+        return self._take_in([token.new_token(spec) for spec in specs])
 
     def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         self.database.ask("GET", "")
-        return self._take_in([token.restored(task, self.database.now()) for task in tasks])
+        return self._take_in([token.restore_token(task, self.database.now()) for task in tasks])
 
     def _take_in(self, documents: List[Dict[str, Any]]) -> Tuple[int, int]:
         known = 0
@@ -88,10 +88,10 @@ class PicasPool(interface.Pool):
         for document in self._candidates():
             if len(leases) >= count:
                 break
-            spec = token.spec_of(document, self._command) if token.claimable(document, self.database.now()) else None
-            if spec is None or not token.fits(spec, offer):
+            spec = token.spec_of(document, self._command) if token.is_claimable(document, self.database.now()) else None
+            if spec is None or not token.fits_offer(spec, offer):
                 continue
-            mine = token.locked(document, pilot, lease_s, self.database.now(), os.uname().nodename, self._environ, request)
+            mine = token.lock_token(document, pilot, lease_s, self.database.now(), os.uname().nodename, self._environ, request)
             try:
                 self.database.put(mine)
             except Conflict:  # another pilot was quicker
@@ -131,9 +131,9 @@ class PicasPool(interface.Pool):
         self._expired_at = time.monotonic()
         for row in self.database.view("Monitor/locked", include_docs=True):
             document = row.get("doc")
-            if document and token.expired(document, self.database.now()):
+            if document and token.lease_expired(document, self.database.now()):
                 try:
-                    self.database.put(token.lost(document, self.database.now()))
+                    self.database.put(token.lose_lease(document, self.database.now()))
                 except Conflict:
                     pass
 
@@ -142,9 +142,9 @@ class PicasPool(interface.Pool):
             document = self.database.get(final.task)
             if document is None:
                 raise StaleLease("%s is gone" % final.task)
-            if not token.ours(document, final.generation, pilot):
+            if not token.holds_lease(document, final.generation, pilot):
                 return self._repeated(document, final, pilot)
-            changed = token.ended(document, final, self.database.now())
+            changed = token.end_attempt(document, final, self.database.now())
             try:
                 self.database.put(changed)
             except Conflict:  # an operator or an old client edited it: if it is still ours, our end goes into that
@@ -168,9 +168,9 @@ class PicasPool(interface.Pool):
                 break
             documents = self.database.get_all([name for name, _ in wanted])
             good = [(key, document) for key,
-                    document in zip(wanted, documents) if document is not None and token.ours(document, key[1], pilot)]
+                    document in zip(wanted, documents) if document is not None and token.holds_lease(document, key[1], pilot)]
             stale += [key for key in wanted if key not in [one for one, _ in good]]
-            conflicts = self.database.put_all([token.renewed(document, lease_s, self.database.now()) for _, document in good])
+            conflicts = self.database.put_all([token.renew_lease(document, lease_s, self.database.now()) for _, document in good])
             wanted = [key for key, _ in good if key[0] in conflicts]
         if wanted:
             names = ", ".join(name for name, _ in wanted[:5])
@@ -197,19 +197,25 @@ class PicasPool(interface.Pool):
         first = [row["doc"] for row in self.database.view("Monitor/todo", limit=PAGE, include_docs=True) if row.get("doc")]
         waits = [(token.wait_of(one, now), token.spec_of(one, self._command)) for one in first if token.NOT_BEFORE in one]
         waiting = [(wait, spec) for wait, spec in waits if wait > 0]
-        fitting = [wait for wait, spec in waiting if spec is not None and token.fits(spec, offer)]
+        fitting = [wait for wait, spec in waiting if spec is not None and token.fits_offer(spec, offer)]
         return Backlog(todo, len(waiting), min(fitting) if fitting else None)
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
         document = self.database.get(task)
-        return None if document is None or document.get("type") != "token" else token.told(document, self.database.now(), self._command)
+        return (
+            None
+            if document is None or document.get("type") != "token"
+            else token.describe_token(document, self.database.now(), self._command)
+        )
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         names = [row["id"] for row in self.database.view("Monitor/error")] if tasks is None else list(tasks)
         return sum(self._change(name, ("error", "held"), token.sent_back) for name in names)
 
     def cancel(self, tasks: Iterable[str]) -> int:
-        return sum(self._change(name, ("todo", "locked"), lambda document: token.held(document, self.database.now())) for name in tasks)
+        return sum(
+            self._change(name, ("todo", "locked"), lambda document: token.hold_token(document, self.database.now())) for name in tasks
+        )
 
     def _change(self, name: str, states: Tuple[str, ...], change: Callable[[Dict[str, Any]], Dict[str, Any]]) -> int:
         for _ in range(TRIES):
@@ -226,10 +232,10 @@ class PicasPool(interface.Pool):
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
         after: Dict[str, Any] = {}
         while True:
-            rows = self.database.ask("GET", "/_all_docs?include_docs=true&limit=%d%s" % (PAGE, config.query(after)))["rows"]
+            rows = self.database.ask("GET", "/_all_docs?include_docs=true&limit=%d%s" % (PAGE, config.query_string(after)))["rows"]
             for row in rows:
                 if row["doc"].get("type") == "token" and (state is None or token.state_of(row["doc"]) == state):
-                    yield token.told(row["doc"], self.database.now(), self._command)
+                    yield token.describe_token(row["doc"], self.database.now(), self._command)
             if len(rows) < PAGE:
                 return
             after = {"startkey": rows[-1]["id"], "skip": 1}

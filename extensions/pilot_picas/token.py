@@ -23,17 +23,17 @@ JOB_IDS = (("DIRACJOBID", "dirac_job_id"), ("GLITE_WMS_JOBID", "wms_job_id"), ("
 Document = Dict[str, Any]
 
 
-def template(text: str) -> str:
+def parse_template(text: str) -> str:
     """A command with {fields}. Raises ValueError with a sentence."""
     words = shlex.split(text)
     if not words:
         raise ValueError("%r names no program" % text)
     for word in words:
-        fill(word, {})
+        fill_template(word, {})
     return text
 
 
-def fill(word: str, document: Document) -> str:
+def fill_template(word: str, document: Document) -> str:
     """The word with {field} replaced by the token's fields; what is no text goes in as JSON. ValueError for a lone brace."""
     parts = word.split("{")
     out = parts[0]
@@ -46,7 +46,7 @@ def fill(word: str, document: Document) -> str:
     return out
 
 
-def fresh(spec: Dict[str, Any]) -> Document:
+def new_token(spec: Dict[str, Any]) -> Document:
     """A token for a task of ours, which the picas client reads as one of its own."""
     found: Document = {"_id": spec["id"], "type": "token", "lock": 0, "done": 0, "hostname": "", "scrub_count": 0,
                        "input": spec.get("meta", {}),
@@ -63,16 +63,16 @@ def spec_of(document: Document, command: str) -> Optional[Dict[str, Any]]:
     told = {"PICAS_TOKEN_ID": document["_id"], "PICAS_INPUT": text[:65536].replace("\0", "")}
     if isinstance(document.get(TASK), dict):
         env = document[TASK].get("env") or {}
-        return task.check(dict(document[TASK], id=document["_id"], env={**told, **env} if isinstance(env, dict) else env), "/")[0]
+        return task.check_task(dict(document[TASK], id=document["_id"], env={**told, **env} if isinstance(env, dict) else env), "/")[0]
     if not command:
         return None
-    spec: Dict[str, Any] = {"id": document["_id"], "command": [fill(word, document) for word in shlex.split(command)], "env": told}
+    spec: Dict[str, Any] = {"id": document["_id"], "command": [fill_template(word, document) for word in shlex.split(command)], "env": told}
     if isinstance(document.get("cores"), int) and document["cores"] > 0:
         spec["cores"] = document["cores"]
     return spec
 
 
-def fits(spec: Dict[str, Any], offer: Offer) -> bool:
+def fits_offer(spec: Dict[str, Any], offer: Offer) -> bool:
     """Whether who offers so much can run it."""
     left = offer.time_left_s
     return bool(spec.get("cores", 1) <= offer.cores and spec.get("gpus", 0) <= offer.gpus
@@ -81,13 +81,13 @@ def fits(spec: Dict[str, Any], offer: Offer) -> bool:
                 and set(spec.get("tags", ())) <= set(offer.tags) and ("container" not in spec or offer.containers))
 
 
-def _stamp(value: Any) -> float:
+def _time_stamp(value: Any) -> float:
     return value if isinstance(value, (int, float)) else 0
 
 
 def state_of(document: Document) -> str:
     """todo, locked, done, error as PiCaS' views say; held for our own lock."""
-    lock, done = _stamp(document.get("lock")), _stamp(document.get("done"))
+    lock, done = _time_stamp(document.get("lock")), _time_stamp(document.get("done"))
     if lock < 0:
         return "held"
     if done <= 0:
@@ -111,7 +111,7 @@ def history_of(document: Document) -> List[Dict[str, Any]]:
 
 def scrubs_of(document: Document) -> int:
     """Failed attempts so far."""
-    return int(_stamp(document.get("scrub_count")))
+    return int(_time_stamp(document.get("scrub_count")))
 
 
 def priority_of(document: Document) -> int:
@@ -121,23 +121,23 @@ def priority_of(document: Document) -> int:
     return int(found) if isinstance(found, int) else 0
 
 
-def ours(document: Document, generation: int, pilot: str) -> bool:
+def holds_lease(document: Document, generation: int, pilot: str) -> bool:
     """Whether this lease holds."""
     lease = lease_of(document)
     return state_of(document) == "locked" and lease.get("generation") == generation and lease.get("pilot") == pilot
 
 
-def claimable(document: Document, now: float) -> bool:
+def is_claimable(document: Document, now: float) -> bool:
     """Whether it waits for nobody and nothing."""
-    return document.get("type") == "token" and state_of(document) == "todo" and _stamp(document.get(NOT_BEFORE)) <= now
+    return document.get("type") == "token" and state_of(document) == "todo" and _time_stamp(document.get(NOT_BEFORE)) <= now
 
 
 def wait_of(document: Document, now: float) -> float:
     """Seconds until it may be claimed."""
-    return _stamp(document.get(NOT_BEFORE)) - now
+    return _time_stamp(document.get(NOT_BEFORE)) - now
 
 
-def expired(document: Document, now: float) -> bool:
+def lease_expired(document: Document, now: float) -> bool:
     """Whether a lease of ours ran out; tokens that the picas client locked have none."""
     lease = lease_of(document)
     return state_of(document) == "locked" and bool(lease and lease["until"] <= now)
@@ -148,7 +148,7 @@ def generation_of(document: Document) -> int:
     return max([int(one["generation"]) for one in history_of(document)] + [0])
 
 
-def locked(document: Document, pilot: str, lease_s: float, now: float, host: str, environ: Dict[str, str], request: str) -> Document:
+def lock_token(document: Document, pilot: str, lease_s: float, now: float, host: str, environ: Dict[str, str], request: str) -> Document:
     """Claimed."""
     generation = generation_of(document) + 1
     found = dict(document, lock=int(now), done=0, hostname=host)
@@ -171,38 +171,38 @@ def job_id(environ: Dict[str, str]) -> Dict[str, str]:
     return {}
 
 
-def renewed(document: Document, lease_s: float, now: float) -> Document:
+def renew_lease(document: Document, lease_s: float, now: float) -> Document:
     """The lease prolonged."""
     return dict(document, **{LEASE: dict(document[LEASE], until=now + lease_s)})
 
 
-def ended(document: Document, final: Final, now: float) -> Document:
+def end_attempt(document: Document, final: Final, now: float) -> Document:
     """The end of an attempt: done; failed and to be tried again; failed for good; given back."""
-    found = _closed(document, final, now)
+    found = _close_attempt(document, final, now)
     if final.outcome in ("released", "returned", "lost"):
-        given_back, most = found.get(RELEASES, 0) + (final.outcome != "returned"), _bound(found, "max_releases", MAX_RELEASES)
+        given_back, most = found.get(RELEASES, 0) + (final.outcome != "returned"), _read_bound(found, "max_releases", MAX_RELEASES)
         if final.outcome == "returned" or given_back <= most:
-            return dict(_unlocked(found), **{RELEASES: given_back})
+            return dict(_unlock_token(found), **{RELEASES: given_back})
         reasons = dict.fromkeys(one.get("reason") or "" for one in history_of(found) if one.get("outcome") == "released")
         reason = "given back %d times, max_releases is %d: %s" % (given_back, most, "; ".join(reasons)[:3000])
-        return _failed(found, reason, 1, now, True)
-    found["output"] = _output(found.get("output"), final.result)
+        return _fail_attempt(found, reason, 1, now, True)
+    found["output"] = _add_output(found.get("output"), final.result)
     attached = found.get("_attachments")
-    found["_attachments"] = dict(attached if isinstance(attached, dict) else {}, **_logs(found["_id"], final.result))
+    found["_attachments"] = dict(attached if isinstance(attached, dict) else {}, **_log_attachments(found["_id"], final.result))
     if final.outcome == "done":
         found.update({"exit_code": 0, "done": int(now)})
         return found
-    return _failed(found, final.reason, final.result.get("exit_code") or 1, now)
+    return _fail_attempt(found, final.reason, final.result.get("exit_code") or 1, now)
 
 
-def lost(document: Document, now: float) -> Document:
+def lose_lease(document: Document, now: float) -> Document:
     """Its pilot was not heard of within the lease."""
     lease = document[LEASE]
     final = Final(document["_id"], lease["generation"], "lost", "the lease ran out", {})
-    return _failed(_closed(document, final, now), "pilot %s was not heard of within the lease" % lease["pilot"], 1, now)
+    return _fail_attempt(_close_attempt(document, final, now), "pilot %s was not heard of within the lease" % lease["pilot"], 1, now)
 
 
-def _closed(document: Document, final: Final, now: float) -> Document:
+def _close_attempt(document: Document, final: Final, now: float) -> Document:
     found = dict(document)
     found.pop(LEASE, None)
     found[HISTORY] = [dict(one, ended=now, outcome=final.outcome, reason=final.reason, result=final.result or None)
@@ -210,38 +210,38 @@ def _closed(document: Document, final: Final, now: float) -> Document:
     return found
 
 
-def _bound(document: Document, name: str, usual: int) -> int:
+def _read_bound(document: Document, name: str, usual: int) -> int:
     mine = document.get(TASK)
     found = mine.get(name, usual) if isinstance(mine, dict) else usual
     return found if isinstance(found, int) else usual
 
 
-def _failed(found: Document, reason: str, code: Any, now: float, for_good: bool = False) -> Document:
+def _fail_attempt(found: Document, reason: str, code: Any, now: float, for_good: bool = False) -> Document:
     scrubs = scrubs_of(found) + 1
     complaints = found.get("error") if isinstance(found.get("error"), list) else []
     found["error"] = list(complaints or ()) + [{"time": int(now), "message": reason, "exception": ""}]
     found["exit_code"] = code
-    if for_good or scrubs >= _bound(found, "max_attempts", MAX_ATTEMPTS):
+    if for_good or scrubs >= _read_bound(found, "max_attempts", MAX_ATTEMPTS):
         found.update({"done": int(now), "lock": found.get("lock") or int(now)})
         return found
-    found = _unlocked(found)
+    found = _unlock_token(found)
     found.update({"scrub_count": scrubs, NOT_BEFORE: now + min(BACKOFF_S * 2 ** min(scrubs, 20), MAX_BACKOFF_S)})
     return found
 
 
-def _unlocked(document: Document) -> Document:
+def _unlock_token(document: Document) -> Document:
     found = dict(document, lock=0, done=0)
     for _, field in JOB_IDS:
         found.pop(field, None)
     return found
 
 
-def _output(before: Any, result: Dict[str, Any]) -> Any:
+def _add_output(before: Any, result: Dict[str, Any]) -> Any:
     told = {key: result[key] for key in ("seconds", "cpu_s", "max_rss_mb", "host") if key in result}
     return dict(before, **told) if isinstance(before, dict) else before or told
 
 
-def _logs(name: str, result: Dict[str, Any]) -> Dict[str, Any]:
+def _log_attachments(name: str, result: Dict[str, Any]) -> Dict[str, Any]:
     """Attachments as PiCaS' examples make them."""
     found = {}
     for stream, ending in (("stdout", "out"), ("stderr", "err")):
@@ -254,23 +254,23 @@ def _logs(name: str, result: Dict[str, Any]) -> Dict[str, Any]:
 
 def sent_back(document: Document) -> Document:
     """By an operator: todo with fresh attempts, the history kept."""
-    found = _unlocked(document)
+    found = _unlock_token(document)
     found.update({"scrub_count": 0, "exit_code": "", RELEASES: 0})
     found.pop(NOT_BEFORE, None)
     return found
 
 
-def held(document: Document, now: float) -> Document:
+def hold_token(document: Document, now: float) -> Document:
     """By an operator: out of circulation."""
     lease = lease_of(document)
     if lease:
-        document = _closed(document, Final(document["_id"], lease["generation"], "cancelled", "cancelled by an operator", {}), now)
-    found = _unlocked(document)
+        document = _close_attempt(document, Final(document["_id"], lease["generation"], "cancelled", "cancelled by an operator", {}), now)
+    found = _unlock_token(document)
     found["lock"] = HELD
     return found
 
 
-def told(document: Document, now: float, command: str) -> Dict[str, Any]:
+def describe_token(document: Document, now: float, command: str) -> Dict[str, Any]:
     """As pools show their tasks."""
     lease = lease_of(document)
     spec = spec_of(document, command) or {"id": document["_id"], "meta": {"input": document.get("input")},
@@ -283,11 +283,11 @@ def told(document: Document, now: float, command: str) -> Dict[str, Any]:
                 pilot=lease.get("pilot"), reason=reason, added=0.0, attempts=history_of(document))
 
 
-def restored(task: Dict[str, Any], now: float) -> Document:
+def restore_token(task: Dict[str, Any], now: float) -> Document:
     """A task from another pool, with its state and attempts."""
     from pilot.pool import exported as moving
 
-    found = fresh(moving.spec_of(task))
+    found = new_token(moving.spec_of(task))
     found[HISTORY] = [dict(one, outcome=one["outcome"] or "lost") for one in task.get("attempts", ())]
     state = task.get("state", "todo")
     if state == "held":

@@ -93,13 +93,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if len(words) != 1:
         raise UsageError("usage: -m pilot.agent CONFIG.json")
     with open(words[0]) as stream:
-        config = configuration.load(stream.read())
+        config = configuration.load_config(stream.read())
     tell = Teller(1)
     logging.getLogger("pilot").handlers[:] = [TellHandler(tell)]
     logging.getLogger("pilot").setLevel(logging.INFO)
     code, reason = 0, ""
     try:
-        end = serve(config, tell)
+        end = run_agent(config, tell)
         reason = end.reason
         code = {"pool": PoolUnreachable.exit_code, "time": OutOfTime.exit_code, "node": NodeUnfit.exit_code}.get(end.kind, 0)
     except Busy as error:
@@ -115,7 +115,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return code
 
 
-def serve(config: AgentConfig, tell: Teller) -> End:
+def run_agent(config: AgentConfig, tell: Teller) -> End:
     """Work until there is no more reason to; says which."""
     starter = os.getppid()
     mark = config.environ.setdefault(AGENT_MARK, uuid.uuid4().hex)
@@ -133,10 +133,15 @@ def serve(config: AgentConfig, tell: Teller) -> End:
                           lambda lease: leases.end_of((lease.task, lease.generation)))
     deadline = Deadline(config.ends, ends_reader(Features(*config.features), config.spot, config.refresh_s), config.drain_files)
     with open_pool(config.pool) as pool:
-        agent = Agent(config, errands.Errands(loop, patient(pool, config), lambda: patient(open_pool(config.pool), config)), around,
-                      deadline, leases)
+        agent = Agent(
+            config,
+            errands.Errands(loop, open_patient_pool(pool, config), lambda: open_patient_pool(open_pool(config.pool), config)),
+            around,
+            deadline,
+            leases,
+        )
         agents.append(agent)
-        work(agent, loop, starter, tell)
+        run_loop(agent, loop, starter, tell)
     warden.close()
     return agent.end or End("work", "")
 
@@ -163,13 +168,13 @@ def keep_watched(loop: Loop, warden: Warden) -> None:
     loop.watch_child(warden.pid, lambda: None, ended)
 
 
-def patient(pool: Pool, config: AgentConfig) -> Pool:
+def open_patient_pool(pool: Pool, config: AgentConfig) -> Pool:
     """A pool whose answers are waited for no longer than its leases can bear."""
     pool.patience(min(MAX_PATIENCE_S, max(1.0, config.lease_s / 5)))
     return pool
 
 
-def work(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
+def run_loop(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
     """From the first claim to the last report."""
     loop.watch_broken(1, agent.on_pilot_gone)
     if os.getppid() != starter:

@@ -133,7 +133,7 @@ class Agent:
 
     def _lacks_room(self) -> bool:
         """What the node lacks for another payload is the node's fault: everything is given back, and nothing more claimed here."""
-        lack = room.lack(self._config.workdir, self._config.min_disk_mb)
+        lack = room.describe_lack(self._config.workdir, self._config.min_disk_mb)
         if lack:
             self.end = End("node", lack)
             self._give_back_ahead()

@@ -15,12 +15,12 @@ class Capacity(NamedTuple):
     gpus: List[str]
 
 
-def whole(config: AgentConfig) -> Capacity:
+def whole_slot(config: AgentConfig) -> Capacity:
     """The slot with nothing running. More slots than cores share them, if the operator says so."""
     return Capacity(config.slots, max(config.cores, config.slots), config.memory_mb, list(config.gpus))
 
 
-def free(capacity: Capacity, running: Iterable[Dict[str, Any]], taken_gpus: Iterable[str]) -> Capacity:
+def free_part(capacity: Capacity, running: Iterable[Dict[str, Any]], taken_gpus: Iterable[str]) -> Capacity:
     """What is left while tasks of these specs run on these GPUs."""
     specs, taken = list(running), set(taken_gpus)
     memory = capacity.memory_mb
@@ -36,7 +36,7 @@ def fits(left: Capacity, spec: Dict[str, Any]) -> bool:
     return left.slots >= 1 and spec.get("cores", 1) <= left.cores and spec.get("gpus", 0) <= len(left.gpus) and enough
 
 
-def offer(left: Capacity, config: AgentConfig, time_left_s: Optional[float]) -> Optional[Offer]:
+def make_offer(left: Capacity, config: AgentConfig, time_left_s: Optional[float]) -> Optional[Offer]:
     """What to ask the pool for, or None when nothing more fits."""
     if left.slots < 1 or left.cores < 1 or (time_left_s is not None and time_left_s <= 0):
         return None

@@ -38,7 +38,7 @@ class Care:
         if not keys:
             self._loop.after(self._leases.every_s(), self._renew)
             return
-        self._errands.ask(CARE, lambda pool: enquiry.renewed(pool, self._config.pilot, keys, self._config.lease_s),
+        self._errands.ask(CARE, lambda pool: enquiry.renew_leases(pool, self._config.pilot, keys, self._config.lease_s),
                           lambda lost: self._renewed(keys, asked, lost), self._not_renewed)
 
     def _renewed(self, keys: List[Key], asked: float, lost: Dict[Key, str]) -> None:

@@ -39,15 +39,17 @@ class Watched:
             process_tree.send_group(self.pid, signum)
 
 
-def run(ctx: Context, argv: List[str], agent: Optional[Watched] = None, surroundings: Optional[Dict[str, str]] = None) -> AgentSummary:
+def run_foreign_agent(
+    ctx: Context, argv: List[str], agent: Optional[Watched] = None, surroundings: Optional[Dict[str, str]] = None
+) -> AgentSummary:
     """Run an agent that is not ours to its end. AgentFailed when it ended badly."""
-    result = watch(ctx, argv, agent or Watched(), surroundings)
+    result = watch_agent(ctx, argv, agent or Watched(), surroundings)
     if result.exit_code != 0:
         raise AgentFailed(result.told())
     return AgentSummary(0, 0, 0, "the program ended well")
 
 
-def watch(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[Dict[str, str]] = None) -> process.Result:
+def watch_agent(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[Dict[str, str]] = None) -> process.Result:
     """Start an agent, hear it, pass signals on; returns how it ended. `surroundings` are all that its environment has."""
     log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
 
@@ -65,7 +67,7 @@ def watch(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[
             agent.drain(signal.SIGUSR1)
 
     with ctx.interrupts.listening(forward):
-        return process.run(argv, timeout_s=FOREVER_S, ok=None, environ=environ(ctx) if surroundings is None else surroundings,
+        return process.run(argv, timeout_s=FOREVER_S, ok=None, environ=agent_environ(ctx) if surroundings is None else surroundings,
                            cwd=ctx.workdir, grace_s=grace_s(ctx),
                            on_line=agent.line, on_error_line=agent.error_line, on_start=started, keep=1 << 16)
 
@@ -83,7 +85,7 @@ def grace_s(ctx: Context) -> float:
     return STOP_S if end is None or left is None else max(TELL_S, min(STOP_S, end.left_s - left - TELL_S))
 
 
-def environ(ctx: Context) -> Dict[str, str]:
+def agent_environ(ctx: Context) -> Dict[str, str]:
     """What an agent finds in its environment: the pilot's, the installed software's, where things are."""
     installed = ctx.find(Installation)
     found = dict(ctx.environ, **(installed.environ if installed else {}))

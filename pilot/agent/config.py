@@ -42,12 +42,12 @@ class AgentConfig(NamedTuple):
     min_disk_mb: float = 0.0  # free in the workdir before each payload
 
 
-def dump(config: AgentConfig) -> str:
+def dump_config(config: AgentConfig) -> str:
     """As JSON."""
     return json.dumps(config._asdict())
 
 
-def load(text: str) -> AgentConfig:
+def load_config(text: str) -> AgentConfig:
     """From JSON; TypeError or ValueError when it is not what `dump` wrote."""
     values: Dict[str, Any] = json.loads(text)
     return AgentConfig(**values)

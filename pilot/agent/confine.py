@@ -24,10 +24,10 @@ class Confinement:
         try:
             os.mkdir(group)
             if memory_mb is not None:
-                _write(group, "memory.max", "%d" % (memory_mb * 1048576))
-            _write(group, "cgroup.procs", "%d" % pid)
+                _write_file(group, "memory.max", "%d" % (memory_mb * 1048576))
+            _write_file(group, "cgroup.procs", "%d" % pid)
         except OSError:  # it has ended already, or the delegation is not what it seemed: sampling still watches
-            _remove(group)
+            _remove_group(group)
             return
         self._groups[mark] = group
 
@@ -36,7 +36,7 @@ class Confinement:
         group = self._groups.get(mark)
         if group is not None:
             try:
-                _write(group, "cgroup.kill", "1")
+                _write_file(group, "cgroup.kill", "1")
             except OSError:
                 pass
 
@@ -47,8 +47,8 @@ class Confinement:
             return False
         self.kill(mark)
         del self._groups[mark]
-        killed = oom_kills(_read(group, "memory.events")) > 0
-        _remove(group)
+        killed = oom_kills(_read_file(group, "memory.events")) > 0
+        _remove_group(group)
         return killed
 
     def slot_ran_out_of_memory(self) -> bool:
@@ -67,10 +67,10 @@ def slot_oom_kills() -> int:
 
 def delegated_parent() -> Optional[str]:
     """Where this agent may make groups, or None."""
-    return delegated(cgroup.own_directories())
+    return delegated_group(cgroup.own_directories())
 
 
-def delegated(found: Dict[str, List[str]]) -> Optional[str]:
+def delegated_group(found: Dict[str, List[str]]) -> Optional[str]:
     """Our own v2 directory if we may make groups below it that limit memory, else None."""
     own = found.get(cgroup.V2, [])
     if not own or "memory" not in cgroup.read(own[0], "cgroup.controllers").split():
@@ -85,7 +85,7 @@ def oom_kills(events: str) -> int:
     return int(fields.get("oom_kill", "0"))
 
 
-def _read(group: str, name: str) -> str:
+def _read_file(group: str, name: str) -> str:
     try:
         with open(os.path.join(group, name)) as stream:
             return stream.read()
@@ -93,12 +93,12 @@ def _read(group: str, name: str) -> str:
         return ""
 
 
-def _write(group: str, name: str, text: str) -> None:
+def _write_file(group: str, name: str, text: str) -> None:
     with open(os.path.join(group, name), "w") as stream:
         stream.write(text)
 
 
-def _remove(group: str) -> None:
+def _remove_group(group: str) -> None:
     try:
         os.rmdir(group)
     except OSError:

@@ -26,7 +26,7 @@ def why_no_work(backlog: Backlog) -> str:
     return "; ".join(told)
 
 
-def renewed(pool: Pool, pilot: str, keys: List[Key], lease_s: float) -> Dict[Key, str]:
+def renew_leases(pool: Pool, pilot: str, keys: List[Key], lease_s: float) -> Dict[Key, str]:
     """Prolong these leases; returns those that are not ours any more, and why. Raises Busy."""
     return {key: why_lost(pool, key) for key in pool.renew(pilot, keys, lease_s)}
 

@@ -10,7 +10,7 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEX
 _DROPPED = ("PYTHONPATH", "PYTHONHOME", "LD_PRELOAD", "LD_LIBRARY_PATH", "BEARER_TOKEN", "BEARER_TOKEN_FILE")
 
 
-def base(inherited: Dict[str, str], installed: Dict[str, str]) -> Dict[str, str]:
+def base_environ(inherited: Dict[str, str], installed: Dict[str, str]) -> Dict[str, str]:
     """The pilot's environment without what is the pilot's own, and then what the installed software sets."""
     kept = {name: value for name, value in inherited.items() if name not in _DROPPED and not name.startswith("PILOT_")}
     kept.update(installed)

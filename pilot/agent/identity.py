@@ -13,7 +13,7 @@ from pilot.base.fork import start_check
 NOBODY, ROOT = "nobody", "root"
 
 
-def chosen(asked: Optional[str], folder: str) -> str:
+def choose_user(asked: Optional[str], folder: str) -> str:
     """The user that payloads of this pilot run as; "" for the pilot's own. ValueError with a sentence when that cannot be.
 
     Only root can choose. Without a wish it is nobody, if that user can reach `folder`, where payloads work.
@@ -29,7 +29,7 @@ def chosen(asked: Optional[str], folder: str) -> str:
         if asked:
             raise ValueError("--payload-user %s: there is no such user here" % asked)
         return ""
-    barrier = _barrier(folder)
+    barrier = _find_barrier(folder)
     if not barrier and not _can_become(name, folder):
         if asked:
             raise ValueError("--payload-user %s: this root may not become another user (a user namespace, capabilities)" % asked)
@@ -57,7 +57,7 @@ def _can_become(name: str, folder: str) -> bool:
         os.rmdir(probe)
 
 
-def _barrier(folder: str) -> str:
+def _find_barrier(folder: str) -> str:
     """The first folder on the way that others may not enter; "" when there is none."""
     here, found = os.path.realpath(folder), ""
     while here != "/":
@@ -78,7 +78,7 @@ def ids_of(name: str) -> List[int]:
     return [user.pw_uid, user.pw_gid] + [gid for gid in os.getgrouplist(name, user.pw_gid) if gid != user.pw_gid]
 
 
-def surroundings(name: str, home: str) -> Dict[str, str]:
+def user_environ(name: str, home: str) -> Dict[str, str]:
     """What such a payload's environment says of itself."""
     return {"HOME": home, "USER": name, "LOGNAME": name} if name else {}
 

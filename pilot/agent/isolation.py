@@ -14,19 +14,19 @@ def which_in(environ: Dict[str, str]) -> Which:
     return lambda name: shutil.which(name, path=environ.get("PATH"))
 
 
-def apptainer(which: Which) -> Optional[str]:
+def find_apptainer(which: Which) -> Optional[str]:
     """apptainer or singularity, on PATH or in CVMFS."""
     found = which("apptainer") or which("singularity")
     return found or next((path for path in APPTAINERS if os.access(path, os.X_OK)), None)
 
 
-def choose(asked: str, which: Which, user_namespaces: bool) -> str:
+def choose_way(asked: str, which: Which, user_namespaces: bool) -> str:
     """The way this node offers: "auto" takes the best there is, a way that is named must be there.
 
     Raises ValueError with a sentence when it is not.
     """
     there = {"none": True, "bubblewrap": bool(which("bwrap")) and user_namespaces,
-             "unshare": bool(which("unshare")) and user_namespaces, "apptainer": bool(apptainer(which))}
+             "unshare": bool(which("unshare")) and user_namespaces, "apptainer": bool(find_apptainer(which))}
     if asked == "auto":
         return next(way for way in ("bubblewrap", "unshare", "none") if there[way])
     if not there[asked]:
@@ -51,10 +51,20 @@ class Folders(NamedTuple):
     script: str = ""
 
 
-def wrap(argv: List[str], wall: Wall, folders: Folders, which: Which) -> List[str]:
+def wrap_argv(argv: List[str], wall: Wall, folders: Folders, which: Which) -> List[str]:
     """The payload's arguments inside its wall."""
     if wall.container:
-        words = [apptainer(which) or "apptainer", "exec", "--userns", "--contain", "--pid", "--bind", folders.work, "--bind", folders.tmp]
+        words = [
+            find_apptainer(which) or "apptainer",
+            "exec",
+            "--userns",
+            "--contain",
+            "--pid",
+            "--bind",
+            folders.work,
+            "--bind",
+            folders.tmp,
+        ]
         words += ["--bind", folders.script + ":" + folders.script + ":ro"] if folders.script else []
         return words + ["--pwd", folders.work, wall.container] + argv
     if wall.way == "bubblewrap":

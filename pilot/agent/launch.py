@@ -33,24 +33,24 @@ _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnrea
 log = logging.getLogger("pilot.LaunchAgent")
 
 
-def prepare(ctx: Context) -> List[str]:
+def prepare_agent(ctx: Context) -> List[str]:
     """Write the built-in agent's orders, fill its pool; returns the command line that starts it."""
-    folder = _folder(ctx)
+    folder = _make_folder(ctx)
     os.makedirs(folder, 0o755 if ctx.settings["open_files"] else 0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
     _check_outputs(ctx.settings["output_dir"])
     path = os.path.join(folder, "agent.json")
-    text = agent_config.dump(orders(ctx, pool_url(ctx, folder), folder))
+    text = agent_config.dump_config(agent_orders(ctx, pool_url(ctx, folder), folder))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w") as stream:
         stream.write(text)
     return program.start_argv("pilot.agent", folder) + [path]
 
 
-def _folder(ctx: Context) -> str:
+def _make_folder(ctx: Context) -> str:
     return ctx.path("pilot-" + ctx.pilot_id)
 
 
-def _private(folder: str) -> str:
+def _open_private_pool(folder: str) -> str:
     return "sqlite:" + os.path.join(folder, "pool.sqlite")
 
 
@@ -69,7 +69,7 @@ def _check_outputs(folder: str) -> None:
 def pool_url(ctx: Context, folder: str) -> str:
     """The pool's URL; the tasks of --tasks are put into it, or into one of this pilot's own."""
     given = ctx.settings["pool"]
-    url = given or _private(folder)
+    url = given or _open_private_pool(folder)
     if not given and len(os.fsencode(folder)) > LONGEST:
         raise NodeUnfit("the workdir's path has %d bytes, SQLite takes no more than %d: give a shorter --workdir" % (
             len(os.fsencode(ctx.workdir)), LONGEST - len(os.fsencode(folder)) + len(os.fsencode(ctx.workdir))))
@@ -77,8 +77,8 @@ def pool_url(ctx: Context, folder: str) -> str:
         url = "sqlite:" + os.path.abspath(url[len("sqlite:"):])
     try:
         if not ctx.settings["tasks"] and not ctx.settings["task"]:
-            return _reachable(url, ctx)
-        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=child.environ(ctx)) as pool:
+            return _check_pool(url, ctx)
+        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=child.agent_environ(ctx)) as pool:
             if not given:
                 pool.take_back()
             added, known = pool.add([read_one(ctx.settings["task"])] if ctx.settings["task"] else read_file(ctx.settings["tasks"]))
@@ -90,9 +90,9 @@ def pool_url(ctx: Context, folder: str) -> str:
     return url
 
 
-def _reachable(url: str, ctx: Context) -> str:
+def _check_pool(url: str, ctx: Context) -> str:
     """The URL, unless it is clear that no agent can work there. Raises Denied (and Busy for a file)."""
-    with open_pool(url, environ=child.environ(ctx)) as pool:
+    with open_pool(url, environ=child.agent_environ(ctx)) as pool:
         try:
             if pool.remote:
                 pool.status()
@@ -103,17 +103,17 @@ def _reachable(url: str, ctx: Context) -> str:
     return url
 
 
-def run(ctx: Context, argv: List[str]) -> AgentSummary:
+def run_built_in_agent(ctx: Context, argv: List[str]) -> AgentSummary:
     """Run the built-in agent; raises the error that its end stands for."""
     story = Story(ctx)
     prctl.ask(prctl.CHILD_SUBREAPER, 1)  # what an agent leaves that was killed together with its warden comes to us
     before = set(process_tree.children(os.getpid()))
     try:
-        result = child.watch(ctx, argv, story)
+        result = child.watch_agent(ctx, argv, story)
         if story.end is None:
             story.lose_all()
-            _end_orphans(_mark(ctx), before, min(ctx.settings["stop_grace_s"], child.STOP_S - 1) + ORPHANS_S)
-        found = _end(result, story)
+            _end_orphans(_mark_variable(ctx), before, min(ctx.settings["stop_grace_s"], child.STOP_S - 1) + ORPHANS_S)
+        found = _raise_end(result, story)
     except PoolUnreachable as error:
         if ctx.settings["pool"]:
             raise
@@ -125,7 +125,7 @@ def run(ctx: Context, argv: List[str]) -> AgentSummary:
     return found
 
 
-def _mark(ctx: Context) -> str:
+def _mark_variable(ctx: Context) -> str:
     """In the environment of everything that this pilot's agent starts."""
     return "%s/%d" % (ctx.pilot_id, os.getpid())
 
@@ -148,13 +148,13 @@ def _end_orphans(mark: str, before: Set[int], patience_s: float) -> None:
 
 def _done_before(ctx: Context) -> bool:
     """Whether a pilot of this id has done its one task already, in a life before this one."""
-    with open_pool(_private(_folder(ctx))) as pool:
+    with open_pool(_open_private_pool(_make_folder(ctx))) as pool:
         return bool(pool.status()["done"])
 
 
-def _end(result: process.Result, story: "Story") -> AgentSummary:
+def _raise_end(result: process.Result, story: "Story") -> AgentSummary:
     if story.end is None:
-        raise AgentFailed(died(result, story))
+        raise AgentFailed(describe_death(result, story))
     code, reason = story.end
     if code:
         error: Type[PilotError] = _ERRORS.get(code, AgentFailed)
@@ -164,7 +164,7 @@ def _end(result: process.Result, story: "Story") -> AgentSummary:
     return AgentSummary(counts["done"], counts["error"], counts["released"], reason)
 
 
-def died(result: process.Result, story: "Story") -> str:
+def describe_death(result: process.Result, story: "Story") -> str:
     """The sentence for an agent that ended without saying so."""
     how = "was killed by %s" % signal_name(-result.exit_code) if result.exit_code < 0 else "ended with %d" % result.exit_code
     last = [line.strip() for line in result.stderr.splitlines() if line.strip()][-1:]
@@ -188,7 +188,7 @@ class Story(child.Watched):
 
     def line(self, text: str) -> None:
         """One line of the agent's standard output."""
-        told = _event(text)
+        told = _parse_event(text)
         if told is None:
             return log.info("%s", text)
         kind = told.pop("event")
@@ -229,7 +229,7 @@ class Story(child.Watched):
         log.warning("%s", text)
 
 
-def _event(text: str) -> Optional[Dict[str, Any]]:
+def _parse_event(text: str) -> Optional[Dict[str, Any]]:
     try:
         told = json.loads(text)
     except (ValueError, RecursionError):
@@ -237,18 +237,18 @@ def _event(text: str) -> Optional[Dict[str, Any]]:
     return told if isinstance(told, dict) and isinstance(told.get("event"), str) else None
 
 
-def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
+def agent_orders(ctx: Context, url: str, folder: str) -> AgentConfig:
     """The built-in agent's configuration, from facts and settings. Raises UsageError when the node cannot obey."""
     settings, node, installed = ctx.settings, ctx.get(WorkerNode), ctx.find(Installation)
     which = isolation.which_in(ctx.environ)
     try:
-        way = isolation.choose(settings["isolation"], which, node.user_namespaces)
+        way = isolation.choose_way(settings["isolation"], which, node.user_namespaces)
     except ValueError as error:
         raise UsageError(str(error))
     places, user = features.find(ctx.environ), _payload_user(ctx, folder)
-    base = environment.base(ctx.environ, installed.environ if installed else {})
-    base[environment.AGENT_MARK] = _mark(ctx)
-    tokens, proxy = owner.given(settings)
+    base = environment.base_environ(ctx.environ, installed.environ if installed else {})
+    base[environment.AGENT_MARK] = _mark_variable(ctx)
+    tokens, proxy = owner.read_options(settings)
     power = ctx.find(CPUPower)
     if power is not None:
         base["PILOT_TASK_CPU_POWER"] = "%.1f" % power.power
@@ -258,10 +258,10 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
         gpus=[gpu.device for gpu in node.gpus], tags=list(settings["tags"]),
         lease_s=settings["lease_s"] if settings["pool"] else PRIVATE_LEASE_S,
         idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
-        ends=ends(ctx, node), features=[places.machine, places.job], spot=settings["spot_notices"],
+        ends=fixed_ends(ctx, node), features=[places.machine, places.job], spot=settings["spot_notices"],
         refresh_s=REFRESH_S if settings["spot_notices"] == SPOT_CLOUDS[0] else SPOT_REFRESH_S,
         min_task_s=settings["min_task_s"], drain_files=[os.path.abspath(path) for path in settings["drain_files"]], isolation=way,
-        containers=isolation.apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], child.STOP_S - 1),
+        containers=isolation.find_apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], child.STOP_S - 1),
         keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
         min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,
         payload_user=user, payload_ids=identity.ids_of(user), drains_reach_payloads=detect.warns_every_process(ctx.environ),
@@ -271,7 +271,7 @@ def orders(ctx: Context, url: str, folder: str) -> AgentConfig:
 
 def _payload_user(ctx: Context, folder: str) -> str:
     try:
-        name = identity.chosen(ctx.settings["payload_user"], folder)
+        name = identity.choose_user(ctx.settings["payload_user"], folder)
     except ValueError as error:
         raise UsageError(str(error))
     if not name and os.geteuid() == 0 and ctx.settings["payload_user"] != identity.ROOT:
@@ -285,7 +285,7 @@ def _quick_failures(settings: Any) -> int:
     return given if given is not None else QUICK_FAILURES if settings["pool"] else 0
 
 
-def ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:
+def fixed_ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:
     """The ends of this slot that are fixed, as seconds left now by source."""
     ctx.know_batch(node.batch)
     return {source: max(0.0, moment - time.monotonic()) for source, moment in ctx.deadline.fixed.items()}

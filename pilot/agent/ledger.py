@@ -37,7 +37,7 @@ class Ledger:
         for lease, ending in list(self._endings):
             state = states.get((lease.task, lease.generation))
             if state is not None:
-                self._close(lease, ending, _outcome(ending.outcome, state))
+                self._close(lease, ending, _outcome_told(ending.outcome, state))
 
     def _close(self, lease: Lease, ending: Ending, outcome: str) -> None:
         self._endings.remove((lease, ending))
@@ -48,7 +48,7 @@ class Ledger:
                    max_rss_mb=result.get("max_rss_mb"), cores=lease.spec.get("cores", 1), folder=result.get("folder"))
 
 
-def _outcome(ended: str, state: str) -> str:
+def _outcome_told(ended: str, state: str) -> str:
     """How an attempt that ended so is told, when the pool says that the task is in this state now."""
     if ended == LOST or state == "stale":
         return LOST

@@ -34,7 +34,7 @@ NOTHING = Sample(0.0, 0.0, 0.0, 0.0, 0.0)
 OVERHEAD_MB = 80.0  # of pilot, agent and warden; at most a tenth of a small slot
 
 
-def of(spec: Dict[str, Any], config: Optional[AgentConfig] = None) -> Limits:
+def limits_of(spec: Dict[str, Any], config: Optional[AgentConfig] = None) -> Limits:
     """The limits of a task: what it asks for is also what it may use; "limits" adds to that. One that asks for no memory has its
     cores' share of the slot's, so that no payload ends the whole slot."""
     limits = spec.get("limits", {})
@@ -61,7 +61,7 @@ def next_look_s(limits: Limits, before: Sample, now: Sample, seconds: float, soo
     return max(soonest_s, found)
 
 
-def breach(limits: Limits, sample: Sample) -> Optional[str]:
+def find_breach(limits: Limits, sample: Sample) -> Optional[str]:
     """The first limit that is passed, as a sentence; None when all is well."""
     for what, used, limit, unit in (
         ("memory", sample.memory_mb, limits.memory_mb, "MB"),

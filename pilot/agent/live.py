@@ -12,7 +12,7 @@ CHUNK = 1 << 16
 STREAMS = {"stdout": 1, "stderr": 2}  # file, and where it goes
 
 
-def _harmless(data: bytes) -> bytes:
+def _strip_controls(data: bytes) -> bytes:
     """For a terminal: without what steers it, but for carriage returns, by which progress is shown."""
     return b"\r".join(log.printable(part.decode("utf-8", "replace")).encode("utf-8") for part in data.split(b"\r"))
 
@@ -47,7 +47,7 @@ class Live:
         for name, source in list(self._open.items()):
             for data in iter(lambda: os.read(source, CHUNK), b""):
                 try:
-                    os.write(STREAMS[name], _harmless(data) if os.isatty(STREAMS[name]) else data)
+                    os.write(STREAMS[name], _strip_controls(data) if os.isatty(STREAMS[name]) else data)
                 except OSError:  # nobody reads it any more
                     break
 

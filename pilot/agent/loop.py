@@ -33,7 +33,7 @@ class Timer:
         self.cancelled = True
 
 
-def _wake(signum: int, _frame: Any) -> None:
+def _note_signal(signum: int, _frame: Any) -> None:
     """The byte in the wakeup descriptor is what counts."""
 
 
@@ -55,7 +55,7 @@ class Loop:
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
         signal.set_wakeup_fd(wake_write)
         for signum in self._signals | {signal.SIGCHLD}:
-            signal.signal(signum, _wake)
+            signal.signal(signum, _note_signal)
 
     def after(self, seconds: float, callback: Callback) -> Timer:
         """Call back once, so many seconds from now."""

@@ -28,7 +28,7 @@ class Marks:
 
 
 @contextmanager
-def inherited(number: int) -> Iterator[None]:
+def marked_children(number: int) -> Iterator[None]:
     """What is started inside has this mark."""
     try:
         former = resource.getrlimit(resource.RLIMIT_RTTIME)

@@ -32,12 +32,12 @@ BUILT_IN: Tuple[Option, ...] = (
 )
 
 
-def problems(settings: Any) -> List[str]:
+def find_problems(settings: Any) -> List[str]:
     """A sentence for each mistake in them and in the file of tasks."""
     from pilot.agent import owner
     from pilot.pool.interface import check_url
 
-    found = owner.problems(settings)
+    found = owner.find_problems(settings)
     try:
         check_url(settings["pool"] or "sqlite:x")
     except UsageError as error:

@@ -28,7 +28,7 @@ class Made(NamedTuple):
     below: str
 
 
-def made(name: str, folder: str) -> List[Made]:
+def find_outputs(name: str, folder: str) -> List[Made]:
     """The regular files that `name` stands for in a task's folder, sorted by name; none when the payload made none.
 
     A file of just this name counts before a folder, that before a glob (`*`, `?`, `[a-z]`, and `**` for any depth, as a shell's: a
@@ -52,7 +52,7 @@ def made(name: str, folder: str) -> List[Made]:
     return sorted(found)
 
 
-def check(found: List[Made]) -> None:
+def check_total(found: List[Made]) -> None:
     """TransferFailed when all outputs of a task together are too much, or a name cannot be told."""
     if len(found) > MAX_FILES or sum(len(one.name) for one in found) > MAX_NAMES:
         raise TransferFailed("the outputs are %d files, more than a task may bring out (%d, %d characters of names): "

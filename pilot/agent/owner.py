@@ -22,16 +22,16 @@ def of_task(spec: Mapping[str, Any]) -> Dict[str, str]:
     return {name: value for name, value in (spec.get("env") or {}).items() if name in OF_TASK}
 
 
-def given(settings: Any) -> Tuple[List[List[str]], str]:
+def read_options(settings: Any) -> Tuple[List[List[str]], str]:
     """What the options say: [host glob, token file] each, and the proxy or ""."""
     tokens = [[host, os.path.abspath(path)] for host, path in settings["transfer_tokens"].items()]
     proxy = os.path.abspath(settings["transfer_proxy"]) if settings["transfer_proxy"] else ""
     return tokens, proxy
 
 
-def problems(settings: Any) -> List[str]:
+def find_problems(settings: Any) -> List[str]:
     """A sentence for each file of these that is not there."""
-    tokens, proxy = given(settings)
+    tokens, proxy = read_options(settings)
     missing = ["--transfer-tokens: there is no file %s" % path for _, path in tokens if not os.path.isfile(path)]
     return missing + ["--transfer-proxy: there is no file %s" % path for path in [proxy] if path and not os.path.isfile(path)]
 
@@ -53,7 +53,7 @@ class Owner(NamedTuple):
         """Authorization for an https URL whose host the token is for; nothing for others. StepFailed when the token cannot be read."""
         if urlsplit(url).scheme != "https":
             return {}
-        token = self.environ.get(TOKEN) or _content(self.environ.get(TOKEN_FILE) or self._token_file(url))
+        token = self.environ.get(TOKEN) or _read_token(self.environ.get(TOKEN_FILE) or self._token_file(url))
         return {"Authorization": "Bearer " + token} if token else {}
 
     def tls(self, url: str) -> Any:
@@ -67,7 +67,7 @@ class Owner(NamedTuple):
         return next((path for glob, path in self.tokens if fnmatch.fnmatchcase(host, glob.lower())), None)
 
 
-def _content(path: Optional[str]) -> str:
+def _read_token(path: Optional[str]) -> str:
     if not path:
         return ""
     token = credentials.bearer_token({TOKEN_FILE: path}, folder=os.devnull)

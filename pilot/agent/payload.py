@@ -40,13 +40,13 @@ class Payload:
         self._stopped: Optional[Tuple[str, str]] = None  # outcome, reason
         self._timers: List[Timer] = []
         self._began = time.monotonic()
-        self._watch = Watch(limits.of(self.spec, around.config))
+        self._watch = Watch(limits.limits_of(self.spec, around.config))
         self._ran: Optional[Exit] = None
         self._files: List[Dict[str, Any]] = []
 
     def prepare(self) -> None:
         """Do ahead of time what can be done before there is room for it: a slot that becomes free is filled sooner."""
-        if self._place is None and stages.first(self.spec) == RUN and not self.spec.get("gpus"):
+        if self._place is None and stages.first_stage(self.spec) == RUN and not self.spec.get("gpus"):
             try:
                 self._settle_in([])
                 self._prepared = self._of(RUN, self._here())
@@ -56,7 +56,7 @@ class Payload:
     def discard(self) -> None:
         """It is not started after all."""
         if self._prepared is not None:
-            _close(self._prepared)
+            _close_streams(self._prepared)
         if self._place is not None:
             self._around.sandboxes.give_back(self._place.sandbox)
         self._prepared = self._place = None
@@ -69,7 +69,7 @@ class Payload:
                 self._settle_in(gpus)
         except OSError as error:
             return self._end("released", "the node cannot run it: %s" % (lacking(error) or error), node=True)
-        self._start(stages.first(self.spec))
+        self._start(stages.first_stage(self.spec))
 
     def _settle_in(self, gpus: List[str]) -> None:
         self.gpus = gpus
@@ -120,12 +120,12 @@ class Payload:
     def _spawn(self, start: Start) -> "subprocess.Popen[bytes]":
         options = identity.start_options(self._around.config) if self._stage == RUN else {}
         try:
-            with marks.inherited(self._number):
+            with marks.marked_children(self._number):
                 # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is closed: nothing to look for
                 return process.spawn(start.argv, stdin=start.stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ,
                                      cwd=start.cwd, close_fds=False, **options)
         finally:
-            _close(start)
+            _close_streams(start)
 
     def _no_such_self(self, error: Exception) -> None:
         self._end("released", "the node cannot run it as %s: %s" % (self._around.config.payload_user or "this user", error), node=True)
@@ -212,7 +212,7 @@ class Payload:
             return self._end("released", "it was ended by signal %d, which the pilot got, too" % -ended.code)
         if self._stopped is not None:
             return self._end(*self._stopped)
-        following = stages.after(self._stage, self.spec)
+        following = stages.next_stage(self._stage, self.spec)
         if failure or following is None:
             return self._end("error" if failure else "done", failure)
         self._start(following)
@@ -273,12 +273,12 @@ class Payload:
     def _crowd(self) -> str:
         """Whether it is this payload that has used up the disk; in words."""
         config = self._around.config
-        if self._place is None or not room.lack(config.workdir, config.min_disk_mb):
+        if self._place is None or not room.describe_lack(config.workdir, config.min_disk_mb):
             return ""
         return room.used_up_by(self._place.sandbox.home, config.min_disk_mb)
 
 
-def _close(start: Start) -> None:
+def _close_streams(start: Start) -> None:
     """Our copies of a child's streams."""
     for descriptor in (start.stdin, start.stdout, start.stderr):
         os.close(descriptor)

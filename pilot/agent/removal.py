@@ -14,13 +14,13 @@ def remove_tree(folder: str) -> None:
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
             return os.unlink(folder)
-        _empty(folder)
+        _empty_folder(folder)
         os.rmdir(folder)
     except OSError:
         pass
 
 
-def _empty(folder: str) -> None:
+def _empty_folder(folder: str) -> None:
     raised = 0
     below = _remove_files(folder)
     while below:

@@ -7,7 +7,7 @@ from pilot.agent.sandbox import size_mb
 MIN_INODES = 100
 
 
-def lack(folder: str, min_disk_mb: float) -> str:
+def describe_lack(folder: str, min_disk_mb: float) -> str:
     """What the file system of `folder` lacks, in a sentence; "" when there is room."""
     try:
         found = os.statvfs(folder)

@@ -32,13 +32,13 @@ class Sandbox:
             os.chmod(folder, _MODE)
             if owner and folder != self.home:
                 os.chown(folder, *owner)
-        self._made = _identity(os.lstat(self.work))
+        self._made = _file_identity(os.lstat(self.work))
 
     def open_streams(self) -> None:
         """Fresh stdout and stderr files. OSError when they cannot be made."""
         self.close()
-        self._out = _new(self.stdout)
-        self._err = _new(self.stderr)
+        self._out = _new_file(self.stdout)
+        self._err = _new_file(self.stderr)
 
     def streams(self) -> List[int]:
         """Copies of the two descriptors, for a child."""
@@ -46,7 +46,7 @@ class Sandbox:
 
     def tails(self) -> Dict[str, str]:
         """The ends of both streams."""
-        return {"stdout": tail(self._out), "stderr": tail(self._err)}
+        return {"stdout": read_tail(self._out), "stderr": read_tail(self._err)}
 
     def output_size(self) -> int:
         """Bytes of both streams together."""
@@ -56,7 +56,7 @@ class Sandbox:
         """The program to start; a script is stored and given to the interpreter of its #! line, or sh."""
         if "command" in spec:
             return list(spec["command"])
-        with open(_new(self.script, 0o700), "w", encoding="utf-8", newline="") as stream:
+        with open(_new_file(self.script, 0o700), "w", encoding="utf-8", newline="") as stream:
             stream.write(spec["script"])
             if self._owner:
                 os.fchown(stream.fileno(), *self._owner)
@@ -68,7 +68,7 @@ class Sandbox:
             if os.listdir(self.work) or os.listdir(self.tmp) or set(os.listdir(self.home)) - {"work", "tmp", "stdout", "stderr", "script"}:
                 return False
             folders = [os.lstat(folder) for folder in (self.work, self.tmp)]
-            return _identity(folders[0]) == self._made and all(found.st_mode == stat.S_IFDIR | _MODE for found in folders)
+            return _file_identity(folders[0]) == self._made and all(found.st_mode == stat.S_IFDIR | _MODE for found in folders)
         except OSError:
             return False
 
@@ -80,11 +80,11 @@ class Sandbox:
         self._out = self._err = -1
 
 
-def _identity(found: os.stat_result) -> Tuple[int, int]:
+def _file_identity(found: os.stat_result) -> Tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _new(path: str, mode: int = 0o644) -> int:
+def _new_file(path: str, mode: int = 0o644) -> int:
     """A new file in the place of whatever has this name: a link is not followed, a pipe not opened."""
     try:
         os.unlink(path)
@@ -154,7 +154,7 @@ def folder_name(task: str, generation: int) -> str:
     return "%s.%d" % (re.sub(r"[^A-Za-z0-9._+=-]", "_", task)[:120], generation)
 
 
-def tail(descriptor: int, count: int = TAIL_BYTES) -> str:
+def read_tail(descriptor: int, count: int = TAIL_BYTES) -> str:
     """The last bytes of an open file as text; "" when there is none."""
     if descriptor < 0:
         return ""

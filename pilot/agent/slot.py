@@ -15,7 +15,7 @@ class Slot:
 
     def __init__(self, config: AgentConfig, deadline: Deadline) -> None:
         self._config, self._deadline = config, deadline
-        self._whole = capacity.whole(config)
+        self._whole = capacity.whole_slot(config)
 
     def time_left_s(self) -> Optional[float]:
         """Seconds for a payload, so that its end can still be told; None where no end is known."""
@@ -25,8 +25,8 @@ class Slot:
     def free(self, running: Iterable[Payload]) -> capacity.Capacity:
         """What is left while these run."""
         payloads: List[Payload] = list(running)
-        return capacity.free(self._whole, [one.spec for one in payloads], [gpu for one in payloads for gpu in one.gpus])
+        return capacity.free_part(self._whole, [one.spec for one in payloads], [gpu for one in payloads for gpu in one.gpus])
 
     def offer(self, running: Iterable[Payload]) -> Optional[Offer]:
         """What to ask the pool for while these run; None when nothing more fits."""
-        return capacity.offer(self.free(running), self._config, self.time_left_s())
+        return capacity.make_offer(self.free(running), self._config, self.time_left_s())

@@ -8,7 +8,7 @@ from pilot.engine import program
 from pilot.base import process
 from pilot.agent import environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
-from pilot.agent.sandbox import Sandbox, folder_name, passing_file, tail
+from pilot.agent.sandbox import Sandbox, folder_name, passing_file, read_tail
 from pilot.pool.interface import Lease
 
 STAGE_IN, RUN, STAGE_OUT = "stage-in", "run", "stage-out"
@@ -52,7 +52,7 @@ class Answer:
         try:
             size = os.fstat(self._said).st_size
             text = os.pread(self._said, MAX_ANSWER, 0).decode("utf-8") if 0 < size <= MAX_ANSWER else ""
-            last = tail(self._log, 1024).strip().split("\n")[-1]
+            last = read_tail(self._log, 1024).strip().split("\n")[-1]
         finally:
             os.close(self._said)
             os.close(self._log)
@@ -72,12 +72,12 @@ def checked_answer(text: str) -> Optional[Dict[str, Any]]:
     return found if good else None
 
 
-def first(spec: Dict[str, Any]) -> str:
+def first_stage(spec: Dict[str, Any]) -> str:
     """The stage a task begins with."""
     return STAGE_IN if spec.get("inputs") else RUN
 
 
-def after(stage: str, spec: Dict[str, Any]) -> Optional[str]:
+def next_stage(stage: str, spec: Dict[str, Any]) -> Optional[str]:
     """The stage that follows a good end of this one; None when that was the last."""
     if stage == STAGE_IN:
         return RUN
@@ -88,9 +88,9 @@ def of_payload(place: Place, which: isolation.Which) -> Start:
     """The payload itself. OSError when its files cannot be made."""
     spec, box, config = place.lease.spec, place.sandbox, place.config
     wall = isolation.Wall(config.isolation, spec.get("container"), tuple(config.hidden))
-    argv = isolation.wrap(box.argv(spec), wall, isolation.Folders(box.work, box.tmp, box.script if "script" in spec else ""), which)
+    argv = isolation.wrap_argv(box.argv(spec), wall, isolation.Folders(box.work, box.tmp, box.script if "script" in spec else ""), which)
     environ = environment.of_task(config.environ, spec, box.home, config.pilot, place.gpus, place.mark)
-    environ.update(identity.surroundings(config.payload_user, box.work))
+    environ.update(identity.user_environ(config.payload_user, box.work))
     box.open_streams()
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     return Start(argv, process.encoded(environ), box.work, spec.get("walltime_s"), nothing, *box.streams())

@@ -43,7 +43,7 @@ class Strays:
         """The leader is gone: what else there is of this payload ends now, before anybody hears of its end."""
         mark = self._roots.pop(pid, None)
         if mark is not None:
-            _end([orphan for orphan in self._orphans() if self._owner(orphan) == mark])
+            _kill_orphans([orphan for orphan in self._orphans() if self._owner(orphan) == mark])
         self._warden.ended(pid)
 
     def settled(self) -> None:
@@ -69,8 +69,13 @@ class Strays:
     def sweep(self) -> None:
         """End what is left of payloads that are over; what cannot be told whose it is, once nothing runs."""
         running = set(self._roots.values())
-        _end([orphan for orphan in self._orphans()
-              if self._owner(orphan) not in running and (self._owner(orphan) is not None or not running)])
+        _kill_orphans(
+            [
+                orphan
+                for orphan in self._orphans()
+                if self._owner(orphan) not in running and (self._owner(orphan) is not None or not running)
+            ]
+        )
         self._seen = {pid: known for pid, known in self._seen.items() if known[1] in running or os.path.exists("/proc/%d" % pid)}
         if not self._orphans():
             self._numbers = {number: mark for number, mark in self._numbers.items() if mark in running}
@@ -89,7 +94,7 @@ class Strays:
         return known or process_tree.variable(process.pid, MARK)
 
 
-def _end(orphans: List[Process]) -> None:
+def _kill_orphans(orphans: List[Process]) -> None:
     """SIGKILL to these and all below them, until they are dead."""
     if not orphans:
         return

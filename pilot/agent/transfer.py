@@ -42,7 +42,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     order = json.loads(sys.stdin.read())
     answer: Dict[str, Any] = {"files": []}
     try:
-        answer["files"] = _moved(order, Owner(dict(os.environ), order.get("tokens") or [], order.get("proxy") or ""))
+        answer["files"] = _move_files(order, Owner(dict(os.environ), order.get("tokens") or [], order.get("proxy") or ""))
     except (StepFailed, ConfigurationFailed, OSError, UnicodeError) as error:
         answer["problem"] = str(error)
     sys.stdout.write(json.dumps(answer))
@@ -50,10 +50,10 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     return 40 if "problem" in answer else 0
 
 
-def _moved(order: Dict[str, Any], owner: Owner) -> List[Dict[str, Any]]:
+def _move_files(order: Dict[str, Any], owner: Owner) -> List[Dict[str, Any]]:
     if order["direction"] != STAGE_IN:
-        made = [(file, one) for file in order["files"] for one in _made(file, order["folder"])]
-        outputs.check([one for _, one in made])
+        made = [(file, one) for file in order["files"] for one in _outputs_made(file, order["folder"])]
+        outputs.check_total([one for _, one in made])
         return [bring_out(file, one, order, owner) for file, one in made]
     found = []
     for file in order["files"]:
@@ -62,11 +62,11 @@ def _moved(order: Dict[str, Any], owner: Owner) -> List[Dict[str, Any]]:
             raise TransferFailed("%s: is a secret of the pilot's" % file["url"])
         found.append(bring_in(file, order["folder"], owner))
     if order.get("owner"):
-        _give(order["folder"], order["owner"])
+        _give_to_owner(order["folder"], order["owner"])
     return found
 
 
-def _give(folder: str, owner: List[int]) -> None:
+def _give_to_owner(folder: str, owner: List[int]) -> None:
     """What was brought in belongs to who is to use it."""
     for place, below, files in os.walk(folder):
         for name in below + files:
@@ -93,11 +93,11 @@ def bring_in(file: Dict[str, Any], folder: str, owner: Owner) -> Dict[str, Any]:
         fetch.download(url, target, TIMEOUT_S, file.get("checksum") or "", context=owner.tls(url), headers=owner.headers(url))
     else:
         _by_tool(url, url, target, owner)
-    _verify(file, target)
-    return dict(told(file["name"], target), url=url)
+    _verify_checksum(file, target)
+    return dict(describe_file(file["name"], target), url=url)
 
 
-def _verify(file: Dict[str, Any], path: str) -> None:
+def _verify_checksum(file: Dict[str, Any], path: str) -> None:
     wanted = fetch.parse_checksum(file.get("checksum") or "")
     if wanted is None:
         return
@@ -106,8 +106,8 @@ def _verify(file: Dict[str, Any], path: str) -> None:
         raise TransferFailed("%s: %s is %s, expected %s" % (file["url"], wanted.algorithm, digest, wanted.digest))
 
 
-def _made(file: Dict[str, Any], folder: str) -> List[outputs.Made]:
-    found = outputs.made(file["name"], folder)
+def _outputs_made(file: Dict[str, Any], folder: str) -> List[outputs.Made]:
+    found = outputs.find_outputs(file["name"], folder)
     if not found and not file.get("optional"):
         raise TransferFailed("the payload did not make its output %s" % file["name"])
     return found
@@ -116,8 +116,8 @@ def _made(file: Dict[str, Any], folder: str) -> List[outputs.Made]:
 def bring_out(file: Dict[str, Any], one: outputs.Made, order: Dict[str, Any], owner: Owner) -> Dict[str, Any]:
     """One file of an output to its URL, or into the default folder."""
     source = os.path.join(order["folder"], one.name)
-    url = _url(file["url"], one.below) if file.get("url") else os.path.join(order["default"], one.name)
-    facts, path, scheme = told(one.name, source), local_path(url), urlsplit(url).scheme
+    url = _join_url(file["url"], one.below) if file.get("url") else os.path.join(order["default"], one.name)
+    facts, path, scheme = describe_file(one.name, source), local_path(url), urlsplit(url).scheme
     if path is not None:
         _copy_out(source, path)
     elif scheme in ("http", "https"):
@@ -127,7 +127,7 @@ def bring_out(file: Dict[str, Any], one: outputs.Made, order: Dict[str, Any], ow
     return dict(facts, url=url)
 
 
-def _url(base: str, below: str) -> str:
+def _join_url(base: str, below: str) -> str:
     """The URL of a file below the one that was given; a query stays behind."""
     if not below:
         return base
@@ -158,6 +158,6 @@ def _by_tool(url: str, source: str, target: str, owner: Owner) -> None:
         raise TransferFailed("%s: %s" % (url, error))
 
 
-def told(name: str, path: str) -> Dict[str, Any]:
+def describe_file(name: str, path: str) -> Dict[str, Any]:
     """A file's name, size and sha256."""
     return {"name": name, "size": os.path.getsize(path), "sha256": fetch.file_digest(path)}

@@ -64,12 +64,12 @@ class Warden:
     def began(self, group: int, number: int, moment: Optional[float] = None) -> None:
         """A payload of this group runs, until this moment at most; what it starts bears this number (pilot/agent/marks.py)."""
         self._groups[group] = "+%d %d\n" % (group, number)
-        self._leases[group] = "" if moment is None else _lease(group, moment)
+        self._leases[group] = "" if moment is None else _read_lease(group, moment)
         self._say(self._groups[group] + self._leases[group])
 
     def until(self, group: int, moment: float) -> None:
         """What runs in this group must have ended at this moment of the boot clock."""
-        self._leases[group] = _lease(group, moment)
+        self._leases[group] = _read_lease(group, moment)
         self._say(self._leases[group])
 
     def saw(self, group: int, pid: int, started: int) -> None:
@@ -105,7 +105,7 @@ class Warden:
             pass
 
 
-def _lease(group: int, moment: float) -> str:
+def _read_lease(group: int, moment: float) -> str:
     return "~%d %.3f\n" % (group, moment)
 
 
@@ -119,7 +119,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if len(words) != 2:
         raise UsageError("usage: -m pilot.agent.warden MARK GRACE_S")
-    _watch(0, words[0], float(words[1]))
+    _watch_agent(0, words[0], float(words[1]))
     return 0
 
 
@@ -170,7 +170,7 @@ class _Books:
             process_tree.send_group(group, signum)
 
 
-def _watch(read: int, mark: str, grace_s: float) -> None:
+def _watch_agent(read: int, mark: str, grace_s: float) -> None:
     for signum in _HEARD:
         signal.signal(signum, signal.SIG_IGN)
     books, rest = _Books(mark), b""
@@ -188,11 +188,11 @@ def _watch(read: int, mark: str, grace_s: float) -> None:
                     continue
         for group in [group for group, until in books.until.items() if until <= boot_s()]:
             del books.until[group]
-            _kill(books.of(group))
+            _kill_expired(books.of(group))
     _end_all(books, grace_s)
 
 
-def _kill(books: _Books) -> None:
+def _kill_expired(books: _Books) -> None:
     """The lease of these has ended and the agent did not see to it: another may run the task by now."""
     books.signal(signal.SIGKILL)
     # what left the group is the agent's child by now; to look at every process takes long on a busy machine
@@ -207,7 +207,7 @@ def _end_all(books: _Books, grace_s: float) -> None:
         books.signal(signal.SIGTERM)
     while books.left() and time.monotonic() < deadline:
         time.sleep(_STEP_S)
-    _kill(books)
+    _kill_expired(books)
 
 
 if __name__ == "__main__":

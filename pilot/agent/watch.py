@@ -60,7 +60,7 @@ class Watch:
         sample = limits.Sample(self._used.cpu_s, self._used.rss_mb, disk, size / 1048576.0, now - self._output[1])
         self._next_look_s = limits.next_look_s(self.limits, self._last, sample, self._looked - self._last_at, SOONEST_S, SAMPLE_S)
         self._last, self._last_at = sample, self._looked
-        return limits.breach(self.limits, sample)
+        return limits.find_breach(self.limits, sample)
 
     def next_look_s(self) -> float:
         """When to look again: sooner while a limit may be passed soon."""

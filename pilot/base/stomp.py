@@ -48,7 +48,7 @@ class Frame(NamedTuple):
     body: bytes
 
 
-def place(url: str) -> Place:
+def parse_url(url: str) -> Place:
     """What a URL means. Raises ValueError with a sentence."""
     parts = urlsplit(url)
     try:
@@ -67,24 +67,24 @@ def place(url: str) -> Place:
 def frame_bytes(command: str, headers: Dict[str, str], body: bytes = b"") -> bytes:
     """A frame as it travels."""
     escaped = command not in ("CONNECT", "CONNECTED")
-    lines = ["%s:%s" % (_escape(key), _escape(value)) if escaped else "%s:%s" % (key, value) for key, value in headers.items()]
+    lines = ["%s:%s" % (_escape_value(key), _escape_value(value)) if escaped else "%s:%s" % (key, value) for key, value in headers.items()]
     return ("\n".join([command] + lines) + "\n\n").encode("utf-8") + body + b"\0"
 
 
-def _escape(text: str) -> str:
+def _escape_value(text: str) -> str:
     for plain, told in _ESCAPES:
         text = text.replace(plain, told)
     return text
 
 
-def _unescape(text: str) -> str:
+def _unescape_value(text: str) -> str:
     parts = text.split("\\\\")
     for plain, told in _ESCAPES[1:]:
         parts = [part.replace(told, plain) for part in parts]
     return "\\".join(parts)
 
 
-def cut(data: bytes) -> Optional[Tuple[Frame, bytes]]:
+def cut_frame(data: bytes) -> Optional[Tuple[Frame, bytes]]:
     """The first whole frame and what follows it; None when it is not all there. Raises StompError."""
     data = data.lstrip(b"\r\n")  # heart-beats and line ends between frames
     head, found, rest = data.partition(b"\n\n")
@@ -98,7 +98,7 @@ def cut(data: bytes) -> Optional[Tuple[Frame, bytes]]:
     headers: Dict[str, str] = {}
     for line in lines:
         key, _, value = line.partition(":")
-        headers.setdefault(_unescape(key), _unescape(value))  # of a header that stands twice the first counts
+        headers.setdefault(_unescape_value(key), _unescape_value(value))  # of a header that stands twice the first counts
     length = headers.get("content-length", "")
     end = int(length) if length.isdigit() else rest.find(b"\0")
     if end < 0 or len(rest) <= end:
@@ -132,7 +132,7 @@ class Connection:
         self.write("CONNECT", headers)
         hello = self.read(timeout_s)
         if hello is None or hello.command != "CONNECTED":
-            raise StompError("%s refuses us: %s" % (where.name, _words(hello) if hello else "no answer"))
+            raise StompError("%s refuses us: %s" % (where.name, _error_words(hello) if hello else "no answer"))
 
     def write(self, command: str, headers: Dict[str, str], body: bytes = b"") -> None:
         """Send one frame."""
@@ -145,7 +145,7 @@ class Connection:
         """The next frame; None when none comes in this time."""
         deadline = time.monotonic() + timeout_s
         while True:
-            found = cut(self._data)
+            found = cut_frame(self._data)
             if found is not None:
                 frame, self._data = found
                 return frame
@@ -173,7 +173,7 @@ class Connection:
         while answer is not None and answer.command == "RECEIPT" and answer.headers.get("receipt-id") != receipt:
             answer = self.read(timeout_s)
         if answer is None or answer.command != "RECEIPT":
-            raise StompError("the broker does not take it: %s" % (_words(answer) if answer else "no receipt in %g s" % timeout_s))
+            raise StompError("the broker does not take it: %s" % (_error_words(answer) if answer else "no receipt in %g s" % timeout_s))
 
     def subscribe(self, destination: str, prefetch: int) -> None:
         """Messages of this queue come by `read` from now on; each wants an `answer`."""
@@ -195,6 +195,6 @@ class Connection:
             pass
 
 
-def _words(frame: Frame) -> str:
+def _error_words(frame: Frame) -> str:
     text = frame.body.decode("utf-8", "replace").strip()
     return ("%s: %s" % (frame.headers.get("message", frame.command), text)).strip(": \n")[:300]

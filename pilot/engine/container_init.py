@@ -21,15 +21,15 @@ def step_aside() -> None:
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return
-    os._exit(_serve(child))
+    os._exit(_serve_child(child))
 
 
-def _serve(child: int) -> int:
+def _serve_child(child: int) -> int:
     """Until `child` has ended; returns its exit code, as a shell tells it."""
     while True:
         heard = signal.sigwaitinfo(_HEARD)
         if heard.si_signo == signal.SIGCHLD:
-            status = _collect(child)
+            status = _collect_ended(child)
             if status is not None:
                 return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
         elif not _child_has_it(heard):
@@ -41,7 +41,7 @@ def _child_has_it(heard: signal.struct_siginfo) -> bool:
     return heard.si_code == SI_KERNEL and not (heard.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid())
 
 
-def _collect(child: int) -> Optional[int]:
+def _collect_ended(child: int) -> Optional[int]:
     """Everything that has ended, whoever started it; the status of `child` once it is among it."""
     status = None
     while True:

@@ -49,7 +49,7 @@ class Life:
         if _in_slot():
             from pilot.hosts.boinc import slot
 
-            self.report_path = slot.resolve(self.report_path)
+            self.report_path = slot.resolve_link(self.report_path)
         self.mode = 0o644 if settings["open_files"] or _in_slot() else 0o600  # BOINC's client may be another user
         self.masker = log.Masker()
         for secret in settings.secrets() + log.passwords(str(settings.public())):
@@ -85,12 +85,12 @@ class Life:
 
     def write_report(self, code: int) -> None:
         """The report as far as it is known."""
-        text = report.compose(
+        text = report.compose_report(
             self.pilot_id, code, self.outcomes, self.tally.counts, self.context.facts(),
             self.request.settings.public(), version=VERSION, host=os.uname().nodename,
             started=log.utc(self.started), seconds=round(time.monotonic() - self.began, 3),
             problems=self.problems, task_failures=self.tally.failures, events_lost=self.stream.lost)
-        problem = report.write(self.report_path, self.masker.value(text), self.mode)
+        problem = report.write_report(self.report_path, self.masker.value(text), self.mode)
         if problem:
             logging.getLogger("pilot").error("%s", problem)
 
@@ -116,7 +116,7 @@ def live(request: Request) -> int:
         life.far.close(life.interrupts.stop is not None)
     life.write_report(code)
     seen = life.last_words(code)
-    log.say(report.summary(code, life.outcomes, life.tally, time.monotonic() - life.began, life.places(), life.problems))
+    log.say(report.write_summary(code, life.outcomes, life.tally, time.monotonic() - life.began, life.places(), life.problems))
     return seen
 
 
@@ -188,7 +188,7 @@ def _be_a_guest(life: Life) -> None:
     total = progress.count_tasks(settings)
     counts = life.tally.counts
     life.guest = guest.Guest(os.getcwd(), guest.files_of(settings), lambda: (
-        progress.fraction(settings, time.monotonic() - life.began, counts, total), counts["done"] + counts["error"]))
+        progress.fraction_done(settings, time.monotonic() - life.began, counts, total), counts["done"] + counts["error"]))
 
 
 def _begin_story(life: Life, names: List[str]) -> None:

@@ -20,13 +20,13 @@ LOADER = "pilot/engine/loader.py"
 ZIP_LOADER = "pilot_loader.py"
 
 
-def collect(root: str, extensions: Iterable[str] = (), defaults: Optional[bytes] = None) -> Dict[str, bytes]:
+def collect_files(root: str, extensions: Iterable[str] = (), defaults: Optional[bytes] = None) -> Dict[str, bytes]:
     """The files of a checkout by name: engine, toolbox, entry, and each extension's folder as a top-level package.
 
     Raises UsageError for an extension that is no package named pilot_*.
     """
-    files = _tree(root, "pilot")
-    files.update(_tree(root, "commands"))
+    files = _read_tree(root, "pilot")
+    files.update(_read_tree(root, "commands"))
     with open(os.path.join(root, ENTRY), "rb") as stream:
         files[ENTRY] = stream.read()
     return with_extras(files, extensions, defaults)
@@ -39,13 +39,13 @@ def with_extras(files: Dict[str, bytes], extensions: Iterable[str], defaults: Op
         name = os.path.basename(path)
         if not name.startswith("pilot_") or not os.path.isfile(os.path.join(path, "__init__.py")):
             raise UsageError("--extension %s: is no package named pilot_* (a folder with __init__.py)" % folder)
-        files.update(_tree(os.path.dirname(path), name))
+        files.update(_read_tree(os.path.dirname(path), name))
     if defaults is not None:
         files[DEFAULTS] = defaults
     return files
 
 
-def _tree(parent: str, package: str) -> Dict[str, bytes]:
+def _read_tree(parent: str, package: str) -> Dict[str, bytes]:
     found = {}
     for folder, folders, names in os.walk(os.path.join(parent, package)):
         folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
@@ -63,7 +63,7 @@ def own_files() -> Dict[str, bytes]:
     if embedded is not None:
         return {name: data for name, data in embedded.items() if name != ZIP_LOADER}
     if os.path.isdir(place):
-        return collect(place)
+        return collect_files(place)
     return files_of(place)
 
 
@@ -110,7 +110,7 @@ def write_program(path: str, data: bytes, mode: int = 0o755) -> None:
         raise UsageError("%s cannot be written: %s" % (path, error.strerror))
 
 
-def explode(folder: str) -> str:
+def explode_into(folder: str) -> str:
     """Unpack this program as a checkout has it; returns the path of its pilot.py."""
     for name, data in own_files().items():
         top = name.split("/")[0]

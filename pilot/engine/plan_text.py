@@ -17,7 +17,7 @@ def describe_plan(request: Request) -> str:
     width = max([18] + [len(command.name) for command in request.plan])
     for number, command in enumerate(request.plan, 1):
         limit = float(limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S))
-        lines.append("  %d. %-*s at most %-8s  %s" % (number, width, command.name, duration(limit), source_file(command)))
+        lines.append("  %d. %-*s at most %-8s  %s" % (number, width, command.name, format_duration(limit), source_file(command)))
         if command.requires or command.provides:
             needs = ", ".join(kind.__name__ for kind in command.requires) or "nothing"
             gives = ", ".join(kind.__name__ for kind in command.provides) or "nothing"
@@ -36,7 +36,7 @@ def describe_plan(request: Request) -> str:
     return "\n".join(lines) + "\n"
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """90 s, 30 min, 4 h, 30 d: the largest unit that leaves a whole number."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length and seconds % length == 0:

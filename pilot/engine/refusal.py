@@ -22,23 +22,33 @@ def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> 
     given = cli.scan(words, cli.ENGINE_OPTIONS, strict=False).values
     told = dict(environment_layer(cli.ENGINE_OPTIONS, environ).values, **given)
     workdir = os.path.expanduser(os.path.expandvars(told.get("workdir", ".")))
-    _log(workdir, problems)
-    text = report.compose(told.get("pilot_id") or new_id(), error.exit_code, [], TaskTally().counts, [], {}, version=VERSION,
-                          host=os.uname().nodename, started=log.utc(time.time()), problems=problems)
-    _tell(report.write(told.get("report") or os.path.join(workdir, report.NAME), text))
+    _log_problems(workdir, problems)
+    text = report.compose_report(
+        told.get("pilot_id") or new_id(),
+        error.exit_code,
+        [],
+        TaskTally().counts,
+        [],
+        {},
+        version=VERSION,
+        host=os.uname().nodename,
+        started=log.utc(time.time()),
+        problems=problems,
+    )
+    _tell_problem(report.write_report(told.get("report") or os.path.join(workdir, report.NAME), text))
     place = vac.place(environ)
     if place is not None:
-        _tell(vac.leave(place, vac.HEARTBEAT, vac.load_line()))
-        _tell(vac.leave(place, vac.SHUTDOWN_MESSAGE, vac.message(error.exit_code, 0, False)))
+        _tell_problem(vac.leave(place, vac.HEARTBEAT, vac.load_line()))
+        _tell_problem(vac.leave(place, vac.SHUTDOWN_MESSAGE, vac.message(error.exit_code, 0, False)))
     return error.exit_code
 
 
-def _tell(problem: Any) -> None:
+def _tell_problem(problem: Any) -> None:
     if problem:
         log.say("pilot: error: %s\n" % problem, error=True)
 
 
-def _log(workdir: str, problems: Sequence[str]) -> None:
+def _log_problems(workdir: str, problems: Sequence[str]) -> None:
     lines: List[str] = ["%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence) for sentence in problems]
     try:
         os.makedirs(workdir, 0o700, exist_ok=True)

@@ -42,20 +42,21 @@ def final_code(outcomes: Sequence[Outcome]) -> int:
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
 
-def meaning(code: int) -> str:
+def code_meaning(code: int) -> str:
     """What an exit code stands for."""
     if code > SIGNAL_BASE:
         return "stopped by %s" % signal_name(code - SIGNAL_BASE)
     return next((row.meaning for row in EXIT_CODES if row.code == code), "unknown")
 
 
-def compose(pilot: str, code: int, outcomes: Sequence[Outcome], tasks: Dict[str, int], facts: List[Any],
-            settings: Dict[str, Any], **more: Any) -> Dict[str, Any]:
+def compose_report(
+    pilot: str, code: int, outcomes: Sequence[Outcome], tasks: Dict[str, int], facts: List[Any], settings: Dict[str, Any], **more: Any
+) -> Dict[str, Any]:
     """The report as one JSON object; `more` adds keys such as version, started, problems."""
     report = {
         "pilot": pilot,
         "exit_code": code,
-        "meaning": meaning(code),
+        "meaning": code_meaning(code),
         "commands": [dict(outcome._asdict(), seconds=round(outcome.seconds, 3)) for outcome in outcomes],
         "tasks": tasks,
         "facts": {type(fact).__name__: jsonable(fact) for fact in facts},
@@ -65,7 +66,7 @@ def compose(pilot: str, code: int, outcomes: Sequence[Outcome], tasks: Dict[str,
     return report
 
 
-def write(path: str, report: Dict[str, Any], mode: int = 0o600) -> Optional[str]:
+def write_report(path: str, report: Dict[str, Any], mode: int = 0o600) -> Optional[str]:
     """Write by rename, so that a reader never sees half a report. Returns why it could not be, or None."""
     try:
         write_whole(path, (json.dumps(report, indent=1) + "\n").encode(), mode)
@@ -83,8 +84,9 @@ def keep_former(path: str, environ: Dict[str, str]) -> None:
         os.replace(path, "%s.%d%s" % (stem, int(restarts), ending))
 
 
-def summary(code: int, outcomes: Sequence[Outcome], tally: TaskTally, seconds: float, places: Dict[str, str],
-            problems: Sequence[str] = ()) -> str:
+def write_summary(
+    code: int, outcomes: Sequence[Outcome], tally: TaskTally, seconds: float, places: Dict[str, str], problems: Sequence[str] = ()
+) -> str:
     """The readable end of a run: each command with its seconds, the tasks and the first that failed, where things
     lie, and as the last line the exit code and its cause."""
     width = max([len(outcome.command) for outcome in outcomes] + [8])
@@ -99,7 +101,7 @@ def summary(code: int, outcomes: Sequence[Outcome], tally: TaskTally, seconds: f
     lines += ["  %-*s  %s" % (width, name, path) for name, path in places.items()]
     cause = "".join("\n  " + problem for problem in problems) or next(
         ("\n  %s: %s" % (outcome.command, outcome.reason) for outcome in outcomes if outcome.exit_code), "")
-    lines += ["", "Exit code %d after %.1f s: %s%s" % (code, seconds, meaning(code), cause), ""]
+    lines += ["", "Exit code %d after %.1f s: %s%s" % (code, seconds, code_meaning(code), cause), ""]
     return "\n".join(lines)
 
 

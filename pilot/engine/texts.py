@@ -29,7 +29,7 @@ def show(request: Request) -> int:
     elif settings["list"]:
         text = list_text(request)
     elif settings["explode"]:
-        text = "unpacked into %s: start %s\n" % (settings["explode"], _load_part("onefile", "explode").explode(settings["explode"]))
+        text = "unpacked into %s: start %s\n" % (settings["explode"], _load_part("onefile", "explode").explode_into(settings["explode"]))
     else:
         text = _load_part("plan_text", "plan").describe_plan(request)
     masker = log.Masker()

@@ -24,7 +24,7 @@ class Bar:
         kind = event["event"]
         if kind in DRAWS and time.monotonic() - self._drawn >= EVERY_S:
             self._drawn, self._console.before = time.monotonic(), CLEAR
-            self._write(CLEAR + progress.bar(self._tally.counts, len(self._tally.running), self._total))
+            self._write(CLEAR + progress.draw_bar(self._tally.counts, len(self._tally.running), self._total))
         elif kind == events.COMMAND_FINISHED and self._console.before:
             self._console.before = ""
             self._write(CLEAR)

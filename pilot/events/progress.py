@@ -5,7 +5,7 @@ from typing import Any, Dict, Optional
 WIDTH = 30
 
 
-def fraction(settings: Any, elapsed_s: float, counts: Dict[str, int], total: Optional[int]) -> float:
+def fraction_done(settings: Any, elapsed_s: float, counts: Dict[str, int], total: Optional[int]) -> float:
     """How far a pilot is, 0 to 1: of its time (--max-walltime) or of its tasks (--max-tasks, --tasks), whichever is more."""
     shares = [0.0]
     if settings["max_walltime"]:
@@ -29,7 +29,7 @@ def count_tasks(settings: Any) -> Optional[int]:
     return there if most is None else min(most, there)
 
 
-def bar(counts: Dict[str, int], running: int, total: int) -> str:
+def draw_bar(counts: Dict[str, int], running: int, total: int) -> str:
     """`[#####.....] 5 of 10 tasks, 1 failed, 2 running`"""
     over = counts["done"] + counts["error"]
     marks = WIDTH * min(over, total) // max(1, total)

@@ -15,7 +15,7 @@ class QueueBroker(Transport):
     """Connects when there is something to send, and again when the connection broke. ValueError for a URL that is none."""
 
     def __init__(self, url: str, environ: Optional[Dict[str, str]] = None) -> None:
-        self._place = stomp.place(url)
+        self._place = stomp.parse_url(url)
         self.name = self._place.name
         self._environ = dict(os.environ if environ is None else environ)
         self._open: Optional[stomp.Connection] = None

@@ -34,45 +34,45 @@ complete -F _pilot pilot pilot.py pilot.pyz
 FILES = ("-F", "--config", "--workdir", "--report", "--tasks", "--explode", "--output-dir", "--agent-config")
 
 
-def known(extensions: Sequence[str]) -> List[registry.Package]:
+def known_packages(extensions: Sequence[str]) -> List[registry.Package]:
     """The toolbox and these extensions. UsageError when one cannot be loaded."""
     search.opened(search.usual_roots(program.root(), os.getcwd(), dict(os.environ)))
     return registry.load(extensions)
 
 
-def man(packages: Sequence[registry.Package]) -> str:
+def man_page(packages: Sequence[registry.Package]) -> str:
     """The page in man(7)'s language."""
     lines = [".TH PILOT 1 \"\" \"pilot %s\"" % VERSION, ".SH NAME", "pilot \\- turns this machine into a worker", ".SH SYNOPSIS",
              ".B pilot.py", "[\\fB\\-X\\fR \\fICommand1,Command2,...\\fR] [\\fB\\-E\\fR \\fIextension,...\\fR] "
              "[\\fB\\-F\\fR \\fIpilot.json\\fR] [\\fIoptions\\fR]", ".SH DESCRIPTION",
              "Runs the commands in order; the last of them launches the agent that pulls work. Every option may also stand in "
              "pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).", ".SH OPTIONS"]
-    lines += _options(ENGINE_OPTIONS + registry.package_options(packages))
+    lines += _option_lines(ENGINE_OPTIONS + registry.package_options(packages))
     lines.append(".SH COMMANDS")
     for name, command in registry.commands_by_name(packages).items():
-        lines += [".SS %s" % name, escaped(" ".join((command.__doc__ or "").split()))] + _options(command.options)
+        lines += [".SS %s" % name, escape_roff(" ".join((command.__doc__ or "").split()))] + _option_lines(command.options)
     lines += [".SH EXIT STATUS"]
     for row in EXIT_CODES:
-        lines += [".TP", ".B %d" % row.code, escaped(row.meaning)]
+        lines += [".TP", ".B %d" % row.code, escape_roff(row.meaning)]
     return "\n".join(lines + [".TP", ".B 128+n", "stopped by signal n", ""])
 
 
-def _options(options: Iterable[Option]) -> List[str]:
+def _option_lines(options: Iterable[Option]) -> List[str]:
     lines = []
     for option in options:
-        names = ", ".join("\\fB%s\\fR" % escaped(flag) for flag in option.flags + (option_flag(option.name),))
+        names = ", ".join("\\fB%s\\fR" % escape_roff(flag) for flag in option.flags + (option_flag(option.name),))
         value = "" if option.type is boolean else " \\fI%s\\fR" % option.name
-        lines += [".TP", names + value, escaped(help_of(option))]
+        lines += [".TP", names + value, escape_roff(help_of(option))]
     return lines
 
 
-def escaped(text: str) -> str:
+def escape_roff(text: str) -> str:
     """Text that roff takes as it is."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return "\\&" + text if text[:1] in (".", "'") else text
 
 
-def bash(packages: Sequence[registry.Package]) -> str:
+def bash_completion(packages: Sequence[registry.Package]) -> str:
     """A function that completes options, names of commands behind -X, and files."""
     commands = registry.commands_by_name(packages)
     options = list(ENGINE_OPTIONS + registry.package_options(packages))
@@ -80,23 +80,23 @@ def bash(packages: Sequence[registry.Package]) -> str:
     return COMPLETION % {"commands": " ".join(commands), "files": "|".join(FILES), "options": " ".join(sorted(spellings(options)))}
 
 
-WRITERS: Dict[str, Callable[[Sequence[registry.Package]], str]] = {"man": man, "bash": bash}
+WRITERS: Dict[str, Callable[[Sequence[registry.Package]], str]] = {"man": man_page, "bash": bash_completion}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints it; returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    return runner.guarded(lambda: _run(words), _tell)
+    return runner.guarded(lambda: _run_tool(words), _tell_problems)
 
 
-def _run(words: List[str]) -> int:
+def _run_tool(words: List[str]) -> int:
     if not words or words[0] not in WRITERS:
         raise UsageError("usage: -m pilot.manual man|bash [EXTENSION...]")
-    log.say(WRITERS[words[0]](known(words[1:])))
+    log.say(WRITERS[words[0]](known_packages(words[1:])))
     return 0
 
 
-def _tell(code: int, problems: Sequence[str]) -> None:
+def _tell_problems(code: int, problems: Sequence[str]) -> None:
     for problem in problems:
         sys.stderr.write("pilot.manual: error: %s\n" % problem)
 

@@ -96,7 +96,7 @@ class HTTPPool(interface.Pool):
         except FetchFailed as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise Denied("%s; if its CA is your own, give that as $SSL_CERT_FILE" % error)
-            raise Busy("the pool cannot be reached: %s%s" % (error, _hint(self._url, str(error))))
+            raise Busy("the pool cannot be reached: %s%s" % (error, _hint_at(self._url, str(error))))
 
     # -- the interface ---------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class HTTPPool(interface.Pool):
 
     def _bulk(self, path: str, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
-        for some in _portions(tasks):
+        for some in _split_portions(tasks):
             found = self._ask("POST", path, {"tasks": some})
             added, known = added + found["added"], known + found["known"]
         return added, known
@@ -128,9 +128,9 @@ class HTTPPool(interface.Pool):
             return self._one_by_one(list(finals), pilot, error), []
         except StaleLease as error:
             raise Busy(str(error))
-        with _shaped(self._url):
+        with _expect_shape(self._url):
             waited_s = max(0.0, min(float(found["waited_s"]), wait_s))  # a lease begins when it is granted
-            leases = [_lease(one, waited_s, lease_s) for one in found["leases"]]
+            leases = [_read_lease(one, waited_s, lease_s) for one in found["leases"]]
             if len(leases) > count or len({lease.task for lease in leases}) < len(leases):
                 raise ValueError("more leases than were asked for")
             return {(str(task), int(generation)): str(state) for task, generation, state in found["states"]}, leases
@@ -160,7 +160,7 @@ class HTTPPool(interface.Pool):
 
     def finish(self, final: Final, pilot: str) -> str:
         found = self._ask("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))
-        with _shaped(self._url):
+        with _expect_shape(self._url):
             return str(found["state"])
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
@@ -168,22 +168,22 @@ class HTTPPool(interface.Pool):
 
     def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
         found = self._ask_again("/v1/renew", {"pilot": pilot, "leases": list(leases), "lease_s": lease_s})
-        with _shaped(self._url):
+        with _expect_shape(self._url):
             return [(str(task), int(generation)) for task, generation in found["stale"]]
 
     def status(self) -> Dict[str, int]:
         found = self._ask("GET", "/v1/status")
-        with _shaped(self._url):
+        with _expect_shape(self._url):
             return {state: int(found[state]) for state in interface.STATES}
 
     def pending(self) -> Tuple[int, Optional[float]]:
         found = self._ask("GET", "/v1/pending")
-        with _shaped(self._url):
+        with _expect_shape(self._url):
             return int(found["tasks"]), found["seconds"]
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
         status, data = self._send("GET", "/v1/tasks/" + quote(task, safe=""), None)
-        with _shaped(self._url):
+        with _expect_shape(self._url):
             found = json.loads(data.decode("utf-8"))
             if status == 404 and "error" in found:
                 return None
@@ -193,7 +193,7 @@ class HTTPPool(interface.Pool):
 
     def backlog(self, offer: Offer) -> Backlog:
         found = self._ask_again("/v1/backlog", {"offer": offer._asdict()})
-        with _shaped(self._url):
+        with _expect_shape(self._url):
             return Backlog(int(found["todo"]), int(found["waiting"]), None if found["retry_s"] is None else float(found["retry_s"]))
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
@@ -230,7 +230,7 @@ class HTTPPool(interface.Pool):
         self._session.close()
 
 
-def _hint(url: str, problem: str) -> str:
+def _hint_at(url: str, problem: str) -> str:
     if url.startswith("https") and ("WRONG_VERSION_NUMBER" in problem or "wrong version number" in problem):
         return "; does it want http?"
     return "; does it want https?" if url.startswith("http:") and "closed connection without" in problem else ""
@@ -241,7 +241,7 @@ class Refused(UsageError):
 
 
 @contextmanager
-def _shaped(url: str) -> Iterator[None]:
+def _expect_shape(url: str) -> Iterator[None]:
     """Inside, an answer that has not the shape it should have is Busy: somebody else than the pool has answered."""
     try:
         yield
@@ -249,9 +249,9 @@ def _shaped(url: str) -> Iterator[None]:
         raise Busy("%s: this is no pool's answer: %s" % (url, str(error)[:200]))
 
 
-def _lease(one: Any, waited_s: float, lease_s: float) -> Lease:
+def _read_lease(one: Any, waited_s: float, lease_s: float) -> Lease:
     """A lease as it was told, checked as `add` checks a task: a server may be broken, or not what it seems. ValueError when it is none."""
-    spec, mistakes = tasks.check(one["spec"], "/")
+    spec, mistakes = tasks.check_task(one["spec"], "/")
     if spec is None or spec.get("id") != one["task"]:
         raise ValueError("task %r: %s" % (str(one["task"])[:200], "; ".join(mistakes) or "its id is another"))
     generation, attempt, seconds = one["generation"], one["attempt"], one["seconds"]
@@ -262,7 +262,7 @@ def _lease(one: Any, waited_s: float, lease_s: float) -> Lease:
     return Lease(one["task"], generation, attempt, seconds + waited_s, spec)
 
 
-def _portions(tasks: Iterable[Dict[str, Any]]) -> Iterator[List[Dict[str, Any]]]:
+def _split_portions(tasks: Iterable[Dict[str, Any]]) -> Iterator[List[Dict[str, Any]]]:
     some, size = [], 0  # type: List[Dict[str, Any]], int
     for task in tasks:
         size += len(json.dumps(task))

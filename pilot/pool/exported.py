@@ -16,43 +16,43 @@ def spec_of(exported: Dict[str, Any]) -> Dict[str, Any]:
     return {key: value for key, value in exported.items() if key not in BESIDE}
 
 
-def problems(exported: Any) -> List[str]:
+def find_problems(exported: Any) -> List[str]:
     """A sentence per mistake."""
     if not isinstance(exported, dict):
         return ["an exported task is an object {...}"]
     name = "task %r" % str(exported.get("id"))[:200]
-    found = ["%s: %s" % (name, mistake) for mistake in task.check(spec_of(exported), "/")[1]]
+    found = ["%s: %s" % (name, mistake) for mistake in task.check_task(spec_of(exported), "/")[1]]
     if not isinstance(exported.get("id"), str):
         found.append("%s: has no id" % name)
     if exported.get("state", "todo") not in STATES:
         found.append("%s: state is none of %s" % (name, ", ".join(STATES)))
     for key in ("generation", "attempts_used", "releases"):
-        if not _whole(exported.get(key, 0)):
+        if not _is_whole(exported.get(key, 0)):
             found.append("%s: %s is no whole number" % (name, key))
-    if not _moment(exported.get("added", 0)) or not isinstance(exported.get("reason") or "", str):
+    if not _is_moment(exported.get("added", 0)) or not isinstance(exported.get("reason") or "", str):
         found.append("%s: added or reason is malformed" % name)
     attempts = exported.get("attempts", [])
-    if not isinstance(attempts, list) or not all(_attempt(one) for one in attempts):
+    if not isinstance(attempts, list) or not all(_check_attempt(one) for one in attempts):
         found.append("%s: attempts is no list of attempts" % name)
     return found
 
 
-def _attempt(one: Any) -> bool:
-    return (isinstance(one, dict) and set(one) == set(_ATTEMPT) and _whole(one["generation"]) and isinstance(one["pilot"], str)
-            and _moment(one["started"]) and (one["ended"] is None or _moment(one["ended"]))
+def _check_attempt(one: Any) -> bool:
+    return (isinstance(one, dict) and set(one) == set(_ATTEMPT) and _is_whole(one["generation"]) and isinstance(one["pilot"], str)
+            and _is_moment(one["started"]) and (one["ended"] is None or _is_moment(one["ended"]))
             and all(one[key] is None or isinstance(one[key], str) for key in ("outcome", "reason"))
             and (one["result"] is None or isinstance(one["result"], dict)))
 
 
-def _whole(value: Any) -> bool:
+def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 40
 
 
-def _moment(value: Any) -> bool:
+def _is_moment(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
 
 
-def each(name: str, lines: Iterable[str], mistakes: List[str]) -> Iterator[Dict[str, Any]]:
+def each_task(name: str, lines: Iterable[str], mistakes: List[str]) -> Iterator[Dict[str, Any]]:
     """The tasks of a file that `export` wrote, one at a time; a sentence per mistake (of the first) goes into `mistakes`."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -62,7 +62,7 @@ def each(name: str, lines: Iterable[str], mistakes: List[str]) -> Iterator[Dict[
         except (ValueError, RecursionError) as error:
             one, wrong = None, ["not JSON: %s" % error]
         else:
-            wrong = problems(one)
+            wrong = find_problems(one)
         if not wrong:
             yield one
         elif len(mistakes) < task.MOST_PROBLEMS:

@@ -56,7 +56,7 @@ class SQLitePool(Operator, interface.Pool):
         return states, leases
 
     def _claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
-        life, number = numbered(request_id)
+        life, number = split_request_id(request_id)
         kept = self._db.execute("SELECT number, leases FROM requests WHERE pilot = ? AND life = ?", (pilot, life)).fetchone()
         if kept is not None and kept[0] == number:
             return self._still_held(pilot, json.loads(kept[1]))
@@ -67,14 +67,16 @@ class SQLitePool(Operator, interface.Pool):
         leases = [self._lock(row, pilot, lease_s) for row in self._eligible(offer, count)]
         if leases:  # nothing may be something when it is asked again
             granted = json.dumps([(lease.task, lease.generation) for lease in leases])
-            self._db.execute("INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)", (pilot, life, number, sqlite_file.clock(), granted))
+            self._db.execute(
+                "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)", (pilot, life, number, sqlite_file.monotonic_s(), granted)
+            )
         else:
             self._remember(pilot, life, number)
         return leases
 
     def is_overtaken(self, pilot: str, request_id: str) -> bool:
         """Whether a later request of the same life of this pilot came before this one: who sent this one has given it up."""
-        life, number = numbered(request_id)
+        life, number = split_request_id(request_id)
         kept = self._db.execute("SELECT number FROM requests WHERE pilot = ? AND life = ?", (pilot, life)).fetchone()
         return number < self._newest_number(pilot, life, kept)
 
@@ -89,7 +91,7 @@ class SQLitePool(Operator, interface.Pool):
 
     def _eligible(self, offer: Offer, count: int) -> List[Row]:
         """The rows of the foremost tasks that fit: looked for at the head of the line, and if that is not enough, class by class."""
-        limits, have = _limits(offer), set(offer.tags)
+        limits, have = _offer_limits(offer), set(offer.tags)
         seqs = self._at_the_head(limits, have, count, 1)
         if len(seqs) < count:
             seqs = self._at_the_head(limits, have, count, HEAD)
@@ -103,13 +105,13 @@ class SQLitePool(Operator, interface.Pool):
             "SELECT head.seq, tags FROM (SELECT seq, class, priority FROM tasks INDEXED BY tasks_line WHERE ready = 1"
             " ORDER BY priority DESC, seq LIMIT ?) AS head JOIN classes ON classes.class = head.class WHERE " + _FITS +
             " ORDER BY head.priority DESC, head.seq", (depth * count,) + limits)
-        return list(itertools.islice((seq for seq, tags in found if not tags or _words(tags) <= have), count))
+        return list(itertools.islice((seq for seq, tags in found if not tags or _json_words(tags) <= have), count))
 
     def _class_by_class(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
         """Cheap however many tasks there are that do not fit."""
         classes = self._db.execute("SELECT class, tags FROM classes WHERE ready > 0 AND " + _FITS, limits).fetchall()
         found: List[Any] = []
-        for number in (number for number, tags in classes if _words(tags) <= have):
+        for number in (number for number, tags in classes if _json_words(tags) <= have):
             found += self._db.execute("SELECT -priority, seq FROM tasks INDEXED BY tasks_ready WHERE class = ? AND ready = 1"
                                       " ORDER BY priority DESC, seq LIMIT ?", (number, count))
         return [seq for _, seq in sorted(found)[:count]]
@@ -119,7 +121,7 @@ class SQLitePool(Operator, interface.Pool):
         changed = self._db.execute(
             "UPDATE tasks SET state = 'locked', ready = 0, generation = ?, attempts = ?, until = ?, pilot = ?, reason = NULL, begun = 0,"
             " lease_s = ? WHERE seq = ? AND state = 'todo' AND generation = ?",
-            (generation, attempt, sqlite_file.clock() + lease_s, pilot, lease_s, row.seq, row.generation)).rowcount
+            (generation, attempt, sqlite_file.monotonic_s() + lease_s, pilot, lease_s, row.seq, row.generation)).rowcount
         assert changed == 1, "a writer transaction saw task %s change" % row.id
         self._db.execute("INSERT INTO attempts (task, generation, pilot, started) VALUES (?, ?, ?, ?)",
                          (row.seq, generation, pilot, time.time()))
@@ -130,7 +132,7 @@ class SQLitePool(Operator, interface.Pool):
         for identity, generation in kept:
             row = self._row(identity)
             if row is not None and row.until is not None and _is_held(row, generation, pilot):
-                left = max(0.0, row.until - sqlite_file.clock())
+                left = max(0.0, row.until - sqlite_file.monotonic_s())
                 leases.append(Lease(identity, generation, row.attempts, left, json.loads(row.spec)))
         return leases
 
@@ -191,7 +193,7 @@ class SQLitePool(Operator, interface.Pool):
                 changed = self._db.execute("UPDATE tasks SET until = ?, lease_s = ?, begun = 1 WHERE id = ? AND generation = ?"
                                            " AND pilot = ?"
                                            " AND state = 'locked'",
-                                           (sqlite_file.clock() + lease_s, lease_s, identity, generation, pilot)).rowcount
+                                           (sqlite_file.monotonic_s() + lease_s, lease_s, identity, generation, pilot)).rowcount
                 if not changed:
                     stale.append((identity, generation))
         return stale
@@ -206,18 +208,18 @@ class SQLitePool(Operator, interface.Pool):
             ready = self.claimable()
             found = self._db.execute(
                 "SELECT tags, min(until) FROM tasks INDEXED BY tasks_waiting JOIN classes ON classes.class = tasks.class"
-                " WHERE state = 'todo' AND tasks.ready = 0 AND " + _FITS + " GROUP BY tasks.class", _limits(offer)).fetchall()
-        moments = [until for tags, until in found if _words(tags) <= set(offer.tags)]
-        return Backlog(todo, todo - ready, max(0.0, min(moments) - sqlite_file.clock()) if moments else None)
+                " WHERE state = 'todo' AND tasks.ready = 0 AND " + _FITS + " GROUP BY tasks.class", _offer_limits(offer)).fetchall()
+        moments = [until for tags, until in found if _json_words(tags) <= set(offer.tags)]
+        return Backlog(todo, todo - ready, max(0.0, min(moments) - sqlite_file.monotonic_s()) if moments else None)
 
 
-def numbered(request_id: str) -> Tuple[str, int]:
+def split_request_id(request_id: str) -> Tuple[str, int]:
     """The life and the number of a request id; one that is not LIFE:NUMBER is a life of its own."""
     life, _, number = request_id.rpartition(":")
     return (life, int(number)) if life and number.isdigit() and len(number) < 16 else (request_id, 0)
 
 
-def _limits(offer: Offer) -> Tuple[Any, ...]:
+def _offer_limits(offer: Offer) -> Tuple[Any, ...]:
     big = 1 << 60
     return (offer.cores, big if offer.memory_mb is None else offer.memory_mb, offer.gpus,
             big if offer.time_left_s is None else offer.time_left_s, int(offer.containers), int(offer.unbounded))
@@ -227,5 +229,5 @@ def _is_held(row: Row, generation: int, pilot: str) -> bool:
     return row.state == "locked" and row.generation == generation and row.pilot == pilot
 
 
-def _words(text: str) -> Set[str]:
+def _json_words(text: str) -> Set[str]:
     return set(filter(None, text.split(",")))

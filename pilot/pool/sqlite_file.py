@@ -16,7 +16,7 @@ BACKOFF_S = 10.0
 MAX_PATH = 500  # 512 with the endings of what lies beside it (MAX_PATHNAME of SQLite's unix files)
 
 
-def clock() -> float:
+def monotonic_s() -> float:
     """Seconds of the machine's monotonic clock, which is one for all processes."""
     return time.monotonic()
 
@@ -50,7 +50,7 @@ def transaction(db: sqlite3.Connection, what: str) -> Iterator[None]:
         raise Busy("%s cannot be written: %s" % (what, error))
 
 
-def answer(db: sqlite3.Connection, what: str, question: str, values: Sequence[object] = ()) -> List[Any]:
+def query_rows(db: sqlite3.Connection, what: str, question: str, values: Sequence[object] = ()) -> List[Any]:
     """The rows of a question outside any transaction. Raises Busy, which names `what`, when the file cannot be read."""
     try:
         return db.execute(question, values).fetchall()
@@ -60,7 +60,7 @@ def answer(db: sqlite3.Connection, what: str, question: str, values: Sequence[ob
         raise Busy("%s cannot be read: %s" % (what, error))
 
 
-def _name(path: str) -> str:
+def _sqlite_name(path: str) -> str:
     """As SQLite wants it, in UTF-8: where the locale knows ASCII only, Python 3.6 has other bytes as halves of characters."""
     return os.fsencode(path).decode("utf-8")
 
@@ -83,7 +83,7 @@ class SQLiteFile:
         if create:
             _make_private(path)
         try:
-            self._db = sqlite3.connect(_name(path), timeout=BUSY_S, isolation_level=None)
+            self._db = sqlite3.connect(_sqlite_name(path), timeout=BUSY_S, isolation_level=None)
         except (sqlite3.Error, UnicodeError) as error:
             long = "; SQLite takes a path of at most %d bytes" % MAX_PATH if len(os.fsencode(os.path.abspath(path))) > MAX_PATH else ""
             raise UsageError("sqlite:%s: cannot be opened: %s%s" % (path, error, long))
@@ -109,7 +109,7 @@ class SQLiteFile:
     def _make_tables(self, path: str, backoff_s: Optional[float]) -> None:
         tables = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables:
-            for statement in _statements(schema.TABLES):
+            for statement in _split_statements(schema.TABLES):
                 self._db.execute(statement)
             values = {"version": schema.VERSION, "boot": boot_id(), "backoff_s": BACKOFF_S if backoff_s is None else backoff_s}
             self._db.executemany("INSERT INTO meta VALUES (?, ?)", [(name, str(value)) for name, value in values.items()])
@@ -118,15 +118,15 @@ class SQLiteFile:
             raise UsageError("sqlite:%s: is another program's database, not a pool" % path)
         meta = dict(self._db.execute("SELECT name, value FROM meta"))
         if meta.get("version") == "1":
-            for statement in _statements(schema.FROM_1):
+            for statement in _split_statements(schema.FROM_1):
                 self._db.execute(statement)
             meta["version"] = str(schema.VERSION)
             self._db.execute("UPDATE meta SET value = ? WHERE name = 'version'", (meta["version"],))
         if meta.get("version") != str(schema.VERSION):
             raise UsageError("sqlite:%s: is a pool of version %s, this program reads %d" % (path, meta.get("version"), schema.VERSION))
         if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew
-            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (clock() + LEASE_S,))
-            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (clock(),))
+            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (monotonic_s() + LEASE_S,))
+            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (monotonic_s(),))
             self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
             self._db.execute("DELETE FROM meta WHERE name = 'served'")
 
@@ -150,14 +150,14 @@ class SQLiteFile:
             yield
 
     def _rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
-        return answer(self._db, "the pool", question, values)
+        return query_rows(self._db, "the pool", question, values)
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
 
-def _statements(text: str) -> List[str]:
+def _split_statements(text: str) -> List[str]:
     """The statements of the schema; a trigger's inner semicolons do not end it."""
     found, partial = [], ""
     for line in text.splitlines(True):

@@ -17,7 +17,7 @@ def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> D
     attempts = [dict(zip(names, attempt)) for attempt in found]
     for attempt in attempts:
         attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
-    left = max(0.0, row.until - sqlite_file.clock()) if row.until is not None else None
+    left = max(0.0, row.until - sqlite_file.monotonic_s()) if row.until is not None else None
     return dict(json.loads(row.spec), state=row.state, priority=row.priority, generation=row.generation, attempts_used=row.attempts,
                 max_attempts=row.max_attempts, releases=row.releases, seconds_left=left, pilot=row.pilot, reason=row.reason,
                 added=row.added, attempts=attempts)
@@ -38,7 +38,7 @@ class Operator(Rows):
             "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
             "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0")]
         known = [moment for moment in moments if moment is not None]
-        return found["todo"] + found["locked"], max(0.0, min(known) - sqlite_file.clock()) if known else None
+        return found["todo"] + found["locked"], max(0.0, min(known) - sqlite_file.monotonic_s()) if known else None
 
     def take_back(self) -> None:
         with self._writing():
@@ -60,7 +60,7 @@ class Operator(Rows):
                 "UPDATE tasks SET state = 'todo', ready = coalesce(until, 0) <= ?, until = CASE WHEN until > ? THEN until END,"
                 " attempts = 0, releases = 0, unconfirmed = 0, reason = 'sent back by an operator'"
                 " WHERE id = ? AND state IN ('error', 'held')",
-                (sqlite_file.clock(), sqlite_file.clock(), name)).rowcount for name in names)
+                (sqlite_file.monotonic_s(), sqlite_file.monotonic_s(), name)).rowcount for name in names)
 
     def cancel(self, tasks: Iterable[str]) -> int:
         count = 0
@@ -85,7 +85,7 @@ class Operator(Rows):
             rows = self._db.execute(
                 "SELECT seq FROM tasks WHERE state = ? AND added < ? AND (pilot IS NULL OR coalesce(until, 0) <= ?)"
                 " AND NOT EXISTS (SELECT 1 FROM attempts WHERE task = seq AND coalesce(ended, started) >= ?) ORDER BY seq LIMIT ?",
-                (state, then, sqlite_file.clock(), then, most)).fetchall()
+                (state, then, sqlite_file.monotonic_s(), then, most)).fetchall()
             self._db.executemany("DELETE FROM attempts WHERE task = ?", rows)
             self._db.executemany("DELETE FROM tasks WHERE seq = ?", rows)
         return len(rows)

@@ -59,7 +59,7 @@ class Rows(sqlite_file.SQLiteFile):
 
     def _set(self, row: Row, state: str, reason: str, wait_s: float = 0.0) -> None:
         ready = state == "todo" and wait_s <= 0
-        until = sqlite_file.clock() + wait_s if state == "todo" and not ready else None
+        until = sqlite_file.monotonic_s() + wait_s if state == "todo" and not ready else None
         self._db.execute("UPDATE tasks SET state = ?, ready = ?, until = ?, pilot = NULL, reason = ? WHERE seq = ?",
                          (state, int(ready), until, reason, row.seq))
 
@@ -108,12 +108,12 @@ class Rows(sqlite_file.SQLiteFile):
     def note_served(self) -> None:
         """This is a moment at which agents can renew."""
         with self._writing():
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('served', ?)", ("%.3f" % sqlite_file.clock(),))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES ('served', ?)", ("%.3f" % sqlite_file.monotonic_s(),))
 
     def away_s(self) -> float:
         """Seconds since a server last served this pool; 0 when none ever did."""
         found = self._rows("SELECT value FROM meta WHERE name = 'served'")
-        return max(0.0, sqlite_file.clock() - float(found[0][0])) if found else 0.0
+        return max(0.0, sqlite_file.monotonic_s() - float(found[0][0])) if found else 0.0
 
     def has_leases(self) -> bool:
         """Whether any task is locked."""
@@ -122,7 +122,7 @@ class Rows(sqlite_file.SQLiteFile):
     def forget_requests(self) -> None:
         """Answers that nobody will ask for again."""
         with self._writing():
-            self._db.execute("DELETE FROM requests WHERE made < ?", (sqlite_file.clock() - KEEP_REQUESTS_S,))
+            self._db.execute("DELETE FROM requests WHERE made < ?", (sqlite_file.monotonic_s() - KEEP_REQUESTS_S,))
 
     def touch(self) -> None:
         """Write something: Busy when nothing can be written."""
@@ -135,7 +135,7 @@ class Rows(sqlite_file.SQLiteFile):
 
     def _expire(self) -> None:
         """Leases that ran out are failed attempts, unless nobody ever confirmed them; waits that are over make tasks claimable."""
-        now = sqlite_file.clock()
+        now = sqlite_file.monotonic_s()
         for values in self._db.execute("SELECT " + TASK + " FROM tasks INDEXED BY tasks_locked WHERE state = 'locked' AND until <= ?",
                                        (now,)).fetchall():
             self._lose(Row._make(values))

@@ -23,7 +23,7 @@ class Field(NamedTuple):
     ok: Callable[[Any], bool]
 
 
-def _plain(value: Any) -> bool:
+def _plain_text(value: Any) -> bool:
     """A text that a program can be given: no NUL, nothing that UTF-8 cannot hold."""
     try:
         return isinstance(value, str) and "\0" not in value and bool(value.encode("utf-8") or True)
@@ -31,55 +31,55 @@ def _plain(value: Any) -> bool:
         return False
 
 
-def _text(value: Any) -> bool:
-    return bool(value) and _plain(value)
+def _check_text(value: Any) -> bool:
+    return bool(value) and _plain_text(value)
 
 
-def _whole(least: int) -> Callable[[Any], bool]:
+def _whole_from(least: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value < 1 << 40
 
 
-def _number(value: Any) -> bool:
+def _check_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e12
 
 
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(_text(item) for item in value)
+def _check_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(_check_text(item) for item in value)
 
 
-def _arguments(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and _text(value[0]) and all(_plain(item) for item in value)
+def _check_arguments(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and _check_text(value[0]) and all(_plain_text(item) for item in value)
 
 
-def _environment(value: Any) -> bool:
+def _check_environment(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        _text(key) and "=" not in key and _plain(item) for key, item in value.items())
+        _check_text(key) and "=" not in key and _plain_text(item) for key, item in value.items())
 
 
 FIELDS: Dict[str, Field] = {
     "id": Field("a text of letters, digits and ._:@+=-, at most 200", lambda v: isinstance(v, str) and bool(ID.match(v))),
-    "command": Field("a list of texts, the program first", _arguments),
-    "script": Field("a text, run by its #! line or by sh", _text),
-    "env": Field("an object of texts", _environment),
+    "command": Field("a list of texts, the program first", _check_arguments),
+    "script": Field("a text, run by its #! line or by sh", _check_text),
+    "env": Field("an object of texts", _check_environment),
     "inputs": Field("a list of URLs or of {url, name, checksum}", lambda v: isinstance(v, list)),
     "outputs": Field("a list of names, folders or globs, or of {name, url, optional}", lambda v: isinstance(v, list)),
-    "cores": Field("a whole number from 1", _whole(1)),
-    "memory_mb": Field("a whole number of MB", _whole(1)),
-    "gpus": Field("a whole number", _whole(0)),
-    "walltime_s": Field("a number of seconds above 0", _number),
+    "cores": Field("a whole number from 1", _whole_from(1)),
+    "memory_mb": Field("a whole number of MB", _whole_from(1)),
+    "gpus": Field("a whole number", _whole_from(0)),
+    "walltime_s": Field("a number of seconds above 0", _check_number),
     "limits": Field("an object of %s, numbers above 0" % ", ".join(LIMITS),
-                    lambda v: isinstance(v, dict) and all(k in LIMITS and _number(n) for k, n in v.items())),
-    "tags": Field("a list of texts without commas", lambda v: _texts(v) and not any("," in tag for tag in v)),
+                    lambda v: isinstance(v, dict) and all(k in LIMITS and _check_number(n) for k, n in v.items())),
+    "tags": Field("a list of texts without commas", lambda v: _check_texts(v) and not any("," in tag for tag in v)),
     "priority": Field("a whole number; higher goes first",
                       lambda v: isinstance(v, int) and not isinstance(v, bool) and abs(v) < 1 << 40),
-    "max_attempts": Field("a whole number from 1", _whole(1)),
-    "max_releases": Field("a whole number", _whole(0)),
-    "container": Field("an image: a path, a folder or a URL", _text),
+    "max_attempts": Field("a whole number from 1", _whole_from(1)),
+    "max_releases": Field("a whole number", _whole_from(0)),
+    "container": Field("an image: a path, a folder or a URL", _check_text),
     "meta": Field("an object; kept, not looked at", lambda v: isinstance(v, dict)),
 }
 
 
-def check(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
+def check_task(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
     """A task with its relative file names made absolute against `base`, and a sentence per mistake."""
     if not isinstance(task, dict):
         return None, ["a task is an object {...}, this is a %s" % type(task).__name__]
@@ -91,42 +91,42 @@ def check(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
     if len(json.dumps(task)) > MAX_SPEC:
         problems.append("the task is larger than 1 MB: put data into inputs")
     if isinstance(given.get("container"), str):
-        given["container"] = absolute(given["container"], base)
-    for key, read in (("inputs", _input), ("outputs", _output)):
+        given["container"] = make_absolute(given["container"], base)
+    for key, read in (("inputs", _check_input), ("outputs", _check_output)):
         if key in given and FIELDS[key].ok(given[key]):
             items = [read(item, base) for item in given[key]]
             problems += ["%s: %s" % (key, item) for item in items if isinstance(item, str)]
-            problems += _twice(key, [item["name"] for item in items if isinstance(item, dict)])
+            problems += _names_twice(key, [item["name"] for item in items if isinstance(item, dict)])
             given[key] = items
     return (None if problems else given), problems
 
 
-def _input(item: Any, base: str) -> Any:
+def _check_input(item: Any, base: str) -> Any:
     file = {"url": item} if isinstance(item, str) else item
-    if not isinstance(file, dict) or not _text(file.get("url")) or set(file) - {"url", "name", "checksum"}:
+    if not isinstance(file, dict) or not _check_text(file.get("url")) or set(file) - {"url", "name", "checksum"}:
         return "%s is not a URL or {url, name, checksum}" % json.dumps(item)
-    url = absolute(file["url"], base)
+    url = make_absolute(file["url"], base)
     try:
         name = file.get("name") or os.path.basename(urlsplit(url).path if "://" in url else url)
     except ValueError:
         return "%s is not a URL" % json.dumps(item)
-    return _checked(dict(file, url=url, name=name))
+    return _check_checksum(dict(file, url=url, name=name))
 
 
-def _output(item: Any, base: str) -> Any:
+def _check_output(item: Any, base: str) -> Any:
     file = {"name": item} if isinstance(item, str) else item
     if not isinstance(file, dict) or set(file) - {"name", "url", "optional"}:
         return "%s is not a name or {name, url, optional}" % json.dumps(item)
     if "url" in file:
-        if not _text(file["url"]):
+        if not _check_text(file["url"]):
             return "%s: url must be a text" % json.dumps(item)
-        file = dict(file, url=absolute(file["url"], base))
-    return _checked(file)
+        file = dict(file, url=make_absolute(file["url"], base))
+    return _check_checksum(file)
 
 
-def _checked(file: Dict[str, Any]) -> Any:
+def _check_checksum(file: Dict[str, Any]) -> Any:
     name = file.get("name")
-    if not _text(name) or os.path.isabs(str(name)) or ".." in str(name).split("/"):
+    if not _check_text(name) or os.path.isabs(str(name)) or ".." in str(name).split("/"):
         return "%r is not a file name inside the task's folder" % name
     try:
         parse_checksum(file.get("checksum") or "")
@@ -135,14 +135,14 @@ def _checked(file: Dict[str, Any]) -> Any:
     return file
 
 
-def _twice(key: str, names: List[str]) -> List[str]:
+def _names_twice(key: str, names: List[str]) -> List[str]:
     seen: Dict[str, int] = {}
     for name in names:
         seen[name] = seen.get(name, 0) + 1
     return ["%s: %r stands twice" % (key, name) for name in sorted(seen) if seen[name] > 1]
 
 
-def absolute(url: str, base: str) -> str:
+def make_absolute(url: str, base: str) -> str:
     """A URL as it is; a path made absolute against the folder `base`."""
     return url if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) else os.path.join(base, url)
 
@@ -177,7 +177,7 @@ class Lines:
 
     def _one(self, number: int, line: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
         try:
-            found, mistakes = check(json.loads(line), self._base)
+            found, mistakes = check_task(json.loads(line), self._base)
         except ValueError as error:
             return None, ["not JSON: %s" % error]
         except RecursionError:
@@ -228,7 +228,7 @@ def read_one(path: str) -> Dict[str, Any]:
         raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
     except (ValueError, RecursionError) as error:
         raise UsageError("%s: not JSON: %s" % (path, error))
-    found, mistakes = check(task, os.path.dirname(os.path.abspath(path)))
+    found, mistakes = check_task(task, os.path.dirname(os.path.abspath(path)))
     if found is None:
         raise UsageError(*["%s: %s" % (path, mistake) for mistake in mistakes])
     return dict(found, id=found.get("id", "task"), max_attempts=1)

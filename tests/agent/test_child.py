@@ -26,7 +26,7 @@ def test_a_wish_to_drain_that_comes_before_the_process_is_passed_to_it(tmp_path)
 
         def run(self, ctx):
             ctx.interrupts.drain = True
-            child.watch(ctx, ["true"], heard)
+            child.watch_agent(ctx, ["true"], heard)
             return ()
 
     assert run_command(Launch, tmp_path).outcome.status == "ok"

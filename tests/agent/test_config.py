@@ -7,4 +7,4 @@ CONFIG = AgentConfig("sqlite:p", "p1", "/w", "/o", {}, slots=3, cores=4, memory_
 
 
 def test_orders_survive_their_journey():
-    assert config.load(config.dump(CONFIG)) == CONFIG
+    assert config.load_config(config.dump_config(CONFIG)) == CONFIG

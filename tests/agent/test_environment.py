@@ -7,9 +7,19 @@ from pilot.node import gpu
 
 
 def test_a_payload_sees_its_own_facts_and_no_secrets():
-    base = environment.base({"PATH": "/bin", "PILOT_REGISTER_TOKEN": "s", "BEARER_TOKEN": "s", "LD_LIBRARY_PATH": "../..", "PYTHONPATH": "x", "PYTHONHOME": "x",
-                             "LD_PRELOAD": "x", "BEARER_TOKEN_FILE": "x"},
-                            {"LD_LIBRARY_PATH": "/soft/lib"})
+    base = environment.base_environ(
+        {
+            "PATH": "/bin",
+            "PILOT_REGISTER_TOKEN": "s",
+            "BEARER_TOKEN": "s",
+            "LD_LIBRARY_PATH": "../..",
+            "PYTHONPATH": "x",
+            "PYTHONHOME": "x",
+            "LD_PRELOAD": "x",
+            "BEARER_TOKEN_FILE": "x",
+        },
+        {"LD_LIBRARY_PATH": "/soft/lib"},
+    )
     assert base == {"PATH": "/bin", "LD_LIBRARY_PATH": "/soft/lib"}
     found = environment.of_task(base, {"id": "t1", "cores": 2, "memory_mb": 10, "walltime_s": 5, "env": {"MY": "1", "OMP_NUM_THREADS": "7"}},
                                 "/h", "p1", ["1/uuid"], "mark")
@@ -22,12 +32,12 @@ def test_a_payload_sees_its_own_facts_and_no_secrets():
 
 @pytest.mark.parametrize("slot", [{"CUDA_VISIBLE_DEVICES": "10000", "NVIDIA_VISIBLE_DEVICES": "none"}, {"CUDA_VISIBLE_DEVICES": "0,1"}, {}])
 def test_a_payload_without_gpus_sees_none_whatever_the_slot_has(slot):
-    found = environment.of_task(environment.base(dict(slot, PATH="/bin"), {}), {"id": "t1"}, "/h", "p1", [], "mark")
+    found = environment.of_task(environment.base_environ(dict(slot, PATH="/bin"), {}), {"id": "t1"}, "/h", "p1", [], "mark")
     assert gpu.visible(gpu.parse_nvidia_smi("0, GPU-1111, A100, 1\n1, GPU-2222, A100, 1\n"), found["CUDA_VISIBLE_DEVICES"]) == ()
     assert found["CUDA_VISIBLE_DEVICES"] != "10000" and found["NVIDIA_VISIBLE_DEVICES"] == "none"
 
 
 def test_a_payload_has_no_more_threads_than_cores():
     slot = {"OMP_NUM_THREADS": "8", "PYTHON_CPU_COUNT": "8", "MKL_NUM_THREADS": "8"}
-    found = environment.of_task(environment.base(slot, {}), {"id": "t1", "cores": 2}, "/h", "p1", [], "mark")
+    found = environment.of_task(environment.base_environ(slot, {}), {"id": "t1", "cores": 2}, "/h", "p1", [], "mark")
     assert [found[name] for name in sorted(slot)] == ["2"] * 3 and "GOMAXPROCS" not in found

@@ -124,9 +124,9 @@ def test_a_claim_that_waited_longer_than_half_its_lease_is_no_lost_one(server, s
 
 def test_a_warden_knows_what_left_its_group_by_its_mark():
     """The agent was frozen before it could see it: a daemon with an empty environment whose leader has ended."""
-    with marks.inherited(4711):
+    with marks.marked_children(4711):
         leader = process.spawn(["sh", "-c", "env -i setsid sleep 60 & echo $!"], stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
-    with marks.inherited(4712):
+    with marks.marked_children(4712):
         other = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
     warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
     try:

@@ -26,8 +26,8 @@ def work(tmp_path):
 
         @staticmethod
         def made(name):
-            found = outputs.made(name, str(folder))
-            outputs.check(found)
+            found = outputs.find_outputs(name, str(folder))
+            outputs.check_total(found)
             return [tuple(one) for one in found]
 
     Work.folder = folder
@@ -81,7 +81,7 @@ def test_a_link_to_a_folder_is_not_entered_and_no_circle_is_walked(work):
 
 def test_a_link_in_the_place_of_the_whole_folder_leads_nowhere(tmp_path):
     os.symlink("/etc", str(tmp_path / "work"))
-    assert outputs.made("hostname", str(tmp_path / "work")) == [] == outputs.made("host*", str(tmp_path / "work"))
+    assert outputs.find_outputs("hostname", str(tmp_path / "work")) == [] == outputs.find_outputs("host*", str(tmp_path / "work"))
 
 
 def test_a_pipe_among_the_files_is_told_and_holds_nobody_up(work):

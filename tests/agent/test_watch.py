@@ -11,7 +11,7 @@ def test_only_a_gap_without_cpu_time_is_a_suspension(monkeypatch, late, cpu_s, o
     clock, used = [1000.0], [process_tree.Usage(1, 5.0, 1.0)]
     monkeypatch.setattr(watch.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(watch.process_tree, "total", lambda tree: used[0])
-    seen = watch.Watch(limits.of({}))
+    seen = watch.Watch(limits.limits_of({}))
     seen.begin()
     clock[0] += 1
     assert seen.asleep_now([]) == 0

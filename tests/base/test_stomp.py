@@ -15,29 +15,29 @@ from tests.conftest import until
 
 
 def test_what_a_place_is():
-    place = stomp.place("stomp+ssl://u:p%40x@broker.example.org:6161/queue/pilots?host=grid")
+    place = stomp.parse_url("stomp+ssl://u:p%40x@broker.example.org:6161/queue/pilots?host=grid")
     assert place == (True, "broker.example.org", 6161, "u", "p@x", "grid", "/queue/pilots") and "p@x" not in place.name
-    assert stomp.place("stomp://b/queue/x").port == 61613 and stomp.place("stomp+ssl://b/queue/x").port == 61614
+    assert stomp.parse_url("stomp://b/queue/x").port == 61613 and stomp.parse_url("stomp+ssl://b/queue/x").port == 61614
 
 
 @pytest.mark.parametrize("url", ["stomp://", "stomp://host", "stomp://host/", "stomp://host:x/q", "http://host/q", "stomp://host/q%0ax"])
 def test_what_is_none(url):
     with pytest.raises(ValueError):
-        stomp.place(url)
+        stomp.parse_url(url)
 
 
 @pytest.mark.parametrize("headers", [{"a": "b"}, {"a:b": "c\nd\\e\r"}, {"x": "\\n:\\\\c"}, {}])
 def test_frames_come_back_as_they_went(headers):
     data = stomp.frame_bytes("SEND", dict(headers, **{"content-length": "5"}), b"a\0b\nc")
-    frame, rest = stomp.cut(b"\n\n" + data + b"\nREST")
+    frame, rest = stomp.cut_frame(b"\n\n" + data + b"\nREST")
     assert frame == ("SEND", dict(headers, **{"content-length": "5"}), b"a\0b\nc") and rest == b"\nREST"
     for end in range(len(data)):
-        assert stomp.cut(data[:end]) is None
+        assert stomp.cut_frame(data[:end]) is None
 
 
 def test_a_frame_too_large_is_refused():
     with pytest.raises(stomp.StompError):
-        stomp.cut(b"x" * (stomp.MAX_FRAME + 1))
+        stomp.cut_frame(b"x" * (stomp.MAX_FRAME + 1))
 
 
 class Broker:
@@ -75,7 +75,7 @@ class Broker:
         with plain:
             plain.settimeout(0.02)
             while True:
-                found = stomp.cut(data)
+                found = stomp.cut_frame(data)
                 if found is None:
                     self._push(plain, mine)
                     try:
@@ -157,7 +157,7 @@ def test_a_broker_that_refuses_or_is_not_there_is_told(broker):
 def test_a_connection_that_was_not_welcome_is_hung_up(broker):
     broker.moody = 1
     with pytest.raises(stomp.StompError, match="closed the connection"):
-        stomp.Connection(stomp.place(broker.url), None, 60)
+        stomp.Connection(stomp.parse_url(broker.url), None, 60)
     gc.collect()  # a socket left open is told here, and the suite takes that for an error
     until(lambda: broker.ended == 1)
 
@@ -181,7 +181,7 @@ def moving(broker, monkeypatch):
     monkeypatch.setattr(feed, "BACK_OFF_S", (0.01,))
     monkeypatch.setattr(feed, "LISTEN_S", 0.02)
     stop, target = threading.Event(), Target()
-    thread = threading.Thread(target=feed.Feed(stomp.place(broker.url), target, stop).run)
+    thread = threading.Thread(target=feed.Feed(stomp.parse_url(broker.url), target, stop).run)
     thread.start()
     yield target
     stop.set()

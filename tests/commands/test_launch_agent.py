@@ -41,7 +41,7 @@ def orders(tmp_path, settings, facts):
         """Looks at the orders."""
 
         def run(self, ctx):
-            seen.append(launch.orders(ctx, "sqlite:p", str(tmp_path)))
+            seen.append(launch.agent_orders(ctx, "sqlite:p", str(tmp_path)))
             return (AgentSummary(0, 0, 0, ""),)
     outcome = run_command(Peek, tmp_path, dict({"pool": "sqlite:p"}, **settings), facts).outcome
     return seen[0] if seen else outcome
@@ -54,7 +54,7 @@ def test_the_orders_hold_the_slot_and_the_settings(tmp_path):
     assert (found.slots, found.cores, found.memory_mb, found.gpus, found.tags, found.lease_s) == (4, 4, 8000, ["0/uuid"], ["a", "b"], 60.0)
     assert found.environ["SOFT"] == "1" and found.environ["PILOT_TASK_CPU_POWER"] == "12.3" and found.output_dir == "/out"
     assert 599 < found.ends["Slurm (squeue)"] <= 600.0 and 3590 < found.ends["--max-walltime"] <= 3600
-    assert config.load(config.dump(found)) == found
+    assert config.load_config(config.dump_config(found)) == found
 
 
 def test_a_wall_the_node_has_not_is_exit_code_2(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from commands.register_pilot import RegisterPilot, reference
+from commands.register_pilot import RegisterPilot, make_reference
 from pilot.facts import BatchJob, Registration
 from pilot.testing import run_command, worker_node as node
 from tests.base.test_fetch import Server
@@ -19,7 +19,7 @@ def server():
     (BatchJob("Slurm", "7"), "slurm://ce1/7"), (BatchJob("ARC", "https://arc/jobs/x"), "https://arc/jobs/x"),
     (BatchJob("local", "1"), "local://ce1/p1"), (BatchJob("HTCondor", "12.0"), "htcondor://ce1/12.0")])
 def test_the_reference_names_system_place_and_job(job, expected):
-    assert reference(job, "ce1", "p1") == expected
+    assert make_reference(job, "ce1", "p1") == expected
 
 
 def test_without_a_server_only_the_reference_is_found(tmp_path):

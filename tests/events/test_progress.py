@@ -13,8 +13,8 @@ from tests.conftest import ROOT
 
 def test_how_far_a_pilot_is():
     counts = {"done": 1, "error": 1}
-    assert progress.fraction({"max_walltime": None}, 50.0, counts, 8) == 0.25 and progress.fraction({"max_walltime": 100.0}, 50.0, counts, 8) == 0.5
-    assert progress.fraction({"max_walltime": 100.0}, 500.0, counts, None) == 1.0 and progress.fraction({"max_walltime": None}, 5.0, counts, None) == 0.0
+    assert progress.fraction_done({"max_walltime": None}, 50.0, counts, 8) == 0.25 and progress.fraction_done({"max_walltime": 100.0}, 50.0, counts, 8) == 0.5
+    assert progress.fraction_done({"max_walltime": 100.0}, 500.0, counts, None) == 1.0 and progress.fraction_done({"max_walltime": None}, 5.0, counts, None) == 0.0
 
 
 def test_how_many_tasks_there_are(tmp_path):
@@ -24,7 +24,7 @@ def test_how_many_tasks_there_are(tmp_path):
 
 
 def test_a_bar():
-    assert progress.bar({"done": 4, "error": 1}, 2, 10) == "[%s%s] 5 of 10 tasks, 1 failed, 2 running" % ("#" * 15, "." * 15)
+    assert progress.draw_bar({"done": 4, "error": 1}, 2, 10) == "[%s%s] 5 of 10 tasks, 1 failed, 2 running" % ("#" * 15, "." * 15)
 
 
 def at_a_terminal(tmp_path, *words):

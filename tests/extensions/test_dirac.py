@@ -42,7 +42,7 @@ def flight(pilot, client, tmp_path):
 
 
 def settings_of(ended):
-    return cfg.parse((ended.workdir / "pilot.cfg").read_text())
+    return cfg.parse_cfg((ended.workdir / "pilot.cfg").read_text())
 
 
 def test_the_ten_commands_run_in_order_and_leave_diracs_files(flight, client):
@@ -188,13 +188,13 @@ def test_a_bad_command_line_is_told_on_stderr_and_in_a_report(flight, pilot):
 def test_the_limits_of_the_slot_hold_whatever_dirac_says(tmp_path, client):
     trial = run_command(COMMANDS["CheckWNCapabilities"], tmp_path, {"max_number_of_processors": 4}, [node(cores=8, memory_mb=1000)],
                         dict(os.environ, PATH="%s:%s" % (client.bin, os.environ["PATH"])))
-    assert trial.outcome.status == "ok" and cfg.get(cfg.parse((tmp_path / "pilot.cfg").read_text()), "/Resources/Computing/CEDefaults/MaxRAM") == "1000"
+    assert trial.outcome.status == "ok" and cfg.get_option(cfg.parse_cfg((tmp_path / "pilot.cfg").read_text()), "/Resources/Computing/CEDefaults/MaxRAM") == "1000"
     for told, cores, expected in ((8, 2, "2"), (2, 8, "2"), (1, 8, "1")):
         client.say(dirac_wms_get_wn_parameters={"out": "%d 3000 1\n" % told})
         folder = tmp_path / ("%d-%d" % (told, cores))
         folder.mkdir()
         run_command(COMMANDS["CheckWNCapabilities"], folder, {}, [node(cores=cores)], dict(os.environ, PATH="%s:%s" % (client.bin, os.environ["PATH"])))
-        found = cfg.parse((folder / "pilot.cfg").read_text())["Resources"]["Computing"]["CEDefaults"]
+        found = cfg.parse_cfg((folder / "pilot.cfg").read_text())["Resources"]["Computing"]["CEDefaults"]
         assert found["NumberOfProcessors"] == expected and found["MaxRAM"] == "3000" and found["NumberOfGPUs"] == "1" and found["Tag"] == "GPU"
 
 
@@ -216,8 +216,8 @@ def test_words_that_make_no_sense_are_told_as_such(flight, client, program, out,
 
 
 def test_decorated_lines_are_read():
-    assert parsing.number(parsing.TIME_LEFT, "2026 INFO: CPU time left determined as: 12.5 s (ok)\n") == 12.5
-    assert parsing.number(parsing.TIME_LEFT, "x\nCPU time left determined as 7.2e3 s\n") == 7200.0 and parsing.number(parsing.TIME_LEFT, "") is None
+    assert parsing.last_number(parsing.TIME_LEFT, "2026 INFO: CPU time left determined as: 12.5 s (ok)\n") == 12.5
+    assert parsing.last_number(parsing.TIME_LEFT, "x\nCPU time left determined as 7.2e3 s\n") == 7200.0 and parsing.last_number(parsing.TIME_LEFT, "") is None
 
 
 def test_without_a_vo_the_pilot_is_not_registered_and_says_so(pilot, client):
@@ -364,15 +364,15 @@ def certificates_of(tmp_path, monkeypatch, look=None, **environ):
     def looked(argv):
         asked.append(argv[-1])
         return (look or real)(argv)
-    real = module.look
-    monkeypatch.setattr(module, "look", looked)
+    real = module.look_by_child
+    monkeypatch.setattr(module, "look_by_child", looked)
 
     class Log:
         warn = staticmethod(lambda text, *more: asked.append(text % more))
 
     class PP:
         installEnv, CVMFS_locations = environ, ["/cvmfs/a.example.org", "/cvmfs/a.example.org/b", str(tmp_path / "c")]
-    return module.environment(PP, Log), asked
+    return module.find_environment(PP, Log), asked
 
 
 def test_certificates_are_the_sites_first_and_missing_ones_are_no_error(tmp_path, monkeypatch):

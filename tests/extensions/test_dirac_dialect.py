@@ -118,8 +118,8 @@ def test_the_stamp_and_the_vo_come_from_the_environment():
 def test_the_vo_of_a_proxy_may_have_dots_hyphens_and_groups(tmp_path, fqan, vo):
     path = tmp_path / "proxy.pem"
     path.write_text(proxy_with(fqan))
-    assert vos.found({"X509_USER_PROXY": str(path)}) == vo
-    assert vos.found({"X509_USER_PROXY": str(tmp_path)}) == "" and vos.found({}) == "" and vos.found({"X509_USER_PROXY": str(path), "DIRAC_PILOT_VO": "x"}) == "x"
+    assert vos.find_vo({"X509_USER_PROXY": str(path)}) == vo
+    assert vos.find_vo({"X509_USER_PROXY": str(tmp_path)}) == "" and vos.find_vo({}) == "" and vos.find_vo({"X509_USER_PROXY": str(path), "DIRAC_PILOT_VO": "x"}) == "x"
 
 
 def test_what_we_cannot_read_openssl_may(tmp_path, programs):
@@ -131,7 +131,7 @@ def test_what_we_cannot_read_openssl_may(tmp_path, programs):
 @pytest.mark.parametrize("claims, vo", [({"wlcg.groups": ["/dteam/pilots", "/x"]}, "dteam"), ({"wlcg.groups": []}, ""), ({"sub": "x"}, ""), (None, "")])
 def test_the_vo_of_a_token(claims, vo):
     token = "h.%s.s" % base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") if claims is not None else "plain"
-    assert vos.found({"BEARER_TOKEN": token}) == vo
+    assert vos.find_vo({"BEARER_TOKEN": token}) == vo
 
 
 @pytest.mark.parametrize("environ, flavour, reference, kind", [
@@ -144,7 +144,7 @@ def test_the_vo_of_a_token(claims, vo):
     ({"SLURM_JOB_ID": "10", "HTCONDOR_JOBID": "77"}, "HTCondorCE", "htcondorce://ce/77", "SLURM"), ({"GRID_GLOBAL_JOBURL": "https://arc/1"}, "ARC", "https://arc/1", None),
     ({"PILOT_UUID": "vm://space/x"}, "CLOUD", "vm://space/x", None)])
 def test_reference_and_flavour(environ, flavour, reference, kind):
-    found = identity.submitter(environ, "ce", "p1")
+    found = identity.find_submitter(environ, "ce", "p1")
     assert (found.flavour, found.reference, found.system.get("Type")) == (flavour, reference, kind)
 
 
@@ -174,7 +174,7 @@ def test_variables_in_places_are_filled_in(tmp_path, monkeypatch):
     params = importlib.import_module("pilot_dirac.params")
     monkeypatch.setenv("VO_LHCB_SW_DIR", "/sw")
     trial = run_command(importlib.import_module("pilot_dirac.configure_basics").ConfigureBasics, tmp_path, {"cvmfs_locations": "$VO_LHCB_SW_DIR/x, /cvmfs/b"})
-    assert params.of(trial.context).CVMFS_locations == ["/sw/x", "/cvmfs/b"]
+    assert params.params_of(trial.context).CVMFS_locations == ["/sw/x", "/cvmfs/b"]
 
 
 def test_job_features_in_a_folder_count(pilot, tmp_path):
@@ -186,7 +186,7 @@ def test_job_features_in_a_folder_count(pilot, tmp_path):
 
 
 def test_what_getopt_gave_is_there_for_modules():
-    assert dialect.pairs(["-N", "ce", "--opti", "/A=1", "-o/B=2", "-d", "--cpu-power", "20", "-k", "--pilotSecret", "x", "--plan"]) == [("-N", "ce"), ("--option", "/A=1"), ("-o", "/B=2"), ("-d", ""), ("-k", "")]
+    assert dialect.getopt_pairs(["-N", "ce", "--opti", "/A=1", "-o/B=2", "-d", "--cpu-power", "20", "-k", "--pilotSecret", "x", "--plan"]) == [("-N", "ce"), ("--option", "/A=1"), ("-o", "/B=2"), ("-d", ""), ("-k", "")]
 
 
 @pytest.mark.parametrize("words, ours", [

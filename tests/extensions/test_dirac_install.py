@@ -105,36 +105,36 @@ def test_a_second_run_finds_no_ruins(install, installer, tmp_path):
 
 @pytest.mark.parametrize("text, version", [("v9r1", "9.1.0"), ("v9r1p22", "9.1.22"), ("v9r1p2-pre3", "9.1.2a3"), ("9.12", "9.12"), ("9.0.1a5", "9.0.1a5")])
 def test_versions_as_pip_has_them(text, version):
-    assert release.dotted(text) == version and release.pinned(text) == "==" + version and release.pinned("integration") == release.pinned("") == ""
-    assert release.dotted(release.lettered(version)) == version or version == "9.12"
+    assert release.dotted_version(text) == version and release.pinned_version(text) == "==" + version and release.pinned_version("integration") == release.pinned_version("") == ""
+    assert release.dotted_version(release.lettered_version(version)) == version or version == "9.12"
 
 
 def test_what_pip_is_asked_for():
-    assert diracos.requirements("", "v9r1", (("https://h/DIRAC", "DIRAC", "x"),)) == [["DIRAC[pilot] @ git+https://h/DIRAC@x"]]
-    assert diracos.requirements("LHCb", "v10r1p2", ()) == [["LHCbDIRAC[pilot]==10.1.2"]] and diracos.requirements("", "integration", ()) == [["DIRAC[pilot]"]]
+    assert diracos.pip_requirements("", "v9r1", (("https://h/DIRAC", "DIRAC", "x"),)) == [["DIRAC[pilot] @ git+https://h/DIRAC@x"]]
+    assert diracos.pip_requirements("LHCb", "v10r1p2", ()) == [["LHCbDIRAC[pilot]==10.1.2"]] and diracos.pip_requirements("", "integration", ()) == [["DIRAC[pilot]"]]
 
 
 TEXT = "A\n{\n  x = 1\n  B\n  {\n    y = a\n    y += b\n    z = {not a section}\n  }\n}\n"
 
 
 def test_a_cfg_is_read_and_written_as_it_was(tmp_path):
-    tree = cfg.parse(TEXT)
-    assert tree == {"A": {"x": "1", "B": {"y": "a, b", "z": "{not a section}"}}} and cfg.render(tree) == TEXT
-    assert cfg.parse("A { B {\nx = 1\n} } # end\n".replace("# end", "")) == {"A": {"B": {"x": "1"}}}
+    tree = cfg.parse_cfg(TEXT)
+    assert tree == {"A": {"x": "1", "B": {"y": "a, b", "z": "{not a section}"}}} and cfg.render_cfg(tree) == TEXT
+    assert cfg.parse_cfg("A { B {\nx = 1\n} } # end\n".replace("# end", "")) == {"A": {"B": {"x": "1"}}}
     (tmp_path / "c").write_text(TEXT)
-    cfg.update(str(tmp_path / "c"), {"/A/B/y": "c", "/New/Deep/Name": "v=w"})
-    assert cfg.get(cfg.parse((tmp_path / "c").read_text()), "/A/B/y") == "c" and cfg.get(cfg.parse((tmp_path / "c").read_text()), "New/Deep/Name") == "v=w"
-    assert cfg.get(tree, "/A") == "" and cfg.get(tree, "/A/x/y") == ""
+    cfg.update_file(str(tmp_path / "c"), {"/A/B/y": "c", "/New/Deep/Name": "v=w"})
+    assert cfg.get_option(cfg.parse_cfg((tmp_path / "c").read_text()), "/A/B/y") == "c" and cfg.get_option(cfg.parse_cfg((tmp_path / "c").read_text()), "New/Deep/Name") == "v=w"
+    assert cfg.get_option(tree, "/A") == "" and cfg.get_option(tree, "/A/x/y") == ""
 
 
 @pytest.mark.parametrize("text, words", [("A\n{\n", "} is missing"), ("}\n", "line 1: a } too many"), ("{\n}\n", "line 1: a { without a name"), ("A = 1\nA\n{\n}\n", "line 3: A is a value")])
 def test_a_malformed_cfg_is_told_with_its_line(tmp_path, text, words):
     (tmp_path / "c").write_text(text)
     with pytest.raises(ValueError) as told:
-        cfg.update(str(tmp_path / "c"), {"/A/x": "1"})
+        cfg.update_file(str(tmp_path / "c"), {"/A/x": "1"})
     assert words in str(told.value) and str(tmp_path / "c") in str(told.value)
     with pytest.raises(ValueError):
-        cfg.merged({"A": "1"}, {"/A/x": "2"})
+        cfg.set_option({"A": "1"}, {"/A/x": "2"})
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def published(tmp_path):
     """A folder as a web server has it, with a small program in the pilot's place."""
     program = b"import json, os, sys\nprint(json.dumps([sys.argv[1:], sys.stdin.read(), sorted(os.listdir('.')), json.load(open('pilot.json'))]))\nsys.exit(7)\n"
     folder = tmp_path / "www"
-    publish.publish(str(folder), {"pilot.json": b'{"n": 1}', "pilot.tar": publish.packed({"dirac-pilot.py": program, "VoCommands.py": b"x = 1\n"})})
+    publish.publish_files(str(folder), {"pilot.json": b'{"n": 1}', "pilot.tar": publish.pack_tar({"dirac-pilot.py": program, "VoCommands.py": b"x = 1\n"})})
     return folder
 
 
@@ -165,7 +165,7 @@ def test_both_ways_of_publishing_are_taken_and_a_wrong_file_is_not(published, tm
     monkeypatch.setattr(wrapper, "WAIT_S", 0)
     for path in [published / "pilot.tar"] + list((published / "files").iterdir()):
         path.write_bytes(path.read_bytes() + b"x")
-    assert wrapper.fetched([str(published)]) is None
+    assert wrapper.fetch_files([str(published)]) is None
     assert any("does not fit" in line for line in wrapper.LINES)
 
 
@@ -225,7 +225,7 @@ def test_https_does_not_lead_to_http(published, tmp_path, monkeypatch):
             monkeypatch.setattr(wrapper, "WAIT_S", 0)
             monkeypatch.setenv("SSL_CERT_FILE", cert)
             del wrapper.LINES[:]
-            assert wrapper.fetched(["https://localhost:%d" % secure.port], wrapper.Trust(sha512=digest)) is None
+            assert wrapper.fetch_files(["https://localhost:%d" % secure.port], wrapper.Trust(sha512=digest)) is None
     assert any("is not followed" in line for line in wrapper.LINES)
 
 
@@ -237,22 +237,22 @@ def test_a_signature_is_asked_for_and_verified(published, tmp_path, monkeypatch)
     signers = tmp_path / "signers"
     signers.write_text("pilots@example.org " + (tmp_path / "ours.pub").read_text())
     trust = wrapper.Trust(signers=str(signers))
-    assert wrapper.fetched([str(published)], trust) is None
+    assert wrapper.fetch_files([str(published)], trust) is None
     for key, good in (("theirs", False), ("ours", True)):
         for path in published.glob("*.sig"):
             path.unlink()
         subprocess.check_call(["ssh-keygen", "-q", "-Y", "sign", "-n", "pilot", "-f", str(tmp_path / key), str(published / "manifest.json")], stderr=subprocess.DEVNULL)
-        assert (wrapper.fetched([str(published)], trust) is not None) is good
+        assert (wrapper.fetch_files([str(published)], trust) is not None) is good
     (published / "manifest.json").write_text((published / "manifest.json").read_text().replace("made", "mode"))
-    assert wrapper.fetched([str(published)], trust) is None
+    assert wrapper.fetch_files([str(published)], trust) is None
 
 
 def test_an_old_manifest_is_not_taken_where_its_age_is_bounded(published, monkeypatch):
     monkeypatch.setattr(wrapper, "WAIT_S", 0)
-    assert wrapper.fetched([str(published)], wrapper.Trust(max_age_days=1)) is not None
+    assert wrapper.fetch_files([str(published)], wrapper.Trust(max_age_days=1)) is not None
     told = json.loads((published / "manifest.json").read_text())
     (published / "manifest.json").write_text(json.dumps(dict(told, made=told["made"] - 2 * 86400)))
-    assert wrapper.fetched([str(published)], wrapper.Trust(max_age_days=1)) is None and "days old" in "".join(wrapper.LINES)
+    assert wrapper.fetch_files([str(published)], wrapper.Trust(max_age_days=1)) is None and "days old" in "".join(wrapper.LINES)
 
 
 def test_an_update_under_way_is_waited_for(published, monkeypatch):
@@ -260,12 +260,12 @@ def test_an_update_under_way_is_waited_for(published, monkeypatch):
     right = (published / "pilot.json").read_bytes()
     (published / "pilot.json").write_bytes(b"{}")
     monkeypatch.setattr(wrapper.time, "sleep", lambda seconds: (published / "pilot.json").write_bytes(right))
-    assert wrapper.fetched([str(published)])["pilot.json"] == right
+    assert wrapper.fetch_files([str(published)])["pilot.json"] == right
 
 
 def test_a_manifest_goes_on_naming_what_it_named(published):
     old = json.loads((published / "manifest.json").read_text())["files"]
-    publish.publish(str(published), {"pilot.json": b"{}", "pilot.tar": b"new"})
+    publish.publish_files(str(published), {"pilot.json": b"{}", "pilot.tar": b"new"})
     assert all((published / "files" / digest).exists() for digest in old.values())
     assert wrapper.by_manifest(str(published)) == {"pilot.json": b"{}", "pilot.tar": b"new"}
 
@@ -277,7 +277,7 @@ def test_nothing_outside_its_folder_comes_out_of_a_tar(tmp_path):
             info = tarfile.TarInfo(name)
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info, io.BytesIO(b""))
-    wrapper.unpack(out.getvalue(), str(tmp_path))
+    wrapper.unpack_tar(out.getvalue(), str(tmp_path))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["abs.py", "evil.py", "pilot.tar"]
 
 
@@ -319,7 +319,7 @@ def test_a_place_with_odd_answers_is_passed_over(published, monkeypatch, answer)
     threading.Thread(target=serve, daemon=True).start()
     monkeypatch.setattr(wrapper, "FILE_S", 0.5)
     monkeypatch.setattr(wrapper, "BLOCK", 1)
-    found = wrapper.fetched(["http://127.0.0.1:%d" % server.getsockname()[1], str(published)])
+    found = wrapper.fetch_files(["http://127.0.0.1:%d" % server.getsockname()[1], str(published)])
     stop.set()
     server.close()
     assert found["pilot.json"] == b'{"n": 1}'

@@ -129,7 +129,7 @@ def flight(pilot, tmp_path):
 def test_cooperative_classes_with_hooks_and_an_environment_of_their_own(flight):
     ended = flight("-X", "CheckWorkerNode,VoInstallDIRAC,VoConfigureBasics,CheckCECapabilities,VoConfigureArchitecture,LaunchAgent", "-x", "echo was=$VO_WAS_HERE", Vo=COOPERATIVE)
     assert ended.code == 0, ended.out + ended.err
-    found = cfg.parse((ended.workdir / "pilot.cfg").read_text())["LocalSite"]
+    found = cfg.parse_cfg((ended.workdir / "pilot.cfg").read_text())["LocalSite"]
     assert found["VoOption"] == "7 words" and found["Secure"] == "yes" and found["Architecture"] == "x86_64-el9"
     assert "was=yes" in ended.err and "the architecture is x86_64-el9" in ended.err and (ended.workdir / "environmentSourceVoDirac").exists()
     story = [json.loads(line) for line in (ended.workdir / "pilot-events.jsonl").read_text().splitlines()]
@@ -222,7 +222,7 @@ def test_nothing_of_a_programs_output_is_lost_and_nothing_blocks(flight, shell, 
 
 def test_old_names_are_all_there():
     faces = importlib.import_module("pilot_dirac.faces")
-    faces.install()
+    faces.install_faces()
     tools, commands = importlib.import_module("pilotTools"), importlib.import_module("Pilot.pilotCommands")
     assert not [name for name in ("CommandBase Logger RemoteLogger PilotParams getCommand getSubmitterInfo getFlavour retrieveUrlTimeout safe_listdir sendMessage parseVersion pythonPathCheck "
                                   "load_module_from_path FixedSizeBuffer ObjectLoader").split() if not hasattr(tools, name)]
@@ -320,7 +320,7 @@ def test_a_modules_program_has_the_modules_time(flight):
 
 def test_words_gathered_before_are_kept(flight):
     ended = flight("-X", "InstallDIRAC,Basics", More=MORE)
-    assert cfg.parse((ended.workdir / "pilot.cfg").read_text())["LocalSite"]["Mine"] == "1"
+    assert cfg.parse_cfg((ended.workdir / "pilot.cfg").read_text())["LocalSite"]["Mine"] == "1"
 
 
 def test_modules_beside_the_pilot_are_found_from_anywhere(tmp_path):

@@ -136,21 +136,21 @@ def test_only_computing_elements_of_the_white_list_tell(flight, server, words, h
 
 def test_an_id_that_the_server_would_drop_is_changed_and_said(flight, server):
     ended = flight("--pilotUUID", "ABCDEF01")
-    assert list(server.final) == [tornado.uuid("ABCDEF01")] and "ABCDEF01 is %s there" % tornado.uuid("ABCDEF01") in ended.err
+    assert list(server.final) == [tornado.server_uuid("ABCDEF01")] and "ABCDEF01 is %s there" % tornado.server_uuid("ABCDEF01") in ended.err
 
 
 @pytest.mark.parametrize("status, data, final", [
     (500, b"x", False), (200, b"no json", False), (200, b'{"OK": false, "Message": "busy"}', False), (200, b'{"OK": false, "Message": "Pilot UUID is invalid"}', True), (200, b"[]", False)])
 def test_what_is_not_ok_is_a_failure(status, data, final):
     with pytest.raises(SendFailed) as told:
-        tornado.judge(status, data)
+        tornado.judge_answer(status, data)
     assert told.value.final == final
-    tornado.judge(200, b'{"OK": true, "Value": 1}')
+    tornado.judge_answer(200, b'{"OK": true, "Value": 1}')
 
 
 def test_lines_keep_their_parts():
-    line = telling.parsed("2026-11-20T03:11:06.320Z WARNING CheckWorkerNode: cores: 2")
-    assert line.text() == "2026-11-20T03:11:06.320Z WARNING [CheckWorkerNode] cores: 2" and telling.parsed("plain").text().endswith(" INFO [Pilot] plain")
+    line = telling.parse_line("2026-11-20T03:11:06.320Z WARNING CheckWorkerNode: cores: 2")
+    assert line.text() == "2026-11-20T03:11:06.320Z WARNING [CheckWorkerNode] cores: 2" and telling.parse_line("plain").text().endswith(" INFO [Pilot] plain")
 
 
 @pytest.fixture
@@ -190,9 +190,9 @@ def test_a_token_in_the_proxy_is_used(tmp_path):
     import base64
     path = tmp_path / "proxy"
     path.write_text("-----BEGIN DIRACX-----\n%s-----END DIRACX-----\n" % base64.encodebytes(json.dumps({"access_token": "a"}).encode()).decode())
-    assert diracx_module.embedded({"X509_USER_PROXY": str(path)}) == {"access_token": "a"}
+    assert diracx_module.embedded_token({"X509_USER_PROXY": str(path)}) == {"access_token": "a"}
     path.write_text("-----BEGIN DIRACX-----\n!!!-----END DIRACX-----\n")
-    assert diracx_module.embedded({"X509_USER_PROXY": str(path)}) == {} and diracx_module.embedded({"X509_USER_PROXY": str(tmp_path)}) == {}
+    assert diracx_module.embedded_token({"X509_USER_PROXY": str(path)}) == {} and diracx_module.embedded_token({"X509_USER_PROXY": str(tmp_path)}) == {}
 
 
 @pytest.mark.parametrize("words", [("-z", "-g", "https://[::1/x"), ("--diracx_URL", "https://[::1/x")])

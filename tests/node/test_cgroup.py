@@ -56,7 +56,7 @@ def test_our_own_machine_can_be_asked():
 
 def test_delegation_needs_the_memory_controller_handed_down(tmp_path):
     root = tree(tmp_path, {"g/cgroup.controllers": "cpu memory pids\n", "g/cgroup.subtree_control": "memory\n"})
-    assert confine.delegated({"": [root + "/g"]}) == root + "/g"
+    assert confine.delegated_group({"": [root + "/g"]}) == root + "/g"
     (tmp_path / "g" / "cgroup.subtree_control").write_text("cpu\n")
-    assert confine.delegated({"": [root + "/g"]}) is None
-    assert confine.delegated({}) is None
+    assert confine.delegated_group({"": [root + "/g"]}) is None
+    assert confine.delegated_group({}) is None

@@ -19,17 +19,17 @@ def write(what, *words):
 def test_the_page_has_every_command_option_and_code():
     code, page, _ = write("man", "example")
     assert code == 0
-    for name, command in commands_by_name(manual.known(["example"])).items():
+    for name, command in commands_by_name(manual.known_packages(["example"])).items():
         assert ".SS %s" % name in page
-        assert all(manual.escaped("--" + option.name.replace("_", "-")) in page for option in command.options)
-    assert all(manual.escaped(row.meaning) in page for row in EXIT_CODES)
+        assert all(manual.escape_roff("--" + option.name.replace("_", "-")) in page for option in command.options)
+    assert all(manual.escape_roff(row.meaning) in page for row in EXIT_CODES)
 
 
 def test_the_page_has_the_defaults_that_help_tells():
     told = subprocess.run([sys.executable, "pilot.py", "--help"], cwd=str(ROOT), stdout=subprocess.PIPE).stdout.decode()
     defaults = re.findall(r"\(default: [^)]*\)", told)
     page = write("man")[1]
-    assert len(defaults) > 20 and [text for text in defaults if manual.escaped(text) not in page] == []
+    assert len(defaults) > 20 and [text for text in defaults if manual.escape_roff(text) not in page] == []
 
 
 def test_man_reads_the_page_without_a_complaint(tmp_path):
@@ -57,4 +57,4 @@ def test_mistakes_are_a_sentence():
 
 
 def test_text_is_safe_for_roff():
-    assert manual.escaped(".a-b\\") == "\\&.a\\-b\\e"
+    assert manual.escape_roff(".a-b\\") == "\\&.a\\-b\\e"

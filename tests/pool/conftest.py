@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from pilot.pool import open_pool, sqlite_file
-from pilot.ops.server.door import Door, listening
+from pilot.ops.server.door import Door, listen_on
 from pilot.ops.server.server import Server
 from pilot.pool.sqlite import SQLitePool
 from tests.pool.couch import Couch
@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(sqlite_file, "clock", lambda: self.now)
+        monkeypatch.setattr(sqlite_file, "monotonic_s", lambda: self.now)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ class Within:
         pool = SQLitePool(self._path, create=True)
         self.server = Server(self.loop, pool, self._path, self._keyring)
         door = Door(self.loop, self.server.house, self.server.connection, None)
-        for one in listening("127.0.0.1", 0, 100):
+        for one in listen_on("127.0.0.1", 0, 100):
             door.open(one)
         self.url = "http://127.0.0.1:%d" % door.address()[1]
         self.server.start()

@@ -20,7 +20,7 @@ class Couch:
 
     def __init__(self):
         self.documents, self.databases, self.fail, self.lock = {}, set(), 0, threading.Lock()
-        self.offset = time.time() - sqlite_file.clock()
+        self.offset = time.time() - sqlite_file.monotonic_s()
         couch = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -32,7 +32,7 @@ class Couch:
                     status, value = (couch.fail, {"reason": "told to fail"}) if couch.fail else couch.answer(self.command, self.path, json.loads(body.decode()) if body else None)
                 data = json.dumps(value).encode()
                 self.send_response_only(status)
-                self.send_header("Date", email.utils.formatdate(couch.offset + sqlite_file.clock(), usegmt=True))
+                self.send_header("Date", email.utils.formatdate(couch.offset + sqlite_file.monotonic_s(), usegmt=True))
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pilot.errors import UsageError
-from pilot.pool.task import FIELDS, absolute, read_file, read_lines
+from pilot.pool.task import FIELDS, make_absolute, read_file, read_lines
 
 
 def lines(*tasks):
@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path, content):
 
 
 def test_paths_and_urls_are_told_apart():
-    assert absolute("a:b", "/x") == "a:b" and absolute("root://h//f", "/x") == "root://h//f" and absolute("/abs", "/x") == "/abs"
+    assert make_absolute("a:b", "/x") == "a:b" and make_absolute("root://h//f", "/x") == "root://h//f" and make_absolute("/abs", "/x") == "/abs"
 
 
 def test_every_field_has_words():

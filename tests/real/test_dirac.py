@@ -55,7 +55,7 @@ def test_the_nine_commands_leave_the_pilot_cfg_of_diracs_own_programs(client, tm
     code, out = fly(client, tmp_path / "ours", "--fast", "--cpu-cache", "off")
     assert code == 0, out
     script("dirac-programs.sh", client, tmp_path / "theirs")
-    ours, theirs = (cfg.parse((tmp_path / name / "pilot.cfg").read_text()) for name in ("ours", "theirs"))
+    ours, theirs = (cfg.parse_cfg((tmp_path / name / "pilot.cfg").read_text()) for name in ("ours", "theirs"))
     assert sorted(ours) == sorted(theirs)
     for section in theirs:
         assert plain(ours[section]) == plain(theirs[section]), section
@@ -158,7 +158,7 @@ def test_the_whole_circle_a_users_job_is_matched_and_run_by_a_generic_pilot(wms,
     assert someone(wms, venv, base / "user", "user", job) == ["Done"]
     assert "getProxy" in (wms[1] / "log" / "ProxyManager.log").read_text()  # the job ran with its user's own
     assert "commitRegisters" in (wms[1] / "log" / "DataStore.log").read_text()
-    found = cfg.parse((tmp_path / "w" / "pilot.cfg").read_text())
+    found = cfg.parse_cfg((tmp_path / "w" / "pilot.cfg").read_text())
     assert found["DIRAC"]["Configuration"]["Servers"] == "dips://localhost:19135/Configuration/Server" and found["LocalSite"]["MaxRAM"] == "4000"
     assert "correction by 1.2" in out  # it is the Configuration Server's
     assert kept(wms, uuid)[1:] == logged(tmp_path / "w") and "hello from the job" in [text for _, _, text in kept(wms, uuid)]

@@ -42,7 +42,7 @@ class Channels:
         self._memory.close()
 
 
-def opened(path: str) -> Optional[Channels]:
+def open_channels(path: str) -> Optional[Channels]:
     """The channels of this file; None when it is none of the client's."""
     try:
         return Channels(path)

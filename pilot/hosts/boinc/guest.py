@@ -41,8 +41,8 @@ class Guest:
     def __init__(self, folder: str, files: Files, done: Callable[[], Any]) -> None:
         self.aborted = False
         self._folder, self._files, self._done = folder, files, done
-        self._lock = slot.take(folder) if boinc.is_slot(folder) else None
-        self._channels = channels.opened(os.path.join(folder, slot.MEMORY)) if self._lock is not None else None
+        self._lock = slot.take_lock(folder) if boinc.is_slot(folder) else None
+        self._channels = channels.open_channels(os.path.join(folder, slot.MEMORY)) if self._lock is not None else None
         client = boinc.slot_value(folder, "client_pid")
         self._client = int(client) if self._channels and client.isdigit() else 0
         self._suspended = self._leaving = False
@@ -108,24 +108,24 @@ class Guest:
                 self._checkpoint_cpu = spent
             self._channels.send(channels.STATUS, STATUS % (spent, self._checkpoint_cpu, fraction))
         if self._files.fraction:
-            slot.leave(self._files.fraction, "%.6f\n" % fraction)
+            slot.leave_file(self._files.fraction, "%.6f\n" % fraction)
         for path, due in ((self._files.checkpoint, checkpoints > self._checkpoints), (self._files.heartbeat, True)):
             if path and due:
-                slot.leave(path, "%d\n" % checkpoints)
+                slot.leave_file(path, "%d\n" % checkpoints)
         self._checkpoints = checkpoints
 
     def end(self, code: int, tasks: int, asked_for_work: bool, reason: str) -> int:
         """The last files; returns the exit code that BOINC is to see: ours, but for a native application BOINC's own."""
         self._stop.set()
-        last = slot.ending(code, tasks, asked_for_work, self.aborted, reason)
+        last = slot.choose_ending(code, tasks, asked_for_work, self.aborted, reason)
         words = slot.one_line(last.reason)
         if last.again_s and self._files.temporary_exit:
-            slot.leave(self._files.temporary_exit, "%d\n0\n%s\n" % (last.again_s, words))
+            slot.leave_file(self._files.temporary_exit, "%d\n0\n%s\n" % (last.again_s, words))
         elif self._files.completion:
-            slot.leave(self._files.completion, "%d\n%d\n%s\n" % (last.status, int(bool(last.status)), words))
+            slot.leave_file(self._files.completion, "%d\n%d\n%s\n" % (last.status, int(bool(last.status)), words))
         if self._channels is None:
             return code
-        slot.tell(self._folder, last)
+        slot.tell_client(self._folder, last)
         return last.status
 
 

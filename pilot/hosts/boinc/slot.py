@@ -24,7 +24,7 @@ class Ending(NamedTuple):
     reason: str = ""
 
 
-def ending(code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: str) -> Ending:
+def choose_ending(code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: str) -> Ending:
     """For a pilot's exit code. No work, and a pool that does not answer, are no results: the task is postponed."""
     if code > 128:
         return Ending(ABORTED if aborted else 0, finished=False, reason=reason)
@@ -37,7 +37,7 @@ def ending(code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: s
     return Ending(INIT_FAILURE if code in (2, 10, 20, 30) else SUB_TASK_FAILURE, reason=reason)
 
 
-def take(folder: str) -> Optional[int]:
+def take_lock(folder: str) -> Optional[int]:
     """The lock of the slot's main program, as a descriptor to be kept open; None when another has it (the wrapper does),
     or when there is no shared memory to talk by."""
     if not os.path.exists(os.path.join(folder, MEMORY)):
@@ -51,7 +51,7 @@ def take(folder: str) -> Optional[int]:
         return None
 
 
-def resolve(path: str) -> str:
+def resolve_link(path: str) -> str:
     """The file behind a soft link of the client's (a text in a file of the slot), else the path itself."""
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
@@ -61,7 +61,7 @@ def resolve(path: str) -> str:
     return os.path.join(os.path.dirname(path), found.group(1).strip()) if found else path
 
 
-def leave(path: str, text: str) -> Optional[str]:
+def leave_file(path: str, text: str) -> Optional[str]:
     """Write a file by rename, so that nobody reads half of it; why it could not be, or None."""
     try:
         write_whole(path, text.encode("utf-8"), 0o666)
@@ -75,8 +75,8 @@ def one_line(text: str) -> str:
     return " ".join(text.split())[:250] or "no reason was told"
 
 
-def tell(folder: str, end: Ending) -> Optional[str]:
+def tell_client(folder: str, end: Ending) -> Optional[str]:
     """boinc_finish_called or boinc_temporary_exit, whose reason must not be empty. Why it could not be written, or None."""
     if end.again_s:
-        return leave(os.path.join(folder, LATER), "%d\n%s\n" % (min(end.again_s, MAX_DELAY_S), one_line(end.reason)))
-    return leave(os.path.join(folder, FINISHED), "%d\n" % end.status) if end.finished else None
+        return leave_file(os.path.join(folder, LATER), "%d\n%s\n" % (min(end.again_s, MAX_DELAY_S), one_line(end.reason)))
+    return leave_file(os.path.join(folder, FINISHED), "%d\n" % end.status) if end.finished else None

@@ -8,16 +8,16 @@ from typing import List, Optional, Sequence
 from pilot.engine import runner
 from pilot.engine.onefile import write_program
 from pilot.errors import UsageError
-from pilot.ops.bundle.make import make
+from pilot.ops.bundle.make import make_file
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Write the file and print its size and sha256."""
     words: List[str] = list(sys.argv[1:] if argv is None else argv)
-    return runner.guarded(lambda: _run(words), _tell)
+    return runner.guarded(lambda: _run_tool(words), _tell_problems)
 
 
-def _run(words: List[str]) -> int:
+def _run_tool(words: List[str]) -> int:
     parser = argparse.ArgumentParser(prog="pilot.bundle", description="Make the single file that travels.")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="what to write")
     parser.add_argument("--text", action="store_true", help="one plain-ASCII script instead of a zip")
@@ -34,13 +34,13 @@ def _run(words: List[str]) -> int:
         raise UsageError("--lean is for --text")
     if given.lean and given.with_ops:
         raise UsageError("--lean is for nodes: it goes without --with-ops")
-    data = make(given.text, given.extension, given.defaults, given.lean, given.with_ops)
+    data = make_file(given.text, given.extension, given.defaults, given.lean, given.with_ops)
     write_program(given.output, data)
     print("%s: %d bytes, sha256 %s" % (given.output, len(data), hashlib.sha256(data).hexdigest()))
     return 0
 
 
-def _tell(code: int, problems: Sequence[str]) -> None:
+def _tell_problems(code: int, problems: Sequence[str]) -> None:
     for problem in problems:
         sys.stderr.write("pilot.bundle: error: %s\n" % problem)
 

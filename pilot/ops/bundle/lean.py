@@ -26,21 +26,23 @@ _NOTHING = (tokenize.COMMENT, tokenize.NL)
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
 
 
-def files(given: Dict[str, bytes]) -> Dict[str, bytes]:
+def lean_files(given: Dict[str, bytes]) -> Dict[str, bytes]:
     """The files that stay, stripped."""
-    return {name: _file(name, data) for name, data in given.items() if name in KEPT or not name.startswith(PARTS) and name not in FILES}
+    return {
+        name: _lean_file(name, data) for name, data in given.items() if name in KEPT or not name.startswith(PARTS) and name not in FILES
+    }
 
 
-def _file(name: str, data: bytes) -> bytes:
+def _lean_file(name: str, data: bytes) -> bytes:
     if not name.endswith(".py"):
         return data
     try:
-        return stripped(data, not name.startswith("pilot") or name.startswith("pilot_"))
+        return strip_source(data, not name.startswith("pilot") or name.startswith("pilot_"))
     except (SyntaxError, tokenize.TokenError, UnicodeDecodeError) as error:
         raise UsageError("%s: is no Python: %s" % (name, error))
 
 
-def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
+def strip_source(source: bytes, keep_first_lines: bool = False) -> bytes:
     """The same module without comments, docstrings and empty lines; with `keep_first_lines` that of a class's docstring stays."""
     text = source.decode("utf-8")
     lines = text.split("\n")
@@ -51,38 +53,38 @@ def stripped(source: bytes, keep_first_lines: bool = False) -> bytes:
     if text != "\n".join(lines):
         text = "\n".join(lines)
         tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.ENDMARKER]
-    for row, start, end in sorted(_annotations(tokens), reverse=True):
+    for row, start, end in sorted(_find_annotations(tokens), reverse=True):
         left, right = lines[row - 1][:start], lines[row - 1][end:]
         lines[row - 1] = left.rstrip() + right.lstrip() if right.lstrip().startswith(":") else left + right
-    for row, column in _comments(tokens):
+    for row, column in _find_comments(tokens):
         if not (row == 1 and text.startswith("#!")):
             lines[row - 1] = lines[row - 1][:column].rstrip()
-    for first, last, column, needed, of_class in _docstrings(tokens):
+    for first, last, column, needed, of_class in _find_docstrings(tokens):
         words = lines[first - 1].strip()
         words = words.strip("\"'").strip() if words[:1] in ("\"", "'") else ""
         drop.update(range(first + 1, last + 1))
         kept_words = '"""%s"""' % words if keep_first_lines and of_class and words and "\\" not in words else "0" if needed else ""
         lines[first - 1] = " " * column + kept_words
-    inside, depths = _inside_strings(tokens), _depths(tokens)
+    inside, depths = _inside_strings(tokens), _statement_depths(tokens)
     if text.startswith("#!"):
         depths[1] = 0
     kept = [line if number in inside and number not in depths else " " * depths.get(number, 1) + line.strip()
             for number, line in enumerate(lines, 1) if number not in drop and (line.strip() or number in inside)]
-    return _safely("\n".join(kept) + "\n", text).encode("utf-8")
+    return _if_it_compiles("\n".join(kept) + "\n", text).encode("utf-8")
 
 
-def _safely(small: str, text: str) -> str:
+def _if_it_compiles(small: str, text: str) -> str:
     """The small form without imports of types and without blanks; the text itself where that would be no Python any more."""
     for form in (_without_imports_of_types(small), small):
         try:
             compile(form, "stripped", "exec", dont_inherit=True)
-            return form if _FORMATTED.search(form) else _tight(form)
+            return form if _FORMATTED.search(form) else _without_blanks(form)
         except SyntaxError:
             continue
     return text
 
 
-def _tight(text: str) -> str:
+def _without_blanks(text: str) -> str:
     """Each statement on one line, with the blanks that words need."""
     start = text.startswith("#!")
     found = [text[: text.index("\n") + 1]] if start else []
@@ -112,7 +114,7 @@ def _without_imports_of_types(text: str) -> str:
     return re.sub(r"(?m)^from typing import ([\w, ]+)\n", used, text)
 
 
-def _comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
+def _find_comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
     return [token.start for token in tokens if token.type == tokenize.COMMENT]
 
 
@@ -131,17 +133,17 @@ def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     return sorted(found, reverse=True)
 
 
-def _annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     """(line, from, to) of what functions say of types: `: T` of parameters and variables, `-> T`."""
     found: List[Tuple[int, int, int]] = []
     real = [token for token in tokens if token.type not in _NOTHING]
     for at, token in enumerate(real):
         if token.type == tokenize.NAME and token.string == "def":
-            found += _signature(real[at:])
-    return found + _variables(real)
+            found += _annotated_signature(real[at:])
+    return found + _annotated_variables(real)
 
 
-def _variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     """What is said of the types of variables that get a value inside functions; a class's fields keep theirs."""
     found: List[Tuple[int, int, int]] = []
     blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
@@ -155,14 +157,14 @@ def _variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
             opening = next((word for word in words[:2] if word in ("def", "class")), "")
             target = len(words) > 1 and words[1] in (":", ".", "[") and words[0] != "case" and not keyword.iskeyword(words[0])
             if blocks[-1] == "def" and target:
-                found += _variable(line)
+                found += _annotated_variable(line)
             line = []
         else:
             line.append(token)
     return found
 
 
-def _variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+def _annotated_variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     depth, colon, equals = 0, -1, -1
     for at, token in enumerate(line):
         depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
@@ -175,7 +177,7 @@ def _variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     return [(line[colon].start[0], line[colon].start[1], line[equals - 1].end[1])]
 
 
-def _signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+def _annotated_signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     found: List[Tuple[int, int, int]] = []
     lambdas, depth, since = 0, 0, -1  # since: at which depth what is dropped began; -1: nothing is
     for token in tokens[2:]:
@@ -195,7 +197,7 @@ def _signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     return found
 
 
-def _docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool, bool]]:
+def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool, bool]]:
     """(first line, last line, column, all of its block?, right below a class?) of each statement that is only a text."""
     found = []
     real = [token for token in tokens if token.type not in _NOTHING]
@@ -210,7 +212,7 @@ def _docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, b
     return found
 
 
-def _depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
+def _statement_depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
     """How deep each line that begins a statement is indented, in steps; other lines continue one."""
     found: Dict[int, int] = {}
     depth, fresh = 0, True

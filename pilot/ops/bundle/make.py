@@ -23,9 +23,9 @@ def files_for_nodes(files: Dict[str, bytes]) -> Dict[str, bytes]:
     return {name: data for name, data in files.items() if not name.startswith(OPERATORS)}
 
 
-def pack(files: Dict[str, bytes]) -> bytes:
+def pack_zlib(files: Dict[str, bytes]) -> bytes:
     """Files in one block, as `loader.unpacked` reads them: zlib and base64, which every Python can undo."""
-    return base64.b64encode(zlib.compress(_block(files), 9))
+    return base64.b64encode(zlib.compress(_join_files(files), 9))
 
 
 def pack_small(files: Dict[str, bytes]) -> bytes:
@@ -38,10 +38,10 @@ def pack_small(files: Dict[str, bytes]) -> bytes:
     block = b"\0".join(name.encode("ascii") + b"\n" + files[name] for name in sorted(files))
     data = bz2.compress(block[::-1], 9)  # read from its end it is a little smaller
     data += bytes(-len(data) % loader.BYTES)  # bzip2 tells where it ends
-    return loader.SMALL.encode("ascii") + b"".join(_letters(data[at: at + loader.BYTES]) for at in range(0, len(data), loader.BYTES))
+    return loader.SMALL.encode("ascii") + b"".join(_as_letters(data[at: at + loader.BYTES]) for at in range(0, len(data), loader.BYTES))
 
 
-def _letters(data: bytes) -> bytes:
+def _as_letters(data: bytes) -> bytes:
     """A group of bytes as letters from space to tilde, without the backslash."""
     number, found = int.from_bytes(data, "big"), []
     for _ in range(loader.LETTERS):
@@ -50,7 +50,7 @@ def _letters(data: bytes) -> bytes:
     return bytes(reversed(found))
 
 
-def _block(files: Dict[str, bytes]) -> bytes:
+def _join_files(files: Dict[str, bytes]) -> bytes:
     head = "".join("%s %d\n" % (name, len(files[name])) for name in sorted(files))
     return head.encode("ascii") + b"\n" + b"".join(files[name] for name in sorted(files))
 
@@ -61,7 +61,7 @@ def text_bytes(files: Dict[str, bytes], header: Sequence[str] = (), words: Seque
     `header` lines (comments, such as a batch system's directives) follow its first line; `words` come before
     what stands on its command line (but for -m, by which it starts its own tools).
     """
-    return _script(files, pack(files), files[LOADER].partition(ZIP_PART)[0].decode("ascii"), header, words)
+    return _write_script(files, pack_zlib(files), files[LOADER].partition(ZIP_PART)[0].decode("ascii"), header, words)
 
 
 def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
@@ -70,19 +70,20 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
 
     from pilot.ops.bundle import lean
 
-    kept = lean.files(dict(files, **{LOADER: files[LOADER].partition(ZIP_PART)[0]}))
+    kept = lean.lean_files(dict(files, **{LOADER: files[LOADER].partition(ZIP_PART)[0]}))
     reader = kept.pop(LOADER)
     small = base64.b85encode(bz2.compress(reader, 9)).decode("ascii")
     start = "import base64,bz2\nexec(bz2.decompress(base64.b85decode(%r)))" % small
     packed = {name: data for name, data in kept.items() if name != ENTRY}  # it stands at the top as it is
-    return _script(kept, pack_small(packed), start, (), (), LEAN_LINE)
+    return _write_script(kept, pack_small(packed), start, (), (), LEAN_LINE)
 
 
-def _script(files: Dict[str, bytes], packed_files: bytes, reader: str, header: Sequence[str], words: Sequence[str],
-            width: int = LINE) -> bytes:
+def _write_script(
+    files: Dict[str, bytes], packed_files: bytes, reader: str, header: Sequence[str], words: Sequence[str], width: int = LINE
+) -> bytes:
     gate = re.split('if __name__ ?== ?"__main__":', files[ENTRY].decode("ascii"))[0]
     packed = packed_files.decode("ascii")
-    lines = "\n".join(_cut(packed, width)).replace("'''", "''\n'")
+    lines = "\n".join(_cut_lines(packed, width)).replace("'''", "''\n'")
     reader = reader.replace("\\", "\\\\").replace("'''", "\\'\\'\\'")
     first, _, rest = gate.partition("\n")
     start = 'if sys.argv[1:2] != ["-m"]:\n    sys.argv[1:1] = %s\n' % json.dumps(list(words)) if words else ""
@@ -91,7 +92,7 @@ def _script(files: Dict[str, bytes], packed_files: bytes, reader: str, header: S
     return script.encode("ascii")
 
 
-def _cut(text: str, width: int) -> Iterator[str]:
+def _cut_lines(text: str, width: int) -> Iterator[str]:
     """Lines of at most this width that neither begin nor end with a blank, which some would trim."""
     at = 0
     while at < len(text):
@@ -102,7 +103,7 @@ def _cut(text: str, width: int) -> Iterator[str]:
         at = end
 
 
-def make(text: bool, extensions: Sequence[str], defaults: Optional[str], lean: bool = False, with_ops: bool = False) -> bytes:
+def make_file(text: bool, extensions: Sequence[str], defaults: Optional[str], lean: bool = False, with_ops: bool = False) -> bytes:
     """The single file's bytes; `with_ops` makes the operators' own file, which holds their tools too."""
     files = own_files()
     if not with_ops:

@@ -13,33 +13,33 @@ from pilot.ops.pool import intake, keeping
 from pilot.pool import interface, open_pool
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """The command line; each sub-command knows its function."""
     top = argparse.ArgumentParser(prog="pilot.pool", description="Tasks for pilots: add them, look at them, send them back.")
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
-    add = _verb(verbs, "add", add_tasks, "add the tasks of JSON Lines files; ids that are there already stay as they are")
+    add = _add_verb(verbs, "add", add_tasks, "add the tasks of JSON Lines files; ids that are there already stay as they are")
     add.add_argument("files", nargs="+", metavar="FILE", help="a JSON Lines file, or - for standard input")
     add.add_argument("--backoff-s", type=float, help="half the first wait for another attempt, which doubles (new pools; default: 10)")
-    _verb(verbs, "status", status, "how many tasks are in each state").add_argument("--json", action="store_true")
-    show = _verb(verbs, "show", show_tasks, "tasks with their attempts")
+    _add_verb(verbs, "status", show_status, "how many tasks are in each state").add_argument("--json", action="store_true")
+    show = _add_verb(verbs, "show", show_tasks, "tasks with their attempts")
     show.add_argument("tasks", nargs="+", metavar="ID")
     show.add_argument("--json", action="store_true")
-    retry = _verb(verbs, "retry", retry_tasks, "send tasks in error or held back to todo, their history kept")
+    retry = _add_verb(verbs, "retry", retry_tasks, "send tasks in error or held back to todo, their history kept")
     retry.add_argument("tasks", nargs="*", metavar="ID")
     retry.add_argument("--all", action="store_true", help="all tasks in error")
-    cancel = _verb(verbs, "cancel", cancel_tasks, "hold tasks back; a running one is stopped by its agent")
+    cancel = _add_verb(verbs, "cancel", cancel_tasks, "hold tasks back; a running one is stopped by its agent")
     cancel.add_argument("tasks", nargs="+", metavar="ID")
-    export = _verb(verbs, "export", export_tasks, "every task as a JSON line, with state and attempts")
+    export = _add_verb(verbs, "export", export_tasks, "every task as a JSON line, with state and attempts")
     export.add_argument("--state", choices=interface.STATES)
-    take = _verb(verbs, "import", import_tasks, "take in what export gave, with state and attempts")
+    take = _add_verb(verbs, "import", import_tasks, "take in what export gave, with state and attempts")
     take.add_argument("files", nargs="+", metavar="FILE", help="a file that export wrote, or - for standard input")
-    keeping.add_verbs(verbs, _verb)
+    keeping.add_verbs(verbs, _add_verb)
     _serve_verbs(verbs)
     return top
 
 
 def _serve_verbs(verbs: Any) -> None:
-    serve = _verb(verbs, "serve", serve_pool, "serve a sqlite:FILE to many machines over HTTP")
+    serve = _add_verb(verbs, "serve", serve_pool, "serve a sqlite:FILE to many machines over HTTP")
     serve.add_argument("--listen", default="127.0.0.1:8420", metavar="HOST:PORT", help="default: 127.0.0.1:8420")
     serve.add_argument("--tls-cert", metavar="FILE", help="the server's certificate, with its chain (PEM)")
     serve.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
@@ -70,7 +70,7 @@ def _serve_verbs(verbs: Any) -> None:
     token.set_defaults(function=make_token)
 
 
-def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
+def _add_verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentParser:
     one: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
     one.add_argument("pool", metavar="POOL", help="sqlite:FILE or a server's http(s)://HOST:PORT")
     one.set_defaults(function=function)
@@ -80,11 +80,11 @@ def _verb(verbs: Any, name: str, function: Any, text: str) -> argparse.ArgumentP
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Returns the exit code; errors are sentences on stderr."""
     words = sys.argv[1:] if argv is None else argv
-    return runner.guarded(lambda: _run(list(words)), _tell)
+    return runner.guarded(lambda: _run_verb(list(words)), _tell_problems)
 
 
-def _run(words: List[str]) -> int:
-    top = parser()
+def _run_verb(words: List[str]) -> int:
+    top = make_parser()
     try:
         given = top.parse_args(words)
     except SystemExit as end:  # argparse has told what is wrong
@@ -100,14 +100,14 @@ def _run(words: List[str]) -> int:
         return 0
 
 
-def _tell(code: int, problems: Sequence[str]) -> None:
+def _tell_problems(code: int, problems: Sequence[str]) -> None:
     for problem in problems:
         sys.stderr.write("pilot.pool: error: %s\n" % log.printable(problem))
 
 
 def add_tasks(given: argparse.Namespace) -> int:
     """All files are checked before the first task is added."""
-    with intake.opened(given.files, sys.stdin) as found:
+    with intake.open_inputs(given.files, sys.stdin) as found:
         specs = found.tasks()
         with open_pool(given.pool, create=True, backoff_s=given.backoff_s) as pool:
             added, known = pool.add(specs())
@@ -115,7 +115,7 @@ def add_tasks(given: argparse.Namespace) -> int:
     return 0
 
 
-def status(given: argparse.Namespace) -> int:
+def show_status(given: argparse.Namespace) -> int:
     """Counts by state."""
     with open_pool(given.pool) as pool:
         found = pool.status()
@@ -130,13 +130,13 @@ def show_tasks(given: argparse.Namespace) -> int:
     missing = ["there is no task %r" % name for name, task in zip(given.tasks, found) if task is None]
     for task in found:
         if task is not None:
-            print(json.dumps(task, indent=1) if given.json else log.printable(told(task)))
+            print(json.dumps(task, indent=1) if given.json else log.printable(describe_task(task)))
     if missing:
         raise UsageError(*missing)
     return 0
 
 
-def told(task: Dict[str, Any]) -> str:
+def describe_task(task: Dict[str, Any]) -> str:
     """A task and its attempts in lines for a person."""
     lines = ["%s: %s%s" % (task["id"], task["state"], ", " + task["reason"] if task["reason"] else "")]
     script = task.get("script", "").strip()
@@ -159,17 +159,17 @@ def retry_tasks(given: argparse.Namespace) -> int:
         raise UsageError("retry: name the tasks, or say --all for every one in error")
     with open_pool(given.pool) as pool:
         print("%d sent back" % pool.retry(given.tasks or None))
-        return _known(pool, given.tasks, ("todo", "locked"), "only tasks in error or held are sent back")
+        return _check_names(pool, given.tasks, ("todo", "locked"), "only tasks in error or held are sent back")
 
 
 def cancel_tasks(given: argparse.Namespace) -> int:
     """Hold the tasks named."""
     with open_pool(given.pool) as pool:
         print("%d held" % pool.cancel(given.tasks))
-        return _known(pool, given.tasks, ("held",), "only tasks that are todo or locked are held")
+        return _check_names(pool, given.tasks, ("held",), "only tasks that are todo or locked are held")
 
 
-def _known(pool: interface.Pool, names: Sequence[str], wanted: Sequence[str], rule: str) -> int:
+def _check_names(pool: interface.Pool, names: Sequence[str], wanted: Sequence[str], rule: str) -> int:
     """Say of each task named why it is not as it was wanted; UsageError for those that are not there."""
     missing = []
     for name in names:
@@ -193,7 +193,7 @@ def export_tasks(given: argparse.Namespace) -> int:
 
 def import_tasks(given: argparse.Namespace) -> int:
     """All lines are checked before the first is taken in."""
-    with intake.opened(given.files, sys.stdin) as found:
+    with intake.open_inputs(given.files, sys.stdin) as found:
         tasks = found.exported()
         with open_pool(given.pool, create=True) as pool:
             added, known = pool.restore(tasks())
@@ -206,8 +206,18 @@ def serve_pool(given: argparse.Namespace) -> int:
     from pilot.ops.server import serve  # not for the other verbs: they need no event loop
     from pilot.ops.server.server import Keep
 
-    return serve.run(serve.plan(given.pool, given.listen, given.tls_cert, given.tls_key, given.tokens, given.tls_client_ca,
-                                Keep(given.keep_days, given.keep_mb, given.keep_done_days), given.create))
+    return serve.run_server(
+        serve.plan_server(
+            given.pool,
+            given.listen,
+            given.tls_cert,
+            given.tls_key,
+            given.tokens,
+            given.tls_client_ca,
+            Keep(given.keep_days, given.keep_mb, given.keep_done_days),
+            given.create,
+        )
+    )
 
 
 def feed_server(given: argparse.Namespace) -> int:
@@ -215,7 +225,7 @@ def feed_server(given: argparse.Namespace) -> int:
     from pilot.ops.server import feed
 
     try:
-        return feed.run(given.queue, given.server)
+        return feed.run_feed(given.queue, given.server)
     except ValueError as error:
         raise UsageError("feed: %s" % error)
 
@@ -224,7 +234,7 @@ def tell_openapi(given: argparse.Namespace) -> int:
     """JSON on standard output."""
     from pilot.ops.server import routes
 
-    print(json.dumps(routes.openapi(), indent=1, sort_keys=True))
+    print(json.dumps(routes.describe_api(), indent=1, sort_keys=True))
     return 0
 
 
@@ -246,7 +256,7 @@ def make_token(given: argparse.Namespace) -> int:
     """The token alone on standard output."""
     from pilot.ops.server import tokens
 
-    print(tokens.add(given.file, given.role, given.name))
+    print(tokens.add_token(given.file, given.role, given.name))
     return 0
 
 

@@ -11,7 +11,7 @@ from pilot.errors import UsageError
 BESIDE = ("-wal", "-shm", ".story", ".story-wal", ".story-shm")
 
 
-def check(path: str) -> None:
+def check_file(path: str) -> None:
     """UsageError unless this is a pool's file, whole (PRAGMA quick_check)."""
     if not os.path.exists(path):
         raise UsageError("sqlite:%s: there is no such file" % path)
@@ -34,7 +34,7 @@ def check(path: str) -> None:
         raise UsageError("sqlite:%s: is no pool" % path)
 
 
-def backup(path: str, target: str) -> int:
+def copy_pool(path: str, target: str) -> int:
     """Copy a pool as it is at one moment, also while it is served, into a new file; returns its size. Raises UsageError."""
     if not os.path.exists(path):
         raise UsageError("sqlite:%s: there is no such file" % path)
@@ -52,7 +52,7 @@ def backup(path: str, target: str) -> int:
             copy.execute("PRAGMA journal_mode=DELETE")
         finally:
             copy.close()
-        _synced(partial)
+        _sync_folder(partial)
         os.rename(partial, target)
     except (sqlite3.Error, OSError) as error:
         raise UsageError("%s cannot be made: %s" % (target, error))
@@ -63,10 +63,10 @@ def backup(path: str, target: str) -> int:
     return os.path.getsize(target)
 
 
-def restore(path: str, source: str, replace: bool) -> None:
+def put_back(path: str, source: str, replace: bool) -> None:
     """Put a copy in the place of a pool that nobody serves; what lay beside the old one (its write-ahead log, its story) goes.
     Raises UsageError."""
-    check(source)
+    check_file(source)
     path = os.path.realpath(path)
     if os.path.exists(source + "-wal") and os.path.getsize(source + "-wal"):
         raise UsageError("%s: a program has it open: copy it with pilot.pool backup first" % source)
@@ -78,7 +78,7 @@ def restore(path: str, source: str, replace: bool) -> None:
             with open(source, "rb") as reader, open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as writer:
                 for block in iter(lambda: reader.read(1 << 20), b""):
                     writer.write(block)
-            _synced(partial)
+            _sync_folder(partial)
             for ending in BESIDE:
                 if os.path.exists(path + ending):
                     os.unlink(path + ending)
@@ -105,7 +105,7 @@ def _nobody_serves(path: str) -> Iterator[None]:
         os.close(held)
 
 
-def _synced(path: str) -> None:
+def _sync_folder(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -25,19 +25,19 @@ class Intake:
             for name, stream in self._streams.items():
                 shown, base = ("standard input", os.getcwd()) if name == "-" else (name, os.path.dirname(os.path.abspath(name)))
                 reader = Lines(shown, base)
-                yield from reader.each(_again(name, stream))
+                yield from reader.each(_rewind(name, stream))
                 problems += reader.problems
-        return _checked(each)
+        return _check_all(each)
 
     def exported(self) -> Callable[[], Specs]:
         """The same for files that `export` wrote."""
         def each(problems: List[str]) -> Specs:
             for name, stream in self._streams.items():
-                yield from moving.each(name, _again(name, stream), problems)
-        return _checked(each)
+                yield from moving.each_task(name, _rewind(name, stream), problems)
+        return _check_all(each)
 
 
-def _checked(each: Callable[[List[str]], Specs]) -> Callable[[], Specs]:
+def _check_all(each: Callable[[List[str]], Specs]) -> Callable[[], Specs]:
     problems: List[str] = []
     for _ in each(problems):
         pass
@@ -46,7 +46,7 @@ def _checked(each: Callable[[List[str]], Specs]) -> Callable[[], Specs]:
     return lambda: each([])
 
 
-def _again(name: str, stream: IO[str]) -> Iterable[str]:
+def _rewind(name: str, stream: IO[str]) -> Iterable[str]:
     try:
         stream.seek(0)
         for line in stream:
@@ -56,13 +56,13 @@ def _again(name: str, stream: IO[str]) -> Iterable[str]:
 
 
 @contextmanager
-def opened(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Intake]:
+def open_inputs(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Intake]:
     """The files, open as long as the block runs; standard input is kept in a file without a name. UsageError for what cannot be read."""
     streams: Dict[str, IO[str]] = {}
     try:
         for name in names:
             try:
-                streams[name] = _spooled(standard_input) if name == "-" else open(name, encoding="utf-8")
+                streams[name] = _spool_lines(standard_input) if name == "-" else open(name, encoding="utf-8")
             except OSError as error:
                 raise UsageError("%s: cannot be read: %s" % (name, error.strerror))
         yield Intake(streams)
@@ -71,7 +71,7 @@ def opened(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Inta
             stream.close()
 
 
-def _spooled(lines: Iterable[str]) -> IO[str]:
+def _spool_lines(lines: Iterable[str]) -> IO[str]:
     stream = io.TextIOWrapper(tempfile.TemporaryFile(), encoding="utf-8", errors="surrogateescape")
     for line in lines:
         stream.write(line)

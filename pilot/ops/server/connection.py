@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
         keep = head.keep_alive and not self.house.closing
         if answer.status >= 400:
             self.house.refuse(answer.status, self.peer, answer.body)
-        self._transport.write(wire.render(answer, keep, head.method == "HEAD"))
+        self._transport.write(wire.render_answer(answer, keep, head.method == "HEAD"))
         self._busy = False
         if not keep:
             self._close(WRITE_S)
@@ -257,7 +257,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, status: int, sentence: str) -> None:
         answer = wire.answer_error(status, sentence, wire.WHO_ARE_YOU if status == 401 else "")
         self.house.refuse(status, self.peer, answer.body)
-        self._transport.write(wire.render(answer, False))
+        self._transport.write(wire.render_answer(answer, False))
         self._busy = self._deaf = True
         self._drop()
         if not self._transport.can_write_eof():  # TLS

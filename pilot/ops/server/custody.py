@@ -32,18 +32,18 @@ class Custody:
         if not start_check(lambda: _is_locked(self.path))():
             os.close(self._held)
             raise UsageError("sqlite:%s: locks do nothing on this file system; a pool lies on a local disk" % path)
-        self._was = _identity(os.fstat(self._held))
+        self._was = _file_identity(os.fstat(self._held))
         self._wal: Tuple[int, int] = (0, 0)
 
     def problem(self) -> str:
         """Whether the file, or its write-ahead log, is gone or another by now, in a sentence; "" when all is well."""
         try:
-            if _identity(os.stat(self.path)) != self._was:
+            if _file_identity(os.stat(self.path)) != self._was:
                 return "%s was replaced by another file" % self.path
         except OSError as error:
             return "%s is gone: %s" % (self.path, error.strerror)
         try:
-            wal = _identity(os.stat(self.path + "-wal"))
+            wal = _file_identity(os.stat(self.path + "-wal"))
         except OSError:
             wal = (0, 0)
         before, self._wal = self._wal, wal
@@ -56,7 +56,7 @@ class Custody:
         os.close(self._held)
 
 
-def _identity(found: os.stat_result) -> Tuple[int, int]:
+def _file_identity(found: os.stat_result) -> Tuple[int, int]:
     return found.st_dev, found.st_ino
 
 

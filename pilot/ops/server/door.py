@@ -84,7 +84,7 @@ class Door:
             self._loop.add_reader(listener.fileno(), self._accept, listener)
 
 
-def listening(host: str, port: int, backlog: int) -> List[socket.socket]:
+def listen_on(host: str, port: int, backlog: int) -> List[socket.socket]:
     """Sockets for every address of this host. OSError when they cannot be had."""
     found: List[socket.socket] = []
     try:

@@ -60,7 +60,7 @@ class Feed:
                 self._one(connection, message)
 
     def _one(self, connection: stomp.Connection, message: stomp.Frame) -> None:
-        events = read(message.body)
+        events = read_events(message.body)
         good = events is not None and self._deliver(events)
         if good is None:  # we are to stop: the broker gives the message to the next
             return
@@ -86,7 +86,7 @@ class Feed:
         self._stop.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)] * (0.75 + 0.5 * random.random()))
 
 
-def read(body: bytes) -> Optional[List[Dict[str, Any]]]:
+def read_events(body: bytes) -> Optional[List[Dict[str, Any]]]:
     """The events in a message; None when it is none of ours."""
     try:
         found = json.loads(body.decode("utf-8"))
@@ -96,10 +96,10 @@ def read(body: bytes) -> Optional[List[Dict[str, Any]]]:
     return events if isinstance(events, list) and all(isinstance(event, dict) for event in events) else None
 
 
-def run(source: str, target: str) -> int:
+def run_feed(source: str, target: str) -> int:
     """Until SIGTERM or SIGINT."""
     stop = threading.Event()
-    feed = Feed(stomp.place(source), PoolServer(target), stop)
+    feed = Feed(stomp.parse_url(source), PoolServer(target), stop)
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     feed.run()

@@ -20,7 +20,7 @@ GUARDS = ("Content-Security-Policy: default-src 'none'; script-src 'self'; style
 _kept: Dict[str, bytes] = {}
 
 
-def answer(head: Head) -> Optional[Answer]:
+def page_answer(head: Head) -> Optional[Answer]:
     """The file at this address, or None."""
     found = FILES.get(head.path) if head.method in ("GET", "HEAD") else None
     if found is None:

@@ -97,7 +97,7 @@ class Reader:
         heard, _, name = (after or "").partition(" ")
         if name:
             where.append("(heard < ? OR heard = ? AND pilot > ?)")
-            values += [_float(heard), _float(heard), name]
+            values += [_parse_float(heard), _parse_float(heard), name]
         rows = self._db.execute("SELECT %s FROM story.pilots WHERE %s ORDER BY heard DESC, pilot LIMIT ?" % (", ".join(SHOWN),
                                                                                                              " AND ".join(where)),
                                 values + [limit]).fetchall()
@@ -165,10 +165,10 @@ class Reader:
                                  " ORDER BY ended DESC LIMIT ?", (since, MAX_ROWS)).fetchall()
         pilots = self._db.execute("SELECT site, cores, seconds, busy_s, failed_s, setup_s FROM story.pilots"
                                   " WHERE state = 'finished' AND ended > ?", (since,)).fetchall()
-        return {"commands": statistics.by_command(steps), "waste": statistics.waste(pilots), "cut": len(steps) == MAX_ROWS}
+        return {"commands": statistics.by_command(steps), "waste": statistics.wasted_hours(pilots), "cut": len(steps) == MAX_ROWS}
 
 
-def _float(text: str) -> float:
+def _parse_float(text: str) -> float:
     try:
         return float(text)
     except ValueError:

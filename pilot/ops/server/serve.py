@@ -19,7 +19,7 @@ from pilot.pool.interface import Busy
 from pilot.ops.server import tokens
 from pilot.ops.server.connection import MAX_CONNECTIONS
 from pilot.ops.server.custody import Custody
-from pilot.ops.server.door import Door, listening
+from pilot.ops.server.door import Door, listen_on
 from pilot.ops.server.seldom import Seldom
 from pilot.ops.server.server import Keep, Server
 from pilot.pool.sqlite import SQLitePool
@@ -42,19 +42,27 @@ class Plan(NamedTuple):
     create: bool = False
 
 
-def plan(pool: str, listen: str, certificate: Optional[str], key: Optional[str], token_file: Optional[str], client_ca: Optional[str],
-         keep: Keep, create: bool = False) -> Plan:
+def plan_server(
+    pool: str,
+    listen: str,
+    certificate: Optional[str],
+    key: Optional[str],
+    token_file: Optional[str],
+    client_ca: Optional[str],
+    keep: Keep,
+    create: bool = False,
+) -> Plan:
     """The checked plan; UsageError with a sentence per mistake."""
     scheme, _, path = pool.partition(":")
     if scheme != "sqlite" or not path:
         raise UsageError("serve: %r is no sqlite:FILE" % pool)
-    host, port = _address(listen)
+    host, port = _parse_address(listen)
     if key and not certificate:
         raise UsageError("--tls-key is for --tls-cert")
     if client_ca and not certificate:
         raise UsageError("--tls-client-ca is for --tls-cert")
-    context = _context(certificate, key, client_ca) if certificate else None
-    keyring = tokens.read(token_file) if token_file else None
+    context = _tls_context(certificate, key, client_ca) if certificate else None
+    keyring = tokens.read_keyring(token_file) if token_file else None
     _needs_guards(host, context, keyring)
     return Plan(os.path.abspath(path), host, port, context, keyring, keep, create)
 
@@ -65,7 +73,7 @@ def _needs_guards(host: str, context: Optional[ssl.SSLContext], keyring: Optiona
         raise UsageError("%s is not this machine alone: it needs %s" % (host, missing))
 
 
-def _address(listen: str) -> Tuple[str, int]:
+def _parse_address(listen: str) -> Tuple[str, int]:
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isdigit() or int(port) > 65535:
         raise UsageError("--listen %s: is not HOST:PORT, such as 127.0.0.1:8420" % listen)
@@ -79,7 +87,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> ssl.SSLContext:
+def _tls_context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> ssl.SSLContext:
     for name, path in (("--tls-cert", certificate), ("--tls-key", key), ("--tls-client-ca", client_ca)):
         if path and not os.access(path, os.R_OK):
             raise UsageError("%s %s: cannot be read" % (name, path))
@@ -100,7 +108,7 @@ def _context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> 
     return context
 
 
-def run(chosen: Plan) -> int:
+def run_server(chosen: Plan) -> int:
     """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had, or when the file is no more what it
     was; UsageError for a file that is none to serve."""
     os.umask(0o077)  # tasks and stories are for those with a token
@@ -116,7 +124,7 @@ def run(chosen: Plan) -> int:
         with pool.batch():
             pool.extend_leases(pool.away_s())  # while there was no server no agent could renew
             pool.note_served()
-        server = Server(loop, pool, custody.path, chosen.keyring, chosen.keep, _room())
+        server = Server(loop, pool, custody.path, chosen.keyring, chosen.keep, _count_room())
         server.problem = custody.problem
         try:
             _until_stopped(loop, server, chosen)
@@ -135,10 +143,10 @@ def _open_file(chosen: Plan) -> None:
     if not os.path.exists(chosen.path):
         raise UsageError("sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back" % (
             chosen.path))
-    sqlite_copies.check(chosen.path)
+    sqlite_copies.check_file(chosen.path)
 
 
-def _room() -> int:
+def _count_room() -> int:
     """How many connections the descriptors are enough for, as many as we are allowed."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + SPARE_FILES
@@ -149,7 +157,7 @@ def _room() -> int:
 
 def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
     door = Door(loop, server.house, server.connection, chosen.context)
-    for listener in _sockets(chosen):
+    for listener in _open_sockets(chosen):
         door.open(listener)
     name = door.address()
     print("serving sqlite:%s at %s://%s:%d%s" % (
@@ -169,12 +177,12 @@ def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
     if problem:
         door.close()
         raise PoolUnreachable("%s: the server stops, so that nothing more is written where it would be lost%s" % (
-            problem, _rescued(server, chosen.path)))
+            problem, _rescue_writes(server, chosen.path)))
     log.info("stopping: %d requests were served", server.house.requests)
-    loop.run_until_complete(_end(loop, server, door))
+    loop.run_until_complete(_end_server(loop, server, door))
 
 
-def _rescued(server: Server, path: str) -> str:
+def _rescue_writes(server: Server, path: str) -> str:
     """What the server still has in its hands, as a copy beside the file."""
     target = "%s.rescued-%d" % (path, time.time())
     try:
@@ -184,11 +192,11 @@ def _rescued(server: Server, path: str) -> str:
     return "; what it had is in %s (pilot.pool restore)" % target
 
 
-def _sockets(chosen: Plan) -> List[socket.socket]:
+def _open_sockets(chosen: Plan) -> List[socket.socket]:
     try:
         passed = _passed_socket()
         if passed is None:
-            return listening(chosen.host, chosen.port, BACKLOG)
+            return listen_on(chosen.host, chosen.port, BACKLOG)
         name = passed.getsockname()
         _needs_guards(str(name[0]) if isinstance(name, tuple) else "localhost", chosen.context, chosen.keyring)
         return [passed]
@@ -207,7 +215,7 @@ def _passed_socket() -> Optional[socket.socket]:
     return found
 
 
-async def _end(loop: Any, server: Server, door: Door) -> None:
+async def _end_server(loop: Any, server: Server, door: Door) -> None:
     """Done is what was asked; clients hear their answers and the connections' end."""
     door.close()
     server.stop()

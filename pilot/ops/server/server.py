@@ -152,7 +152,7 @@ class Server:
             return respond(ready)
         route, call = ready
         if route.how == "now":
-            respond(_now(route, call))
+            respond(_answer_now(route, call))
         elif route.how == "read":
             self._read(route, call, respond)
         elif route.how == "tell":
@@ -169,16 +169,16 @@ class Server:
         """The route and its checked call, or an answer at once."""
         admitted = connection.admitted  # a POST was looked at before its body was taken
         if admitted is None:
-            found = routes.find(head.method, head.path)
+            found = routes.find_route(head.method, head.path)
             if found is None:
-                return page.answer(head) or _lost(head)
+                return page.page_answer(head) or _lost_answer(head)
             admitted = self._admit(connection, head, *found)
         connection.admitted = None
         route, at, who, token = admitted
         if route.method == "GET":
             given = shape.from_query(head.query, route.fields)
         else:
-            given = shape.check(wire.parse_body(body, PILOT_PARTS if who.role == "pilot" else MOST_PARTS), route.fields)
+            given = shape.check_fields(wire.parse_body(body, PILOT_PARTS if who.role == "pilot" else MOST_PARTS), route.fields)
         call = Call(self, who, at, given, token, time.monotonic())
         if "pilot" in given:
             call.own(given["pilot"])
@@ -188,7 +188,7 @@ class Server:
         """Who has shown a good token may stay; where none is needed, who may ask for more than the page. Raises BadRequest."""
         if route.roles or head.method == "POST":
             self._trust(head)
-        token = _token(head)
+        token = _token_of(head)
         who = self._who(route, token)
         if route.roles:
             connection.trust(who.name if who.role == "pilot" else "")
@@ -198,9 +198,9 @@ class Server:
         """How long this body may be: nothing of a stranger's is taken into memory. Raises BadRequest."""
         if head.method != "POST":
             return 0
-        found = routes.find(head.method, head.path)
+        found = routes.find_route(head.method, head.path)
         if found is None:
-            answer = _lost(head)
+            answer = _lost_answer(head)
             raise BadRequest(answer.status, str(json.loads(answer.body.decode("ascii"))["error"]))
         connection.admitted = self._admit(connection, head, *found)
         limit = found[0].limit
@@ -245,7 +245,7 @@ class Server:
         self.loop.run_in_executor(self._readers, route.run, call).add_done_callback(done)
 
 
-def _now(route: Route, call: Call) -> Answer:
+def _answer_now(route: Route, call: Call) -> Answer:
     try:
         answer = route.run(call)
     except BadRequest as error:
@@ -254,7 +254,7 @@ def _now(route: Route, call: Call) -> Answer:
     return answer
 
 
-def _token(head: Head) -> str:
+def _token_of(head: Head) -> str:
     kind, _, token = head.headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
@@ -264,7 +264,7 @@ def _is_local(host: str) -> bool:
     return name in ("", "localhost", "::1") or bool(_LOOPBACK.match(name))
 
 
-def _lost(head: Head) -> Answer:
+def _lost_answer(head: Head) -> Answer:
     methods = routes.methods_of(head.path)
     if methods:
         return answer_error(405, "%s is not for this address, but %s" % (head.method, " and ".join(methods)),

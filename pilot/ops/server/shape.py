@@ -22,66 +22,66 @@ class Shape(NamedTuple):
 Shapes = Dict[str, Shape]
 
 
-def text(most: int = 200, least: int = 1) -> Shape:
+def text_of(most: int = 200, least: int = 1) -> Shape:
     """A text of so many characters."""
     return Shape("a text of %d to %d characters" % (least, most), lambda v: isinstance(v, str) and least <= len(v) <= most,
                  {"type": "string", "minLength": least, "maxLength": most})
 
 
-def whole(least: int, most: int) -> Shape:
+def whole_number(least: int, most: int) -> Shape:
     """A whole number."""
     return Shape("a whole number from %d to %d" % (least, most), lambda v: _is_whole(v) and least <= v <= most,
                  {"type": "integer", "minimum": least, "maximum": most})
 
 
-def number(least: float, most: float) -> Shape:
+def any_number(least: float, most: float) -> Shape:
     """A number."""
-    return Shape("a number from %s to %s" % (_plain(least), _plain(most)),
+    return Shape("a number from %s to %s" % (_is_plain(least), _is_plain(most)),
                  lambda v: (isinstance(v, float) or _is_whole(v)) and least <= v <= most,
                  {"type": "number", "minimum": least, "maximum": most})
 
 
-def choice(*words: str) -> Shape:
+def one_of(*words: str) -> Shape:
     """One of some words."""
     return Shape("one of %s" % ", ".join(words), lambda v: isinstance(v, str) and v in words, {"type": "string", "enum": list(words)})
 
 
-def boolean() -> Shape:
+def true_or_false() -> Shape:
     """true or false."""
     return Shape("true or false", lambda v: isinstance(v, bool), {"type": "boolean"})
 
 
-def anything() -> Shape:
+def any_object() -> Shape:
     """An object that is kept and not looked at."""
     return Shape("an object", lambda v: isinstance(v, dict), {"type": "object"})
 
 
-def many(one: Shape, most: int) -> Shape:
+def list_of(one: Shape, most: int) -> Shape:
     """A list."""
     return Shape("a list of at most %d, each %s" % (most, one.says),
                  lambda v: isinstance(v, list) and len(v) <= most and all(one.ok(item) for item in v),
                  {"type": "array", "maxItems": most, "items": one.schema})
 
 
-def record(fields: Shapes) -> Shape:
+def record_of(fields: Shapes) -> Shape:
     """An object with these fields and no others."""
     def ok(value: Any) -> bool:
         try:
-            return isinstance(value, dict) and bool(check(value, fields) or True)
+            return isinstance(value, dict) and bool(check_fields(value, fields) or True)
         except BadRequest:
             return False
 
-    return Shape("an object of %s" % ", ".join(sorted(fields)), ok, schema(fields))
+    return Shape("an object of %s" % ", ".join(sorted(fields)), ok, json_schema(fields))
 
 
-def pair(first: Shape, second: Shape) -> Shape:
+def pair_of(first: Shape, second: Shape) -> Shape:
     """A list of two."""
     return Shape("a list [%s, %s]" % (first.says, second.says),
                  lambda v: isinstance(v, list) and len(v) == 2 and first.ok(v[0]) and second.ok(v[1]),
                  {"type": "array", "minItems": 2, "maxItems": 2, "items": {}})
 
 
-def _plain(value: float) -> str:
+def _is_plain(value: float) -> str:
     return "%d" % value if value == int(value) else repr(value)
 
 
@@ -89,7 +89,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def check(given: Dict[str, Any], fields: Shapes) -> Dict[str, Any]:
+def check_fields(given: Dict[str, Any], fields: Shapes) -> Dict[str, Any]:
     """The values of all fields. BadRequest with every mistake in one sentence."""
     problems: List[str] = ["there is no field %r" % key[:100] for key in given if key not in fields]
     found: Dict[str, Any] = {}
@@ -108,7 +108,7 @@ def check(given: Dict[str, Any], fields: Shapes) -> Dict[str, Any]:
     return found
 
 
-def schema(fields: Shapes) -> Dict[str, Any]:
+def json_schema(fields: Shapes) -> Dict[str, Any]:
     """The JSON schema of such an object."""
     told: Dict[str, Any] = {"type": "object", "properties": {name: one.schema for name, one in fields.items()},
                             "additionalProperties": False}
@@ -128,4 +128,4 @@ def from_query(query: Dict[str, str], fields: Shapes) -> Dict[str, Any]:
             given[name] = int(value) if kind == "integer" else float(value) if kind == "number" else value
         except ValueError:
             given[name] = value
-    return check(given, fields)
+    return check_fields(given, fields)

@@ -16,10 +16,10 @@ def by_command(steps: Iterable[Tuple[str, str, str, str, float]]) -> List[Dict[s
     groups: Dict[Tuple[str, str], List[Tuple[str, str, float]]] = {}
     for command, site, status, reason, seconds in steps:
         groups.setdefault((command, site), []).append((status, reason, seconds))
-    return [dict(_summed(groups[key]), command=key[0], site=key[1]) for key in sorted(groups)]
+    return [dict(_sum_rows(groups[key]), command=key[0], site=key[1]) for key in sorted(groups)]
 
 
-def _summed(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, Any]:
+def _sum_rows(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, Any]:
     ran = sorted(seconds for status, _, seconds in rows if status != "skipped")
     reasons = [reason for status, reason, _ in rows if status in BAD]
     counts: Dict[str, int] = {}
@@ -31,7 +31,7 @@ def _summed(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, Any]:
             "first_reason": reasons[-1] if reasons else "", "common_reason": common, "last_reason": reasons[0] if reasons else ""}
 
 
-def waste(pilots: Iterable[Tuple[str, int, float, float, float, float]]) -> List[Dict[str, Any]]:
+def wasted_hours(pilots: Iterable[Tuple[str, int, float, float, float, float]]) -> List[Dict[str, Any]]:
     """Core hours of each site, from (site, cores, seconds, busy, failed, set-up seconds) of finished pilots: used by
     payloads that did well, lost with those that failed, to validate and set up, and idle."""
     found: Dict[str, Dict[str, Any]] = {}

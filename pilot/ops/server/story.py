@@ -59,11 +59,11 @@ def path_of(pool_path: str) -> str:
     return pool_path + ".story"
 
 
-def opened(path: str) -> sqlite3.Connection:
+def open_story(path: str) -> sqlite3.Connection:
     """A connection to the story's file; made when it is missing, begun anew when it is damaged. Busy when it is locked."""
     db = sqlite3.connect(":memory:", timeout=BUSY_S, isolation_level=None)
     try:
-        _attach(db, path)
+        _attach_file(db, path)
     except sqlite3.OperationalError as error:
         db.close()
         raise Busy("%s cannot be opened: %s" % (path, error))
@@ -74,11 +74,11 @@ def opened(path: str) -> sqlite3.Connection:
         for ending in ("", "-wal", "-shm"):
             if os.path.exists(path + ending):
                 os.replace(path + ending, aside + ending)
-        return opened(path)
+        return open_story(path)
     return db
 
 
-def _attach(db: sqlite3.Connection, path: str) -> None:
+def _attach_file(db: sqlite3.Connection, path: str) -> None:
     db.execute("ATTACH DATABASE ? AS story", (path,))
     db.execute("PRAGMA story.journal_mode=WAL")
     db.execute("PRAGMA story.synchronous=FULL")
@@ -94,7 +94,7 @@ class Story:
     """Takes events in, on a connection of its own: what ails its file does not ail the pool's. All but `rows` within `batch`."""
 
     def __init__(self, path: str, most_bytes: int = PILOT_BYTES) -> None:
-        self._db = opened(path)
+        self._db = open_story(path)
         self.most_bytes = most_bytes
         self.taken = 0  # since the start
 
@@ -106,7 +106,7 @@ class Story:
 
     def rows(self, question: str, values: Tuple[Any, ...] = ()) -> List[Any]:
         """The answer to a question. Raises Busy."""
-        return sqlite_file.answer(self._db, "the stories", question, values)
+        return sqlite_file.query_rows(self._db, "the stories", question, values)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -125,7 +125,7 @@ class Story:
         if kind == "factory state":
             self._db.execute("INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)", (pilot, now, json.dumps(body)))
             return 1
-        text, moment = json.dumps(body), _text(event.get("time"))[:40]
+        text, moment = json.dumps(body), _as_text(event.get("time"))[:40]
         size = len(text) + ROW_BYTES
         if not self._has_room(pilot, kind, size, now):
             return 0
@@ -154,7 +154,7 @@ class Story:
         """What only the newest event may change."""
         changes: Dict[str, Any] = {}
         if kind == "command started":
-            changes = {"command": _text(body.get("command")), "state": "running"}
+            changes = {"command": _as_text(body.get("command")), "state": "running"}
         elif kind == "pilot heartbeat":
             changes = {"pulse": json.dumps(body)[:MAX_TEXT] if len(json.dumps(body)) <= MAX_TEXT else "{}"}
         elif kind in ("pilot stopping", "pilot holding"):
@@ -162,8 +162,8 @@ class Story:
         elif kind == "pilot started":  # another life of a pilot whose id was given to it
             changes = {"state": "running", "command": "", "ended": None, "exit_code": None, "reason": "", "running": 0}
         elif kind == "pilot finished":
-            changes = {"state": "finished", "ended": now, "exit_code": _whole(body.get("exit_code")),
-                       "seconds": _number(body.get("seconds"))}
+            changes = {"state": "finished", "ended": now, "exit_code": _as_whole(body.get("exit_code")),
+                       "seconds": _as_number(body.get("seconds"))}
         if changes:
             self._db.execute("UPDATE story.pilots SET %s WHERE pilot = ?" % ", ".join(name + " = ?" for name in changes),
                              tuple(changes.values()) + (pilot,))
@@ -172,9 +172,9 @@ class Story:
         """What each event adds, in whatever order they come."""
         if kind == "pilot started":
             self._db.execute("UPDATE story.pilots SET site = ?, host = ?, version = ? WHERE pilot = ?", (
-                _text(body.get("site")), _text(body.get("host")), _text(body.get("version")), pilot))
+                _as_text(body.get("site")), _as_text(body.get("host")), _as_text(body.get("version")), pilot))
         elif kind == "fact found" and body.get("kind") == "WorkerNode":
-            cores = _whole((body.get("fact") or {}).get("cores") if isinstance(body.get("fact"), dict) else 1)
+            cores = _as_whole((body.get("fact") or {}).get("cores") if isinstance(body.get("fact"), dict) else 1)
             self._db.execute("UPDATE story.pilots SET cores = ? WHERE pilot = ?", (max(1, cores), pilot))
         elif kind == "command finished":
             self._step(pilot, body, now)
@@ -184,22 +184,22 @@ class Story:
             self._run(pilot, body, now)
 
     def _step(self, pilot: str, body: Dict[str, Any], now: float) -> None:
-        command, seconds, code = _text(body.get("command")), _number(body.get("seconds")), _whole(body.get("exit_code"))
+        command, seconds, code = _as_text(body.get("command")), _as_number(body.get("seconds")), _as_whole(body.get("exit_code"))
         self._db.execute("INSERT INTO story.steps SELECT pilot, site, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?", (
-            command, _text(body.get("status")), code, _text(body.get("reason")), seconds, now, pilot))
+            command, _as_text(body.get("status")), code, _as_text(body.get("reason")), seconds, now, pilot))
         if command not in AGENTS:
             self._db.execute("UPDATE story.pilots SET setup_s = setup_s + ? WHERE pilot = ?", (seconds, pilot))
         if code:
             self._db.execute("UPDATE story.pilots SET reason = ? WHERE pilot = ? AND reason = ''", (
-                "%s: %s" % (command, _text(body.get("reason"))), pilot))
+                "%s: %s" % (command, _as_text(body.get("reason"))), pilot))
 
     def _run(self, pilot: str, body: Dict[str, Any], now: float) -> None:
         if body.get("outcome") == "returned":  # it was never begun
             return
-        outcome, seconds, cores = _text(body.get("outcome")), _number(body.get("seconds")), max(1, _whole(body.get("cores") or 1))
+        outcome, seconds, cores = _as_text(body.get("outcome")), _as_number(body.get("seconds")), max(1, _as_whole(body.get("cores") or 1))
         self._db.execute("INSERT INTO story.runs SELECT pilot, site, ?, ?, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?", (
-            _text(body.get("task")), _whole(body.get("generation")), outcome, _text(body.get("reason")), seconds,
-            _number(body.get("cpu_s")), cores, now, pilot))
+            _as_text(body.get("task")), _as_whole(body.get("generation")), outcome, _as_text(body.get("reason")), seconds,
+            _as_number(body.get("cpu_s")), cores, now, pilot))
         done, failed = int(outcome == "done"), int(outcome in ("error", "retried"))
         self._db.execute("UPDATE story.pilots SET running = max(0, running - 1), done = done + ?, failed = failed + ?, busy_s = busy_s + ?,"
                          " failed_s = failed_s + ? WHERE pilot = ?", (done, failed, seconds * cores, 0 if done else seconds * cores, pilot))
@@ -232,14 +232,14 @@ class Story:
         return len(old) == batch
 
 
-def _text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return (value if isinstance(value, str) else "" if value is None else json.dumps(value))[:MAX_TEXT]
 
 
-def _number(value: Any) -> float:
+def _as_number(value: Any) -> float:
     good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
     return float(value) if good else 0.0
 
 
-def _whole(value: Any) -> int:
+def _as_whole(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 40 else 0

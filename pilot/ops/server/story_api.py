@@ -14,18 +14,18 @@ MAX_EVENT = 1 << 18
 _NAMES = ("pilot", "event")
 
 
-def tell(call: Call) -> Answer:
+def post_events(call: Call) -> Answer:
     """POST /v1/events"""
     events = call.given["events"]
     for event in events:
-        _check(event)
+        _check_event(event)
         call.own(event["pilot"])
         if event["event"] == "factory state" and call.who.role == "pilot":
             raise BadRequest(403, "a pilot tells no factory's state")
     return answer_json({"new": call.server.story.tell(events), "heard": len(events)})
 
 
-def _check(event: Dict[str, Any]) -> None:
+def _check_event(event: Dict[str, Any]) -> None:
     for name in _NAMES:
         if not isinstance(event.get(name), str) or not 0 < len(event[name]) <= 128:
             raise BadRequest(400, "an event has a %s, a text of at most 128 characters" % name)
@@ -36,7 +36,7 @@ def _check(event: Dict[str, Any]) -> None:
         raise BadRequest(400, "an event has at most 200 fields and %d bytes" % MAX_EVENT)
 
 
-def mint(call: Call) -> Answer:
+def mint_token(call: Call) -> Answer:
     """POST /v1/tokens"""
     if call.server.keyring is None:
         return answer_error(409, "this server runs without tokens")
@@ -47,7 +47,7 @@ def mint(call: Call) -> Answer:
     return answer_json({"token": call.server.keyring.mint(pilot_id, call.given["seconds"])})
 
 
-def withdraw(call: Call) -> Answer:
+def withdraw_token(call: Call) -> Answer:
     """POST /v1/tokens/withdraw"""
     if call.server.keyring is None:
         return answer_error(409, "this server runs without tokens")
@@ -68,23 +68,23 @@ def renew_token(call: Call) -> Answer:
         return answer_error(403, str(error))
 
 
-def _since(call: Call) -> float:
+def _since_when(call: Call) -> float:
     return time.time() - float(call.given["hours"]) * 3600
 
 
-def overview(call: Call) -> Answer:
+def get_overview(call: Call) -> Answer:
     """GET /v1/overview"""
-    return answer_json(dict(call.server.reader.overview(_since(call)), uptime_s=round(time.monotonic() - call.server.began)))
+    return answer_json(dict(call.server.reader.overview(_since_when(call)), uptime_s=round(time.monotonic() - call.server.began)))
 
 
-def pilots(call: Call) -> Answer:
+def list_pilots(call: Call) -> Answer:
     """GET /v1/pilots"""
     given = call.given
     return answer_json(call.server.reader.pilots({key: given[key] for key in ("site", "state", "command") if given[key]}, given["after"],
                                                  given["limit"]))
 
 
-def pilot(call: Call) -> Answer:
+def get_pilot(call: Call) -> Answer:
     """GET /v1/pilots/{pilot}"""
     found = call.server.reader.pilot(call.own(call.at["pilot"]))
     return answer_json(found) if found else answer_error(404, "nothing was heard of pilot %r" % call.at["pilot"])
@@ -96,27 +96,27 @@ def pilot_events(call: Call) -> Answer:
     return answer_json({"events": call.server.reader.events(call.own(call.at["pilot"]), given["after"], given["limit"], given["kind"])})
 
 
-def sites(call: Call) -> Answer:
+def list_sites(call: Call) -> Answer:
     """GET /v1/sites"""
-    return answer_json({"sites": call.server.reader.sites(_since(call))})
+    return answer_json({"sites": call.server.reader.sites(_since_when(call))})
 
 
-def factories(call: Call) -> Answer:
+def list_factories(call: Call) -> Answer:
     """GET /v1/factories"""
     return answer_json({"factories": call.server.reader.factories()})
 
 
-def statistics(call: Call) -> Answer:
+def get_statistics(call: Call) -> Answer:
     """GET /v1/statistics"""
-    return answer_json(call.server.reader.statistics(_since(call)))
+    return answer_json(call.server.reader.statistics(_since_when(call)))
 
 
-def metrics(call: Call) -> Answer:
+def get_metrics(call: Call) -> Answer:
     """GET /metrics"""
-    return Answer(200, metrics_text.text(call.server).encode("utf-8"), "text/plain; version=0.0.4; charset=utf-8")
+    return Answer(200, metrics_text.metrics_text(call.server).encode("utf-8"), "text/plain; version=0.0.4; charset=utf-8")
 
 
-def healthz(call: Call) -> Answer:
+def get_health(call: Call) -> Answer:
     """GET /healthz"""
     call.server.pool.touch()
     return answer_json({"status": "ok"})

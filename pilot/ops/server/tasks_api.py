@@ -12,11 +12,11 @@ from pilot.ops.server.wire import Answer, BadRequest, answer_error, answer_json
 NOTHING = answer_json({"states": [], "leases": [], "waited_s": 0.0})  # for a claim that has waited in vain
 
 
-def add(call: Call) -> Answer:
+def add_tasks(call: Call) -> Answer:
     """POST /v1/tasks"""
     specs, problems = [], []  # type: List[Dict[str, Any]], List[str]
     for number, given in enumerate(call.given["tasks"], 1):
-        spec, mistakes = task.check(given, "/")
+        spec, mistakes = task.check_task(given, "/")
         if spec is not None:
             if "id" not in spec:
                 spec["id"] = task.generated_id("task", number, spec)
@@ -29,7 +29,7 @@ def add(call: Call) -> Answer:
     return answer_json({"added": added, "known": known})
 
 
-def listing(call: Call) -> Answer:
+def list_tasks(call: Call) -> Answer:
     """GET /v1/tasks"""
     limit: int = call.given["limit"]
     try:
@@ -39,19 +39,19 @@ def listing(call: Call) -> Answer:
     return answer_json({"tasks": found, "next": found[-1]["id"] if more else None})
 
 
-def purge(call: Call) -> Answer:
+def purge_ended(call: Call) -> Answer:
     """POST /v1/purge"""
     given = call.given
     return answer_json({"count": call.server.pool.purge(given["state"], given["older_than_s"], given["most"])})
 
 
-def show(call: Call) -> Answer:
+def show_task(call: Call) -> Answer:
     """GET /v1/tasks/{task}"""
     found = call.server.pool.show(call.at["task"])
     return answer_json(found) if found is not None else answer_error(404, "there is no task %r" % call.at["task"])
 
 
-def claim(call: Call) -> Optional[Answer]:
+def claim_tasks(call: Call) -> Optional[Answer]:
     """POST /v1/claim"""
     return next_tasks(call._replace(given=dict(call.given, finals=[], begun=[])))
 
@@ -62,8 +62,9 @@ def next_tasks(call: Call) -> Optional[Answer]:
     pilot = call.own(given["pilot"])
     finals = [Final(one["task"], one["generation"], one["outcome"], one["reason"], one["result"]) for one in given["finals"]]
     begun = [(one, generation) for one, generation in given["begun"]]
-    states, leases = call.server.pool.next(finals, pilot, _offer(given["offer"]), given["count"], given["lease_s"], given["request_id"],
-                                           0.0, begun)
+    states, leases = call.server.pool.next(
+        finals, pilot, _read_offer(given["offer"]), given["count"], given["lease_s"], given["request_id"], 0.0, begun
+    )
     if any(state in ("todo", "stale") for state in states.values()):
         call.server.hub.stir()
     waits = given["wait_s"] and given["count"] and not finals
@@ -73,18 +74,18 @@ def next_tasks(call: Call) -> Optional[Answer]:
                         "leases": [lease._asdict() for lease in leases], "waited_s": round(time.monotonic() - call.came, 3)})
 
 
-def _offer(given: Dict[str, Any]) -> Offer:
+def _read_offer(given: Dict[str, Any]) -> Offer:
     return Offer(given["cores"], given.get("memory_mb"), given.get("gpus") or 0, given.get("time_left_s"), tuple(given.get("tags") or ()),
                  bool(given.get("containers")), given.get("unbounded", True))
 
 
-def nudge(call: Call) -> Answer:
+def nudge_pilot(call: Call) -> Answer:
     """POST /v1/nudge"""
     call.server.hub.nudge(call.own(call.given["pilot"]))
     return answer_json({})
 
 
-def finish(call: Call) -> Answer:
+def finish_attempts(call: Call) -> Answer:
     """POST /v1/finish"""
     given = call.given
     final = Final(given["task"], given["generation"], given["outcome"], given["reason"], given["result"])
@@ -98,43 +99,43 @@ def finish(call: Call) -> Answer:
     return answer_json({"state": state})
 
 
-def renew(call: Call) -> Answer:
+def renew_leases(call: Call) -> Answer:
     """POST /v1/renew"""
     leases: List[Tuple[str, int]] = [(one, generation) for one, generation in call.given["leases"]]
     return answer_json({"stale": call.server.pool.renew(call.own(call.given["pilot"]), leases, call.given["lease_s"])})
 
 
-def backlog(call: Call) -> Answer:
+def get_backlog(call: Call) -> Answer:
     """POST /v1/backlog"""
-    return answer_json(call.server.pool.backlog(_offer(call.given["offer"]))._asdict())
+    return answer_json(call.server.pool.backlog(_read_offer(call.given["offer"]))._asdict())
 
 
-def status(call: Call) -> Answer:
+def get_status(call: Call) -> Answer:
     """GET /v1/status"""
     return answer_json(call.server.pool.status())
 
 
-def pending(call: Call) -> Answer:
+def list_pending(call: Call) -> Answer:
     """GET /v1/pending"""
     tasks, seconds = call.server.pool.pending()
     return answer_json({"tasks": tasks, "seconds": seconds})
 
 
-def retry(call: Call) -> Answer:
+def retry_tasks(call: Call) -> Answer:
     """POST /v1/retry"""
     count = call.server.pool.retry(call.given["tasks"])
     call.server.hub.stir()
     return answer_json({"count": count})
 
 
-def cancel(call: Call) -> Answer:
+def cancel_tasks(call: Call) -> Answer:
     """POST /v1/cancel"""
     return answer_json({"count": call.server.pool.cancel(call.given["tasks"])})
 
 
-def restore(call: Call) -> Answer:
+def restore_tasks(call: Call) -> Answer:
     """POST /v1/restore"""
-    problems = [mistake for one in call.given["tasks"] for mistake in moving.problems(one)]
+    problems = [mistake for one in call.given["tasks"] for mistake in moving.find_problems(one)]
     if problems:
         raise BadRequest(400, "; ".join(problems[:20]))
     added, known = call.server.pool.restore(call.given["tasks"])

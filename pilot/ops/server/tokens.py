@@ -41,19 +41,19 @@ class Refused(Exception):
 LOCAL = Identity("admin", "local")  # on loopback without a tokens file whoever reaches the server owns it
 
 
-def _base64(data: bytes) -> str:
+def _encode_base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def sign(secret: bytes, pilot: str, end: float, renewable_until: float) -> str:
+def sign_token(secret: bytes, pilot: str, end: float, renewable_until: float) -> str:
     """A pilot's token."""
-    claims = _base64(json.dumps({"p": pilot, "e": int(end), "u": int(renewable_until)}).encode("ascii"))
+    claims = _encode_base64(json.dumps({"p": pilot, "e": int(end), "u": int(renewable_until)}).encode("ascii"))
     head = "%s.%s" % (PREFIX, claims)
-    return "%s.%s" % (head, _signature(secret, head))
+    return "%s.%s" % (head, _sign_head(secret, head))
 
 
-def _signature(secret: bytes, head: str) -> str:
-    return _base64(hmac.new(secret, head.encode("ascii"), hashlib.sha256).digest())
+def _sign_head(secret: bytes, head: str) -> str:
+    return _encode_base64(hmac.new(secret, head.encode("ascii"), hashlib.sha256).digest())
 
 
 class Keyring:
@@ -89,7 +89,7 @@ class Keyring:
     def _claims(self, token: str) -> Dict[str, float]:
         head, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature.encode("utf-8", "replace"),
-                                   _signature(self._secret, head.encode("ascii", "replace").decode("ascii")).encode("ascii")):
+                                   _sign_head(self._secret, head.encode("ascii", "replace").decode("ascii")).encode("ascii")):
             raise Refused("the token's signature is not ours")
         claims: Dict[str, float] = claims_of(token)  # type: ignore[assignment]
         return claims
@@ -97,7 +97,7 @@ class Keyring:
     def mint(self, pilot: str, seconds: float = LIFE_S) -> str:
         """A token for this pilot."""
         now = time.time()
-        return sign(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
+        return sign_token(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
 
     def withdraw(self, pilot: str) -> None:
         """Tokens of this pilot are good no more, those that are minted later neither; kept in the file. OSError when that cannot be
@@ -118,10 +118,10 @@ class Keyring:
         last = float(self._claims(token)["u"])
         if time.time() >= last:
             raise Refused("the token of pilot %s is as old as it may become" % who.name)
-        return sign(self._secret, who.name, min(time.time() + seconds, last), last)
+        return sign_token(self._secret, who.name, min(time.time() + seconds, last), last)
 
 
-def read(path: str) -> Keyring:
+def read_keyring(path: str) -> Keyring:
     """The keyring of a tokens file. UsageError with a sentence per mistake."""
     try:
         mode = os.stat(path).st_mode
@@ -161,7 +161,7 @@ def _has_secret(path: str) -> bool:
         return any(line.split()[:1] == ["secret"] for line in stream)
 
 
-def _names(path: str) -> List[str]:
+def _read_names(path: str) -> List[str]:
     with open(path, encoding="utf-8", errors="replace") as stream:
         return [line.split()[1] for line in stream if len(line.split()) == 3]
 
@@ -172,7 +172,7 @@ def _line_end(path: str) -> str:
         return "" if stream.read().endswith("\n") else "\n"
 
 
-def add(path: str, role: str, name: str) -> str:
+def add_token(path: str, role: str, name: str) -> str:
     """Make a token for an operator or a factory, keep its hash in the file (made when missing); returns the token."""
     if role not in ROLES or role == "pilot":
         raise UsageError("%r: a token in the file is for admin, factory or reader; pilots' are minted by the server" % role)
@@ -180,7 +180,7 @@ def add(path: str, role: str, name: str) -> str:
         raise UsageError("%r: a name here is of letters, digits and ._@-" % name)
     token = os.urandom(24).hex()
     try:
-        if os.path.exists(path) and name in _names(path):
+        if os.path.exists(path) and name in _read_names(path):
             raise UsageError("%s: %s has a token already; take that line out first, or choose another name" % (path, name))
         lines = _line_end(path) if _has_secret(path) else "secret %s\n" % os.urandom(32).hex()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -64,7 +64,7 @@ def parse_head(data: bytes) -> Head:
     if len(lines) > MAX_HEADERS + 1:
         raise BadRequest(431, "more than %d headers" % MAX_HEADERS)
     method, target, version = _request_line(lines[0])
-    headers = _headers(lines[1:])
+    headers = _parse_headers(lines[1:])
     if "transfer-encoding" in headers:
         raise BadRequest(501, "Transfer-Encoding is not served here: send a Content-Length")
     if version == "HTTP/1.1" and "host" not in headers:
@@ -75,7 +75,7 @@ def parse_head(data: bytes) -> Head:
     tokens = [word.strip().lower() for word in headers.get("connection", "").split(",")]
     keep_alive = "close" not in tokens if version == "HTTP/1.1" else "keep-alive" in tokens
     path, query = _split_target(target)
-    return Head(method, path, query, headers, _length(method, headers), keep_alive, bool(expects))
+    return Head(method, path, query, headers, _body_length(method, headers), keep_alive, bool(expects))
 
 
 def _request_line(line: str) -> Tuple[str, str, str]:
@@ -89,7 +89,7 @@ def _request_line(line: str) -> Tuple[str, str, str]:
     return words[0], words[1], words[2]
 
 
-def _headers(lines: Any) -> Dict[str, str]:
+def _parse_headers(lines: Any) -> Dict[str, str]:
     found: Dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
@@ -102,7 +102,7 @@ def _headers(lines: Any) -> Dict[str, str]:
     return found
 
 
-def _length(method: str, headers: Dict[str, str]) -> int:
+def _body_length(method: str, headers: Dict[str, str]) -> int:
     text = headers.get("content-length")
     if text is None:
         if method == "POST":
@@ -133,7 +133,7 @@ def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, Any]:
         raise BadRequest(413, "the body has too many parts: here %d are taken" % most_parts)
     try:
         found = _DECODER.decode(data.decode("utf-8"))
-        if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(found) > MAX_DEPTH:
+        if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _nesting_depth(found) > MAX_DEPTH:
             raise RecursionError
         if b"\\u" in data:
             text = json.dumps(found, ensure_ascii=False)
@@ -147,7 +147,7 @@ def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, Any]:
     return found
 
 
-def _depth(value: Any) -> int:
+def _nesting_depth(value: Any) -> int:
     """How deep lists and objects are nested; gives up beyond MAX_DEPTH."""
     deepest, level = 0, [value]
     while level and deepest <= MAX_DEPTH:
@@ -159,24 +159,24 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def _refused(text: str) -> Any:
+def _refuse_number(text: str) -> Any:
     raise ValueError("%s is no JSON" % text)
 
 
-def _whole(text: str) -> int:
+def _parse_whole(text: str) -> int:
     if len(text) > MAX_NUMBER:
         raise ValueError("a number has more than %d digits" % MAX_NUMBER)
     return int(text)
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     found = float(text)
     if found in (float("inf"), float("-inf")):
         raise ValueError("%s is too large" % text)
     return found
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refused, parse_float=_finite, parse_int=_whole)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_parse_finite, parse_int=_parse_whole)
 
 
 def answer_json(value: Any, status: int = 200) -> Answer:
@@ -189,7 +189,7 @@ def answer_error(status: int, sentence: str, extra: str = "") -> Answer:
     return Answer(status, json.dumps({"error": sentence}).encode("ascii"), extra=extra)
 
 
-def render(answer: Answer, keep_alive: bool, head_only: bool = False) -> bytes:
+def render_answer(answer: Answer, keep_alive: bool, head_only: bool = False) -> bytes:
     """An answer as bytes."""
     head = "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nX-Content-Type-Options: nosniff\r\n%s%s\r\n" % (
         answer.status, REASONS.get(answer.status, "Unknown"), answer.kind, len(answer.body), answer.extra,

@@ -15,18 +15,18 @@ from pilot.ops.ship import batch, check, cloud, service, volunteer
 from pilot.ops.ship.order import Order, Parcel
 
 WORLDS: Dict[str, Callable[[Order], Parcel]] = {
-    "slurm": batch.slurm,
+    "slurm": batch.ship_slurm,
     "gridengine": batch.grid_engine,
-    "htcondor": batch.condor,
-    "arc": batch.arc,
-    "systemd": service.systemd,
-    "kubernetes": service.kubernetes,
-    "boinc": volunteer.boinc,
+    "htcondor": batch.ship_condor,
+    "arc": batch.ship_arc,
+    "systemd": service.ship_systemd,
+    "kubernetes": service.ship_kubernetes,
+    "boinc": volunteer.ship_boinc,
 }
-MACHINES = {"cloud-init": cloud.cloud_init, "vac": cloud.vac}
+MACHINES = {"cloud-init": cloud.cloud_init, "vac": cloud.ship_vac}
 
 
-def parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     """The command line; what stands behind -- is the pilot's."""
     top = argparse.ArgumentParser(prog="pilot.ship", description="Write what a world of workers expects of a pilot.",
                                   epilog="What stands behind -- are the pilot's own options.")
@@ -36,13 +36,13 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--pilot", metavar="FILE", help="the zip form to ship (default: this program)")
     top.add_argument("--config", metavar="FILE", help="a pilot.json to build in")
     top.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
-    top.add_argument("--cores", type=_checked(values.count), metavar="N")
-    top.add_argument("--memory", type=_checked(values.megabytes), metavar="MB", help="of the whole slot: 4000, 4G")
-    top.add_argument("--walltime", type=_checked(values.seconds), metavar="TIME", help="3600, 90m, 48h")
-    top.add_argument("--warn", type=_checked(values.seconds), default=120.0, metavar="TIME",
+    top.add_argument("--cores", type=_check_values(values.count), metavar="N")
+    top.add_argument("--memory", type=_check_values(values.megabytes), metavar="MB", help="of the whole slot: 4000, 4G")
+    top.add_argument("--walltime", type=_check_values(values.seconds), metavar="TIME", help="3600, 90m, 48h")
+    top.add_argument("--warn", type=_check_values(values.seconds), default=120.0, metavar="TIME",
                      help="how long before the end the system is to warn (default: 120)")
     top.add_argument("--queue", default="", metavar="NAME", help="queue or partition")
-    top.add_argument("--count", type=_checked(values.count), default=1, metavar="N", help="how many pilots")
+    top.add_argument("--count", type=_check_values(values.count), default=1, metavar="N", help="how many pilots")
     clouds = top.add_argument_group("for cloud-init; --url, --stay and --resume for vac, too")
     clouds.add_argument("--cloud", choices=sorted(cloud.CLOUDS), default="nocloud", help="whose limit on user-data holds")
     clouds.add_argument("--url", action="append", default=[], help="where the machine will find the pilot; may be repeated")
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _checked(parse: Callable[[str], object]) -> Callable[[str], object]:
+def _check_values(parse: Callable[[str], object]) -> Callable[[str], object]:
     def read(text: str) -> object:
         try:
             return parse(text)
@@ -66,20 +66,20 @@ def _checked(parse: Callable[[str], object]) -> Callable[[str], object]:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Returns the exit code; errors are sentences on stderr."""
     words: List[str] = list(sys.argv[1:] if argv is None else argv)
-    return runner.guarded(lambda: _run(words), _tell)
+    return runner.guarded(lambda: _run_tool(words), _tell_problems)
 
 
-def _run(words: List[str]) -> int:
-    mine, theirs = _split(words)
+def _run_tool(words: List[str]) -> int:
+    mine, theirs = _split_words(words)
     try:
-        given = parser().parse_args(mine)
+        given = make_parser().parse_args(mine)
     except SystemExit as end:  # argparse has told what is wrong
         return int(end.code or 0)
     if not given.count:
         raise UsageError("--count must be 1 or more")
     if given.cores == 0:
         raise UsageError("--cores must be 1 or more")
-    _check(given, theirs)
+    _check_options(given, theirs)
     files = make.files_for_nodes(onefile.files_of(given.pilot) if given.pilot else onefile.own_files())
     files = onefile.with_extras(files, given.extension, make.packed_defaults(given.config) if given.config else None)
     order = Order(files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None, given.queue,
@@ -87,17 +87,17 @@ def _run(words: List[str]) -> int:
     secret = check.has_secret(theirs, files.get(onefile.DEFAULTS, b""))
     if given.world in MACHINES:
         journey = cloud.Journey(given.cloud, tuple(given.url), given.format, not given.stay, given.resume)
-        _deliver(MACHINES[given.world](order, journey), given.output, secret)
+        _deliver_files(MACHINES[given.world](order, journey), given.output, secret)
         if secret:
             print("\nEvery process of such a machine can read its user-data, and the secret with it: make it one that soon runs out.")
     else:
-        _deliver(WORLDS[given.world](order), given.output, secret)
+        _deliver_files(WORLDS[given.world](order), given.output, secret)
     return 0
 
 
-def _check(given: argparse.Namespace, theirs: List[str]) -> None:
-    default = {name: parser().get_default(name) for name in vars(given)}
-    problems = check.useless(given.world, vars(given), default)
+def _check_options(given: argparse.Namespace, theirs: List[str]) -> None:
+    default = {name: make_parser().get_default(name) for name in vars(given)}
+    problems = check.useless_options(given.world, vars(given), default)
     problems += check.odd_texts([given.queue, given.image] + given.url, theirs)
     problems += ["--url: an empty one" for url in given.url if not url]
     if given.walltime and "warn" in check.USES[given.world] and given.warn >= given.walltime:
@@ -117,12 +117,12 @@ def _check_words(words: List[str]) -> None:
             raise UsageError(*["behind --: %s" % problem for problem in problems])
 
 
-def _split(words: List[str]) -> Tuple[List[str], List[str]]:
+def _split_words(words: List[str]) -> Tuple[List[str], List[str]]:
     at = words.index("--") if "--" in words else len(words)
     return words[:at], words[at + 1:]
 
 
-def _deliver(parcel: Parcel, folder: str, secret: bool) -> None:
+def _deliver_files(parcel: Parcel, folder: str, secret: bool) -> None:
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
@@ -137,7 +137,7 @@ def _deliver(parcel: Parcel, folder: str, secret: bool) -> None:
         print("  " + line)
 
 
-def _tell(code: int, problems: Sequence[str]) -> None:
+def _tell_problems(code: int, problems: Sequence[str]) -> None:
     for problem in problems:
         sys.stderr.write("pilot.ship: error: %s\n" % problem)
 

@@ -8,14 +8,14 @@ from typing import Tuple
 
 from pilot.engine import onefile
 from pilot.ops.bundle import make
-from pilot.ops.ship.order import Order, Parcel, clock, own_workdir, walltime_words
+from pilot.ops.ship.order import Order, Parcel, format_clock, own_workdir, walltime_words
 
 NAME = "pilot-job.py"
 OUTPUTS = (("pilot-report.json", ".json"), ("pilot.log", ".pilot.log"), ("pilot-events.jsonl", ".events.jsonl"),
            ("pilot-agent.json", ".agent.json"))
 
 
-def slurm(order: Order) -> Parcel:
+def ship_slurm(order: Order) -> Parcel:
     """One script for sbatch: the system's own USR1 some time before the limit goes to the pilot, which drains."""
     one, folder = ("%j", "pilot-${SLURM_JOB_ID}") if order.pilots < 2 else ("%A_%a", "pilot-${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
     lines = ["#SBATCH --job-name=pilot", "#SBATCH --output=pilot-%s.out" % one, "#SBATCH --open-mode=append"]
@@ -24,7 +24,7 @@ def slurm(order: Order) -> Parcel:
     if order.memory_mb is not None:
         lines.append("#SBATCH --mem=%dM" % order.memory_mb)
     if order.walltime_s is not None:
-        lines += ["#SBATCH --time=%s" % clock(order.walltime_s), "#SBATCH --signal=B:USR1@%d" % order.warn_s]
+        lines += ["#SBATCH --time=%s" % format_clock(order.walltime_s), "#SBATCH --signal=B:USR1@%d" % order.warn_s]
     if order.queue:
         lines.append("#SBATCH --partition=%s" % order.queue)
     if order.pilots > 1:
@@ -50,7 +50,7 @@ def grid_engine(order: Order) -> Parcel:
     return Parcel({NAME: make.text_bytes(order.files, lines, words)}, ("qsub %s" % NAME,))
 
 
-def condor(order: Order) -> Parcel:
+def ship_condor(order: Order) -> Parcel:
     """The zip form and a submit file. A pilot that found its node unfit (exit code 10) goes back to the queue for
     another machine, at most five times; one that was configured wrong (2) is held with its output kept."""
     lines = [
@@ -75,7 +75,7 @@ def condor(order: Order) -> Parcel:
                   ("condor_submit pilot.sub",))
 
 
-def arc(order: Order) -> Parcel:
+def ship_arc(order: Order) -> Parcel:
     """A job description (xRSL) and the text form; the session folder comes back with report and log."""
     words = "".join(' "%s"' % word.replace('"', '""') for word in walltime_words(order))
     lines = ['&(executable="%s")' % NAME, "(arguments=%s)" % words.strip() if words else "", '(jobname="pilot")',

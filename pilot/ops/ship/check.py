@@ -23,7 +23,7 @@ _SECRET_WORD = re.compile(r"(token|secret|password)[= ]\S", re.I)  # inside anot
 _SECRET_NAME = re.compile(r"(token|secret|password)$", re.I)
 
 
-def useless(world: str, given: Dict[str, object], default: Dict[str, object]) -> List[str]:
+def useless_options(world: str, given: Dict[str, object], default: Dict[str, object]) -> List[str]:
     """A sentence for every option that was given and of which nothing would be seen in what is written."""
     known = set().union(*USES.values())
     return ["%s has no --%s: it would change nothing there" % (world, name)

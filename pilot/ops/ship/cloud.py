@@ -13,7 +13,7 @@ from typing import Dict, NamedTuple, Optional, Tuple
 
 from pilot.engine import onefile
 from pilot.errors import UsageError
-from pilot.ops.ship.order import Order, Parcel, own_workdir, quoted
+from pilot.ops.ship.order import Order, Parcel, own_workdir, quote_words
 
 PILOT = "pilot.pyz"
 LARGE = 16384  # the smallest of the clouds' limits
@@ -118,10 +118,10 @@ def cloud_init(order: Order, journey: Journey) -> Parcel:
     """user-data for a cloud, and the file to put behind the URLs. UsageError when the cloud does not take so much."""
     packed = onefile.zip_bytes(order.files)
     script = stage_0(order, journey, packed)
-    data = formed(script, journey.form)
+    data = form_script(script, journey.form)
     cloud = CLOUDS[journey.cloud]
     if cloud.limit is not None and len(data) > cloud.limit:
-        raise UsageError("the user-data has %d bytes: %s; %s" % (len(data), cloud.why, _smaller(journey)))
+        raise UsageError("the user-data has %d bytes: %s; %s" % (len(data), cloud.why, _smaller_ways(journey)))
     if not journey.urls:
         note = ("# %d bytes: more than most clouds take as user-data; --cloud NAME checks, --url makes it small" % len(data),)
         return Parcel({"user-data": data}, ("give user-data to the machine",) + (note if cloud.limit is None and len(data) > LARGE else ()))
@@ -129,13 +129,13 @@ def cloud_init(order: Order, journey: Journey) -> Parcel:
     return Parcel({"user-data": data, PILOT: packed}, use)
 
 
-def _smaller(journey: Journey) -> str:
+def _smaller_ways(journey: Journey) -> str:
     if not journey.urls:
         return "give --url and put the pilot behind it"
     return "--format gzip makes it smaller" if journey.form != "gzip" else "fewer or shorter words make it smaller"
 
 
-def vac(order: Order, journey: Journey) -> Parcel:
+def ship_vac(order: Order, journey: Journey) -> Parcel:
     """The user_data template that Vac and Vcycle fill in for each machine: its features, outputs and id become the
     pilot's, and the pilot's heartbeat and shutdown_message the manager's. UsageError without a URL."""
     if not journey.urls:
@@ -151,18 +151,18 @@ def stage_0(order: Order, journey: Journey, packed: bytes, identity: str = CLOUD
     """The script, with everything filled in, which fetches the packed pilot or carries it; `identity` are the lines
     that say who the machine is."""
     if journey.urls:
-        bring = FETCH % {"urls": quoted(journey.urls), "tries": TRIES, "wait": WAIT_S}
+        bring = FETCH % {"urls": quote_words(journey.urls), "tries": TRIES, "wait": WAIT_S}
     else:
-        bring = CARRY % {"packed": base64.encodebytes(formed(packed, "gzip")).decode("ascii").strip()}
+        bring = CARRY % {"packed": base64.encodebytes(form_script(packed, "gzip")).decode("ascii").strip()}
     script = STAGE_0 % {
         "identity": identity, "sum": hashlib.sha256(packed).hexdigest(), "bring": bring,
         "resume": RESUME if journey.resume else "", "mark": "" if journey.resume else MARK, "done": MARK if journey.resume else "",
         "after": "poweroff || shutdown -h now;" if journey.power_off else "",
-        "words": quoted(own_workdir(order, "/var/lib/pilot/work"))}
+        "words": quote_words(own_workdir(order, "/var/lib/pilot/work"))}
     return script.encode("utf-8", "surrogateescape")
 
 
-def formed(script: bytes, form: str) -> bytes:
+def form_script(script: bytes, form: str) -> bytes:
     """The script as it is, gzipped (the same bytes each time), or as the one part of a MIME message."""
     if form == "gzip":
         out = io.BytesIO()

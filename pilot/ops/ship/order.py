@@ -39,12 +39,12 @@ def own_workdir(order: Order, folder: str) -> Tuple[str, ...]:
     return walltime_words(order) + (() if told else ("--workdir", folder))
 
 
-def quoted(words: Sequence[str]) -> str:
+def quote_words(words: Sequence[str]) -> str:
     """Words as a shell reads them."""
     return " ".join(shlex.quote(word) for word in words)
 
 
-def clock(seconds: float) -> str:
+def format_clock(seconds: float) -> str:
     """Seconds as H:M:S, rounded up to a minute: batch systems count in those."""
     minutes = int(-(-seconds // 60))
     return "%d:%02d:00" % (minutes // 60, minutes % 60)

@@ -10,7 +10,7 @@ from pilot.errors import UsageError
 from pilot.base.log import passwords
 from pilot.engine.settings import environment_name
 from pilot.ops.ship.check import SECRET_OPTION, has_secret
-from pilot.ops.ship.order import Order, Parcel, own_workdir, quoted
+from pilot.ops.ship.order import Order, Parcel, own_workdir, quote_words
 
 MAX_CONFIG_MAP = 1 << 20  # what a ConfigMap may hold (Kubernetes, core/v1)
 IMAGE = "python:3.12-slim"
@@ -37,7 +37,7 @@ WantedBy=multi-user.target
 """
 
 
-def systemd(order: Order) -> Parcel:
+def ship_systemd(order: Order) -> Parcel:
     """A unit that keeps one pilot running as a user of its own, each life in a folder of its own, which is kept for two days,
     one with outputs for good; systemd's SIGTERM goes to the pilot alone, what is left after 15 s is killed. Exit codes
     1 and 2 (a bug, a wrong configuration) end the restarts. Tokens go into a file that root alone can read: everybody can see
@@ -50,7 +50,7 @@ def systemd(order: Order) -> Parcel:
     if order.memory_mb is not None:
         limits += "MemoryMax=%dM\n" % order.memory_mb
     plain, variables = _without_tokens(own_workdir(order, "pilot-${INVOCATION_ID}"))
-    words = quoted(plain).replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
+    words = quote_words(plain).replace("\\", "\\\\").replace("%", "%%").replace("$", "$$")
     secret = "EnvironmentFile=/etc/pilot.env\n" if variables else ""
     text = UNIT % {"words": words, "limits": limits + secret}
     files = {"pilot.pyz": onefile.zip_bytes(order.files), "pilot.service": text.encode()}
@@ -82,7 +82,7 @@ def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
     return plain, variables
 
 
-def kubernetes(order: Order) -> Parcel:
+def ship_kubernetes(order: Order) -> Parcel:
     """A Job and the ConfigMap that carries the pilot: no image of ours is needed, only one with Python.
 
     The pilot is process 1 of its pod, so SIGTERM reaches it; exit code 2 fails the job, others are tried again,
@@ -93,13 +93,13 @@ def kubernetes(order: Order) -> Parcel:
         raise UsageError("the pilot has %d bytes, a ConfigMap holds %d: leave extensions out" % (len(script), MAX_CONFIG_MAP))
     name = {"name": "pilot"}
     items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"pilot.py": script}},
-             {"apiVersion": "batch/v1", "kind": "Job", "metadata": name, "spec": _job(order)}]
+             {"apiVersion": "batch/v1", "kind": "Job", "metadata": name, "spec": _kubernetes_job(order)}]
     manifest = {"apiVersion": "v1", "kind": "List", "items": items}
     use = ("kubectl create -f pilot-job.json", "# not apply: it keeps a copy in an annotation, which takes 256 kB only")
     return Parcel({"pilot-job.json": (json.dumps(manifest, indent=1) + "\n").encode()}, use)
 
 
-def _job(order: Order) -> Dict[str, Any]:
+def _kubernetes_job(order: Order) -> Dict[str, Any]:
     words: List[str] = list(own_workdir(order, "/work"))
     ask: Dict[str, str] = {}
     if order.cores is not None:

@@ -3,7 +3,7 @@
 from typing import Tuple
 
 from pilot.ops.bundle import make
-from pilot.ops.ship.order import Order, Parcel, quoted, walltime_words
+from pilot.ops.ship.order import Order, Parcel, quote_words, walltime_words
 
 BOOT_S = 600  # vboxwrapper counts from the machine's start, and ends it without a warning
 HOLD_S = "720-900"  # a volunteer's sick machine must not burn a project's tasks: BOINC leaves that to the application
@@ -46,7 +46,7 @@ IN_THE_MACHINE: Tuple[str, ...] = tuple(
         ("heartbeat", "heartbeat"), ("fraction", "fraction_done"), ("completion", "completion"), ("temporary-exit", "temporary_exit")))
 
 
-def boinc(order: Order) -> Parcel:
+def ship_boinc(order: Order) -> Parcel:
     """pilot.py carries its own words, as all slots share one copy of it; the report goes to the result file `out`, if there is one."""
     words = walltime_words(order)
     if not any(word.partition("=")[0] == "--report" for word in words):
@@ -59,5 +59,5 @@ def boinc(order: Order) -> Parcel:
     use = ("# a native application: pilot.py and app_info.xml go into the project's folder of the client, or are its app version",
            "# under the wrapper: pilot.py and job.xml are files of the wrapper's app version",
            "# under vboxwrapper: vbox_job.xml is its job file; inside the machine the pilot is started with",
-           "#   " + quoted(words) + " " + " ".join(IN_THE_MACHINE))
+           "#   " + quote_words(words) + " " + " ".join(IN_THE_MACHINE))
     return Parcel(files, use)

@@ -29,8 +29,8 @@ from tests.ops.server.test_server import CLAIM, ask
 
 @pytest.fixture
 def keyring(tmp_path):
-    tokens.add(str(tmp_path / "tokens"), "admin", "me")
-    return tokens.read(str(tmp_path / "tokens"))
+    tokens.add_token(str(tmp_path / "tokens"), "admin", "me")
+    return tokens.read_keyring(str(tmp_path / "tokens"))
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_who_shows_no_token_has_little_time(guarded, keyring):
 
 
 def test_an_admins_body_holds_the_loop_no_longer_than_its_parts_take(guarded, tmp_path):
-    admin = tokens.add(str(tmp_path / "tokens"), "admin", "other")
-    guarded.server.keyring = tokens.read(str(tmp_path / "tokens"))
+    admin = tokens.add_token(str(tmp_path / "tokens"), "admin", "other")
+    guarded.server.keyring = tokens.read_keyring(str(tmp_path / "tokens"))
     assert ask(guarded, "POST", "/v1/tasks", raw=b'{"tasks":[' + b"[]," * 600000 + b"[]]}", token=admin)[0] == 413
     assert ask(guarded, "POST", "/v1/tasks", raw=b"{" + b" " * (8 << 20) + b"}", token=admin)[0] == 413
 
@@ -134,7 +134,7 @@ def test_a_pilots_tokens_are_withdrawn_for_good(guarded, keyring, tmp_path):
         guarded.call(lambda: keyring.withdraw("bad"))
         with pytest.raises(Denied, match="was withdrawn"):
             pool.claim("bad", *CLAIM_WORDS)
-    again = tokens.read(str(tmp_path / "tokens"))
+    again = tokens.read_keyring(str(tmp_path / "tokens"))
     with pytest.raises(tokens.Refused):
         again.identify(again.mint("bad"))
     assert again.identify(again.mint("good")).name == "good"

@@ -20,7 +20,7 @@ from tests.pool.served import Served
 
 
 def plan(pool="sqlite:x", listen="127.0.0.1:0", certificate=None, key=None, tokens=None, client_ca=None):
-    return serve.plan(pool, listen, certificate, key, tokens, client_ca, Keep(), True)
+    return serve.plan_server(pool, listen, certificate, key, tokens, client_ca, Keep(), True)
 
 
 @pytest.mark.parametrize("words, told", [
@@ -160,7 +160,7 @@ def test_the_socket_of_systemd_is_no_way_around_the_guards(tmp_path, monkeypatch
         held.bind(("0.0.0.0", 0))
         monkeypatch.setattr(serve, "_passed_socket", lambda: held)
         with pytest.raises(UsageError, match="needs --tls-cert and --tokens"):
-            serve.run(plan("sqlite:%s/p" % tmp_path))
+            serve.run_server(plan("sqlite:%s/p" % tmp_path))
 
 
 def test_files_are_for_who_serves_them_alone(tmp_path):
@@ -173,8 +173,8 @@ def test_a_token_goes_into_a_file_that_is_empty_too(tmp_path):
     from pilot.ops.server import tokens
     (tmp_path / "t").write_text("")
     (tmp_path / "t").chmod(0o600)
-    token = tokens.add(str(tmp_path / "t"), "admin", "a")
-    assert tokens.read(str(tmp_path / "t")).identify(token).name == "a"
+    token = tokens.add_token(str(tmp_path / "t"), "admin", "a")
+    assert tokens.read_keyring(str(tmp_path / "t")).identify(token).name == "a"
 
 
 def test_a_token_that_nobody_can_mint_is_told(tmp_path, capsys):
@@ -216,6 +216,6 @@ def test_hints_for_the_wrong_scheme_and_the_unknown_ca(tmp_path, certificate, mo
 
 def test_a_name_has_one_token(tmp_path):
     from pilot.ops.server import tokens
-    tokens.add(str(tmp_path / "t"), "admin", "a")
+    tokens.add_token(str(tmp_path / "t"), "admin", "a")
     with pytest.raises(UsageError, match="has a token already"):
-        tokens.add(str(tmp_path / "t"), "reader", "a")
+        tokens.add_token(str(tmp_path / "t"), "reader", "a")

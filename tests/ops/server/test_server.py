@@ -366,8 +366,8 @@ def test_a_damaged_story_costs_no_task(tmp_path):
 @pytest.fixture
 def guarded(tmp_path):
     path = str(tmp_path / "tokens")
-    keys = {role: tokens.add(path, role, role) for role in ("admin", "factory", "reader")}
-    server = Within(tmp_path / "guarded.sqlite", tokens.read(path))
+    keys = {role: tokens.add_token(path, role, role) for role in ("admin", "factory", "reader")}
+    server = Within(tmp_path / "guarded.sqlite", tokens.read_keyring(path))
     keys["pilot"] = ask(server, "POST", "/v1/tokens", {"pilot": "p1"}, keys["factory"])[1]["token"]
     server.keys = keys
     yield server
@@ -467,7 +467,7 @@ def test_the_page_comes_with_its_guards(within, path):
 
 def test_the_description_is_that_of_the_server(within):
     written = json.loads((ROOT / "docs" / "openapi.json").read_text())
-    assert written == json.loads(json.dumps(routes.openapi())), "python3 -m pilot.pool openapi > docs/openapi.json"
+    assert written == json.loads(json.dumps(routes.describe_api())), "python3 -m pilot.pool openapi > docs/openapi.json"
     for path, methods in written["paths"].items():
         for method in methods:
             status, told = ask(within, method.upper(), path.replace("{task}", "none").replace("{pilot}", "none"), {} if method == "post" else None) \

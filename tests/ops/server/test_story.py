@@ -106,7 +106,7 @@ def test_statistics_of_each_command_and_site(told):
 def test_quantiles_and_waste():
     assert statistics.quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0 and statistics.quantile([], 0.5) == 0.0
     assert statistics.quantile(list(map(float, range(1, 101))), 0.95) == 95.0
-    waste = statistics.waste([("A", 4, 3600.0, 7200.0, 3600.0, 360.0)])
+    waste = statistics.wasted_hours([("A", 4, 3600.0, 7200.0, 3600.0, 360.0)])
     assert waste == [{"site": "A", "pilots": 1, "used_h": 1.0, "failed_h": 1.0, "validation_h": 0.4, "idle_h": 1.6}]
 
 
@@ -146,7 +146,7 @@ def test_ticks_make_the_curves(told):
 
 
 def test_labels_are_escaped_for_prometheus():
-    assert metrics.escape('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
+    assert metrics.escape_label('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
 
 
 def test_another_life_of_the_same_id_is_told_too(told):

@@ -56,10 +56,10 @@ def test_another_secret_refuses_all(ring):
 
 def test_the_file_keeps_hashes_and_is_nobody_elses(tmp_path):
     path = str(tmp_path / "tokens")
-    admin, reader = tokens.add(path, "admin", "alice"), tokens.add(path, "reader", "bob")
+    admin, reader = tokens.add_token(path, "admin", "alice"), tokens.add_token(path, "reader", "bob")
     text = (tmp_path / "tokens").read_text()
     assert admin not in text and oct(os.stat(path).st_mode & 0o777) == "0o600"
-    ring = tokens.read(path)
+    ring = tokens.read_keyring(path)
     assert ring.identify(admin) == Identity("admin", "alice") and ring.identify(reader) == Identity("reader", "bob")
     with pytest.raises(Refused):
         ring.identify("nonsense")
@@ -73,18 +73,18 @@ def test_a_file_with_mistakes_is_told(tmp_path, text, mode, words):
     path.write_text(text)
     path.chmod(mode)
     with pytest.raises(UsageError, match=words):
-        tokens.read(str(path))
+        tokens.read_keyring(str(path))
 
 
 def test_a_file_that_is_not_there_is_told():
     with pytest.raises(UsageError, match="cannot be read"):
-        tokens.read("/no/file")
+        tokens.read_keyring("/no/file")
 
 
 @pytest.mark.parametrize("role, name", [("pilot", "x"), ("king", "x"), ("admin", ""), ("admin", "a b")])
 def test_what_no_token_is_made_for(tmp_path, role, name):
     with pytest.raises(UsageError):
-        tokens.add(str(tmp_path / "t"), role, name)
+        tokens.add_token(str(tmp_path / "t"), role, name)
 
 
 def test_the_pilots_side_finds_a_token_and_when_to_renew_it(tmp_path, ring):

@@ -67,11 +67,11 @@ def test_a_head_that_does_not_end_is_refused():
 
 
 def test_an_answer_tells_its_length_and_hides_nothing():
-    data = wire.render(wire.answer_error(503, "no", "Retry-After: 2\r\n"), False)
+    data = wire.render_answer(wire.answer_error(503, "no", "Retry-After: 2\r\n"), False)
     head, _, body = data.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n") and b"Retry-After: 2" in head and b"Connection: close" in head
     assert json.loads(body.decode()) == {"error": "no"} and b"Content-Length: %d" % len(body) in head
-    assert wire.render(wire.answer_json({}), True, head_only=True).endswith(b"\r\n\r\n")
+    assert wire.render_answer(wire.answer_json({}), True, head_only=True).endswith(b"\r\n\r\n")
 
 
 def broken(chance, data):

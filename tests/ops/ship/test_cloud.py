@@ -75,7 +75,7 @@ def test_the_limits_are_the_clouds():
 @pytest.mark.parametrize("name", sorted(name for name, limit in LIMITS.items() if limit))
 def test_a_limit_holds_to_the_byte(tmp_path, monkeypatch, name):
     for size, code in ((LIMITS[name], 0), (LIMITS[name] + 1, 2)):
-        monkeypatch.setattr(cloud, "formed", lambda script, form: b"x" * size)
+        monkeypatch.setattr(cloud, "form_script", lambda script, form: b"x" * size)
         assert ship(tmp_path / str(size), *(URL + ("--cloud", name))) == code
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pilot.ops.ship import service
 from pilot.ops.ship.__main__ import WORLDS, main
-from pilot.ops.ship.order import Order, clock, walltime_words
+from pilot.ops.ship.order import Order, format_clock, walltime_words
 from tests.conftest import ROOT
 
 SLOT = ("--cores", "2", "--memory", "2G", "--walltime", "2h")
@@ -159,7 +159,7 @@ def test_every_world_makes_something_and_says_how_to_use_it(ship):
 
 @pytest.mark.parametrize("seconds, text", [(60, "0:01:00"), (61, "0:02:00"), (7200, "2:00:00"), (360000, "100:00:00")])
 def test_times_are_rounded_up(seconds, text):
-    assert clock(seconds) == text
+    assert format_clock(seconds) == text
 
 
 def test_a_walltime_that_is_said_is_not_said_again():
