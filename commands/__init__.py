@@ -8,6 +8,14 @@ from commands.launch_agent import LaunchAgent
 from commands.register_pilot import RegisterPilot
 from commands.run_probes import RunProbes
 
-COMMANDS = (CheckWorkerNode, RunProbes, Install, Configure, RegisterPilot, CPUNormalization, LaunchAgent)
+COMMANDS = (
+    CheckWorkerNode,
+    RunProbes,
+    Install,
+    Configure,
+    RegisterPilot,
+    CPUNormalization,
+    LaunchAgent,
+)
 
 USUAL_PLAN = ("CheckWorkerNode", "Install", "Configure", "CPUNormalization", "LaunchAgent")

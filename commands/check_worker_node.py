@@ -21,12 +21,34 @@ class CheckWorkerNode(Command):
         Option("min_disk_mb", "MB that must be free in the workdir", values.megabytes, 1024),
         Option("min_memory_mb", "MB of memory the slot must have", values.megabytes, 256),
         Option("min_cores", "cores the slot must have", values.count, 1),
-        Option("min_time_left_s", "seconds the slot must still have, where it says", values.seconds, 0.0),
-        Option("allowed_os", "words of which one must stand in the system's name (AlmaLinux 9,Debian)", values.words, ()),
+        Option(
+            "min_time_left_s",
+            "seconds the slot must still have, where it says",
+            values.seconds,
+            0.0,
+        ),
+        Option(
+            "allowed_os",
+            "words of which one must stand in the system's name (AlmaLinux 9,Debian)",
+            values.words,
+            (),
+        ),
         Option("need_programs", "programs that must be on PATH", values.words, ()),
-        Option("need_user_namespaces", "refuse a node without user namespaces", values.boolean, False),
-        Option("cvmfs_repositories", "repositories that must be readable (sft.cern.ch,...)", values.words, ()),
-        Option("cvmfs_timeout_s", "seconds a repository may take; the first access mounts it", values.seconds, 60.0),
+        Option(
+            "need_user_namespaces", "refuse a node without user namespaces", values.boolean, False
+        ),
+        Option(
+            "cvmfs_repositories",
+            "repositories that must be readable (sft.cern.ch,...)",
+            values.words,
+            (),
+        ),
+        Option(
+            "cvmfs_timeout_s",
+            "seconds a repository may take; the first access mounts it",
+            values.seconds,
+            60.0,
+        ),
         Option("cvmfs_mount", "where the repositories are mounted", default="/cvmfs/"),
     )
     provides = (WorkerNode,)
@@ -36,11 +58,23 @@ class CheckWorkerNode(Command):
     def run(self, ctx: Context) -> Tuple[object, ...]:
         job = detect.detect_job(ctx.environ, detect.time_of_day())
         ctx.know_batch(job)  # first: what is looked at next may hang
-        node = survey.worker_node(job, ctx.environ, ctx.workdir, lambda text: self.log.warning("%s", text))
+        node = survey.worker_node(
+            job, ctx.environ, ctx.workdir, lambda text: self.log.warning("%s", text)
+        )
         self.log.info("%s: %s, %s, %s", node.host, node.os, node.architecture, self._place(node))
-        self.log.info("%d cores of %s, %d MB memory, %d MB disk, %d GPUs", node.cores, node.cpu_model,
-                      node.memory_mb, node.disk_mb, len(node.gpus))
-        problems = find_unfitness(node, ctx.settings, ctx.workdir, ctx.deadline.end()) + self._missing(ctx) + self._cvmfs(ctx)
+        self.log.info(
+            "%d cores of %s, %d MB memory, %d MB disk, %d GPUs",
+            node.cores,
+            node.cpu_model,
+            node.memory_mb,
+            node.disk_mb,
+            len(node.gpus),
+        )
+        problems = (
+            find_unfitness(node, ctx.settings, ctx.workdir, ctx.deadline.end())
+            + self._missing(ctx)
+            + self._cvmfs(ctx)
+        )
         if problems:
             raise NodeUnfit("%s is unfit: %s" % (node.host, "; ".join(problems)))
         return (node,)
@@ -62,26 +96,43 @@ class CheckWorkerNode(Command):
                 if shutil.which(name, path=path) is None]
 
     def _cvmfs(self, ctx: Context) -> List[str]:
-        names, mount = ctx.settings["cvmfs_repositories"], os.path.join(ctx.settings["cvmfs_mount"], "")
+        names, mount = ctx.settings["cvmfs_repositories"], os.path.join(
+            ctx.settings["cvmfs_mount"], ""
+        )
         if not names:
             return []
         from pilot.node import cvmfs
 
-        found = [cvmfs.check(name, ctx.settings["cvmfs_timeout_s"], ctx.environ, mount) for name in names]
+        found = [
+            cvmfs.check(name, ctx.settings["cvmfs_timeout_s"], ctx.environ, mount) for name in names
+        ]
         for repository in found:
             if repository.ok:
-                self.log.debug("CVMFS %s at revision %s after %.1f s", repository.name, repository.revision, repository.seconds)
+                self.log.debug(
+                    "CVMFS %s at revision %s after %.1f s",
+                    repository.name,
+                    repository.revision,
+                    repository.seconds,
+                )
         sentence = cvmfs.unreadable(found)
         return [sentence] if sentence else []
 
 
-def find_unfitness(node: WorkerNode, settings: Any, workdir: str, end: Optional[End] = None) -> List[str]:
+def find_unfitness(
+    node: WorkerNode, settings: Any, workdir: str, end: Optional[End] = None
+) -> List[str]:
     """A sentence for everything the node lacks, and its slot's time; settings by name."""
     problems = []
     if node.disk_mb < settings["min_disk_mb"]:
-        problems.append("%d MB free in %s, %d needed (--min-disk-mb)" % (node.disk_mb, workdir, settings["min_disk_mb"]))
+        problems.append(
+            "%d MB free in %s, %d needed (--min-disk-mb)"
+            % (node.disk_mb, workdir, settings["min_disk_mb"])
+        )
     if node.memory_mb < settings["min_memory_mb"]:
-        problems.append("%d MB of memory, %d needed (--min-memory-mb)" % (node.memory_mb, settings["min_memory_mb"]))
+        problems.append(
+            "%d MB of memory, %d needed (--min-memory-mb)"
+            % (node.memory_mb, settings["min_memory_mb"])
+        )
     if node.cores < settings["min_cores"]:
         problems.append("%d cores, %d needed (--min-cores)" % (node.cores, settings["min_cores"]))
     if end is not None and end.left_s < settings["min_time_left_s"]:

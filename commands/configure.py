@@ -17,12 +17,17 @@ FORMATS = ("json", "env", "ini")
 
 
 class Configure(Command):
-    """Write the agent's configuration file: what the node is, where the software lies, what was set."""
+    """Write the agent's configuration file: what the node is, where the software lies, settings."""
 
     name = "Configure"
     options: Tuple[Option, ...] = (
-        Option("agent_config", "the file, as JSON, *.env (shell variables) or *.ini (default: pilot-agent.json in the workdir)"),
-        Option("set", "a further value for the agent: NAME=VALUE", values.assignment, (), repeat=True),
+        Option(
+            "agent_config",
+            "the file, as JSON, *.env (shell variables) or *.ini (default: pilot-agent.json in the workdir)",
+        ),
+        Option(
+            "set", "a further value for the agent: NAME=VALUE", values.assignment, (), repeat=True
+        ),
     )
     requires = (WorkerNode,)
     provides = (Configuration,)
@@ -48,13 +53,24 @@ def gather_values(ctx: Context) -> Dict[str, Any]:
     """Name -> value: the slot's facts, where the pilot stands, what --set says (which wins)."""
     node, installed, settings = ctx.get(WorkerNode), ctx.find(Installation), ctx.settings
     found: Dict[str, Any] = {
-        "pilot_id": ctx.pilot_id, "workdir": ctx.workdir, "host": node.host, "os": node.os,
-        "architecture": node.architecture, "platform": "Linux_%s_%s" % (node.architecture, node.libc),
-        "cores": node.cores, "memory_mb": node.memory_mb, "disk_mb": node.disk_mb,
-        "gpus": [gpu.device for gpu in node.gpus], "cpu_model": node.cpu_model,
-        "batch_system": node.batch.system, "batch_job": node.batch.job_id, "batch_queue": node.batch.queue,
+        "pilot_id": ctx.pilot_id,
+        "workdir": ctx.workdir,
+        "host": node.host,
+        "os": node.os,
+        "architecture": node.architecture,
+        "platform": "Linux_%s_%s" % (node.architecture, node.libc),
+        "cores": node.cores,
+        "memory_mb": node.memory_mb,
+        "disk_mb": node.disk_mb,
+        "gpus": [gpu.device for gpu in node.gpus],
+        "cpu_model": node.cpu_model,
+        "batch_system": node.batch.system,
+        "batch_job": node.batch.job_id,
+        "batch_queue": node.batch.queue,
     }
-    found.update({name: settings[name] for name in ("site", "ce", "queue", "vo", "setup") if settings[name]})
+    found.update(
+        {name: settings[name] for name in ("site", "ce", "queue", "vo", "setup") if settings[name]}
+    )
     if installed is not None and installed.path:
         found["software"] = installed.path
     found.update(dict(settings["set"]))
@@ -62,12 +78,19 @@ def gather_values(ctx: Context) -> Dict[str, Any]:
 
 
 def render_file(found: Dict[str, Any], kind: str) -> str:
-    """The file's text: JSON; `NAME='value'` lines that a shell can source; or one [pilot] section."""
+    """The file's text: JSON; `NAME='value'` lines that a shell can source; or one [pilot]
+    section."""
     plain = {name: jsonable(value) for name, value in found.items()}
     if kind == "env":
-        return "".join("%s=%s\n" % (_variable_name(name), shlex.quote(_value_text(value))) for name, value in plain.items())
+        return "".join(
+            "%s=%s\n" % (_variable_name(name), shlex.quote(_value_text(value)))
+            for name, value in plain.items()
+        )
     if kind == "ini":
-        return "[pilot]\n" + "".join("%s = %s\n" % (name, _value_text(value).replace("\n", "\n    ")) for name, value in plain.items())
+        return "[pilot]\n" + "".join(
+            "%s = %s\n" % (name, _value_text(value).replace("\n", "\n    "))
+            for name, value in plain.items()
+        )
     return json.dumps(plain, indent=1) + "\n"
 
 

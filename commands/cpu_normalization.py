@@ -22,9 +22,16 @@ class CPUNormalization(Command):
         Option("cpu_copies", "copies to run at once (default: one per core)", values.count),
         Option("cpu_bounds", "scores below and above are implausible", values.words, ("1", "150")),
         Option("cpu_correction", "divide the score by this", values.number, 1.0),
-        Option("cpu_score", "raw, or corrected as the official DB12 program's default: x 0.86 on Intel, 0.71 on AMD with Python 3.9",
-               values.choice("raw", "corrected"), "raw"),
-        Option("cpu_cache", "a file that keeps the score for this node, or off (default: in the temporary folder)"),
+        Option(
+            "cpu_score",
+            "raw, or corrected as the official DB12 program's default: x 0.86 on Intel, 0.71 on AMD with Python 3.9",
+            values.choice("raw", "corrected"),
+            "raw",
+        ),
+        Option(
+            "cpu_cache",
+            "a file that keeps the score for this node, or off (default: in the temporary folder)",
+        ),
     )
     requires: Tuple[type, ...] = (WorkerNode,)
     provides = (CPUPower,)
@@ -36,7 +43,11 @@ class CPUNormalization(Command):
     @classmethod
     def check(cls, settings: Any) -> List[str]:
         """Two bounds in order."""
-        return [] if _parse_bounds(settings["cpu_bounds"]) else ["--cpu-bounds takes two numbers, the lower first: 1,150"]
+        return (
+            []
+            if _parse_bounds(settings["cpu_bounds"])
+            else ["--cpu-bounds takes two numbers, the lower first: 1,150"]
+        )
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         settings, node = ctx.settings, ctx.get(WorkerNode)
@@ -47,19 +58,31 @@ class CPUNormalization(Command):
             return (found,)
         found = found._replace(power=round(found.power / settings["cpu_correction"], 1))
         about = "about " if settings["fast"] else ""
-        self.log.info("CPU power %s%.1f (DB12, %s, Python %s, copies: %d%s)", about, found.power, found.score, found.python, found.copies,
-                      ", measured before" if found.cached else "")
+        self.log.info(
+            "CPU power %s%.1f (DB12, %s, Python %s, copies: %d%s)",
+            about,
+            found.power,
+            found.score,
+            found.python,
+            found.copies,
+            ", measured before" if found.cached else "",
+        )
         return (found,)
 
     def measured(self, ctx: Context, copies: int, cpu_model: str) -> CPUPower:
-        """The power as it was set, measured before on this node, or measured now; not divided by --cpu-correction."""
+        """The power as it was set, measured before on this node, or measured now; not divided by
+        --cpu-correction."""
         settings = ctx.settings
         if settings["cpu_power"] is not None:
             return CPUPower(settings["cpu_power"], (), 0, True, False, "set")
         from pilot.node import db12
         from pilot.node.score_cache import Cache, identity
 
-        cache = Cache(settings["cpu_cache"], identity(cpu_model, copies, settings["fast"], self.python), ctx.environ)
+        cache = Cache(
+            settings["cpu_cache"],
+            identity(cpu_model, copies, settings["fast"], self.python),
+            ctx.environ,
+        )
         found = cache.read()
         cached = found is not None
         if found is None:
@@ -67,9 +90,20 @@ class CPUNormalization(Command):
             cache.write(found)
         factor = db12.factor(found.python, cpu_model) if settings["cpu_score"] != "raw" else None
         if settings["cpu_score"] != "raw" and factor is None:
-            self.log.warning("DB12 corrects nothing for Python %s on %r: the score is raw", found.python, cpu_model)
-        return CPUPower(found.power * (factor or 1.0), tuple(round(s, 1) for s in found.scores), copies, bool(settings["fast"]), cached,
-                        "corrected" if factor else "raw", found.python)
+            self.log.warning(
+                "DB12 corrects nothing for Python %s on %r: the score is raw",
+                found.python,
+                cpu_model,
+            )
+        return CPUPower(
+            found.power * (factor or 1.0),
+            tuple(round(s, 1) for s in found.scores),
+            copies,
+            bool(settings["fast"]),
+            cached,
+            "corrected" if factor else "raw",
+            found.python,
+        )
 
     def _measure(self, ctx: Context, copies: int) -> "Score":
         from pilot.node import db12
@@ -83,8 +117,13 @@ class CPUNormalization(Command):
             found = db12.measure(copies, part, float(limit), self.python, ctx.environ)
             if lower <= found.power <= upper:
                 return found
-            self.log.warning("a score of %.1f is implausible (bounds %g to %g)", found.power, lower, upper)
-        raise NodeUnfit("CPU scores of %.1f, twice: outside the bounds %g to %g (--cpu-bounds)" % (found.power, lower, upper))
+            self.log.warning(
+                "a score of %.1f is implausible (bounds %g to %g)", found.power, lower, upper
+            )
+        raise NodeUnfit(
+            "CPU scores of %.1f, twice: outside the bounds %g to %g (--cpu-bounds)"
+            % (found.power, lower, upper)
+        )
 
 
 def _parse_bounds(words: Tuple[str, ...]) -> Optional[Tuple[float, float]]:

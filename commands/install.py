@@ -15,8 +15,14 @@ class Install(Command):
 
     name = "Install"
     options: Tuple[Option, ...] = (
-        Option("install", "a source; several are tried in order: env:SCRIPT, archive:URL#sha256:HEX, pip:REQUIREMENT, "
-                          "installer:URL, git:URL@REF, none", source, (), repeat=True),
+        Option(
+            "install",
+            "a source; several are tried in order: env:SCRIPT, archive:URL#sha256:HEX, pip:REQUIREMENT, "
+            "installer:URL, git:URL@REF, none",
+            source,
+            (),
+            repeat=True,
+        ),
         Option("install_timeout_s", "seconds each attempt may take", values.seconds, 900.0),
         Option("install_setup", "a script inside what was unpacked that sets the environment"),
         Option("pip_options", "further options of pip install", values.words, ()),
@@ -35,6 +41,8 @@ class Install(Command):
 
         found, attempts = ways.first_that_works(ctx, sources)
         if found is None:
-            raise InstallFailed("no source worked: " + "; ".join("%s: %s" % (a.source, a.reason) for a in attempts))
+            raise InstallFailed(
+                "no source worked: " + "; ".join("%s: %s" % (a.source, a.reason) for a in attempts)
+            )
         self.log.info("software from %s after %.1f s", found.source, attempts[-1].seconds)
         return (found,)

@@ -22,11 +22,19 @@ class LaunchAgent(Command):
 
     name = "LaunchAgent"
     options: Tuple[Option, ...] = (
-        Option("tasks", "a JSON Lines file of tasks: for this pilot alone, or with --pool put into that pool"),
+        Option(
+            "tasks",
+            "a JSON Lines file of tasks: for this pilot alone, or with --pool put into that pool",
+        ),
         Option("task", "a JSON file of one task: run it here, once, with its output live"),
         Option("pool", "the pool to pull from: sqlite:FILE, or a server's https://HOST:PORT"),
         Option("execute", "a program to run as the agent, with its arguments"),
-        Option("drain_files", "files that tell the agent to finish and claim nothing more", values.words, DRAIN_FILES),
+        Option(
+            "drain_files",
+            "files that tell the agent to finish and claim nothing more",
+            values.words,
+            DRAIN_FILES,
+        ),
     ) + BUILT_IN
     requires: Tuple[type, ...] = (WorkerNode,)
     provides = (AgentSummary,)
@@ -38,9 +46,13 @@ class LaunchAgent(Command):
     def check(cls, settings: Any) -> List[str]:
         """Exactly one source of work, and a task file without mistakes."""
         if not settings["execute"] and not program.has("pilot.agent.launch"):
-            return ["this file was made without the built-in agent (pilot.bundle --lean): give --execute PROGRAM"]
+            return [
+                "this file was made without the built-in agent (pilot.bundle --lean): give --execute PROGRAM"
+            ]
         if not (settings["tasks"] or settings["pool"] or settings["execute"] or settings["task"]):
-            return ["LaunchAgent has no work: give --tasks FILE, --task FILE, --pool URL or --execute PROGRAM"]
+            return [
+                "LaunchAgent has no work: give --tasks FILE, --task FILE, --pool URL or --execute PROGRAM"
+            ]
         if settings["task"] and (settings["tasks"] or settings["pool"] or settings["execute"]):
             return ["--task is one task alone: it goes without --tasks, --pool and --execute"]
         if settings["execute"] and (settings["tasks"] or settings["pool"]):
@@ -60,7 +72,9 @@ class LaunchAgent(Command):
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         if ctx.interrupts.drain or ctx.settings["execute"] and ctx.deadline.draining():
-            raise (AgentFailed if ctx.settings["task"] else Skip)("asked to drain before the agent began")
+            raise (AgentFailed if ctx.settings["task"] else Skip)(
+                "asked to drain before the agent began"
+            )
         if ctx.settings["execute"]:
             from pilot.agent import child
 

@@ -1,4 +1,5 @@
-"""RegisterPilot: tells a server that this pilot lives, and by what reference the batch system knows it."""
+"""RegisterPilot: tells a server that this pilot lives, and by what reference the batch system knows
+it."""
 
 import json
 import os
@@ -19,9 +20,18 @@ class RegisterPilot(Command):
     name = "RegisterPilot"
     options: Tuple[Option, ...] = (
         Option("register_url", "where to POST the pilot's JSON record"),
-        Option("register_token", "a bearer token for that (default: the one WLCG token discovery finds)", secret=True),
-        Option("register_required", "end the pilot when it cannot be registered", values.boolean, False),
-        Option("reference", "the pilot's reference, when the submitter knows better than the environment"),
+        Option(
+            "register_token",
+            "a bearer token for that (default: the one WLCG token discovery finds)",
+            secret=True,
+        ),
+        Option(
+            "register_required", "end the pilot when it cannot be registered", values.boolean, False
+        ),
+        Option(
+            "reference",
+            "the pilot's reference, when the submitter knows better than the environment",
+        ),
     )
     requires: Tuple[type, ...] = (WorkerNode,)
     provides = (Registration,)
@@ -31,15 +41,28 @@ class RegisterPilot(Command):
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         node = ctx.get(WorkerNode)
-        known_as = ctx.settings["reference"] or make_reference(node.batch, ctx.settings["ce"] or node.host, ctx.pilot_id)
+        known_as = ctx.settings["reference"] or make_reference(
+            node.batch, ctx.settings["ce"] or node.host, ctx.pilot_id
+        )
         url = ctx.settings["register_url"]
         if not url:
             self.log.info("reference %s; registered nowhere (no --register-url)", known_as)
             return (Registration(known_as, node.batch.system, ""),)
-        record = {"pilot": ctx.pilot_id, "reference": known_as, "flavour": node.batch.system, "host": node.host,
-                  "site": ctx.settings["site"], "ce": ctx.settings["ce"], "queue": ctx.settings["queue"],
-                  "vo": ctx.settings["vo"], "status": "running", "pid": os.getpid()}
-        return (Registration(known_as, node.batch.system, url if self._post(ctx, url, record) else ""),)
+        record = {
+            "pilot": ctx.pilot_id,
+            "reference": known_as,
+            "flavour": node.batch.system,
+            "host": node.host,
+            "site": ctx.settings["site"],
+            "ce": ctx.settings["ce"],
+            "queue": ctx.settings["queue"],
+            "vo": ctx.settings["vo"],
+            "status": "running",
+            "pid": os.getpid(),
+        }
+        return (
+            Registration(known_as, node.batch.system, url if self._post(ctx, url, record) else ""),
+        )
 
     def _post(self, ctx: Context, url: str, record: object) -> bool:
         from pilot.base import credentials, fetch
@@ -50,8 +73,14 @@ class RegisterPilot(Command):
             ctx.masker.add(token)
             headers["Authorization"] = "Bearer " + token
         try:
-            tls = credentials.tls_context(ctx.environ, credentials.proxy_path(ctx.environ)) if url.startswith("https:") else None
-            fetch.get(url, TIMEOUT_S, headers=headers, context=tls, data=json.dumps(record).encode())
+            tls = (
+                credentials.tls_context(ctx.environ, credentials.proxy_path(ctx.environ))
+                if url.startswith("https:")
+                else None
+            )
+            fetch.get(
+                url, TIMEOUT_S, headers=headers, context=tls, data=json.dumps(record).encode()
+            )
         except StepFailed as error:
             if ctx.settings["register_required"]:
                 raise PoolUnreachable("the pilot could not be registered: %s" % error)
@@ -62,7 +91,8 @@ class RegisterPilot(Command):
 
 
 def make_reference(job: BatchJob, place: str, pilot_id: str) -> str:
-    """slurm://host/12345; a URL the batch system gave (ARC) as it is; the pilot's id outside any batch system."""
+    """slurm://host/12345; a URL the batch system gave (ARC) as it is; the pilot's id outside any
+    batch system."""
     if "://" in job.job_id:
         return job.job_id
     if job.system == "local" or not job.job_id:

@@ -4,7 +4,8 @@ import gc
 import os
 import sys
 
-if not __package__:  # started as a file or folder: our own folder must not shadow the standard library
+# started as a file or folder: our own folder must not shadow the standard library
+if not __package__:
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 import importlib  # noqa: E402
@@ -18,7 +19,8 @@ from pilot.engine.request import Request, parse  # noqa: E402
 
 
 def main(argv: Optional[Sequence[str]] = None, environ: Optional[Dict[str, str]] = None) -> int:
-    """Run a pilot (or, with `-m MODULE`, one of the program's other tools); returns the exit code."""
+    """Run a pilot (or, with `-m MODULE`, one of the program's other tools); returns the exit
+    code."""
     log.safe_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     variables = dict(os.environ if environ is None else environ)
@@ -67,7 +69,10 @@ def run_module(words: List[str]) -> int:
         raise UsageError("-m takes one of %s" % ", ".join(MODULES))
     module = words[0]
     if module in OPERATORS and not has("pilot.ops"):
-        raise UsageError("this file has no %s, as no node runs it: use a checkout, or a file made with pilot.bundle --with-ops" % module)
+        raise UsageError(
+            "this file has no %s, as no node runs it: use a checkout, or a file made with pilot.bundle --with-ops"
+            % module
+        )
     if not has("pilot.agent.launch"):
         raise UsageError("this file has no built-in agent (pilot.bundle --lean)")
     if module in PACKAGES:

@@ -36,7 +36,8 @@ class Command:
     options: Tuple[Option, ...] = ()
     requires: Tuple[type, ...] = ()  # kinds of fact it reads
     provides: Tuple[type, ...] = ()  # kinds of fact it returns, in this order
-    uses: Tuple[str, ...] = ()  # modules that run() imports itself: loaded before the first command, in time
+    # modules that run() imports itself: loaded before the first command, in time
+    uses: Tuple[str, ...] = ()
     timeout_s: Optional[float] = None  # the engine's limit; --time-limits sets it per command
     failure: Type[PilotError] = ConfigurationFailed  # what a run over the limit is
     replaces = False  # whether it may bear the name of a command that it is no kind of
@@ -46,7 +47,8 @@ class Command:
 
     @classmethod
     def ending_s(cls, settings: "Settings") -> float:
-        """So many seconds before the slot's end a run is ended, for all of it to be over in time."""
+        """So many seconds before the slot's end a run is ended, for all of it to be over in
+        time."""
         return RESERVE_S
 
     @classmethod

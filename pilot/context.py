@@ -18,15 +18,24 @@ Kind = TypeVar("Kind")
 SAFE_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 
-FILE_VARIABLES = ("PILOT_POOL_TOKEN_FILE", "BEARER_TOKEN_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "X509_CERT_DIR", "X509_USER_PROXY")
+FILE_VARIABLES = (
+    "PILOT_POOL_TOKEN_FILE",
+    "BEARER_TOKEN_FILE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "X509_CERT_DIR",
+    "X509_USER_PROXY",
+)
 
 
 def child_environ(environ: Dict[str, str], workdir: str) -> Dict[str, str]:
-    """A copy for children that always has PATH and HOME, which cloud-init and HTCondor leave out."""
+    """A copy for children that always has PATH and HOME, which cloud-init and HTCondor leave
+    out."""
     copy = dict(environ)
     copy["PATH"] = copy.get("PATH") or SAFE_PATH
     copy["HOME"] = copy.get("HOME") or workdir
-    for name in FILE_VARIABLES:  # children start elsewhere: a path from where we started would mislead them
+    # children start elsewhere: a path from where we started would mislead them
+    for name in FILE_VARIABLES:
         if copy.get(name):
             copy[name] = os.path.abspath(copy[name])
     return copy
@@ -45,9 +54,11 @@ class Context:
         self.interrupts = interrupts
         self.masker = masker
         walltime = settings["max_walltime"] if "max_walltime" in settings else None
-        self.deadline = Deadline({} if walltime is None else {MAX_WALLTIME: walltime},
-                                 lambda: features.known_ends(features.find(self.environ)),
-                                 settings["drain_files"] if "drain_files" in settings else DRAIN_FILES)
+        self.deadline = Deadline(
+            {} if walltime is None else {MAX_WALLTIME: walltime},
+            lambda: features.known_ends(features.find(self.environ)),
+            settings["drain_files"] if "drain_files" in settings else DRAIN_FILES,
+        )
         self._facts: Dict[type, object] = {}
         self._shared: Dict[type, object] = {}
 
@@ -55,7 +66,9 @@ class Context:
         """The newest fact of this kind; UsageError when no command before provided one."""
         fact = self.find(kind)
         if fact is None:
-            raise UsageError("no %s is known: no command before this one provided it" % kind.__name__)
+            raise UsageError(
+                "no %s is known: no command before this one provided it" % kind.__name__
+            )
         return fact
 
     def find(self, kind: Type[Kind]) -> Optional[Kind]:
@@ -67,7 +80,8 @@ class Context:
         self._facts[type(fact)] = fact
 
     def shared(self, kind: Type[Kind], make: Callable[[], Kind]) -> Kind:
-        """What the commands of one community share and no other reads: made by the first that asks."""
+        """What the commands of one community share and no other reads: made by the first that
+        asks."""
         if kind not in self._shared:
             self._shared[kind] = make()
         return cast(Kind, self._shared[kind])
@@ -77,8 +91,9 @@ class Context:
         return list(self._facts.values())
 
     def time_left_s(self, reserve_s: float = RESERVE_S) -> Optional[float]:
-        """Seconds of this slot for work that takes `reserve_s` to end (of a short slot a quarter at most); None when no end is known.
-        The end is the earliest of --max-walltime, the batch system's limit, Machine/Job Features, BOINC's and a spot notice."""
+        """Seconds of this slot for work that takes `reserve_s` to end (of a short slot a quarter at
+        most); None when no end is known. The end is the earliest of --max-walltime, the batch
+        system's limit, Machine/Job Features, BOINC's and a spot notice."""
         return self.deadline.left_s(reserve_s)
 
     def slot_is_over(self) -> str:

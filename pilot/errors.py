@@ -34,7 +34,8 @@ EXIT_CODES: Tuple[ExitCode, ...] = (
              "the server's operator, or who made the token"),
     ExitCode(60, "out of time: the slot's end came", "nobody's"),
 )
-LIBRARY = ("bz2", "ctypes", "lzma", "sqlite3", "ssl", "zlib")  # what a Python may have been built without
+# what a Python may have been built without
+LIBRARY = ("bz2", "ctypes", "lzma", "sqlite3", "ssl", "zlib")
 SIGNAL_BASE = 128  # stopped by signal n: 128+n, as shells and batch systems count
 
 
@@ -94,7 +95,8 @@ class OutOfTime(PilotError):
 
 
 class StepFailed(Exception):
-    """A tool or a transfer failed. Unless the command catches it, it fails with the command's own code."""
+    """A tool or a transfer failed. Unless the command catches it, it fails with the command's own
+    code."""
 
 
 class Skip(Exception):
@@ -122,15 +124,21 @@ class TimeLimit(BaseException):
         self.seconds = seconds
 
 
-_NODE = {errno.EAGAIN: "no more processes can be started here (ulimit -u)", errno.ENOMEM: "there is no memory left",
-         errno.EMFILE: "too many files are open (ulimit -n)", errno.ENFILE: "too many files are open on this machine",
-         errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EROFS: "the file system is read-only",
-         errno.EIO: "the disk fails"}
+_NODE = {
+    errno.EAGAIN: "no more processes can be started here (ulimit -u)",
+    errno.ENOMEM: "there is no memory left",
+    errno.EMFILE: "too many files are open (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EIO: "the disk fails",
+}
 
 
 def lacking(error: BaseException) -> str:
-    """The sentence for what this machine lacks: a part of Python's library, processes, descriptors, room; an empty string for an error of
-    another kind."""
+    """The sentence for what this machine lacks: a part of Python's library, processes, descriptors,
+    room; an empty string for an error of another kind."""
     name = str(getattr(error, "name", "")).lstrip("_") if isinstance(error, ImportError) else ""
     if name in LIBRARY:
         return "%s was built without %s: give the pilot a whole Python" % (sys.executable, name)

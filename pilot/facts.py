@@ -105,9 +105,11 @@ class Registration(NamedTuple):
 
 
 class CPUPower(NamedTuple):
-    """DB12 score of one core of this slot while all its cores are busy (HS06-like units); it depends on the Python that measured it.
+    """DB12 score of one core of this slot while all its cores are busy (HS06-like units); it
+    depends on the Python that measured it.
 
-    `score` says which one `power` is: raw, corrected (as the official program's default), or set (--cpu-power). `scores` are raw.
+    `score` says which one `power` is: raw, corrected (as the official program's default), or set
+    (--cpu-power). `scores` are raw.
     """
 
     power: float

@@ -35,8 +35,21 @@ class Trial(NamedTuple):
 def worker_node(**changes: Any) -> WorkerNode:
     """A plain two-core node for commands that need one; `changes` replace fields."""
     node = WorkerNode(
-        host="wn1", os="Debian 12", architecture="x86_64", libc="glibc-2.36", cores=2, memory_mb=4000, disk_mb=10000, gpus=(),
-        cpu_model="EPYC", cpu_flags=("avx",), container="", virtual_machine="", user_namespaces=False, batch=BatchJob("local", "1"))
+        host="wn1",
+        os="Debian 12",
+        architecture="x86_64",
+        libc="glibc-2.36",
+        cores=2,
+        memory_mb=4000,
+        disk_mb=10000,
+        gpus=(),
+        cpu_model="EPYC",
+        cpu_flags=("avx",),
+        container="",
+        virtual_machine="",
+        user_namespaces=False,
+        batch=BatchJob("local", "1"),
+    )
     return node._replace(**changes)
 
 
@@ -50,7 +63,11 @@ def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[st
     """
     options, problems = all_options([command], ENGINE_OPTIONS)
     given = settings or {}
-    problems += ["%s has no option %r" % (command.name, name) for name in given if name not in {o.name for o in options}]
+    problems += [
+        "%s has no option %r" % (command.name, name)
+        for name in given
+        if name not in {o.name for o in options}
+    ]
     resolved, bad = resolve(options, [Layer("test", given)])
     if problems or bad:
         raise UsageError(*(problems + bad))
@@ -60,8 +77,15 @@ def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[st
         masker.add(secret)
     stream = Stream("test-pilot", masker)
     stream.attach(told.append)
-    ctx = Context(resolved, dict(os.environ) if environ is None else environ, str(workdir), "test-pilot",
-                  stream, Interrupts(), masker)
+    ctx = Context(
+        resolved,
+        dict(os.environ) if environ is None else environ,
+        str(workdir),
+        "test-pilot",
+        stream,
+        Interrupts(),
+        masker,
+    )
     for fact in facts:
         ctx.add(fact)
     outcome = run_one(command, ctx, limit_s or command.timeout_s or DEFAULT_LIMIT_S)

@@ -39,7 +39,11 @@ def number(text: str) -> float:
 
 def name(text: str) -> str:
     """A name that is also good as a file's: letters, digits and ._:@+=-, at most 128."""
-    if not text[:1].isalnum() or len(text) > 128 or not all(letter.isalnum() or letter in "._:@+=-" for letter in text):
+    if (
+        not text[:1].isalnum()
+        or len(text) > 128
+        or not all(letter.isalnum() or letter in "._:@+=-" for letter in text)
+    ):
         raise ValueError("%r is not a name of letters, digits and ._:@+=-, at most 128" % text)
     return text
 
@@ -109,7 +113,8 @@ def span(text: str) -> Tuple[float, float]:
 
 
 def event_place(text: str) -> str:
-    """file:PATH, http(s)://HOST:PORT of a pool server, stomp[+ssl]://HOST:PORT/QUEUE of a message broker."""
+    """file:PATH, http(s)://HOST:PORT of a pool server, stomp[+ssl]://HOST:PORT/QUEUE of a message
+    broker."""
     scheme, colon, rest = text.partition(":")
     if scheme in ("http", "https") and rest.strip("/"):
         return text
@@ -120,7 +125,10 @@ def event_place(text: str) -> str:
         return text
     if scheme == "file" and rest:
         return "file:" + (rest[2:] if rest.startswith("//") else rest)
-    raise ValueError("%r is no place for events: use file:PATH, https://HOST:PORT or stomp+ssl://HOST:PORT/QUEUE" % text.split("@")[-1])
+    raise ValueError(
+        "%r is no place for events: use file:PATH, https://HOST:PORT or stomp+ssl://HOST:PORT/QUEUE"
+        % text.split("@")[-1]
+    )
 
 
 def choice(*allowed: str) -> Callable[[str], str]:

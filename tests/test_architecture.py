@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 FILES = sorted(path for top in ("pilot", "commands", "extensions") for path in (ROOT / top).rglob("*.py"))
-MAX_LINES, MAX_FUNCTION = 300, 40
+MAX_LINES, MAX_FUNCTION, MAX_WIDTH = 450, 40, 100
 STARTS_CHILDREN = {"pilot/base/process.py", "pilot/base/fork.py", "pilot/engine/container_init.py", "pilot/agent/payload.py", "extensions/pilot_dirac/wrapper.py"}  # container_init.py: before there is a pilot; payload.py: only for a type
 OPENS_URLS = {"pilot/base/fetch.py", "pilot/base/session.py", "pilot/base/timed_http.py", "extensions/pilot_dirac/wrapper.py"}  # see docs/adr/0008
 BROAD = {"pilot/engine/runner.py": 2, "pilot/events/stream.py": 1, "pilot/events/sender.py": 2, "pilot/engine/registry.py": 2, "pilot/agent/errands.py": 1,
@@ -173,3 +173,15 @@ def test_bounds_are_counted_by_a_clock_that_stands_with_the_machine():
 def test_a_folder_that_is_looked_through_is_closed(path):
     text = path.read_text(encoding="utf-8")
     assert text.count("os.scandir(") == text.count("with os.scandir(")
+
+
+def test_hardly_a_line_is_wide():
+    """What is wider than 100 columns is a sentence or a pattern that would be harder to read in two parts."""
+    lines = [line for path in FILES for line in path.read_text(encoding="utf-8").splitlines()]
+    assert sum(len(line) > MAX_WIDTH for line in lines) < len(lines) / 100
+
+
+def test_most_functions_say_what_they_do_to_what():
+    """Module functions are named by verb and object; of one word at most three in ten."""
+    names = [node.name.strip("_") for path in FILES for node in tree(path).body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    assert sum("_" not in one for one in names) <= 0.3 * len(names)

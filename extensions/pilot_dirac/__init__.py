@@ -1,4 +1,5 @@
-"""DIRAC: the commands, command line, pilot.json, files and protocols of its pilot, so that ours takes its place."""
+"""DIRAC: the commands, command line, pilot.json, files and protocols of its pilot, so that ours
+takes its place."""
 
 from .dialect import dialect, help
 from .faces import COMMANDS
@@ -7,7 +8,17 @@ from .options import PACKAGE as OPTIONS
 from .profile import profile
 from .telling import transports
 
-USUAL_PLAN = ("CheckWorkerNode", "InstallDIRAC", "ConfigureBasics", "RegisterPilot", "CheckCECapabilities", "CheckWNCapabilities",
-              "ConfigureSite", "ConfigureArchitecture", "ConfigureCPURequirements", "LaunchAgent")
+USUAL_PLAN = (
+    "CheckWorkerNode",
+    "InstallDIRAC",
+    "ConfigureBasics",
+    "RegisterPilot",
+    "CheckCECapabilities",
+    "CheckWNCapabilities",
+    "ConfigureSite",
+    "ConfigureArchitecture",
+    "ConfigureCPURequirements",
+    "LaunchAgent",
+)
 
 __all__ = ["COMMANDS", "OPTIONS", "USUAL_PLAN", "adopt", "dialect", "help", "profile", "transports"]

@@ -1,4 +1,5 @@
-"""Where the CAs' certificates and VOMS' files are: the site's own say first, then CVMFS, which may hang."""
+"""Where the CAs' certificates and VOMS' files are: the site's own say first, then CVMFS, which may
+hang."""
 
 import os
 from typing import Any, Dict, List
@@ -10,11 +11,14 @@ LOOK_S = 30.0
 
 
 def find_environment(pp: Any, log: Any) -> Dict[str, str]:
-    """The variables that point to something; for what nothing was found there is a warning, and no error: few programs need all."""
+    """The variables that point to something; for what nothing was found there is a warning, and no
+    error: few programs need all."""
     found: Dict[str, str] = {}
     dead: List[str] = []
     for variable, folder in KINDS:
-        candidates = [pp.installEnv.get(variable, "")] + [os.path.join(place, "etc/grid-security", folder) for place in pp.CVMFS_locations]
+        candidates = [pp.installEnv.get(variable, "")] + [
+            os.path.join(place, "etc/grid-security", folder) for place in pp.CVMFS_locations
+        ]
         candidates.append(os.path.join("/etc/grid-security", folder))
         good = next((path for path in candidates if path and _is_filled(path, dead, log)), "")
         if good:
@@ -27,7 +31,8 @@ def find_environment(pp: Any, log: Any) -> Dict[str, str]:
 
 
 def _is_filled(path: str, dead: List[str], log: Any) -> bool:
-    """Whether a folder has something in it, or a file is there. A repository that hangs is asked once, by a child that can be left."""
+    """Whether a folder has something in it, or a file is there. A repository that hangs is asked
+    once, by a child that can be left."""
     if not path.startswith("/cvmfs/"):
         try:
             return os.path.isfile(path) or os.path.isdir(path) and bool(os.listdir(path))

@@ -1,4 +1,5 @@
-"""DIRAC's configuration files: sections in braces, `name = value`, lists with `+=`; read, merged, written."""
+"""DIRAC's configuration files: sections in braces, `name = value`, lists with `+=`; read, merged,
+written."""
 
 import os
 from typing import Dict, Iterator, List, Tuple, Union
@@ -60,11 +61,14 @@ def _read_value(section: Section, piece: str) -> None:
     more = name.endswith("+")
     name, text = name.rstrip("+").strip(), text.strip()
     before = section.get(name)
-    section[name] = "%s, %s" % (before, text) if more and isinstance(before, str) and before else text
+    section[name] = (
+        "%s, %s" % (before, text) if more and isinstance(before, str) and before else text
+    )
 
 
 def set_option(section: Section, options: Dict[str, str]) -> Section:
-    """The same with /Section/Name = value set; ValueError where a value stands in a section's place."""
+    """The same with /Section/Name = value set; ValueError where a value stands in a section's
+    place."""
     for path, text in options.items():
         here: Section = section
         *folders, name = [part for part in path.split("/") if part]
@@ -82,7 +86,9 @@ def render_cfg(section: Section, depth: int = 0) -> str:
     blank, lines = "  " * depth, []
     for name, item in section.items():
         if isinstance(item, dict):
-            lines.append("%s%s\n%s{\n%s%s}\n" % (blank, name, blank, render_cfg(item, depth + 1), blank))
+            lines.append(
+                "%s%s\n%s{\n%s%s}\n" % (blank, name, blank, render_cfg(item, depth + 1), blank)
+            )
         else:
             first, *rest = [part.strip() for part in item.split(",")] if item else [""]
             lines.append("%s%s = %s\n" % (blank, name, first))

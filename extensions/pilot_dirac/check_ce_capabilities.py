@@ -21,18 +21,29 @@ class CheckCECapabilities(DiracCommand):
         pp = self.pp
         words = self.place()
         if not (pp.site and pp.ceName and pp.queueName):
-            raise Skip("site, computing element and queue are not all known (-n, -N, -Q): nothing to ask for")
+            raise Skip(
+                "site, computing element and queue are not all known (-n, -N, -Q): nothing to ask for"
+            )
         output = self.program([PROGRAM] + words + ["-d"]).stdout
         found = parsing.last_object(output)
         if found is None:
-            raise self.failure("%s gave no JSON object; its last line: %s" % (PROGRAM, parsing.last_line(output)))
+            raise self.failure(
+                "%s gave no JSON object; its last line: %s" % (PROGRAM, parsing.last_line(output))
+            )
         self._take(found)
-        self.configure({"/LocalSite/" + name: parsing.as_text(raw) for name, raw in pp.queueParameters.items()})
+        self.configure(
+            {"/LocalSite/" + name: parsing.as_text(raw) for name, raw in pp.queueParameters.items()}
+        )
 
     def place(self) -> "list[str]":
         """Where we are, in words of DIRAC's programs; what is not known is left out."""
         pp = self.pp
-        found = [word for letter, text in (("-S", pp.site), ("-N", pp.ceName), ("-Q", pp.queueName)) if text for word in (letter, text)]
+        found = [
+            word
+            for letter, text in (("-S", pp.site), ("-N", pp.ceName), ("-Q", pp.queueName))
+            if text
+            for word in (letter, text)
+        ]
         return found + self.server_words()
 
     def _take(self, found: Dict[str, Any]) -> None:

@@ -1,4 +1,5 @@
-"""CheckWNCapabilities: processors, memory and GPUs of this slot, by DIRAC and by the node itself."""
+"""CheckWNCapabilities: processors, memory and GPUs of this slot, by DIRAC and by the node
+itself."""
 
 from typing import Dict, Optional
 
@@ -13,22 +14,35 @@ DEFAULTS = "/Resources/Computing/CEDefaults/"
 
 
 class CheckWNCapabilities(CheckCECapabilities):
-    """Ask DIRAC for processors, memory and GPUs; where it says nothing, or too much, the node's own word counts."""
+    """Ask DIRAC for processors, memory and GPUs; the node's own counts bound the answer."""
 
     name = "CheckWNCapabilities"
-    options = CheckCECapabilities.options + pick_options("pilot_processors", "max_number_of_processors")
+    options = CheckCECapabilities.options + pick_options(
+        "pilot_processors", "max_number_of_processors"
+    )
 
     def execute(self) -> None:
         output = self.program([PROGRAM] + self.place() + ["-d"]).stdout
         counts = parsing.last_counts(output)
         if counts is None:
-            raise self.failure("%s gave no line with numbers; its last line: %s" % (PROGRAM, parsing.last_line(output)))
+            raise self.failure(
+                "%s gave no line with numbers; its last line: %s"
+                % (PROGRAM, parsing.last_line(output))
+            )
         node = self.pp.context.find(WorkerNode)
         pp = self.pp
         pp.pilotProcessors = self._processors(counts[0], node)
-        self.configure(dict(self._memory(counts[1], node), **self._gpus(counts[2], node), **{
-            DEFAULTS + "NumberOfProcessors": str(pp.pilotProcessors), DEFAULTS + "Tag": ", ".join(pp.tags),
-            DEFAULTS + "RequiredTag": ", ".join(pp.reqtags)}))
+        self.configure(
+            dict(
+                self._memory(counts[1], node),
+                **self._gpus(counts[2], node),
+                **{
+                    DEFAULTS + "NumberOfProcessors": str(pp.pilotProcessors),
+                    DEFAULTS + "Tag": ", ".join(pp.tags),
+                    DEFAULTS + "RequiredTag": ", ".join(pp.reqtags),
+                },
+            )
+        )
 
     def _processors(self, told: int, node: Optional[WorkerNode]) -> int:
         """The smallest of what DIRAC, the slot and the operator say."""
@@ -39,7 +53,11 @@ class CheckWNCapabilities(CheckCECapabilities):
         if pp.maxNumberOfProcessors:
             found = min(found, pp.maxNumberOfProcessors)
         if found < told:
-            self.log.warn("%d processors: %s", found, ", ".join("%s says %d" % pair for pair in says.items() if pair[1]))
+            self.log.warn(
+                "%d processors: %s",
+                found,
+                ", ".join("%s says %d" % pair for pair in says.items() if pair[1]),
+            )
         return int(found)
 
     def _memory(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:

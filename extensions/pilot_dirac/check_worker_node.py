@@ -9,7 +9,9 @@ from pilot.errors import NodeUnfit
 from .command import DiracCommand
 from .options import pick_options
 
-_TOOLBOX: Tuple[Option, ...] = tuple(option for option in ToolboxCheckWorkerNode.options if option.name != "min_disk_mb")
+_TOOLBOX: Tuple[Option, ...] = tuple(
+    option for option in ToolboxCheckWorkerNode.options if option.name != "min_disk_mb"
+)
 
 
 class CheckWorkerNode(DiracCommand, ToolboxCheckWorkerNode):

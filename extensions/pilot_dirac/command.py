@@ -20,7 +20,8 @@ KEEP = 1 << 20
 
 
 class DiracCommand(Command):
-    """A step of DIRAC's pilot: `execute` does it, with the parameters `self.pp`; `self.cfg` gathers words for dirac-configure."""
+    """A step of DIRAC's pilot: `execute` does it, with the parameters `self.pp`; `self.cfg` gathers
+    words for dirac-configure."""
 
     options = pick_options("program_timeout_s")
     timeout_s = 1800.0
@@ -57,49 +58,88 @@ class DiracCommand(Command):
         """Seconds that one program may take."""
         return float(setting_value(self.pp.context.settings, "program_timeout_s"))
 
-    def program(self, argv: Sequence[str], ok: Optional[Sequence[int]] = (0,), environ: Optional[Dict[str, str]] = None,
-                timeout_s: Optional[float] = None, told: bool = True) -> process.Result:
-        """Run a program of DIRAC in its environment, its lines logged. process.ProgramFailed as process.run."""
+    def program(
+        self,
+        argv: Sequence[str],
+        ok: Optional[Sequence[int]] = (0,),
+        environ: Optional[Dict[str, str]] = None,
+        timeout_s: Optional[float] = None,
+        told: bool = True,
+    ) -> process.Result:
+        """Run a program of DIRAC in its environment, its lines logged. process.ProgramFailed as
+        process.run."""
         if told:
             self.log.info("running %s", " ".join(shlex.quote(word) for word in argv))
         found = dict(self.pp.installEnv if environ is None else environ)
-        return process.run(argv, timeout_s=timeout_s or self.limit_s(), ok=ok, environ=found, cwd=self.pp.workingDir, keep=KEEP,
-                           on_line=self._line, on_error_line=self._line)
+        return process.run(
+            argv,
+            timeout_s=timeout_s or self.limit_s(),
+            ok=ok,
+            environ=found,
+            cwd=self.pp.workingDir,
+            keep=KEEP,
+            on_line=self._line,
+            on_error_line=self._line,
+        )
 
     def _line(self, text: str) -> None:
         logging.getLogger("pilot." + (self.name or type(self).__name__)).info("%s", text)
 
-    def executeAndGetOutput(self, cmd: Union[str, Sequence[str]], environDict: Optional[Dict[str, str]] = None) -> Tuple[int, str]:
-        """(code, standard output) of a shell command, or of a list of words; one over the command's limit fails the step."""
+    def executeAndGetOutput(
+        self, cmd: Union[str, Sequence[str]], environDict: Optional[Dict[str, str]] = None
+    ) -> Tuple[int, str]:
+        """(code, standard output) of a shell command, or of a list of words; one over the command's
+        limit fails the step."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
         result = self.program(words, None, self._environ(environDict), self.timeout_s)
         if result.timed_out:
             raise self.failure(result.told())
         return result.exit_code, result.stdout
 
-    def forkAndExecute(self, cmd: Union[str, Sequence[str]], logFile: str, environDict: Optional[Dict[str, str]] = None) -> int:
-        """Start a shell command, its output appended to a file; returns its pid. All of it ends with the pilot."""
+    def forkAndExecute(
+        self,
+        cmd: Union[str, Sequence[str]],
+        logFile: str,
+        environDict: Optional[Dict[str, str]] = None,
+    ) -> int:
+        """Start a shell command, its output appended to a file; returns its pid. All of it ends
+        with the pilot."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
         with open(os.path.join(self.pp.workingDir, logFile), "ab") as out:
-            child = process.spawn(words, stdout=out, stderr=out, cwd=self.pp.workingDir, preexec_fn=process.dies_with_us(),
-                                  env=self._environ(environDict))
+            child = process.spawn(
+                words,
+                stdout=out,
+                stderr=out,
+                cwd=self.pp.workingDir,
+                preexec_fn=process.dies_with_us(),
+                env=self._environ(environDict),
+            )
         atexit.register(_kill_child, child)
         return child.pid
 
     def _environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
-        """What a module's program finds: what it was given, else DIRAC's environment and what was done to os.environ."""
+        """What a module's program finds: what it was given, else DIRAC's environment and what was
+        done to os.environ."""
         if given is not None:
             return dict(given)
         before = self.pp.began_with
-        return dict(self.pp.installEnv, **{name: text for name, text in os.environ.items() if before.get(name) != text})
+        return dict(
+            self.pp.installEnv,
+            **{name: text for name, text in os.environ.items() if before.get(name) != text},
+        )
 
     def exitWithError(self, errorCode: int) -> None:
-        """End the pilot: code 0 well, any other as this command fails. The code itself is told, and is not the pilot's."""
+        """End the pilot: code 0 well, any other as this command fails. The code itself is told, and
+        is not the pilot's."""
         raise Ended(errorCode)
 
     def server_words(self) -> List[str]:
         """Words by which a program of DIRAC finds servers and certificates."""
-        words = ["-o", "/DIRAC/Security/UseServerCertificate=yes"] if self.pp.useServerCertificate else []
+        words = (
+            ["-o", "/DIRAC/Security/UseServerCertificate=yes"]
+            if self.pp.useServerCertificate
+            else []
+        )
         there = os.path.exists(os.path.join(self.pp.workingDir, self.pp.localConfigFile))
         return words + (["--cfg", self.pp.localConfigFile] if there else [])
 
@@ -131,12 +171,16 @@ def begin_command(ctx: Context, needs_certificates: bool = True) -> params.Pilot
 
 
 def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], Any]) -> None:
-    """Do a step. sys.exit(0) in it ends the pilot well, after it; sys.exit of anything else is the command's failure."""
+    """Do a step. sys.exit(0) in it ends the pilot well, after it; sys.exit of anything else is the
+    command's failure."""
     try:
         step()
     except SystemExit as end:
         if end.code:
-            raise command.failure("%s ended the pilot with code %s; what led to it is in the log" % (command.name, end.code))
+            raise command.failure(
+                "%s ended the pilot with code %s; what led to it is in the log"
+                % (command.name, end.code)
+            )
         pp.ended = command.name
 
 

@@ -18,7 +18,9 @@ class ConfigureArchitecture(DiracCommand):
         found = self.architecture()
         if not found:
             raise self.failure("%s told no platform" % self.pp.architectureScript)
-        self.configure({"/LocalSite/Architecture": found, "/LocalSite/Platform": platform.machine()})
+        self.configure(
+            {"/LocalSite/Architecture": found, "/LocalSite/Platform": platform.machine()}
+        )
         self.log.info("architecture %s", found)
         return found
 

@@ -14,12 +14,22 @@ DEBUG = "-ddd"
 
 
 class ConfigureBasics(DiracCommand):
-    """Write pilot.cfg: servers, release, VO, security; the one place where dirac-configure is started."""
+    """Write pilot.cfg: servers, release, VO, security; dirac-configure is started here alone."""
 
     name = "ConfigureBasics"
     options = DiracCommand.options + pick_options(
-        "configuration_servers", "release_version", "release_project", "gateway", "user_group", "owner_dn", "use_server_certificate",
-        "cert_location", "cvmfs_locations", "preferred_url_patterns", "extra_packages")
+        "configuration_servers",
+        "release_version",
+        "release_project",
+        "gateway",
+        "user_group",
+        "owner_dn",
+        "use_server_certificate",
+        "cert_location",
+        "cvmfs_locations",
+        "preferred_url_patterns",
+        "extra_packages",
+    )
     provides = (Configuration,)
 
     def execute(self) -> None:
@@ -46,12 +56,21 @@ class ConfigureBasics(DiracCommand):
             self.cfg += ["-e " + shlex.quote(pp.releaseProject)]
         if pp.gateway:
             self.cfg += ["-W " + shlex.quote(pp.gateway)]
-        self.cfg += option_words({
-            "/DIRAC/PreferredURLPatterns": ", ".join(setting_value(pp.context.settings, "preferred_url_patterns")),
-            "/LocalSite/ReleaseProject": pp.releaseProject, "/AgentJobRequirements/OwnerGroup": pp.userGroup,
-            "/AgentJobRequirements/OwnerDN": pp.userDN, "/LocalSite/ReleaseVersion": pp.releaseVersion,
-            "/LocalSite/CVMFS_locations": ",".join(pp.CVMFS_locations),
-            "/Resources/Computing/CEDefaults/VirtualOrganization": "" if pp.wnVO == UNKNOWN else pp.wnVO})
+        self.cfg += option_words(
+            {
+                "/DIRAC/PreferredURLPatterns": ", ".join(
+                    setting_value(pp.context.settings, "preferred_url_patterns")
+                ),
+                "/LocalSite/ReleaseProject": pp.releaseProject,
+                "/AgentJobRequirements/OwnerGroup": pp.userGroup,
+                "/AgentJobRequirements/OwnerDN": pp.userDN,
+                "/LocalSite/ReleaseVersion": pp.releaseVersion,
+                "/LocalSite/CVMFS_locations": ",".join(pp.CVMFS_locations),
+                "/Resources/Computing/CEDefaults/VirtualOrganization": (
+                    "" if pp.wnVO == UNKNOWN else pp.wnVO
+                ),
+            }
+        )
 
     def _getSecurityCFG(self) -> None:
         """The words about certificates; communities add theirs to self.cfg."""

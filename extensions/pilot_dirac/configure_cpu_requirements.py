@@ -30,7 +30,9 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
     """Measure the CPU power (DB12); write it, and the CPU work left, into pilot.cfg."""
 
     name = "ConfigureCPURequirements"
-    options: Tuple[Option, ...] = DiracCommand.options + tuple(one for one in CPUNormalization.options if one.name != "cpu_correction")
+    options: Tuple[Option, ...] = DiracCommand.options + tuple(
+        one for one in CPUNormalization.options if one.name != "cpu_correction"
+    )
     requires: Tuple[type, ...] = ()
     provides = (CPUPower,)
     timeout_s = 900.0
@@ -40,17 +42,23 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
         pp = self.pp
         node = pp.context.find(WorkerNode)
         copies = pp.context.settings["cpu_copies"] or pp.pilotProcessors or 1
-        self.python = shutil.which("python3", path=pp.installEnv.get("PATH")) or ""  # DIRAC's own, as its scores are
+        # DIRAC's own, as its scores are
+        self.python = shutil.which("python3", path=pp.installEnv.get("PATH")) or ""
         measured = self.measured(pp.context, copies, node.cpu_model if node else "")
         correction = self.correction()
         power = round(measured.power / correction, 1)
         if correction != 1.0:
             self.log.info("CPU power %.1f after DIRAC's correction by %g", power, correction)
         self.configure({FACTOR: str(power)})
-        done = self.program([QUEUE_TIME, "--CPUNormalizationFactor=%s" % power, "--cfg", pp.localConfigFile])
+        done = self.program(
+            [QUEUE_TIME, "--CPUNormalizationFactor=%s" % power, "--cfg", pp.localConfigFile]
+        )
         seconds = parsing.last_number(parsing.TIME_LEFT, done.stdout)
         if seconds is None:
-            raise self.failure("%s told no CPU time; its last line: %s" % (QUEUE_TIME, parsing.last_line(done.stdout)))
+            raise self.failure(
+                "%s told no CPU time; its last line: %s"
+                % (QUEUE_TIME, parsing.last_line(done.stdout))
+            )
         pp.cpu_power = power
         pp.jobCPUReq = str(int(seconds * power))
         self.configure({LEFT: pp.jobCPUReq})

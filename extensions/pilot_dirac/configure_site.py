@@ -7,7 +7,7 @@ from .options import pick_options
 
 
 class ConfigureSite(DiracCommand):
-    """Write into pilot.cfg where the pilot runs, by what batch system, and every -o of the command line."""
+    """Write into pilot.cfg where the pilot runs, by what batch system, and each -o given."""
 
     name = "ConfigureSite"
     options = DiracCommand.options + pick_options("local_ce_type")
@@ -20,10 +20,17 @@ class ConfigureSite(DiracCommand):
             values["/LocalSite/BatchSystemInfo/" + name] = str(system.get(name, ""))
         for name, text in dict(system.get("Parameters", {})).items():
             values["/LocalSite/BatchSystemInfo/Parameters/" + name] = text
-        values.update({
-            "/LocalInstallation/SiteName": pp.site, "/LocalInstallation/CEName": pp.ceName, "/LocalSite/Site": pp.site,
-            "/LocalSite/GridCE": pp.ceName, "/LocalSite/CEQueue": pp.queueName, "/LocalSite/LocalCE": pp.ceType,
-            "/LocalSite/PilotReference": pp.pilotReference})
+        values.update(
+            {
+                "/LocalInstallation/SiteName": pp.site,
+                "/LocalInstallation/CEName": pp.ceName,
+                "/LocalSite/Site": pp.site,
+                "/LocalSite/GridCE": pp.ceName,
+                "/LocalSite/CEQueue": pp.queueName,
+                "/LocalSite/LocalCE": pp.ceType,
+                "/LocalSite/PilotReference": pp.pilotReference,
+            }
+        )
         values.update(dict(self.cfg_pairs()))
         self.configure(values)
 

@@ -1,4 +1,5 @@
-"""DIRAC's command line, as getopt reads it, in the toolbox's words: every option of dirac-pilot.py, also abbreviated, also dead ones."""
+"""DIRAC's command line, as getopt reads it, in the toolbox's words: every option of dirac-pilot.py,
+also abbreviated, also dead ones."""
 
 import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -14,7 +15,8 @@ from . import vo
 
 
 class Word(NamedTuple):
-    """One of DIRAC's options: `ours` is what it is called here; "" when it has had no effect for years."""
+    """One of DIRAC's options: `ours` is what it is called here; "" when it has had no effect for
+    years."""
 
     long: str
     ours: str
@@ -23,29 +25,65 @@ class Word(NamedTuple):
 
 
 WORDS = (
-    Word("requiredTag", "required_tag"), Word("gridCEType", "ce_type", "a"), Word("cert", "use_server_certificate", "c", False),
-    Word("debug", "debug", "d", False), Word("extraPackages", "extra_packages", "e"), Word("loggerURL", "remote_logger_url", "g"),
-    Word("help", "help", "h", False), Word("keepPP", "keep_python_path", "k", False), Word("project", "release_project", "l"),
-    Word("maxNumberOfProcessors", "max_number_of_processors", "m"), Word("name", "site", "n"), Word("Name", "ce", "N"),
-    Word("option", "option", "o"), Word("release", "release_version", "r"), Word("reference", "reference", "R"),
-    Word("section", "", "s"), Word("url", "", "u"), Word("setup", "setup", "S"), Word("tag", "tag", "t"), Word("CPUTime", "cpu_time", "T"),
-    Word("execute", "execute", "x"), Word("CEType", "local_ce_type", "y"), Word("pilotLogging", "remote_logging", "z", False),
-    Word("configurationServer", "configuration_servers", "C"), Word("disk", "min_disk_mb", "D"),
-    Word("commandExtensions", "extensions", "E"), Word("pilotCFGFile", "config", "F"), Word("Group", "user_group", "G"),
-    Word("certLocation", "cert_location", "K"), Word("MaxCycles", "max_cycles", "M"), Word("PollingTime", "polling_time"),
-    Word("StopOnApplicationFailure", "stop_on_application_failure"), Word("StopAfterFailedMatches", "stop_after_failed_matches"),
-    Word("OwnerDN", "owner_dn", "O"), Word("wnVO", "vo"), Word("pilotProcessors", "pilot_processors", "P"), Word("Queue", "queue", "Q"),
-    Word("installation", "", "V"), Word("gateway", "gateway", "W"), Word("commands", "commands", "X"),
-    Word("commandOptions", "command_options", "Z"), Word("pilotUUID", "pilot_id"), Word("preinstalledEnv", "preinstalled_env"),
-    Word("preinstalledEnvPrefix", "preinstalled_env_prefix"), Word("modules", "modules"),
-    Word("userEnvVariables", "user_env_variables"), Word("pipInstallOptions", "pip_install_options"),
-    Word("architectureScript", "architecture_script"), Word("CVMFS_locations", "cvmfs_locations"),
-    Word("diracx_URL", "diracx_url"), Word("pilotSecret", "pilot_secret"), Word("clientID", "client_id"),
+    Word("requiredTag", "required_tag"),
+    Word("gridCEType", "ce_type", "a"),
+    Word("cert", "use_server_certificate", "c", False),
+    Word("debug", "debug", "d", False),
+    Word("extraPackages", "extra_packages", "e"),
+    Word("loggerURL", "remote_logger_url", "g"),
+    Word("help", "help", "h", False),
+    Word("keepPP", "keep_python_path", "k", False),
+    Word("project", "release_project", "l"),
+    Word("maxNumberOfProcessors", "max_number_of_processors", "m"),
+    Word("name", "site", "n"),
+    Word("Name", "ce", "N"),
+    Word("option", "option", "o"),
+    Word("release", "release_version", "r"),
+    Word("reference", "reference", "R"),
+    Word("section", "", "s"),
+    Word("url", "", "u"),
+    Word("setup", "setup", "S"),
+    Word("tag", "tag", "t"),
+    Word("CPUTime", "cpu_time", "T"),
+    Word("execute", "execute", "x"),
+    Word("CEType", "local_ce_type", "y"),
+    Word("pilotLogging", "remote_logging", "z", False),
+    Word("configurationServer", "configuration_servers", "C"),
+    Word("disk", "min_disk_mb", "D"),
+    Word("commandExtensions", "extensions", "E"),
+    Word("pilotCFGFile", "config", "F"),
+    Word("Group", "user_group", "G"),
+    Word("certLocation", "cert_location", "K"),
+    Word("MaxCycles", "max_cycles", "M"),
+    Word("PollingTime", "polling_time"),
+    Word("StopOnApplicationFailure", "stop_on_application_failure"),
+    Word("StopAfterFailedMatches", "stop_after_failed_matches"),
+    Word("OwnerDN", "owner_dn", "O"),
+    Word("wnVO", "vo"),
+    Word("pilotProcessors", "pilot_processors", "P"),
+    Word("Queue", "queue", "Q"),
+    Word("installation", "", "V"),
+    Word("gateway", "gateway", "W"),
+    Word("commands", "commands", "X"),
+    Word("commandOptions", "command_options", "Z"),
+    Word("pilotUUID", "pilot_id"),
+    Word("preinstalledEnv", "preinstalled_env"),
+    Word("preinstalledEnvPrefix", "preinstalled_env_prefix"),
+    Word("modules", "modules"),
+    Word("userEnvVariables", "user_env_variables"),
+    Word("pipInstallOptions", "pip_install_options"),
+    Word("architectureScript", "architecture_script"),
+    Word("CVMFS_locations", "cvmfs_locations"),
+    Word("diracx_URL", "diracx_url"),
+    Word("pilotSecret", "pilot_secret"),
+    Word("clientID", "client_id"),
 )
-LATER = ("diracx_URL", "pilotSecret", "clientID")  # proposed ones: they take no abbreviation from the old
+# proposed ones: they take no abbreviation from the old
+LATER = ("diracx_URL", "pilotSecret", "clientID")
 SERVERS = ("dips://", "dip://", "https://", "http://")
 SECRET = "pilot_secret"
-ONLY_CVMFS, ONLY_LOCAL = WAYS = ("cvmfsOnly", "diracInstallOnly")  # the words of -o that InstallDIRAC knows
+# the words of -o that InstallDIRAC knows
+ONLY_CVMFS, ONLY_LOCAL = WAYS = ("cvmfsOnly", "diracInstallOnly")
 SHORT = {word.short: word for word in WORDS if word.short}
 LONG = {word.long: word for word in WORDS}
 STAMP = "DIRAC_PILOT_STAMP"
@@ -60,7 +98,11 @@ def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Opt
         told = vo.find_vo(environ)
         if told:
             found["PILOT_VO"] = told
-    if "pilot_id" not in translation.given and not found.get("PILOT_PILOT_ID") and environ.get(STAMP):
+    if (
+        "pilot_id" not in translation.given
+        and not found.get("PILOT_PILOT_ID")
+        and environ.get(STAMP)
+    ):
         found["PILOT_PILOT_ID"] = as_id(environ[STAMP])
     return Dialect(translation.out, found, tuple(translation.notes))
 
@@ -69,8 +111,15 @@ def help() -> str:
     """The engine's hook: dirac-pilot.py's own options, and what each is called here."""
     lines = ["", "dirac-pilot.py's own options, which may be abbreviated:"]
     for word in WORDS:
-        spelled = "%s--%s%s" % ("-%s, " % word.short if word.short else "    ", word.long, " VALUE" if word.takes else "")
-        lines.append("  %-34s %s" % (spelled, option_flag(word.ours) if word.ours else "has had no effect for years"))
+        spelled = "%s--%s%s" % (
+            "-%s, " % word.short if word.short else "    ",
+            word.long,
+            " VALUE" if word.takes else "",
+        )
+        lines.append(
+            "  %-34s %s"
+            % (spelled, option_flag(word.ours) if word.ours else "has had no effect for years")
+        )
     return "\n".join(lines)
 
 
@@ -80,7 +129,8 @@ def as_id(text: str) -> str:
 
 
 def getopt_pairs(words: Sequence[str]) -> List[Tuple[str, str]]:
-    """The command line as getopt gave it to DIRAC's pilot: ("-o", "value"), ("--debug", ""); without secrets."""
+    """The command line as getopt gave it to DIRAC's pilot: ("-o", "value"), ("--debug", "");
+    without secrets."""
     translation = _Translation(words, {})
     try:
         translation.run()
@@ -109,13 +159,17 @@ class _Translation:
             elif word.startswith("-") and len(word) > 1 and word != "--":
                 self._cluster(word)
             else:
-                self.notes.append("from %r on the command line is not read: every value follows an option" % word)
+                self.notes.append(
+                    "from %r on the command line is not read: every value follows an option" % word
+                )
                 return
 
     def _long(self, word: str) -> None:
         name, equals, value = word[2:].partition("=")
         option = self._native.get("--" + name)
-        if name == "config" and (value if equals else (self._words[self._at:] or [""])[0]).startswith(SERVERS):
+        if name == "config" and (
+            value if equals else (self._words[self._at :] or [""])[0]
+        ).startswith(SERVERS):
             option, name = None, "configurationServer"
         if name not in LONG and option is not None:
             self._keep(word, option, bool(equals))
@@ -123,8 +177,14 @@ class _Translation:
         known = LONG.get(name) or self._abbreviated(name)
         if known is None:
             self.out.append(word)  # the engine tells that it is unknown, and what is near
-            value_follows = not equals and not self._native and self._at < len(self._words) and not self._words[self._at].startswith("-")
-            self._at += value_follows  # where ours are not known either: a word behind one is taken for its value
+            value_follows = (
+                not equals
+                and not self._native
+                and self._at < len(self._words)
+                and not self._words[self._at].startswith("-")
+            )
+            # where ours are not known either: a word behind one is taken for its value
+            self._at += value_follows
         else:
             self._say(known, value if equals else None, "--" + name)
 
@@ -139,7 +199,9 @@ class _Translation:
         fits = [word for word in WORDS if name and word.long.startswith(name)]
         fits = [word for word in fits if word.long not in LATER] or fits
         if len(fits) > 1:
-            raise UsageError("--%s may be any of %s" % (name, ", ".join("--" + word.long for word in fits)))
+            raise UsageError(
+                "--%s may be any of %s" % (name, ", ".join("--" + word.long for word in fits))
+            )
         return fits[0] if fits else None
 
     def _cluster(self, word: str) -> None:
@@ -165,8 +227,10 @@ class _Translation:
             return
         self.given.append(known.ours)
         if known.ours == "option" and "=" not in (value or "") and value not in WAYS:
-            self.notes.append("%s %s: is neither NAME=VALUE nor %s: only a community's own module may know it" % (
-                told, value, " or ".join(WAYS)))
+            self.notes.append(
+                "%s %s: is neither NAME=VALUE nor %s: only a community's own module may know it"
+                % (told, value, " or ".join(WAYS))
+            )
         if known.ours != SECRET:
             self.pairs.append((told if len(told) == 2 else "--" + known.long, value or ""))
         if known.ours == "pilot_id":

@@ -1,4 +1,5 @@
-"""DIRACOS, DIRAC's own environment of conda packages, installed into the workdir, and DIRAC by pip into it."""
+"""DIRACOS, DIRAC's own environment of conda packages, installed into the workdir, and DIRAC by pip
+into it."""
 
 import os
 import shlex
@@ -35,7 +36,9 @@ def install_diracos(work: Work, command: "InstallDIRAC") -> Installation:
     more = setting_value(ctx.settings, "user_env_variables")
     if more:
         with open(rc, "a", encoding="utf-8") as stream:
-            stream.write("".join("export %s=%s\n" % (name, shlex.quote(text)) for name, text in more))
+            stream.write(
+                "".join("export %s=%s\n" % (name, shlex.quote(text)) for name, text in more)
+            )
     environ = shell.shell_environ([rc], dict(ctx.environ, DIRAC_RC_PATH=rc), work.left_s())
     for words in pip_requirements(pp.releaseProject, pp.releaseVersion, ctx.settings["modules"]):
         work.run(["pip", "install"] + pp.pipInstallOptions.split() + words, environ=environ)
@@ -53,7 +56,9 @@ def _find_installer(work: Work, log: Any) -> str:
     shared = ON_CVMFS % machine
     if certificates.look_by_child(["test", "-r", shared]).exit_code == 0:
         return shared
-    log.warn("DIRACOS is the newest one and unchecked: --diracos-url URL#sha256:HEX names a certain one")
+    log.warn(
+        "DIRACOS is the newest one and unchecked: --diracos-url URL#sha256:HEX names a certain one"
+    )
     return work.fetched(NEWEST % machine)
 
 
@@ -61,4 +66,7 @@ def pip_requirements(project: str, version: str, modules: Any) -> List[List[str]
     """pip's words: the project's release, or the modules from git instead."""
     if not modules:
         return [["%sDIRAC[pilot]%s" % (project, release.pinned_version(version))]]
-    return [["%s[pilot] @ git+%s%s" % (name, url, "@" + branch if branch else "")] for url, name, branch in modules]
+    return [
+        ["%s[pilot] @ git+%s%s" % (name, url, "@" + branch if branch else "")]
+        for url, name, branch in modules
+    ]

@@ -1,8 +1,9 @@
 """DiracX: a token for the pilot's secret, renewed in time, and the log as JSON lines.
 
-By the interfaces of the pilot's proposed DiracX generation: POST api/auth/secret-exchange, api/auth/pilot-token (or
-api/auth/token) to refresh, api/pilots/internal/message (or api/pilots/legacy/message) for the log; or the token that
-stands in the proxy file between -----BEGIN DIRACX----- and -----END DIRACX-----.
+By the interfaces of the pilot's proposed DiracX generation: POST api/auth/secret-exchange,
+api/auth/pilot-token (or api/auth/token) to refresh, api/pilots/internal/message (or
+api/pilots/legacy/message) for the log; or the token that stands in the proxy file between
+-----BEGIN DIRACX----- and -----END DIRACX-----.
 """
 
 import base64
@@ -26,7 +27,11 @@ from .options import setting_value
 TIMEOUT_S = 10.0
 EARLY_S = 60.0  # a token is renewed so long before its end
 LIFE_S = 600.0  # of a token that does not tell
-EXCHANGE, REFRESH, REVOKE = "/api/auth/secret-exchange", ("/api/auth/pilot-token", "/api/auth/token"), "/api/auth/revoke"
+EXCHANGE, REFRESH, REVOKE = (
+    "/api/auth/secret-exchange",
+    ("/api/auth/pilot-token", "/api/auth/token"),
+    "/api/auth/revoke",
+)
 MESSAGE = ("/api/pilots/internal/message", "/api/pilots/legacy/message")
 _EMBEDDED = re.compile(b"-----BEGIN DIRACX-----(.*?)-----END DIRACX-----", re.S)
 JSON = {"Content-Type": "application/json"}
@@ -41,11 +46,15 @@ class DiracX(Transport):
         self.gather = max(1, setting_value(settings, "remote_logger_bufsize"))
         self.gather_s = setting_value(settings, "remote_logger_timer_interval") or 10.0
         self._stamp = environ.get("DIRAC_PILOT_STAMP") or pilot_id
-        self._secret, self._client = setting_value(settings, "pilot_secret"), setting_value(settings, "client_id")
+        self._secret, self._client = setting_value(settings, "pilot_secret"), setting_value(
+            settings, "client_id"
+        )
         place = urllib.parse.urlsplit(self.name)
         self._base = place.path
-        self._session = Session("%s://%s" % (place.scheme, place.netloc),
-                                lambda: credentials.tls_context(environ) if place.scheme == "https" else None)
+        self._session = Session(
+            "%s://%s" % (place.scheme, place.netloc),
+            lambda: credentials.tls_context(environ) if place.scheme == "https" else None,
+        )
         self._token: Dict[str, Any] = embedded_token(environ)
         self._until = time.monotonic() + LIFE_S if self._token else 0.0
         self._where: Optional[str] = None
@@ -101,7 +110,9 @@ class DiracX(Transport):
     def _exchanged(self) -> Dict[str, Any]:
         if not self._secret:
             raise SendFailed("DiracX takes no log without a token: give --pilotSecret")
-        body = json.dumps({"pilot_stamp": self._stamp, "pilot_secret": self._secret}).encode("ascii")
+        body = json.dumps({"pilot_stamp": self._stamp, "pilot_secret": self._secret}).encode(
+            "ascii"
+        )
         status, data = self._ask(EXCHANGE, body, JSON)
         self._judge(EXCHANGE, status, data)
         return _as_object(data)
@@ -127,7 +138,10 @@ class DiracX(Transport):
     def _judge(path: str, status: int, data: bytes) -> None:
         """Raise SendFailed for anything but success; what is wrong with our words is final."""
         if not 200 <= status < 300:
-            raise SendFailed("%s: HTTP %d: %s" % (path, status, data[:200].decode("utf-8", "replace")), status in (400, 413, 422))
+            raise SendFailed(
+                "%s: HTTP %d: %s" % (path, status, data[:200].decode("utf-8", "replace")),
+                status in (400, 413, 422),
+            )
 
     def close(self) -> None:
         """Hang up."""

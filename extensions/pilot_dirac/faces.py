@@ -1,4 +1,5 @@
-"""pilotTools and pilotCommands as communities' modules import them: names of DIRAC's pilot that stand for what is here."""
+"""pilotTools and pilotCommands as communities' modules import them: names of DIRAC's pilot that
+stand for what is here."""
 
 import importlib
 import importlib.util
@@ -30,8 +31,21 @@ from .nagios_probes import NagiosProbes
 from .register_pilot import RegisterPilot
 
 COMMANDS: Tuple[Any, ...] = (
-    GetPilotVersion, CheckWorkerNode, InstallDIRAC, ConfigureBasics, RegisterPilot, CheckCECapabilities, CheckWNCapabilities, ConfigureSite,
-    ConfigureArchitecture, ConfigureArchitectureWithoutCLI, ConfigureCPURequirements, LaunchAgent, MultiLaunchAgent, NagiosProbes)
+    GetPilotVersion,
+    CheckWorkerNode,
+    InstallDIRAC,
+    ConfigureBasics,
+    RegisterPilot,
+    CheckCECapabilities,
+    CheckWNCapabilities,
+    ConfigureSite,
+    ConfigureArchitecture,
+    ConfigureArchitectureWithoutCLI,
+    ConfigureCPURequirements,
+    LaunchAgent,
+    MultiLaunchAgent,
+    NagiosProbes,
+)
 FLAT = ("pilotTools", "pilotCommands", "proxyTools")
 
 
@@ -104,7 +118,8 @@ def getFlavour(ceName: str) -> Tuple[str, str]:
 
 
 def retrieveUrlTimeout(url: str, fileName: str, log: Any, timeout: float = 0) -> bool:
-    """Fetch a URL into a file, verified, at most `timeout` seconds (0: 300). Whether it went well."""
+    """Fetch a URL into a file, verified, at most `timeout` seconds (0: 300). Whether it went
+    well."""
     try:
         fetch.download(url, fileName, timeout or 300.0)
         return True
@@ -126,7 +141,11 @@ def sendMessage(*_words: Any, **_more: Any) -> None:
 
 def parseVersion(releaseVersion: str, useLegacyStyle: bool = False) -> str:
     """v9r1p2 -> 9.1.2, or the other way round; what is no release stays as it is."""
-    return release.lettered_version(releaseVersion) if useLegacyStyle else release.dotted_version(releaseVersion)
+    return (
+        release.lettered_version(releaseVersion)
+        if useLegacyStyle
+        else release.dotted_version(releaseVersion)
+    )
 
 
 def pythonPathCheck() -> None:
@@ -135,7 +154,9 @@ def pythonPathCheck() -> None:
 
 def load_module_from_path(module_name: str, path_to_module: str) -> Any:
     """Import <path>/<name>.py."""
-    spec = importlib.util.spec_from_file_location(module_name, os.path.join(path_to_module, module_name + ".py"))
+    spec = importlib.util.spec_from_file_location(
+        module_name, os.path.join(path_to_module, module_name + ".py")
+    )
     if spec is None or spec.loader is None:
         raise ImportError(module_name)
     module = importlib.util.module_from_spec(spec)
@@ -149,12 +170,33 @@ def logFinalizer(func: Callable[..., Any]) -> Callable[..., Any]:
 
 
 TOOLS: Dict[str, Any] = {
-    "CommandBase": DiracCommand, "Logger": Logger, "RemoteLogger": RemoteLogger, "PilotParams": params.PilotParams,
-    **{item.__name__: item for item in (
-        FixedSizeBuffer, ObjectLoader, getCommand, getSubmitterInfo, getFlavour, retrieveUrlTimeout, safe_listdir, sendMessage,
-        parseVersion, pythonPathCheck, load_module_from_path)}}
-STEPS: Dict[str, Any] = {"CommandBase": DiracCommand, "logFinalizer": logFinalizer, "ConfigureDIRAC": ConfigureBasics,
-                         **{command.__name__: command for command in COMMANDS}}
+    "CommandBase": DiracCommand,
+    "Logger": Logger,
+    "RemoteLogger": RemoteLogger,
+    "PilotParams": params.PilotParams,
+    **{
+        item.__name__: item
+        for item in (
+            FixedSizeBuffer,
+            ObjectLoader,
+            getCommand,
+            getSubmitterInfo,
+            getFlavour,
+            retrieveUrlTimeout,
+            safe_listdir,
+            sendMessage,
+            parseVersion,
+            pythonPathCheck,
+            load_module_from_path,
+        )
+    },
+}
+STEPS: Dict[str, Any] = {
+    "CommandBase": DiracCommand,
+    "logFinalizer": logFinalizer,
+    "ConfigureDIRAC": ConfigureBasics,
+    **{command.__name__: command for command in COMMANDS},
+}
 
 
 def install_faces() -> None:

@@ -5,7 +5,7 @@ from .options import pick_options
 
 
 class GetPilotVersion(DiracCommand):
-    """Tell the release that is wanted: pilot.json or --release has decided it before any command."""
+    """Tell the wanted release, which pilot.json or --release has decided before any command."""
 
     name = "GetPilotVersion"
     needs_certificates = False
@@ -13,5 +13,7 @@ class GetPilotVersion(DiracCommand):
     timeout_s = 60.0
 
     def execute(self) -> str:
-        self.log.info("release %s", self.releaseVersion or "not named: the newest, or what is installed")
+        self.log.info(
+            "release %s", self.releaseVersion or "not named: the newest, or what is installed"
+        )
         return self.releaseVersion

@@ -1,4 +1,5 @@
-"""How the batch system knows this pilot: DIRAC's pilot reference, flavour and description of the system, from the environment."""
+"""How the batch system knows this pilot: DIRAC's pilot reference, flavour and description of the
+system, from the environment."""
 
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
@@ -6,7 +7,8 @@ UNKNOWN = "unknown"
 
 
 class Submitter(NamedTuple):
-    """`system` has DIRAC's keys Type, JobID and Parameters; empty where no batch system is known."""
+    """`system` has DIRAC's keys Type, JobID and Parameters; empty where no batch system is
+    known."""
 
     flavour: str
     reference: str
@@ -29,27 +31,57 @@ def _condor_reference(environ: Dict[str, str]) -> str:
     return _first_flavour(environ, "CONDORJOBID") if environ.get("_CONDOR_JOB_AD") else ""
 
 
-# DIRAC's name of the system, scheme of the reference, the job's id, and its parameters by the variables that hold them
+# DIRAC's name of the system, scheme of the reference, the job's id, and its parameters by the
+# variables that hold them
 SYSTEMS: Tuple[Row, ...] = (
-    ("PBS", "sshpbs", lambda e: _first_flavour(e, "PBS_JOBID"), "PBS", (("Queue", "PBS_O_QUEUE"), ("BinaryPath", "PBS_O_PATH"))),
+    (
+        "PBS",
+        "sshpbs",
+        lambda e: _first_flavour(e, "PBS_JOBID"),
+        "PBS",
+        (("Queue", "PBS_O_QUEUE"), ("BinaryPath", "PBS_O_PATH")),
+    ),
     ("OAR", "sshoar", lambda e: _first_flavour(e, "OAR_JOBID", "OAR_JOB_ID"), "OAR", ()),
     ("SGE", "sshge", _grid_engine, "GE", (("Queue", "QUEUE"), ("BinaryPath", "SGE_BINARY_PATH"))),
-    ("LSF", "sshlsf", lambda e: _first_flavour(e, "LSB_BATCH_JID", "LSB_JOBID"), "LSF",
-     (("Queue", "LSB_QUEUE"), ("BinaryPath", "LSF_BINDIR"), ("Host", "LSB_HOSTS"), ("InfoPath", "LSF_ENVDIR"))),
-    ("SLURM", "sshslurm", lambda e: _first_flavour(e, "SLURM_JOBID", "SLURM_JOB_ID"), "SLURM", (("Queue", "SLURM_JOB_PARTITION"),)),
+    (
+        "LSF",
+        "sshlsf",
+        lambda e: _first_flavour(e, "LSB_BATCH_JID", "LSB_JOBID"),
+        "LSF",
+        (
+            ("Queue", "LSB_QUEUE"),
+            ("BinaryPath", "LSF_BINDIR"),
+            ("Host", "LSB_HOSTS"),
+            ("InfoPath", "LSF_ENVDIR"),
+        ),
+    ),
+    (
+        "SLURM",
+        "sshslurm",
+        lambda e: _first_flavour(e, "SLURM_JOBID", "SLURM_JOB_ID"),
+        "SLURM",
+        (("Queue", "SLURM_JOB_PARTITION"),),
+    ),
     ("HTCondor", "sshcondor", _condor_reference, "Condor", (("InfoPath", "_CONDOR_JOB_AD"),)),
 )
 
 
 def find_submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter:
-    """What the environment tells; what stands later here wins, as with DIRAC: a CE knows more than the batch system behind it."""
+    """What the environment tells; what stands later here wins, as with DIRAC: a CE knows more than
+    the batch system behind it."""
     flavour, reference = "DIRAC", ""
     system: Dict[str, object] = {}
     for kind, scheme, job, word, parameters in SYSTEMS:
         job_id = job(environ)
         if job_id:
-            flavour, reference = "SSH" + word, "%s://%s/%s" % (scheme, ce, job_id.split(".")[0] if kind == "PBS" else job_id)
-            found = {name: environ[variable] for name, variable in parameters if environ.get(variable)}
+            flavour, reference = "SSH" + word, "%s://%s/%s" % (
+                scheme,
+                ce,
+                job_id.split(".")[0] if kind == "PBS" else job_id,
+            )
+            found = {
+                name: environ[variable] for name, variable in parameters if environ.get(variable)
+            }
             system = {"Type": kind, "JobID": job_id, "Parameters": found}
     for found_flavour, found_reference in _other_flavours(environ, ce):
         flavour, reference = found_flavour, found_reference
@@ -64,7 +96,12 @@ def _other_flavours(environ: Dict[str, str], ce: str) -> List[Tuple[str, str]]:
     if get("SSHCE_JOBID"):
         found.append(("SSH", "ssh://%s/%s" % (ce, get("SSHCE_JOBID"))))
     if get("SSHBATCH_JOBID") and get("SSH_NODE_HOST"):
-        found.append(("SSHBATCH", "sshbatchhost://%s/%s/%s" % (ce, get("SSH_NODE_HOST"), get("SSHBATCH_JOBID"))))
+        found.append(
+            (
+                "SSHBATCH",
+                "sshbatchhost://%s/%s/%s" % (ce, get("SSH_NODE_HOST"), get("SSHBATCH_JOBID")),
+            )
+        )
     if get("HTCONDOR_JOBID"):
         found.append(("HTCondorCE", "htcondorce://%s/%s" % (ce, get("HTCONDOR_JOBID"))))
     if get("GRID_GLOBAL_JOBURL"):

@@ -1,4 +1,5 @@
-"""InstallDIRAC: makes DIRAC's client usable: what is installed already, what lies on CVMFS, else DIRACOS and pip."""
+"""InstallDIRAC: makes DIRAC's client usable: what is installed already, what lies on CVMFS, else
+DIRACOS and pip."""
 
 import os
 import shlex
@@ -24,12 +25,24 @@ NEWEST = "pro"
 
 
 class InstallDIRAC(DiracCommand, Install):
-    """Make DIRAC usable: preinstalled, from CVMFS, or installed here (DIRACOS and pip); the first that works."""
+    """Make DIRAC usable: preinstalled, from CVMFS, or installed here (DIRACOS and pip)."""
 
     name = "InstallDIRAC"
-    options: Tuple[Option, ...] = DiracCommand.options + Install.options + pick_options(
-        "release_version", "release_project", "preinstalled_env", "preinstalled_env_prefix", "cvmfs_locations", "modules",
-        "pip_install_options", "diracos_url", "max_number_of_processors")
+    options: Tuple[Option, ...] = (
+        DiracCommand.options
+        + Install.options
+        + pick_options(
+            "release_version",
+            "release_project",
+            "preinstalled_env",
+            "preinstalled_env_prefix",
+            "cvmfs_locations",
+            "modules",
+            "pip_install_options",
+            "diracos_url",
+            "max_number_of_processors",
+        )
+    )
     provides = (Installation,)
     uses = Install.uses
     timeout_s = Install.timeout_s
@@ -40,22 +53,30 @@ class InstallDIRAC(DiracCommand, Install):
         ctx = self.pp.context
         sources = tuple(ctx.settings["install"]) or self.sources()
         if not sources:
-            raise InstallFailed("nothing is installed for all, and %s forbids to install here" % ONLY_CVMFS)
+            raise InstallFailed(
+                "nothing is installed for all, and %s forbids to install here" % ONLY_CVMFS
+            )
         self.use(sources)
 
     def use(self, sources: Tuple[Source, ...]) -> None:
         """Make the first of these that works DIRAC's environment."""
         pp, ctx = self.pp, self.pp.context
-        known = dict(ways.WAYS, env=self._sourced, diracos=lambda work: diracos.install_diracos(work, self))
+        known = dict(
+            ways.WAYS, env=self._sourced, diracos=lambda work: diracos.install_diracos(work, self)
+        )
         found, attempts = ways.first_that_works(ctx, sources, known)
         if found is None:
-            raise InstallFailed("no source worked: " + "; ".join("%s: %s" % (one.source, one.reason) for one in attempts))
+            raise InstallFailed(
+                "no source worked: "
+                + "; ".join("%s: %s" % (one.source, one.reason) for one in attempts)
+            )
         pp.installation = "local" if found.source.startswith("diracos") else "shared"
         after = self.after if self.after is not None else dict(ctx.environ, **found.environ)
         pp.installEnv = dict(after, **dict(setting_value(ctx.settings, "user_env_variables")))
         self._saveEnvInFile()
         self.log.info("DIRAC from %s after %.1f s", found.source, attempts[-1].seconds)
-        first = self.program(["dirac-version"], ok=None)  # so that CVMFS has the client at hand for those that follow
+        # so that CVMFS has the client at hand for those that follow
+        first = self.program(["dirac-version"], ok=None)
         if first.timed_out or first.exit_code:
             self.log.warn("%s", first.told())
         self.found = (found,)
@@ -65,11 +86,23 @@ class InstallDIRAC(DiracCommand, Install):
         words = ways.script_words(work.one)
         before = dict(work.ctx.environ, DIRAC_RC_PATH=words[0])
         self.after = shell.shell_environ(words, before, min(work.left_s(), self.limit_s()))
-        return Installation(work.one.text(), os.path.dirname(words[0]), ways.changes(work.ctx.environ, self.after))
+        return Installation(
+            work.one.text(), os.path.dirname(words[0]), ways.changes(work.ctx.environ, self.after)
+        )
 
     def _sourceEnvironmentFile(self) -> None:
         """For modules: DIRAC's environment by $DIRAC_RC_PATH, which they have set."""
-        self.use((Source("env", shlex.quote(os.environ.get("DIRAC_RC_PATH") or self.pp.installEnv.get("DIRAC_RC_PATH", ""))),))
+        self.use(
+            (
+                Source(
+                    "env",
+                    shlex.quote(
+                        os.environ.get("DIRAC_RC_PATH")
+                        or self.pp.installEnv.get("DIRAC_RC_PATH", "")
+                    ),
+                ),
+            )
+        )
 
     def _localInstallDIRAC(self) -> None:
         """For modules: DIRACOS and pip, whatever is installed for all."""
@@ -90,15 +123,25 @@ class InstallDIRAC(DiracCommand, Install):
         if pp.preinstalledEnv:
             candidates = [pp.preinstalledEnv]
         else:
-            candidates = [os.path.join(place, self.folder(), SCRIPT) for place in
-                          ([pp.preinstalledEnvPrefix] if pp.preinstalledEnvPrefix else
-                           [os.path.join(location, pp.releaseProject.lower() + "dirac") for location in pp.CVMFS_locations])]
+            candidates = [
+                os.path.join(place, self.folder(), SCRIPT)
+                for place in (
+                    [pp.preinstalledEnvPrefix]
+                    if pp.preinstalledEnvPrefix
+                    else [
+                        os.path.join(location, pp.releaseProject.lower() + "dirac")
+                        for location in pp.CVMFS_locations
+                    ]
+                )
+            ]
         for path in (os.path.expandvars(candidate) for candidate in candidates):
             result = certificates.look_by_child(["test", "-r", path])
             if result.exit_code == 0 and not result.timed_out:
                 seen.append(shlex.quote(path))
             else:
-                self.log.info("%s %s", path, "does not answer" if result.timed_out else "is not there")
+                self.log.info(
+                    "%s %s", path, "does not answer" if result.timed_out else "is not there"
+                )
         return seen
 
     def folder(self) -> str:
@@ -109,7 +152,18 @@ class InstallDIRAC(DiracCommand, Install):
         """Scripts that make the same environment in a shell, made anew each time."""
         before, after = self.pp.nodeEnv, self.pp.installEnv
         new = sorted(ways.changes(before, after).items())
-        lines = ["export %s=%s\n" % (name, shlex.quote(text)) for name, text in new if name.isidentifier()]
-        lines += ["unset %s\n" % name for name in sorted(before) if name not in after and name.isidentifier()]
+        lines = [
+            "export %s=%s\n" % (name, shlex.quote(text))
+            for name, text in new
+            if name.isidentifier()
+        ]
+        lines += [
+            "unset %s\n" % name
+            for name in sorted(before)
+            if name not in after and name.isidentifier()
+        ]
         for name in (eName, BASHRC):
-            write_whole(os.path.join(self.pp.workingDir, name), "".join(lines).encode("utf-8", "surrogateescape"))
+            write_whole(
+                os.path.join(self.pp.workingDir, name),
+                "".join(lines).encode("utf-8", "surrogateescape"),
+            )

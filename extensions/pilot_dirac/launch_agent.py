@@ -44,12 +44,23 @@ class JobAgent(child.Watched):
 
 
 class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
-    """Launch DIRAC's JobAgent; with -x another program; with --tasks or --pool the built-in agent."""
+    """Launch DIRAC's JobAgent; with -x another program; with --tasks or --pool our own agent."""
 
     name = "LaunchAgent"
-    options: Tuple[Option, ...] = DiracCommand.options + pick_options(
-        "max_cycles", "polling_time", "stop_on_application_failure", "stop_after_failed_matches", "cpu_time", "user_group", "owner_dn",
-        "local_ce_type") + ToolboxLaunchAgent.options
+    options: Tuple[Option, ...] = (
+        DiracCommand.options
+        + pick_options(
+            "max_cycles",
+            "polling_time",
+            "stop_on_application_failure",
+            "stop_after_failed_matches",
+            "cpu_time",
+            "user_group",
+            "owner_dn",
+            "local_ce_type",
+        )
+        + ToolboxLaunchAgent.options
+    )
     requires: Tuple[type, ...] = ()
     provides = (AgentSummary,)
     uses = ("pilot.agent.child",)
@@ -77,7 +88,11 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         if self.pp.executeCmd:
             self.found = (found,)
         else:
-            self.found = (found._replace(done=agent.jobs, reason="the JobAgent ended well; it took %d jobs" % agent.jobs),)
+            self.found = (
+                found._replace(
+                    done=agent.jobs, reason="the JobAgent ended well; it took %d jobs" % agent.jobs
+                ),
+            )
 
     def refuse_to_begin(self) -> None:
         """Skip where the node or the pilot is being drained."""
@@ -103,24 +118,43 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         """The JobAgent's command line, for an instance in this folder."""
         pp = self.pp
         values: Dict[str, object] = dict(self.cycles())
-        values["LogLevel"] = "DEBUG" if pp.debugFlag else setting_value(pp.context.settings, "log_level")
-        words = ["dirac-agent", AGENT] + [word for pair in values.items() for word in ("-o", "%s=%s" % pair)]
+        values["LogLevel"] = (
+            "DEBUG" if pp.debugFlag else setting_value(pp.context.settings, "log_level")
+        )
+        words = ["dirac-agent", AGENT] + [
+            word for pair in values.items() for word in ("-o", "%s=%s" % pair)
+        ]
         words += ["-s", "/Resources/Computing/CEDefaults"]
-        more = {"WorkingDirectory": folder, "/LocalSite/CPUTime": pp.jobCPUReq, "/AgentJobRequirements/OwnerGroup": pp.userGroup,
-                "/AgentJobRequirements/OwnerDN": pp.userDN, "/LocalSite/InstancePath": folder,
-                "/AgentJobRequirements/ExtraOptions": pp.localConfigFile}
-        words += [word for name, text in more.items() if text for word in ("-o", "%s=%s" % (name, text))]
+        more = {
+            "WorkingDirectory": folder,
+            "/LocalSite/CPUTime": pp.jobCPUReq,
+            "/AgentJobRequirements/OwnerGroup": pp.userGroup,
+            "/AgentJobRequirements/OwnerDN": pp.userDN,
+            "/LocalSite/InstancePath": folder,
+            "/AgentJobRequirements/ExtraOptions": pp.localConfigFile,
+        }
+        words += [
+            word for name, text in more.items() if text for word in ("-o", "%s=%s" % (name, text))
+        ]
         return words + [word for path in self.files() for word in ("--cfg", path)]
 
     def cycles(self) -> Dict[str, object]:
         """How long the agent goes on; an inner pool of computing elements takes many jobs."""
         pp = self.pp
         found: Dict[str, object] = {
-            "MaxCycles": pp.maxCycles, "PollingTime": pp.pollingTime, "StopOnApplicationFailure": pp.stopOnApplicationFailure,
-            "StopAfterFailedMatches": pp.stopAfterFailedMatches}
+            "MaxCycles": pp.maxCycles,
+            "PollingTime": pp.pollingTime,
+            "StopOnApplicationFailure": pp.stopOnApplicationFailure,
+            "StopAfterFailedMatches": pp.stopAfterFailedMatches,
+        }
         if pp.ceType.split("/")[0] == POOL:
-            found.update(MaxCycles=5000, PollingTime=min(20, pp.pollingTime), StopOnApplicationFailure=False,
-                         StopAfterFailedMatches=max(pp.pilotProcessors, pp.stopAfterFailedMatches), FillingModeFlag=True)
+            found.update(
+                MaxCycles=5000,
+                PollingTime=min(20, pp.pollingTime),
+                StopOnApplicationFailure=False,
+                StopAfterFailedMatches=max(pp.pilotProcessors, pp.stopAfterFailedMatches),
+                FillingModeFlag=True,
+            )
         return found
 
     def files(self) -> List[str]:

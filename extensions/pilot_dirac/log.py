@@ -10,12 +10,15 @@ OUT = "pilot.out"
 
 
 class Logger:
-    """debug, info, warn and error take a text and, as with DIRAC's, perhaps more words; %s in the text is filled."""
+    """debug, info, warn and error take a text and, as with DIRAC's, perhaps more words; %s in the
+    text is filled."""
 
     isPilotLoggerOn = False
     buffer: Optional[Any] = None
 
-    def __init__(self, name: str = "Pilot", debugFlag: bool = False, *_more: Any, **_named: Any) -> None:
+    def __init__(
+        self, name: str = "Pilot", debugFlag: bool = False, *_more: Any, **_named: Any
+    ) -> None:
         self.name = name
         self._log = logging.getLogger("pilot." + name)
         if debugFlag:
@@ -56,8 +59,15 @@ def fill_in(text: Any, more: Any) -> str:
 
 def log_line(seconds: float, level: str, name: str, text: str) -> str:
     """2026-11-20T03:11:06.320466Z INFO [CheckWorkerNode] text"""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%06dZ" % (seconds % 1 * 1000000)
-    return "%s %s [%s] %s" % (stamp, WORDS.get(level, level), name.rpartition(".")[2] if "." in name else "Pilot", text)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%06dZ" % (
+        seconds % 1 * 1000000
+    )
+    return "%s %s [%s] %s" % (
+        stamp,
+        WORDS.get(level, level),
+        name.rpartition(".")[2] if "." in name else "Pilot",
+        text,
+    )
 
 
 class OutFile(logging.Handler):

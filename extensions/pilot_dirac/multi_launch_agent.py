@@ -30,8 +30,17 @@ class OneAgent(JobAgent):
         """To its end; `result` tells how that was."""
         with open(self._path, "a", encoding="utf-8", errors="backslashreplace") as self._out:
             self.result = process.run(
-                argv, timeout_s=how.timeout_s, ok=None, environ=dict(how.pp.installEnv), cwd=folder, grace_s=GRACE_S,
-                on_line=self.line, on_error_line=self.write, on_start=self._started, keep=1 << 16)
+                argv,
+                timeout_s=how.timeout_s,
+                ok=None,
+                environ=dict(how.pp.installEnv),
+                cwd=folder,
+                grace_s=GRACE_S,
+                on_line=self.line,
+                on_error_line=self.write,
+                on_start=self._started,
+                keep=1 << 16,
+            )
 
     def _started(self, pid: int) -> None:
         self.pid = pid
@@ -48,7 +57,7 @@ class OneAgent(JobAgent):
 
 
 class MultiLaunchAgent(LaunchAgent):
-    """Launch a JobAgent for each processor, each with jobagent.NN.log; leave shutdown_message behind."""
+    """Launch a JobAgent for each processor, each with a jobagent.NN.log; leave shutdown_message."""
 
     name = "MultiLaunchAgent"
 
@@ -57,8 +66,14 @@ class MultiLaunchAgent(LaunchAgent):
         count = pp.pilotProcessors or (node.cores if node else 1)
         self.refuse_to_begin()
         agents = [self._agent(number) for number in range(count)]
-        threads = [threading.Thread(target=agent.run, args=(self.argv_of(number), self, self.folder(number)), daemon=True)
-                   for number, agent in enumerate(agents)]
+        threads = [
+            threading.Thread(
+                target=agent.run,
+                args=(self.argv_of(number), self, self.folder(number)),
+                daemon=True,
+            )
+            for number, agent in enumerate(agents)
+        ]
 
         def hear(signum: int) -> None:
             for agent in agents:
@@ -71,7 +86,11 @@ class MultiLaunchAgent(LaunchAgent):
                     thread.join()
             except BaseException as why:
                 self._end(agents, threads)
-                self._message(TIME_OVER if isinstance(why, TimeLimit) else "100 Shutdown as requested by the host")
+                self._message(
+                    TIME_OVER
+                    if isinstance(why, TimeLimit)
+                    else "100 Shutdown as requested by the host"
+                )
                 raise
         self._judge(agents)
 
@@ -87,7 +106,10 @@ class MultiLaunchAgent(LaunchAgent):
     def argv_of(self, number: int) -> List[str]:
         """The agent's command line, for its own folder."""
         words = self.job_agent(self.folder(number))
-        return [os.path.join(self.pp.workingDir, word) if before == "--cfg" else word for before, word in zip([""] + words, words)]
+        return [
+            os.path.join(self.pp.workingDir, word) if before == "--cfg" else word
+            for before, word in zip([""] + words, words)
+        ]
 
     @staticmethod
     def _end(agents: List[OneAgent], threads: List[threading.Thread]) -> None:
@@ -109,9 +131,20 @@ class MultiLaunchAgent(LaunchAgent):
             raise OutOfTime("the agents were ended at their time limit")
         if bad is not None or len(results) < len(agents):
             self._message("700 Failed, probably JobAgent or Application problem")
-            raise AgentFailed("an agent of %d ended badly: %s" % (len(agents), bad.told() if bad else "it did not start"))
-        self._message("200 Intended work completed ok" if jobs else "300 No more work available from the task queue")
-        self.found = (AgentSummary(jobs, 0, 0, "%d JobAgents ended well; they took %d jobs" % (len(agents), jobs)),)
+            raise AgentFailed(
+                "an agent of %d ended badly: %s"
+                % (len(agents), bad.told() if bad else "it did not start")
+            )
+        self._message(
+            "200 Intended work completed ok"
+            if jobs
+            else "300 No more work available from the task queue"
+        )
+        self.found = (
+            AgentSummary(
+                jobs, 0, 0, "%d JobAgents ended well; they took %d jobs" % (len(agents), jobs)
+            ),
+        )
 
     def _message(self, text: str) -> None:
         with open(os.path.join(self.pp.workingDir, MESSAGE), "w", encoding="ascii") as stream:

@@ -23,7 +23,9 @@ class NagiosProbes(DiracCommand):
 
     name = "NagiosProbes"
     needs_certificates = False
-    options: Tuple[Option, ...] = DiracCommand.options + RunProbes.options + pick_options("nagios_put_url")
+    options: Tuple[Option, ...] = (
+        DiracCommand.options + RunProbes.options + pick_options("nagios_put_url")
+    )
     provides = (Probes,)
 
     def execute(self) -> None:
@@ -31,7 +33,9 @@ class NagiosProbes(DiracCommand):
         names, limit = pp.context.settings["probes"], pp.context.settings["probe_timeout_s"]
         if not names:
             raise Skip("pilot.json names no probes")
-        results = tuple(nagios.probe(name, pp.workingDir, dict(pp.installEnv), limit) for name in names)
+        results = tuple(
+            nagios.probe(name, pp.workingDir, dict(pp.installEnv), limit) for name in names
+        )
         for result in results:
             tell = {"OK": self.log.info, "WARNING": self.log.warn}.get(result.state, self.log.error)
             tell("%s %s after %.1f s: %s", result.name, result.state, result.seconds, result.text)
@@ -46,7 +50,11 @@ class NagiosProbes(DiracCommand):
         text = "%d %d\n%s" % (CODES.get(result.state, 3), time.time(), result.text)
         environ = dict(self.pp.installEnv)
         try:
-            context = credentials.tls_context(environ, credentials.proxy_path(environ)) if place.startswith("https:") else None
+            context = (
+                credentials.tls_context(environ, credentials.proxy_path(environ))
+                if place.startswith("https:")
+                else None
+            )
             fetch.get(place, PUT_S, context=context, data=text.encode("utf-8"), method="PUT")
         except (StepFailed, ConfigurationFailed) as error:
             self.log.warn("the result of %s could not be PUT: %s", result.name, error)

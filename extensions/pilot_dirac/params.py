@@ -1,4 +1,5 @@
-"""PilotParams: all that DIRAC's commands know and share, by the names that communities' modules read and set."""
+"""PilotParams: all that DIRAC's commands know and share, by the names that communities' modules
+read and set."""
 
 import os
 import re
@@ -19,21 +20,41 @@ from .options import TABLE, setting_value
 LIST_ITEM = re.compile(r"\s*,\s*")
 # attribute -> setting, where the value is taken as it is
 _PLAIN = {
-    "site": "site", "ceName": "ce", "queueName": "queue", "setup": "setup", "gridCEType": "ce_type",
-    "releaseProject": "release_project", "ceType": "local_ce_type", "userGroup": "user_group", "userDN": "owner_dn",
-    "maxCycles": "max_cycles", "pollingTime": "polling_time", "stopOnApplicationFailure": "stop_on_application_failure",
-    "stopAfterFailedMatches": "stop_after_failed_matches", "maxNumberOfProcessors": "max_number_of_processors",
-    "useServerCertificate": "use_server_certificate", "gateway": "gateway", "preinstalledEnv": "preinstalled_env",
-    "preinstalledEnvPrefix": "preinstalled_env_prefix", "pipInstallOptions": "pip_install_options", "minDiskSpace": "min_disk_mb",
-    "architectureScript": "architecture_script", "executeCmd": "execute", "pilotLogging": "remote_logging",
+    "site": "site",
+    "ceName": "ce",
+    "queueName": "queue",
+    "setup": "setup",
+    "gridCEType": "ce_type",
+    "releaseProject": "release_project",
+    "ceType": "local_ce_type",
+    "userGroup": "user_group",
+    "userDN": "owner_dn",
+    "maxCycles": "max_cycles",
+    "pollingTime": "polling_time",
+    "stopOnApplicationFailure": "stop_on_application_failure",
+    "stopAfterFailedMatches": "stop_after_failed_matches",
+    "maxNumberOfProcessors": "max_number_of_processors",
+    "useServerCertificate": "use_server_certificate",
+    "gateway": "gateway",
+    "preinstalledEnv": "preinstalled_env",
+    "preinstalledEnvPrefix": "preinstalled_env_prefix",
+    "pipInstallOptions": "pip_install_options",
+    "minDiskSpace": "min_disk_mb",
+    "architectureScript": "architecture_script",
+    "executeCmd": "execute",
+    "pilotLogging": "remote_logging",
     "keepPythonPath": "keep_python_path",
-    "loggerURL": "remote_logger_url", "loggerTimerInterval": "remote_logger_timer_interval", "loggerBufsize": "remote_logger_bufsize",
+    "loggerURL": "remote_logger_url",
+    "loggerTimerInterval": "remote_logger_timer_interval",
+    "loggerBufsize": "remote_logger_bufsize",
 }
-_EMPTY = ("site", "ceName", "queueName", "setup", "gridCEType", "releaseProject", "executeCmd")  # None is "" there
+# None is "" there
+_EMPTY = ("site", "ceName", "queueName", "setup", "gridCEType", "releaseProject", "executeCmd")
 
 
 class PilotParams:
-    """What DIRAC calls the pilot's parameters; any further attribute may be set. `context` is the engine's."""
+    """What DIRAC calls the pilot's parameters; any further attribute may be set. `context` is the
+    engine's."""
 
     def __init__(self, ctx: Context) -> None:
         settings = ctx.settings
@@ -41,9 +62,15 @@ class PilotParams:
         self.has_certificates = False  # looked for when the first command needs them
         self.ended = ""  # the command that ended the pilot, well, before its time
         for attribute, name in _PLAIN.items():
-            found = settings[name] if name in settings else TABLE[name].default if name in TABLE else None
+            found = (
+                settings[name]
+                if name in settings
+                else TABLE[name].default if name in TABLE else None
+            )
             setattr(self, attribute, "" if found is None and attribute in _EMPTY else found)
-        self.debugFlag: bool = bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
+        self.debugFlag: bool = (
+            bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
+        )
         self.began_with = dict(os.environ)  # modules may change os.environ for their programs
         self._places(ctx)
         self._lists(ctx)
@@ -55,7 +82,9 @@ class PilotParams:
         self.installEnv: Any = dict(first)
         self.pilotUUID = ctx.pilot_id
         place = ctx.settings["ce"] or os.uname().nodename
-        self.flavour, self.pilotReference, self.batchSystemInfo = find_submitter(ctx.environ, place, ctx.pilot_id)
+        self.flavour, self.pilotReference, self.batchSystemInfo = find_submitter(
+            ctx.environ, place, ctx.pilot_id
+        )
         self.pilotStartTime = str(int(time.time()))
         self.pilotScript, self.pilotScriptName = sys.argv[0], os.path.basename(sys.argv[0])
         self.installation = ""
@@ -67,15 +96,21 @@ class PilotParams:
         self.localConfigFile = "pilot.cfg"
         self.configureScript = "dirac-configure"
         self.pilotCFGFile = ctx.settings["config"] or site_profile.NAME
-        self.certsLocation = setting_value(ctx.settings, "cert_location") or ctx.path("etc", "grid-security")
-        self.CVMFS_locations = [os.path.expandvars(place) for place in setting_value(ctx.settings, "cvmfs_locations")]
+        self.certsLocation = setting_value(ctx.settings, "cert_location") or ctx.path(
+            "etc", "grid-security"
+        )
+        self.CVMFS_locations = [
+            os.path.expandvars(place) for place in setting_value(ctx.settings, "cvmfs_locations")
+        ]
         self.wnVO = ctx.settings["vo"] or UNKNOWN
         path = os.path.abspath(self.pilotCFGFile)
         self.pilotJSON: Dict[str, Any] = site_profile.load(path) if os.path.exists(path) else {}
 
     def _lists(self, ctx: Context) -> None:
         settings = ctx.settings
-        self.releaseVersion = (setting_value(settings, "release_version") or "").split(",")[0].strip()
+        self.releaseVersion = (
+            (setting_value(settings, "release_version") or "").split(",")[0].strip()
+        )
         self.configServer = ",".join(setting_value(settings, "configuration_servers"))
         self.extensions = ",".join(setting_value(settings, "extra_packages"))
         self.jobCPUReq = str(int(setting_value(settings, "cpu_time")))
@@ -89,14 +124,25 @@ class PilotParams:
         for part in setting_value(settings, "command_options"):
             self.commandOptions.update({key.strip(): text.strip() for key, text in part.items()})
         self.modules = ",".join(":::".join(module) for module in setting_value(settings, "modules"))
-        self.userEnvVariables = ",".join("%s:::%s" % pair for pair in setting_value(settings, "user_env_variables"))
-        self.pilotProcessors = setting_value(settings, "pilot_processors") or features.cores(features.find(ctx.environ)) or 1
+        self.userEnvVariables = ",".join(
+            "%s:::%s" % pair for pair in setting_value(settings, "user_env_variables")
+        )
+        self.pilotProcessors = (
+            setting_value(settings, "pilot_processors")
+            or features.cores(features.find(ctx.environ))
+            or 1
+        )
         self.optList = getopt_pairs(sys.argv[1:])
 
     def first_environment(self, ctx: Context) -> Dict[str, str]:
-        """For DIRAC's programs: a copy of ours; without the node's PYTHONPATH, which is kept beside."""
-        ours = {environment_name(name) for name in ctx.settings}  # what the pilot itself is told is not for others: secrets, ids
-        found = dict({name: text for name, text in ctx.environ.items() if name not in ours}, PYTHONUNBUFFERED="yes")
+        """For DIRAC's programs: a copy of ours; without the node's PYTHONPATH, which is kept
+        beside."""
+        # what the pilot itself is told is not for others: secrets, ids
+        ours = {environment_name(name) for name in ctx.settings}
+        found = dict(
+            {name: text for name, text in ctx.environ.items() if name not in ours},
+            PYTHONUNBUFFERED="yes",
+        )
         if not setting_value(ctx.settings, "keep_python_path") and found.get("PYTHONPATH"):
             found["PYTHONPATH_SAVE"] = found.pop("PYTHONPATH")
         found.update(setting_value(ctx.settings, "user_env_variables"))
@@ -109,7 +155,9 @@ class PilotParams:
 
 def split_list(texts: Any) -> List[str]:
     """["a, b", "c"] -> [a, b, c], each once."""
-    return list(dict.fromkeys(item for text in texts for item in LIST_ITEM.split(text.strip()) if item))
+    return list(
+        dict.fromkeys(item for text in texts for item in LIST_ITEM.split(text.strip()) if item)
+    )
 
 
 def params_of(ctx: Context) -> PilotParams:

@@ -1,4 +1,5 @@
-"""What DIRAC's programs print: the one line that counts, found among whatever is printed around it."""
+"""What DIRAC's programs print: the one line that counts, found among whatever is printed around
+it."""
 
 import json
 import re
@@ -23,7 +24,8 @@ def last_object(text: str) -> Optional[Dict[str, Any]]:
 
 
 def last_counts(text: str) -> Optional[Tuple[int, int, int]]:
-    """Processors, memory (MB), GPUs of the last line that has two or three numbers; None when no line has."""
+    """Processors, memory (MB), GPUs of the last line that has two or three numbers; None when no
+    line has."""
     for line in reversed(text.splitlines()):
         match = _COUNTS.match(line)
         if match:

@@ -1,7 +1,8 @@
 """Reads DIRAC's own layouts of pilot.json into layers of settings.
 
-The old layout has "Setups" with "Commands" by grid CE type; the new one is the dumped Operations section
-(`/Defaults/Pilot`, `/<setup>/Pilot`, `/<VO>/Defaults/Pilot`, `/<VO>/<setup>/Pilot`, `/<VO>/Pilot`).
+The old layout has "Setups" with "Commands" by grid CE type; the new one is the dumped Operations
+section (`/Defaults/Pilot`, `/<setup>/Pilot`, `/<VO>/Defaults/Pilot`, `/<VO>/<setup>/Pilot`,
+`/<VO>/Pilot`).
 """
 
 from typing import Any, Dict, List, Optional
@@ -35,12 +36,21 @@ _OLD_ONLY = {"CheckVersion", "GenericPilotGroup", "GenericPilotDN", "Logging"}
 
 
 def profile(data: Dict[str, Any], where: Where, name: str) -> Optional[Profile]:
-    """The engine's hook: the layers that apply to `where`; None when the file has neither of DIRAC's layouts."""
+    """The engine's hook: the layers that apply to `where`; None when the file has neither of
+    DIRAC's layouts."""
     where = where._replace(setup=where.setup or nonempty_text(data.get("DefaultSetup")))
     if _is_old(data):
-        return Profile(tuple(_old_layers(data, where, name)), False, tuple(unlisted_places(data, where, name, ("Setups", "CEs"))))
+        return Profile(
+            tuple(_old_layers(data, where, name)),
+            False,
+            tuple(unlisted_places(data, where, name, ("Setups", "CEs"))),
+        )
     if _is_new(data):
-        return Profile(tuple(_new_layers(data, where, name)), False, tuple(unlisted_places(data, where, name, ("CEs",))))
+        return Profile(
+            tuple(_new_layers(data, where, name)),
+            False,
+            tuple(unlisted_places(data, where, name, ("CEs",))),
+        )
     return None
 
 
@@ -106,7 +116,9 @@ def _ce_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
 def _ce_type(where: Where, ces: List[Layer]) -> Optional[str]:
     if where.ce_type:
         return where.ce_type
-    return next((nonempty_text(layer.values["ce_type"]) for layer in ces if "ce_type" in layer.values), None)
+    return next(
+        (nonempty_text(layer.values["ce_type"]) for layer in ces if "ce_type" in layer.values), None
+    )
 
 
 def _part_layer(part: Dict[str, Any], source: str, ce_type: Optional[str]) -> Layer:

@@ -1,7 +1,9 @@
-"""`python3 -m pilot_dirac.publish -o FOLDER [--pilot-json FILE] [--extension DIR]... [--module FILE]...`: the pilot where sites fetch it.
+"""`python3 -m pilot_dirac.publish -o FOLDER [--pilot-json FILE] [--extension DIR]... [--module
+FILE]...`: the pilot where sites fetch it.
 
-Writes what DIRAC's wrappers look for (pilot.tar, pilot.json, checksums.sha512) and manifest.json for ours: every
-file also lies under its own checksum, and the manifest, which names them, is replaced last and as a whole.
+Writes what DIRAC's wrappers look for (pilot.tar, pilot.json, checksums.sha512) and manifest.json
+for ours: every file also lies under its own checksum, and the manifest, which names them, is
+replaced last and as a whole.
 """
 
 import argparse
@@ -36,28 +38,59 @@ def _tell_problems(code: int, problems: Sequence[str]) -> None:
         sys.stderr.write("pilot_dirac.publish: error: %s\n" % problem)
 
 
+def _make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pilot_dirac.publish", description="Put the pilot where sites fetch it."
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FOLDER", help="the web server's folder"
+    )
+    parser.add_argument(
+        "--pilot-json", metavar="FILE", help="the pilot.json to publish (default: an empty one)"
+    )
+    parser.add_argument(
+        "--extension",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a package pilot_* to take along",
+    )
+    parser.add_argument(
+        "--module",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a community's <Extension>Commands.py",
+    )
+    return parser
+
+
 def _run_tool(words: List[str]) -> int:
-    parser = argparse.ArgumentParser(prog="pilot_dirac.publish", description="Put the pilot where sites fetch it.")
-    parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="the web server's folder")
-    parser.add_argument("--pilot-json", metavar="FILE", help="the pilot.json to publish (default: an empty one)")
-    parser.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
-    parser.add_argument("--module", action="append", default=[], metavar="FILE", help="a community's <Extension>Commands.py")
     try:
-        given = parser.parse_args(words)
+        given = _make_parser().parse_args(words)
     except SystemExit as end:  # argparse has told what is wrong
         return int(end.code or 0)
     if given.pilot_json:
         site_profile.load(given.pilot_json)
-    pilot = make.make_file(True, [HERE] + given.extension, os.path.join(HERE, "defaults.json"), True)
+    pilot = make.make_file(
+        True, [HERE] + given.extension, os.path.join(HERE, "defaults.json"), True
+    )
     members = {PILOT: pilot}
     members.update({os.path.basename(path): _read_module(path) for path in given.module})
-    publish_files(given.output, {"pilot.json": _read_content(given.pilot_json) if given.pilot_json else b"{}", TAR: pack_tar(members)})
+    publish_files(
+        given.output,
+        {
+            "pilot.json": _read_content(given.pilot_json) if given.pilot_json else b"{}",
+            TAR: pack_tar(members),
+        },
+    )
     print("%s: %s of %d bytes, %s" % (given.output, PILOT, len(pilot), ", ".join(sorted(members))))
     return 0
 
 
 def publish_files(folder: str, files: Dict[str, bytes]) -> None:
-    """Write the files; whoever fetches meanwhile gets the old ones or the new ones by the manifest, never a mixture."""
+    """Write the files; whoever fetches meanwhile gets the old ones or the new ones by the manifest,
+    never a mixture."""
     try:
         os.makedirs(os.path.join(folder, FILES), exist_ok=True)
     except OSError as error:

@@ -20,7 +20,9 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
     """Register this pilot with DIRAC as running; one that cannot be registered goes on."""
 
     name = "RegisterPilot"
-    options = DiracCommand.options + pick_options("use_server_certificate") + ToolboxRegisterPilot.options
+    options = (
+        DiracCommand.options + pick_options("use_server_certificate") + ToolboxRegisterPilot.options
+    )
     requires: Tuple[type, ...] = ()
     provides = (Registration,)
     timeout_s = 300.0
@@ -31,11 +33,20 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
         settings = pp.context.settings
         reference = settings["reference"] or pp.pilotReference
         if pp.wnVO == UNKNOWN:
-            raise Skip("neither the environment nor the proxy tells the VO: not registered (--wnVO)")
+            raise Skip(
+                "neither the environment nor the proxy tells the VO: not registered (--wnVO)"
+            )
         if reference == pp.context.pilot_id and settings.setting("pilot_id").source == DEFAULT:
-            raise Skip("nobody knows this pilot: no batch system, no stamp, no --pilotUUID, no --reference: not registered")
+            raise Skip(
+                "nobody knows this pilot: no batch system, no stamp, no --pilotUUID, no --reference: not registered"
+            )
         stamp = pp.context.environ.get(STAMP) or pp.pilotUUID.replace("-", "")[:STAMP_LENGTH]
-        done = self.program([PROGRAM, reference, pp.wnVO, pp.flavour, stamp, "--status=Running"] + self.server_words() + ["-d"], None)
+        done = self.program(
+            [PROGRAM, reference, pp.wnVO, pp.flavour, stamp, "--status=Running"]
+            + self.server_words()
+            + ["-d"],
+            None,
+        )
         good = done.exit_code == 0 and not done.timed_out
         if not good and pp.context.settings["register_required"]:
             raise PoolUnreachable("the pilot could not be registered: " + done.told())

@@ -21,10 +21,16 @@ def lettered_version(text: str) -> str:
     if not match:
         return text
     major, minor, patch, pre = match.groups()
-    return "v%sr%s%s%s" % (major, minor, "p" + patch if patch and patch != "0" else "", "-pre" + pre if pre else "")
+    return "v%sr%s%s%s" % (
+        major,
+        minor,
+        "p" + patch if patch and patch != "0" else "",
+        "-pre" + pre if pre else "",
+    )
 
 
 def pinned_version(text: str) -> str:
-    """pip's ==VERSION for a release; nothing for a branch such as integration, of which the newest is meant."""
+    """pip's ==VERSION for a release; nothing for a branch such as integration, of which the newest
+    is meant."""
     version = dotted_version(text)
     return "==" + version if version[:1].isdigit() else ""

@@ -31,7 +31,8 @@ class Line(NamedTuple):
 
 
 def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[Any]:
-    """The engine's hook: the log servers that the settings name, where our computing element may talk to them."""
+    """The engine's hook: the log servers that the settings name, where our computing element may
+    talk to them."""
     allowed = setting_value(settings, "remote_logger_ces_white_list")
     if allowed and settings["ce"] not in allowed:
         return []
@@ -44,14 +45,17 @@ def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[An
     for one in wanted:
         try:
             found.append(one(settings, environ, pilot_id))
-        except (OSError, ValueError, ConfigurationFailed) as error:  # an address that is none: the pilot flies without it
+        # an address that is none: the pilot flies without it
+        except (OSError, ValueError, ConfigurationFailed) as error:
             logging.getLogger("pilot").warning("the log is not sent: %s", error)
     return found
 
 
 def lines_of(story: List[Dict[str, Any]]) -> List[Line]:
     """The lines of the log among events."""
-    return [parse_line(text) for one in story if one["event"] == events.LOG for text in one["lines"]]
+    return [
+        parse_line(text) for one in story if one["event"] == events.LOG for text in one["lines"]
+    ]
 
 
 def parse_line(text: str) -> Line:
@@ -70,7 +74,8 @@ def find_ending(story: List[Dict[str, Any]]) -> Tuple[bool, int]:
 
 
 def from_wrapper(descriptor: int = 0) -> str:
-    """What the wrapper that started us wrote to our standard input: read only as long as it flows, never waited for."""
+    """What the wrapper that started us wrote to our standard input: read only as long as it flows,
+    never waited for."""
     found, deadline = b"", time.monotonic() + STDIN_S
     try:
         if os.isatty(descriptor):

@@ -1,7 +1,9 @@
-"""DIRAC's TornadoPilotLogging: the pilot's log by HTTPS POST, finalised with the exit code at the end.
+"""DIRAC's TornadoPilotLogging: the pilot's log by HTTPS POST, finalised with the exit code at the
+end.
 
-Fields of a request: method (sendMessage, finaliseLogs), args (a JSON list: the payload as JSON text, the pilot's
-UUID, the VO) and, with a host certificate, extraCredentials. {"OK": false} is a refusal whatever the HTTP status.
+Fields of a request: method (sendMessage, finaliseLogs), args (a JSON list: the payload as JSON
+text, the pilot's UUID, the VO) and, with a host certificate, extraCredentials. {"OK": false} is a
+refusal whatever the HTTP status.
 """
 
 import hashlib
@@ -40,7 +42,9 @@ class Tornado(Transport):
     def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
         self.name = setting_value(settings, "remote_logger_url")
         if not self.name.startswith(("https://", "http://")):
-            raise ValueError("pilotLogging wants a loggerURL, https://HOST:PORT/WorkloadManagement/TornadoPilotLogging")
+            raise ValueError(
+                "pilotLogging wants a loggerURL, https://HOST:PORT/WorkloadManagement/TornadoPilotLogging"
+            )
         self.gather = max(1, setting_value(settings, "remote_logger_bufsize"))
         self.gather_s = setting_value(settings, "remote_logger_timer_interval") or NEVER_S
         self._environ, self._vo = environ, settings["vo"] or UNKNOWN
@@ -49,21 +53,35 @@ class Tornado(Transport):
         for secret in settings.secrets():
             self._masker.add(secret)
         if self._uuid != pilot_id:
-            log.warning("%s keeps the logs of UUIDs only: %s is %s there", self.name, pilot_id, self._uuid)
+            log.warning(
+                "%s keeps the logs of UUIDs only: %s is %s there", self.name, pilot_id, self._uuid
+            )
         place = urllib.parse.urlsplit(self.name)
         self._path = place.path or "/"
-        self._session = Session("%s://%s" % (place.scheme, place.netloc), lambda: tls_context(environ) if place.scheme == "https" else None)
+        self._session = Session(
+            "%s://%s" % (place.scheme, place.netloc),
+            lambda: tls_context(environ) if place.scheme == "https" else None,
+        )
         self._first: Optional[str] = None  # the beginning, until it was sent
-        self._told = 0  # up to this number of an event its lines are there: a batch may fail after them
+        # up to this number of an event its lines are there: a batch may fail after them
+        self._told = 0
 
     def weigh(self, event: Event) -> int:
         """Lines count."""
-        return len(event["lines"]) if event["event"] == events.LOG else self.gather if event["event"] == events.PILOT_STARTED else 0
+        return (
+            len(event["lines"])
+            if event["event"] == events.LOG
+            else self.gather if event["event"] == events.PILOT_STARTED else 0
+        )
 
     def send(self, events: List[Dict[str, Any]]) -> None:
         """The lines, then, at the pilot's end, that there come no more."""
         if self._first is None:
-            self._first = telling.parse_line("Remote logger activated").text() + "\n" + self._masker.text(telling.from_wrapper())
+            self._first = (
+                telling.parse_line("Remote logger activated").text()
+                + "\n"
+                + self._masker.text(telling.from_wrapper())
+            )
         fresh = [event for event in events if event["seq"] > self._told]
         text = self._first + "".join(line.text() + "\n" for line in telling.lines_of(fresh))
         if text:
@@ -113,7 +131,9 @@ def server_uuid(pilot_id: str) -> str:
 def host_certificate(environ: Dict[str, str]) -> str:
     """The folder $X509_USER_PROXY, when it holds hostcert.pem and hostkey.pem."""
     folder = environ.get("X509_USER_PROXY", "")
-    both = all(os.path.isfile(os.path.join(folder, name)) for name in ("hostcert.pem", "hostkey.pem"))
+    both = all(
+        os.path.isfile(os.path.join(folder, name)) for name in ("hostcert.pem", "hostkey.pem")
+    )
     return folder if folder and both else ""
 
 
@@ -124,7 +144,9 @@ def tls_context(environ: Dict[str, str]) -> "ssl.SSLContext":
         return credentials.tls_context(environ, credentials.proxy_path(environ))
     found = credentials.tls_context(environ)
     try:
-        found.load_cert_chain(os.path.join(folder, "hostcert.pem"), os.path.join(folder, "hostkey.pem"))
+        found.load_cert_chain(
+            os.path.join(folder, "hostcert.pem"), os.path.join(folder, "hostkey.pem")
+        )
     except OSError as error:
         raise ConfigurationFailed("%s/hostcert.pem: cannot be used for TLS: %s" % (folder, error))
     return found

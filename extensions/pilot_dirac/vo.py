@@ -1,4 +1,5 @@
-"""Which virtual organisation a pilot is of, when nobody says so: by its proxy, or by its WLCG token."""
+"""Which virtual organisation a pilot is of, when nobody says so: by its proxy, or by its WLCG
+token."""
 
 import base64
 import json
@@ -15,25 +16,31 @@ _FQAN = re.compile(r"/([A-Za-z0-9][A-Za-z0-9_.-]*)(?:/[\w.-]+)*/Role=")
 
 
 def find_vo(environ: Dict[str, str]) -> str:
-    """$DIRAC_PILOT_VO; else that of the first VOMS attribute in $X509_USER_PROXY; else of the first group in the bearer token
-    that WLCG's rules find; "" when none of them tells."""
-    return environ.get(VARIABLE) or of_proxy(environ.get("X509_USER_PROXY", "")) or of_token(environ)
+    """$DIRAC_PILOT_VO; else that of the first VOMS attribute in $X509_USER_PROXY; else of the first
+    group in the bearer token that WLCG's rules find; "" when none of them tells."""
+    return (
+        environ.get(VARIABLE) or of_proxy(environ.get("X509_USER_PROXY", "")) or of_token(environ)
+    )
 
 
 def of_proxy(path: str) -> str:
-    """The VO of a proxy file; a form that we cannot read is shown to openssl. A folder with a host certificate has none."""
+    """The VO of a proxy file; a form that we cannot read is shown to openssl. A folder with a host
+    certificate has none."""
     if not os.path.isfile(path):
         return ""
     try:
         return credentials.read_proxy(path).vo or ""
     except ConfigurationFailed:
-        result = process.run(["openssl", "x509", "-noout", "-text", "-in", path], timeout_s=OPENSSL_S, ok=None)
+        result = process.run(
+            ["openssl", "x509", "-noout", "-text", "-in", path], timeout_s=OPENSSL_S, ok=None
+        )
         match = _FQAN.search(result.stdout)
         return match.group(1) if match else ""
 
 
 def of_token(environ: Dict[str, str]) -> str:
-    """The VO of a WLCG token: the first part of its first group (wlcg.groups of the WLCG token profile)."""
+    """The VO of a WLCG token: the first part of its first group (wlcg.groups of the WLCG token
+    profile)."""
     try:
         token = credentials.bearer_token(environ) or ""
         claims = json.loads(_decode_token(token.split(".")[1]).decode("utf-8"))

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Fetches a published pilot, verifies it, and becomes it: a job script of its own, for sites that start pilots by themselves.
+"""Fetches a published pilot, verifies it, and becomes it: a job script of its own, for sites that
+start pilots by themselves.
 
-    python3 wrapper.py --locations https://dirac.example.org/pilot,file:/cvmfs/dirac.egi.eu/pilot -- -N ce.example.org -Q default
+    python3 wrapper.py --locations https://dirac.example.org/pilot,file:/cvmfs/dirac.egi.eu/pilot --
+    -N ce.example.org -Q default
 
-Each location has manifest.json (pilot_dirac.publish writes it: names with their sha512, each file under its own
-checksum, so that an update under way changes nothing of what is being fetched), or DIRAC's checksums.sha512 with
-pilot.json and pilot.tar beside it; these are fetched anew as long as they do not fit together. Whoever answers for a location
-decides what runs, unless --sha512 pins the list of checksums or --signers has it signed (ssh-keygen -Y sign -n pilot); plain http
-needs one of these. This file imports nothing of the toolbox: it is there before the toolbox is.
+Each location has manifest.json (pilot_dirac.publish writes it: names with their sha512, each file
+under its own checksum, so that an update under way changes nothing of what is being fetched), or
+DIRAC's checksums.sha512 with pilot.json and pilot.tar beside it; these are fetched anew as long as
+they do not fit together. Whoever answers for a location decides what runs, unless --sha512 pins the
+list of checksums or --signers has it signed (ssh-keygen -Y sign -n pilot); plain http needs one of
+these. This file imports nothing of the toolbox: it is there before the toolbox is.
 """
 
 import argparse
@@ -30,7 +33,16 @@ TIMEOUT_S, FILE_S = 20.0, 300.0  # of silence; of a whole file
 MOST_BYTES, BLOCK = 64 << 20, 1 << 16
 TAR, CHECKSUMS, MANIFEST, PILOT = "pilot.tar", "checksums.sha512", "manifest.json", "dirac-pilot.py"
 FAILED = 20  # the pilot's own code for what could not be installed
-WRONG = (subprocess.TimeoutExpired, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, http.client.HTTPException)
+WRONG = (
+    subprocess.TimeoutExpired,
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    http.client.HTTPException,
+)
 LINES: List[str] = []
 
 
@@ -42,8 +54,8 @@ def log_line(text: str) -> None:
 
 
 class Trust(NamedTuple):
-    """What a list of checksums must be: of this sha512, signed by one of these (ssh-keygen's allowed signers), not older than so
-    many days."""
+    """What a list of checksums must be: of this sha512, signed by one of these (ssh-keygen's
+    allowed signers), not older than so many days."""
 
     sha512: str = ""
     signers: str = ""
@@ -53,7 +65,9 @@ class Trust(NamedTuple):
 class Redirects(urllib.request.HTTPRedirectHandler):
     """Never from https to anything else: verified TLS would be worth nothing."""
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Any:
         """urllib's hook."""
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
             raise OSError("%s: HTTP %d to %s is not followed" % (req.full_url, code, newurl))
@@ -78,19 +92,45 @@ def verify_signature(data: bytes, signature: bytes, signers: str) -> None:
     with tempfile.NamedTemporaryFile() as stream:
         stream.write(signature)
         stream.flush()
-        found = subprocess.run(["ssh-keygen", "-Y", "find-principals", "-s", stream.name, "-f", signers], stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=TIMEOUT_S)
+        found = subprocess.run(
+            ["ssh-keygen", "-Y", "find-principals", "-s", stream.name, "-f", signers],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            timeout=TIMEOUT_S,
+        )
         name = found.stdout.decode("utf-8", "replace").split("\n")[0].strip()
         if found.returncode:
             raise OSError("the list of checksums is signed by none of %s" % signers)
-        done = subprocess.run(["ssh-keygen", "-Y", "verify", "-s", stream.name, "-f", signers, "-I", name, "-n", "pilot"], input=data,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIMEOUT_S)
+        done = subprocess.run(
+            [
+                "ssh-keygen",
+                "-Y",
+                "verify",
+                "-s",
+                stream.name,
+                "-f",
+                signers,
+                "-I",
+                name,
+                "-n",
+                "pilot",
+            ],
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_S,
+        )
     if done.returncode:
-        raise OSError("the signature of the list of checksums does not fit: %s" % done.stdout.decode("utf-8", "replace").strip()[:200])
+        raise OSError(
+            "the signature of the list of checksums does not fit: %s"
+            % done.stdout.decode("utf-8", "replace").strip()[:200]
+        )
 
 
 def get_bytes(url: str) -> bytes:
-    """What is behind a URL or path: verified TLS, a time limit, a size limit. OSError when it cannot be had."""
+    """What is behind a URL or path: verified TLS, a time limit, a size limit. OSError when it
+    cannot be had."""
     if url.startswith("/"):
         url = "file://" + url
     elif url.startswith("file:") and not url.startswith("file://"):
@@ -108,7 +148,10 @@ def get_bytes(url: str) -> bytes:
             if not part:
                 return data
             if len(data) > MOST_BYTES or time.monotonic() > end:
-                raise OSError("%s is larger than %d bytes, or takes longer than %d s" % (url, MOST_BYTES, FILE_S))
+                raise OSError(
+                    "%s is larger than %d bytes, or takes longer than %d s"
+                    % (url, MOST_BYTES, FILE_S)
+                )
 
 
 def fits_digest(data: bytes, digest: str) -> bool:
@@ -121,7 +164,9 @@ def by_manifest(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
     manifest = json.loads(read_vouched(place, MANIFEST, trust).decode("utf-8"))
     age_days = (time.time() - float(manifest.get("made", 0))) / 86400
     if trust.max_age_days and age_days > trust.max_age_days:
-        raise OSError("%s: the manifest is %.0f days old, more than --max-age-days" % (place, age_days))
+        raise OSError(
+            "%s: the manifest is %.0f days old, more than --max-age-days" % (place, age_days)
+        )
     names = manifest["files"]
     files = {name: get_bytes("%s/files/%s" % (place, digest)) for name, digest in names.items()}
     wrong = [name for name, digest in names.items() if not fits_digest(files[name], digest)]
@@ -135,18 +180,24 @@ def by_checksums(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
     if trust.max_age_days:
         raise OSError("%s: %s tells no age" % (place, CHECKSUMS))
     text = read_vouched(place, CHECKSUMS, trust).decode("utf-8")
-    sums = {line.split()[1]: line.split()[0] for line in text.splitlines() if len(line.split()) == 2}
+    sums = {
+        line.split()[1]: line.split()[0] for line in text.splitlines() if len(line.split()) == 2
+    }
     files = {name: get_bytes(place + "/" + name) for name in ("pilot.json", TAR)}
     wrong = [name for name, data in files.items() if not fits_digest(data, sums.get(name, ""))]
     if wrong:
-        raise OSError("%s: %s does not fit %s (an update under way?)" % (place, ", ".join(wrong), CHECKSUMS))
+        raise OSError(
+            "%s: %s does not fit %s (an update under way?)" % (place, ", ".join(wrong), CHECKSUMS)
+        )
     return files
 
 
 def fetch_files(locations: List[str], trust: Trust = Trust()) -> Optional[Dict[str, bytes]]:
     """The files of the first place that has them whole."""
     for turn in range(TRIES):
-        for place in [form for one in locations for form in (one.rstrip("/"), one.rstrip("/") + "/pilot")]:
+        for place in [
+            form for one in locations for form in (one.rstrip("/"), one.rstrip("/") + "/pilot")
+        ]:
             for way in (by_manifest, by_checksums):
                 try:
                     files = way(place, trust)
@@ -186,7 +237,8 @@ def prepare_folder(files: Dict[str, bytes], parent: str) -> str:
 
 
 def become_pilot(folder: str, words: List[str]) -> int:
-    """The pilot takes our place, with our log on its standard input: signals and exit code are its own."""
+    """The pilot takes our place, with our log on its standard input: signals and exit code are its
+    own."""
     os.chdir(folder)
     if not any(word.startswith("--pilotU") for word in words):
         words = words + ["--pilotUUID", os.environ.get("DIRAC_PILOT_STAMP") or str(uuid.uuid1())]
@@ -198,20 +250,47 @@ def become_pilot(folder: str, words: List[str]) -> int:
     os.execv(sys.executable, [sys.executable, PILOT] + words)
 
 
+def make_parser() -> argparse.ArgumentParser:
+    """The command line; what stands behind -- is the pilot's."""
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument(
+        "--locations",
+        required=True,
+        help="where the pilot is published: URLs or folders, with commas",
+    )
+    parser.add_argument("--folder", default=".", help="where the pilot's folder is made")
+    parser.add_argument(
+        "--sha512",
+        default="",
+        metavar="HEX",
+        help="the checksum of the manifest.json (or checksums.sha512) to take",
+    )
+    parser.add_argument(
+        "--signers",
+        default="",
+        metavar="FILE",
+        help="who may sign it (ssh-keygen -Y sign -n pilot makes NAME.sig)",
+    )
+    parser.add_argument(
+        "--max-age-days",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="take no manifest that was made longer ago",
+    )
+    return parser
+
+
 def main() -> int:
     """See above."""
     words, rest = sys.argv[1:], []  # type: List[str], List[str]
     if "--" in words:
         words, rest = words[:words.index("--")], words[words.index("--") + 1:]
-    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
-    parser.add_argument("--locations", required=True, help="where the pilot is published: URLs or folders, with commas")
-    parser.add_argument("--folder", default=".", help="where the pilot's folder is made")
-    parser.add_argument("--sha512", default="", metavar="HEX", help="the checksum of the manifest.json (or checksums.sha512) to take")
-    parser.add_argument("--signers", default="", metavar="FILE", help="who may sign it (ssh-keygen -Y sign -n pilot makes NAME.sig)")
-    parser.add_argument("--max-age-days", type=float, default=0.0, metavar="N", help="take no manifest that was made longer ago")
-    given = parser.parse_args(words)
+    given = make_parser().parse_args(words)
     trust = Trust(given.sha512, given.signers, given.max_age_days)
-    files = fetch_files([place.strip() for place in given.locations.split(",") if place.strip()], trust)
+    files = fetch_files(
+        [place.strip() for place in given.locations.split(",") if place.strip()], trust
+    )
     if files is None:
         log_line("no location has a pilot that is whole")
         return FAILED

@@ -12,7 +12,9 @@ from pilot.facts import WorkerNode
 class CheckWorkerNode(ToolboxCheck):
     """Look at the machine as the toolbox does, and refuse hosts that we ban."""
 
-    options: Tuple[Option, ...] = ToolboxCheck.options + (Option("banned_host", "a host that we do not work on"),)
+    options: Tuple[Option, ...] = ToolboxCheck.options + (
+        Option("banned_host", "a host that we do not work on"),
+    )
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         facts = super().run(ctx)

@@ -15,7 +15,11 @@ class GitInstallDIRAC(InstallDIRAC):
 
     name = "GitInstallDIRAC"
     options = InstallDIRAC.options + (
-        Option("git_url", "the repository of DIRAC's code", default="https://github.com/DIRACGrid/DIRAC.git"),
+        Option(
+            "git_url",
+            "the repository of DIRAC's code",
+            default="https://github.com/DIRACGrid/DIRAC.git",
+        ),
         Option("git_ref", "branch, tag or commit (default: the repository's own)", default=""),
     )
 

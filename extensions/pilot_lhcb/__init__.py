@@ -9,9 +9,25 @@ from .lhcb_configure_site import LHCbConfigureSite
 from .lhcb_get_pilot_version import LHCbGetPilotVersion
 from .lhcb_install_dirac import LHCbInstallDIRAC
 
-COMMANDS = (LHCbGetPilotVersion, LHCbInstallDIRAC, LHCbConfigureBasics, LHCbConfigureSite, LHCbConfigureArchitecture,
-            LHCbConfigureCPURequirements) + DIRAC_COMMANDS
-USUAL_PLAN = ("CheckWorkerNode", "LHCbInstallDIRAC", "LHCbConfigureBasics", "RegisterPilot", "CheckCECapabilities", "CheckWNCapabilities",
-              "LHCbConfigureSite", "LHCbConfigureArchitecture", "LHCbConfigureCPURequirements", "LaunchAgent")
+COMMANDS = (
+    LHCbGetPilotVersion,
+    LHCbInstallDIRAC,
+    LHCbConfigureBasics,
+    LHCbConfigureSite,
+    LHCbConfigureArchitecture,
+    LHCbConfigureCPURequirements,
+) + DIRAC_COMMANDS
+USUAL_PLAN = (
+    "CheckWorkerNode",
+    "LHCbInstallDIRAC",
+    "LHCbConfigureBasics",
+    "RegisterPilot",
+    "CheckCECapabilities",
+    "CheckWNCapabilities",
+    "LHCbConfigureSite",
+    "LHCbConfigureArchitecture",
+    "LHCbConfigureCPURequirements",
+    "LaunchAgent",
+)
 
 __all__ = ["COMMANDS", "OPTIONS", "USUAL_PLAN", "adopt", "dialect", "transports"]

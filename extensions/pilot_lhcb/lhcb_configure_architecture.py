@@ -5,7 +5,7 @@ from pilot_dirac.options import TABLE
 
 
 class LHCbConfigureArchitecture(ConfigureArchitecture):
-    """Write the platform into pilot.cfg: what LHCb's dirac-architecture tells, or --architectureScript."""
+    """Write the platform into pilot.cfg: by LHCb's dirac-architecture or --architectureScript."""
 
     name = "LHCbConfigureArchitecture"
 

@@ -4,7 +4,7 @@ from pilot_dirac.configure_site import ConfigureSite
 
 
 class LHCbConfigureSite(ConfigureSite):
-    """Write into pilot.cfg where the pilot runs, and LHCb's shared area where the node names one."""
+    """Write into pilot.cfg where the pilot runs, and LHCb's shared area if the node names one."""
 
     name = "LHCbConfigureSite"
 

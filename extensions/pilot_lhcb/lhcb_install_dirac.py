@@ -1,4 +1,5 @@
-"""LHCbInstallDIRAC: LHCbDIRAC from LHCb's own CVMFS repository; where that fails, from DIRACOS and pip."""
+"""LHCbInstallDIRAC: LHCbDIRAC from LHCb's own CVMFS repository; where that fails, from DIRACOS and
+pip."""
 
 import os
 from typing import List
@@ -15,7 +16,10 @@ class LHCbInstallDIRAC(InstallDIRAC):
 
     name = "LHCbInstallDIRAC"
     options = InstallDIRAC.options + (
-        Option("lhcb_cvmfs", "where LHCbDIRAC lies on CVMFS", default="/cvmfs/lhcb.cern.ch/lhcbdirac"),)
+        Option(
+            "lhcb_cvmfs", "where LHCbDIRAC lies on CVMFS", default="/cvmfs/lhcb.cern.ch/lhcbdirac"
+        ),
+    )
 
     def execute(self) -> None:
         self.pp.releaseProject = self.pp.releaseProject or PROJECT

@@ -10,8 +10,9 @@ from pilot.errors import UsageError
 
 
 def url_of(path: str) -> str:
-    """The database's URL, with user and password, as PICAS_HOST_URL, PICAS_DATABASE, PICAS_USERNAME and PICAS_PASSWORD in this
-    file say. The file is run, as the picas client does it. UsageError with a sentence."""
+    """The database's URL, with user and password, as PICAS_HOST_URL, PICAS_DATABASE, PICAS_USERNAME
+    and PICAS_PASSWORD in this file say. The file is run, as the picas client does it. UsageError
+    with a sentence."""
     if not os.path.isfile(path):
         raise UsageError("%s: there is no such picasconfig.py" % path)
     try:
@@ -26,10 +27,22 @@ def url_of(path: str) -> str:
         raise UsageError("%s: PICAS_HOST_URL is no http(s)://HOST:PORT" % path)
     user = ""
     if found.get("PICAS_USERNAME"):
-        user = "%s:%s@" % (quote(str(found["PICAS_USERNAME"]), safe=""), quote(str(found.get("PICAS_PASSWORD") or ""), safe=""))
-    return "%s://%s%s/%s" % (parts.scheme, user, parts.netloc.rpartition("@")[2], quote(str(found["PICAS_DATABASE"]), safe=""))
+        user = "%s:%s@" % (
+            quote(str(found["PICAS_USERNAME"]), safe=""),
+            quote(str(found.get("PICAS_PASSWORD") or ""), safe=""),
+        )
+    return "%s://%s%s/%s" % (
+        parts.scheme,
+        user,
+        parts.netloc.rpartition("@")[2],
+        quote(str(found["PICAS_DATABASE"]), safe=""),
+    )
 
 
 def query_string(options: Dict[str, Any]) -> str:
     """Options of a view as the rest of a query."""
-    return "&" + urlencode({key: json.dumps(value) for key, value in options.items()}) if options else ""
+    return (
+        "&" + urlencode({key: json.dumps(value) for key, value in options.items()})
+        if options
+        else ""
+    )

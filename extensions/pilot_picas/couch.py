@@ -22,7 +22,8 @@ class Conflict(Exception):
 
 
 class Database:
-    """`url` is http(s)://[USER:PASSWORD@]HOST:PORT/NAME; not for several threads. Methods raise Busy when it does not answer."""
+    """`url` is http(s)://[USER:PASSWORD@]HOST:PORT/NAME; not for several threads. Methods raise
+    Busy when it does not answer."""
 
     def __init__(self, url: str, environ: Dict[str, str]) -> None:
         try:
@@ -38,20 +39,34 @@ class Database:
         self._headers = {"Accept": "application/json"}
         if parts.username:
             pair = "%s:%s" % (unquote(parts.username), unquote(parts.password or ""))
-            self._headers["Authorization"] = "Basic " + base64.b64encode(pair.encode("utf-8")).decode("ascii")
+            self._headers["Authorization"] = "Basic " + base64.b64encode(
+                pair.encode("utf-8")
+            ).decode("ascii")
         self._ahead = time.time() - time.monotonic()
-        self._session = Session("%s://%s" % (parts.scheme, parts.netloc.rpartition("@")[2]), lambda: credentials.tls_context(environ))
+        self._session = Session(
+            "%s://%s" % (parts.scheme, parts.netloc.rpartition("@")[2]),
+            lambda: credentials.tls_context(environ),
+        )
 
     def now(self) -> float:
-        """UNIX seconds by the database's clock, as its answers told: they count whole seconds, we what lies between."""
+        """UNIX seconds by the database's clock, as its answers told: they count whole seconds, we
+        what lies between."""
         return time.monotonic() + self._ahead
 
     def ask(self, method: str, path: str, body: Any = None, missing: bool = False) -> Any:
-        """The answer's JSON; None for 404 if it may be `missing`. Raises Conflict for 409 and 412."""
-        headers = dict(self._headers, **({"Content-Type": "application/json"} if body is not None else {}))
+        """The answer's JSON; None for 404 if it may be `missing`. Raises Conflict for 409 and
+        412."""
+        headers = dict(
+            self._headers, **({"Content-Type": "application/json"} if body is not None else {})
+        )
         try:
-            status, data = self._session.ask(method, self._path + path, None if body is None else json.dumps(body).encode("ascii"),
-                                             headers, self.timeout_s)
+            status, data = self._session.ask(
+                method,
+                self._path + path,
+                None if body is None else json.dumps(body).encode("ascii"),
+                headers,
+                self.timeout_s,
+            )
             found = json.loads(data.decode("utf-8")) if data else {}
         except (FetchFailed, ValueError) as error:
             raise Busy("%s cannot be asked: %s" % (self.name, error))
@@ -62,18 +77,25 @@ class Database:
             raise Conflict(str(found))
         if status == 404 and missing:
             return None
-        sentence = "%s: HTTP %d: %s" % (self.name, status, found.get("reason") or found.get("error") if isinstance(found, dict) else found)
+        sentence = "%s: HTTP %d: %s" % (
+            self.name,
+            status,
+            found.get("reason") or found.get("error") if isinstance(found, dict) else found,
+        )
         if status in (401, 403):
             raise Denied(sentence)
         if status == 404:
-            raise PoolUnreachable(sentence + "; `python3 -m pilot.pool add` makes a database and its views")
+            raise PoolUnreachable(
+                sentence + "; `python3 -m pilot.pool add` makes a database and its views"
+            )
         raise Busy(sentence)
 
     def _note_time(self) -> None:
         parsed = email.utils.parsedate_tz(self._session.date or "")
         moment = float(email.utils.mktime_tz(parsed)) if parsed else time.time()
         ahead = moment - time.monotonic()
-        if not 0 <= self._ahead - ahead < 1.5:  # a later fraction of the same second says nothing new
+        # a later fraction of the same second says nothing new
+        if not 0 <= self._ahead - ahead < 1.5:
             self._ahead = ahead
 
     def get(self, name: str) -> Optional[Document]:
@@ -99,8 +121,9 @@ class Database:
         """The rows of DESIGN/VIEW."""
         design, _, name = view.partition("/")
         query = urlencode({key: json.dumps(value) for key, value in options.items()})
-        rows: List[Dict[str, Any]] = self.ask("GET",
-                                              "/_design/%s/_view/%s?%s" % (quote(design, safe=""), quote(name, safe=""), query))["rows"]
+        rows: List[Dict[str, Any]] = self.ask(
+            "GET", "/_design/%s/_view/%s?%s" % (quote(design, safe=""), quote(name, safe=""), query)
+        )["rows"]
         return rows
 
     def close(self) -> None:

@@ -1,4 +1,5 @@
-"""The design documents: Monitor, whose views are those that PiCaS users know, and Pilot with what they do not have."""
+"""The design documents: Monitor, whose views are those that PiCaS users know, and Pilot with what
+they do not have."""
 
 from typing import Any, Dict
 
@@ -17,14 +18,23 @@ _OVERVIEW = "function(doc) { if(doc.type == \"token\") { %s } }" % " ".join(
 
 def monitor_document() -> Dict[str, Any]:
     """_design/Monitor"""
-    views: Dict[str, Any] = {name: {"map": _VIEW % condition} for name, condition in _CONDITIONS.items()}
-    views["overview_total"] = {"map": _OVERVIEW, "reduce": "function(keys, values) { return sum(values); }"}
+    views: Dict[str, Any] = {
+        name: {"map": _VIEW % condition} for name, condition in _CONDITIONS.items()
+    }
+    views["overview_total"] = {
+        "map": _OVERVIEW,
+        "reduce": "function(keys, values) { return sum(values); }",
+    }
     return {"_id": "_design/Monitor", "language": "javascript", "views": views}
 
 
 def pilot_document() -> Dict[str, Any]:
     """_design/Pilot"""
-    return {"_id": "_design/Pilot", "language": "javascript", "views": {"held": {"map": _VIEW % "doc.lock < 0"}}}
+    return {
+        "_id": "_design/Pilot",
+        "language": "javascript",
+        "views": {"held": {"map": _VIEW % "doc.lock < 0"}},
+    }
 
 
 def ensure_documents(database: Database) -> None:

@@ -12,11 +12,15 @@ from . import token
 
 
 class LaunchAgent(ToolboxLaunchAgent):
-    """Launch the agent as the toolbox does; --pool picas+https://HOST/DATABASE or picas:FILE holds tokens."""
+    """Launch the agent as the toolbox does; --pool may be picas+https://HOST/DATABASE or picas:FILE."""
 
     options: Tuple[Option, ...] = ToolboxLaunchAgent.options + (
-        Option("picas_command", "what runs a token that brings no command of its own: words in which {input}, {_id} and other fields "
-                                "of the token are filled in, as in './process_task.sh {input} {_id}'", token.parse_template),
+        Option(
+            "picas_command",
+            "what runs a token that brings no command of its own: words in which {input}, {_id} and other fields "
+            "of the token are filled in, as in './process_task.sh {input} {_id}'",
+            token.parse_template,
+        ),
         Option("picas_view", "the view that lists what to do: DESIGN/VIEW", default=token.VIEW),
     )
     uses = ToolboxLaunchAgent.uses + ("pilot_picas.pool",)
@@ -24,7 +28,11 @@ class LaunchAgent(ToolboxLaunchAgent):
     @classmethod
     def check(cls, settings: Any) -> List[str]:
         """As the toolbox; a view has two words."""
-        bad = ["--picas-view %s: is not DESIGN/VIEW" % settings["picas_view"]] if settings["picas_view"].count("/") != 1 else []
+        bad = (
+            ["--picas-view %s: is not DESIGN/VIEW" % settings["picas_view"]]
+            if settings["picas_view"].count("/") != 1
+            else []
+        )
         return super().check(settings) + bad
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
@@ -33,7 +41,8 @@ class LaunchAgent(ToolboxLaunchAgent):
 
 
 def agent_orders(settings: Any, folder: str) -> Dict[str, str]:
-    """What the agent's process is told by its environment: programs named from here are named from the root."""
+    """What the agent's process is told by its environment: programs named from here are named from
+    the root."""
     found = {"PILOT_PICAS_VIEW": settings["picas_view"], "PILOT_PICAS_FOLDER": folder}
     if settings["picas_command"]:
         words = shlex.split(settings["picas_command"])

@@ -1,7 +1,9 @@
-"""The pool's promises kept by tokens in a CouchDB, as well as a store without transactions can keep them.
+"""The pool's promises kept by tokens in a CouchDB, as well as a store without transactions can keep
+them.
 
-A claim re-reads the token it found in the view and writes it over that very revision, so that two pilots never have the
-same. A lease is `pilot_lease.until` by the database's own clock; leases that ran out are found in the view of locked tokens.
+A claim re-reads the token it found in the view and writes it over that very revision, so that two
+pilots never have the same. A lease is `pilot_lease.until` by the database's own clock; leases that
+ran out are found in the view of locked tokens.
 """
 
 import os
@@ -28,7 +30,11 @@ def open_url(url: str, create: bool, environ: Dict[str, str]) -> "PicasPool":
     if url.startswith(SCHEMES):
         place = url[len("picas+"):]
     else:
-        place = config.url_of(os.path.join(environ.get("PILOT_PICAS_FOLDER", ""), url[len("picas:"):] or "picasconfig.py"))
+        place = config.url_of(
+            os.path.join(
+                environ.get("PILOT_PICAS_FOLDER", ""), url[len("picas:") :] or "picasconfig.py"
+            )
+        )
     pool = PicasPool(Database(place, environ), environ)
     if create:
         design.ensure_documents(pool.database)
@@ -43,10 +49,14 @@ class PicasPool(interface.Pool):
     def __init__(self, database: Database, environ: Dict[str, str]) -> None:
         self.database = database
         self._environ = environ
-        self._view, self._command = environ.get("PILOT_PICAS_VIEW") or token.VIEW, environ.get("PILOT_PICAS_COMMAND") or ""
+        self._view, self._command = (
+            environ.get("PILOT_PICAS_VIEW") or token.VIEW,
+            environ.get("PILOT_PICAS_COMMAND") or "",
+        )
         self._expired_at = -EXPIRE_EVERY_S
         self._last = ""  # the last request that was given something
-        self._unsure: Set[str] = set()  # requests whose claims may have succeeded without our knowing
+        # requests whose claims may have succeeded without our knowing
+        self._unsure: Set[str] = set()
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         return self._take_in([token.new_token(spec) for spec in specs])
@@ -63,7 +73,9 @@ class PicasPool(interface.Pool):
 
     # -- for agents ------------------------------------------------------------------------------
 
-    def claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
+    def claim(
+        self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str
+    ) -> List[Lease]:
         return self.next((), pilot, offer, count, lease_s, request_id)[1]
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
@@ -78,8 +90,14 @@ class PicasPool(interface.Pool):
         leases = self._claim(pilot, offer, count, lease_s, request_id) if count else []
         return states, leases
 
-    def _claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request: str) -> List[Lease]:
-        leases = self._claimed_before(pilot, lease_s, request) if request in self._unsure or request == self._last else []
+    def _claim(
+        self, pilot: str, offer: Offer, count: int, lease_s: float, request: str
+    ) -> List[Lease]:
+        leases = (
+            self._claimed_before(pilot, lease_s, request)
+            if request in self._unsure or request == self._last
+            else []
+        )
         if leases or request == self._last:
             return leases
         if time.monotonic() - self._expired_at > EXPIRE_EVERY_S:
@@ -88,10 +106,22 @@ class PicasPool(interface.Pool):
         for document in self._candidates():
             if len(leases) >= count:
                 break
-            spec = token.spec_of(document, self._command) if token.is_claimable(document, self.database.now()) else None
+            spec = (
+                token.spec_of(document, self._command)
+                if token.is_claimable(document, self.database.now())
+                else None
+            )
             if spec is None or not token.fits_offer(spec, offer):
                 continue
-            mine = token.lock_token(document, pilot, lease_s, self.database.now(), os.uname().nodename, self._environ, request)
+            mine = token.lock_token(
+                document,
+                pilot,
+                lease_s,
+                self.database.now(),
+                os.uname().nodename,
+                self._environ,
+                request,
+            )
             try:
                 self.database.put(mine)
             except Conflict:  # another pilot was quicker
@@ -102,11 +132,17 @@ class PicasPool(interface.Pool):
         return leases
 
     def _lease(self, document: Dict[str, Any], spec: Dict[str, Any], lease_s: float) -> Lease:
-        return Lease(document["_id"], document[token.LEASE]["generation"], token.scrubs_of(document) + 1, lease_s, spec)
+        return Lease(
+            document["_id"],
+            document[token.LEASE]["generation"],
+            token.scrubs_of(document) + 1,
+            lease_s,
+            spec,
+        )
 
     def _candidates(self) -> Iterator[Dict[str, Any]]:
-        """What the view lists, read with the documents as they are now: highest priority of each page first, else any,
-        so that pilots do not all reach for the same."""
+        """What the view lists, read with the documents as they are now: highest priority of each
+        page first, else any, so that pilots do not all reach for the same."""
         options: Dict[str, Any] = {}
         for _ in range(PAGES):
             rows = self.database.view(self._view, limit=PAGE, include_docs=True, **options)
@@ -122,7 +158,11 @@ class PicasPool(interface.Pool):
         found = []
         for row in self.database.view("Monitor/locked", include_docs=True):
             lease = token.lease_of(row.get("doc") or {})
-            spec = token.spec_of(row["doc"], self._command) if (lease.get("pilot"), lease.get("request")) == (pilot, request) else None
+            spec = (
+                token.spec_of(row["doc"], self._command)
+                if (lease.get("pilot"), lease.get("request")) == (pilot, request)
+                else None
+            )
             if spec is not None:
                 found.append(self._lease(row["doc"], spec, lease_s))
         return found
@@ -147,13 +187,20 @@ class PicasPool(interface.Pool):
             changed = token.end_attempt(document, final, self.database.now())
             try:
                 self.database.put(changed)
-            except Conflict:  # an operator or an old client edited it: if it is still ours, our end goes into that
+            # an operator or an old client edited it: if it is still ours, our end goes into that
+            except Conflict:
                 continue
             return token.state_of(changed)
-        raise interface.Busy("%s: token %s is changed all the time" % (self.database.name, final.task))
+        raise interface.Busy(
+            "%s: token %s is changed all the time" % (self.database.name, final.task)
+        )
 
     def _repeated(self, document: Dict[str, Any], final: Final, pilot: str) -> str:
-        before = [one for one in token.history_of(document) if one.get("generation") == final.generation and one.get("pilot") == pilot]
+        before = [
+            one
+            for one in token.history_of(document)
+            if one.get("generation") == final.generation and one.get("pilot") == pilot
+        ]
         if not before or before[0].get("outcome") != final.outcome:
             raise StaleLease("%s, generation %d" % (final.task, final.generation))
         return token.state_of(document)
@@ -161,43 +208,73 @@ class PicasPool(interface.Pool):
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
         self.finish(Final(task, generation, "released", reason, {}), pilot)
 
-    def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
+    def renew(
+        self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
+    ) -> List[Tuple[str, int]]:
         wanted, stale = list(leases), []  # type: List[Tuple[str, int]], List[Tuple[str, int]]
         for _ in range(TRIES):
             if not wanted:
                 break
             documents = self.database.get_all([name for name, _ in wanted])
-            good = [(key, document) for key,
-                    document in zip(wanted, documents) if document is not None and token.holds_lease(document, key[1], pilot)]
+            good = [
+                (key, document)
+                for key, document in zip(wanted, documents)
+                if document is not None and token.holds_lease(document, key[1], pilot)
+            ]
             stale += [key for key in wanted if key not in [one for one, _ in good]]
-            conflicts = self.database.put_all([token.renew_lease(document, lease_s, self.database.now()) for _, document in good])
+            conflicts = self.database.put_all(
+                [token.renew_lease(document, lease_s, self.database.now()) for _, document in good]
+            )
             wanted = [key for key, _ in good if key[0] in conflicts]
         if wanted:
             names = ", ".join(name for name, _ in wanted[:5])
-            raise interface.Busy("%s: tokens are changed all the time: %s" % (self.database.name, names))
+            raise interface.Busy(
+                "%s: tokens are changed all the time: %s" % (self.database.name, names)
+            )
         return stale
 
     # -- for operators ---------------------------------------------------------------------------
 
     def status(self) -> Dict[str, int]:
         self._expire()
-        found = {row["key"]: row["value"] for row in self.database.view("Monitor/overview_total", group=True)}
+        found = {
+            row["key"]: row["value"]
+            for row in self.database.view("Monitor/overview_total", group=True)
+        }
         held = self.database.ask("GET", "/_design/Pilot/_view/held?limit=0", missing=True)
-        return dict({state: int(found.get(state, 0)) for state in interface.STATES}, held=held["total_rows"] if held else 0)
+        return dict(
+            {state: int(found.get(state, 0)) for state in interface.STATES},
+            held=held["total_rows"] if held else 0,
+        )
 
     def pending(self) -> Tuple[int, Optional[float]]:
         found, now = self.status(), self.database.now()
-        first = [row["doc"] for row in self.database.view("Monitor/todo", limit=PAGE, include_docs=True) if row.get("doc")]
+        first = [
+            row["doc"]
+            for row in self.database.view("Monitor/todo", limit=PAGE, include_docs=True)
+            if row.get("doc")
+        ]
         waits = [token.wait_of(document, now) for document in first if token.NOT_BEFORE in document]
         return found["todo"] + found["locked"], max(0.0, min(waits)) if waits else None
 
     def backlog(self, offer: Offer) -> Backlog:
-        """Of tokens that wait for another attempt, those among the first of the view are looked at."""
+        """Of tokens that wait for another attempt, those among the first of the view are looked
+        at."""
         todo, now = self.status()["todo"], self.database.now()
-        first = [row["doc"] for row in self.database.view("Monitor/todo", limit=PAGE, include_docs=True) if row.get("doc")]
-        waits = [(token.wait_of(one, now), token.spec_of(one, self._command)) for one in first if token.NOT_BEFORE in one]
+        first = [
+            row["doc"]
+            for row in self.database.view("Monitor/todo", limit=PAGE, include_docs=True)
+            if row.get("doc")
+        ]
+        waits = [
+            (token.wait_of(one, now), token.spec_of(one, self._command))
+            for one in first
+            if token.NOT_BEFORE in one
+        ]
         waiting = [(wait, spec) for wait, spec in waits if wait > 0]
-        fitting = [wait for wait, spec in waiting if spec is not None and token.fits_offer(spec, offer)]
+        fitting = [
+            wait for wait, spec in waiting if spec is not None and token.fits_offer(spec, offer)
+        ]
         return Backlog(todo, len(waiting), min(fitting) if fitting else None)
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
@@ -209,15 +286,26 @@ class PicasPool(interface.Pool):
         )
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
-        names = [row["id"] for row in self.database.view("Monitor/error")] if tasks is None else list(tasks)
+        names = (
+            [row["id"] for row in self.database.view("Monitor/error")]
+            if tasks is None
+            else list(tasks)
+        )
         return sum(self._change(name, ("error", "held"), token.sent_back) for name in names)
 
     def cancel(self, tasks: Iterable[str]) -> int:
         return sum(
-            self._change(name, ("todo", "locked"), lambda document: token.hold_token(document, self.database.now())) for name in tasks
+            self._change(
+                name,
+                ("todo", "locked"),
+                lambda document: token.hold_token(document, self.database.now()),
+            )
+            for name in tasks
         )
 
-    def _change(self, name: str, states: Tuple[str, ...], change: Callable[[Dict[str, Any]], Dict[str, Any]]) -> int:
+    def _change(
+        self, name: str, states: Tuple[str, ...], change: Callable[[Dict[str, Any]], Dict[str, Any]]
+    ) -> int:
         for _ in range(TRIES):
             document = self.database.get(name)
             if document is None or token.state_of(document) not in states:
@@ -232,9 +320,14 @@ class PicasPool(interface.Pool):
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
         after: Dict[str, Any] = {}
         while True:
-            rows = self.database.ask("GET", "/_all_docs?include_docs=true&limit=%d%s" % (PAGE, config.query_string(after)))["rows"]
+            rows = self.database.ask(
+                "GET",
+                "/_all_docs?include_docs=true&limit=%d%s" % (PAGE, config.query_string(after)),
+            )["rows"]
             for row in rows:
-                if row["doc"].get("type") == "token" and (state is None or token.state_of(row["doc"]) == state):
+                if row["doc"].get("type") == "token" and (
+                    state is None or token.state_of(row["doc"]) == state
+                ):
                     yield token.describe_token(row["doc"], self.database.now(), self._command)
             if len(rows) < PAGE:
                 return

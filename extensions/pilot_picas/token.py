@@ -1,7 +1,8 @@
 """A PiCaS token as a document: its states, its transitions, what of it is run. Pure.
 
-Fields as the picas client 1.1 has them: type, lock, done (UNIX seconds), hostname, scrub_count, exit_code, output, error, a job id. Ours,
-unseen by it: `pilot_lease` (the fence), `pilot_attempts` (the history), `pilot_task`, `pilot_not_before` (UNIX seconds, the database's).
+Fields as the picas client 1.1 has them: type, lock, done (UNIX seconds), hostname, scrub_count,
+exit_code, output, error, a job id. Ours, unseen by it: `pilot_lease` (the fence), `pilot_attempts`
+(the history), `pilot_task`, `pilot_not_before` (UNIX seconds, the database's).
 """
 
 import base64
@@ -18,8 +19,13 @@ LEASE, HISTORY, TASK, NOT_BEFORE = "pilot_lease", "pilot_attempts", "pilot_task"
 RELEASES = "pilot_releases"  # how often it was given back after its start
 HELD = -1  # a lock that no view of PiCaS lists
 BACKOFF_S, MAX_BACKOFF_S = 10.0, 600.0
-JOB_IDS = (("DIRACJOBID", "dirac_job_id"), ("GLITE_WMS_JOBID", "wms_job_id"), ("CREAM_JOBID", "cream_job_id"), ("PBS_JOBID", "pbs_job_id"),
-           ("SLURM_JOB_ID", "slurm_job_id"))
+JOB_IDS = (
+    ("DIRACJOBID", "dirac_job_id"),
+    ("GLITE_WMS_JOBID", "wms_job_id"),
+    ("CREAM_JOBID", "cream_job_id"),
+    ("PBS_JOBID", "pbs_job_id"),
+    ("SLURM_JOB_ID", "slurm_job_id"),
+)
 Document = Dict[str, Any]
 
 
@@ -34,7 +40,8 @@ def parse_template(text: str) -> str:
 
 
 def fill_template(word: str, document: Document) -> str:
-    """The word with {field} replaced by the token's fields; what is no text goes in as JSON. ValueError for a lone brace."""
+    """The word with {field} replaced by the token's fields; what is no text goes in as JSON.
+    ValueError for a lone brace."""
     parts = word.split("{")
     out = parts[0]
     for part in parts[1:]:
@@ -48,25 +55,48 @@ def fill_template(word: str, document: Document) -> str:
 
 def new_token(spec: Dict[str, Any]) -> Document:
     """A token for a task of ours, which the picas client reads as one of its own."""
-    found: Document = {"_id": spec["id"], "type": "token", "lock": 0, "done": 0, "hostname": "", "scrub_count": 0,
-                       "input": spec.get("meta", {}),
-                       "exit_code": "", "output": {}, "uploads": {}, "error": [], TASK: {key: spec[key] for key in spec if key != "id"}}
+    found: Document = {
+        "_id": spec["id"],
+        "type": "token",
+        "lock": 0,
+        "done": 0,
+        "hostname": "",
+        "scrub_count": 0,
+        "input": spec.get("meta", {}),
+        "exit_code": "",
+        "output": {},
+        "uploads": {},
+        "error": [],
+        TASK: {key: spec[key] for key in spec if key != "id"},
+    }
     if "cores" in spec:
         found["cores"] = spec["cores"]
     return found
 
 
 def spec_of(document: Document, command: str) -> Optional[Dict[str, Any]]:
-    """What to run for it; None when neither the token nor `command` says, or what the token says is no task."""
+    """What to run for it; None when neither the token nor `command` says, or what the token says is
+    no task."""
     given = document.get("input", "")
     text = given if isinstance(given, str) else json.dumps(given)
     told = {"PICAS_TOKEN_ID": document["_id"], "PICAS_INPUT": text[:65536].replace("\0", "")}
     if isinstance(document.get(TASK), dict):
         env = document[TASK].get("env") or {}
-        return task.check_task(dict(document[TASK], id=document["_id"], env={**told, **env} if isinstance(env, dict) else env), "/")[0]
+        return task.check_task(
+            dict(
+                document[TASK],
+                id=document["_id"],
+                env={**told, **env} if isinstance(env, dict) else env,
+            ),
+            "/",
+        )[0]
     if not command:
         return None
-    spec: Dict[str, Any] = {"id": document["_id"], "command": [fill_template(word, document) for word in shlex.split(command)], "env": told}
+    spec: Dict[str, Any] = {
+        "id": document["_id"],
+        "command": [fill_template(word, document) for word in shlex.split(command)],
+        "env": told,
+    }
     if isinstance(document.get("cores"), int) and document["cores"] > 0:
         spec["cores"] = document["cores"]
     return spec
@@ -75,10 +105,15 @@ def spec_of(document: Document, command: str) -> Optional[Dict[str, Any]]:
 def fits_offer(spec: Dict[str, Any], offer: Offer) -> bool:
     """Whether who offers so much can run it."""
     left = offer.time_left_s
-    return bool(spec.get("cores", 1) <= offer.cores and spec.get("gpus", 0) <= offer.gpus
-                and (offer.memory_mb is None or spec.get("memory_mb", 0) <= offer.memory_mb)
-                and (left is None or spec.get("walltime_s", 0) <= left) and (offer.unbounded or "walltime_s" in spec)
-                and set(spec.get("tags", ())) <= set(offer.tags) and ("container" not in spec or offer.containers))
+    return bool(
+        spec.get("cores", 1) <= offer.cores
+        and spec.get("gpus", 0) <= offer.gpus
+        and (offer.memory_mb is None or spec.get("memory_mb", 0) <= offer.memory_mb)
+        and (left is None or spec.get("walltime_s", 0) <= left)
+        and (offer.unbounded or "walltime_s" in spec)
+        and set(spec.get("tags", ())) <= set(offer.tags)
+        and ("container" not in spec or offer.containers)
+    )
 
 
 def _time_stamp(value: Any) -> float:
@@ -98,15 +133,23 @@ def state_of(document: Document) -> str:
 def lease_of(document: Document) -> Dict[str, Any]:
     """Our lease, {} when there is none, or none that makes sense: people edit documents."""
     lease = document.get(LEASE)
-    good = isinstance(lease, dict) and isinstance(lease.get("generation"), int) and isinstance(lease.get("until"), (int, float)) \
+    good = (
+        isinstance(lease, dict)
+        and isinstance(lease.get("generation"), int)
+        and isinstance(lease.get("until"), (int, float))
         and isinstance(lease.get("pilot"), str)
+    )
     return lease if good else {}  # type: ignore[return-value]
 
 
 def history_of(document: Document) -> List[Dict[str, Any]]:
     """The attempts of ours."""
     found = document.get(HISTORY)
-    return [one for one in found if isinstance(one, dict) and isinstance(one.get("generation"), int)] if isinstance(found, list) else []
+    return (
+        [one for one in found if isinstance(one, dict) and isinstance(one.get("generation"), int)]
+        if isinstance(found, list)
+        else []
+    )
 
 
 def scrubs_of(document: Document) -> int:
@@ -124,12 +167,20 @@ def priority_of(document: Document) -> int:
 def holds_lease(document: Document, generation: int, pilot: str) -> bool:
     """Whether this lease holds."""
     lease = lease_of(document)
-    return state_of(document) == "locked" and lease.get("generation") == generation and lease.get("pilot") == pilot
+    return (
+        state_of(document) == "locked"
+        and lease.get("generation") == generation
+        and lease.get("pilot") == pilot
+    )
 
 
 def is_claimable(document: Document, now: float) -> bool:
     """Whether it waits for nobody and nothing."""
-    return document.get("type") == "token" and state_of(document) == "todo" and _time_stamp(document.get(NOT_BEFORE)) <= now
+    return (
+        document.get("type") == "token"
+        and state_of(document) == "todo"
+        and _time_stamp(document.get(NOT_BEFORE)) <= now
+    )
 
 
 def wait_of(document: Document, now: float) -> float:
@@ -148,14 +199,36 @@ def generation_of(document: Document) -> int:
     return max([int(one["generation"]) for one in history_of(document)] + [0])
 
 
-def lock_token(document: Document, pilot: str, lease_s: float, now: float, host: str, environ: Dict[str, str], request: str) -> Document:
+def lock_token(
+    document: Document,
+    pilot: str,
+    lease_s: float,
+    now: float,
+    host: str,
+    environ: Dict[str, str],
+    request: str,
+) -> Document:
     """Claimed."""
     generation = generation_of(document) + 1
     found = dict(document, lock=int(now), done=0, hostname=host)
     found.pop(NOT_BEFORE, None)
-    found[LEASE] = {"generation": generation, "pilot": pilot, "until": now + lease_s, "request": request}
+    found[LEASE] = {
+        "generation": generation,
+        "pilot": pilot,
+        "until": now + lease_s,
+        "request": request,
+    }
     found[HISTORY] = history_of(document) + [
-        {"generation": generation, "pilot": pilot, "started": now, "ended": None, "outcome": None, "reason": None, "result": None}]
+        {
+            "generation": generation,
+            "pilot": pilot,
+            "started": now,
+            "ended": None,
+            "outcome": None,
+            "reason": None,
+            "result": None,
+        }
+    ]
     found.update(job_id(environ))
     return found
 
@@ -180,15 +253,26 @@ def end_attempt(document: Document, final: Final, now: float) -> Document:
     """The end of an attempt: done; failed and to be tried again; failed for good; given back."""
     found = _close_attempt(document, final, now)
     if final.outcome in ("released", "returned", "lost"):
-        given_back, most = found.get(RELEASES, 0) + (final.outcome != "returned"), _read_bound(found, "max_releases", MAX_RELEASES)
+        given_back, most = found.get(RELEASES, 0) + (final.outcome != "returned"), _read_bound(
+            found, "max_releases", MAX_RELEASES
+        )
         if final.outcome == "returned" or given_back <= most:
             return dict(_unlock_token(found), **{RELEASES: given_back})
-        reasons = dict.fromkeys(one.get("reason") or "" for one in history_of(found) if one.get("outcome") == "released")
-        reason = "given back %d times, max_releases is %d: %s" % (given_back, most, "; ".join(reasons)[:3000])
+        reasons = dict.fromkeys(
+            one.get("reason") or "" for one in history_of(found) if one.get("outcome") == "released"
+        )
+        reason = "given back %d times, max_releases is %d: %s" % (
+            given_back,
+            most,
+            "; ".join(reasons)[:3000],
+        )
         return _fail_attempt(found, reason, 1, now, True)
     found["output"] = _add_output(found.get("output"), final.result)
     attached = found.get("_attachments")
-    found["_attachments"] = dict(attached if isinstance(attached, dict) else {}, **_log_attachments(found["_id"], final.result))
+    found["_attachments"] = dict(
+        attached if isinstance(attached, dict) else {},
+        **_log_attachments(found["_id"], final.result),
+    )
     if final.outcome == "done":
         found.update({"exit_code": 0, "done": int(now)})
         return found
@@ -199,14 +283,31 @@ def lose_lease(document: Document, now: float) -> Document:
     """Its pilot was not heard of within the lease."""
     lease = document[LEASE]
     final = Final(document["_id"], lease["generation"], "lost", "the lease ran out", {})
-    return _fail_attempt(_close_attempt(document, final, now), "pilot %s was not heard of within the lease" % lease["pilot"], 1, now)
+    return _fail_attempt(
+        _close_attempt(document, final, now),
+        "pilot %s was not heard of within the lease" % lease["pilot"],
+        1,
+        now,
+    )
 
 
 def _close_attempt(document: Document, final: Final, now: float) -> Document:
     found = dict(document)
     found.pop(LEASE, None)
-    found[HISTORY] = [dict(one, ended=now, outcome=final.outcome, reason=final.reason, result=final.result or None)
-                      if one.get("generation") == final.generation else one for one in history_of(document)]
+    found[HISTORY] = [
+        (
+            dict(
+                one,
+                ended=now,
+                outcome=final.outcome,
+                reason=final.reason,
+                result=final.result or None,
+            )
+            if one.get("generation") == final.generation
+            else one
+        )
+        for one in history_of(document)
+    ]
     return found
 
 
@@ -216,16 +317,25 @@ def _read_bound(document: Document, name: str, usual: int) -> int:
     return found if isinstance(found, int) else usual
 
 
-def _fail_attempt(found: Document, reason: str, code: Any, now: float, for_good: bool = False) -> Document:
+def _fail_attempt(
+    found: Document, reason: str, code: Any, now: float, for_good: bool = False
+) -> Document:
     scrubs = scrubs_of(found) + 1
     complaints = found.get("error") if isinstance(found.get("error"), list) else []
-    found["error"] = list(complaints or ()) + [{"time": int(now), "message": reason, "exception": ""}]
+    found["error"] = list(complaints or ()) + [
+        {"time": int(now), "message": reason, "exception": ""}
+    ]
     found["exit_code"] = code
     if for_good or scrubs >= _read_bound(found, "max_attempts", MAX_ATTEMPTS):
         found.update({"done": int(now), "lock": found.get("lock") or int(now)})
         return found
     found = _unlock_token(found)
-    found.update({"scrub_count": scrubs, NOT_BEFORE: now + min(BACKOFF_S * 2 ** min(scrubs, 20), MAX_BACKOFF_S)})
+    found.update(
+        {
+            "scrub_count": scrubs,
+            NOT_BEFORE: now + min(BACKOFF_S * 2 ** min(scrubs, 20), MAX_BACKOFF_S),
+        }
+    )
     return found
 
 
@@ -264,7 +374,13 @@ def hold_token(document: Document, now: float) -> Document:
     """By an operator: out of circulation."""
     lease = lease_of(document)
     if lease:
-        document = _close_attempt(document, Final(document["_id"], lease["generation"], "cancelled", "cancelled by an operator", {}), now)
+        document = _close_attempt(
+            document,
+            Final(
+                document["_id"], lease["generation"], "cancelled", "cancelled by an operator", {}
+            ),
+            now,
+        )
     found = _unlock_token(document)
     found["lock"] = HELD
     return found
@@ -273,14 +389,30 @@ def hold_token(document: Document, now: float) -> Document:
 def describe_token(document: Document, now: float, command: str) -> Dict[str, Any]:
     """As pools show their tasks."""
     lease = lease_of(document)
-    spec = spec_of(document, command) or {"id": document["_id"], "meta": {"input": document.get("input")},
-                                          "command": ["picas-token-without-command"]}
+    spec = spec_of(document, command) or {
+        "id": document["_id"],
+        "meta": {"input": document.get("input")},
+        "command": ["picas-token-without-command"],
+    }
     complaints: List[Any] = document.get("error") if isinstance(document.get("error"), list) else []  # type: ignore[assignment]
-    reason = complaints[-1].get("message") if complaints and isinstance(complaints[-1], dict) and state_of(document) != "done" else None
-    return dict(spec, state=state_of(document), priority=spec.get("priority", 0), generation=generation_of(document),
-                attempts_used=scrubs_of(document) + (state_of(document) in ("locked", "done", "error")),
-                max_attempts=spec.get("max_attempts", MAX_ATTEMPTS), seconds_left=max(0.0, lease["until"] - now) if lease else None,
-                pilot=lease.get("pilot"), reason=reason, added=0.0, attempts=history_of(document))
+    reason = (
+        complaints[-1].get("message")
+        if complaints and isinstance(complaints[-1], dict) and state_of(document) != "done"
+        else None
+    )
+    return dict(
+        spec,
+        state=state_of(document),
+        priority=spec.get("priority", 0),
+        generation=generation_of(document),
+        attempts_used=scrubs_of(document) + (state_of(document) in ("locked", "done", "error")),
+        max_attempts=spec.get("max_attempts", MAX_ATTEMPTS),
+        seconds_left=max(0.0, lease["until"] - now) if lease else None,
+        pilot=lease.get("pilot"),
+        reason=reason,
+        added=0.0,
+        attempts=history_of(document),
+    )
 
 
 def restore_token(task: Dict[str, Any], now: float) -> Document:
@@ -288,7 +420,9 @@ def restore_token(task: Dict[str, Any], now: float) -> Document:
     from pilot.pool import exported as moving
 
     found = new_token(moving.spec_of(task))
-    found[HISTORY] = [dict(one, outcome=one["outcome"] or "lost") for one in task.get("attempts", ())]
+    found[HISTORY] = [
+        dict(one, outcome=one["outcome"] or "lost") for one in task.get("attempts", ())
+    ]
     state = task.get("state", "todo")
     if state == "held":
         found["lock"] = HELD

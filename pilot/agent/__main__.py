@@ -1,4 +1,5 @@
-"""`-m pilot.agent CONFIG.json`: the agent as its own process; its story goes to stdout, a JSON object a line."""
+"""`-m pilot.agent CONFIG.json`: the agent as its own process; its story goes to stdout, a JSON
+object a line."""
 
 import json
 import logging
@@ -24,14 +25,30 @@ from pilot.agent.surroundings import Surroundings
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden
-from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError, lacking
+from pilot.errors import (
+    AgentFailed,
+    NodeUnfit,
+    OutOfTime,
+    PilotError,
+    PoolUnreachable,
+    UsageError,
+    lacking,
+)
 from pilot.node.deadline import Deadline
 from pilot.node.features import Features
 from pilot.node.poller import ends_reader
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Pool
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
+SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGXCPU,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 BACKLOG_BYTES = 1 << 20
 TOGETHER_S = 0.02
 MAX_PATIENCE_S = 30.0
@@ -40,8 +57,8 @@ log = logging.getLogger("pilot.agent")
 
 
 class Teller:
-    """Writes the story without ever blocking: a reader that is slow gets it later, one that is gone never.
-    With a loop, the events of a moment are written together."""
+    """Writes the story without ever blocking: a reader that is slow gets it later, one that is gone
+    never. With a loop, the events of a moment are written together."""
 
     def __init__(self, descriptor: int) -> None:
         self.loop: Optional[Loop] = None
@@ -101,15 +118,24 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         end = run_agent(config, tell)
         reason = end.reason
-        code = {"pool": PoolUnreachable.exit_code, "time": OutOfTime.exit_code, "node": NodeUnfit.exit_code}.get(end.kind, 0)
+        code = {
+            "pool": PoolUnreachable.exit_code,
+            "time": OutOfTime.exit_code,
+            "node": NodeUnfit.exit_code,
+        }.get(end.kind, 0)
     except Busy as error:
         code, reason = PoolUnreachable.exit_code, str(error)
     except PilotError as error:
         code, reason = error.exit_code, str(error)
-    except (OSError, RuntimeError) as error:  # the folder for payloads, descriptors, threads: nothing can run here
+    # the folder for payloads, descriptors, threads: nothing can run here
+    except (OSError, RuntimeError) as error:
         if not isinstance(error, OSError) and not lacking(error):
             raise
-        code, reason = (NodeUnfit.exit_code, lacking(error)) if lacking(error) else (AgentFailed.exit_code, "%s" % error)
+        code, reason = (
+            (NodeUnfit.exit_code, lacking(error))
+            if lacking(error)
+            else (AgentFailed.exit_code, "%s" % error)
+        )
     tell("agent finished", exit_code=code, reason=reason)
     tell.close()
     return code
@@ -120,26 +146,33 @@ def run_agent(config: AgentConfig, tell: Teller) -> End:
     starter = os.getppid()
     mark = config.environ.setdefault(AGENT_MARK, uuid.uuid4().hex)
     prctl.hide_environment()
-    warden = Warden(program.start_argv("pilot.agent.warden", config.workdir), mark, config.stop_grace_s)
+    warden = Warden(
+        program.start_argv("pilot.agent.warden", config.workdir), mark, config.stop_grace_s
+    )
     bind_to_starter()
-    sandboxes = Sandboxes(os.path.join(config.workdir, "tasks"), config.isolation == "none", config.payload_ids)
+    sandboxes = Sandboxes(
+        os.path.join(config.workdir, "tasks"), config.isolation == "none", config.payload_ids
+    )
     agents: List[Agent] = []
     leases = Leases(config.lease_s, config.stop_grace_s, boot_s)
     loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].sweep())
     tell.loop = loop
     keep_watched(loop, warden)
-    around = Surroundings(config, loop, Strays(warden), confine.Confinement(confine.delegated_parent()),
-                          isolation.which_in(config.environ), sandboxes, tell, Marks(),
-                          lambda lease: leases.end_of((lease.task, lease.generation)))
-    deadline = Deadline(config.ends, ends_reader(Features(*config.features), config.spot, config.refresh_s), config.drain_files)
+    confinement = confine.Confinement(confine.delegated_parent())
+    which = isolation.which_in(config.environ)
+    around = Surroundings(
+        config, loop, Strays(warden), confinement, which, sandboxes, tell, Marks(),
+        lambda lease: leases.end_of((lease.task, lease.generation)),
+    )
+    read_ends = ends_reader(Features(*config.features), config.spot, config.refresh_s)
+    deadline = Deadline(config.ends, read_ends, config.drain_files)
+
+    def open_another() -> Pool:
+        return open_patient_pool(open_pool(config.pool), config)
+
     with open_pool(config.pool) as pool:
-        agent = Agent(
-            config,
-            errands.Errands(loop, open_patient_pool(pool, config), lambda: open_patient_pool(open_pool(config.pool), config)),
-            around,
-            deadline,
-            leases,
-        )
+        lanes = errands.Errands(loop, open_patient_pool(pool, config), open_another)
+        agent = Agent(config, lanes, around, deadline, leases)
         agents.append(agent)
         run_loop(agent, loop, starter, tell)
     warden.close()
@@ -147,7 +180,8 @@ def run_agent(config: AgentConfig, tell: Teller) -> End:
 
 
 def keep_watched(loop: Loop, warden: Warden) -> None:
-    """Whenever the warden is killed, another takes its place: at once, or a while after one that ended soon."""
+    """Whenever the warden is killed, another takes its place: at once, or a while after one that
+    ended soon."""
     begun = [time.monotonic()]
 
     def ended(_: Exit) -> None:
@@ -186,7 +220,8 @@ def run_loop(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
 
 
 def bind_to_starter() -> None:
-    """Hear of the pilot's death as SIGTERM (where the kernel does not tell, the broken pipe does), and adopt what payloads leave."""
+    """Hear of the pilot's death as SIGTERM (where the kernel does not tell, the broken pipe does),
+    and adopt what payloads leave."""
     prctl.die_with_parent()
     prctl.ask(prctl.CHILD_SUBREAPER, 1)
 

@@ -17,28 +17,51 @@ class Capacity(NamedTuple):
 
 def whole_slot(config: AgentConfig) -> Capacity:
     """The slot with nothing running. More slots than cores share them, if the operator says so."""
-    return Capacity(config.slots, max(config.cores, config.slots), config.memory_mb, list(config.gpus))
+    return Capacity(
+        config.slots, max(config.cores, config.slots), config.memory_mb, list(config.gpus)
+    )
 
 
-def free_part(capacity: Capacity, running: Iterable[Dict[str, Any]], taken_gpus: Iterable[str]) -> Capacity:
+def free_part(
+    capacity: Capacity, running: Iterable[Dict[str, Any]], taken_gpus: Iterable[str]
+) -> Capacity:
     """What is left while tasks of these specs run on these GPUs."""
     specs, taken = list(running), set(taken_gpus)
     memory = capacity.memory_mb
     if memory is not None:
         memory -= sum(spec.get("memory_mb", 0) for spec in specs)
-    return Capacity(capacity.slots - len(specs), capacity.cores - sum(spec.get("cores", 1) for spec in specs), memory,
-                    [gpu for gpu in capacity.gpus if gpu not in taken])
+    return Capacity(
+        capacity.slots - len(specs),
+        capacity.cores - sum(spec.get("cores", 1) for spec in specs),
+        memory,
+        [gpu for gpu in capacity.gpus if gpu not in taken],
+    )
 
 
 def fits(left: Capacity, spec: Dict[str, Any]) -> bool:
     """Whether a task of this spec can start now."""
     enough = left.memory_mb is None or spec.get("memory_mb", 0) <= left.memory_mb
-    return left.slots >= 1 and spec.get("cores", 1) <= left.cores and spec.get("gpus", 0) <= len(left.gpus) and enough
+    return (
+        left.slots >= 1
+        and spec.get("cores", 1) <= left.cores
+        and spec.get("gpus", 0) <= len(left.gpus)
+        and enough
+    )
 
 
-def make_offer(left: Capacity, config: AgentConfig, time_left_s: Optional[float]) -> Optional[Offer]:
+def make_offer(
+    left: Capacity, config: AgentConfig, time_left_s: Optional[float]
+) -> Optional[Offer]:
     """What to ask the pool for, or None when nothing more fits."""
     if left.slots < 1 or left.cores < 1 or (time_left_s is not None and time_left_s <= 0):
         return None
     unbounded = time_left_s is None or time_left_s >= config.min_task_s
-    return Offer(left.cores, left.memory_mb, len(left.gpus), time_left_s, tuple(config.tags), config.containers, unbounded)
+    return Offer(
+        left.cores,
+        left.memory_mb,
+        len(left.gpus),
+        time_left_s,
+        tuple(config.tags),
+        config.containers,
+        unbounded,
+    )

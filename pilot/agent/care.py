@@ -16,11 +16,19 @@ log = logging.getLogger("pilot.agent")
 
 
 class Care:
-    """From `begin` on all leases are renewed in one request at a time; `lose` is called with each that is lost, and why,
+    """From `begin` on all leases are renewed in one request at a time; `lose` is called with each
+    that is lost, and why,
     `extended` with those that are ours for longer."""
 
-    def __init__(self, config: AgentConfig, loop: Loop, errands: Errands, leases: Leases, lose: Callable[[Key, str], None],
-                 extended: Callable[[List[Key]], None]) -> None:
+    def __init__(
+        self,
+        config: AgentConfig,
+        loop: Loop,
+        errands: Errands,
+        leases: Leases,
+        lose: Callable[[Key, str], None],
+        extended: Callable[[List[Key]], None],
+    ) -> None:
         self._config, self._loop, self._errands, self._leases = config, loop, errands, leases
         self._lose, self._extended = lose, extended
 
@@ -30,7 +38,8 @@ class Care:
         self._loop.after(self._look_s(), self._watch)
 
     def _look_s(self) -> float:
-        """Between two looks at the leases: a machine that was suspended has forgotten how long it slept."""
+        """Between two looks at the leases: a machine that was suspended has forgotten how long it
+        slept."""
         return min(self._leases.retry_s(), LOOK_S)
 
     def _renew(self) -> None:
@@ -38,8 +47,12 @@ class Care:
         if not keys:
             self._loop.after(self._leases.every_s(), self._renew)
             return
-        self._errands.ask(CARE, lambda pool: enquiry.renew_leases(pool, self._config.pilot, keys, self._config.lease_s),
-                          lambda lost: self._renewed(keys, asked, lost), self._not_renewed)
+        self._errands.ask(
+            CARE,
+            lambda pool: enquiry.renew_leases(pool, self._config.pilot, keys, self._config.lease_s),
+            lambda lost: self._renewed(keys, asked, lost),
+            self._not_renewed,
+        )
 
     def _renewed(self, keys: List[Key], asked: float, lost: Dict[Key, str]) -> None:
         kept = [key for key in keys if key not in lost]

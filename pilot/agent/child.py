@@ -1,4 +1,5 @@
-"""Around an agent's process, whosesoever it is: its surroundings, its lines told on, signals passed on, its end."""
+"""Around an agent's process, whosesoever it is: its surroundings, its lines told on, signals passed
+on, its end."""
 
 import logging
 import shlex
@@ -23,7 +24,8 @@ class Watched:
 
     def __init__(self) -> None:
         self.pid = 0
-        self.listens = True  # whether it hears a wish to drain; one that does not yet would die of it
+        # whether it hears a wish to drain; one that does not yet would die of it
+        self.listens = True
 
     def line(self, text: str) -> None:
         """One line of its standard output."""
@@ -40,7 +42,10 @@ class Watched:
 
 
 def run_foreign_agent(
-    ctx: Context, argv: List[str], agent: Optional[Watched] = None, surroundings: Optional[Dict[str, str]] = None
+    ctx: Context,
+    argv: List[str],
+    agent: Optional[Watched] = None,
+    surroundings: Optional[Dict[str, str]] = None,
 ) -> AgentSummary:
     """Run an agent that is not ours to its end. AgentFailed when it ended badly."""
     result = watch_agent(ctx, argv, agent or Watched(), surroundings)
@@ -49,8 +54,11 @@ def run_foreign_agent(
     return AgentSummary(0, 0, 0, "the program ended well")
 
 
-def watch_agent(ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[Dict[str, str]] = None) -> process.Result:
-    """Start an agent, hear it, pass signals on; returns how it ended. `surroundings` are all that its environment has."""
+def watch_agent(
+    ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[Dict[str, str]] = None
+) -> process.Result:
+    """Start an agent, hear it, pass signals on; returns how it ended. `surroundings` are all that
+    its environment has."""
     log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
 
     _hide_environment(ctx)
@@ -67,26 +75,44 @@ def watch_agent(ctx: Context, argv: List[str], agent: Watched, surroundings: Opt
             agent.drain(signal.SIGUSR1)
 
     with ctx.interrupts.listening(forward):
-        return process.run(argv, timeout_s=FOREVER_S, ok=None, environ=agent_environ(ctx) if surroundings is None else surroundings,
-                           cwd=ctx.workdir, grace_s=grace_s(ctx),
-                           on_line=agent.line, on_error_line=agent.error_line, on_start=started, keep=1 << 16)
+        return process.run(
+            argv,
+            timeout_s=FOREVER_S,
+            ok=None,
+            environ=agent_environ(ctx) if surroundings is None else surroundings,
+            cwd=ctx.workdir,
+            grace_s=grace_s(ctx),
+            on_line=agent.line,
+            on_error_line=agent.error_line,
+            on_start=started,
+            keep=1 << 16,
+        )
 
 
 def _hide_environment(ctx: Context) -> None:
     """Where it holds a token, or the password of a broker."""
     tokens = any(name.startswith(("PILOT_POOL_TOKEN", "BEARER_TOKEN")) for name in ctx.environ)
-    if tokens or ctx.settings.secrets() or any(passwords(text) for text in ctx.environ.values() if "://" in text):
+    if (
+        tokens
+        or ctx.settings.secrets()
+        or any(passwords(text) for text in ctx.environ.values() if "://" in text)
+    ):
         prctl.hide_environment()
 
 
 def grace_s(ctx: Context) -> float:
     """From SIGTERM to SIGKILL for an agent: in a short slot less."""
     end, left = ctx.deadline.end(), ctx.time_left_s(ENDING_S)
-    return STOP_S if end is None or left is None else max(TELL_S, min(STOP_S, end.left_s - left - TELL_S))
+    return (
+        STOP_S
+        if end is None or left is None
+        else max(TELL_S, min(STOP_S, end.left_s - left - TELL_S))
+    )
 
 
 def agent_environ(ctx: Context) -> Dict[str, str]:
-    """What an agent finds in its environment: the pilot's, the installed software's, where things are."""
+    """What an agent finds in its environment: the pilot's, the installed software's, where things
+    are."""
     installed = ctx.find(Installation)
     found = dict(ctx.environ, **(installed.environ if installed else {}))
     configuration = ctx.find(Configuration)

@@ -1,4 +1,5 @@
-"""The clock of leases: it also runs while the machine is suspended, unlike the one that durations are measured with."""
+"""The clock of leases: it also runs while the machine is suspended, unlike the one that durations
+are measured with."""
 
 import time
 
@@ -6,7 +7,8 @@ _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", 7)  # clock_gettime(2); Python 3.6 h
 
 
 def boot_s() -> float:
-    """Seconds since the machine was started, suspension included; where there is no such clock, the monotonic one."""
+    """Seconds since the machine was started, suspension included; where there is no such clock, the
+    monotonic one."""
     try:
         return time.clock_gettime(_BOOTTIME)
     except (OSError, AttributeError):

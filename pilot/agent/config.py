@@ -5,7 +5,8 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 
 class AgentConfig(NamedTuple):
-    """All that an agent must know. `ends` maps a source to the seconds it leaves; None: no limit known."""
+    """All that an agent must know. `ends` maps a source to the seconds it leaves; None: no limit
+    known."""
 
     pool: str
     pilot: str
@@ -32,11 +33,13 @@ class AgentConfig(NamedTuple):
     transfer_timeout_s: float = 3600.0
     keep: str = "failed"
     max_quick_failures: int = 0
-    drains_reach_payloads: bool = False  # this batch system sends its warnings to every process of a job
+    # this batch system sends its warnings to every process of a job
+    drains_reach_payloads: bool = False
     payload_user: str = ""  # as whom payloads run, where that is not the pilot's own user
     payload_ids: List[int] = []  # its uid, gid and further groups
     hidden: List[str] = []  # files that walls keep from payloads
-    transfer_tokens: List[List[str]] = []  # of the payloads' owner: [host glob, token file], the first that matches
+    # of the payloads' owner: [host glob, token file], the first that matches
+    transfer_tokens: List[List[str]] = []
     transfer_proxy: str = ""  # of the payloads' owner
     min_task_s: float = 0.0  # time that a task without walltime_s needs at least
     min_disk_mb: float = 0.0  # free in the workdir before each payload

@@ -1,5 +1,5 @@
-"""A control group per payload, where version 2 is delegated to us: memory is limited by the kernel, and nothing
-of a payload escapes its end. Elsewhere every method does nothing."""
+"""A control group per payload, where version 2 is delegated to us: memory is limited by the kernel,
+and nothing of a payload escapes its end. Elsewhere every method does nothing."""
 
 import os
 import re
@@ -26,7 +26,8 @@ class Confinement:
             if memory_mb is not None:
                 _write_file(group, "memory.max", "%d" % (memory_mb * 1048576))
             _write_file(group, "cgroup.procs", "%d" % pid)
-        except OSError:  # it has ended already, or the delegation is not what it seemed: sampling still watches
+        # it has ended already, or the delegation is not what it seemed: sampling still watches
+        except OSError:
             _remove_group(group)
             return
         self._groups[mark] = group
@@ -41,7 +42,8 @@ class Confinement:
                 pass
 
     def leave(self, mark: str) -> bool:
-        """End and remove the group; True when the kernel killed something in it for want of memory."""
+        """End and remove the group; True when the kernel killed something in it for want of
+        memory."""
         group = self._groups.get(mark)
         if group is None:
             return False
@@ -52,7 +54,8 @@ class Confinement:
         return killed
 
     def slot_ran_out_of_memory(self) -> bool:
-        """Whether the kernel has killed something in our own group for want of memory since this was asked last."""
+        """Whether the kernel has killed something in our own group for want of memory since this
+        was asked last."""
         before, self._slot_kills = self._slot_kills, slot_oom_kills()
         return self._slot_kills > before
 

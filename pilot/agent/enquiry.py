@@ -17,11 +17,16 @@ def why_no_work(backlog: Backlog) -> str:
     cannot = backlog.todo - backlog.waiting
     told = []
     if cannot:
-        log.warning("tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time (--min-task-s"
-                    " without walltime_s), other tags or a container", cannot)
+        log.warning(
+            "tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time (--min-task-s"
+            " without walltime_s), other tags or a container",
+            cannot,
+        )
         told.append("tasks left that cannot run here: %d" % cannot)
     if backlog.waiting:
-        first = "" if backlog.retry_s is None else ", the first that fits for %.0f s" % backlog.retry_s
+        first = (
+            "" if backlog.retry_s is None else ", the first that fits for %.0f s" % backlog.retry_s
+        )
         told.append("tasks left that wait for another attempt: %d%s" % (backlog.waiting, first))
     return "; ".join(told)
 

@@ -1,7 +1,9 @@
-"""Questions to the pool: a file answers at once, a server in threads of their own, so that the loop never waits for it.
+"""Questions to the pool: a file answers at once, a server in threads of their own, so that the loop
+never waits for it.
 
-There are two lanes, each with a connection of its own: turns (reports and claims, which may wait for work) and care
-(renewals, nudges), so that a claim that waits holds nobody up. Within a lane questions are asked one after another.
+There are two lanes, each with a connection of its own: turns (reports and claims, which may wait
+for work) and care (renewals, nudges), so that a claim that waits holds nobody up. Within a lane
+questions are asked one after another.
 """
 
 import collections
@@ -27,7 +29,8 @@ class _Asked(NamedTuple):
 
 
 class Errands:
-    """`ask` in a lane; `then` gets the answer, `failed` the pool's Busy, both in the loop. Any other error ends the agent."""
+    """`ask` in a lane; `then` gets the answer, `failed` the pool's Busy, both in the loop. Any
+    other error ends the agent."""
 
     def __init__(self, loop: Loop, pool: Pool, another: Callable[[], Pool]) -> None:
         self._loop, self._pool, self._another = loop, pool, another
@@ -61,13 +64,16 @@ class Errands:
                 return failed(error)
             return then(answer)
         if lane not in self._lanes:
-            self._lanes[lane] = _Lane(self._pool if lane == TURN else self._another(), self._answered)
+            self._lanes[lane] = _Lane(
+                self._pool if lane == TURN else self._another(), self._answered
+            )
         self._under_way[lane] += 1
         self._turns += lane == TURN
         self._lanes[lane].put(asked)
 
     def hurry(self, pilot: str) -> None:
-        """Let the turn under way come back, should it be waiting for work; said again each second, as one may get lost."""
+        """Let the turn under way come back, should it be waiting for work; said again each second,
+        as one may get lost."""
         self._hurry(pilot, self._turns)
 
     def _hurry(self, pilot: str, turn: int) -> None:

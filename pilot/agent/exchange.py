@@ -1,7 +1,8 @@
-"""The agent's exchanges with its pool: ends of attempts and confirmations go out, a claim comes back, in one request.
+"""The agent's exchanges with its pool: ends of attempts and confirmations go out, a claim comes
+back, in one request.
 
-A claim whose answer did not come is repeated as it was until there is one, also by an agent that is about to end: what it may
-have been granted is known then, and given back.
+A claim whose answer did not come is repeated as it was until there is one, also by an agent that is
+about to end: what it may have been granted is known then, and given back.
 """
 
 import json
@@ -14,7 +15,7 @@ from pilot.agent.config import AgentConfig
 from pilot.agent.errands import CARE, TURN, Errands
 from pilot.agent.leases import Key
 from pilot.agent.loop import Loop
-from pilot.pool.interface import Busy, Final, Lease, Offer
+from pilot.pool.interface import Busy, Final, Lease, Offer, Pool
 
 MOST_FINALS, MOST_BYTES = 500, 1 << 20  # in one request
 CONFIRM_S = 1.0  # a start that no exchange has confirmed by then is confirmed by a renewal
@@ -49,24 +50,33 @@ class Exchange:
         self._life, self._number = uuid.uuid4().hex, 0
         self._open: Optional[Claim] = None
         self._begun: Dict[Key, float] = {}  # started, since when, and the pool may not know it
-        self._timed = self._waits = False  # a confirmation is due; the exchange under way may wait for work
+        # a confirmation is due; the exchange under way may wait for work
+        self._timed = self._waits = False
 
     @property
     def open_claim(self) -> bool:
         """Whether a claim was made that has no answer yet."""
         return self._open is not None
 
-    def ask(self, finals: List[Final], offer: Optional[Offer], count: int, wait_s: float, answered: Answered,
-            failed: Callable[[Busy], None]) -> None:
-        """Report and claim so many tasks. `answered` gets the new states, the leases, when this was asked (by the boot clock), and
-        how long it might wait."""
+    def ask(
+        self,
+        finals: List[Final],
+        offer: Optional[Offer],
+        count: int,
+        wait_s: float,
+        answered: Answered,
+        failed: Callable[[Busy], None],
+    ) -> None:
+        """Report and claim so many tasks. `answered` gets the new states, the leases, when this was
+        asked (by the boot clock), and how long it might wait."""
         if self._open is None and offer is not None:
             self._number += 1
             if offer.time_left_s is not None:
                 offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
             self._open = Claim("%s:%d" % (self._life, self._number), offer, count)
         finals = first_of(finals)
-        claim, begun, config, asked = self._open or Claim("none", Offer(), 0), self._due(), self._config, boot_s()
+        claim, begun, asked = self._open or Claim("none", Offer(), 0), self._due(), boot_s()
+        pilot, lease_s = self._config.pilot, self._config.lease_s
         self.asked, self._waits = asked, wait_s > 0
 
         def settled(answer: Tuple[Dict[Key, str], List[Lease]]) -> None:
@@ -74,12 +84,16 @@ class Exchange:
             self._forget(begun)
             answered(answer[0], answer[1], asked, wait_s)
 
-        self._errands.ask(
-            TURN, lambda pool: pool.next(finals, config.pilot, claim.offer, claim.tasks, config.lease_s, claim.request, wait_s, begun),
-            settled, failed)
+        def exchange(pool: Pool) -> Tuple[Dict[Key, str], List[Lease]]:
+            return pool.next(
+                finals, pilot, claim.offer, claim.tasks, lease_s, claim.request, wait_s, begun
+            )
+
+        self._errands.ask(TURN, exchange, settled, failed)
 
     def begun(self, key: Key) -> None:
-        """What runs under this lease was started: the pool shall know it soon, even if nothing else is to be told."""
+        """What runs under this lease was started: the pool shall know it soon, even if nothing else
+        is to be told."""
         self._begun[key] = time.monotonic()
         if not self._timed:
             self._timed = True
@@ -88,7 +102,9 @@ class Exchange:
     def _due(self) -> List[Key]:
         """What has run for a while: of shorter runs the end says it all."""
         now = time.monotonic()
-        return [key for key, since in self._begun.items() if now - since >= CONFIRM_S / 2][:MOST_FINALS]
+        return [key for key, since in self._begun.items() if now - since >= CONFIRM_S / 2][
+            :MOST_FINALS
+        ]
 
     def ended(self, key: Key) -> None:
         """Its end says it all."""
@@ -110,7 +126,12 @@ class Exchange:
 
         if not keys or self._errands.busy(CARE) or self._errands.busy(TURN) and not self._waits:
             return again()
-        self._errands.ask(CARE, lambda pool: pool.renew(self._config.pilot, keys, self._config.lease_s), confirmed, again)
+        self._errands.ask(
+            CARE,
+            lambda pool: pool.renew(self._config.pilot, keys, self._config.lease_s),
+            confirmed,
+            again,
+        )
 
     def _forget(self, keys: List[Key]) -> None:
         for key in keys:

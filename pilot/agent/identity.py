@@ -14,9 +14,11 @@ NOBODY, ROOT = "nobody", "root"
 
 
 def choose_user(asked: Optional[str], folder: str) -> str:
-    """The user that payloads of this pilot run as; "" for the pilot's own. ValueError with a sentence when that cannot be.
+    """The user that payloads of this pilot run as; "" for the pilot's own. ValueError with a
+    sentence when that cannot be.
 
-    Only root can choose. Without a wish it is nobody, if that user can reach `folder`, where payloads work.
+    Only root can choose. Without a wish it is nobody, if that user can reach `folder`, where
+    payloads work.
     """
     if os.geteuid() != 0 or asked == ROOT:
         if asked and asked != ROOT and os.geteuid() != 0:
@@ -32,10 +34,16 @@ def choose_user(asked: Optional[str], folder: str) -> str:
     barrier = _find_barrier(folder)
     if not barrier and not _can_become(name, folder):
         if asked:
-            raise ValueError("--payload-user %s: this root may not become another user (a user namespace, capabilities)" % asked)
+            raise ValueError(
+                "--payload-user %s: this root may not become another user (a user namespace, capabilities)"
+                % asked
+            )
         return ""
     if barrier and asked:
-        raise ValueError("--payload-user %s: cannot reach %s, as others may not enter %s" % (name, folder, barrier))
+        raise ValueError(
+            "--payload-user %s: cannot reach %s, as others may not enter %s"
+            % (name, folder, barrier)
+        )
     return "" if barrier else name
 
 
@@ -71,11 +79,14 @@ def _find_barrier(folder: str) -> str:
 
 
 def ids_of(name: str) -> List[int]:
-    """uid, gid and further groups of a user; empty for the pilot's own. Found once: it takes files that may be lacking later."""
+    """uid, gid and further groups of a user; empty for the pilot's own. Found once: it takes files
+    that may be lacking later."""
     if not name:
         return []
     user = pwd.getpwnam(name)
-    return [user.pw_uid, user.pw_gid] + [gid for gid in os.getgrouplist(name, user.pw_gid) if gid != user.pw_gid]
+    return [user.pw_uid, user.pw_gid] + [
+        gid for gid in os.getgrouplist(name, user.pw_gid) if gid != user.pw_gid
+    ]
 
 
 def user_environ(name: str, home: str) -> Dict[str, str]:
@@ -84,9 +95,11 @@ def user_environ(name: str, home: str) -> Dict[str, str]:
 
 
 def start_options(config: AgentConfig) -> Dict[str, Any]:
-    """What Popen is told for a payload: its user, and deafness to the pilot's own warnings where they reach it."""
+    """What Popen is told for a payload: its user, and deafness to the pilot's own warnings where
+    they reach it."""
     ids = config.payload_ids
-    if ids and not config.drains_reach_payloads and sys.version_info >= (3, 9):  # no Python between fork and exec: quicker
+    # no Python between fork and exec: quicker
+    if ids and not config.drains_reach_payloads and sys.version_info >= (3, 9):
         return {"user": ids[0], "group": ids[1], "extra_groups": ids[1:]}
     return {"preexec_fn": _before_exec(config, ids)} if ids or config.drains_reach_payloads else {}
 
@@ -94,7 +107,8 @@ def start_options(config: AgentConfig) -> Dict[str, Any]:
 def _before_exec(config: AgentConfig, ids: Sequence[int]) -> Callable[[], None]:
 
     def prepare() -> None:
-        if config.drains_reach_payloads:  # some batch systems send the warnings that are the pilot's to every process of a job
+        # some batch systems send the warnings that are the pilot's to every process of a job
+        if config.drains_reach_payloads:
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             signal.signal(signal.SIGUSR2, signal.SIG_IGN)
         if ids:

@@ -25,18 +25,28 @@ def choose_way(asked: str, which: Which, user_namespaces: bool) -> str:
 
     Raises ValueError with a sentence when it is not.
     """
-    there = {"none": True, "bubblewrap": bool(which("bwrap")) and user_namespaces,
-             "unshare": bool(which("unshare")) and user_namespaces, "apptainer": bool(find_apptainer(which))}
+    there = {
+        "none": True,
+        "bubblewrap": bool(which("bwrap")) and user_namespaces,
+        "unshare": bool(which("unshare")) and user_namespaces,
+        "apptainer": bool(find_apptainer(which)),
+    }
     if asked == "auto":
         return next(way for way in ("bubblewrap", "unshare", "none") if there[way])
     if not there[asked]:
-        raise ValueError("isolation %s is asked for, but this node has no %s" % (
-            asked, "user namespaces or no bwrap or unshare" if asked != "apptainer" else "apptainer"))
+        raise ValueError(
+            "isolation %s is asked for, but this node has no %s"
+            % (
+                asked,
+                "user namespaces or no bwrap or unshare" if asked != "apptainer" else "apptainer",
+            )
+        )
     return asked
 
 
 class Wall(NamedTuple):
-    """How a payload is walled off: the way, its container if it wants one, and the files that it shall not read."""
+    """How a payload is walled off: the way, its container if it wants one, and the files that it
+    shall not read."""
 
     way: str
     container: Optional[str] = None
@@ -54,27 +64,19 @@ class Folders(NamedTuple):
 def wrap_argv(argv: List[str], wall: Wall, folders: Folders, which: Which) -> List[str]:
     """The payload's arguments inside its wall."""
     if wall.container:
-        words = [
-            find_apptainer(which) or "apptainer",
-            "exec",
-            "--userns",
-            "--contain",
-            "--pid",
-            "--bind",
-            folders.work,
-            "--bind",
-            folders.tmp,
-        ]
+        words = [find_apptainer(which) or "apptainer"] + "exec --userns --contain --pid".split()
+        words += ["--bind", folders.work, "--bind", folders.tmp]
         words += ["--bind", folders.script + ":" + folders.script + ":ro"] if folders.script else []
         return words + ["--pwd", folders.work, wall.container] + argv
     if wall.way == "bubblewrap":
-        words = ["bwrap", "--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--ro-bind", "/", "/",
-                 "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+        words = "bwrap --die-with-parent --unshare-user --unshare-pid --unshare-ipc".split()
+        words += "--ro-bind / / --dev /dev --proc /proc --tmpfs /tmp".split()
         for path in wall.hidden:
             words += ["--ro-bind", "/dev/null", path] if not path.startswith("/tmp/") else []
         words += ["--bind", folders.work, folders.work, "--bind", folders.tmp, folders.tmp]
         words += ["--ro-bind", folders.script, folders.script] if folders.script else []
         return words + ["--chdir", folders.work] + argv
     if wall.way == "unshare":
-        return ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"] + argv
+        words = "unshare --user --map-root-user --pid --fork --kill-child --mount-proc".split()
+        return words + argv
     return argv

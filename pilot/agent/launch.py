@@ -1,4 +1,5 @@
-"""Around the agent's process: its orders, its tasks put into the pool, its story told on, its end."""
+"""Around the agent's process: its orders, its tasks put into the pool, its story told on, its
+end."""
 
 import json
 import logging
@@ -14,7 +15,15 @@ from pilot.agent import config as agent_config, environment, identity, isolation
 from pilot.agent.config import AgentConfig
 from pilot.agent.live import Live
 from pilot.context import Context
-from pilot.errors import AgentFailed, NodeUnfit, OutOfTime, PilotError, PoolUnreachable, UsageError, signal_name
+from pilot.errors import (
+    AgentFailed,
+    NodeUnfit,
+    OutOfTime,
+    PilotError,
+    PoolUnreachable,
+    UsageError,
+    signal_name,
+)
 from pilot.facts import AgentSummary, CPUPower, Installation, WorkerNode
 from pilot.node import features
 from pilot.node.batch import detect
@@ -23,12 +32,17 @@ from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
 from pilot.base.shared_defaults import SPOT_CLOUDS
 
-REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0  # between two looks at the ends that may move; a spot machine is given 30 s to two minutes
-PRIVATE_LEASE_S = 7 * 86400.0  # nobody else claims there: a slot that is suspended for long loses nothing
-PRIVATE_BACKOFF_S = 1.0  # tasks given by --tasks are this pilot's alone: no need to wait long for another try
+# between two looks at the ends that may move; a spot machine is given 30 s to two minutes
+REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0
+# nobody else claims there: a slot that is suspended for long loses nothing
+PRIVATE_LEASE_S = 7 * 86400.0
+# tasks given by --tasks are this pilot's alone: no need to wait long for another try
+PRIVATE_BACKOFF_S = 1.0
 QUICK_FAILURES = 20
-LONGEST = 480  # bytes of the folder that holds a pool: pilot.pool.sqlite_file's MAX_PATH, less the file's name
-LOOK_S, ORPHANS_S = 0.05, 1.0  # after the warden's time: what still bears the agent's mark then has no warden
+# bytes of the folder that holds a pool: pilot.pool.sqlite_file's MAX_PATH, less the file's name
+LONGEST = 480
+# after the warden's time: what still bears the agent's mark then has no warden
+LOOK_S, ORPHANS_S = 0.05, 1.0
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
 log = logging.getLogger("pilot.LaunchAgent")
 
@@ -36,7 +50,11 @@ log = logging.getLogger("pilot.LaunchAgent")
 def prepare_agent(ctx: Context) -> List[str]:
     """Write the built-in agent's orders, fill its pool; returns the command line that starts it."""
     folder = _make_folder(ctx)
-    os.makedirs(folder, 0o755 if ctx.settings["open_files"] else 0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
+    os.makedirs(
+        folder,
+        0o755 if ctx.settings["open_files"] else 0o711 if os.geteuid() == 0 else 0o700,
+        exist_ok=True,
+    )
     _check_outputs(ctx.settings["output_dir"])
     path = os.path.join(folder, "agent.json")
     text = agent_config.dump_config(agent_orders(ctx, pool_url(ctx, folder), folder))
@@ -71,27 +89,44 @@ def pool_url(ctx: Context, folder: str) -> str:
     given = ctx.settings["pool"]
     url = given or _open_private_pool(folder)
     if not given and len(os.fsencode(folder)) > LONGEST:
-        raise NodeUnfit("the workdir's path has %d bytes, SQLite takes no more than %d: give a shorter --workdir" % (
-            len(os.fsencode(ctx.workdir)), LONGEST - len(os.fsencode(folder)) + len(os.fsencode(ctx.workdir))))
+        raise NodeUnfit(
+            "the workdir's path has %d bytes, SQLite takes no more than %d: give a shorter --workdir"
+            % (
+                len(os.fsencode(ctx.workdir)),
+                LONGEST - len(os.fsencode(folder)) + len(os.fsencode(ctx.workdir)),
+            )
+        )
     if url.startswith("sqlite:"):
         url = "sqlite:" + os.path.abspath(url[len("sqlite:"):])
     try:
         if not ctx.settings["tasks"] and not ctx.settings["task"]:
             return _check_pool(url, ctx)
-        with open_pool(url, create=True, backoff_s=None if given else PRIVATE_BACKOFF_S, environ=child.agent_environ(ctx)) as pool:
+        with open_pool(
+            url,
+            create=True,
+            backoff_s=None if given else PRIVATE_BACKOFF_S,
+            environ=child.agent_environ(ctx),
+        ) as pool:
             if not given:
                 pool.take_back()
-            added, known = pool.add([read_one(ctx.settings["task"])] if ctx.settings["task"] else read_file(ctx.settings["tasks"]))
+            added, known = pool.add(
+                [read_one(ctx.settings["task"])]
+                if ctx.settings["task"]
+                else read_file(ctx.settings["tasks"])
+            )
     except Busy as error:
         if given:
             raise PoolUnreachable(str(error))
         raise NodeUnfit("the workdir cannot hold the tasks: %s" % error)
-    log.info("tasks: %d from %s in %s", added + known, ctx.settings["task"] or ctx.settings["tasks"], url)
+    log.info(
+        "tasks: %d from %s in %s", added + known, ctx.settings["task"] or ctx.settings["tasks"], url
+    )
     return url
 
 
 def _check_pool(url: str, ctx: Context) -> str:
-    """The URL, unless it is clear that no agent can work there. Raises Denied (and Busy for a file)."""
+    """The URL, unless it is clear that no agent can work there. Raises Denied (and Busy for a
+    file)."""
     with open_pool(url, environ=child.agent_environ(ctx)) as pool:
         try:
             if pool.remote:
@@ -106,13 +141,18 @@ def _check_pool(url: str, ctx: Context) -> str:
 def run_built_in_agent(ctx: Context, argv: List[str]) -> AgentSummary:
     """Run the built-in agent; raises the error that its end stands for."""
     story = Story(ctx)
-    prctl.ask(prctl.CHILD_SUBREAPER, 1)  # what an agent leaves that was killed together with its warden comes to us
+    # what an agent leaves that was killed together with its warden comes to us
+    prctl.ask(prctl.CHILD_SUBREAPER, 1)
     before = set(process_tree.children(os.getpid()))
     try:
         result = child.watch_agent(ctx, argv, story)
         if story.end is None:
             story.lose_all()
-            _end_orphans(_mark_variable(ctx), before, min(ctx.settings["stop_grace_s"], child.STOP_S - 1) + ORPHANS_S)
+            _end_orphans(
+                _mark_variable(ctx),
+                before,
+                min(ctx.settings["stop_grace_s"], child.STOP_S - 1) + ORPHANS_S,
+            )
         found = _raise_end(result, story)
     except PoolUnreachable as error:
         if ctx.settings["pool"]:
@@ -131,11 +171,18 @@ def _mark_variable(ctx: Context) -> str:
 
 
 def _end_orphans(mark: str, before: Set[int], patience_s: float) -> None:
-    """The agent died: its warden ends what it ran. What is still there after that time had no warden."""
+    """The agent died: its warden ends what it ran. What is still there after that time had no
+    warden."""
     def left() -> List[process_tree.Process]:
         adopted = [pid for pid in process_tree.children(os.getpid()) if pid not in before]
-        found = [process_tree.look_up(pid) for pid in adopted] + [one for pid in adopted for one in process_tree.descendants(pid)]
-        found += [one for one in process_tree.everything() if process_tree.variable(one.pid, environment.AGENT_MARK) == mark]
+        found = [process_tree.look_up(pid) for pid in adopted] + [
+            one for pid in adopted for one in process_tree.descendants(pid)
+        ]
+        found += [
+            one
+            for one in process_tree.everything()
+            if process_tree.variable(one.pid, environment.AGENT_MARK) == mark
+        ]
         return [one for one in found if one is not None and one.state != "Z"]
 
     deadline = time.monotonic() + patience_s
@@ -160,17 +207,31 @@ def _raise_end(result: process.Result, story: "Story") -> AgentSummary:
         error: Type[PilotError] = _ERRORS.get(code, AgentFailed)
         raise error(reason)
     counts = story.counts
-    log.info("%d tasks done, %d failed, %d released: %s", counts["done"], counts["error"], counts["released"], reason)
+    log.info(
+        "%d tasks done, %d failed, %d released: %s",
+        counts["done"],
+        counts["error"],
+        counts["released"],
+        reason,
+    )
     return AgentSummary(counts["done"], counts["error"], counts["released"], reason)
 
 
 def describe_death(result: process.Result, story: "Story") -> str:
     """The sentence for an agent that ended without saying so."""
-    how = "was killed by %s" % signal_name(-result.exit_code) if result.exit_code < 0 else "ended with %d" % result.exit_code
+    how = (
+        "was killed by %s" % signal_name(-result.exit_code)
+        if result.exit_code < 0
+        else "ended with %d" % result.exit_code
+    )
     last = [line.strip() for line in result.stderr.splitlines() if line.strip()][-1:]
     tasks = ", ".join(sorted(story.running)[:5]) + (" and others" if len(story.running) > 5 else "")
     left = "; it was running %s, whose leases end by themselves" % tasks if tasks else ""
-    return "the agent died without a last word: it %s%s%s" % (how, ": " + last[0] if last else "", left)
+    return "the agent died without a last word: it %s%s%s" % (
+        how,
+        ": " + last[0] if last else "",
+        left,
+    )
 
 
 class Story(child.Watched):
@@ -221,8 +282,14 @@ class Story(child.Watched):
     def lose_all(self) -> None:
         """The agent died: what it ran is lost, and counts so."""
         for task, told in self.running.items():
-            self._ctx.events.emit("task finished", command="LaunchAgent", task=task, generation=told["generation"], outcome="lost",
-                                  reason="the agent died")
+            self._ctx.events.emit(
+                "task finished",
+                command="LaunchAgent",
+                task=task,
+                generation=told["generation"],
+                outcome="lost",
+                reason="the agent died",
+            )
 
     def error_line(self, text: str) -> None:
         """One line of its standard error: a traceback."""
@@ -238,7 +305,8 @@ def _parse_event(text: str) -> Optional[Dict[str, Any]]:
 
 
 def agent_orders(ctx: Context, url: str, folder: str) -> AgentConfig:
-    """The built-in agent's configuration, from facts and settings. Raises UsageError when the node cannot obey."""
+    """The built-in agent's configuration, from facts and settings. Raises UsageError when the node
+    cannot obey."""
     settings, node, installed = ctx.settings, ctx.get(WorkerNode), ctx.find(Installation)
     which = isolation.which_in(ctx.environ)
     try:
@@ -253,20 +321,35 @@ def agent_orders(ctx: Context, url: str, folder: str) -> AgentConfig:
     if power is not None:
         base["PILOT_TASK_CPU_POWER"] = "%.1f" % power.power
     return AgentConfig(
-        pool=url, pilot=ctx.pilot_id, workdir=folder, output_dir=os.path.abspath(settings["output_dir"] or ctx.path("outputs")),
-        environ=base, slots=settings["slots"] or node.cores, cores=node.cores, memory_mb=node.memory_mb or None,
-        gpus=[gpu.device for gpu in node.gpus], tags=list(settings["tags"]),
+        pool=url, pilot=ctx.pilot_id, workdir=folder,
+        output_dir=os.path.abspath(settings["output_dir"] or ctx.path("outputs")),
+        environ=base,
+        slots=settings["slots"] or node.cores, cores=node.cores, memory_mb=node.memory_mb or None,
+        gpus=[gpu.device for gpu in node.gpus],
+        tags=list(settings["tags"]),
         lease_s=settings["lease_s"] if settings["pool"] else PRIVATE_LEASE_S,
-        idle_s=settings["idle_s"], wait_for_retries=not settings["pool"], max_tasks=settings["max_tasks"],
-        ends=fixed_ends(ctx, node), features=[places.machine, places.job], spot=settings["spot_notices"],
+        idle_s=settings["idle_s"], wait_for_retries=not settings["pool"],
+        max_tasks=settings["max_tasks"], min_task_s=settings["min_task_s"],
+        ends=fixed_ends(ctx, node),
+        features=[places.machine, places.job],
+        spot=settings["spot_notices"],
         refresh_s=REFRESH_S if settings["spot_notices"] == SPOT_CLOUDS[0] else SPOT_REFRESH_S,
-        min_task_s=settings["min_task_s"], drain_files=[os.path.abspath(path) for path in settings["drain_files"]], isolation=way,
-        containers=isolation.find_apptainer(which) is not None, stop_grace_s=min(settings["stop_grace_s"], child.STOP_S - 1),
-        keep="always" if settings["task"] else settings["keep_sandboxes"], max_quick_failures=_quick_failures(settings),
+        drain_files=[os.path.abspath(path) for path in settings["drain_files"]],
+        isolation=way, containers=isolation.find_apptainer(which) is not None,
+        stop_grace_s=min(settings["stop_grace_s"], child.STOP_S - 1),
+        keep="always" if settings["task"] else settings["keep_sandboxes"],
+        max_quick_failures=_quick_failures(settings),
         min_disk_mb=settings["min_disk_mb"] if "min_disk_mb" in settings else 0,
-        payload_user=user, payload_ids=identity.ids_of(user), drains_reach_payloads=detect.warns_every_process(ctx.environ),
-        hidden=sorted(set(pool_token.files(ctx.environ, settings)).union(os.path.realpath(path) for _, path in tokens)),
-        transfer_tokens=tokens, transfer_proxy=proxy)
+        payload_user=user, payload_ids=identity.ids_of(user),
+        drains_reach_payloads=detect.warns_every_process(ctx.environ),
+        hidden=_hidden_files(ctx, tokens), transfer_tokens=tokens, transfer_proxy=proxy,
+    )
+
+
+def _hidden_files(ctx: Context, tokens: List[List[str]]) -> List[str]:
+    """Files with secrets that no payload shall see."""
+    own = set(pool_token.files(ctx.environ, ctx.settings))
+    return sorted(own.union(os.path.realpath(path) for _, path in tokens))
 
 
 def _payload_user(ctx: Context, folder: str) -> str:
@@ -275,12 +358,15 @@ def _payload_user(ctx: Context, folder: str) -> str:
     except ValueError as error:
         raise UsageError(str(error))
     if not name and os.geteuid() == 0 and ctx.settings["payload_user"] != identity.ROOT:
-        log.warning("payloads run as root: %s cannot reach %s (--payload-user)", identity.NOBODY, folder)
+        log.warning(
+            "payloads run as root: %s cannot reach %s (--payload-user)", identity.NOBODY, folder
+        )
     return name
 
 
 def _quick_failures(settings: Any) -> int:
-    """Without the option: a node spares a pool that others share; of tasks of its own nobody else could make more."""
+    """Without the option: a node spares a pool that others share; of tasks of its own nobody else
+    could make more."""
     given: Optional[int] = settings["max_quick_failures"]
     return given if given is not None else QUICK_FAILURES if settings["pool"] else 0
 
@@ -288,4 +374,6 @@ def _quick_failures(settings: Any) -> int:
 def fixed_ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:
     """The ends of this slot that are fixed, as seconds left now by source."""
     ctx.know_batch(node.batch)
-    return {source: max(0.0, moment - time.monotonic()) for source, moment in ctx.deadline.fixed.items()}
+    return {
+        source: max(0.0, moment - time.monotonic()) for source, moment in ctx.deadline.fixed.items()
+    }

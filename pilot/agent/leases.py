@@ -1,14 +1,17 @@
-"""When each lease was last good, and which are in danger: pure but for the clock that is handed in."""
+"""When each lease was last good, and which are in danger: pure but for the clock that is handed
+in."""
 
 from typing import Callable, Dict, Iterable, List, Optional, Tuple
 
-LONGEST_S = 60.0  # between two renewals, however long the lease: that a task was cancelled is heard then
+# between two renewals, however long the lease: that a task was cancelled is heard then
+LONGEST_S = 60.0
 MARGIN_S = 1.0  # for the end of all that runs, on a busy machine, before another may begin
 Key = Tuple[str, int]  # task, generation
 
 
 class Leases:
-    """The leases an agent holds, each with the moment its last good claim or renewal was asked for."""
+    """The leases an agent holds, each with the moment its last good claim or renewal was asked
+    for."""
 
     def __init__(self, lease_s: float, grace_s: float, clock: Callable[[], float]) -> None:
         self._lease_s, self._grace_s, self._clock = lease_s, grace_s, clock
@@ -33,7 +36,8 @@ class Leases:
                 self._good[key] = asked
 
     def end_of(self, key: Key) -> Optional[float]:
-        """When what runs under this lease must have ended, by the clock that was handed in; None for a lease that is not ours."""
+        """When what runs under this lease must have ended, by the clock that was handed in; None
+        for a lease that is not ours."""
         good = self._good.get(key)
         return None if good is None else good + self._lease_s - min(MARGIN_S, self._lease_s / 4)
 

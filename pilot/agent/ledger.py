@@ -1,4 +1,5 @@
-"""The ends of attempts that the pool has not been told yet: reported, given back, and told as events."""
+"""The ends of attempts that the pool has not been told yet: reported, given back, and told as
+events."""
 
 import os
 from typing import Any, Callable, Dict, List, Tuple
@@ -8,7 +9,8 @@ from pilot.agent.surroundings import Ending
 from pilot.pool.interface import Final, Lease
 
 LOST = "lost"
-_OUTCOMES = {("done", "done"): "done", ("error", "error"): "error"}  # (how it ended, what the task is now); an error else: retried
+# (how it ended, what the task is now); an error else: retried
+_OUTCOMES = {("done", "done"): "done", ("error", "error"): "error"}
 MAX_REASON = 2000
 
 
@@ -29,8 +31,16 @@ class Ledger:
 
     def finals(self) -> List[Final]:
         """What the pool is to be told."""
-        return [Final(lease.task, lease.generation, ending.outcome, ending.reason[:MAX_REASON], dict(ending.result, host=self._host))
-                for lease, ending in self._endings]
+        return [
+            Final(
+                lease.task,
+                lease.generation,
+                ending.outcome,
+                ending.reason[:MAX_REASON],
+                dict(ending.result, host=self._host),
+            )
+            for lease, ending in self._endings
+        ]
 
     def settle(self, states: Dict[Key, str]) -> None:
         """The pool has taken these finals: each task's new state, or "stale"."""
@@ -43,13 +53,23 @@ class Ledger:
         self._endings.remove((lease, ending))
         self._told(lease)
         result: Dict[str, Any] = ending.result
-        self._tell("task finished", task=lease.task, generation=lease.generation, outcome=outcome,
-                   reason=ending.reason, seconds=round(ending.seconds, 3), cpu_s=result.get("cpu_s"),
-                   max_rss_mb=result.get("max_rss_mb"), cores=lease.spec.get("cores", 1), folder=result.get("folder"))
+        self._tell(
+            "task finished",
+            task=lease.task,
+            generation=lease.generation,
+            outcome=outcome,
+            reason=ending.reason,
+            seconds=round(ending.seconds, 3),
+            cpu_s=result.get("cpu_s"),
+            max_rss_mb=result.get("max_rss_mb"),
+            cores=lease.spec.get("cores", 1),
+            folder=result.get("folder"),
+        )
 
 
 def _outcome_told(ended: str, state: str) -> str:
-    """How an attempt that ended so is told, when the pool says that the task is in this state now."""
+    """How an attempt that ended so is told, when the pool says that the task is in this state
+    now."""
     if ended == LOST or state == "stale":
         return LOST
     if ended in ("released", "returned"):

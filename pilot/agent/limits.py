@@ -35,12 +35,19 @@ OVERHEAD_MB = 80.0  # of pilot, agent and warden; at most a tenth of a small slo
 
 
 def limits_of(spec: Dict[str, Any], config: Optional[AgentConfig] = None) -> Limits:
-    """The limits of a task: what it asks for is also what it may use; "limits" adds to that. One that asks for no memory has its
-    cores' share of the slot's, so that no payload ends the whole slot."""
+    """The limits of a task: what it asks for is also what it may use; "limits" adds to that. One
+    that asks for no memory has its cores' share of the slot's, so that no payload ends the whole
+    slot."""
     limits = spec.get("limits", {})
     share = None if config is None else share_mb(config, spec.get("cores", 1))
-    return Limits(spec.get("walltime_s"), limits.get("cpu_s"), limits.get("memory_mb", spec.get("memory_mb", share)),
-                  limits.get("disk_mb"), limits.get("output_mb"), limits.get("silence_s"))
+    return Limits(
+        spec.get("walltime_s"),
+        limits.get("cpu_s"),
+        limits.get("memory_mb", spec.get("memory_mb", share)),
+        limits.get("disk_mb"),
+        limits.get("output_mb"),
+        limits.get("silence_s"),
+    )
 
 
 def share_mb(config: AgentConfig, cores: int) -> Optional[float]:
@@ -51,11 +58,17 @@ def share_mb(config: AgentConfig, cores: int) -> Optional[float]:
     return float(int(usable * min(1.0, cores / float(max(config.cores, config.slots)))))
 
 
-def next_look_s(limits: Limits, before: Sample, now: Sample, seconds: float, soonest_s: float, latest_s: float) -> float:
-    """Half the time in which the first limit would be passed if things went on as between these two samples."""
+def next_look_s(
+    limits: Limits, before: Sample, now: Sample, seconds: float, soonest_s: float, latest_s: float
+) -> float:
+    """Half the time in which the first limit would be passed if things went on as between these two
+    samples."""
     found = latest_s
-    for limit, then, used in ((limits.memory_mb, before.memory_mb, now.memory_mb), (limits.disk_mb, before.disk_mb, now.disk_mb),
-                              (limits.output_mb, before.output_mb, now.output_mb)):
+    for limit, then, used in (
+        (limits.memory_mb, before.memory_mb, now.memory_mb),
+        (limits.disk_mb, before.disk_mb, now.disk_mb),
+        (limits.output_mb, before.output_mb, now.output_mb),
+    ):
         if limit is not None and used > then and seconds > 0:
             found = min(found, (limit - used) / ((used - then) / seconds) / 2)
     return max(soonest_s, found)

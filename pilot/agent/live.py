@@ -13,12 +13,16 @@ STREAMS = {"stdout": 1, "stderr": 2}  # file, and where it goes
 
 
 def _strip_controls(data: bytes) -> bytes:
-    """For a terminal: without what steers it, but for carriage returns, by which progress is shown."""
-    return b"\r".join(log.printable(part.decode("utf-8", "replace")).encode("utf-8") for part in data.split(b"\r"))
+    """For a terminal: without what steers it, but for carriage returns, by which progress is
+    shown."""
+    return b"\r".join(
+        log.printable(part.decode("utf-8", "replace")).encode("utf-8") for part in data.split(b"\r")
+    )
 
 
 class Live:
-    """Follows the two files of a payload that began in the folder `home`; `finish` says the rest."""
+    """Follows the two files of a payload that began in the folder `home`; `finish` says the
+    rest."""
 
     def __init__(self, home: str) -> None:
         self._open: Dict[str, int] = {}
@@ -31,7 +35,10 @@ class Live:
         for name in STREAMS:
             if name not in self._open:
                 try:
-                    descriptor = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+                    descriptor = os.open(
+                        os.path.join(folder, name),
+                        os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK,
+                    )
                 except OSError:  # it is over already: the folder has another name
                     continue
                 if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -47,7 +54,9 @@ class Live:
         for name, source in list(self._open.items()):
             for data in iter(lambda: os.read(source, CHUNK), b""):
                 try:
-                    os.write(STREAMS[name], _strip_controls(data) if os.isatty(STREAMS[name]) else data)
+                    os.write(
+                        STREAMS[name], _strip_controls(data) if os.isatty(STREAMS[name]) else data
+                    )
                 except OSError:  # nobody reads it any more
                     break
 

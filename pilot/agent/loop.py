@@ -13,8 +13,9 @@ HEARD_S = 5.0
 
 
 class Exit(NamedTuple):
-    """How a child ended: -n when signal n killed it; CPU seconds and peak memory of it and what it waited for. Of a child that was
-    smaller than we are the kernel tells our own memory, which it shared for a moment: then 0."""
+    """How a child ended: -n when signal n killed it; CPU seconds and peak memory of it and what it
+    waited for. Of a child that was smaller than we are the kernel tells our own memory, which it
+    shared for a moment: then 0."""
 
     code: int
     cpu_s: float
@@ -38,9 +39,12 @@ def _note_signal(signum: int, _frame: Any) -> None:
 
 
 class Loop:
-    """`run` serves until `stop`. Children are watched by pid; others that are reparented to us are reaped."""
+    """`run` serves until `stop`. Children are watched by pid; others that are reparented to us are
+    reaped."""
 
-    def __init__(self, signals: Iterable[int], on_signal: Callable[[int], None], on_stranger: Callback) -> None:
+    def __init__(
+        self, signals: Iterable[int], on_signal: Callable[[int], None], on_stranger: Callback
+    ) -> None:
         self._selector = selectors.DefaultSelector()
         self._timers: List[Tuple[float, int, Timer]] = []
         self._count = 0
@@ -65,8 +69,8 @@ class Loop:
         return timer
 
     def watch_child(self, pid: int, dying: Callback, dead: Callable[[Exit], None]) -> None:
-        """`dying` is called when the child has ended but still holds its pid (its group cannot be another's),
-        then `dead` with how it ended."""
+        """`dying` is called when the child has ended but still holds its pid (its group cannot be
+        another's), then `dead` with how it ended."""
         self._children[pid] = (dying, dead)
 
     def watch_broken(self, descriptor: int, callback: Callback) -> None:
@@ -99,7 +103,9 @@ class Loop:
     def _wait(self) -> Any:
         while self._timers and self._timers[0][2].cancelled:
             heapq.heappop(self._timers)
-        return min(3600.0, max(0.0, self._timers[0][0] - time.monotonic())) if self._timers else None
+        return (
+            min(3600.0, max(0.0, self._timers[0][0] - time.monotonic())) if self._timers else None
+        )
 
     def _due(self) -> None:
         now = time.monotonic()
@@ -139,7 +145,9 @@ class Loop:
                 known[0]()
             _, status, used = os.wait4(seen.si_pid, 0)
             if known is not None:
-                known[1](Exit(exit_code(status), used.ru_utime + used.ru_stime, _peak_mb(used.ru_maxrss)))
+                known[1](
+                    Exit(exit_code(status), used.ru_utime + used.ru_stime, _peak_mb(used.ru_maxrss))
+                )
             stranger = stranger or known is None
         if stranger:
             self._on_stranger()
@@ -151,4 +159,8 @@ def exit_code(status: int) -> int:
 
 
 def _peak_mb(kilobytes: int) -> float:
-    return kilobytes / 1024.0 if kilobytes > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss else 0.0
+    return (
+        kilobytes / 1024.0
+        if kilobytes > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        else 0.0
+    )

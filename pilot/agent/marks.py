@@ -1,8 +1,9 @@
-"""A mark on a payload's processes that they keep through setsid, double forks and an emptied environment.
+"""A mark on a payload's processes that they keep through setsid, double forks and an emptied
+environment.
 
-It is an odd value of the soft limit RLIMIT_RTTIME (setrlimit(2)): microseconds of CPU time in one go under real-time scheduling,
-which is unlimited where nobody asked for it; 31 years and some are as good. Children inherit it, anybody may read it
-(/proc/PID/limits), hardly anything sets it.
+It is an odd value of the soft limit RLIMIT_RTTIME (setrlimit(2)): microseconds of CPU time in one
+go under real-time scheduling, which is unlimited where nobody asked for it; 31 years and some are
+as good. Children inherit it, anybody may read it (/proc/PID/limits), hardly anything sets it.
 """
 
 import os
@@ -33,7 +34,8 @@ def marked_children(number: int) -> Iterator[None]:
     try:
         former = resource.getrlimit(resource.RLIMIT_RTTIME)
         resource.setrlimit(resource.RLIMIT_RTTIME, (_BASE + number, former[1]))
-    except (AttributeError, OSError, ValueError):  # no Linux, or a lower hard limit: the environment's mark must do
+    # no Linux, or a lower hard limit: the environment's mark must do
+    except (AttributeError, OSError, ValueError):
         yield
         return
     try:

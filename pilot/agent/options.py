@@ -10,23 +10,62 @@ from pilot.base.shared_defaults import ISOLATION_WAYS, LEASE_S, SPOT_CLOUDS
 
 BUILT_IN: Tuple[Option, ...] = (
     Option("slots", "payloads at once (default: one per core)", values.count),
-    Option("tags", "what this pilot offers besides resources; a task's tags must all be among them", values.words, ()),
+    Option(
+        "tags",
+        "what this pilot offers besides resources; a task's tags must all be among them",
+        values.words,
+        (),
+    ),
     Option("lease_s", "seconds a task is ours without a renewal", values.seconds, LEASE_S),
-    Option("min_task_s", "seconds the slot must still have for a task that does not say how long it takes (walltime_s)",
-           values.seconds, 60.0),
-    Option("idle_s", "seconds to stay without work; 0: end when nothing can be claimed", values.seconds, 0.0),
+    Option(
+        "min_task_s",
+        "seconds the slot must still have for a task that does not say how long it takes (walltime_s)",
+        values.seconds,
+        60.0,
+    ),
+    Option(
+        "idle_s",
+        "seconds to stay without work; 0: end when nothing can be claimed",
+        values.seconds,
+        0.0,
+    ),
     Option("max_tasks", "claim no more than so many tasks", values.count),
-    Option("isolation", "walls around payloads: none, auto, bubblewrap, unshare, apptainer", values.choice(*ISOLATION_WAYS), "none"),
-    Option("payload_user", "who payloads run as when the pilot is root (default: nobody, where that user can reach the workdir; "
-                           "root: as the pilot)"),
+    Option(
+        "isolation",
+        "walls around payloads: none, auto, bubblewrap, unshare, apptainer",
+        values.choice(*ISOLATION_WAYS),
+        "none",
+    ),
+    Option(
+        "payload_user",
+        "who payloads run as when the pilot is root (default: nobody, where that user can reach the workdir; "
+        "root: as the pilot)",
+    ),
     Option("stop_grace_s", "seconds from SIGTERM to SIGKILL for a payload", values.seconds, 2.0),
-    Option("keep_sandboxes", "payloads' folders to keep: never, failed, always",
-           values.choice("never", "failed", "always"), "failed"),
-    Option("max_quick_failures", "end the pilot as on an unfit node after so many payloads in a row that failed within 30 s "
-                                 "(0: never; default: 20 with --pool)", values.count),
-    Option("spot_notices", "the cloud whose notices that a spot machine ends soon are heard: none, ec2, gce, azure",
-           values.choice(*SPOT_CLOUDS), SPOT_CLOUDS[0]),
-    Option("transfer_tokens", "HOST=FILE,...: the tokens of the payloads' owner for these hosts (globs)", values.pairs, {}),
+    Option(
+        "keep_sandboxes",
+        "payloads' folders to keep: never, failed, always",
+        values.choice("never", "failed", "always"),
+        "failed",
+    ),
+    Option(
+        "max_quick_failures",
+        "end the pilot as on an unfit node after so many payloads in a row that failed within 30 s "
+        "(0: never; default: 20 with --pool)",
+        values.count,
+    ),
+    Option(
+        "spot_notices",
+        "the cloud whose notices that a spot machine ends soon are heard: none, ec2, gce, azure",
+        values.choice(*SPOT_CLOUDS),
+        SPOT_CLOUDS[0],
+    ),
+    Option(
+        "transfer_tokens",
+        "HOST=FILE,...: the tokens of the payloads' owner for these hosts (globs)",
+        values.pairs,
+        {},
+    ),
     Option("transfer_proxy", "the X.509 proxy of the payloads' owner, for inputs and outputs"),
     Option("output_dir", "where outputs without a URL go (default: outputs in the workdir)"),
 )
@@ -53,7 +92,10 @@ def _task_problems(path: str, alone: bool) -> List[str]:
     if not path:
         return []
     if os.path.exists(path) and not os.path.isfile(path):
-        return ["--tasks %s: is no regular file; fill a pool from it: python3 -m pilot.pool add sqlite:FILE -" % path]
+        return [
+            "--tasks %s: is no regular file; fill a pool from it: python3 -m pilot.pool add sqlite:FILE -"
+            % path
+        ]
     from pilot.pool.task import read_file, read_one
 
     try:

@@ -1,7 +1,9 @@
-"""What the name of an output stands for: one file, a folder with all its files, or what a glob matches.
+"""What the name of an output stands for: one file, a folder with all its files, or what a glob
+matches.
 
-A payload wrote all of this, so nothing is believed: links are followed to files inside the task's folder only, folders are
-never entered through a link, and files, names and what is looked at are bounded.
+A payload wrote all of this, so nothing is believed: links are followed to files inside the task's
+folder only, folders are never entered through a link, and files, names and what is looked at are
+bounded.
 """
 
 import fnmatch
@@ -22,18 +24,21 @@ class TransferFailed(StepFailed):
 
 
 class Made(NamedTuple):
-    """A file that the payload made: its name in the task's folder, and what is added to the output's URL ("" for the file itself)."""
+    """A file that the payload made: its name in the task's folder, and what is added to the
+    output's URL ("" for the file itself)."""
 
     name: str
     below: str
 
 
 def find_outputs(name: str, folder: str) -> List[Made]:
-    """The regular files that `name` stands for in a task's folder, sorted by name; none when the payload made none.
+    """The regular files that `name` stands for in a task's folder, sorted by name; none when the
+    payload made none.
 
-    A file of just this name counts before a folder, that before a glob (`*`, `?`, `[a-z]`, and `**` for any depth, as a shell's: a
-    leading dot is matched by a dot only). Below a folder names count from it, those of a glob from its first part with a wildcard.
-    Raises TransferFailed when something in a folder is no file of the task, or there is too much to look at.
+    A file of just this name counts before a folder, that before a glob (`*`, `?`, `[a-z]`, and `**`
+    for any depth, as a shell's: a leading dot is matched by a dot only). Below a folder names count
+    from it, those of a glob from its first part with a wildcard. Raises TransferFailed when
+    something in a folder is no file of the task, or there is too much to look at.
     """
     walk = _Walk(folder)
     path = os.path.normpath(name)
@@ -43,9 +48,15 @@ def find_outputs(name: str, folder: str) -> List[Made]:
         found = [Made(one, os.path.relpath(one, path)) for one in walk.files(path)]
     elif any(sign in path for sign in MAGIC):
         parts = path.split(os.sep)
-        plain = next(number for number, part in enumerate(parts) if any(sign in part for sign in MAGIC))
+        plain = next(
+            number for number, part in enumerate(parts) if any(sign in part for sign in MAGIC)
+        )
         start = os.path.join(*parts[:plain]) if plain else ""
-        names = {one for match in walk.matching(start or ".", parts[plain:]) for one in walk.all_of(match)}
+        names = {
+            one
+            for match in walk.matching(start or ".", parts[plain:])
+            for one in walk.all_of(match)
+        }
         found = [Made(one, os.path.relpath(one, start or ".")) for one in names]
     else:
         found = []
@@ -55,8 +66,10 @@ def find_outputs(name: str, folder: str) -> List[Made]:
 def check_total(found: List[Made]) -> None:
     """TransferFailed when all outputs of a task together are too much, or a name cannot be told."""
     if len(found) > MAX_FILES or sum(len(one.name) for one in found) > MAX_NAMES:
-        raise TransferFailed("the outputs are %d files, more than a task may bring out (%d, %d characters of names): "
-                             "let the payload pack them into an archive" % (len(found), MAX_FILES, MAX_NAMES))
+        raise TransferFailed(
+            "the outputs are %d files, more than a task may bring out (%d, %d characters of names): "
+            "let the payload pack them into an archive" % (len(found), MAX_FILES, MAX_NAMES)
+        )
     for one in found:
         try:
             one.name.encode("utf-8")
@@ -70,12 +83,14 @@ class _Walk:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         # the folder's own name is not resolved: a payload may have put a link in its place
-        self._home = os.path.join(os.path.realpath(os.path.dirname(folder)), os.path.basename(folder))
+        self._home = os.path.join(
+            os.path.realpath(os.path.dirname(folder)), os.path.basename(folder)
+        )
         self._looked_at = 0
 
     def is_own_file(self, name: str) -> bool:
-        """Whether this is a regular file that, links followed, lies in the folder: a payload may not have us copy /etc/shadow, or
-        wait for a pipe."""
+        """Whether this is a regular file that, links followed, lies in the folder: a payload may
+        not have us copy /etc/shadow, or wait for a pipe."""
         real = self._real(name)
         return bool(real) and os.path.isfile(real)
 
@@ -90,7 +105,8 @@ class _Walk:
         return real if inside and not os.path.islink(self._folder) else ""
 
     def files(self, name: str) -> Iterator[str]:
-        """All files below a folder. A link to a folder is not entered: what it leads to has a name of its own."""
+        """All files below a folder. A link to a folder is not entered: what it leads to has a name
+        of its own."""
         waiting = [name]
         while waiting:
             place = waiting.pop()
@@ -101,8 +117,10 @@ class _Walk:
                 elif self.is_own_file(path):
                     yield path
                 elif not self.is_own_folder(path):
-                    raise TransferFailed("the output %s: %s is no file of the task's folder (a link that leads out of it or nowhere, "
-                                         "a pipe or a socket)" % (name, path))
+                    raise TransferFailed(
+                        "the output %s: %s is no file of the task's folder (a link that leads out of it or nowhere, "
+                        "a pipe or a socket)" % (name, path)
+                    )
 
     def all_of(self, match: str) -> Iterator[str]:
         """The file that matched, or all files of the folder that did."""
@@ -124,7 +142,9 @@ class _Walk:
             if part == "**":
                 if below and not entry.name.startswith("."):
                     yield from self.matching(path, parts)
-            elif fnmatch.fnmatchcase(entry.name, part) and (part.startswith(".") or not entry.name.startswith(".")):
+            elif fnmatch.fnmatchcase(entry.name, part) and (
+                part.startswith(".") or not entry.name.startswith(".")
+            ):
                 if not rest:
                     yield path
                 elif below:
@@ -132,12 +152,17 @@ class _Walk:
 
     def _entries(self, place: str) -> List["os.DirEntry[str]"]:
         if place.count(os.sep) >= MAX_DEPTH:
-            raise TransferFailed("the outputs of this task lie in more than %d folders, one in the other" % MAX_DEPTH)
+            raise TransferFailed(
+                "the outputs of this task lie in more than %d folders, one in the other" % MAX_DEPTH
+            )
         with os.scandir(os.path.join(self._folder, place)) as entries:
             found = []
             for entry in entries:
                 self._looked_at += 1
                 if self._looked_at > MAX_LOOKED_AT:
-                    raise TransferFailed("the outputs of this task lie among more than %d files and folders" % MAX_LOOKED_AT)
+                    raise TransferFailed(
+                        "the outputs of this task lie among more than %d files and folders"
+                        % MAX_LOOKED_AT
+                    )
                 found.append(entry)
         return found

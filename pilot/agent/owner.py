@@ -1,7 +1,9 @@
-"""The credentials with which a task's files are moved: those of the payload's owner, never the pilot's tokens.
+"""The credentials with which a task's files are moved: those of the payload's owner, never the
+pilot's tokens.
 
-A task may name its own in `env`; otherwise the operator says which token is for which hosts (--transfer-tokens) and which
-proxy identifies the owner (--transfer-proxy). A token is shown to the hosts that it is for, and by https or the grid's tools only.
+A task may name its own in `env`; otherwise the operator says which token is for which hosts
+(--transfer-tokens) and which proxy identifies the owner (--transfer-proxy). A token is shown to the
+hosts that it is for, and by https or the grid's tools only.
 """
 
 import fnmatch
@@ -13,8 +15,16 @@ from pilot.base import credentials
 from pilot.errors import StepFailed
 
 TOKEN, TOKEN_FILE, PROXY = "BEARER_TOKEN", "BEARER_TOKEN_FILE", "X509_USER_PROXY"
-# what a task's env may give to the programs that move its files; anything else (PATH, LD_PRELOAD) would be a way out of its walls
-OF_TASK = (TOKEN, TOKEN_FILE, PROXY, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+# what a task's env may give to the programs that move its files; anything else (PATH, LD_PRELOAD)
+# would be a way out of its walls
+OF_TASK = (
+    TOKEN,
+    TOKEN_FILE,
+    PROXY,
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
 
 
 def of_task(spec: Mapping[str, Any]) -> Dict[str, str]:
@@ -32,12 +42,21 @@ def read_options(settings: Any) -> Tuple[List[List[str]], str]:
 def find_problems(settings: Any) -> List[str]:
     """A sentence for each file of these that is not there."""
     tokens, proxy = read_options(settings)
-    missing = ["--transfer-tokens: there is no file %s" % path for _, path in tokens if not os.path.isfile(path)]
-    return missing + ["--transfer-proxy: there is no file %s" % path for path in [proxy] if path and not os.path.isfile(path)]
+    missing = [
+        "--transfer-tokens: there is no file %s" % path
+        for _, path in tokens
+        if not os.path.isfile(path)
+    ]
+    return missing + [
+        "--transfer-proxy: there is no file %s" % path
+        for path in [proxy]
+        if path and not os.path.isfile(path)
+    ]
 
 
 class Owner(NamedTuple):
-    """Who the files belong to: the variables a tool finds, [host glob, token file] in order, and the owner's proxy ("": none)."""
+    """Who the files belong to: the variables a tool finds, [host glob, token file] in order, and
+    the owner's proxy ("": none)."""
 
     environ: Dict[str, str]
     tokens: List[List[str]]
@@ -50,21 +69,27 @@ class Owner(NamedTuple):
         return dict(self.environ, **{TOKEN_FILE: path}) if path and not own else self.environ
 
     def headers(self, url: str) -> Dict[str, str]:
-        """Authorization for an https URL whose host the token is for; nothing for others. StepFailed when the token cannot be read."""
+        """Authorization for an https URL whose host the token is for; nothing for others.
+        StepFailed when the token cannot be read."""
         if urlsplit(url).scheme != "https":
             return {}
-        token = self.environ.get(TOKEN) or _read_token(self.environ.get(TOKEN_FILE) or self._token_file(url))
+        token = self.environ.get(TOKEN) or _read_token(
+            self.environ.get(TOKEN_FILE) or self._token_file(url)
+        )
         return {"Authorization": "Bearer " + token} if token else {}
 
     def tls(self, url: str) -> Any:
-        """Trusts the grid's CAs, too, and shows the owner's proxy; None for what is no https. ConfigurationFailed as tls_context."""
+        """Trusts the grid's CAs, too, and shows the owner's proxy; None for what is no https.
+        ConfigurationFailed as tls_context."""
         if urlsplit(url).scheme != "https":
             return None
         return credentials.tls_context(self.environ, self.proxy or None)
 
     def _token_file(self, url: str) -> Optional[str]:
         host = (urlsplit(url).hostname or "").lower()
-        return next((path for glob, path in self.tokens if fnmatch.fnmatchcase(host, glob.lower())), None)
+        return next(
+            (path for glob, path in self.tokens if fnmatch.fnmatchcase(host, glob.lower())), None
+        )
 
 
 def _read_token(path: Optional[str]) -> str:
@@ -72,5 +97,7 @@ def _read_token(path: Optional[str]) -> str:
         return ""
     token = credentials.bearer_token({TOKEN_FILE: path}, folder=os.devnull)
     if not token:
-        raise StepFailed("the token file %s of the payload's owner is empty, or cannot be read" % path)
+        raise StepFailed(
+            "the token file %s of the payload's owner is empty, or cannot be read" % path
+        )
     return token

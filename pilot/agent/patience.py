@@ -5,14 +5,17 @@ from typing import NamedTuple, Optional
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # waits when the pool is busy; the last one repeats
 GIVE_UP_S = 120.0  # a pool that does not answer for so long, with nothing running, ends the agent
 POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits when there is nothing to claim
-RETRY_PATIENCE_S = 60.0  # how long after its last payload an agent waits for a task that is to be tried again
+# how long after its last payload an agent waits for a task that is to be tried again
+RETRY_PATIENCE_S = 60.0
 NUDGE_AGAIN_S = 1.0
 WAIT_S = 15.0  # how long a claim may wait at a server for work
 LOOK_S = 1.0  # between two looks at the slot's end and at the drain files
 MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
 STOP_REPORT_S = 1.0
-SHORT_S = 0.5  # while payloads take less than this, the next task is claimed before the slot is free
-BRISK_S = 0.02  # while they take less than this, several are claimed at once, and their ends told together
+# while payloads take less than this, the next task is claimed before the slot is free
+SHORT_S = 0.5
+# while they take less than this, several are claimed at once, and their ends told together
+BRISK_S = 0.02
 BRISK_COUNT = 3
 AHEAD_SLOTS = 8  # agents with more slots claim nothing ahead
 AHEAD_S = 1.0  # a task claimed ahead is given back when its payload cannot start so soon
@@ -20,7 +23,8 @@ SWEEP_S = 0.2  # after a payload's end: what it left behind is reparented to us 
 
 
 class End(NamedTuple):
-    """Why the agent stops: kind work (none left), drain, time, signal, pilot (it is gone), pool, node; in words."""
+    """Why the agent stops: kind work (none left), drain, time, signal, pilot (it is gone), pool,
+    node; in words."""
 
     kind: str
     reason: str
@@ -28,18 +32,21 @@ class End(NamedTuple):
 
 
 def claim_count(last_s: float, slots: int, max_tasks: Optional[int], claimed: int) -> int:
-    """How many tasks to claim at once: one; several, which wait ahead, where a payload is over before the next is claimed."""
+    """How many tasks to claim at once: one; several, which wait ahead, where a payload is over
+    before the next is claimed."""
     if last_s > BRISK_S or slots > AHEAD_SLOTS:
         return 1
     return BRISK_COUNT if max_tasks is None else max(1, min(BRISK_COUNT, max_tasks - claimed))
 
 
 def report_delay_s(last_s: float, ahead: int) -> float:
-    """How long the end of a payload waits to be told with the next: not at all unless there is nothing to claim beside it, as
-    tasks wait ahead, and payloads are so short that the next end comes within that time."""
+    """How long the end of a payload waits to be told with the next: not at all unless there is
+    nothing to claim beside it, as tasks wait ahead, and payloads are so short that the next end
+    comes within that time."""
     return BRISK_S if ahead and last_s <= BRISK_S else 0.0
 
 
 def patience_s(left_s: Optional[float]) -> float:
-    """How long an unreachable pool is asked again while nothing runs: what has ended shall be told, in time."""
+    """How long an unreachable pool is asked again while nothing runs: what has ended shall be told,
+    in time."""
     return GIVE_UP_S if left_s is None else max(STOP_REPORT_S, min(GIVE_UP_S, left_s))

@@ -1,4 +1,5 @@
-"""One attempt at a task: its stages one after the other, each a child in its own session; limits; the result."""
+"""One attempt at a task: its stages one after the other, each a child in its own session; limits;
+the result."""
 
 import errno
 import os
@@ -17,16 +18,30 @@ from pilot.agent.watch import SOONEST_S, Watch
 from pilot.errors import lacking
 from pilot.pool.interface import Lease
 
-ECHO_S = 0.5  # a payload that was killed by a signal: whether the agent gets the same one is known by then
-OUTER_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2)
+# a payload that was killed by a signal: whether the agent gets the same one is known by then
+ECHO_S = 0.5
+OUTER_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGXCPU,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 
 
 class Payload:
-    """Runs one leased task. When nothing of it runs any more `vacated` is called, so that the next may start
-    before this one's result is gathered; then `over`, with the result. Each once."""
+    """Runs one leased task. When nothing of it runs any more `vacated` is called, so that the next
+    may start before this one's result is gathered; then `over`, with the result. Each once."""
 
-    def __init__(self, lease: Lease, around: Surroundings,
-                 vacated: Callable[["Payload"], None], over: Callable[["Payload", Ending], None]) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        around: Surroundings,
+        vacated: Callable[["Payload"], None],
+        over: Callable[["Payload", Ending], None],
+    ) -> None:
         self.lease, self.spec = lease, lease.spec
         self.gpus: List[str] = []
         self.mark = "%s/%s.%d" % (around.config.pilot, lease.task, lease.generation)
@@ -45,8 +60,13 @@ class Payload:
         self._files: List[Dict[str, Any]] = []
 
     def prepare(self) -> None:
-        """Do ahead of time what can be done before there is room for it: a slot that becomes free is filled sooner."""
-        if self._place is None and stages.first_stage(self.spec) == RUN and not self.spec.get("gpus"):
+        """Do ahead of time what can be done before there is room for it: a slot that becomes free
+        is filled sooner."""
+        if (
+            self._place is None
+            and stages.first_stage(self.spec) == RUN
+            and not self.spec.get("gpus")
+        ):
             try:
                 self._settle_in([])
                 self._prepared = self._of(RUN, self._here())
@@ -68,19 +88,24 @@ class Payload:
             if self._place is None:
                 self._settle_in(gpus)
         except OSError as error:
-            return self._end("released", "the node cannot run it: %s" % (lacking(error) or error), node=True)
+            return self._end(
+                "released", "the node cannot run it: %s" % (lacking(error) or error), node=True
+            )
         self._start(stages.first_stage(self.spec))
 
     def _settle_in(self, gpus: List[str]) -> None:
         self.gpus = gpus
-        self._place = Place(self.lease, self._around.sandboxes.take(), self._around.config, gpus, self.mark)
+        self._place = Place(
+            self.lease, self._around.sandboxes.take(), self._around.config, gpus, self.mark
+        )
 
     def _here(self) -> Place:
         assert self._place is not None
         return self._place
 
     def stop(self, outcome: str, reason: str, grace_s: float) -> None:
-        """End it: SIGTERM to the group, SIGKILL after the grace. The first call says why; a later one hurries."""
+        """End it: SIGTERM to the group, SIGKILL after the grace. The first call says why; a later
+        one hurries."""
         if self._stopped is None:
             self._stopped = (outcome, reason)
             self._signal(signal.SIGTERM)
@@ -99,7 +124,9 @@ class Payload:
         try:
             start, self._prepared = self._prepared or self._of(stage, self._here()), None
         except OSError as error:
-            return self._end("released", "the node cannot run it: %s" % (lacking(error) or error), node=True)
+            return self._end(
+                "released", "the node cannot run it: %s" % (lacking(error) or error), node=True
+            )
         except ValueError as error:
             return self._end("error", "it cannot be started: %s" % error)
         try:
@@ -121,21 +148,36 @@ class Payload:
         options = identity.start_options(self._around.config) if self._stage == RUN else {}
         try:
             with marks.marked_children(self._number):
-                # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is closed: nothing to look for
-                return process.spawn(start.argv, stdin=start.stdin, stdout=start.stdout, stderr=start.stderr, env=start.environ,
-                                     cwd=start.cwd, close_fds=False, **options)
+                # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is
+                # closed: nothing to look for
+                return process.spawn(
+                    start.argv,
+                    stdin=start.stdin,
+                    stdout=start.stdout,
+                    stderr=start.stderr,
+                    env=start.environ,
+                    cwd=start.cwd,
+                    close_fds=False,
+                    **options,
+                )
         finally:
             _close_streams(start)
 
     def _no_such_self(self, error: Exception) -> None:
-        self._end("released", "the node cannot run it as %s: %s" % (self._around.config.payload_user or "this user", error), node=True)
+        self._end(
+            "released",
+            "the node cannot run it as %s: %s"
+            % (self._around.config.payload_user or "this user", error),
+            node=True,
+        )
 
     def _not_started(self, start: Start, error: OSError) -> None:
         """Whose fault it is: the node's, which lacks processes or descriptors, or the task's."""
         program = start.argv[0]
         if lacking(error):
             return self._end("released", "the node cannot run it: %s" % lacking(error), node=True)
-        if error.errno == errno.EPERM and self._around.config.payload_ids:  # of setuid(2); a program that may not run is EACCES
+        # of setuid(2); a program that may not run is EACCES
+        if error.errno == errno.EPERM and self._around.config.payload_ids:
             return self._no_such_self(error)
         if isinstance(error, FileNotFoundError):
             return self._end("error", "there is no program %s" % program)
@@ -152,14 +194,20 @@ class Payload:
             reason = "wall time limit passed: allowed %g s" % self.spec.get("walltime_s", 0)
             self._watch.begin()
             around.confinement.enter(self.mark, child.pid, self._watch.limits.memory_mb)
-            around.tell("task started", task=self.lease.task, generation=self.lease.generation, attempt=self.lease.attempt,
-                        home=self._place.sandbox.home if self._place else None)
+            around.tell(
+                "task started",
+                task=self.lease.task,
+                generation=self.lease.generation,
+                attempt=self.lease.attempt,
+                home=self._place.sandbox.home if self._place else None,
+            )
             self._timers.append(around.loop.after(2 * SOONEST_S, self._sample))
         if limit_s is not None:
             self._limit_time(limit_s, reason)
 
     def _limit_s(self, start: Start) -> Optional[float]:
-        """How long this stage may take: walltime_s is for what is brought in and for the run together, as the slot's time is."""
+        """How long this stage may take: walltime_s is for what is brought in and for the run
+        together, as the slot's time is."""
         walltime_s: Optional[float] = self.spec.get("walltime_s")
         if walltime_s is None or self._stage not in (STAGE_IN, RUN):
             return start.timeout_s
@@ -207,9 +255,13 @@ class Payload:
             self._judge(ended)
 
     def _judge(self, ended: Exit) -> None:
-        failure = self._payload_failure(ended) if self._stage == RUN else self._transfer_failure(ended)
+        failure = (
+            self._payload_failure(ended) if self._stage == RUN else self._transfer_failure(ended)
+        )
         if self._stopped is None and -ended.code in self._around.loop.heard_lately():
-            return self._end("released", "it was ended by signal %d, which the pilot got, too" % -ended.code)
+            return self._end(
+                "released", "it was ended by signal %d, which the pilot got, too" % -ended.code
+            )
         if self._stopped is not None:
             return self._end(*self._stopped)
         following = stages.next_stage(self._stage, self.spec)
@@ -225,8 +277,10 @@ class Payload:
         if ended.code == 0:
             return ""
         if ended.code == -signal.SIGKILL and confinement.slot_ran_out_of_memory():
-            return "out of memory: killed by the kernel when the slot's memory was used up; it used %.0f MB, its share is %g MB" % (
-                max(ended.max_rss_mb, self._watch.peak_mb), allowed)
+            return (
+                "out of memory: killed by the kernel when the slot's memory was used up; it used %.0f MB, its share is %g MB"
+                % (max(ended.max_rss_mb, self._watch.peak_mb), allowed)
+            )
         last = self._here().sandbox.tails()["stderr"].strip().split("\n")[-1][:200]
         how = "killed by signal %d" % -ended.code if ended.code < 0 else "exit code %d" % ended.code
         return how + (": " + last if last else "")
@@ -235,7 +289,11 @@ class Payload:
         assert self._answer is not None
         answer = self._answer.take()
         self._files += answer["files"]
-        return "" if ended.code == 0 else "%s failed: %s" % (self._stage, answer.get("problem") or "it was killed")
+        return (
+            ""
+            if ended.code == 0
+            else "%s failed: %s" % (self._stage, answer.get("problem") or "it was killed")
+        )
 
     def _sample(self) -> None:
         """Look at what it uses, and end it when it passes a limit."""
@@ -245,7 +303,12 @@ class Payload:
         if passed:
             return self.stop("error", passed, self._around.config.stop_grace_s)
         if self._watch.tells():
-            self._around.tell("task usage", task=self.lease.task, generation=self.lease.generation, **self._watch.told())
+            self._around.tell(
+                "task usage",
+                task=self.lease.task,
+                generation=self.lease.generation,
+                **self._watch.told(),
+            )
         self._timers.append(self._around.loop.after(self._watch.next_look_s(), self._sample))
 
     def _end(self, outcome: str, reason: str, node: bool = False) -> None:
@@ -253,19 +316,27 @@ class Payload:
         self._vacated(self)
         self._around.strays.settled()
         crowd = self._crowd()
-        if crowd and outcome != "done" and self._stopped is None:  # what it did is no fault of the node's
+        # what it did is no fault of the node's
+        if crowd and outcome != "done" and self._stopped is None:
             outcome, reason, node = "error", crowd if node else "%s (%s)" % (reason, crowd), False
         result: Dict[str, Any] = {}
         if self._files:
             result["files"] = self._files
         if self._ran is not None and self._place is not None:
-            result.update(exit_code=self._ran.code, cpu_s=round(self._ran.cpu_s, 3), seconds=round(now - self._watch.began, 3),
-                          max_rss_mb=round(max(self._ran.max_rss_mb, self._watch.peak_mb), 1) or None, **self._place.sandbox.tails())
+            result.update(
+                exit_code=self._ran.code,
+                cpu_s=round(self._ran.cpu_s, 3),
+                seconds=round(now - self._watch.began, 3),
+                max_rss_mb=round(max(self._ran.max_rss_mb, self._watch.peak_mb), 1) or None,
+                **self._place.sandbox.tails(),
+            )
         if self._place is not None:
             keep = self._around.config.keep
             wanted = not crowd and (keep == "always" or (keep == "failed" and outcome == "error"))
             folder = self._around.sandboxes.give_back(
-                self._place.sandbox, folder_name(self.lease.task, self.lease.generation) if wanted else None)
+                self._place.sandbox,
+                folder_name(self.lease.task, self.lease.generation) if wanted else None,
+            )
             if folder:
                 result["folder"] = folder
         self._over(self, Ending(outcome, reason, result, now - self._began, node))

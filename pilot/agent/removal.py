@@ -1,4 +1,5 @@
-"""Removes a folder whatever a payload made of it: any depth, any names, any modes; links are not followed."""
+"""Removes a folder whatever a payload made of it: any depth, any names, any modes; links are not
+followed."""
 
 import os
 import stat
@@ -8,8 +9,8 @@ from typing import List
 def remove_tree(folder: str) -> None:
     """Remove a folder and all in it. What cannot be removed stays; nothing is raised.
 
-    Folders are brought up to the first level before they are emptied: no path gets longer than the kernel takes, however
-    deep they were nested, and nothing here calls itself.
+    Folders are brought up to the first level before they are emptied: no path gets longer than the
+    kernel takes, however deep they were nested, and nothing here calls itself.
     """
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):

@@ -1,4 +1,5 @@
-"""Whether the node has room for another payload: what CheckWorkerNode demanded once is looked at before each."""
+"""Whether the node has room for another payload: what CheckWorkerNode demanded once is looked at
+before each."""
 
 import os
 
@@ -22,13 +23,19 @@ def describe_lack(folder: str, min_disk_mb: float) -> str:
 
 
 def used_up_by(folder: str, min_disk_mb: float) -> str:
-    """Whether what lies in a payload's folder is what the disk lacks, in a sentence; "" when it is not."""
+    """Whether what lies in a payload's folder is what the disk lacks, in a sentence; "" when it is
+    not."""
     used_mb = size_mb(folder)
     try:
         found = os.statvfs(folder)
     except OSError:
         return ""
     free_mb = found.f_bavail * found.f_frsize / 1048576.0
-    if used_mb < 1 or free_mb + used_mb < min_disk_mb or free_mb >= min_disk_mb and found.f_favail >= MIN_INODES:
+    if (
+        used_mb < 1
+        or free_mb + used_mb < min_disk_mb
+        or free_mb >= min_disk_mb
+        and found.f_favail >= MIN_INODES
+    ):
         return ""
     return "it filled the disk: its folder has %.0f MB, %.0f MB are left" % (used_mb, free_mb)

@@ -1,9 +1,10 @@
 """A payload's own folder, and the agent's files about it.
 
-The payload may write to `work` and `tmp` alone where there is a wall; what the agent keeps (its streams, the script) lies beside
-them. Streams are opened once, as new files, and are read by their descriptors: whatever a payload puts under their names is
-never opened. Without a wall folders are reused when they are found as empty as new ones, because making and removing three
-folders takes longer than starting a program.
+The payload may write to `work` and `tmp` alone where there is a wall; what the agent keeps (its
+streams, the script) lies beside them. Streams are opened once, as new files, and are read by their
+descriptors: whatever a payload puts under their names is never opened. Without a wall folders are
+reused when they are found as empty as new ones, because making and removing three folders takes
+longer than starting a program.
 """
 
 import os
@@ -50,10 +51,13 @@ class Sandbox:
 
     def output_size(self) -> int:
         """Bytes of both streams together."""
-        return sum(os.fstat(descriptor).st_size for descriptor in (self._out, self._err) if descriptor >= 0)
+        return sum(
+            os.fstat(descriptor).st_size for descriptor in (self._out, self._err) if descriptor >= 0
+        )
 
     def argv(self, spec: Dict[str, Any]) -> List[str]:
-        """The program to start; a script is stored and given to the interpreter of its #! line, or sh."""
+        """The program to start; a script is stored and given to the interpreter of its #! line, or
+        sh."""
         if "command" in spec:
             return list(spec["command"])
         with open(_new_file(self.script, 0o700), "w", encoding="utf-8", newline="") as stream:
@@ -65,10 +69,16 @@ class Sandbox:
     def is_as_new(self) -> bool:
         """Whether only what every payload has is there, with its usual modes."""
         try:
-            if os.listdir(self.work) or os.listdir(self.tmp) or set(os.listdir(self.home)) - {"work", "tmp", "stdout", "stderr", "script"}:
+            if (
+                os.listdir(self.work)
+                or os.listdir(self.tmp)
+                or set(os.listdir(self.home)) - {"work", "tmp", "stdout", "stderr", "script"}
+            ):
                 return False
             folders = [os.lstat(folder) for folder in (self.work, self.tmp)]
-            return _file_identity(folders[0]) == self._made and all(found.st_mode == stat.S_IFDIR | _MODE for found in folders)
+            return _file_identity(folders[0]) == self._made and all(
+                found.st_mode == stat.S_IFDIR | _MODE for found in folders
+            )
         except OSError:
             return False
 
@@ -85,7 +95,8 @@ def _file_identity(found: os.stat_result) -> Tuple[int, int]:
 
 
 def _new_file(path: str, mode: int = 0o644) -> int:
-    """A new file in the place of whatever has this name: a link is not followed, a pipe not opened."""
+    """A new file in the place of whatever has this name: a link is not followed, a pipe not
+    opened."""
     try:
         os.unlink(path)
     except FileNotFoundError:
@@ -96,8 +107,8 @@ def _new_file(path: str, mode: int = 0o644) -> int:
 
 
 class Sandboxes:
-    """The sandboxes of an agent, below `folder`; with `reuse` one may serve several payloads, which run with these
-    ids (none: as we do)."""
+    """The sandboxes of an agent, below `folder`; with `reuse` one may serve several payloads, which
+    run with these ids (none: as we do)."""
 
     def __init__(self, folder: str, reuse: bool = True, ids: Sequence[int] = ()) -> None:
         self._folder, self._reuse, self._made = folder, reuse, 0
@@ -117,7 +128,8 @@ class Sandboxes:
                 remove_tree(os.path.join(self._folder, "slot-%d" % self._made))
 
     def give_back(self, box: Sandbox, keep_as: Optional[str] = None) -> Optional[str]:
-        """Done with: keep it under this name (returns its new path), reuse it when it is clean, else remove it."""
+        """Done with: keep it under this name (returns its new path), reuse it when it is clean,
+        else remove it."""
         box.close()
         if keep_as is not None:
             kept = os.path.join(self._folder, keep_as)
@@ -134,7 +146,8 @@ class Sandboxes:
 
 
 def passing_file(folder: str, text: str = "") -> int:
-    """The descriptor of a file without a name in this file system, for what goes to a child or comes from one."""
+    """The descriptor of a file without a name in this file system, for what goes to a child or
+    comes from one."""
     with tempfile.TemporaryFile(dir=folder) as stream:
         stream.write(text.encode("utf-8"))
         stream.flush()
@@ -145,7 +158,8 @@ def passing_file(folder: str, text: str = "") -> int:
 def interpreter_of(script: str) -> List[str]:
     """The words of the #! line, so that a folder mounted noexec does not matter; sh without one."""
     first = script.split("\n", 1)[0].strip()
-    words = first[2:].strip().split(None, 1) if first.startswith("#!") else []  # as the kernel: at most one argument
+    # as the kernel: at most one argument
+    words = first[2:].strip().split(None, 1) if first.startswith("#!") else []
     return words or ["sh"]
 
 
@@ -159,12 +173,14 @@ def read_tail(descriptor: int, count: int = TAIL_BYTES) -> str:
     if descriptor < 0:
         return ""
     size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, count, max(0, size - count)).decode("utf-8", "replace") if size else ""
+    return (
+        os.pread(descriptor, count, max(0, size - count)).decode("utf-8", "replace") if size else ""
+    )
 
 
 def size_mb(folder: str) -> float:
-    """What a folder's files take, in MB, on disk or by their length where that is more (a sparse one grows when it is copied);
-    links are not followed, vanishing files do not count."""
+    """What a folder's files take, in MB, on disk or by their length where that is more (a sparse
+    one grows when it is copied); links are not followed, vanishing files do not count."""
     total, queue = 0, [folder]
     while queue:
         try:

@@ -25,7 +25,11 @@ class Slot:
     def free(self, running: Iterable[Payload]) -> capacity.Capacity:
         """What is left while these run."""
         payloads: List[Payload] = list(running)
-        return capacity.free_part(self._whole, [one.spec for one in payloads], [gpu for one in payloads for gpu in one.gpus])
+        return capacity.free_part(
+            self._whole,
+            [one.spec for one in payloads],
+            [gpu for one in payloads for gpu in one.gpus],
+        )
 
     def offer(self, running: Iterable[Payload]) -> Optional[Offer]:
         """What to ask the pool for while these run; None when nothing more fits."""

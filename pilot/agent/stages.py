@@ -16,7 +16,8 @@ MAX_ANSWER = 4 << 20
 
 
 class Start(NamedTuple):
-    """A child to start: its arguments, environment, folder, time limit, and descriptors that are closed when it runs."""
+    """A child to start: its arguments, environment, folder, time limit, and descriptors that are
+    closed when it runs."""
 
     argv: List[str]
     environ: Dict[bytes, bytes]
@@ -48,10 +49,15 @@ class Answer:
         return [os.dup(self._said), os.dup(self._log)]
 
     def take(self) -> Dict[str, Any]:
-        """{"files": [...], "problem": sentence}; the log's last line stands in for an answer that is none. To be asked once."""
+        """{"files": [...], "problem": sentence}; the log's last line stands in for an answer that
+        is none. To be asked once."""
         try:
             size = os.fstat(self._said).st_size
-            text = os.pread(self._said, MAX_ANSWER, 0).decode("utf-8") if 0 < size <= MAX_ANSWER else ""
+            text = (
+                os.pread(self._said, MAX_ANSWER, 0).decode("utf-8")
+                if 0 < size <= MAX_ANSWER
+                else ""
+            )
             last = read_tail(self._log, 1024).strip().split("\n")[-1]
         finally:
             os.close(self._said)
@@ -65,10 +71,16 @@ def checked_answer(text: str) -> Optional[Dict[str, Any]]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or set(found) - {"files", "problem"} or not isinstance(found.get("problem", ""), str):
+    if (
+        not isinstance(found, dict)
+        or set(found) - {"files", "problem"}
+        or not isinstance(found.get("problem", ""), str)
+    ):
         return None
     files = found.get("files")
-    good = isinstance(files, list) and all(isinstance(one, dict) and set(one) <= {"name", "size", "sha256", "url"} for one in files)
+    good = isinstance(files, list) and all(
+        isinstance(one, dict) and set(one) <= {"name", "size", "sha256", "url"} for one in files
+    )
     return found if good else None
 
 
@@ -88,26 +100,56 @@ def of_payload(place: Place, which: isolation.Which) -> Start:
     """The payload itself. OSError when its files cannot be made."""
     spec, box, config = place.lease.spec, place.sandbox, place.config
     wall = isolation.Wall(config.isolation, spec.get("container"), tuple(config.hidden))
-    argv = isolation.wrap_argv(box.argv(spec), wall, isolation.Folders(box.work, box.tmp, box.script if "script" in spec else ""), which)
-    environ = environment.of_task(config.environ, spec, box.home, config.pilot, place.gpus, place.mark)
+    argv = isolation.wrap_argv(
+        box.argv(spec),
+        wall,
+        isolation.Folders(box.work, box.tmp, box.script if "script" in spec else ""),
+        which,
+    )
+    environ = environment.of_task(
+        config.environ, spec, box.home, config.pilot, place.gpus, place.mark
+    )
     environ.update(identity.user_environ(config.payload_user, box.work))
     box.open_streams()
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    return Start(argv, process.encoded(environ), box.work, spec.get("walltime_s"), nothing, *box.streams())
+    return Start(
+        argv, process.encoded(environ), box.work, spec.get("walltime_s"), nothing, *box.streams()
+    )
 
 
 def of_transfer(place: Place, stage: str, answer: Answer) -> Start:
-    """The child that moves files; its order comes on standard input. OSError when that cannot be written."""
+    """The child that moves files; its order comes on standard input. OSError when that cannot be
+    written."""
     config, box = place.config, place.sandbox
     named = owner.of_task(place.lease.spec)
     proxy = named.get(owner.PROXY) or config.transfer_proxy
-    order = passing_file(config.workdir, json.dumps({
-        "direction": stage, "files": place.lease.spec["inputs" if stage == STAGE_IN else "outputs"], "folder": box.work,
-        "owner": config.payload_ids[:2], "tokens": config.transfer_tokens, "proxy": proxy, "hidden": config.hidden,
-        "default": os.path.join(config.output_dir, folder_name(place.lease.task, place.lease.generation))}))
+    order = passing_file(
+        config.workdir,
+        json.dumps(
+            {
+                "direction": stage,
+                "files": place.lease.spec["inputs" if stage == STAGE_IN else "outputs"],
+                "folder": box.work,
+                "owner": config.payload_ids[:2],
+                "tokens": config.transfer_tokens,
+                "proxy": proxy,
+                "hidden": config.hidden,
+                "default": os.path.join(
+                    config.output_dir, folder_name(place.lease.task, place.lease.generation)
+                ),
+            }
+        ),
+    )
     out, err = answer.copies()
     environ = dict(config.environ, **dict(named, **{environment.MARK: place.mark}))
     if proxy:
         environ[owner.PROXY] = proxy
-    return Start(program.start_argv("pilot.agent.transfer", config.workdir), process.encoded(environ), config.workdir,
-                 config.transfer_timeout_s, order, out, err)
+    return Start(
+        program.start_argv("pilot.agent.transfer", config.workdir),
+        process.encoded(environ),
+        config.workdir,
+        config.transfer_timeout_s,
+        order,
+        out,
+        err,
+    )

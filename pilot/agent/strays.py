@@ -1,7 +1,9 @@
-"""Whose a process is that a payload left to us, what a payload's whole tree is, and the end of what is nobody's.
+"""Whose a process is that a payload left to us, what a payload's whole tree is, and the end of what
+is nobody's.
 
-The agent is a child subreaper: what a payload's children orphan is reparented to it. Such a stray is known by having been seen in
-a payload's tree before, by the mark in its limits (pilot/agent/marks.py), or by the one in its environment.
+The agent is a child subreaper: what a payload's children orphan is reparented to it. Such a stray
+is known by having been seen in a payload's tree before, by the mark in its limits
+(pilot/agent/marks.py), or by the one in its environment.
 """
 
 import os
@@ -15,7 +17,8 @@ from pilot.agent.environment import MARK
 from pilot.agent.warden import NOBODYS, Warden
 from pilot.base.process_tree import Process
 
-DIE_S = 0.5  # how long the end of what got SIGKILL is waited for; what is in the kernel's hands then stays
+# how long the end of what got SIGKILL is waited for; what is in the kernel's hands then stays
+DIE_S = 0.5
 _LOOK_S = 0.002
 _WHOLE = 2048  # bytes: of more than half a page the kernel may have more to say
 
@@ -30,7 +33,8 @@ class Strays:
         self._seen: Dict[int, Tuple[int, str]] = {}  # pid -> when it started, its payload's mark
 
     def began(self, pid: int, mark: str, number: int, end: Optional[float]) -> None:
-        """A payload with this leader runs, until `end` of the boot clock at most; its processes bear this number."""
+        """A payload with this leader runs, until `end` of the boot clock at most; its processes
+        bear this number."""
         self._roots[pid] = mark
         self._numbers[number] = mark
         self._warden.began(pid, number, end)
@@ -40,7 +44,8 @@ class Strays:
         self._warden.until(pid, moment)
 
     def ended(self, pid: int) -> None:
-        """The leader is gone: what else there is of this payload ends now, before anybody hears of its end."""
+        """The leader is gone: what else there is of this payload ends now, before anybody hears of
+        its end."""
         mark = self._roots.pop(pid, None)
         if mark is not None:
             _kill_orphans([orphan for orphan in self._orphans() if self._owner(orphan) == mark])
@@ -67,18 +72,26 @@ class Strays:
         return found
 
     def sweep(self) -> None:
-        """End what is left of payloads that are over; what cannot be told whose it is, once nothing runs."""
+        """End what is left of payloads that are over; what cannot be told whose it is, once nothing
+        runs."""
         running = set(self._roots.values())
         _kill_orphans(
             [
                 orphan
                 for orphan in self._orphans()
-                if self._owner(orphan) not in running and (self._owner(orphan) is not None or not running)
+                if self._owner(orphan) not in running
+                and (self._owner(orphan) is not None or not running)
             ]
         )
-        self._seen = {pid: known for pid, known in self._seen.items() if known[1] in running or os.path.exists("/proc/%d" % pid)}
+        self._seen = {
+            pid: known
+            for pid, known in self._seen.items()
+            if known[1] in running or os.path.exists("/proc/%d" % pid)
+        }
         if not self._orphans():
-            self._numbers = {number: mark for number, mark in self._numbers.items() if mark in running}
+            self._numbers = {
+                number: mark for number, mark in self._numbers.items() if mark in running
+            }
 
     def _orphans(self) -> List[Process]:
         ours: Set[int] = set(self._roots) | {self._warden.pid}
@@ -106,13 +119,16 @@ def _kill_orphans(orphans: List[Process]) -> None:
 
 
 class OwnChildren:
-    """Our own direct children, when the main thread alone starts some; what a dead child leaves to a subreaper becomes the main
-    thread's, too (find_new_reaper of the kernel). The file stays open: it is asked after each payload."""
+    """Our own direct children, when the main thread alone starts some; what a dead child leaves to
+    a subreaper becomes the main thread's, too (find_new_reaper of the kernel). The file stays open:
+    it is asked after each payload."""
 
     def __init__(self) -> None:
         self._pid, self._file = os.getpid(), -1
         try:
-            self._file = os.open("/proc/%d/task/%d/children" % (self._pid, self._pid), os.O_RDONLY | os.O_CLOEXEC)
+            self._file = os.open(
+                "/proc/%d/task/%d/children" % (self._pid, self._pid), os.O_RDONLY | os.O_CLOEXEC
+            )
         except OSError:  # a kernel without it
             pass
 

@@ -14,8 +14,8 @@ Tell = Callable[..., None]
 
 
 class Ending(NamedTuple):
-    """How an attempt ended: outcome done or error (to be reported), released (given back), returned (given back before it was
-    started), lost (nothing to say).
+    """How an attempt ended: outcome done or error (to be reported), released (given back), returned
+    (given back before it was started), lost (nothing to say).
     `node` when it is the node that could not run it."""
 
     outcome: str

@@ -1,10 +1,12 @@
-"""Whether a node is sick: many payloads in a row that fail at once tell more of it than of themselves. Pure."""
+"""Whether a node is sick: many payloads in a row that fail at once tell more of it than of
+themselves. Pure."""
 
 QUICK_S = 30.0
 
 
 class Suspicion:
-    """Counts failures in a row that took less than QUICK_S; `most` of them are one too many (0: never)."""
+    """Counts failures in a row that took less than QUICK_S; `most` of them are one too many (0:
+    never)."""
 
     def __init__(self, most: int) -> None:
         self._most, self._row = most, 0
@@ -15,4 +17,8 @@ class Suspicion:
             self._row = self._row + 1 if outcome == "error" and seconds < QUICK_S else 0
         if not self._most or self._row < self._most:
             return ""
-        return "%d payloads in a row failed within %.0f s each, the last: %s" % (self._row, QUICK_S, reason)
+        return "%d payloads in a row failed within %.0f s each, the last: %s" % (
+            self._row,
+            QUICK_S,
+            reason,
+        )

@@ -1,8 +1,8 @@
 """`-m pilot.agent.transfer`: brings a payload's files in or out, as a child that may be killed.
 
-The order is JSON on standard input, the answer JSON on standard output: it names every file with size and sha256, or the
-problem. By scheme: file and plain paths are copied, http and https fetched and PUT, others given to the grid's own tools, each
-with the credentials of the payload's owner.
+The order is JSON on standard input, the answer JSON on standard output: it names every file with
+size and sha256, or the problem. By scheme: file and plain paths are copied, http and https fetched
+and PUT, others given to the grid's own tools, each with the credentials of the payload's owner.
 """
 
 import json
@@ -42,7 +42,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     order = json.loads(sys.stdin.read())
     answer: Dict[str, Any] = {"files": []}
     try:
-        answer["files"] = _move_files(order, Owner(dict(os.environ), order.get("tokens") or [], order.get("proxy") or ""))
+        answer["files"] = _move_files(
+            order, Owner(dict(os.environ), order.get("tokens") or [], order.get("proxy") or "")
+        )
     except (StepFailed, ConfigurationFailed, OSError, UnicodeError) as error:
         answer["problem"] = str(error)
     sys.stdout.write(json.dumps(answer))
@@ -52,7 +54,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def _move_files(order: Dict[str, Any], owner: Owner) -> List[Dict[str, Any]]:
     if order["direction"] != STAGE_IN:
-        made = [(file, one) for file in order["files"] for one in _outputs_made(file, order["folder"])]
+        made = [
+            (file, one) for file in order["files"] for one in _outputs_made(file, order["folder"])
+        ]
         outputs.check_total([one for _, one in made])
         return [bring_out(file, one, order, owner) for file, one in made]
     found = []
@@ -90,7 +94,14 @@ def bring_in(file: Dict[str, Any], folder: str, owner: Owner) -> Dict[str, Any]:
     if path is not None:
         shutil.copy(path, target)
     elif scheme in ("http", "https"):
-        fetch.download(url, target, TIMEOUT_S, file.get("checksum") or "", context=owner.tls(url), headers=owner.headers(url))
+        fetch.download(
+            url,
+            target,
+            TIMEOUT_S,
+            file.get("checksum") or "",
+            context=owner.tls(url),
+            headers=owner.headers(url),
+        )
     else:
         _by_tool(url, url, target, owner)
     _verify_checksum(file, target)
@@ -103,7 +114,9 @@ def _verify_checksum(file: Dict[str, Any], path: str) -> None:
         return
     digest = fetch.file_digest(path, wanted.algorithm)
     if digest != wanted.digest:
-        raise TransferFailed("%s: %s is %s, expected %s" % (file["url"], wanted.algorithm, digest, wanted.digest))
+        raise TransferFailed(
+            "%s: %s is %s, expected %s" % (file["url"], wanted.algorithm, digest, wanted.digest)
+        )
 
 
 def _outputs_made(file: Dict[str, Any], folder: str) -> List[outputs.Made]:
@@ -113,10 +126,16 @@ def _outputs_made(file: Dict[str, Any], folder: str) -> List[outputs.Made]:
     return found
 
 
-def bring_out(file: Dict[str, Any], one: outputs.Made, order: Dict[str, Any], owner: Owner) -> Dict[str, Any]:
+def bring_out(
+    file: Dict[str, Any], one: outputs.Made, order: Dict[str, Any], owner: Owner
+) -> Dict[str, Any]:
     """One file of an output to its URL, or into the default folder."""
     source = os.path.join(order["folder"], one.name)
-    url = _join_url(file["url"], one.below) if file.get("url") else os.path.join(order["default"], one.name)
+    url = (
+        _join_url(file["url"], one.below)
+        if file.get("url")
+        else os.path.join(order["default"], one.name)
+    )
     facts, path, scheme = describe_file(one.name, source), local_path(url), urlsplit(url).scheme
     if path is not None:
         _copy_out(source, path)
@@ -132,7 +151,12 @@ def _join_url(base: str, below: str) -> str:
     if not below:
         return base
     path, mark, query = base.partition("?") if urlsplit(base).scheme in QUOTED else (base, "", "")
-    return "%s/%s%s%s" % (path.rstrip("/"), quote(below) if urlsplit(base).scheme in QUOTED + ("file",) else below, mark, query)
+    return "%s/%s%s%s" % (
+        path.rstrip("/"),
+        quote(below) if urlsplit(base).scheme in QUOTED + ("file",) else below,
+        mark,
+        query,
+    )
 
 
 def _copy_out(source: str, target: str) -> None:

@@ -1,9 +1,10 @@
-"""The warden ends what an agent left behind, and what outlives its lease: it hears of every payload and acts when the agent is
-gone or silent.
+"""The warden ends what an agent left behind, and what outlives its lease: it hears of every payload
+and acts when the agent is gone or silent.
 
-A pilot's agent may be killed with signal 9, which it cannot answer, or be stuck. The warden is a small process of its own session
-and command line (`-m pilot.agent.warden MARK GRACE_S`) at the other end of a pipe: the pipe's end is the agent's end, however it
-came. One that was killed is replaced.
+A pilot's agent may be killed with signal 9, which it cannot answer, or be stuck. The warden is a
+small process of its own session and command line (`-m pilot.agent.warden MARK GRACE_S`) at the
+other end of a pipe: the pipe's end is the agent's end, however it came. One that was killed is
+replaced.
 """
 
 import os
@@ -21,14 +22,24 @@ from pilot.errors import UsageError
 
 Seen = Tuple[int, int]  # a process: its pid and when it started
 NOBODYS = 0  # stands for the group of what cannot be told whose it is
-LOOK_S = 1.0  # between two looks at the clock: a machine that was suspended wakes with leases that have ended
-MOST_SEEN = 2000  # processes of a group that are kept in mind before those that have ended are forgotten
+# between two looks at the clock: a machine that was suspended wakes with leases that have ended
+LOOK_S = 1.0
+# processes of a group that are kept in mind before those that have ended are forgotten
+MOST_SEEN = 2000
 _STEP_S = 0.05
-_HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+_HEARD = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 
 
 class Warden:
-    """The agent's end: `began` and `ended` tell of payloads' groups, `until` of their leases. The warden ends when this is closed."""
+    """The agent's end: `began` and `ended` tell of payloads' groups, `until` of their leases. The
+    warden ends when this is closed."""
 
     def __init__(self, argv: Sequence[str], mark: str, grace_s: float) -> None:
         self._argv = list(argv) + [mark, "%g" % grace_s]
@@ -42,13 +53,20 @@ class Warden:
         read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         try:
-            self._child = process.spawn(self._argv, stdin=read, stdout=process.DEVNULL, stderr=process.DEVNULL, env=_bare_environment())
+            self._child = process.spawn(
+                self._argv,
+                stdin=read,
+                stdout=process.DEVNULL,
+                stderr=process.DEVNULL,
+                env=_bare_environment(),
+            )
         finally:
             os.close(read)
         self.pid = self._child.pid
 
     def replace(self) -> None:
-        """It has ended, and was reaped: another takes its place and hears all that it must know. OSError when none can be started."""
+        """It has ended, and was reaped: another takes its place and hears all that it must know.
+        OSError when none can be started."""
         self._child.returncode = 0
         former = self._write
         self._start()
@@ -62,7 +80,8 @@ class Warden:
                 self._say(line)
 
     def began(self, group: int, number: int, moment: Optional[float] = None) -> None:
-        """A payload of this group runs, until this moment at most; what it starts bears this number (pilot/agent/marks.py)."""
+        """A payload of this group runs, until this moment at most; what it starts bears this number
+        (pilot/agent/marks.py)."""
         self._groups[group] = "+%d %d\n" % (group, number)
         self._leases[group] = "" if moment is None else _read_lease(group, moment)
         self._say(self._groups[group] + self._leases[group])
@@ -73,16 +92,20 @@ class Warden:
         self._say(self._leases[group])
 
     def saw(self, group: int, pid: int, started: int) -> None:
-        """This process (with when it started) belongs to the payload of that group, wherever it went."""
+        """This process (with when it started) belongs to the payload of that group, wherever it
+        went."""
         line, seen = "=%d %d %d\n" % (group, pid, started), self._seen.setdefault(group, {})
         if seen.get(pid) != line:
             if len(seen) >= MOST_SEEN:
-                self._seen[group] = seen = {one: text for one, text in seen.items() if os.path.exists("/proc/%d" % one)}
+                self._seen[group] = seen = {
+                    one: text for one, text in seen.items() if os.path.exists("/proc/%d" % one)
+                }
             seen[pid] = line
             self._say(line)
 
     def ended(self, group: int) -> None:
-        """Nothing of this group is left. It is told with what is told next, or by `flush`: each telling wakes a process."""
+        """Nothing of this group is left. It is told with what is told next, or by `flush`: each
+        telling wakes a process."""
         for book in (self._groups, self._leases, self._seen):
             book.pop(group, None)
         self._late += "-%d\n" % group
@@ -101,7 +124,8 @@ class Warden:
         text, self._late = self._late + text, ""
         try:
             os.write(self._write, text.encode())
-        except OSError:  # it was killed (and is replaced), or is stuck: payloads still die with the agent's own care
+        # it was killed (and is replaced), or is stuck: payloads still die with the agent's own care
+        except OSError:
             pass
 
 
@@ -111,7 +135,11 @@ def _read_lease(group: int, moment: float) -> str:
 
 def _bare_environment() -> Dict[str, str]:
     """What a Python needs to start, without tokens: others of our user may read it."""
-    return {name: text for name, text in os.environ.items() if not name.startswith(("PILOT_", "BEARER_"))}
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith(("PILOT_", "BEARER_"))
+    }
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -128,10 +156,12 @@ class _Books:
 
     def __init__(self, mark: str) -> None:
         self.mark = mark
-        self.seen: Dict[int, Set[Seen]] = {}  # a payload's group -> all its processes that were seen
+        # a payload's group -> all its processes that were seen
+        self.seen: Dict[int, Set[Seen]] = {}
         self.nobodys: Set[Seen] = set()
         self.until: Dict[int, float] = {}  # a group -> the end of its lease by the boot clock
-        self.numbers: Dict[int, int] = {}  # a group -> the number in the limits of all that it started
+        # a group -> the number in the limits of all that it started
+        self.numbers: Dict[int, int] = {}
 
     def note(self, line: bytes) -> None:
         """One line of the agent's. ValueError or IndexError for a torn one."""
@@ -139,7 +169,8 @@ class _Books:
         group = int(words[0])
         if sign == b"~":
             self.until[group] = float(words[1])
-        elif group == NOBODYS:  # never among the groups: group 0 would be our own, session 0 the kernel's
+        # never among the groups: group 0 would be our own, session 0 the kernel's
+        elif group == NOBODYS:
             self.nobodys.add((int(words[1]), int(words[2])))
         elif sign == b"+":
             self.seen[group], self.numbers[group] = set(), int(words[1])
@@ -156,13 +187,26 @@ class _Books:
         found.numbers = {group: self.numbers[group]} if group in self.numbers else {}
         return found
 
-    def left(self, among: Callable[[], List[process_tree.Process]] = process_tree.everything) -> List[process_tree.Process]:
-        """Processes of all this that live: in a group's session, seen, or with a number or our mark wherever they went."""
+    def left(
+        self, among: Callable[[], List[process_tree.Process]] = process_tree.everything
+    ) -> List[process_tree.Process]:
+        """Processes of all this that live: in a group's session, seen, or with a number or our mark
+        wherever they went."""
         seen = {process for processes in self.seen.values() for process in processes} | self.nobodys
         numbers = set(self.numbers.values())
-        return [p for p in among() if p.state != "Z" and p.pid != os.getpid()
-                and (p.session in self.seen or (p.pid, p.started) in seen or marks.number_of(p.pid) in numbers
-                     or self.mark and process_tree.variable(p.pid, AGENT_MARK) == self.mark)]
+        return [
+            p
+            for p in among()
+            if p.state != "Z"
+            and p.pid != os.getpid()
+            and (
+                p.session in self.seen
+                or (p.pid, p.started) in seen
+                or marks.number_of(p.pid) in numbers
+                or self.mark
+                and process_tree.variable(p.pid, AGENT_MARK) == self.mark
+            )
+        ]
 
     def signal(self, signum: int) -> None:
         """To every group."""
@@ -175,7 +219,9 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
         signal.signal(signum, signal.SIG_IGN)
     books, rest = _Books(mark), b""
     while True:
-        wait_s = max(0.0, min(LOOK_S, min(books.until.values()) - boot_s())) if books.until else None
+        wait_s = (
+            max(0.0, min(LOOK_S, min(books.until.values()) - boot_s())) if books.until else None
+        )
         if select.select([read], [], [], wait_s)[0]:
             data = os.read(read, 65536)
             if not data:
@@ -193,15 +239,18 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
 
 
 def _kill_expired(books: _Books) -> None:
-    """The lease of these has ended and the agent did not see to it: another may run the task by now."""
+    """The lease of these has ended and the agent did not see to it: another may run the task by
+    now."""
     books.signal(signal.SIGKILL)
-    # what left the group is the agent's child by now; to look at every process takes long on a busy machine
+    # what left the group is the agent's child by now; to look at every process takes long on a busy
+    # machine
     process_tree.send(books.left(lambda: process_tree.descendants(os.getppid())), signal.SIGKILL)
     process_tree.send(books.left(), signal.SIGKILL)
 
 
 def _end_all(books: _Books, grace_s: float) -> None:
-    """SIGTERM to what is left of these groups, SIGKILL to what survives the grace, here or with a mark elsewhere."""
+    """SIGTERM to what is left of these groups, SIGKILL to what survives the grace, here or with a
+    mark elsewhere."""
     deadline = time.monotonic() + grace_s
     if books.left():
         books.signal(signal.SIGTERM)

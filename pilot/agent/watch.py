@@ -9,7 +9,8 @@ from pilot.agent.sandbox import size_mb
 from pilot.agent.stages import Place
 
 SAMPLE_S, SOONEST_S = 1.0, 0.05  # between two looks at what a payload uses; while it grows fast
-ASLEEP_S, IDLE = 3.0, 0.1  # a look so late, with CPU time below this share of the gap, comes after a suspension
+# a look so late, with CPU time below this share of the gap, comes after a suspension
+ASLEEP_S, IDLE = 3.0, 0.1
 
 
 class Watch:
@@ -21,7 +22,8 @@ class Watch:
         self.limits = allowed
         self.began = self._looked = time.monotonic()
         self.peak_mb = 0.0
-        self._asleep, self._owed = 0.0, 0.0  # seconds suspended: in all; not yet given back to the wall time limit
+        # seconds suspended: in all; not yet given back to the wall time limit
+        self._asleep, self._owed = 0.0, 0.0
         self._output = (0, self.began)  # size, and when it last changed
         self._looks = 0
         self._last, self._last_at, self._next_look_s = limits.NOTHING, self.began, SAMPLE_S
@@ -39,8 +41,9 @@ class Watch:
         return owed
 
     def _sample(self, tree: List[process_tree.Process]) -> None:
-        """A look that comes much too late, and finds that hardly any CPU time was used meanwhile, comes after a suspension
-        (SIGSTOP, a volunteer's machine at work, docker pause); on a machine that is only busy payloads go on."""
+        """A look that comes much too late, and finds that hardly any CPU time was used meanwhile,
+        comes after a suspension (SIGSTOP, a volunteer's machine at work, docker pause); on a
+        machine that is only busy payloads go on."""
         used, now = process_tree.total(tree), time.monotonic()
         late = now - self._looked - SAMPLE_S
         if late > ASLEEP_S and used.cpu_s - self._used.cpu_s < late * IDLE:
@@ -57,8 +60,12 @@ class Watch:
         if size != self._output[0]:
             self._output = (size, now)
         disk = size_mb(place.sandbox.home) if self.limits.disk_mb is not None else 0.0
-        sample = limits.Sample(self._used.cpu_s, self._used.rss_mb, disk, size / 1048576.0, now - self._output[1])
-        self._next_look_s = limits.next_look_s(self.limits, self._last, sample, self._looked - self._last_at, SOONEST_S, SAMPLE_S)
+        sample = limits.Sample(
+            self._used.cpu_s, self._used.rss_mb, disk, size / 1048576.0, now - self._output[1]
+        )
+        self._next_look_s = limits.next_look_s(
+            self.limits, self._last, sample, self._looked - self._last_at, SOONEST_S, SAMPLE_S
+        )
         self._last, self._last_at = sample, self._looked
         return limits.find_breach(self.limits, sample)
 
@@ -72,4 +79,8 @@ class Watch:
 
     def told(self) -> Dict[str, Any]:
         """The last sample, for an event."""
-        return {"processes": self._used.processes, "cpu_s": round(self._used.cpu_s, 2), "rss_mb": round(self._used.rss_mb, 1)}
+        return {
+            "processes": self._used.processes,
+            "cpu_s": round(self._used.cpu_s, 2),
+            "rss_mb": round(self._used.rss_mb, 1),
+        }

@@ -1,1 +1,2 @@
-"""What knows nothing of pilots: processes, signals, files, URLs, credentials, logs; everything else builds on it."""
+"""What knows nothing of pilots: processes, signals, files, URLs, credentials, logs; everything else
+builds on it."""

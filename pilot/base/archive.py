@@ -16,9 +16,11 @@ class BadArchive(StepFailed):
 
 
 def unpack(path: str, folder: str) -> None:
-    """Unpack a tar (any compression) or zip file. Raises BadArchive; what was written by then stays.
+    """Unpack a tar (any compression) or zip file. Raises BadArchive; what was written by then
+    stays.
 
-    Links are looked at when they are made and once more at the end: what a later member put in their way may lead them out.
+    Links are looked at when they are made and once more at the end: what a later member put in
+    their way may lead them out.
     """
     os.makedirs(folder, exist_ok=True)
     try:
@@ -28,7 +30,14 @@ def unpack(path: str, folder: str) -> None:
             _untar(path, folder)
         else:
             raise BadArchive("%s: neither a tar nor a zip file" % path)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        EOFError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise BadArchive("%s: cannot be unpacked: %s" % (path, error))
     finally:
         led_out = _remove_links_out(folder)
@@ -141,7 +150,9 @@ def _unzip(path: str, folder: str) -> None:
                 continue
             if stat.S_ISLNK(mode):
                 if member.file_size > MAX_LINK:
-                    raise BadArchive("the link %r has a target of %d bytes" % (member.filename, member.file_size))
+                    raise BadArchive(
+                        "the link %r has a target of %d bytes" % (member.filename, member.file_size)
+                    )
                 link = archive.read(member).decode("utf-8", "replace")
                 _link_inside(member.filename, link, folder)
                 _fresh(target)

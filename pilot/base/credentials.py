@@ -12,8 +12,12 @@ from pilot.errors import ConfigurationFailed
 if TYPE_CHECKING:
     import ssl
 
-CA_FOLDERS = ("/etc/grid-security/certificates", "/cvmfs/grid.cern.ch/etc/grid-security/certificates")
-VOMS_ATTRIBUTES = "1.3.6.1.4.1.8005.100.100.4"  # FQANs inside the attribute certificate of a VOMS proxy
+CA_FOLDERS = (
+    "/etc/grid-security/certificates",
+    "/cvmfs/grid.cern.ch/etc/grid-security/certificates",
+)
+# FQANs inside the attribute certificate of a VOMS proxy
+VOMS_ATTRIBUTES = "1.3.6.1.4.1.8005.100.100.4"
 _PEM = re.compile(b"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.S)
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*\Z")  # b64token of RFC 6750, 2.1
 _BLANKS = " \t\n\v\f\r"
@@ -38,12 +42,15 @@ class Proxy(NamedTuple):
 
 def proxy_path(environ: Dict[str, str], uid: Optional[int] = None) -> Optional[str]:
     """$X509_USER_PROXY, else /tmp/x509up_u<uid>; None when there is no such file."""
-    path = environ.get("X509_USER_PROXY") or "/tmp/x509up_u%d" % (os.geteuid() if uid is None else uid)
+    path = environ.get("X509_USER_PROXY") or "/tmp/x509up_u%d" % (
+        os.geteuid() if uid is None else uid
+    )
     return path if os.path.isfile(path) else None
 
 
 def read_proxy(path: str) -> Proxy:
-    """A PEM file's dates and FQANs, without openssl. ConfigurationFailed when it is no certificate."""
+    """A PEM file's dates and FQANs, without openssl. ConfigurationFailed when it is no
+    certificate."""
     try:
         with open(path, "rb") as stream:
             return parsed_proxy(stream.read(), path)
@@ -118,19 +125,30 @@ def _safe_find(root: der.Node) -> List[der.Node]:
 def _octet_texts(node: der.Node) -> List[str]:
     if node.tag == der.OCTETS:
         return [node.content.decode("utf-8", "replace")]
-    return [text for child in node.children() for text in _octet_texts(child)] if node.tag & 0x20 else []
+    return (
+        [text for child in node.children() for text in _octet_texts(child)]
+        if node.tag & 0x20
+        else []
+    )
 
 
-def bearer_token(environ: Dict[str, str], uid: Optional[int] = None, folder: str = "/tmp") -> Optional[str]:
-    """The token by the WLCG discovery rules (zenodo 3937438), read anew at each call; None when there is none.
+def bearer_token(
+    environ: Dict[str, str], uid: Optional[int] = None, folder: str = "/tmp"
+) -> Optional[str]:
+    """The token by the WLCG discovery rules (zenodo 3937438), read anew at each call; None when
+    there is none.
 
-    $BEARER_TOKEN, the file $BEARER_TOKEN_FILE, $XDG_RUNTIME_DIR/bt_u<uid>, /tmp/bt_u<uid>: an empty one is
-    passed over, an invalid one is an error (ConfigurationFailed) that ends the search. The last is believed only if it is ours alone.
+    $BEARER_TOKEN, the file $BEARER_TOKEN_FILE, $XDG_RUNTIME_DIR/bt_u<uid>, /tmp/bt_u<uid>: an empty
+    one is passed over, an invalid one is an error (ConfigurationFailed) that ends the search. The
+    last is believed only if it is ours alone.
     """
     name = "bt_u%d" % (os.geteuid() if uid is None else uid)
     runtime = environ.get("XDG_RUNTIME_DIR")
     places = [("$BEARER_TOKEN", environ.get("BEARER_TOKEN"))]
-    for path in (environ.get("BEARER_TOKEN_FILE"), os.path.join(runtime, name) if runtime else None):
+    for path in (
+        environ.get("BEARER_TOKEN_FILE"),
+        os.path.join(runtime, name) if runtime else None,
+    ):
         places.append((path or "", _content(path)))
     anybodys = os.path.join(folder, name)  # where anybody may put a file of that name
     places.append((anybodys, _content(anybodys) if _is_private(anybodys) else None))
@@ -149,7 +167,9 @@ def _is_private(path: str) -> bool:
         found = os.lstat(path)
     except OSError:
         return False
-    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    return (
+        stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+    )
 
 
 def _content(path: Optional[str]) -> Optional[str]:
@@ -167,8 +187,9 @@ def ca_folder(environ: Dict[str, str]) -> Optional[str]:
 
 
 def tls() -> Any:
-    """Python's ssl, where somebody wants it: it takes 10 ms. ImportError where Python was built without, told of its core
-    first: of a module that fails to load in one thread another one may see half."""
+    """Python's ssl, where somebody wants it: it takes 10 ms. ImportError where Python was built
+    without, told of its core first: of a module that fails to load in one thread another one may
+    see half."""
     import _ssl  # noqa: F401
     import ssl
 
@@ -176,16 +197,19 @@ def tls() -> Any:
 
 
 def tls_context(environ: Dict[str, str], proxy: Optional[str] = None) -> "ssl.SSLContext":
-    """Verifies servers by the system's CAs and the grid's; shows the proxy, when one is given, as ours.
+    """Verifies servers by the system's CAs and the grid's; shows the proxy, when one is given, as
+    ours.
 
-    An RFC 3820 proxy file works as it is: certificate, key, chain. ConfigurationFailed when it cannot be loaded.
+    An RFC 3820 proxy file works as it is: certificate, key, chain. ConfigurationFailed when it
+    cannot be loaded.
     """
     library = tls()
     context: "ssl.SSLContext" = library.create_default_context()
     folder = ca_folder(environ)
     if folder:
         context.load_verify_locations(capath=folder)
-        context.verify_flags &= ~getattr(library, "VERIFY_X509_STRICT", 0)  # which 3.13 sets: CAs of grids are older than its rules
+        # which 3.13 sets: CAs of grids are older than its rules
+        context.verify_flags &= ~getattr(library, "VERIFY_X509_STRICT", 0)
     if proxy:
         try:
             context.load_cert_chain(proxy)

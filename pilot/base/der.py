@@ -4,7 +4,15 @@ import calendar
 import time
 from typing import Iterator, List, NamedTuple
 
-INTEGER, OCTETS, OID, UTC_TIME, GENERAL_TIME, SEQUENCE, SET = 0x02, 0x04, 0x06, 0x17, 0x18, 0x30, 0x31
+INTEGER, OCTETS, OID, UTC_TIME, GENERAL_TIME, SEQUENCE, SET = (
+    0x02,
+    0x04,
+    0x06,
+    0x17,
+    0x18,
+    0x30,
+    0x31,
+)
 
 
 class Node(NamedTuple):
@@ -41,7 +49,12 @@ def find(node: Node, dotted: str) -> Iterator[Node]:
     if not node.tag & 0x20:
         return
     inside = node.children()
-    if node.tag == SEQUENCE and inside and inside[0].tag == OID and oid(inside[0].content) == dotted:
+    if (
+        node.tag == SEQUENCE
+        and inside
+        and inside[0].tag == OID
+        and oid(inside[0].content) == dotted
+    ):
         yield node
     for child in inside:
         for found in find(child, dotted):
@@ -57,11 +70,14 @@ def oid(content: bytes) -> str:
             numbers.append(value)
             value = 0
     first = min(numbers[0] // 40, 2) if numbers else 0
-    return ".".join(str(n) for n in [first, numbers[0] - 40 * first] + numbers[1:]) if numbers else ""
+    return (
+        ".".join(str(n) for n in [first, numbers[0] - 40 * first] + numbers[1:]) if numbers else ""
+    )
 
 
 def moment(node: Node) -> float:
-    """UTCTime or GeneralizedTime as UNIX seconds (RFC 5280, 4.1.2.5); ValueError when it is neither."""
+    """UTCTime or GeneralizedTime as UNIX seconds (RFC 5280, 4.1.2.5); ValueError when it is
+    neither."""
     text = node.content.decode("ascii", "replace")
     if node.tag == UTC_TIME:
         text = ("19" if text[:2] >= "50" else "20") + text

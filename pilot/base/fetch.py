@@ -19,7 +19,8 @@ ATTEMPTS = 3
 BACK_OFF_S = 1.0
 MAX_TEXT = 10 << 20
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
-HARMLESS = ("user-agent", "accept", "accept-encoding", "range")  # what another host may see of our headers
+# what another host may see of our headers
+HARMLESS = ("user-agent", "accept", "accept-encoding", "range")
 ALGORITHMS = ("sha256", "sha512")
 
 
@@ -51,60 +52,96 @@ class Download(NamedTuple):
     sha256: str
 
 
-def get(url: str, timeout_s: float, attempts: int = ATTEMPTS, headers: Optional[Dict[str, str]] = None,
-        context: Optional["ssl.SSLContext"] = None, max_bytes: int = MAX_TEXT, data: Optional[bytes] = None,
-        method: Optional[str] = None) -> bytes:
-    """The body of a URL (http, https, file); with `data`, of the answer to a POST, or another `method`. Raises FetchFailed."""
+def get(
+    url: str,
+    timeout_s: float,
+    attempts: int = ATTEMPTS,
+    headers: Optional[Dict[str, str]] = None,
+    context: Optional["ssl.SSLContext"] = None,
+    max_bytes: int = MAX_TEXT,
+    data: Optional[bytes] = None,
+    method: Optional[str] = None,
+) -> bytes:
+    """The body of a URL (http, https, file); with `data`, of the answer to a POST, or another
+    `method`. Raises FetchFailed."""
     parts: List[bytes] = []
     request = Request(url, timeout_s, headers or {}, context, max_bytes, data, method)
     _with_retries(attempts, lambda: _read(request, parts.append, parts.clear))
     return b"".join(parts)
 
 
-def download(url: str, path: str, timeout_s: float, checksum: str = "", attempts: int = ATTEMPTS,
-             max_bytes: int = 1 << 40, context: Optional["ssl.SSLContext"] = None, headers: Optional[Dict[str, str]] = None) -> Download:
+class _Digested:
+    """A file that is written, and the checksums of what was written since its beginning."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.restart()
+
+    def restart(self) -> None:
+        """Throw away what was written."""
+        self._stream.seek(0)
+        self._stream.truncate()
+        self.digests = {name: hashlib.new(name) for name in ALGORITHMS}
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self._stream.write(data)
+        for digest in self.digests.values():
+            digest.update(data)
+
+
+def download(
+    url: str, path: str, timeout_s: float, checksum: str = "", attempts: int = ATTEMPTS,
+    max_bytes: int = 1 << 40, context: Optional["ssl.SSLContext"] = None,
+    headers: Optional[Dict[str, str]] = None,
+) -> Download:
     """Fetch a URL into a file. `checksum` is "sha256:HEX", "sha512:HEX" or bare hex of either.
 
     Raises FetchFailed, also when the size limit or the checksum is not met; then no file is left.
     """
     wanted = parse_checksum(checksum)
-    digests = {name: hashlib.new(name) for name in ALGORITHMS}
     request = Request(url, timeout_s, headers or {}, context, max_bytes, None)
     partial = "%s.part-%d" % (path, os.getpid())
-    size = 0
     try:
         with open(partial, "wb") as stream:
-
-            def restart() -> None:
-                stream.seek(0)
-                stream.truncate()
-                digests.update({name: hashlib.new(name) for name in ALGORITHMS})
-
-            def write(data: bytes) -> None:
-                stream.write(data)
-                for digest in digests.values():
-                    digest.update(data)
-
-            _with_retries(attempts, lambda: _read(request, write, restart))
+            file = _Digested(stream)
+            _with_retries(attempts, lambda: _read(request, file.write, file.restart))
             size = stream.tell()
-        if wanted and digests[wanted[0]].hexdigest() != wanted[1]:
-            raise FetchFailed("%s: %s is %s, expected %s" % (url, wanted[0], digests[wanted[0]].hexdigest(), wanted[1]))
+        found = {name: digest.hexdigest() for name, digest in file.digests.items()}
+        if wanted and found[wanted[0]] != wanted[1]:
+            told = (url, wanted[0], found[wanted[0]], wanted[1])
+            raise FetchFailed("%s: %s is %s, expected %s" % told)
         os.replace(partial, path)
     except OSError as error:
         raise FetchFailed("%s: cannot be stored as %s: %s" % (url, path, error.strerror))
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
-    return Download(path, size, digests["sha256"].hexdigest())
+    return Download(path, size, found["sha256"])
 
 
-def upload(url: str, path: str, timeout_s: float, attempts: int = ATTEMPTS,
-           context: Optional["ssl.SSLContext"] = None, headers: Optional[Dict[str, str]] = None) -> None:
+def upload(
+    url: str,
+    path: str,
+    timeout_s: float,
+    attempts: int = ATTEMPTS,
+    context: Optional["ssl.SSLContext"] = None,
+    headers: Optional[Dict[str, str]] = None,
+) -> None:
     """PUT a file to a URL, streamed. Raises FetchFailed."""
     def once() -> None:
         with open(path, "rb") as stream:
-            kind = {"Content-Length": str(os.path.getsize(path)), "Content-Type": "application/octet-stream"}
-            _read(Request(url, timeout_s, dict(headers or {}, **kind), context, MAX_TEXT, stream, "PUT"), lambda data: None, lambda: None)
+            kind = {
+                "Content-Length": str(os.path.getsize(path)),
+                "Content-Type": "application/octet-stream",
+            }
+            _read(
+                Request(
+                    url, timeout_s, dict(headers or {}, **kind), context, MAX_TEXT, stream, "PUT"
+                ),
+                lambda data: None,
+                lambda: None,
+            )
 
     _with_retries(attempts, once)
 
@@ -116,7 +153,11 @@ def parse_checksum(text: str) -> Optional["Checksum"]:
     name, colon, digest = text.rpartition(":")
     digest = digest.strip().lower()
     name = name.lower() or {64: "sha256", 128: "sha512"}.get(len(digest), "")
-    if name not in ALGORITHMS or len(digest) != {"sha256": 64, "sha512": 128}[name] or digest.strip("0123456789abcdef"):
+    if (
+        name not in ALGORITHMS
+        or len(digest) != {"sha256": 64, "sha512": 128}[name]
+        or digest.strip("0123456789abcdef")
+    ):
         raise ValueError("%r is not a checksum like sha256:HEX or sha512:HEX" % text)
     return Checksum(name, digest)
 
@@ -172,7 +213,8 @@ def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[
 
 
 def _opener(request: Request) -> Any:
-    """Follows redirects of reads only, never from https to http, and shows a token to nobody but who was asked."""
+    """Follows redirects of reads only, never from https to http, and shows a token to nobody but
+    who was asked."""
     import urllib.parse
     import urllib.request
 
@@ -185,7 +227,8 @@ def _opener(request: Request) -> Any:
             return self.do_open(_timed(timed_http.Connection, request), req)
 
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
-    handlers: List[Any] = [urllib.request.ProxyHandler({})] if here else []  # a machine's metadata is behind no proxy
+    # a machine's metadata is behind no proxy
+    handlers: List[Any] = [urllib.request.ProxyHandler({})] if here else []
     if request.context is not None or request.url.startswith("https:"):
         from pilot.base.credentials import tls
 
@@ -195,7 +238,9 @@ def _opener(request: Request) -> Any:
             """Likewise."""
 
             def https_open(self, req: Any) -> Any:
-                return self.do_open(_timed(timed_http.secure(), request), req, context=request.context)
+                return self.do_open(
+                    _timed(timed_http.secure(), request), req, context=request.context
+                )
 
         handlers.append(Secure(context=request.context))
     return urllib.request.build_opener(_redirects(request), Plain(), *handlers)
@@ -206,7 +251,9 @@ def _timed(kind: Any, request: Request) -> Any:
 
     def made(host: str, **how: Any) -> Any:
         connection = timed_http.within(kind(host, **how), request.timeout_s)
-        connection.answer_s = None if request.data is None or isinstance(request.data, bytes) else request.timeout_s
+        connection.answer_s = (
+            None if request.data is None or isinstance(request.data, bytes) else request.timeout_s
+        )
         return connection
 
     return made
@@ -219,10 +266,16 @@ def _redirects(request: Request) -> Any:
     class Redirects(urllib.request.HTTPRedirectHandler):
         """As the standard one, less trusting."""
 
-        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        def redirect_request(
+            self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+        ) -> Any:
             old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
             if req.data is not None or (new.scheme != old.scheme and new.scheme != "https"):
-                raise FetchFailed("%s: HTTP %d to %s://%s is not followed" % (request.url, code, new.scheme, new.netloc), code)
+                raise FetchFailed(
+                    "%s: HTTP %d to %s://%s is not followed"
+                    % (request.url, code, new.scheme, new.netloc),
+                    code,
+                )
             found = super().redirect_request(req, fp, code, msg, headers, newurl)
             if found is not None and (old.scheme, old.netloc) != (new.scheme, new.netloc):
                 for name in [name for name in list(found.headers) if name.lower() not in HARMLESS]:
@@ -235,11 +288,14 @@ def _redirects(request: Request) -> Any:
 def _take_body(request: Request, reply: Any, take: Callable[[bytes], object]) -> None:
     deadline, size = time.monotonic() + request.timeout_s, 0
     expected = reply.headers.get("Content-Length") or ""
-    read = getattr(reply, "read1", reply.read)  # what is there now, so that the deadline is looked at
+    # what is there now, so that the deadline is looked at
+    read = getattr(reply, "read1", reply.read)
     for block in iter(lambda: read(CHUNK), b""):
         size += len(block)
         if size > request.max_bytes:
-            raise FetchFailed("%s: larger than the limit of %d bytes" % (request.url, request.max_bytes), 413)
+            raise FetchFailed(
+                "%s: larger than the limit of %d bytes" % (request.url, request.max_bytes), 413
+            )
         if time.monotonic() > deadline:
             raise FetchFailed("%s: not whole after %g s" % (request.url, request.timeout_s))
         take(block)

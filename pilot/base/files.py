@@ -4,13 +4,21 @@ import os
 
 
 def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Write a file by rename: nobody ever reads half of it, and a link in its place is replaced, not followed.
+    """Write a file by rename: nobody ever reads half of it, and a link in its place is replaced,
+    not followed.
 
-    Its mode is `mode`, less what the umask takes. Raises OSError; then what was there before is there still.
+    Its mode is `mode`, less what the umask takes. Raises OSError; then what was there before is
+    there still.
     """
-    partial = "%s.part-%d-%s" % (path, os.getpid(), os.urandom(3).hex())  # a signal may have us write while we write
+    # a signal may have us write while we write
+    partial = "%s.part-%d-%s" % (path, os.getpid(), os.urandom(3).hex())
     try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode), "wb") as stream:
+        with open(
+            os.open(
+                partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode
+            ),
+            "wb",
+        ) as stream:
             stream.write(data)
         os.replace(partial, path)
     except BaseException:  # a signal's, too

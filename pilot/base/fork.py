@@ -1,4 +1,5 @@
-"""Forked copies of this process that start no program: a quick check, a helper that must be there first."""
+"""Forked copies of this process that start no program: a quick check, a helper that must be there
+first."""
 
 import os
 import signal
@@ -10,13 +11,15 @@ CHECK_S = 10  # whole seconds, for alarm(2)
 
 
 def start_check(check: Callable[[], bool], limit_s: int = CHECK_S) -> Callable[[], bool]:
-    """Start a quick check in a forked copy of this process, which it may spoil, while we go on; call the result
-    for its answer: False when it raised or took longer than `limit_s`.
+    """Start a quick check in a forked copy of this process, which it may spoil, while we go on;
+    call the result for its answer: False when it raised or took longer than `limit_s`.
 
-    The copy has no other threads: a lock that one of them holds now is never released there. So a check imports nothing
-    that another thread may be importing, and the kernel ends one that waits in vain all the same.
+    The copy has no other threads: a lock that one of them holds now is never released there. So a
+    check imports nothing that another thread may be importing, and the kernel ends one that waits
+    in vain all the same.
     """
-    with shielded():  # raised within what Python itself calls around a fork, an exception would vanish
+    # raised within what Python itself calls around a fork, an exception would vanish
+    with shielded():
         child = os.fork()
     if child == 0:
         try:
@@ -29,8 +32,8 @@ def start_check(check: Callable[[], bool], limit_s: int = CHECK_S) -> Callable[[
 
 
 def fork_service(serve: Callable[[], None]) -> int:
-    """Run `serve` in a forked copy of this process, in its own session with /dev/null on 0 to 2; returns its
-    pid. For a helper that must be there before anything else is started."""
+    """Run `serve` in a forked copy of this process, in its own session with /dev/null on 0 to 2;
+    returns its pid. For a helper that must be there before anything else is started."""
     child = os.fork()
     if child:
         return child

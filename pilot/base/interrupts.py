@@ -1,8 +1,8 @@
 """Signals and command time limits become exceptions in the main thread; a second signal hurries.
 
-SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGXCPU stop the pilot; SIGUSR1 and SIGUSR2, which batch systems send
-some time before the end, only ask it to drain: finish what runs, start nothing new.
-An exception may come between any two instructions; what must be done whole is done `shielded`.
+SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGXCPU stop the pilot; SIGUSR1 and SIGUSR2, which batch
+systems send some time before the end, only ask it to drain: finish what runs, start nothing new. An
+exception may come between any two instructions; what must be done whole is done `shielded`.
 """
 
 import signal
@@ -31,7 +31,8 @@ class _Shield:
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Inside, what a signal or a time limit raises waits until the end, at most SHIELD_S. For the main thread."""
+    """Inside, what a signal or a time limit raises waits until the end, at most SHIELD_S. For the
+    main thread."""
     _Shield.depth += 1
     try:
         yield
@@ -67,7 +68,8 @@ class Interrupts:
     def __init__(self) -> None:
         self.stop: Optional[int] = None
         self.drain = False
-        self.on_stop: Callable[[int], None] = ignore_signal  # called in the handler, at the first stop only
+        # called in the handler, at the first stop only
+        self.on_stop: Callable[[int], None] = ignore_signal
         self.on_drain: Callable[[int], None] = ignore_signal  # likewise at the first wish to drain
         self.listener: Callable[[int], None] = ignore_signal
         self.on_long: Optional[Callable[[], object]] = None  # called once, in the handler
@@ -79,8 +81,11 @@ class Interrupts:
     def install(self) -> None:
         """Take over the signals; those that our starter told us to ignore (nohup) stay ignored."""
         signal.signal(signal.SIGALRM, self._on_alarm)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, children would vanish without their codes
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGALRM, signal.SIGCHLD))
+        # ignored, children would vanish without their codes
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGALRM, signal.SIGCHLD)
+        )
         for signum in STOP_SIGNALS:
             if signal.getsignal(signum) != signal.SIG_IGN:
                 signal.signal(signum, self._on_stop)
@@ -93,8 +98,11 @@ class Interrupts:
             raise Stopped(self.stop)
 
     @contextmanager
-    def armed(self, limit_s: Optional[float], slot_s: Callable[[], Optional[float]] = _endless) -> Iterator[None]:
-        """Inside, a stopping signal raises Stopped once; TimeLimit is raised after `limit_s` seconds and when the slot lasts no longer:
+    def armed(
+        self, limit_s: Optional[float], slot_s: Callable[[], Optional[float]] = _endless
+    ) -> Iterator[None]:
+        """Inside, a stopping signal raises Stopped once; TimeLimit is raised after `limit_s`
+        seconds and when the slot lasts no longer:
         `slot_s` tells how many seconds it does, whenever it is asked."""
         self.check()
         self._limit_s, self._slot_s = limit_s or 0.0, slot_s
@@ -120,7 +128,8 @@ class Interrupts:
 
     @contextmanager
     def listening(self, listener: Callable[[int], None]) -> Iterator[None]:
-        """Inside, `listener` hears drains and repeated stops; a drain that came before is told at once."""
+        """Inside, `listener` hears drains and repeated stops; a drain that came before is told at
+        once."""
         self.listener = listener
         try:
             if self.drain:
@@ -150,7 +159,8 @@ class Interrupts:
             left = _Shield.until - time.monotonic()
             if left <= 0:
                 raise _Shield.waiting.pop()
-            signal.setitimer(signal.ITIMER_REAL, left)  # an alarm of the keeper's: what is shielded has its time
+            # an alarm of the keeper's: what is shielded has its time
+            signal.setitimer(signal.ITIMER_REAL, left)
             return
         if not self._armed:
             return

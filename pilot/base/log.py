@@ -1,4 +1,5 @@
-"""Logging set up once: console and pilot.log, each line with UTC time, level and command; secrets masked."""
+"""Logging set up once: console and pilot.log, each line with UTC time, level and command; secrets
+masked."""
 
 import logging
 import os
@@ -43,13 +44,19 @@ class Masker:
 
 def utc(seconds: float) -> str:
     """Seconds since the epoch as 2026-11-20T03:11:06.320Z."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % (seconds % 1 * 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%03dZ" % (
+        seconds % 1 * 1000
+    )
 
 
-# re compiles these when they are first met: at the start of every pilot it would take as long as reading this module
-_QUERY = (r"(?i)[?&](?:access_token|api_?key|auth|authz|key|passw(?:or)?d|secret|sig|signature|token|x-amz-signature)="
-          r"([^&#\s'\"]+)")
-# what moves a terminal's cursor, or turns a line round: C0 but tab and newline, DEL, C1, bidirectional controls, line separators
+# re compiles these when they are first met: at the start of every pilot it would take as long as
+# reading this module
+_QUERY = (
+    r"(?i)[?&](?:access_token|api_?key|auth|authz|key|passw(?:or)?d|secret|sig|signature|token|x-amz-signature)="
+    r"([^&#\s'\"]+)"
+)
+# what moves a terminal's cursor, or turns a line round: C0 but tab and newline, DEL, C1,
+# bidirectional controls, line separators
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
@@ -57,7 +64,9 @@ def printable(text: str) -> str:
     """Text of anybody's, for a person's terminal: what would steer it is shown instead."""
     if text.replace("\n", "").isprintable():
         return text
-    return re.sub(_CONTROLS, lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+    return re.sub(
+        _CONTROLS, lambda found: found.group().encode("unicode_escape").decode("ascii"), text
+    )
 
 
 def passwords(text: str) -> List[str]:
@@ -81,7 +90,8 @@ def told(record: logging.LogRecord, masker: Masker) -> List[str]:
 
 
 class LineHandler(logging.Handler):
-    """Writes whole lines straight to a descriptor: nothing is buffered, so a signal handler may log too."""
+    """Writes whole lines straight to a descriptor: nothing is buffered, so a signal handler may log
+    too."""
 
     def __init__(self, descriptor: int, masker: Masker) -> None:
         super().__init__()
@@ -89,7 +99,8 @@ class LineHandler(logging.Handler):
         self._descriptor, self._masker = descriptor, masker
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One header per line, also for messages of several lines; a full or closed stream is passed over."""
+        """One header per line, also for messages of several lines; a full or closed stream is
+        passed over."""
         lines = "".join(line + "\n" for line in told(record, self._masker))
         try:
             os.write(self._descriptor, (self.before + lines).encode("utf-8", "backslashreplace"))
@@ -98,7 +109,8 @@ class LineHandler(logging.Handler):
 
 
 def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[LineHandler]:
-    """Log to stderr and, given its descriptor, to a file (which gets everything). Returns the handlers."""
+    """Log to stderr and, given its descriptor, to a file (which gets everything). Returns the
+    handlers."""
     root = logging.getLogger("pilot")
     console = LineHandler(sys.stderr.fileno() if sys.stderr else 2, masker)
     console.setLevel(logging.DEBUG if debug else logging.INFO)
@@ -114,8 +126,8 @@ def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[LineHan
 def safe_streams() -> None:
     """Make stdin, stdout and stderr usable whatever we were started with.
 
-    Missing ones are opened on /dev/null, so that no file of ours becomes descriptor 1; text that the
-    stream's encoding does not know is written with backslashes.
+    Missing ones are opened on /dev/null, so that no file of ours becomes descriptor 1; text that
+    the stream's encoding does not know is written with backslashes.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -126,15 +138,22 @@ def safe_streams() -> None:
         stream = getattr(sys, name)
         encoding = stream.encoding if stream is not None and stream.encoding else "utf-8"
         if stream is None or stream.errors != "backslashreplace":
-            raw = open(descriptor, "w", encoding=encoding, errors="backslashreplace", closefd=False, buffering=1)
+            raw = open(
+                descriptor,
+                "w",
+                encoding=encoding,
+                errors="backslashreplace",
+                closefd=False,
+                buffering=1,
+            )
             setattr(sys, name, raw)
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)
 
 
 def say(text: str, error: bool = False) -> None:
-    """Write to stdout or stderr. When that fails (full, closed, the reader has gone) the rest goes nowhere, and
-    our exit code stands."""
+    """Write to stdout or stderr. When that fails (full, closed, the reader has gone) the rest goes
+    nowhere, and our exit code stands."""
     stream = sys.stderr if error else sys.stdout
     try:
         stream.write(printable(text))

@@ -33,7 +33,8 @@ def variables(settings: Any) -> Dict[str, str]:
 
 
 def find(environ: Dict[str, str]) -> str:
-    """$PILOT_POOL_TOKEN, the file $PILOT_POOL_TOKEN_FILE, then as WLCG finds bearer tokens; "" for none. Raises NoToken."""
+    """$PILOT_POOL_TOKEN, the file $PILOT_POOL_TOKEN_FILE, then as WLCG finds bearer tokens; "" for
+    none. Raises NoToken."""
     if environ.get(TOKEN):
         return environ[TOKEN].strip()
     path = environ.get(TOKEN_FILE)
@@ -46,7 +47,10 @@ def find(environ: Dict[str, str]) -> str:
             return token
         return credentials.bearer_token(environ) or ""
     except (OSError, UnicodeDecodeError) as error:
-        raise NoToken("the token file %s cannot be read: %s" % (os.path.abspath(path or ""), getattr(error, "strerror", None) or error))
+        raise NoToken(
+            "the token file %s cannot be read: %s"
+            % (os.path.abspath(path or ""), getattr(error, "strerror", None) or error)
+        )
     except ConfigurationFailed as error:
         raise NoToken(str(error))
 
@@ -54,8 +58,16 @@ def find(environ: Dict[str, str]) -> str:
 def files(environ: Dict[str, str], settings: Any) -> List[str]:
     """Where tokens and keys of this pilot lie: payloads behind a wall shall not read them."""
     uid = os.getuid()
-    found = [variables(settings).get(TOKEN_FILE), environ.get(TOKEN_FILE), environ.get("BEARER_TOKEN_FILE"), environ.get("X509_USER_KEY")]
-    found += [os.path.join(environ.get("XDG_RUNTIME_DIR") or "/nowhere", "bt_u%d" % uid), "/tmp/bt_u%d" % uid]
+    found = [
+        variables(settings).get(TOKEN_FILE),
+        environ.get(TOKEN_FILE),
+        environ.get("BEARER_TOKEN_FILE"),
+        environ.get("X509_USER_KEY"),
+    ]
+    found += [
+        os.path.join(environ.get("XDG_RUNTIME_DIR") or "/nowhere", "bt_u%d" % uid),
+        "/tmp/bt_u%d" % uid,
+    ]
     return sorted({os.path.realpath(path) for path in found if path and os.path.isfile(path)})
 
 
@@ -65,7 +77,9 @@ def claims_of(token: str) -> Dict[str, object]:
     if len(parts) != 3 or parts[0] != PREFIX:
         return {}
     try:
-        found = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode("ascii"))
+        found = json.loads(
+            base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode("ascii")
+        )
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -96,8 +110,8 @@ class Bearer:
         return {"Authorization": "Bearer " + self._token} if self._token else {}
 
     def refused(self) -> None:
-        """The server did not take it: a token that was put in the old one's place is taken; one that we renewed stays, as that which
-        it came from is older."""
+        """The server did not take it: a token that was put in the old one's place is taken; one
+        that we renewed stays, as that which it came from is older."""
         try:
             if find(self._environ) != self._found:
                 self._token = ""
@@ -113,7 +127,9 @@ class Bearer:
     def _ask(self) -> Optional[str]:
         headers = {"Authorization": "Bearer " + self._token, "Content-Type": "application/json"}
         try:
-            status, data = self._session.ask("POST", "/v1/tokens/renew", b"{}", headers, RENEW_TIMEOUT_S)
+            status, data = self._session.ask(
+                "POST", "/v1/tokens/renew", b"{}", headers, RENEW_TIMEOUT_S
+            )
             return str(json.loads(data.decode("utf-8"))["token"]) if status == 200 else None
         except (FetchFailed, ValueError, KeyError, TypeError):
             return None

@@ -1,4 +1,5 @@
-"""What a process of ours asks of the kernel for itself, prctl(2): on Linux; elsewhere nothing happens."""
+"""What a process of ours asks of the kernel for itself, prctl(2): on Linux; elsewhere nothing
+happens."""
 
 import signal
 from typing import Callable, Optional
@@ -7,7 +8,8 @@ PDEATHSIG, DUMPABLE, CHILD_SUBREAPER = 1, 4, 36  # of linux/prctl.h
 
 
 def prepared(option: int, value: int) -> Optional[Callable[[], None]]:
-    """What does it when it is called: between fork and exec nothing may be loaded any more. None where there is no prctl."""
+    """What does it when it is called: between fork and exec nothing may be loaded any more. None
+    where there is no prctl."""
     try:
         import ctypes  # not for a pilot that starts nothing
 
@@ -31,5 +33,6 @@ def die_with_parent(signum: int = signal.SIGTERM) -> bool:
 
 
 def hide_environment() -> None:
-    """Others of our user, payloads for one, can no more read our environment: it may hold a token."""
+    """Others of our user, payloads for one, can no more read our environment: it may hold a
+    token."""
     ask(DUMPABLE, 0)

@@ -1,7 +1,7 @@
 """The one way to start a child: a list of arguments, an own session, a time limit, bounded memory.
 
-A child's whole group ends with it. A grandchild that holds a pipe open, a stream that is closed early, a
-flood on either stream or broken UTF-8 neither block nor lose what the child itself wrote.
+A child's whole group ends with it. A grandchild that holds a pipe open, a stream that is closed
+early, a flood on either stream or broken UTF-8 neither block nor lose what the child itself wrote.
 """
 
 import os
@@ -28,7 +28,8 @@ CANNOT_RUN = 126
 
 
 class Result(NamedTuple):
-    """How a child ended. `exit_code` is -n when signal n killed it; both streams' last `keep` bytes."""
+    """How a child ended. `exit_code` is -n when signal n killed it; both streams' last `keep`
+    bytes."""
 
     argv: Tuple[str, ...]
     exit_code: int
@@ -40,7 +41,9 @@ class Result(NamedTuple):
 
     def last_lines(self, count: int = 3) -> str:
         """The last lines that say something, for a message."""
-        lines = [line.strip() for line in (self.stdout + "\n" + self.stderr).splitlines() if line.strip()]
+        lines = [
+            line.strip() for line in (self.stdout + "\n" + self.stderr).splitlines() if line.strip()
+        ]
         return " | ".join(lines[-count:])
 
     def told(self) -> str:
@@ -106,14 +109,17 @@ class Tail:
 
 
 def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
-    """Start a child in its own session, with nothing on stdin unless told; OSError when it cannot be.
+    """Start a child in its own session, with nothing on stdin unless told; OSError when it cannot
+    be.
 
-    Arguments and environment (or one that is `encoded` already) are passed as UTF-8 whatever the locale: on 3.6 it may be ASCII.
+    Arguments and environment (or one that is `encoded` already) are passed as UTF-8 whatever the
+    locale: on 3.6 it may be ASCII.
     """
     how.setdefault("stdin", subprocess.DEVNULL)
     if how.get("env") is not None and not isinstance(next(iter(how["env"]), ""), bytes):
         how["env"] = encoded(how["env"])
-    with shielded():  # raised within what Python itself calls around a fork, an exception would vanish
+    # raised within what Python itself calls around a fork, an exception would vanish
+    with shielded():
         return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
 
 
@@ -123,7 +129,8 @@ def encoded(environ: Dict[str, str]) -> Dict[bytes, bytes]:
 
 
 def dies_with_us() -> Optional[Callable[[], None]]:
-    """What a child calls before it becomes the program, so that it does not outlive a killed pilot (Linux)."""
+    """What a child calls before it becomes the program, so that it does not outlive a killed pilot
+    (Linux)."""
     return prctl.prepared(prctl.PDEATHSIG, int(signal.SIGKILL))
 
 
@@ -149,14 +156,16 @@ def run(
 
     Raises ProgramFailed unless its code is in `ok` (None: any code will do), NodeUnfit where
     no program at all can be started. When the time is up, or an
-    exception passes through (a signal, a command's limit), the group gets SIGTERM, `grace_s` seconds
-    later SIGKILL, descendants in other sessions too. `on_start` is told the pid.
+    exception passes through (a signal, a command's limit), the group gets SIGTERM, `grace_s`
+    seconds later SIGKILL, descendants in other sessions too. `on_start` is told the pid.
     """
     if isinstance(argv, str):
         raise TypeError("argv is a list of arguments; for shell text say ['bash', '-c', text]")
     began = time.monotonic()
     try:
-        child = _Running(argv, environ, cwd, stdin, (Tail(keep, on_line), Tail(keep, on_error_line)))
+        child = _Running(
+            argv, environ, cwd, stdin, (Tail(keep, on_line), Tail(keep, on_error_line))
+        )
     except OSError as error:
         result = _not_started(argv, error)
     else:
@@ -182,8 +191,15 @@ class _Running:
         self.pid = 0
         try:
             with shielded():
-                self._child = spawn(argv, stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ, cwd=cwd, preexec_fn=dies_with_us())
+                self._child = spawn(
+                    argv,
+                    stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    env=environ,
+                    cwd=cwd,
+                    preexec_fn=dies_with_us(),
+                )
                 self.pid = self._child.pid
                 self._listen()
         except BaseException:  # a signal in this very moment: what was started must not stay
@@ -205,7 +221,13 @@ class _Running:
         self._waiter = threading.Thread(target=self._wait, daemon=True)
         self._waiter.start()
 
-    def finish(self, began: float, timeout_s: float, grace_s: float, on_start: Optional[Callable[[int], None]]) -> Result:
+    def finish(
+        self,
+        began: float,
+        timeout_s: float,
+        grace_s: float,
+        on_start: Optional[Callable[[int], None]],
+    ) -> Result:
         timed_out = False
         try:
             if on_start is not None:
@@ -261,7 +283,8 @@ class _Running:
         return moved
 
     def _end(self, grace_s: float) -> None:
-        """Nothing of the child stays: what it started dies with it; what it said is read to the end."""
+        """Nothing of the child stays: what it started dies with it; what it said is read to the
+        end."""
         alive = self._child.returncode is None
         tree = process_tree.descendants(self.pid) if alive else []
         if alive:

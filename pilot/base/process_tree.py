@@ -1,4 +1,5 @@
-"""Processes as /proc shows them: descendants, what a tree uses, signals that cannot hit a stranger."""
+"""Processes as /proc shows them: descendants, what a tree uses, signals that cannot hit a
+stranger."""
 
 import os
 import signal
@@ -55,7 +56,9 @@ def children(pid: int) -> List[int]:
             with open("/proc/%d/task/%s/children" % (pid, thread), "rb", 0) as stream:
                 found += [int(word) for word in stream.read().split()]
     except FileNotFoundError:
-        if os.path.exists("/proc/%d" % pid) and not os.path.exists("/proc/self/task/%d/children" % os.getpid()):
+        if os.path.exists("/proc/%d" % pid) and not os.path.exists(
+            "/proc/self/task/%d/children" % os.getpid()
+        ):
             return [p.pid for p in everything() if p.parent == pid]
     except OSError:
         pass
@@ -86,14 +89,18 @@ def descendants(pid: int) -> List[Process]:
 
 
 def variable(pid: int, name: str) -> Optional[str]:
-    """A variable of the environment that a process was started with; None when it has none or we may not look."""
+    """A variable of the environment that a process was started with; None when it has none or we
+    may not look."""
     try:
         with open("/proc/%d/environ" % pid, "rb") as stream:
             words = stream.read().split(b"\0")
     except OSError:
         return None
     head = name.encode() + b"="
-    return next((word[len(head):].decode("utf-8", "replace") for word in words if word.startswith(head)), None)
+    return next(
+        (word[len(head) :].decode("utf-8", "replace") for word in words if word.startswith(head)),
+        None,
+    )
 
 
 def total(processes: Iterable[Process]) -> Usage:

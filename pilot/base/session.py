@@ -3,7 +3,16 @@
 import os
 import re
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple  # noqa: F401
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 from pilot.base.fetch import CHUNK, FetchFailed
 
@@ -22,7 +31,8 @@ class Proxy(NamedTuple):
 
 
 def proxy_for(url: str) -> Optional[Proxy]:
-    """The proxy that $http_proxy, $https_proxy and $no_proxy (either case) name for this URL; None for none, and for this machine."""
+    """The proxy that $http_proxy, $https_proxy and $no_proxy (either case) name for this URL; None
+    for none, and for this machine."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     import base64
@@ -43,28 +53,48 @@ def proxy_for(url: str) -> Optional[Proxy]:
     headers = {}
     if found.username:
         word = "%s:%s" % (unquote(found.username), unquote(found.password or ""))
-        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(word.encode("utf-8")).decode("ascii")
+        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(word.encode("utf-8")).decode(
+            "ascii"
+        )
     return Proxy(where, headers)
 
 
 class Session:
-    """A conversation with one server whose connection is kept open; `url` is http(s)://HOST[:PORT][/PREFIX].
+    """A conversation with one server whose connection is kept open; `url` is
+    http(s)://HOST[:PORT][/PREFIX].
 
-    For one thread; `context` is asked for TLS's each time a connection is opened. What is asked must
-    be safe to repeat: a kept connection that turns out to be closed is opened anew and asked again.
+    For one thread; `context` is asked for TLS's each time a connection is opened. What is asked
+    must be safe to repeat: a kept connection that turns out to be closed is opened anew and asked
+    again.
     """
 
-    def __init__(self, url: str, context: Callable[[], Optional["ssl.SSLContext"]] = lambda: None, max_bytes: int = MAX_SESSION) -> None:
+    def __init__(
+        self,
+        url: str,
+        context: Callable[[], Optional["ssl.SSLContext"]] = lambda: None,
+        max_bytes: int = MAX_SESSION,
+    ) -> None:
         from urllib.parse import urlsplit
 
         parts = urlsplit(url)
-        self._secure, self._where, self._prefix = parts.scheme == "https", parts.netloc.rpartition("@")[2], parts.path.rstrip("/")
+        self._secure, self._where, self._prefix = (
+            parts.scheme == "https",
+            parts.netloc.rpartition("@")[2],
+            parts.path.rstrip("/"),
+        )
         self._url, self._context, self._max = url, context, max_bytes
         self._open: Any = None
         self._before, self._for_proxy = "", {}  # type: str, Dict[str, str]
         self.date: Optional[str] = None  # what the last answer's header said
 
-    def ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Optional[bytes],
+        headers: Dict[str, str],
+        timeout_s: float,
+    ) -> Tuple[int, bytes]:
         """The status and body of an answer, whatever the status. FetchFailed when there is none."""
         import http.client
 
@@ -73,13 +103,27 @@ class Session:
             return self._ask(method, path, body, headers, timeout_s)
         except (http.client.HTTPException, OSError, ValueError) as error:
             self.close()
-            stale = isinstance(error,
-                               (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, http.client.CannotSendRequest))
+            stale = isinstance(
+                error,
+                (
+                    http.client.RemoteDisconnected,
+                    ConnectionResetError,
+                    BrokenPipeError,
+                    http.client.CannotSendRequest,
+                ),
+            )
             if fresh or not stale:
                 raise FetchFailed("%s: %s" % (self._url, error or type(error).__name__))
         return self.ask(method, path, body, headers, timeout_s)
 
-    def _ask(self, method: str, path: str, body: Optional[bytes], headers: Dict[str, str], timeout_s: float) -> Tuple[int, bytes]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Optional[bytes],
+        headers: Dict[str, str],
+        timeout_s: float,
+    ) -> Tuple[int, bytes]:
         from pilot.base import timed_http
 
         if self._open is None:
@@ -88,10 +132,16 @@ class Session:
         self._open.timeout = timeout_s
         if self._open.sock is not None:
             self._open.sock.settimeout(timeout_s)
-        self._open.request(method, self._before + self._prefix + path, body, dict({"User-Agent": "pilot"}, **headers, **self._for_proxy))
+        self._open.request(
+            method,
+            self._before + self._prefix + path,
+            body,
+            dict({"User-Agent": "pilot"}, **headers, **self._for_proxy),
+        )
         reply = self._open.getresponse()
         self.date = reply.getheader("Date")
-        data, size = [], 0  # type: List[bytes], int
+        data: List[bytes] = []
+        size = 0
         for block in iter(lambda: reply.read1(CHUNK), b""):
             data.append(block)
             size += len(block)
@@ -103,7 +153,8 @@ class Session:
         return reply.status, b"".join(data)
 
     def _connection(self, timeout_s: float) -> Any:
-        """A new one: straight, or by the proxy that the environment names; there TLS goes through it untouched (CONNECT)."""
+        """A new one: straight, or by the proxy that the environment names; there TLS goes through
+        it untouched (CONNECT)."""
         from pilot.base import timed_http
 
         proxy = proxy_for(self._url)

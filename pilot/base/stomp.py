@@ -1,7 +1,8 @@
-"""STOMP 1.2 (stomp.github.io) as far as events need it: connect, send with receipts, subscribe with acknowledgements.
+"""STOMP 1.2 (stomp.github.io) as far as events need it: connect, send with receipts, subscribe with
+acknowledgements.
 
-Spoken with RabbitMQ and ActiveMQ. A place is stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE, where QUEUE is a
-destination as the broker names it, say queue/pilots; ?host=VHOST names a virtual host.
+Spoken with RabbitMQ and ActiveMQ. A place is stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE, where
+QUEUE is a destination as the broker names it, say queue/pilots; ?host=VHOST names a virtual host.
 """
 
 import socket
@@ -37,7 +38,12 @@ class Place(NamedTuple):
     @property
     def name(self) -> str:
         """As it may be told: without the password."""
-        return "stomp%s://%s:%d%s" % ("+ssl" if self.secure else "", self.host, self.port, self.destination)
+        return "stomp%s://%s:%d%s" % (
+            "+ssl" if self.secure else "",
+            self.host,
+            self.port,
+            self.destination,
+        )
 
 
 class Frame(NamedTuple):
@@ -54,20 +60,32 @@ def parse_url(url: str) -> Place:
     try:
         port = parts.port or PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise ValueError("%s: is not stomp://HOST:PORT/QUEUE or stomp+ssl://HOST:PORT/QUEUE" % parts.scheme)
+        raise ValueError(
+            "%s: is not stomp://HOST:PORT/QUEUE or stomp+ssl://HOST:PORT/QUEUE" % parts.scheme
+        )
     if not parts.hostname or len(parts.path) < 2:
         raise ValueError("a stomp URL names a host and a queue: stomp+ssl://HOST:PORT/queue/NAME")
     if any(letter < " " for letter in unquote(url)):
         raise ValueError("a stomp URL holds no control characters")
     host = parse_qs(parts.query).get("host", ["/"])[0]
-    return Place(parts.scheme == "stomp+ssl", parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""),
-                 host, unquote(parts.path))
+    return Place(
+        parts.scheme == "stomp+ssl",
+        parts.hostname,
+        port,
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
+        host,
+        unquote(parts.path),
+    )
 
 
 def frame_bytes(command: str, headers: Dict[str, str], body: bytes = b"") -> bytes:
     """A frame as it travels."""
     escaped = command not in ("CONNECT", "CONNECTED")
-    lines = ["%s:%s" % (_escape_value(key), _escape_value(value)) if escaped else "%s:%s" % (key, value) for key, value in headers.items()]
+    lines = [
+        "%s:%s" % (_escape_value(key), _escape_value(value)) if escaped else "%s:%s" % (key, value)
+        for key, value in headers.items()
+    ]
     return ("\n".join([command] + lines) + "\n\n").encode("utf-8") + body + b"\0"
 
 
@@ -85,7 +103,8 @@ def _unescape_value(text: str) -> str:
 
 
 def cut_frame(data: bytes) -> Optional[Tuple[Frame, bytes]]:
-    """The first whole frame and what follows it; None when it is not all there. Raises StompError."""
+    """The first whole frame and what follows it; None when it is not all there. Raises
+    StompError."""
     data = data.lstrip(b"\r\n")  # heart-beats and line ends between frames
     head, found, rest = data.partition(b"\n\n")
     if not found:
@@ -98,7 +117,8 @@ def cut_frame(data: bytes) -> Optional[Tuple[Frame, bytes]]:
     headers: Dict[str, str] = {}
     for line in lines:
         key, _, value = line.partition(":")
-        headers.setdefault(_unescape_value(key), _unescape_value(value))  # of a header that stands twice the first counts
+        # of a header that stands twice the first counts
+        headers.setdefault(_unescape_value(key), _unescape_value(value))
     length = headers.get("content-length", "")
     end = int(length) if length.isdigit() else rest.find(b"\0")
     if end < 0 or len(rest) <= end:
@@ -123,7 +143,9 @@ class Connection:
             self._socket = socket.create_connection((where.host, where.port), timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if where.secure:
-                self._socket = (context or credentials.tls().create_default_context()).wrap_socket(self._socket, server_hostname=where.host)
+                self._socket = (context or credentials.tls().create_default_context()).wrap_socket(
+                    self._socket, server_hostname=where.host
+                )
         except (OSError, ValueError) as error:
             raise StompError("%s cannot be reached: %s" % (where.name, error))
         headers = {"accept-version": "1.2,1.1", "host": where.virtual_host, "heart-beat": "0,0"}
@@ -132,7 +154,9 @@ class Connection:
         self.write("CONNECT", headers)
         hello = self.read(timeout_s)
         if hello is None or hello.command != "CONNECTED":
-            raise StompError("%s refuses us: %s" % (where.name, _error_words(hello) if hello else "no answer"))
+            raise StompError(
+                "%s refuses us: %s" % (where.name, _error_words(hello) if hello else "no answer")
+            )
 
     def write(self, command: str, headers: Dict[str, str], body: bytes = b"") -> None:
         """Send one frame."""
@@ -167,23 +191,54 @@ class Connection:
         """Send a message; returns when the broker has it (its receipt)."""
         self._receipts += 1
         receipt = "r%d" % self._receipts
-        self.write("SEND", {"destination": destination, "content-type": "application/json", "content-length": str(len(body)),
-                            "persistent": "true", "receipt": receipt}, body)
+        self.write(
+            "SEND",
+            {
+                "destination": destination,
+                "content-type": "application/json",
+                "content-length": str(len(body)),
+                "persistent": "true",
+                "receipt": receipt,
+            },
+            body,
+        )
         answer = self.read(timeout_s)
-        while answer is not None and answer.command == "RECEIPT" and answer.headers.get("receipt-id") != receipt:
+        while (
+            answer is not None
+            and answer.command == "RECEIPT"
+            and answer.headers.get("receipt-id") != receipt
+        ):
             answer = self.read(timeout_s)
         if answer is None or answer.command != "RECEIPT":
-            raise StompError("the broker does not take it: %s" % (_error_words(answer) if answer else "no receipt in %g s" % timeout_s))
+            raise StompError(
+                "the broker does not take it: %s"
+                % (_error_words(answer) if answer else "no receipt in %g s" % timeout_s)
+            )
 
     def subscribe(self, destination: str, prefetch: int) -> None:
         """Messages of this queue come by `read` from now on; each wants an `answer`."""
-        self.write("SUBSCRIBE", {"id": "0", "destination": destination, "ack": "client-individual", "prefetch-count": str(prefetch),
-                                 "activemq.prefetchSize": str(prefetch), "durable": "true", "auto-delete": "false"})
+        self.write(
+            "SUBSCRIBE",
+            {
+                "id": "0",
+                "destination": destination,
+                "ack": "client-individual",
+                "prefetch-count": str(prefetch),
+                "activemq.prefetchSize": str(prefetch),
+                "durable": "true",
+                "auto-delete": "false",
+            },
+        )
 
     def answer(self, message: Frame, good: bool) -> None:
         """The message is dealt with (good), or is nothing for us."""
-        self.write("ACK" if good else "NACK",
-                   {"id": message.headers.get("ack") or message.headers.get("message-id", ""), "requeue": "false"})
+        self.write(
+            "ACK" if good else "NACK",
+            {
+                "id": message.headers.get("ack") or message.headers.get("message-id", ""),
+                "requeue": "false",
+            },
+        )
 
     def close(self) -> None:
         """Hang up."""

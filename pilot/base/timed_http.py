@@ -1,5 +1,5 @@
-"""Connections of http.client whose time limit is for the whole answer, heads included: a server that drips byte by byte holds
-nobody up for longer."""
+"""Connections of http.client whose time limit is for the whole answer, heads included: a server
+that drips byte by byte holds nobody up for longer."""
 
 import http.client
 import io
@@ -57,7 +57,8 @@ def _answer(connection: Any) -> Any:
 
 
 class Connection(http.client.HTTPConnection):
-    """`deadline` (monotonic) is the moment by which the answer must be there; with `answer_s`, so long after the question was sent."""
+    """`deadline` (monotonic) is the moment by which the answer must be there; with `answer_s`, so
+    long after the question was sent."""
 
     deadline = float("inf")
     answer_s: Optional[float] = None

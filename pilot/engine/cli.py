@@ -1,4 +1,5 @@
-"""The command line in two passes: the engine's options first, then those of every loaded command."""
+"""The command line in two passes: the engine's options first, then those of every loaded
+command."""
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -9,7 +10,9 @@ from pilot.values import did_you_mean
 
 ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("commands", "the commands to run, in this order", values.words, None, flags=("-X",)),
-    Option("extensions", "communities' packages: lhcb is pilot_lhcb", values.words, (), flags=("-E",)),
+    Option(
+        "extensions", "communities' packages: lhcb is pilot_lhcb", values.words, (), flags=("-E",)
+    ),
     Option("config", "the site's pilot.json", flags=("-F",)),
     Option("setup", "which setup of pilot.json applies"),
     Option("vo", "the virtual organisation"),
@@ -17,23 +20,57 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("queue", "the queue of the computing element"),
     Option("site", "the site's name"),
     Option("ce_type", "the grid type of the computing element, for DIRAC's pilot.json"),
-    Option("workdir", "where the pilot works; $VARIABLES are filled in; made when it is missing", default="."),
-    Option("open_files", "let others read workdir, log, events and report: else only this user may", values.boolean, False),
+    Option(
+        "workdir",
+        "where the pilot works; $VARIABLES are filled in; made when it is missing",
+        default=".",
+    ),
+    Option(
+        "open_files",
+        "let others read workdir, log, events and report: else only this user may",
+        values.boolean,
+        False,
+    ),
     Option("pilot_id", "the pilot's id; a new UUID by default", values.name),
     Option("report", "the report file (default: pilot-report.json in the workdir)"),
-    Option("events", "a further place for events: file:PATH, https://HOST:PORT (a pool server), stomp+ssl://HOST:PORT/QUEUE",
-           values.event_place, repeat=True, default=()),
+    Option(
+        "events",
+        "a further place for events: file:PATH, https://HOST:PORT (a pool server), stomp+ssl://HOST:PORT/QUEUE",
+        values.event_place,
+        repeat=True,
+        default=(),
+    ),
     Option("pool_token", "the token to show to the server of pool and events", secret=True),
     Option("pool_token_file", "the file that holds this token, read anew when it is needed"),
     Option("time_limits", "time per command: Install=10m,CheckWorkerNode=60", values.pairs, {}),
-    Option("max_walltime", "seconds from the pilot's start after which all must be over", values.seconds),
-    Option("hold_s", "seconds to hold the slot after a failed check or installation: a range, 700-900, or 0", values.span, (0.0, 0.0)),
+    Option(
+        "max_walltime",
+        "seconds from the pilot's start after which all must be over",
+        values.seconds,
+    ),
+    Option(
+        "hold_s",
+        "seconds to hold the slot after a failed check or installation: a range, 700-900, or 0",
+        values.span,
+        (0.0, 0.0),
+    ),
     Option("boinc_fraction_file", "for BOINC's wrapper: the file to tell the fraction done in"),
     Option("boinc_checkpoint_file", "for BOINC's wrapper: the file to touch when tasks have ended"),
     Option("boinc_heartbeat_file", "for vboxwrapper: the file to touch each second"),
-    Option("boinc_completion_file", "for vboxwrapper: the file that ends the machine: exit code, notice, message"),
-    Option("boinc_temporary_exit_file", "for vboxwrapper: the file that postpones the task: delay, notice, message"),
-    Option("plan", "show what would run and every setting with its source; run nothing", values.boolean, False),
+    Option(
+        "boinc_completion_file",
+        "for vboxwrapper: the file that ends the machine: exit code, notice, message",
+    ),
+    Option(
+        "boinc_temporary_exit_file",
+        "for vboxwrapper: the file that postpones the task: delay, notice, message",
+    ),
+    Option(
+        "plan",
+        "show what would run and every setting with its source; run nothing",
+        values.boolean,
+        False,
+    ),
     Option("list", "list the commands and where each comes from", values.boolean, False),
     Option("step", "ask before each command", values.boolean, False),
     Option("debug", "log everything", values.boolean, False, flags=("-d",)),
@@ -64,7 +101,11 @@ def scan(argv: Sequence[str], options: Iterable[Option], strict: bool = True) ->
 
     Not strict (the first pass): words that are not known are passed over.
     """
-    table, found, problems = spellings(options), {}, []  # type: Dict[str, Option], Dict[str, Any], List[str]
+    table, found, problems = (
+        spellings(options),
+        {},
+        [],
+    )  # type: Dict[str, Option], Dict[str, Any], List[str]
     words, at = list(argv), 0
     while at < len(words):
         word, at = words[at], at + 1
@@ -107,7 +148,12 @@ def _unknown(word: str, table: Dict[str, Option]) -> str:
 
 
 def _past_value(words: List[str], at: int, word: str) -> int:
-    takes = word.startswith("-") and "=" not in word and at < len(words) and not words[at].startswith("-")
+    takes = (
+        word.startswith("-")
+        and "=" not in word
+        and at < len(words)
+        and not words[at].startswith("-")
+    )
     return at + 1 if takes else at
 
 

@@ -1,6 +1,8 @@
-"""The pilot as process 1 of a container: what the programs it started leave behind has no other parent to collect it.
+"""The pilot as process 1 of a container: what the programs it started leave behind has no other
+parent to collect it.
 
-Process 1 then stays a small one that passes signals on, collects, and ends as the pilot ends; the pilot is its child.
+Process 1 then stays a small one that passes signals on, collects, and ends as the pilot ends; the
+pilot is its child.
 """
 
 import os
@@ -15,8 +17,10 @@ _HEARD = frozenset(STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGCONT, signal.SIGCHL
 
 def step_aside() -> None:
     """For process 1: returns in a copy of it, which is to be the pilot."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as our starter may have it, it would never be heard
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)  # blocked, the kernel keeps them even for process 1
+    # ignored, as our starter may have it, it would never be heard
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # blocked, the kernel keeps them even for process 1
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -38,7 +42,9 @@ def _serve_child(child: int) -> int:
 
 def _child_has_it(heard: signal.struct_siginfo) -> bool:
     """A terminal sends ^C to its whole group, but its hangup to the leader of its session alone."""
-    return heard.si_code == SI_KERNEL and not (heard.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid())
+    return heard.si_code == SI_KERNEL and not (
+        heard.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
+    )
 
 
 def _collect_ended(child: int) -> Optional[int]:

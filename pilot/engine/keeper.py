@@ -1,4 +1,5 @@
-"""Looks after the end of the slot while a command runs long: whether it comes sooner than was known, and whether we are to drain."""
+"""Looks after the end of the slot while a command runs long: whether it comes sooner than was
+known, and whether we are to drain."""
 
 import _thread
 import logging
@@ -16,8 +17,8 @@ WEB_LOOKS = 15  # looks between two questions to a web server
 
 
 def begin(ctx: Context, ask: bool) -> None:
-    """Learn the end of the slot and keep to it from now on. With `ask`, start the batch system's own program too (up to 20 s):
-    for plans whose commands do not."""
+    """Learn the end of the slot and keep to it from now on. With `ask`, start the batch system's
+    own program too (up to 20 s): for plans whose commands do not."""
     settings, places = ctx.settings, features.find(ctx.environ)
     if "spot_notices" in settings and settings["spot_notices"] != SPOT_CLOUDS[0]:
         from pilot.node.poller import ends_reader
@@ -26,7 +27,9 @@ def begin(ctx: Context, ask: bool) -> None:
     ctx.know_batch(detect.detect_job(ctx.environ, detect.time_of_day(), ask))
     ctx.deadline.refresh()
     # no lock of threading's, as a signal handler calls this
-    ctx.interrupts.on_long = lambda: _thread.start_new_thread(_keep, (ctx, WEB_LOOKS if places.remote() else 1))
+    ctx.interrupts.on_long = lambda: _thread.start_new_thread(
+        _keep, (ctx, WEB_LOOKS if places.remote() else 1)
+    )
 
 
 def _keep(ctx: Context, every: int) -> None:

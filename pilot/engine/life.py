@@ -1,4 +1,5 @@
-"""A pilot's whole life: the workdir made ready, the plan run, the report and summary written on every way out."""
+"""A pilot's whole life: the workdir made ready, the plan run, the report and summary written on
+every way out."""
 
 import logging
 import os
@@ -44,20 +45,29 @@ class Life:
         self.started = time.time()
         self.began = time.monotonic()
         self.pilot_id: str = settings["pilot_id"] or new_id()
-        self.workdir: str = os.path.abspath(os.path.expanduser(os.path.expandvars(settings["workdir"])))
-        self.report_path: str = os.path.abspath(settings["report"] or os.path.join(self.workdir, report.NAME))
+        self.workdir: str = os.path.abspath(
+            os.path.expanduser(os.path.expandvars(settings["workdir"]))
+        )
+        self.report_path: str = os.path.abspath(
+            settings["report"] or os.path.join(self.workdir, report.NAME)
+        )
         if _in_slot():
             from pilot.hosts.boinc import slot
 
             self.report_path = slot.resolve_link(self.report_path)
-        self.mode = 0o644 if settings["open_files"] or _in_slot() else 0o600  # BOINC's client may be another user
+        # BOINC's client may be another user
+        self.mode = 0o644 if settings["open_files"] or _in_slot() else 0o600
         self.masker = log.Masker()
         for secret in settings.secrets() + log.passwords(str(settings.public())):
             self.masker.add(secret)
         self.tally = TaskTally()
         self.interrupts = Interrupts()
         # an id that was given to us may have lived before: its numbers go on from higher ones
-        self.stream = Stream(self.pilot_id, self.masker, int(self.started * 1000) << 10 if settings["pilot_id"] else 1)
+        self.stream = Stream(
+            self.pilot_id,
+            self.masker,
+            int(self.started * 1000) << 10 if settings["pilot_id"] else 1,
+        )
         self.outcomes: List[report.Outcome] = []
         self.context = Context(settings, request.environ, self.workdir, self.pilot_id,
                                self.stream, self.interrupts, self.masker)
@@ -68,11 +78,16 @@ class Life:
 
     def places(self) -> Dict[str, str]:
         """Where things lie, for the summary: what could not be written is not named."""
-        found = {"log": os.path.join(self.workdir, LOG), "events": os.path.join(self.workdir, EVENTS), "report": self.report_path}
+        found = {
+            "log": os.path.join(self.workdir, LOG),
+            "events": os.path.join(self.workdir, EVENTS),
+            "report": self.report_path,
+        }
         return {name: path for name, path in found.items() if os.path.exists(path)}
 
     def last_words(self, code: int) -> int:
-        """What the manager of a virtual machine, or BOINC, waits for; returns the exit code that they are to see."""
+        """What the manager of a virtual machine, or BOINC, waits for; returns the exit code that
+        they are to see."""
         tasks = sum(self.tally.counts[key] for key in ("done", "error", "released", "retried"))
         if self.outputs is not None:
             problem = self.outputs.close(code, tasks, bool(self.tally.end))
@@ -80,7 +95,9 @@ class Life:
                 logging.getLogger("pilot").warning("%s", problem)
         if self.guest is None:
             return code
-        reason = next((outcome.reason for outcome in self.outcomes if outcome.exit_code), "") or "; ".join(self.problems)
+        reason = next(
+            (outcome.reason for outcome in self.outcomes if outcome.exit_code), ""
+        ) or "; ".join(self.problems)
         return self.guest.end(code, tasks, bool(self.tally.end), reason)
 
     def write_report(self, code: int) -> None:
@@ -97,7 +114,9 @@ class Life:
 
 def new_id() -> str:
     """A random UUID (RFC 4122, version 4)."""
-    digits = "%032x" % (int.from_bytes(os.urandom(16), "big") & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62)
+    digits = "%032x" % (
+        int.from_bytes(os.urandom(16), "big") & ~(0xF << 76) & ~(0x3 << 62) | 0x4 << 76 | 0x2 << 62
+    )
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
@@ -106,23 +125,39 @@ def live(request: Request) -> int:
     life = Life(request)
     life.interrupts.install()
     life.interrupts.on_stop = lambda signum: _stopping(life, signum)
-    life.interrupts.on_drain = lambda signum: logging.getLogger("pilot").warning("%s: draining", signal_name(signum))
+    life.interrupts.on_drain = lambda signum: logging.getLogger("pilot").warning(
+        "%s: draining", signal_name(signum)
+    )
     code = runner.guarded(lambda: _run(life), lambda code, problems: _outside(life, code, problems))
     _hold(life, code)
-    life.interrupts.on_stop = ignore_signal  # the code stands: a signal that comes now changes nothing
-    life.stream.emit(events.PILOT_FINISHED, exit_code=code, seconds=round(time.monotonic() - life.began, 3),
-                     tasks=life.tally.counts)
+    # the code stands: a signal that comes now changes nothing
+    life.interrupts.on_stop = ignore_signal
+    life.stream.emit(
+        events.PILOT_FINISHED,
+        exit_code=code,
+        seconds=round(time.monotonic() - life.began, 3),
+        tasks=life.tally.counts,
+    )
     if life.far is not None:
         life.far.close(life.interrupts.stop is not None)
     life.write_report(code)
     seen = life.last_words(code)
-    log.say(report.write_summary(code, life.outcomes, life.tally, time.monotonic() - life.began, life.places(), life.problems))
+    log.say(
+        report.write_summary(
+            code,
+            life.outcomes,
+            life.tally,
+            time.monotonic() - life.began,
+            life.places(),
+            life.problems,
+        )
+    )
     return seen
 
 
 def _hold(life: Life, code: int) -> None:
-    """A sick node must not eat the queue: after a failed check it keeps its slot for a while, idle, once; any
-    signal ends that."""
+    """A sick node must not eat the queue: after a failed check it keeps its slot for a while, idle,
+    once; any signal ends that."""
     least, most = life.request.settings["hold_s"]
     if code not in HOLD_CODES or most <= 0 or life.interrupts.stop is not None:
         return
@@ -131,14 +166,18 @@ def _hold(life: Life, code: int) -> None:
     left = life.context.time_left_s()
     seconds = max(0.0, min(random.uniform(least, most), most if left is None else left))
     life.write_report(code)
-    logging.getLogger("pilot").warning("holding this slot for %.0f s, so that the next pilots go elsewhere (--hold-s)", seconds)
+    logging.getLogger("pilot").warning(
+        "holding this slot for %.0f s, so that the next pilots go elsewhere (--hold-s)", seconds
+    )
     life.stream.emit(events.PILOT_HOLDING, seconds=round(seconds), exit_code=code)
 
     def enough(signum: int) -> None:
         raise TimeLimit(seconds)
 
     try:
-        with life.interrupts.listening(enough), life.interrupts.armed(seconds, life.context.time_left_s):
+        with life.interrupts.listening(enough), life.interrupts.armed(
+            seconds, life.context.time_left_s
+        ):
             while True:
                 signal.pause()
     except (TimeLimit, Stopped):
@@ -158,9 +197,19 @@ def _run(life: Life) -> int:
     for warning in life.request.warnings:
         logger.warning("%s", warning)
     _be_a_guest(life)
-    logger.info("pilot %s, version %s, on %s: %s", life.pilot_id, VERSION, os.uname().nodename, ", ".join(names))
-    keeper.begin(life.context, ask=not any(WorkerNode in command.provides for command in life.request.plan))
-    limits = {name: values.seconds(text) for name, text in life.request.settings["time_limits"].items()}
+    logger.info(
+        "pilot %s, version %s, on %s: %s",
+        life.pilot_id,
+        VERSION,
+        os.uname().nodename,
+        ", ".join(names),
+    )
+    keeper.begin(
+        life.context, ask=not any(WorkerNode in command.provides for command in life.request.plan)
+    )
+    limits = {
+        name: values.seconds(text) for name, text in life.request.settings["time_limits"].items()
+    }
     ask = _ask if life.request.settings["step"] else None
     try:
         runner.run_plan(life.request.plan, life.context, life.outcomes, limits, ask)
@@ -181,14 +230,22 @@ def _be_a_guest(life: Life) -> None:
     if not _in_slot() and not any(settings["boinc_%s_file" % name] for name in BOINC_FILES):
         return
     if not program.has("pilot.hosts.boinc"):
-        raise UsageError("this file was made without BOINC's part (pilot.bundle --lean): make it without --lean")
+        raise UsageError(
+            "this file was made without BOINC's part (pilot.bundle --lean): make it without --lean"
+        )
     from pilot.events import progress
     from pilot.hosts.boinc import guest  # only where BOINC is the host
 
     total = progress.count_tasks(settings)
     counts = life.tally.counts
-    life.guest = guest.Guest(os.getcwd(), guest.files_of(settings), lambda: (
-        progress.fraction_done(settings, time.monotonic() - life.began, counts, total), counts["done"] + counts["error"]))
+    life.guest = guest.Guest(
+        os.getcwd(),
+        guest.files_of(settings),
+        lambda: (
+            progress.fraction_done(settings, time.monotonic() - life.began, counts, total),
+            counts["done"] + counts["error"],
+        ),
+    )
 
 
 def _begin_story(life: Life, names: List[str]) -> None:
@@ -206,18 +263,35 @@ def _begin_story(life: Life, names: List[str]) -> None:
         environ = dict(life.request.environ, **pool_token.variables(settings))
         life.far.open(places, environ, more)
     life.stream.attach(life.tally)
-    life.stream.emit(events.PILOT_STARTED, version=VERSION, host=os.uname().nodename, commands=names, pid=os.getpid(),
-                     python=sys.version.split()[0], site=settings["site"] or "", ce=settings["ce"] or "", queue=settings["queue"] or "")
+    life.stream.emit(
+        events.PILOT_STARTED,
+        version=VERSION,
+        host=os.uname().nodename,
+        commands=names,
+        pid=os.getpid(),
+        python=sys.version.split()[0],
+        site=settings["site"] or "",
+        ce=settings["ce"] or "",
+        queue=settings["queue"] or "",
+    )
 
 
 def _prepare_workdir(life: Life) -> None:
     if life.request.settings["open_files"]:
         os.umask(0o022)
     try:
-        os.makedirs(life.workdir, life.mode | (life.mode & 0o444) >> 2 | (0o011 if os.geteuid() == 0 else 0), exist_ok=True)
+        os.makedirs(
+            life.workdir,
+            life.mode | (life.mode & 0o444) >> 2 | (0o011 if os.geteuid() == 0 else 0),
+            exist_ok=True,
+        )
         os.makedirs(os.path.dirname(life.report_path), exist_ok=True)
         report.keep_former(life.report_path, life.request.environ)
-        log_file = os.open(os.path.join(life.workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, life.mode)
+        log_file = os.open(
+            os.path.join(life.workdir, LOG),
+            os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC,
+            life.mode,
+        )
         sink = FileSink(os.path.join(life.workdir, EVENTS), life.mode)
     except OSError as error:
         raise NodeUnfit("workdir %s cannot be used: %s: %s; give a writable one with --workdir" % (
@@ -238,12 +312,19 @@ def _prepare_workdir(life: Life) -> None:
 
 def _show_progress(life: Life, console: log.LineHandler) -> None:
     settings = life.request.settings
-    if not os.isatty(2) or "tasks" not in settings or not settings["tasks"] or not program.has("pilot.events.progress"):
+    if (
+        not os.isatty(2)
+        or "tasks" not in settings
+        or not settings["tasks"]
+        or not program.has("pilot.events.progress")
+    ):
         return
     from pilot.events import progress  # only for a person at a terminal
     from pilot.events.bar import Bar
 
-    life.stream.attach(Bar(2, console, life.tally, progress.count_tasks(life.request.settings) or 0))
+    life.stream.attach(
+        Bar(2, console, life.tally, progress.count_tasks(life.request.settings) or 0)
+    )
 
 
 def _sink(path: str, mode: int) -> FileSink:
@@ -272,7 +353,10 @@ def _outside(life: Life, code: int, problems: Sequence[str]) -> None:
 
 def _ask(command: Type[Command]) -> bool:
     """--step: Enter runs the command, s skips it, q stops the pilot."""
-    text = "%s: %s\n  [Enter] run, s skip, q quit: " % (command.name, (command.__doc__ or "").strip().split("\n")[0])
+    text = "%s: %s\n  [Enter] run, s skip, q quit: " % (
+        command.name,
+        (command.__doc__ or "").strip().split("\n")[0],
+    )
     log.say(text)
     line: Optional[str] = sys.stdin.readline()
     if not line or line.strip().lower() in ("q", "quit"):

@@ -1,7 +1,7 @@
 """Imports the program's modules from the one file that holds them all: nothing is written to disk.
 
-The zip form has this module at its top, the text form carries it as text; a checkout does not use it. It reads
-a zip some ten times faster than zipimport, which matters when every pilot starts so.
+The zip form has this module at its top, the text form carries it as text; a checkout does not use
+it. It reads a zip some ten times faster than zipimport, which matters when every pilot starts so.
 """
 
 import gc
@@ -68,12 +68,15 @@ class PackedLoader:
 
 
 def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
-    """The files of a text form, as pilot/ops/bundle/make.py packs them: lines "name size", an empty one, all bytes; compressed, as text.
-    In the small one, backwards, each file follows its name in a line of its own, and NUL stands between them."""
+    """The files of a text form, as pilot/ops/bundle/make.py packs them: lines "name size", an empty
+    one, all bytes; compressed, as text. In the small one, backwards, each file follows its name in
+    a line of its own, and NUL stands between them."""
     if packed.lstrip().startswith(SMALL):
         import bz2
 
-        data = bz2.BZ2Decompressor().decompress(_bytes(packed.replace("\n", "").lstrip()[len(SMALL):]))[::-1]
+        data = bz2.BZ2Decompressor().decompress(
+            _bytes(packed.replace("\n", "").lstrip()[len(SMALL) :])
+        )[::-1]
         parts = (part.partition(b"\n") for part in data.split(b"\0"))
         return {name.decode("ascii"): _slice(text, 0, len(text)) for name, _, text in parts}
     import base64  # the zip form needs none
@@ -108,24 +111,30 @@ def run_text(packed: str, script: Optional[str]) -> int:
 
 def _run(loader: PackedLoader) -> int:
     sys.meta_path.insert(0, loader)
-    gc.disable()  # what a start makes stays: looking through it for waste takes as long as a tenth of it; main enables it
+    # what a start makes stays: looking through it for waste takes as long as a tenth of it; main
+    # enables it
+    gc.disable()
     from pilot.__main__ import main
 
     return main()
 
 
-# -- the zip form: a text form goes without this ------------------------------------------------------------------------
+# -- the zip form: a text form goes without this
+# ------------------------------------------------------------------------
 
 import struct  # noqa: E402
 
-END, ENTRY, LOCAL = b"PK\005\006", struct.Struct("<4s4B4HL2L5H2L"), 30  # of the zip format (APPNOTE.TXT)
+# of the zip format (APPNOTE.TXT)
+END, ENTRY, LOCAL = b"PK\005\006", struct.Struct("<4s4B4HL2L5H2L"), 30
 
 
 def zipped(data: bytes) -> Dict[str, Callable[[], bytes]]:
     """The members of a zip, stored or deflated, by name."""
     end = data.rindex(END)
     count, _, at = struct.unpack_from("<HLL", data, end + 10)
-    base = end - struct.unpack_from("<L", data, end + 12)[0] - at  # what stands before the zip, a #! line say
+    base = (
+        end - struct.unpack_from("<L", data, end + 12)[0] - at
+    )  # what stands before the zip, a #! line say
     at += base
     found = {}
     for _ in range(count):

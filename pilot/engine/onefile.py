@@ -20,8 +20,11 @@ LOADER = "pilot/engine/loader.py"
 ZIP_LOADER = "pilot_loader.py"
 
 
-def collect_files(root: str, extensions: Iterable[str] = (), defaults: Optional[bytes] = None) -> Dict[str, bytes]:
-    """The files of a checkout by name: engine, toolbox, entry, and each extension's folder as a top-level package.
+def collect_files(
+    root: str, extensions: Iterable[str] = (), defaults: Optional[bytes] = None
+) -> Dict[str, bytes]:
+    """The files of a checkout by name: engine, toolbox, entry, and each extension's folder as a
+    top-level package.
 
     Raises UsageError for an extension that is no package named pilot_*.
     """
@@ -32,13 +35,18 @@ def collect_files(root: str, extensions: Iterable[str] = (), defaults: Optional[
     return with_extras(files, extensions, defaults)
 
 
-def with_extras(files: Dict[str, bytes], extensions: Iterable[str], defaults: Optional[bytes]) -> Dict[str, bytes]:
-    """The files and those of the extensions and the defaults. UsageError for what is no package pilot_*."""
+def with_extras(
+    files: Dict[str, bytes], extensions: Iterable[str], defaults: Optional[bytes]
+) -> Dict[str, bytes]:
+    """The files and those of the extensions and the defaults. UsageError for what is no package
+    pilot_*."""
     for folder in extensions:
         path = os.path.abspath(folder)
         name = os.path.basename(path)
         if not name.startswith("pilot_") or not os.path.isfile(os.path.join(path, "__init__.py")):
-            raise UsageError("--extension %s: is no package named pilot_* (a folder with __init__.py)" % folder)
+            raise UsageError(
+                "--extension %s: is no package named pilot_* (a folder with __init__.py)" % folder
+            )
         files.update(_read_tree(os.path.dirname(path), name))
     if defaults is not None:
         files[DEFAULTS] = defaults
@@ -48,7 +56,9 @@ def with_extras(files: Dict[str, bytes], extensions: Iterable[str], defaults: Op
 def _read_tree(parent: str, package: str) -> Dict[str, bytes]:
     found = {}
     for folder, folders, names in os.walk(os.path.join(parent, package)):
-        folders[:] = sorted(name for name in folders if name != "__pycache__" and not name.startswith("."))
+        folders[:] = sorted(
+            name for name in folders if name != "__pycache__" and not name.startswith(".")
+        )
         for name in names:
             if not name.endswith((".pyc", ".pyo")) and not name.startswith("."):
                 path = os.path.join(folder, name)
@@ -68,7 +78,8 @@ def own_files() -> Dict[str, bytes]:
 
 
 def zip_bytes(files: Dict[str, bytes]) -> bytes:
-    """A zip that Python runs. Members are stored, not compressed: zlib's output depends on who built zlib."""
+    """A zip that Python runs. Members are stored, not compressed: zlib's output depends on who
+    built zlib."""
     names = dict(files)
     names[ZIP_ENTRY], names[ZIP_LOADER] = names.pop(ENTRY), names[LOADER]
     folders = {name[: at + 1] for name in names for at, letter in enumerate(name) if letter == "/"}
@@ -95,11 +106,14 @@ def files_of(path: str) -> Dict[str, bytes]:
     except OSError as error:
         raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
     except (ValueError, KeyError, struct.error, zlib.error):
-        raise UsageError("%s: is no zip form of a pilot (python3 -m pilot.bundle -o pilot.pyz)" % path)
+        raise UsageError(
+            "%s: is no zip form of a pilot (python3 -m pilot.bundle -o pilot.pyz)" % path
+        )
 
 
 def write_program(path: str, data: bytes, mode: int = 0o755) -> None:
-    """Write a file by rename, an executable one unless told; a link stays one. Raises UsageError when it cannot be."""
+    """Write a file by rename, an executable one unless told; a link stays one. Raises UsageError
+    when it cannot be."""
     try:
         path = os.path.realpath(path)
         if os.path.exists(path) and not os.path.isfile(path):

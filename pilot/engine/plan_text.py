@@ -17,7 +17,10 @@ def describe_plan(request: Request) -> str:
     width = max([18] + [len(command.name) for command in request.plan])
     for number, command in enumerate(request.plan, 1):
         limit = float(limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S))
-        lines.append("  %d. %-*s at most %-8s  %s" % (number, width, command.name, format_duration(limit), source_file(command)))
+        lines.append(
+            "  %d. %-*s at most %-8s  %s"
+            % (number, width, command.name, format_duration(limit), source_file(command))
+        )
         if command.requires or command.provides:
             needs = ", ".join(kind.__name__ for kind in command.requires) or "nothing"
             gives = ", ".join(kind.__name__ for kind in command.provides) or "nothing"
@@ -25,14 +28,23 @@ def describe_plan(request: Request) -> str:
     used = {option.name for option in ENGINE_OPTIONS + package_options(request.packages)}
     used.update(option.name for command in request.plan for option in command.options)
     lines += ["", "Settings:", ""]
-    told = [(name, setting) for name, setting in request.settings.public().items() if name in used - set(TEXTS + ("plan",))]
+    told = [
+        (name, setting)
+        for name, setting in request.settings.public().items()
+        if name in used - set(TEXTS + ("plan",))
+    ]
     names = max([24] + [len(name) for name, _ in told])
-    for name, setting in sorted(told, key=lambda item: item[1]["source"] == DEFAULT):  # what was set comes first
+    # what was set comes first
+    for name, setting in sorted(told, key=lambda item: item[1]["source"] == DEFAULT):
         lines.append("  %-*s %-40s %s" % (names, name, shown(setting["value"]), setting["source"]))
-    lines += ["", "Odd:"] + ["  " + warning for warning in request.warnings] if request.warnings else []
+    lines += (
+        ["", "Odd:"] + ["  " + warning for warning in request.warnings] if request.warnings else []
+    )
     lines += ["", "Workdir: %s" % os.path.abspath(request.settings["workdir"])]
     if request.doubts:
-        lines += ["", "As it stands, this would be refused:"] + ["  " + doubt for doubt in request.doubts]
+        lines += ["", "As it stands, this would be refused:"] + [
+            "  " + doubt for doubt in request.doubts
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,5 @@
-"""This program's own files: a checkout, a zip, or one text script, and how to start its modules in a child."""
+"""This program's own files: a checkout, a zip, or one text script, and how to start its modules in
+a child."""
 
 import os
 from typing import Any, Dict, Iterable, List, Optional
@@ -34,8 +35,8 @@ def has(module: str) -> bool:
 
 
 def load(names: Iterable[str]) -> None:
-    """Import these modules now: the file we came from may vanish under a running pilot. What a lean file lacks is not
-    needed; what Python lacks may not be: whoever needs it is told then."""
+    """Import these modules now: the file we came from may vanish under a running pilot. What a lean
+    file lacks is not needed; what Python lacks may not be: whoever needs it is told then."""
     import importlib
 
     for name in names:
@@ -48,7 +49,8 @@ def load(names: Iterable[str]) -> None:
 
 
 def start_argv(module: str, workdir: str) -> List[str]:
-    """The command line that runs one of our modules; a script read from a pipe is first stored in the workdir."""
+    """The command line that runs one of our modules; a script read from a pipe is first stored in
+    the workdir."""
     place = root()
     if os.path.isdir(place):
         entry = os.path.join(place, "pilot", "__main__.py")

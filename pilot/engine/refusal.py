@@ -15,7 +15,8 @@ from pilot.engine.settings import environment_layer
 
 
 def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> int:
-    """Each problem in a line on stderr and in the log, a report of them, and $JOBOUTPUTS' last message; returns the exit code."""
+    """Each problem in a line on stderr and in the log, a report of them, and $JOBOUTPUTS' last
+    message; returns the exit code."""
     problems = list(error.problems) if isinstance(error, UsageError) else [str(error)]
     for sentence in problems:
         log.say("pilot: error: %s\n" % sentence, error=True)
@@ -35,11 +36,15 @@ def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> 
         started=log.utc(time.time()),
         problems=problems,
     )
-    _tell_problem(report.write_report(told.get("report") or os.path.join(workdir, report.NAME), text))
+    _tell_problem(
+        report.write_report(told.get("report") or os.path.join(workdir, report.NAME), text)
+    )
     place = vac.place(environ)
     if place is not None:
         _tell_problem(vac.leave(place, vac.HEARTBEAT, vac.load_line()))
-        _tell_problem(vac.leave(place, vac.SHUTDOWN_MESSAGE, vac.message(error.exit_code, 0, False)))
+        _tell_problem(
+            vac.leave(place, vac.SHUTDOWN_MESSAGE, vac.message(error.exit_code, 0, False))
+        )
     return error.exit_code
 
 
@@ -49,10 +54,19 @@ def _tell_problem(problem: Any) -> None:
 
 
 def _log_problems(workdir: str, problems: Sequence[str]) -> None:
-    lines: List[str] = ["%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence) for sentence in problems]
+    lines: List[str] = [
+        "%s ERROR   pilot: %s\n" % (log.utc(time.time()), sentence) for sentence in problems
+    ]
     try:
         os.makedirs(workdir, 0o700, exist_ok=True)
-        with open(os.open(os.path.join(workdir, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600), "wb") as stream:
+        with open(
+            os.open(
+                os.path.join(workdir, LOG),
+                os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC,
+                0o600,
+            ),
+            "wb",
+        ) as stream:
             stream.write("".join(lines).encode("utf-8", "backslashreplace"))
     except OSError:  # then stderr alone has told it
         pass

@@ -1,10 +1,24 @@
-"""Finds commands in packages, refuses foreign packages and accidental overrides, and makes the plan."""
+"""Finds commands in packages, refuses foreign packages and accidental overrides, and makes the
+plan."""
 
 import importlib
 import importlib.util
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Type
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Type,
+)
 
 from pilot.command import Command, Option
 from pilot.errors import UsageError
@@ -19,7 +33,8 @@ ProfileReader = Callable[[Dict[str, Any], "Where", str], "Optional[Profile]"]
 
 
 class Dialect(NamedTuple):
-    """A community's own command line in the engine's words, what the environment means in them, and notes for the log."""
+    """A community's own command line in the engine's words, what the environment means in them, and
+    notes for the log."""
 
     words: List[str]
     environ: Dict[str, str]
@@ -27,15 +42,17 @@ class Dialect(NamedTuple):
 
 
 class Package(NamedTuple):
-    """A loaded package of commands. What it may have besides COMMANDS, each by its name in the package:
+    """A loaded package of commands. What it may have besides COMMANDS, each by its name in the
+    package:
 
     USUAL_PLAN: its own order for a run without -X
     OPTIONS: what may be set besides the options of its commands
     dialect(words, environ, options) -> Dialect: reads a command line that is not the engine's
-    profile(data, where, name) -> Profile or None: reads a pilot.json that is not in the toolbox's layout
-    adopt(name) -> module or None: the commands that another program calls so, for an -E that is no package of ours
-    transports(settings, environ, pilot_id) -> [Transport]: further far places for the pilot's story
-    help() -> text: what --help says of a command line that is not the engine's
+    profile(data, where, name) -> Profile or None: reads a pilot.json that is not in the toolbox's
+    layout adopt(name) -> module or None: the commands that another program calls so, for an -E that
+    is no package of ours transports(settings, environ, pilot_id) -> [Transport]: further far places
+    for the pilot's story help() -> text: what --help says of a command line that is not the
+    engine's
     """
 
     name: str
@@ -55,7 +72,8 @@ class NoPackage(UsageError):
 
 
 def community_of(extensions: Iterable[str]) -> Optional[Package]:
-    """The first of these packages that reads a command line or a pilot.json of its own; only packages up to it are loaded."""
+    """The first of these packages that reads a command line or a pilot.json of its own; only
+    packages up to it are loaded."""
     for name in extensions:
         if _is_there(EXTENSION_PREFIX + name):
             package = _import(EXTENSION_PREFIX + name, "-E " + name)
@@ -65,8 +83,8 @@ def community_of(extensions: Iterable[str]) -> Optional[Package]:
 
 
 def load(extensions: Iterable[str], told: Optional[List[str]] = None) -> List[Package]:
-    """Import the extensions in the order given, then the toolbox. What fails is added to `told`, or raised as one UsageError.
-    They are found where `search.opened` has been told to look."""
+    """Import the extensions in the order given, then the toolbox. What fails is added to `told`, or
+    raised as one UsageError. They are found where `search.opened` has been told to look."""
     found: Dict[str, Package] = {}
     strangers: Dict[str, NoPackage] = {}
     problems: List[str] = []
@@ -114,7 +132,8 @@ def _adopted(name: str, packages: Sequence[Package], missing: NoPackage) -> Pack
 
 
 def toolbox() -> Package:
-    """Our own commands, and no others that bear that name. UsageError when another package hides ours."""
+    """Our own commands, and no others that bear that name. UsageError when another package hides
+    ours."""
     refuse_foreign(TOOLBOX)
     return _import(TOOLBOX, "the toolbox")
 
@@ -126,7 +145,8 @@ def refuse_foreign(name: str) -> None:
     origin = spec.origin if spec and spec.origin else ""
     if os.path.dirname(os.path.dirname(os.path.abspath(origin))) != home:
         raise UsageError(
-            "the package %r beside the pilot is hidden by %s: move that away or start elsewhere" % (name, origin or "nothing")
+            "the package %r beside the pilot is hidden by %s: move that away or start elsewhere"
+            % (name, origin or "nothing")
         )
 
 
@@ -138,28 +158,44 @@ def _import(module: str, asked: str) -> Package:
             from pilot.engine import search
 
             refused = "".join("; passed over: " + why for why in search.current().refused)
-            raise NoPackage("%s: there is no package %s in extensions/, here, $%s or site-packages%s"
-                            % (asked, module, EXTENSION_PATH, refused))
+            raise NoPackage(
+                "%s: there is no package %s in extensions/, here, $%s or site-packages%s"
+                % (asked, module, EXTENSION_PATH, refused)
+            )
         raise UsageError("%s: %s" % (asked, _cause(error, module)))
-    except Exception as error:  # any error at import time belongs to the extension: it is told, not hidden
+    # any error at import time belongs to the extension: it is told, not hidden
+    except Exception as error:
         raise UsageError("%s: %s" % (asked, _cause(error, module)))
     return _package(found, module, asked)
 
 
 def _package(found: Any, name: str, asked: str) -> Package:
     commands = getattr(found, "COMMANDS", None)
-    if not isinstance(commands, tuple) or not all(isinstance(c, type) and issubclass(c, Command) for c in commands):
-        raise UsageError("%s: %s has no COMMANDS = (Class, ...) of Command classes" % (asked, found.__file__))
+    if not isinstance(commands, tuple) or not all(
+        isinstance(c, type) and issubclass(c, Command) for c in commands
+    ):
+        raise UsageError(
+            "%s: %s has no COMMANDS = (Class, ...) of Command classes" % (asked, found.__file__)
+        )
     nameless = [c.__name__ for c in commands if not c.name]
     if nameless:
         raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
-    return Package(name, found.__file__ or "", commands, tuple(getattr(found, "USUAL_PLAN", ())),
-                   tuple(getattr(found, "OPTIONS", ())),
-                   *(getattr(found, hook, None) for hook in ("dialect", "profile", "adopt", "transports", "help")))
+    return Package(
+        name,
+        found.__file__ or "",
+        commands,
+        tuple(getattr(found, "USUAL_PLAN", ())),
+        tuple(getattr(found, "OPTIONS", ())),
+        *(
+            getattr(found, hook, None)
+            for hook in ("dialect", "profile", "adopt", "transports", "help")
+        ),
+    )
 
 
 def _cause(error: BaseException, module: str = "") -> str:
-    """Where the import failed: file, line and reason; the place inside `module`, or else the innermost one."""
+    """Where the import failed: file, line and reason; the place inside `module`, or else the
+    innermost one."""
     place = ""
     if isinstance(error, SyntaxError) and error.filename:
         place = "%s, line %s: " % (error.filename, error.lineno)
@@ -167,7 +203,12 @@ def _cause(error: BaseException, module: str = "") -> str:
         trace = error.__traceback__
         while trace is not None:
             name = trace.tb_frame.f_globals.get("__name__") or ""
-            if not module and not name.startswith("importlib") or name == module or name.startswith(module + "."):
+            if (
+                not module
+                and not name.startswith("importlib")
+                or name == module
+                or name.startswith(module + ".")
+            ):
                 place = "%s, line %d: " % (trace.tb_frame.f_code.co_filename, trace.tb_lineno)
             trace = trace.tb_next
     reason = error.msg if isinstance(error, SyntaxError) else str(error)
@@ -202,14 +243,21 @@ def commands_by_name(packages: Iterable[Package]) -> Dict[str, Type[Command]]:
     return table
 
 
-def all_options(commands: Iterable[Type[Command]], engine: Sequence[Option]) -> Tuple[List[Option], List[str]]:
-    """Every option once. Two commands may share an option if they mean the same; else a sentence."""
+def all_options(
+    commands: Iterable[Type[Command]], engine: Sequence[Option]
+) -> Tuple[List[Option], List[str]]:
+    """Every option once. Two commands may share an option if they mean the same; else a
+    sentence."""
     table, owner, problems = {o.name: o for o in engine}, {o.name: "the engine" for o in engine}, []
     for command in commands:
         for option in command.options:
             first = table.setdefault(option.name, option)
             owner.setdefault(option.name, command.name)
-            if (first.type, first.default, first.secret) != (option.type, option.default, option.secret):
+            if (first.type, first.default, first.secret) != (
+                option.type,
+                option.default,
+                option.secret,
+            ):
                 problems.append("option %s means one thing in %s and another in %s"
                                 % (option.name, owner[option.name], command.name))
     return list(table.values()), problems
@@ -217,7 +265,9 @@ def all_options(commands: Iterable[Type[Command]], engine: Sequence[Option]) -> 
 
 def package_options(packages: Iterable[Package]) -> Tuple[Option, ...]:
     """What the packages themselves may be told, each option once."""
-    return tuple({option.name: option for package in packages for option in package.options}.values())
+    return tuple(
+        {option.name: option for package in packages for option in package.options}.values()
+    )
 
 
 def usual_plan(packages: Iterable[Package]) -> Tuple[str, ...]:
@@ -225,15 +275,20 @@ def usual_plan(packages: Iterable[Package]) -> Tuple[str, ...]:
     return next((package.usual for package in packages if package.usual), ())
 
 
-def plan(names: Sequence[str], table: Dict[str, Type[Command]]) -> Tuple[List[Type[Command]], List[str]]:
-    """The classes to run, and a sentence for each unknown name and each fact that nobody provides."""
+def plan(
+    names: Sequence[str], table: Dict[str, Type[Command]]
+) -> Tuple[List[Type[Command]], List[str]]:
+    """The classes to run, and a sentence for each unknown name and each fact that nobody
+    provides."""
     chosen, problems = [], []
     if not names:
         problems.append("no command to run: -X is empty")
     for name in names:
         command = table.get(name)
         if command is None:
-            problems.append("unknown command %r%s; --list shows all" % (name, did_you_mean(name, table)))
+            problems.append(
+                "unknown command %r%s; --list shows all" % (name, did_you_mean(name, table))
+            )
         else:
             chosen.append(command)
     return chosen, problems + _missing_facts(chosen, table.values())

@@ -1,4 +1,5 @@
-"""pilot-report.json: settings with sources, facts, outcomes, seconds, exit code; and the summary on the terminal."""
+"""pilot-report.json: settings with sources, facts, outcomes, seconds, exit code; and the summary on
+the terminal."""
 
 import json
 import os
@@ -9,7 +10,8 @@ from pilot.errors import EXIT_CODES, SIGNAL_BASE, signal_name
 from pilot.events.tally import TaskTally
 
 NAME = "pilot-report.json"
-_PRIVATE_FIELDS = ("environ",)  # whole environments hold other people's secrets: only names are told
+# whole environments hold other people's secrets: only names are told
+_PRIVATE_FIELDS = ("environ",)
 
 
 class Outcome(NamedTuple):
@@ -26,7 +28,8 @@ def jsonable(value: Any) -> Any:
     """Facts and settings as JSON: NamedTuples become objects, environments the names in them."""
     if hasattr(value, "_asdict"):
         return {
-            key: sorted(item) if key in _PRIVATE_FIELDS else jsonable(item) for key, item in value._asdict().items()
+            key: sorted(item) if key in _PRIVATE_FIELDS else jsonable(item)
+            for key, item in value._asdict().items()
         }
     if isinstance(value, dict):
         return {str(key): jsonable(item) for key, item in value.items()}
@@ -50,14 +53,22 @@ def code_meaning(code: int) -> str:
 
 
 def compose_report(
-    pilot: str, code: int, outcomes: Sequence[Outcome], tasks: Dict[str, int], facts: List[Any], settings: Dict[str, Any], **more: Any
+    pilot: str,
+    code: int,
+    outcomes: Sequence[Outcome],
+    tasks: Dict[str, int],
+    facts: List[Any],
+    settings: Dict[str, Any],
+    **more: Any,
 ) -> Dict[str, Any]:
     """The report as one JSON object; `more` adds keys such as version, started, problems."""
     report = {
         "pilot": pilot,
         "exit_code": code,
         "meaning": code_meaning(code),
-        "commands": [dict(outcome._asdict(), seconds=round(outcome.seconds, 3)) for outcome in outcomes],
+        "commands": [
+            dict(outcome._asdict(), seconds=round(outcome.seconds, 3)) for outcome in outcomes
+        ],
         "tasks": tasks,
         "facts": {type(fact).__name__: jsonable(fact) for fact in facts},
         "settings": jsonable(settings),
@@ -67,7 +78,8 @@ def compose_report(
 
 
 def write_report(path: str, report: Dict[str, Any], mode: int = 0o600) -> Optional[str]:
-    """Write by rename, so that a reader never sees half a report. Returns why it could not be, or None."""
+    """Write by rename, so that a reader never sees half a report. Returns why it could not be, or
+    None."""
     try:
         write_whole(path, (json.dumps(report, indent=1) + "\n").encode(), mode)
     except OSError as error:
@@ -76,8 +88,8 @@ def write_report(path: str, report: Dict[str, Any], mode: int = 0o600) -> Option
 
 
 def keep_former(path: str, environ: Dict[str, str]) -> None:
-    """A job that the batch system started anew, in the same folder, had a life before: that one's report gets its number. OSError
-    when it cannot be renamed."""
+    """A job that the batch system started anew, in the same folder, had a life before: that one's
+    report gets its number. OSError when it cannot be renamed."""
     restarts = environ.get("SLURM_RESTART_COUNT") or environ.get("RESTARTED") or "0"
     if restarts.isdigit() and int(restarts) > 0 and os.path.exists(path):
         stem, ending = os.path.splitext(path)
@@ -85,29 +97,57 @@ def keep_former(path: str, environ: Dict[str, str]) -> None:
 
 
 def write_summary(
-    code: int, outcomes: Sequence[Outcome], tally: TaskTally, seconds: float, places: Dict[str, str], problems: Sequence[str] = ()
+    code: int,
+    outcomes: Sequence[Outcome],
+    tally: TaskTally,
+    seconds: float,
+    places: Dict[str, str],
+    problems: Sequence[str] = (),
 ) -> str:
-    """The readable end of a run: each command with its seconds, the tasks and the first that failed, where things
-    lie, and as the last line the exit code and its cause."""
+    """The readable end of a run: each command with its seconds, the tasks and the first that
+    failed, where things lie, and as the last line the exit code and its cause."""
     width = max([len(outcome.command) for outcome in outcomes] + [8])
     lines = [""]
     for outcome in outcomes:
-        line = "  %-*s  %-11s %8.1f s  %s" % (width, outcome.command, outcome.status, outcome.seconds, outcome.reason)
+        told = (width, outcome.command, outcome.status, outcome.seconds, outcome.reason)
+        line = "  %-*s  %-11s %8.1f s  %s" % told
         lines.append(line.rstrip())
     lines += ["", "  %-*s  %s" % (width, "tasks", _task_line(tally))]
     for failure in tally.failures[:3]:
         kept = " (%s)" % failure["folder"] if failure["folder"] else ""
-        lines.append("  %-*s  %s: %s%s" % (width, "failed", failure["task"], failure["reason"], kept))
+        lines.append(
+            "  %-*s  %s: %s%s" % (width, "failed", failure["task"], failure["reason"], kept)
+        )
     lines += ["  %-*s  %s" % (width, name, path) for name, path in places.items()]
     cause = "".join("\n  " + problem for problem in problems) or next(
-        ("\n  %s: %s" % (outcome.command, outcome.reason) for outcome in outcomes if outcome.exit_code), "")
-    lines += ["", "Exit code %d after %.1f s: %s%s" % (code, seconds, code_meaning(code), cause), ""]
+        (
+            "\n  %s: %s" % (outcome.command, outcome.reason)
+            for outcome in outcomes
+            if outcome.exit_code
+        ),
+        "",
+    )
+    lines += [
+        "",
+        "Exit code %d after %.1f s: %s%s" % (code, seconds, code_meaning(code), cause),
+        "",
+    ]
     return "\n".join(lines)
 
 
 def _task_line(tally: TaskTally) -> str:
     counts = tally.counts
-    parts = ["%d done" % counts["done"], "%d failed" % counts["error"], "%d released" % counts["released"]]
-    parts += ["%d %s" % (counts[key], word) for key, word in
-              (("retried", "sent back for another try"), ("lost", "taken away while they ran")) if counts.get(key)]
+    parts = [
+        "%d done" % counts["done"],
+        "%d failed" % counts["error"],
+        "%d released" % counts["released"],
+    ]
+    parts += [
+        "%d %s" % (counts[key], word)
+        for key, word in (
+            ("retried", "sent back for another try"),
+            ("lost", "taken away while they ran"),
+        )
+        if counts.get(key)
+    ]
     return ", ".join(parts) + ("; " + tally.end if tally.end else "")

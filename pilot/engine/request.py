@@ -1,4 +1,5 @@
-"""From argv, environment and pilot.json to a request: packages loaded, settings resolved, plan made."""
+"""From argv, environment and pilot.json to a request: packages loaded, settings resolved, plan
+made."""
 
 import json
 import os
@@ -27,7 +28,8 @@ class Request(NamedTuple):
     packages: Tuple[registry.Package, ...]
     options: Tuple[Option, ...]
     environ: Dict[str, str]
-    doubts: Tuple[str, ...]  # why a command of the plan would refuse these settings (told by --plan)
+    # why a command of the plan would refuse these settings (told by --plan)
+    doubts: Tuple[str, ...]
     warnings: Tuple[str, ...]
 
     @property
@@ -52,8 +54,11 @@ def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
     return _second_pass(argv, environ, sources, packages, problems, notes)
 
 
-def _community(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Optional[registry.Package]:
-    """The extension, built in or named by -E, that reads a command line or a pilot.json of its own."""
+def _community(
+    argv: Sequence[str], environ: Dict[str, str], cwd: str
+) -> Optional[registry.Package]:
+    """The extension, built in or named by -E, that reads a command line or a pilot.json of its
+    own."""
     first = cli.scan(argv, cli.ENGINE_OPTIONS, strict=False)
     names = extensions_of((embedded_defaults() or {}).get("extensions")) + extensions_of(
         first.values.get("extensions", environ.get("PILOT_EXTENSIONS")))
@@ -64,7 +69,9 @@ def _community(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Option
         return None
 
 
-def _translated(argv: Sequence[str], environ: Dict[str, str], community: Optional[registry.Package]) -> registry.Dialect:
+def _translated(
+    argv: Sequence[str], environ: Dict[str, str], community: Optional[registry.Package]
+) -> registry.Dialect:
     """The command line in our words, where the community has a dialect of its own."""
     if community is None or community.dialect is None:
         return registry.Dialect(list(argv), environ)
@@ -95,8 +102,14 @@ def _open_search(names: Sequence[str], cwd: str, environ: Dict[str, str]) -> Non
         search.opened(search.usual_roots(program.root(), cwd, environ))
 
 
-def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
-                 packages: List[registry.Package], first: List[str], notes: Tuple[str, ...] = ()) -> Request:
+def _second_pass(
+    argv: Sequence[str],
+    environ: Dict[str, str],
+    sources: Sources,
+    packages: List[registry.Package],
+    first: List[str],
+    notes: Tuple[str, ...] = (),
+) -> Request:
     table = registry.commands_by_name(packages)
     options, problems = _options(packages)
     words = cli.scan(argv, options)
@@ -108,7 +121,8 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
     names = settings["commands"]
     chosen, wrong = registry.plan(registry.usual_plan(packages) if names is None else names, table)
     problems += wrong + _bad_limits(settings, table)
-    doubts = [doubt for command in chosen for doubt in command.check(settings)]  # a bad value counts as if it were not given
+    # a bad value counts as if it were not given
+    doubts = [doubt for command in chosen for doubt in command.check(settings)]
     strays = _strays(options, environ)
     if any(settings[name] for name in TEXTS):
         problems = first + words.problems
@@ -116,10 +130,16 @@ def _second_pass(argv: Sequence[str], environ: Dict[str, str], sources: Sources,
         problems += doubts
     if problems:
         raise UsageError(*(problems + strays))
-    notes += tuple("-E %s: nothing bears that name: other packages' commands are used" % package.name
-                   for package in packages if not package.commands)
+    notes += tuple(
+        "-E %s: nothing bears that name: other packages' commands are used" % package.name
+        for package in packages
+        if not package.commands
+    )
     warnings = [doubt for profile in sources.profiles for doubt in profile.doubts] + strays
-    return Request(settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), notes + tuple(warnings))
+    told = notes + tuple(warnings)
+    return Request(
+        settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), told
+    )
 
 
 def _options(packages: Sequence[registry.Package]) -> Tuple[List[Option], List[str]]:
@@ -127,18 +147,19 @@ def _options(packages: Sequence[registry.Package]) -> Tuple[List[Option], List[s
     return registry.all_options(registry.commands_by_name(packages).values(), known)
 
 
-def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str, foreign: "Optional[registry.ProfileReader]" = None) -> Sources:
-    """The embedded defaults and pilot.json, as the layers that apply to this VO, CE and queue; `foreign` reads other layouts."""
+def read_sources(
+    first: cli.Scan,
+    environ: Dict[str, str],
+    cwd: str,
+    foreign: "Optional[registry.ProfileReader]" = None,
+) -> Sources:
+    """The embedded defaults and pilot.json, as the layers that apply to this VO, CE and queue;
+    `foreign` reads other layouts."""
     given = Layer(layers.COMMAND_LINE, first.values)
-    known, _ = layers.resolve(cli.ENGINE_OPTIONS, [layers.environment_layer(cli.ENGINE_OPTIONS, environ), given])
-    embedded, path = embedded_defaults(), known["config"]
-    if path is None and os.path.exists(os.path.join(cwd, PROFILE)):
-        from pilot.engine.search import doubt
-
-        why = doubt(os.path.join(cwd, PROFILE))
-        if why:
-            raise UsageError("%s: it is not read unless -F names it: %s" % (PROFILE, why))
-        path = os.path.join(cwd, PROFILE)
+    known, _ = layers.resolve(
+        cli.ENGINE_OPTIONS, [layers.environment_layer(cli.ENGINE_OPTIONS, environ), given]
+    )
+    embedded, path = embedded_defaults(), known["config"] or _profile_here(cwd)
     if embedded is None and path is None:
         return Sources((), ())
     from pilot.engine import site_profile
@@ -146,12 +167,33 @@ def read_sources(first: cli.Scan, environ: Dict[str, str], cwd: str, foreign: "O
     texts = [(embedded, "built-in defaults")] if embedded is not None else []
     if path is not None:
         texts.append((site_profile.load(path), os.path.basename(path)))
-    for _ in range(3):  # a profile may itself say which VO, CE or queue we are: then those parts of it apply too
-        where = site_profile.Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
-        profiles = tuple(foreign and foreign(data, where, name) or site_profile.read(data, where, name) for data, name in texts)
+    # a profile may itself say which VO, CE or queue we are: then those parts of it apply too
+    for _ in range(3):
+        where = site_profile.Where(
+            *(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type"))
+        )
+        profiles = tuple(
+            foreign and foreign(data, where, name) or site_profile.read(data, where, name)
+            for data, name in texts
+        )
         found = Sources(tuple(layer for profile in profiles for layer in profile.layers), profiles)
-        known, _ = layers.resolve(cli.ENGINE_OPTIONS, _stacked(cli.ENGINE_OPTIONS, found, environ, first))
+        known, _ = layers.resolve(
+            cli.ENGINE_OPTIONS, _stacked(cli.ENGINE_OPTIONS, found, environ, first)
+        )
     return found
+
+
+def _profile_here(cwd: str) -> Optional[str]:
+    """pilot.json in the working directory. UsageError where it is not to be trusted."""
+    path = os.path.join(cwd, PROFILE)
+    if not os.path.exists(path):
+        return None
+    from pilot.engine.search import doubt
+
+    why = doubt(path)
+    if why:
+        raise UsageError("%s: it is not read unless -F names it: %s" % (PROFILE, why))
+    return path
 
 
 def embedded_defaults() -> Optional[Dict[str, Any]]:
@@ -167,7 +209,11 @@ def embedded_defaults() -> Optional[Dict[str, Any]]:
 
 def extensions(settings: Settings, sources: Sources) -> List[str]:
     """Those asked for, then those the built-in defaults name: they stay whatever -E adds."""
-    built_in = [layer.values.get("extensions") for layer in sources.lower if layer.source.startswith("built-in")]
+    built_in = [
+        layer.values.get("extensions")
+        for layer in sources.lower
+        if layer.source.startswith("built-in")
+    ]
     names = list(settings["extensions"]) + [name for raw in built_in for name in extensions_of(raw)]
     return list(dict.fromkeys(names))
 
@@ -178,17 +224,26 @@ def extensions_of(raw: Any) -> List[str]:
     return [str(name).strip() for name in names if str(name).strip()]
 
 
-def _stacked(options: Sequence[Option], sources: Sources, environ: Dict[str, str], words: cli.Scan) -> List[Layer]:
-    return list(sources.lower) + [layers.environment_layer(options, environ), Layer(layers.COMMAND_LINE, words.values)]
+def _stacked(
+    options: Sequence[Option], sources: Sources, environ: Dict[str, str], words: cli.Scan
+) -> List[Layer]:
+    return list(sources.lower) + [
+        layers.environment_layer(options, environ),
+        Layer(layers.COMMAND_LINE, words.values),
+    ]
 
 
 def _bad_limits(settings: Settings, table: Dict[str, Type[Command]]) -> List[str]:
     problems = []
     for name, text in settings["time_limits"].items():
         if name not in table:
-            problems.append("--time-limits: unknown command %r%s" % (name, values.did_you_mean(name, table)))
+            problems.append(
+                "--time-limits: unknown command %r%s" % (name, values.did_you_mean(name, table))
+            )
         elif not _positive(text):
-            problems.append("--time-limits: %s: %r is not a time above 0 (90, 10m, 2h)" % (name, text))
+            problems.append(
+                "--time-limits: %s: %r is not a time above 0 (90, 10m, 2h)" % (name, text)
+            )
     return problems
 
 
@@ -200,9 +255,12 @@ def _positive(text: str) -> bool:
 
 
 def _strays(options: Sequence[Option], environ: Dict[str, str]) -> List[str]:
-    """PILOT_* variables that look like a misspelt option: a warning each, since others use the prefix too."""
+    """PILOT_* variables that look like a misspelt option: a warning each, since others use the
+    prefix too."""
     known = {layers.environment_name(option.name) for option in options}
-    strays = [name for name in environ if name.startswith(layers.ENVIRONMENT_PREFIX) and name not in known]
+    strays = [
+        name for name in environ if name.startswith(layers.ENVIRONMENT_PREFIX) and name not in known
+    ]
     told = []
     for name in strays:
         import difflib

@@ -1,4 +1,5 @@
-"""Runs a plan, one command at a time: exceptions, signals and time limits become outcomes here and nowhere else."""
+"""Runs a plan, one command at a time: exceptions, signals and time limits become outcomes here and
+nowhere else."""
 
 import logging
 import time
@@ -8,7 +9,18 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Type
 from pilot.engine import report
 from pilot.command import Command
 from pilot.context import Context
-from pilot.errors import SIGNAL_BASE, NodeUnfit, OutOfTime, PilotError, Skip, StepFailed, Stopped, TimeLimit, UsageError, lacking
+from pilot.errors import (
+    SIGNAL_BASE,
+    NodeUnfit,
+    OutOfTime,
+    PilotError,
+    Skip,
+    StepFailed,
+    Stopped,
+    TimeLimit,
+    UsageError,
+    lacking,
+)
 from pilot.events import event as events
 from pilot.engine.report import Outcome
 
@@ -20,7 +32,8 @@ Ask = Callable[[Type[Command]], bool]
 
 def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Outcome],
              limits: Dict[str, float], ask: Optional[Ask] = None) -> None:
-    """Run the commands in order, appending to `outcomes`; the first that does not go well ends the pilot.
+    """Run the commands in order, appending to `outcomes`; the first that does not go well ends the
+    pilot.
 
     `ask` is asked before each command (--step); no means the command is skipped.
     """
@@ -34,14 +47,23 @@ def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Outcome
             if asked is not None:
                 outcomes.append(asked)
                 continue
-        outcomes.append(run_command(command, ctx, limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S)))
+        outcomes.append(
+            run_command(
+                command, ctx, limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S)
+            )
+        )
 
 
 def _asked(command: Type[Command], ctx: Context, ask: Ask) -> Optional[Outcome]:
-    """None when the person at the terminal lets the command run; a signal at the prompt stops the pilot."""
+    """None when the person at the terminal lets the command run; a signal at the prompt stops the
+    pilot."""
     try:
         with ctx.interrupts.armed(None):
-            return None if ask(command) else Outcome(command.name, "skipped", 0, 0.0, "skipped at the terminal")
+            return (
+                None
+                if ask(command)
+                else Outcome(command.name, "skipped", 0, 0.0, "skipped at the terminal")
+            )
     except Stopped as stop:
         return Outcome(command.name, "interrupted", stop.exit_code, 0.0, str(stop))
 
@@ -63,7 +85,8 @@ def run_command(command: Type[Command], ctx: Context, limit_s: float) -> Outcome
 
 def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str, int, str]:
     try:
-        ending_s = command.ending_s(ctx.settings)  # once: a signal handler must not import what a command imports for it
+        # once: a signal handler must not import what a command imports for it
+        ending_s = command.ending_s(ctx.settings)
         if _is_over(ctx.time_left_s(ending_s)):
             raise OutOfTime(ctx.slot_is_over())
         with ctx.interrupts.armed(limit_s, lambda: ctx.time_left_s(ending_s)):
@@ -81,11 +104,16 @@ def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str,
         return "failed", error.exit_code, str(error)
     except StepFailed as error:
         return "failed", command.failure.exit_code, str(error)
-    except (Exception, SystemExit) as bug:  # the one place where anything at all is caught: it is told as our bug
+    # the one place where anything at all is caught: it is told as our bug
+    except (Exception, SystemExit) as bug:
         if lacking(bug):
             return "failed", NodeUnfit.exit_code, lacking(bug)
         logging.getLogger("pilot." + command.name).error("%s", traceback.format_exc().rstrip())
-        return "crashed", BUG, "%s: %s (a bug: the traceback is in the log)" % (type(bug).__name__, bug)
+        return (
+            "crashed",
+            BUG,
+            "%s: %s (a bug: the traceback is in the log)" % (type(bug).__name__, bug),
+        )
 
 
 def _is_over(left_s: Optional[float]) -> bool:
@@ -95,8 +123,14 @@ def _is_over(left_s: Optional[float]) -> bool:
 def _keep_facts(command: Type[Command], ctx: Context, facts: Tuple[object, ...]) -> None:
     found = tuple(type(fact) for fact in facts)
     if found != command.provides:
-        raise TypeError("%s.run gave %s, its class promises %s" % (
-            command.name, [kind.__name__ for kind in found], [kind.__name__ for kind in command.provides]))
+        raise TypeError(
+            "%s.run gave %s, its class promises %s"
+            % (
+                command.name,
+                [kind.__name__ for kind in found],
+                [kind.__name__ for kind in command.provides],
+            )
+        )
     for fact in facts:
         keep(command.name, ctx, fact)
 
@@ -104,11 +138,14 @@ def _keep_facts(command: Type[Command], ctx: Context, facts: Tuple[object, ...])
 def keep(command: str, ctx: Context, fact: object) -> None:
     """Later commands find the fact, the story tells of it."""
     ctx.add(fact)
-    ctx.events.emit(events.FACT_FOUND, command=command, kind=type(fact).__name__, fact=report.jsonable(fact))
+    ctx.events.emit(
+        events.FACT_FOUND, command=command, kind=type(fact).__name__, fact=report.jsonable(fact)
+    )
 
 
 def guarded(step: Callable[[], int], tell: Callable[[int, Sequence[str]], None]) -> int:
-    """Run the whole pilot; an error outside any command becomes its code and sentences for `tell`."""
+    """Run the whole pilot; an error outside any command becomes its code and sentences for
+    `tell`."""
     try:
         return step()
     except UsageError as error:
@@ -120,6 +157,10 @@ def guarded(step: Callable[[], int], tell: Callable[[int, Sequence[str]], None])
     except KeyboardInterrupt:  # ^C before the pilot listens to signals, or in one of the tools
         problems, code = ["interrupted"], SIGNAL_BASE + 2
     except Exception as bug:  # our own, before or after the commands
-        problems, code = ([lacking(bug)], NodeUnfit.exit_code) if lacking(bug) else ([traceback.format_exc().rstrip()], BUG)
+        problems, code = (
+            ([lacking(bug)], NodeUnfit.exit_code)
+            if lacking(bug)
+            else ([traceback.format_exc().rstrip()], BUG)
+        )
     tell(code, problems)
     return code

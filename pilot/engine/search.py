@@ -1,7 +1,8 @@
-"""Where extensions are looked for: packages pilot_* alone, and none that another user owns or may write.
+"""Where extensions are looked for: packages pilot_* alone, and none that another user owns or may
+write.
 
-No folder of a job's is put on sys.path: the standard library looks for modules that no Linux has (msvcrt), and whoever may write
-into such a folder would run as the pilot.
+No folder of a job's is put on sys.path: the standard library looks for modules that no Linux has
+(msvcrt), and whoever may write into such a folder would run as the pilot.
 """
 
 import os
@@ -14,22 +15,27 @@ from pilot.engine.program import EXTENSION_PATH, EXTENSION_PREFIX, root
 
 
 class Root(NamedTuple):
-    """A folder where extensions may lie; `named` when an operator named it: then it may be another user's (CVMFS, a software area)."""
+    """A folder where extensions may lie; `named` when an operator named it: then it may be another
+    user's (CVMFS, a software area)."""
 
     path: str
     named: bool = False
 
 
 def usual_roots(program: str, cwd: str, environ: Dict[str, str]) -> List[Root]:
-    """Where extensions may lie, besides the bundle and site-packages; `program` is the checkout or the one file."""
+    """Where extensions may lie, besides the bundle and site-packages; `program` is the checkout or
+    the one file."""
     extra = environ.get(EXTENSION_PATH, "").split(os.pathsep)
     beside = [os.path.dirname(program)] if os.path.isfile(program) else []
-    found = [Root(os.path.join(program, "extensions"), True), Root(cwd)] + [Root(path) for path in beside]
+    found = [Root(os.path.join(program, "extensions"), True), Root(cwd)] + [
+        Root(path) for path in beside
+    ]
     return found + [Root(part, True) for part in extra if part]
 
 
 class ExtensionFinder:
-    """A finder (importlib's protocol) for sys.meta_path; `refused` has a sentence for each package that was passed over."""
+    """A finder (importlib's protocol) for sys.meta_path; `refused` has a sentence for each package
+    that was passed over."""
 
     def __init__(self, roots: Sequence[Root]) -> None:
         self.roots, self.refused = tuple(roots), []  # type: Sequence[Root], List[str]
@@ -51,7 +57,11 @@ class ExtensionFinder:
 
     def folders(self) -> List[str]:
         """The roots into which nobody else may write."""
-        return [root.path for root in self.roots if os.path.isdir(root.path) and not _doubt(root.path, root.named, False)]
+        return [
+            root.path
+            for root in self.roots
+            if os.path.isdir(root.path) and not _doubt(root.path, root.named, False)
+        ]
 
 
 def opened(roots: Sequence[Root]) -> ExtensionFinder:
@@ -64,12 +74,16 @@ def opened(roots: Sequence[Root]) -> ExtensionFinder:
 
 def current() -> ExtensionFinder:
     """The finder that is in use; one that finds nothing before `opened`."""
-    return next((one for one in sys.meta_path if isinstance(one, ExtensionFinder)), ExtensionFinder(()))
+    return next(
+        (one for one in sys.meta_path if isinstance(one, ExtensionFinder)), ExtensionFinder(())
+    )
 
 
 def doubt(path: str, root: Root = Root("")) -> str:
     """Why a file, or the folder it lies in, is not to be trusted: a sentence; "" when it is."""
-    return _doubt(path, root.named, False) or _doubt(os.path.dirname(os.path.abspath(path)), root.named, True)
+    return _doubt(path, root.named, False) or _doubt(
+        os.path.dirname(os.path.abspath(path)), root.named, True
+    )
 
 
 def _doubt(path: str, named: bool, sticky_will_do: bool) -> str:
@@ -83,8 +97,18 @@ def _doubt(path: str, named: bool, sticky_will_do: bool) -> str:
         return "%s belongs to another user (uid %d)" % (path, found.st_uid)
     if found.st_mode & stat.S_IWOTH and not sticky:
         return "%s may be written by anybody" % path
-    if found.st_mode & stat.S_IWGRP and not named and not sticky and found.st_gid != 0 and found.st_gid != found.st_uid:
-        return "" if _is_private_group(found.st_uid, found.st_gid) else "%s may be written by its group" % path
+    if (
+        found.st_mode & stat.S_IWGRP
+        and not named
+        and not sticky
+        and found.st_gid != 0
+        and found.st_gid != found.st_uid
+    ):
+        return (
+            ""
+            if _is_private_group(found.st_uid, found.st_gid)
+            else "%s may be written by its group" % path
+        )
     return ""
 
 

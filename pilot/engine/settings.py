@@ -1,4 +1,5 @@
-"""Settings: option values, each with where it came from; layers are merged, all errors told at once."""
+"""Settings: option values, each with where it came from; layers are merged, all errors told at
+once."""
 
 import json
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
@@ -21,14 +22,16 @@ class Setting(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """Raw values from one place: text (or several, for repeatable options) or JSON values, by option name."""
+    """Raw values from one place: text (or several, for repeatable options) or JSON values, by
+    option name."""
 
     source: str
     values: Dict[str, Any]
 
 
 class Settings:
-    """Read-only: `settings["name"]` is a value, `settings.setting("name")` also tells its source."""
+    """Read-only: `settings["name"]` is a value, `settings.setting("name")` also tells its
+    source."""
 
     def __init__(self, found: Dict[str, Setting]) -> None:
         self._found = found

@@ -1,8 +1,8 @@
 """Reads pilot.json in the toolbox's layout into layers of settings: later layers win.
 
 `{"DefaultSetup": s, "Defaults": {...}, "Setups": {s: {...}}, "VOs": {vo: {...}}, "CEs": {ce: {...,
-"Queues": {q: {...}}}}}`; in each place option names with their values, or a flat object of option names.
-An extension may read another layout (`registry.Package.profile`).
+"Queues": {q: {...}}}}}`; in each place option names with their values, or a flat object of option
+names. An extension may read another layout (`registry.Package.profile`).
 """
 
 import json
@@ -28,11 +28,13 @@ class Where(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """The layers that apply, lowest first; `strict` when unknown keys are errors (our own layout)."""
+    """The layers that apply, lowest first; `strict` when unknown keys are errors (our own
+    layout)."""
 
     layers: Tuple[Layer, ...]
     strict: bool
-    doubts: Tuple[str, ...] = ()  # a sentence for each VO, CE ... that was named and that the profile does not have
+    # a sentence for each VO, CE ... that was named and that the profile does not have
+    doubts: Tuple[str, ...] = ()
 
     def unknown_keys(self, known: Iterable[str]) -> List[str]:
         """A sentence for each key of our own layout that no loaded command declares."""
@@ -55,32 +57,48 @@ def load(path: str) -> Dict[str, Any]:
     except RecursionError:
         raise UsageError("%s: it is nested too deeply" % path)
     if not isinstance(data, dict):
-        raise UsageError("%s: holds a %s, must hold a JSON object {...}" % (path, type(data).__name__))
+        raise UsageError(
+            "%s: holds a %s, must hold a JSON object {...}" % (path, type(data).__name__)
+        )
     return data
 
 
 def read(data: Dict[str, Any], where: Where, name: str = "pilot.json") -> Profile:
     """The layers of a profile that apply to `where`; UsageError names a part of the wrong type."""
     where = where._replace(setup=where.setup or nonempty_text(data.get("DefaultSetup")))
-    return Profile(tuple(_own(data, where, name)), True, tuple(unlisted_places(data, where, name, ("Setups", "VOs", "CEs"))))
+    return Profile(
+        tuple(_own(data, where, name)),
+        True,
+        tuple(unlisted_places(data, where, name, ("Setups", "VOs", "CEs"))),
+    )
 
 
-def unlisted_places(data: Dict[str, Any], where: Where, name: str, places: Iterable[str]) -> List[str]:
-    """A sentence for each place that was named and is not in a part of the profile that lists its kind."""
+def unlisted_places(
+    data: Dict[str, Any], where: Where, name: str, places: Iterable[str]
+) -> List[str]:
+    """A sentence for each place that was named and is not in a part of the profile that lists its
+    kind."""
     named = {"Setups": where.setup, "VOs": where.vo, "CEs": where.ce}
     told = []
     for place in places:
         known, word = data.get(place), named[place]
         if word and isinstance(known, dict) and known and word not in known:
-            told.append("%s has nothing for %s under %s%s" % (name, word, place, did_you_mean(word, known)))
+            told.append(
+                "%s has nothing for %s under %s%s" % (name, word, place, did_you_mean(word, known))
+            )
     queues = find_part(data, ("CEs", where.ce, "Queues"), name)
     if where.queue and queues and where.queue not in queues:
-        told.append("%s has nothing for queue %s of %s%s" % (name, where.queue, where.ce, did_you_mean(where.queue, queues)))
+        told.append(
+            "%s has nothing for queue %s of %s%s"
+            % (name, where.queue, where.ce, did_you_mean(where.queue, queues))
+        )
     return told
 
 
 def _own(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
-    flat = {k: v for k, v in data.items() if k not in _PLACES + _NAMES and not k.startswith(("_", "#"))}
+    flat = {
+        k: v for k, v in data.items() if k not in _PLACES + _NAMES and not k.startswith(("_", "#"))
+    }
     layers = [Layer(name, flat)] if flat else []
     for path in (
         ("Defaults",),
@@ -97,7 +115,8 @@ def _own(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
 
 
 def find_part(data: Dict[str, Any], path: Tuple[Optional[str], ...], name: str) -> Dict[str, Any]:
-    """The object at a path of keys, {} where a step is unknown or not there; UsageError when a part is no object."""
+    """The object at a path of keys, {} where a step is unknown or not there; UsageError when a part
+    is no object."""
     here: Any = data
     for depth, step in enumerate(path):
         if not step or step not in here:

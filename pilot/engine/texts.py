@@ -29,7 +29,10 @@ def show(request: Request) -> int:
     elif settings["list"]:
         text = list_text(request)
     elif settings["explode"]:
-        text = "unpacked into %s: start %s\n" % (settings["explode"], _load_part("onefile", "explode").explode_into(settings["explode"]))
+        text = "unpacked into %s: start %s\n" % (
+            settings["explode"],
+            _load_part("onefile", "explode").explode_into(settings["explode"]),
+        )
     else:
         text = _load_part("plan_text", "plan").describe_plan(request)
     masker = log.Masker()
@@ -64,8 +67,12 @@ def help_text(request: Request) -> str:
         lines += ["", "%s: %s" % (name, first_line(command))] + _option_lines(command.options)
     if not ENGINE_OPTIONS[0].help:
         lines += ["", "This is the lean file: the whole one explains each option."]
-    lines += ["", "Every option may also stand in pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).",
-              "", "exit codes:"]
+    lines += [
+        "",
+        "Every option may also stand in pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).",
+        "",
+        "exit codes:",
+    ]
     lines += ["  %4d  %s" % (row.code, row.meaning) for row in EXIT_CODES]
     lines += ["  128+n  stopped by signal n; payloads ended, tasks released, report written"]
     return "\n".join(lines) + "\n"
@@ -93,7 +100,10 @@ def list_text(request: Request) -> str:
     width = max(len(name) for name in table)
     lines = []
     for name, command in table.items():
-        lines.append("%-*s  %s\n%-*s  %s" % (width, name, first_line(command), width, "", source_file(command)))
+        lines.append(
+            "%-*s  %s\n%-*s  %s"
+            % (width, name, first_line(command), width, "", source_file(command))
+        )
     usual = next((package.usual for package in request.packages if package.usual), ())
     return "\n".join(lines) + "\n\nWithout -X: %s\n" % ",".join(usual)
 
@@ -104,7 +114,8 @@ def shown(value: object) -> str:
     if plain is None:
         return "-"
     if isinstance(value, (list, tuple)):
-        pairs = all(isinstance(item, tuple) and len(item) == 2 for item in value)  # of --set NAME=VALUE
+        # of --set NAME=VALUE
+        pairs = all(isinstance(item, tuple) and len(item) == 2 for item in value)
         return ",".join("%s=%s" % item if pairs else shown(item) for item in value) or "-"
     if isinstance(plain, dict):
         return ",".join("%s=%s" % pair for pair in plain.items()) or "-"

@@ -14,17 +14,25 @@ DRAWS = (events.TASK_STARTED, events.TASK_FINISHED)
 
 
 class Bar:
-    """A sink. `console` is the handler that writes log lines to the same terminal: it clears the bar before each."""
+    """A sink. `console` is the handler that writes log lines to the same terminal: it clears the
+    bar before each."""
 
     def __init__(self, descriptor: int, console: LineHandler, tally: TaskTally, total: int) -> None:
-        self._descriptor, self._console, self._tally, self._total = descriptor, console, tally, total
+        self._descriptor, self._console, self._tally, self._total = (
+            descriptor,
+            console,
+            tally,
+            total,
+        )
         self._drawn = 0.0
 
     def __call__(self, event: events.Event) -> None:
         kind = event["event"]
         if kind in DRAWS and time.monotonic() - self._drawn >= EVERY_S:
             self._drawn, self._console.before = time.monotonic(), CLEAR
-            self._write(CLEAR + progress.draw_bar(self._tally.counts, len(self._tally.running), self._total))
+            self._write(
+                CLEAR + progress.draw_bar(self._tally.counts, len(self._tally.running), self._total)
+            )
         elif kind == events.COMMAND_FINISHED and self._console.before:
             self._console.before = ""
             self._write(CLEAR)

@@ -4,7 +4,12 @@ import logging
 
 from pilot.events import event as events
 
-_LEVELS = {"failed": logging.ERROR, "crashed": logging.ERROR, "timed out": logging.ERROR, "interrupted": logging.WARNING}
+_LEVELS = {
+    "failed": logging.ERROR,
+    "crashed": logging.ERROR,
+    "timed out": logging.ERROR,
+    "interrupted": logging.WARNING,
+}
 
 
 class ConsoleSink:
@@ -17,7 +22,10 @@ class ConsoleSink:
         elif kind == events.COMMAND_FINISHED:
             logging.getLogger("pilot.%s" % event["command"]).log(
                 _LEVELS.get(event["status"], logging.INFO),
-                "%s after %.1f s%s", event["status"], event["seconds"], ": " + event["reason"] if event["reason"] else "",
+                "%s after %.1f s%s",
+                event["status"],
+                event["seconds"],
+                ": " + event["reason"] if event["reason"] else "",
             )
         elif kind == events.TASK_FINISHED:
             ok = event["outcome"] == "done"

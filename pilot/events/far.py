@@ -1,4 +1,5 @@
-"""The far places that a pilot tells its events: made from --events, with heartbeats and log lines, closed at the end."""
+"""The far places that a pilot tells its events: made from --events, with heartbeats and log lines,
+closed at the end."""
 
 import logging
 import os
@@ -27,17 +28,23 @@ class Far:
         self._lines = LogLines(masker, lambda lines: stream.emit(events.LOG, lines=lines))
         self._turns = 0
 
-    def open(self, places: Sequence[str], environ: Dict[str, str], more: Sequence[Transport] = ()) -> None:
-        """Begin to send, to `more` than the places too. Raises ConfigurationFailed for a place that can never work."""
+    def open(
+        self, places: Sequence[str], environ: Dict[str, str], more: Sequence[Transport] = ()
+    ) -> None:
+        """Begin to send, to `more` than the places too. Raises ConfigurationFailed for a place that
+        can never work."""
         for one in [transport(place, environ) for place in places] + list(more):
-            spool = os.path.join(self._workdir, ".pilot-spool-%s-%d" % (os.urandom(8).hex(), len(self._senders)))
+            spool = os.path.join(
+                self._workdir, ".pilot-spool-%s-%d" % (os.urandom(8).hex(), len(self._senders))
+            )
             every = (lambda: None) if self._senders else self._beat
             sender = Sender(one, spool, self._stream.lose, every, EVERY_S)
             self._senders.append(sender)
             self._stream.attach(sender)
 
     def hear_log(self) -> None:
-        """From now on the log's lines are events too; the heart beats. Call it after the log was set up."""
+        """From now on the log's lines are events too; the heart beats. Call it after the log was
+        set up."""
         logging.getLogger("pilot").addHandler(self._lines)
         self._stream.emit(events.PILOT_HEARTBEAT, **pulse.measure(self._workdir))
 

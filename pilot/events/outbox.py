@@ -1,4 +1,5 @@
-"""Events that wait to be sent: in memory, and in a file once they are many. In order, bounded, for one thread."""
+"""Events that wait to be sent: in memory, and in a file once they are many. In order, bounded, for
+one thread."""
 
 import json
 import os
@@ -14,16 +15,20 @@ BATCH_EVENTS = 500
 
 
 class Outbox:
-    """`put` an event, `peek` at the next ones, `sent` lets go of them. `lost` counts what found no room: log lines go first."""
+    """`put` an event, `peek` at the next ones, `sent` lets go of them. `lost` counts what found no
+    room: log lines go first."""
 
-    def __init__(self, path: str, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES) -> None:
+    def __init__(
+        self, path: str, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES
+    ) -> None:
         self.lost = 0
         self._path, self._most_memory, self._most_disk = path, memory_bytes, disk_bytes
         self._memory: Deque[bytes] = deque()
         self._size = 0
         self._sizes: List[int] = []  # of the lines that were shown last
         self._file: Any = None
-        self._read_at = self._write_at = self._count = 0  # of the file: events from read_at to write_at wait
+        # of the file: events from read_at to write_at wait
+        self._read_at = self._write_at = self._count = 0
 
     def __len__(self) -> int:
         return len(self._memory) + self._count
@@ -41,7 +46,9 @@ class Outbox:
         if len(line) > self._most_disk - self._write_at:
             self._compact()
         room = self._most_disk - self._write_at
-        if len(line) > BATCH_BYTES or len(line) > (room - self._most_disk // 8 if event["event"] == LOG else room):
+        if len(line) > BATCH_BYTES or len(line) > (
+            room - self._most_disk // 8 if event["event"] == LOG else room
+        ):
             return False
         try:
             if self._file is None:
@@ -59,7 +66,8 @@ class Outbox:
         return True
 
     def _compact(self) -> None:
-        """What was read gives its room back, when it is at least as much as what was not: each byte is moved once on average."""
+        """What was read gives its room back, when it is at least as much as what was not: each byte
+        is moved once on average."""
         if self._file is None or self._read_at < self._write_at - self._read_at:
             return
         source, target = self._read_at, 0
@@ -91,7 +99,9 @@ class Outbox:
         if not self._count:
             return []
         self._file.seek(self._read_at)
-        found: List[bytes] = self._file.read(min(self._write_at - self._read_at, 2 * BATCH_BYTES)).splitlines(True)
+        found: List[bytes] = self._file.read(
+            min(self._write_at - self._read_at, 2 * BATCH_BYTES)
+        ).splitlines(True)
         return [line for line in found if line.endswith(b"\n")]
 
     def sent(self, count: int) -> None:

@@ -21,7 +21,9 @@ class PoolServer(Transport):
     def __init__(self, url: str, environ: Optional[Dict[str, str]] = None) -> None:
         found = dict(os.environ if environ is None else environ)
         self.name = url
-        self._session = Session(url, lambda: credentials.tls_context(found, credentials.proxy_path(found)))
+        self._session = Session(
+            url, lambda: credentials.tls_context(found, credentials.proxy_path(found))
+        )
         self._bearer = Bearer(found, self._session)
 
     def send(self, events: List[Dict[str, Any]]) -> None:
@@ -35,7 +37,10 @@ class PoolServer(Transport):
         if status in (401, 403):
             self._bearer.refused()
         if status != 200:
-            raise SendFailed("HTTP %d: %s" % (status, data[:300].decode("utf-8", "replace")), status in FINAL and _is_ours(data))
+            raise SendFailed(
+                "HTTP %d: %s" % (status, data[:300].decode("utf-8", "replace")),
+                status in FINAL and _is_ours(data),
+            )
 
     def close(self) -> None:
         """Hang up."""

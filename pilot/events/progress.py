@@ -5,8 +5,11 @@ from typing import Any, Dict, Optional
 WIDTH = 30
 
 
-def fraction_done(settings: Any, elapsed_s: float, counts: Dict[str, int], total: Optional[int]) -> float:
-    """How far a pilot is, 0 to 1: of its time (--max-walltime) or of its tasks (--max-tasks, --tasks), whichever is more."""
+def fraction_done(
+    settings: Any, elapsed_s: float, counts: Dict[str, int], total: Optional[int]
+) -> float:
+    """How far a pilot is, 0 to 1: of its time (--max-walltime) or of its tasks (--max-tasks,
+    --tasks), whichever is more."""
     shares = [0.0]
     if settings["max_walltime"]:
         shares.append(elapsed_s / settings["max_walltime"])

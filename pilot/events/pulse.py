@@ -5,7 +5,8 @@ from typing import Any, Dict
 
 
 def measure(workdir: str) -> Dict[str, Any]:
-    """load1, load5 and load15; free memory and free disk of the workdir in MiB. What cannot be read is left out."""
+    """load1, load5 and load15; free memory and free disk of the workdir in MiB. What cannot be read
+    is left out."""
     found: Dict[str, Any] = {}
     try:
         found["load"] = [round(value, 2) for value in os.getloadavg()]

@@ -1,4 +1,5 @@
-"""Events into a message queue (RabbitMQ, ActiveMQ) by STOMP: a message holds {"events": [...]}, as the pool server takes it."""
+"""Events into a message queue (RabbitMQ, ActiveMQ) by STOMP: a message holds {"events": [...]}, as
+the pool server takes it."""
 
 import json
 import os
@@ -12,7 +13,8 @@ TIMEOUT_S = 10.0
 
 
 class QueueBroker(Transport):
-    """Connects when there is something to send, and again when the connection broke. ValueError for a URL that is none."""
+    """Connects when there is something to send, and again when the connection broke. ValueError for
+    a URL that is none."""
 
     def __init__(self, url: str, environ: Optional[Dict[str, str]] = None) -> None:
         self._place = stomp.parse_url(url)
@@ -34,7 +36,11 @@ class QueueBroker(Transport):
 
     def _connection(self) -> stomp.Connection:
         if self._open is None:
-            context = credentials.tls_context(self._environ, credentials.proxy_path(self._environ)) if self._place.secure else None
+            context = (
+                credentials.tls_context(self._environ, credentials.proxy_path(self._environ))
+                if self._place.secure
+                else None
+            )
             self._open = stomp.Connection(self._place, context, TIMEOUT_S)
         return self._open
 

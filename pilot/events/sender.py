@@ -1,6 +1,8 @@
-"""A far place for events: one thread sends them in order, tries again, beats the heart, and never holds the pilot up.
+"""A far place for events: one thread sends them in order, tries again, beats the heart, and never
+holds the pilot up.
 
-At least once: what was sent and not acknowledged is sent again; the server knows an event by (pilot, seq).
+At least once: what was sent and not acknowledged is sent again; the server knows an event by
+(pilot, seq).
 """
 
 import logging
@@ -31,8 +33,8 @@ class SendFailed(Exception):
 class Transport:
     """How events get to one place. All is called in the sender's thread.
 
-    A place that wants few large messages sets `gather`, the weight that travels together, and `gather_s`, the
-    seconds after which less will do.
+    A place that wants few large messages sets `gather`, the weight that travels together, and
+    `gather_s`, the seconds after which less will do.
     """
 
     name = ""
@@ -52,10 +54,17 @@ class Transport:
 
 
 class Sender:
-    """A sink whose events travel. `every` is called each `every_s` seconds in its thread: for the heartbeat and such."""
+    """A sink whose events travel. `every` is called each `every_s` seconds in its thread: for the
+    heartbeat and such."""
 
-    def __init__(self, transport: Transport, spool: str, lose: Callable[[str, int], None], every: Callable[[], None] = lambda: None,
-                 every_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        spool: str,
+        lose: Callable[[str, int], None],
+        every: Callable[[], None] = lambda: None,
+        every_s: float = 60.0,
+    ) -> None:
         self.name, self.why = transport.name, "not in time"  # why the last attempt failed
         self._transport, self._lose, self._every, self._every_s = transport, lose, every, every_s
         self._box = Outbox(spool)
@@ -107,13 +116,25 @@ class Sender:
                 self._guarded(self._every)
                 next_beat = now + self._every_s
             self._take()
-            if len(self._box) and (self._urgent or self._closing is not None or now >= max(next_send, self._gathered_at())):
+            if len(self._box) and (
+                self._urgent
+                or self._closing is not None
+                or now >= max(next_send, self._gathered_at())
+            ):
                 self._urgent = False
                 next_send = time.monotonic() + self._send()
-            if self._closing is not None and (not len(self._box) and not self._inbox or time.monotonic() >= self._closing):
+            if self._closing is not None and (
+                not len(self._box) and not self._inbox or time.monotonic() >= self._closing
+            ):
                 break
-            until = min(next_beat, max(next_send, self._gathered_at())) if len(self._box) else next_beat
-            self._sleep(max(0.0, until - time.monotonic()) if self._closing is None else 0.2 * bool(self._failures))
+            until = (
+                min(next_beat, max(next_send, self._gathered_at())) if len(self._box) else next_beat
+            )
+            self._sleep(
+                max(0.0, until - time.monotonic())
+                if self._closing is None
+                else 0.2 * bool(self._failures)
+            )
         self._transport.close()
 
     def _sleep(self, seconds: float) -> None:
@@ -138,7 +159,11 @@ class Sender:
 
     def _gathered_at(self) -> float:
         """From when on what was gathered may travel, by the monotonic clock."""
-        return 0.0 if self._weight >= self._transport.gather else self._since + self._transport.gather_s
+        return (
+            0.0
+            if self._weight >= self._transport.gather
+            else self._since + self._transport.gather_s
+        )
 
     def _guarded(self, step: Callable[[], None]) -> bool:
         """Do it; whatever goes wrong, the thread goes on. Returns whether it went well."""
@@ -177,7 +202,11 @@ class Sender:
             self._refused += 1
             return 0.0
         if not self._failures:
-            log.warning("events do not arrive at %s: %s; they are kept and sent later", self._transport.name, error)
+            log.warning(
+                "events do not arrive at %s: %s; they are kept and sent later",
+                self._transport.name,
+                error,
+            )
         wait = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
         self._failures += 1
         return wait * (0.75 + 0.5 * random.random())

@@ -1,4 +1,5 @@
-"""The stream hands every event to every sink; a sink that fails is counted and never hurts the pilot."""
+"""The stream hands every event to every sink; a sink that fails is counted and never hurts the
+pilot."""
 
 import itertools
 import time
@@ -12,7 +13,8 @@ Sink = Callable[[events.Event], None]
 
 
 class Stream:
-    """`emit` numbers an event, masks secrets in it and passes it to the sinks; from any thread, and in a signal handler."""
+    """`emit` numbers an event, masks secrets in it and passes it to the sinks; from any thread, and
+    in a signal handler."""
 
     def __init__(self, pilot: str, masker: Masker, first: int = 1) -> None:
         self.pilot = pilot
@@ -29,7 +31,9 @@ class Stream:
 
     def emit(self, event: str, **fields: Any) -> None:
         """Tell the sinks. Never raises."""
-        told = events.make(self.pilot, next(self._numbers), utc(time.time()), event, self._masker.value(fields))
+        told = events.make(
+            self.pilot, next(self._numbers), utc(time.time()), event, self._masker.value(fields)
+        )
         if len(self._first) < FIRST:
             self._first.append(told)
         for sink in self._sinks:

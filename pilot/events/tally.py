@@ -1,4 +1,5 @@
-"""Counts the tasks of this pilot from its events, so that the report holds them on every way out."""
+"""Counts the tasks of this pilot from its events, so that the report holds them on every way
+out."""
 
 from typing import Any, Dict, List, Set
 
@@ -8,11 +9,19 @@ MAX_FAILURES = 10
 
 
 class TaskTally:
-    """`counts` maps done, error and released to how many tasks ended so, retried to those sent back after a failure;
-    `failures` are the first failed attempts; `running` those under way; `end` is the agent's last word."""
+    """`counts` maps done, error and released to how many tasks ended so, retried to those sent back
+    after a failure;
+    `failures` are the first failed attempts; `running` those under way; `end` is the agent's last
+    word."""
 
     def __init__(self) -> None:
-        self.counts: Dict[str, int] = {"done": 0, "error": 0, "released": 0, "retried": 0, "lost": 0}
+        self.counts: Dict[str, int] = {
+            "done": 0,
+            "error": 0,
+            "released": 0,
+            "retried": 0,
+            "lost": 0,
+        }
         self.failures: List[Dict[str, Any]] = []
         self.running: Set[str] = set()
         self.end = ""
@@ -28,4 +37,6 @@ class TaskTally:
             if event["outcome"] in self.counts:
                 self.counts[event["outcome"]] += 1
             if event["outcome"] in ("error", "retried") and len(self.failures) < MAX_FAILURES:
-                self.failures.append({key: event.get(key) for key in ("task", "outcome", "reason", "folder")})
+                self.failures.append(
+                    {key: event.get(key) for key in ("task", "outcome", "reason", "folder")}
+                )

@@ -1,8 +1,9 @@
-"""What a pilot leaves in $JOBOUTPUTS for the manager of its virtual machine: heartbeat and shutdown_message.
+"""What a pilot leaves in $JOBOUTPUTS for the manager of its virtual machine: heartbeat and
+shutdown_message.
 
-Vac, Vcycle and the Vacuum Platform (HSF-TN-2016-04): the message is one line `NNN text` without a newline, of
-which only the number counts; the heartbeat is a file that must be there soon and stay fresh. $JOBOUTPUTS is a
-folder or a URL to PUT to.
+Vac, Vcycle and the Vacuum Platform (HSF-TN-2016-04): the message is one line `NNN text` without a
+newline, of which only the number counts; the heartbeat is a file that must be there soon and stay
+fresh. $JOBOUTPUTS is a folder or a URL to PUT to.
 """
 
 import os
@@ -60,7 +61,14 @@ def leave(where: str, name: str, text: str) -> Optional[str]:
             from pilot.base import fetch  # only where $JOBOUTPUTS is a URL
             from pilot.node.features import tls_of
 
-            fetch.get(where + "/" + name, PUT_TIMEOUT_S, attempts=1, data=text.encode(), method="PUT", context=tls_of(where))
+            fetch.get(
+                where + "/" + name,
+                PUT_TIMEOUT_S,
+                attempts=1,
+                data=text.encode(),
+                method="PUT",
+                context=tls_of(where),
+            )
     except (OSError, ImportError, StepFailed) as error:
         return "%s/%s could not be written: %s" % (where, name, error)
     return None
@@ -76,7 +84,8 @@ def load_line() -> str:
 
 
 class JobOutputs:
-    """Beats at once and then every few minutes, in a thread of its own, until the last message is left."""
+    """Beats at once and then every few minutes, in a thread of its own, until the last message is
+    left."""
 
     def __init__(self, where: str, every_s: float = EVERY_S) -> None:
         self._where, self._every_s = where, every_s
@@ -92,8 +101,11 @@ class JobOutputs:
                 return
 
     def stopping(self, code: int) -> None:
-        """A signal came: the message goes out at once, in case there is no time for a better one."""
-        self._early = threading.Thread(target=leave, args=(self._where, SHUTDOWN_MESSAGE, message(code, 0, False)), daemon=True)
+        """A signal came: the message goes out at once, in case there is no time for a better
+        one."""
+        self._early = threading.Thread(
+            target=leave, args=(self._where, SHUTDOWN_MESSAGE, message(code, 0, False)), daemon=True
+        )
         self._early.start()
 
     def close(self, code: int, tasks: int, asked_for_work: bool) -> Optional[str]:

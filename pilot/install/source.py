@@ -1,4 +1,5 @@
-"""A source of software as an operator writes it: `KIND:WHAT`, with `#sha256:HEX` where a file is fetched."""
+"""A source of software as an operator writes it: `KIND:WHAT`, with `#sha256:HEX` where a file is
+fetched."""
 
 import re
 from typing import NamedTuple
@@ -18,7 +19,11 @@ class Source(NamedTuple):
 
     def text(self) -> str:
         """As the operator wrote it."""
-        return self.kind + (":" + self.what if self.what else "") + ("#" + self.checksum if self.checksum else "")
+        return (
+            self.kind
+            + (":" + self.what if self.what else "")
+            + ("#" + self.checksum if self.checksum else "")
+        )
 
 
 def source(text: str) -> Source:
@@ -26,9 +31,22 @@ def source(text: str) -> Source:
     git:URL[@REF], none; ValueError for anything else."""
     kind, _, what = text.strip().partition(":")
     if kind not in KINDS:
-        raise ValueError("%r is no source of software%s; the kinds are %s" % (text, did_you_mean(kind, KINDS), ", ".join(KINDS)))
+        raise ValueError(
+            "%r is no source of software%s; the kinds are %s"
+            % (text, did_you_mean(kind, KINDS), ", ".join(KINDS))
+        )
     if bool(what.strip()) == (kind == "none"):
-        raise ValueError("%r: %s" % (text, "none takes nothing more" if kind == "none" else "after %s: comes what to install" % kind))
+        raise ValueError(
+            "%r: %s"
+            % (
+                text,
+                (
+                    "none takes nothing more"
+                    if kind == "none"
+                    else "after %s: comes what to install" % kind
+                ),
+            )
+        )
     checksum = ""
     if kind in ("archive", "installer") and "#" in what:
         what, _, rest = what.partition("#")

@@ -1,6 +1,8 @@
-"""Ways to make software usable: an environment script, an archive, pip, an installer, git; each one attempt.
+"""Ways to make software usable: an environment script, an archive, pip, an installer, git; each one
+attempt.
 
-What is made is made beside its place and moved there when it is whole, so that a second try finds no ruins.
+What is made is made beside its place and moved there when it is whole, so that a second try finds
+no ruins.
 """
 
 import logging
@@ -21,14 +23,20 @@ FOLDER = "software"
 log = logging.getLogger("pilot.Install")
 
 
-def first_that_works(ctx: Context, sources: Tuple[Source, ...],
-                     ways: "Optional[Ways]" = None) -> Tuple[Optional[Installation], List[InstallAttempt]]:
-    """Try the sources in order; the installation (None: no source worked) and every attempt. `ways` instead of the usual."""
+def first_that_works(
+    ctx: Context, sources: Tuple[Source, ...], ways: "Optional[Ways]" = None
+) -> Tuple[Optional[Installation], List[InstallAttempt]]:
+    """Try the sources in order; the installation (None: no source worked) and every attempt. `ways`
+    instead of the usual."""
     attempts: List[InstallAttempt] = []
     for one in sources:
         began = time.monotonic()
         found, problem = _attempt(ctx, one, ways or WAYS)
-        attempts.append(InstallAttempt(one.text(), found is not None, round(time.monotonic() - began, 3), problem))
+        attempts.append(
+            InstallAttempt(
+                one.text(), found is not None, round(time.monotonic() - began, 3), problem
+            )
+        )
         if found is not None:
             return found._replace(attempts=tuple(attempts)), attempts
         log.warning("%s did not work: %s", one.text(), problem)
@@ -79,14 +87,25 @@ class Work:
         """The file behind a URL or path, its checksum verified."""
         os.makedirs(self.fresh, exist_ok=True)
         path = os.path.join(self.fresh, ".download")
-        place = url if "://" in url else "file://" + os.path.abspath(os.path.join(self.ctx.workdir, url))
+        place = (
+            url
+            if "://" in url
+            else "file://" + os.path.abspath(os.path.join(self.ctx.workdir, url))
+        )
         fetch.download(place, path, self.left_s(), self.one.checksum)
         return path
 
-    def run(self, argv: List[str], cwd: Optional[str] = None, environ: Optional[Dict[str, str]] = None) -> process.Result:
+    def run(
+        self, argv: List[str], cwd: Optional[str] = None, environ: Optional[Dict[str, str]] = None
+    ) -> process.Result:
         """A program that must end well within the time left."""
-        return process.run(argv, timeout_s=self.left_s(), environ=environ or self.ctx.environ, cwd=cwd or self.ctx.workdir,
-                           on_line=lambda line: log.debug("%s", line))
+        return process.run(
+            argv,
+            timeout_s=self.left_s(),
+            environ=environ or self.ctx.environ,
+            cwd=cwd or self.ctx.workdir,
+            on_line=lambda line: log.debug("%s", line),
+        )
 
     def keep(self, path: str) -> Installation:
         """Put what was made at `path` into place and find its environment."""
@@ -95,11 +114,14 @@ class Work:
         return self.made(self.environ_of(self.folder))
 
     def environ_of(self, folder: str) -> Dict[str, str]:
-        """What changes in the environment: the setup script's work if one is named, and bin/ first on PATH."""
+        """What changes in the environment: the setup script's work if one is named, and bin/ first
+        on PATH."""
         before, found = self.ctx.environ, {}
         script = self.ctx.settings["install_setup"]
         if script:
-            found = changes(before, shell.shell_environ([os.path.join(folder, script)], before, self.left_s()))
+            found = changes(
+                before, shell.shell_environ([os.path.join(folder, script)], before, self.left_s())
+            )
         binaries = os.path.join(folder, "bin")
         if os.path.isdir(binaries):
             path = found.get("PATH", before["PATH"])
@@ -120,7 +142,8 @@ def only_folder(folder: str) -> str:
 
 
 def script_words(one: Source) -> List[str]:
-    """The environment script and its arguments, of which blanks may be quoted. StepFailed when there is no such file."""
+    """The environment script and its arguments, of which blanks may be quoted. StepFailed when
+    there is no such file."""
     try:
         words = shlex.split(one.what)
     except ValueError as error:
@@ -146,9 +169,17 @@ def _archive(work: Work) -> Installation:
 
 def _pip(work: Work) -> Installation:
     os.makedirs(work.ctx.workdir, exist_ok=True)
-    shutil.rmtree(work.folder, ignore_errors=True)  # a venv cannot be moved: its scripts name its place
+    # a venv cannot be moved: its scripts name its place
+    shutil.rmtree(work.folder, ignore_errors=True)
     work.run([interpreter(), "-m", "venv", work.folder])
-    pip = [os.path.join(work.folder, "bin", "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    pip = [
+        os.path.join(work.folder, "bin", "python"),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     work.run(pip + list(work.ctx.settings["pip_options"]) + work.one.what.split())
     return work.made(dict(work.environ_of(work.folder), VIRTUAL_ENV=work.folder))
 
@@ -173,7 +204,8 @@ def _git(work: Work) -> Installation:
     except process.ProgramFailed:
         if not ref:
             raise
-        shutil.rmtree(target, ignore_errors=True)  # a commit is no branch: it needs the whole history
+        # a commit is no branch: it needs the whole history
+        shutil.rmtree(target, ignore_errors=True)
         work.run(["git", "clone", "--quiet", "--no-checkout", "--", url, target])
         work.run(["git", "-c", "advice.detachedHead=false", "checkout", "--quiet", ref], cwd=target)
     return work.keep(target)
@@ -182,7 +214,11 @@ def _git(work: Work) -> Installation:
 def git_words(text: str) -> Tuple[str, str]:
     """URL and ref of URL@REF; the @ of user@host is none."""
     head, at, ref = text.rpartition("@")
-    return (head, ref) if at and "/" in head.split("://")[-1] and ":" not in ref and "//" not in ref else (text, "")
+    return (
+        (head, ref)
+        if at and "/" in head.split("://")[-1] and ":" not in ref and "//" not in ref
+        else (text, "")
+    )
 
 
 def _nothing(work: Work) -> Installation:

@@ -1,4 +1,5 @@
-"""Limits that control groups set, v1 and v2, the smallest over all ancestors; and the groups of our own we may make."""
+"""Limits that control groups set, v1 and v2, the smallest over all ancestors; and the groups of our
+own we may make."""
 
 import os
 from typing import Dict, List, NamedTuple, Optional, Tuple
@@ -18,14 +19,16 @@ class Limits(NamedTuple):
 def directories(cgroup: str, mountinfo: str, root: str = "") -> Dict[str, List[str]]:
     """By controller (V2 for version 2): our own directory and its ancestors up to the mount point.
 
-    Takes the texts of /proc/self/cgroup and /proc/self/mountinfo (cgroups(7), proc(5)); `root` is put
-    before each path.
+    Takes the texts of /proc/self/cgroup and /proc/self/mountinfo (cgroups(7), proc(5)); `root` is
+    put before each path.
     """
     paths = _own_paths(cgroup)
     found = {}
     for controller, (mount_root, point) in _mounts(mountinfo).items():
         if controller in paths:
-            found[controller] = [root + path for path in _ancestors(paths[controller], mount_root, point)]
+            found[controller] = [
+                root + path for path in _ancestors(paths[controller], mount_root, point)
+            ]
     return found
 
 
@@ -46,7 +49,9 @@ def _mounts(mountinfo: str) -> Dict[str, Tuple[str, str]]:
         fields, tail = left.split(), right.split()
         if len(fields) < 5 or len(tail) < 3:
             continue
-        controllers = [V2] if tail[0] == "cgroup2" else tail[2].split(",") if tail[0] == "cgroup" else []
+        controllers = (
+            [V2] if tail[0] == "cgroup2" else tail[2].split(",") if tail[0] == "cgroup" else []
+        )
         for controller in controllers:
             mounts.setdefault(controller, (fields[3], fields[4]))
     return mounts
@@ -69,13 +74,22 @@ def _ancestors(path: str, mount_root: str, point: str) -> List[str]:
 def limits(found: Dict[str, List[str]]) -> Limits:
     """The smallest limit over all directories of each controller."""
     cores = [_quota_v2(read(d, "cpu.max")) for d in found.get(V2, [])]
-    cores += [_quota_v1(read(d, "cpu.cfs_quota_us"), read(d, "cpu.cfs_period_us")) for d in found.get("cpu", [])]
-    memory = [_number(read(d, name)) for d in found.get(V2, []) for name in ("memory.max", "memory.high")]
+    cores += [
+        _quota_v1(read(d, "cpu.cfs_quota_us"), read(d, "cpu.cfs_period_us"))
+        for d in found.get("cpu", [])
+    ]
+    memory = [
+        _number(read(d, name)) for d in found.get(V2, []) for name in ("memory.max", "memory.high")
+    ]
     memory += [_number(read(d, "memory.limit_in_bytes")) for d in found.get("memory", [])]
     memory += [_hierarchical(read(d, "memory.stat")) for d in found.get("memory", [])]
     pids = [_number(read(d, "pids.max")) for d in found.get(V2, []) + found.get("pids", [])]
     bytes_ = _smallest(memory)
-    return Limits(_smallest(cores), int(bytes_ / 1048576) if bytes_ is not None else None, _whole(_smallest(pids)))
+    return Limits(
+        _smallest(cores),
+        int(bytes_ / 1048576) if bytes_ is not None else None,
+        _whole(_smallest(pids)),
+    )
 
 
 def read_limits() -> Limits:
@@ -86,7 +100,9 @@ def read_limits() -> Limits:
 def own_directories() -> Dict[str, List[str]]:
     """`directories` for this process."""
     try:
-        with open("/proc/self/cgroup") as groups, open("/proc/self/mountinfo", errors="replace") as mounts:
+        with open("/proc/self/cgroup") as groups, open(
+            "/proc/self/mountinfo", errors="replace"
+        ) as mounts:
             return directories(groups.read(), mounts.read())
     except OSError:
         return {}

@@ -9,20 +9,36 @@ from pilot.node.hardware import read_text
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
-_VENDORS = (("KVM", "kvm"), ("QEMU", "qemu"), ("VMware", "vmware"), ("VirtualBox", "virtualbox"), ("innotek", "virtualbox"),
-            ("Xen", "xen"), ("Microsoft", "hyperv"), ("Amazon EC2", "ec2"), ("Google", "gce"), ("OpenStack", "openstack"),
-            ("Bochs", "bochs"), ("Parallels", "parallels"))
+_VENDORS = (
+    ("KVM", "kvm"),
+    ("QEMU", "qemu"),
+    ("VMware", "vmware"),
+    ("VirtualBox", "virtualbox"),
+    ("innotek", "virtualbox"),
+    ("Xen", "xen"),
+    ("Microsoft", "hyperv"),
+    ("Amazon EC2", "ec2"),
+    ("Google", "gce"),
+    ("OpenStack", "openstack"),
+    ("Bochs", "bochs"),
+    ("Parallels", "parallels"),
+)
 
 
 def container(environ: Dict[str, str], root: str = "") -> str:
-    """The kind of container we are in, "" when in none: its own marks first, then the control group's path."""
+    """The kind of container we are in, "" when in none: its own marks first, then the control
+    group's path."""
     if environ.get("APPTAINER_NAME") or environ.get("APPTAINER_CONTAINER"):
         return "apptainer"
     if environ.get("SINGULARITY_NAME") or environ.get("SINGULARITY_CONTAINER"):
         return "singularity"
     if environ.get("KUBERNETES_SERVICE_HOST"):
         return "kubernetes"
-    for path, kind in (("/.dockerenv", "docker"), ("/run/.containerenv", "podman"), ("/.singularity.d", "singularity")):
+    for path, kind in (
+        ("/.dockerenv", "docker"),
+        ("/run/.containerenv", "podman"),
+        ("/.singularity.d", "singularity"),
+    ):
         if os.path.exists(root + path):
             return kind
     if environ.get("container"):
@@ -32,15 +48,24 @@ def container(environ: Dict[str, str], root: str = "") -> str:
 
 def container_in_cgroup(text: str) -> str:
     """The kind of container that /proc/1/cgroup tells of."""
-    for word, kind in (("kubepods", "kubernetes"), ("docker", "docker"), ("libpod", "podman"), ("lxc", "lxc")):
+    for word, kind in (
+        ("kubepods", "kubernetes"),
+        ("docker", "docker"),
+        ("libpod", "podman"),
+        ("lxc", "lxc"),
+    ):
         if word in text:
             return kind
     return ""
 
 
 def virtual_machine(flags: Sequence[str], root: str = "") -> str:
-    """The hypervisor's name, "unknown" when only the processor's flag tells of one, "" on bare metal."""
-    told = " ".join(read_text(root + "/sys/class/dmi/id/" + name) for name in ("sys_vendor", "product_name", "bios_vendor"))
+    """The hypervisor's name, "unknown" when only the processor's flag tells of one, "" on bare
+    metal."""
+    told = " ".join(
+        read_text(root + "/sys/class/dmi/id/" + name)
+        for name in ("sys_vendor", "product_name", "bios_vendor")
+    )
     for word, kind in _VENDORS:
         if word in told:
             return kind
@@ -48,8 +73,8 @@ def virtual_machine(flags: Sequence[str], root: str = "") -> str:
 
 
 def start_user_namespace_check() -> Callable[[], bool]:
-    """Find out whether a child of ours can really make a user namespace (sysctls alone do not tell: chroot,
-    AppArmor); the answer is had by calling the result."""
+    """Find out whether a child of ours can really make a user namespace (sysctls alone do not tell:
+    chroot, AppArmor); the answer is had by calling the result."""
     if read_text("/proc/sys/user/max_user_namespaces").strip() in ("", "0"):
         return lambda: False
     if threading.active_count() > 1:

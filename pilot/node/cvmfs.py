@@ -1,4 +1,5 @@
-"""Whether CVMFS repositories can be read, asked by a child that can be killed: CVMFS is known to hang."""
+"""Whether CVMFS repositories can be read, asked by a child that can be killed: CVMFS is known to
+hang."""
 
 from typing import Dict, NamedTuple, Sequence
 
@@ -6,7 +7,8 @@ from pilot.base import process
 from pilot.base.python import interpreter
 
 MOUNT = "/cvmfs/"
-# the first access mounts the repository (autofs), so it is read, never looked for in the listing of /cvmfs
+# the first access mounts the repository (autofs), so it is read, never looked for in the listing of
+# /cvmfs
 _CODE = """
 import os, sys
 path = sys.argv[1]
@@ -41,17 +43,27 @@ def judge(name: str, result: process.Result) -> Repository:
     """What the child's end says of the repository."""
     words = result.stdout.split()
     if result.timed_out:
-        return Repository(name, False, "hangs: no answer after %.0f s" % result.seconds, "?", result.seconds)
+        return Repository(
+            name, False, "hangs: no answer after %.0f s" % result.seconds, "?", result.seconds
+        )
     if result.exit_code == 3:
         return Repository(name, False, "is empty: not mounted", "?", result.seconds)
     if "FileNotFoundError" in result.stderr:
-        return Repository(name, False, "is not there: neither mounted nor known to autofs", "?", result.seconds)
+        return Repository(
+            name, False, "is not there: neither mounted nor known to autofs", "?", result.seconds
+        )
     if result.exit_code != 0 or len(words) != 2:
-        return Repository(name, False, result.last_lines(1) or "cannot be read", "?", result.seconds)
+        return Repository(
+            name, False, result.last_lines(1) or "cannot be read", "?", result.seconds
+        )
     return Repository(name, True, "", words[1], result.seconds)
 
 
 def unreadable(repositories: Sequence[Repository]) -> str:
     """One sentence about those that cannot be read, "" when all can."""
-    bad = ["%s %s" % (repository.name, repository.reason) for repository in repositories if not repository.ok]
+    bad = [
+        "%s %s" % (repository.name, repository.reason)
+        for repository in repositories
+        if not repository.ok
+    ]
     return "CVMFS: " + "; ".join(bad) if bad else ""

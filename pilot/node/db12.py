@@ -1,9 +1,10 @@
 """The DB12 benchmark: how fast a processor draws normally distributed random numbers.
 
-Algorithm and scale are those of DIRACGrid/DB12 1.0.4: 12,500,000 calls of random.normalvariate(10, 1), summed as
-ints and floats with their squares, are 250 HS06 seconds; the raw score is 250 x iterations / CPU seconds, unrounded,
-as dirac-wms-cpu-normalization takes it. The official program multiplies it by a factor for some pairs of Python and
-processor. A first round that only warms up does not count; ours is a fifth of a round, since its length does not change the score.
+Algorithm and scale are those of DIRACGrid/DB12 1.0.4: 12,500,000 calls of random.normalvariate(10,
+1), summed as ints and floats with their squares, are 250 HS06 seconds; the raw score is 250 x
+iterations / CPU seconds, unrounded, as dirac-wms-cpu-normalization takes it. The official program
+multiplies it by a factor for some pairs of Python and processor. A first round that only warms up
+does not count; ours is a fifth of a round, since its length does not change the score.
 """
 
 import json
@@ -20,7 +21,8 @@ FAST = 0.05  # of a round, for the approximate form
 # DB12 1.0.4, factors.json: newer Pythons draw faster than the one that HS06 was compared with
 FACTORS = {("3.9", "Intel"): 0.86, ("3.9", "AMD"): 0.71}
 
-# argv: copies, calls, warm-up calls. One forked process per copy, all at once, so that each sees a busy node.
+# argv: copies, calls, warm-up calls. One forked process per copy, all at once, so that each sees a
+# busy node.
 _CODE = """
 import ctypes, json, os, random, sys
 
@@ -62,31 +64,55 @@ sys.exit(1 if bad else 0)
 
 
 class Score(NamedTuple):
-    """The raw scores of all copies, sorted; `power` is the smallest, as DIRAC takes it; `python` measured them, like "3.9"."""
+    """The raw scores of all copies, sorted; `power` is the smallest, as DIRAC takes it; `python`
+    measured them, like "3.9"."""
 
     power: float
     scores: Tuple[float, ...]
     python: str
 
 
-def measure(copies: int, part: float, timeout_s: float, python: str = "", environ: Optional[Dict[str, str]] = None) -> Score:
-    """Run so many copies at once, each `part` of a round (1.0 is the benchmark, less is approximate), by our Python
-    or by another: the score is that of processor and Python together.
+def measure(
+    copies: int,
+    part: float,
+    timeout_s: float,
+    python: str = "",
+    environ: Optional[Dict[str, str]] = None,
+) -> Score:
+    """Run so many copies at once, each `part` of a round (1.0 is the benchmark, less is
+    approximate), by our Python or by another: the score is that of processor and Python together.
 
     Raises process.ProgramFailed when they do not end in time.
     """
     calls = max(1, int(CALLS * part))
-    argv = [python or interpreter(), "-S", "-c", _CODE, str(copies), str(calls), str(int(calls * WARM_UP))]
+    argv = [
+        python or interpreter(),
+        "-S",
+        "-c",
+        _CODE,
+        str(copies),
+        str(calls),
+        str(int(calls * WARM_UP)),
+    ]
     version, seconds = json.loads(process.run(argv, timeout_s=timeout_s, environ=environ).stdout)
     return score(seconds, part, version)
 
 
 def factor(python: str, model: str) -> Optional[float]:
-    """What the official program multiplies a raw score by; None where it has no factor and leaves the score as it is."""
-    return next((found for (version, brand), found in FACTORS.items() if version == python and model.startswith(brand)), None)
+    """What the official program multiplies a raw score by; None where it has no factor and leaves
+    the score as it is."""
+    return next(
+        (
+            found
+            for (version, brand), found in FACTORS.items()
+            if version == python and model.startswith(brand)
+        ),
+        None,
+    )
 
 
 def score(cpu_seconds: List[float], part: float, python: str) -> Score:
-    """From the CPU seconds of each copy; a copy too fast for the clock counts as one tick (10 ms)."""
+    """From the CPU seconds of each copy; a copy too fast for the clock counts as one tick (10
+    ms)."""
     scores = tuple(sorted(HS06_SECONDS * part / max(spent, 0.01) for spent in cpu_seconds))
     return Score(scores[0], scores, python)

@@ -18,12 +18,20 @@ class End(NamedTuple):
 
 
 class Deadline:
-    """Ends counted from now on: fixed ones by the monotonic clock, MJF's re-read, a drain file watched."""
+    """Ends counted from now on: fixed ones by the monotonic clock, MJF's re-read, a drain file
+    watched."""
 
-    def __init__(self, fixed: Dict[str, float], read_ends: Callable[[], Optional[Dict[str, float]]], drain_files: Iterable[str],
-                 clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
-        """`fixed` maps a source to the seconds it leaves now; `read_ends` gives moments of the time of day by source, None
-        when it was not answered: then what was known still holds. `self.fixed` has moments of the clock."""
+    def __init__(
+        self,
+        fixed: Dict[str, float],
+        read_ends: Callable[[], Optional[Dict[str, float]]],
+        drain_files: Iterable[str],
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`fixed` maps a source to the seconds it leaves now; `read_ends` gives moments of the time
+        of day by source, None when it was not answered: then what was known still holds.
+        `self.fixed` has moments of the clock."""
         self._clock, self._wall = clock, wall
         self._began = clock()
         self.fixed = {source: clock() + left for source, left in fixed.items()}
@@ -35,7 +43,8 @@ class Deadline:
         self.fixed[source] = self._clock() + left_s
 
     def refresh(self) -> None:
-        """Read Machine/Job Features again: shutdown times may be set, moved or taken back at any time."""
+        """Read Machine/Job Features again: shutdown times may be set, moved or taken back at any
+        time."""
         found, shift = self.read_ends(), self._clock() - self._wall()
         if found is not None:
             self._moving = {source: moment + shift for source, moment in found.items()}

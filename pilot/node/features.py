@@ -1,4 +1,5 @@
-"""Machine/Job Features (HSF-TN-2016-02): keys in a directory or behind a URL, both read the same way.
+"""Machine/Job Features (HSF-TN-2016-02): keys in a directory or behind a URL, both read the same
+way.
 
 Values are parsed defensively: managers are known to write other things into them.
 """
@@ -17,17 +18,20 @@ NOT_THERE = 404
 
 
 class Features:
-    """Where the features lie; None where the environment names no place. A web server that does not answer once
-    is not asked again by this reader: each question to a dead one takes seconds."""
+    """Where the features lie; None where the environment names no place. A web server that does not
+    answer once is not asked again by this reader: each question to a dead one takes seconds."""
 
     def __init__(self, machine: Optional[str], job: Optional[str]) -> None:
         self.machine, self.job = machine, job
         self._silent: Set[str] = set()
-        self._tls: "Optional[ssl.SSLContext]" = None  # made once a reader: it takes as long as a question
+        # made once a reader: it takes as long as a question
+        self._tls: "Optional[ssl.SSLContext]" = None
 
     def remote(self) -> bool:
         """Whether reading may take time: a place is behind a URL."""
-        return any(place is not None and not place.startswith("/") for place in (self.machine, self.job))
+        return any(
+            place is not None and not place.startswith("/") for place in (self.machine, self.job)
+        )
 
     def read(self, place: Optional[str], key: str) -> Optional[str]:
         """The value of a key now, stripped; None when it is absent, empty or cannot be had."""
@@ -49,7 +53,9 @@ class Features:
         from pilot.base import fetch  # only where features are behind a URL
 
         self._tls = self._tls or tls_of(place)
-        return fetch.get(place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES, context=self._tls)
+        return fetch.get(
+            place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES, context=self._tls
+        )
 
     def answered(self) -> bool:
         """Whether every place that was asked has answered, be it that a key is not there."""
@@ -82,7 +88,8 @@ def _place(text: Optional[str]) -> Optional[str]:
 
 
 def number(text: Optional[str]) -> Optional[float]:
-    """A value as a number of 0 or more; None when it is none (Vcycle puts a UUID into jobstart_secs)."""
+    """A value as a number of 0 or more; None when it is none (Vcycle puts a UUID into
+    jobstart_secs)."""
     try:
         value = float(text or "")
     except ValueError:
@@ -109,25 +116,30 @@ def disk_mb(features: Features) -> Optional[int]:
 
 
 def ends(features: Features) -> Dict[str, float]:
-    """When this slot ends, in seconds since the epoch, by the key that says so; read anew at each call."""
+    """When this slot ends, in seconds since the epoch, by the key that says so; read anew at each
+    call."""
     found = {
         "MACHINEFEATURES/shutdowntime": number(features.read(features.machine, "shutdowntime")),
         "JOBFEATURES/shutdowntime_job": number(features.read(features.job, "shutdowntime_job")),
         "JOBFEATURES/wall_limit_secs": wall_end(
-            features.read(features.job, "jobstart_secs"), features.read(features.job, "wall_limit_secs")),
+            features.read(features.job, "jobstart_secs"),
+            features.read(features.job, "wall_limit_secs"),
+        ),
         "JOBFEATURES/cpu_limit_secs": cpu_end(features),
     }
     return {key: value for key, value in found.items() if value is not None}
 
 
 def known_ends(features: Features) -> Optional[Dict[str, float]]:
-    """The ends that Machine/Job Features tell now; None when a place did not answer: a busy host takes nothing back."""
+    """The ends that Machine/Job Features tell now; None when a place did not answer: a busy host
+    takes nothing back."""
     found = ends(features)
     return found if features.answered() else None
 
 
 def cpu_end(features: Features) -> Optional[float]:
-    """When cpu_limit_secs, which counts all processes together, is used up if every core is busy all the time."""
+    """When cpu_limit_secs, which counts all processes together, is used up if every core is busy
+    all the time."""
     limit = number(features.read(features.job, "cpu_limit_secs"))
     start = number(features.read(features.job, "jobstart_secs")) if limit else None
     return start + limit / (cores(features) or 1) if start and limit else None

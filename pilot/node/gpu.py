@@ -7,11 +7,13 @@ from pilot.facts import GPU
 
 QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits")
 TIMEOUT_S = 20.0
-_NONE = ("", "none", "void", "nodevfiles", "-1", "10000")  # HTCondor hides all GPUs by the number 10000
+# HTCondor hides all GPUs by the number 10000
+_NONE = ("", "none", "void", "nodevfiles", "-1", "10000")
 
 
 def parse_nvidia_smi(text: str) -> Tuple[GPU, ...]:
-    """Rows "index, uuid, name, MiB" of nvidia-smi; rows that are none ("No devices were found") do not count."""
+    """Rows "index, uuid, name, MiB" of nvidia-smi; rows that are none ("No devices were found") do
+    not count."""
     found = []
     for line in text.splitlines():
         fields = [field.strip() for field in line.split(",")]
@@ -29,7 +31,11 @@ def visible(gpus: Tuple[GPU, ...], allowed: Optional[str]) -> Tuple[GPU, ...]:
     kept = []
     for gpu in gpus:
         index, uuid = gpu.device.split("/", 1)
-        if any(word == index or (len(word) > 4 and uuid.startswith(word)) for word in words if word not in _NONE):
+        if any(
+            word == index or (len(word) > 4 and uuid.startswith(word))
+            for word in words
+            if word not in _NONE
+        ):
             kept.append(gpu)
     return tuple(kept)
 
@@ -45,12 +51,15 @@ def amd(root: str = "/sys/class/drm") -> Tuple[GPU, ...]:
         total = os.path.join(root, name, "device", "mem_info_vram_total")
         if "-" not in name and os.path.exists(total):
             with open(total) as stream:
-                found.append(GPU("AMD " + name, int(stream.read()) // 1048576, "%d/%s" % (len(found), name)))
+                found.append(
+                    GPU("AMD " + name, int(stream.read()) // 1048576, "%d/%s" % (len(found), name))
+                )
     return tuple(found)
 
 
 def find(environ: Dict[str, str]) -> Tuple[GPU, ...]:
-    """The GPUs of this slot. nvidia-smi is asked only where the driver is loaded: it can hang on a sick card."""
+    """The GPUs of this slot. nvidia-smi is asked only where the driver is loaded: it can hang on a
+    sick card."""
     hidden = environ.get("CUDA_VISIBLE_DEVICES", environ.get("NVIDIA_VISIBLE_DEVICES"))
     found: Tuple[GPU, ...] = ()
     if os.path.exists("/proc/driver/nvidia") or os.path.exists("/dev/nvidiactl"):

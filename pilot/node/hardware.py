@@ -1,4 +1,5 @@
-"""Cores, memory, disk, processor, operating system of this machine, each from every source that applies."""
+"""Cores, memory, disk, processor, operating system of this machine, each from every source that
+applies."""
 
 import os
 import resource
@@ -12,7 +13,8 @@ FAR_APART = 1.25  # sources of memory that differ by more than this disagree
 
 
 class Processor(NamedTuple):
-    """From /proc/cpuinfo: the model, the flags that all processors have, whether a hypervisor runs us."""
+    """From /proc/cpuinfo: the model, the flags that all processors have, whether a hypervisor runs
+    us."""
 
     model: str
     flags: Tuple[str, ...]
@@ -21,7 +23,8 @@ class Processor(NamedTuple):
 
 def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limits,
                   places: features.Features) -> List[Reading]:
-    """How many cores this slot has, by each source that says so. A quota of 1.5 gives 2 (rounded up)."""
+    """How many cores this slot has, by each source that says so. A quota of 1.5 gives 2 (rounded
+    up)."""
     # not os.cpu_count(), which heeds PYTHON_CPU_COUNT from 3.13 on
     found: List[Tuple[str, Optional[int]]] = [("processors", os.sysconf("SC_NPROCESSORS_ONLN"))]
     if hasattr(os, "sched_getaffinity"):
@@ -33,13 +36,25 @@ def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limit
     return [Reading(source, value) for source, value in found if value and value > 0]
 
 
-def memory_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limits, places: features.Features,
-                    meminfo: str) -> List[Reading]:
+def memory_readings(
+    environ: Dict[str, str],
+    batch: BatchJob,
+    limits: cgroup.Limits,
+    places: features.Features,
+    meminfo: str,
+) -> List[Reading]:
     """How many MiB this slot has, by each source that says so."""
-    machine = meminfo_mb(meminfo, "MemTotal") or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
-    found = [("machine", machine), ("cgroup", limits.memory_mb),
-             (batch.system, batch.memory_mb), ("JOBFEATURES/max_rss_bytes", features.memory_mb(places)),
-             ("rlimit", _rlimit_mb())]
+    machine = (
+        meminfo_mb(meminfo, "MemTotal")
+        or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
+    )
+    found = [
+        ("machine", machine),
+        ("cgroup", limits.memory_mb),
+        (batch.system, batch.memory_mb),
+        ("JOBFEATURES/max_rss_bytes", features.memory_mb(places)),
+        ("rlimit", _rlimit_mb()),
+    ]
     return [Reading(source, value) for source, value in found if value]
 
 
@@ -55,7 +70,8 @@ def smallest(readings: List[Reading]) -> int:
 
 
 def disagreement(what: str, readings: List[Reading], ignore: Tuple[str, ...]) -> Optional[str]:
-    """A sentence when sources that speak of the slot differ; `ignore` names those that speak of the machine."""
+    """A sentence when sources that speak of the slot differ; `ignore` names those that speak of the
+    machine."""
     slot = [reading for reading in readings if reading.source not in ignore]
     values = [reading.value for reading in slot]
     if len(values) < 2 or max(values) <= min(values) * (1.0 if what == "cores" else FAR_APART):
@@ -83,7 +99,8 @@ def meminfo_mb(text: str, key: str) -> Optional[int]:
 
 
 def parse_cpuinfo(text: str) -> Processor:
-    """Model, common flags and clock of /proc/cpuinfo; "unknown" where it has none (some ARM kernels)."""
+    """Model, common flags and clock of /proc/cpuinfo; "unknown" where it has none (some ARM
+    kernels)."""
     model, mhz = "", 0.0
     flags: Optional[Set[str]] = None
     for line in text.splitlines():
@@ -117,7 +134,8 @@ def libc() -> str:
 
 
 def disk_free_mb(path: str) -> int:
-    """MiB that this user may still write below `path`: free blocks, and a user quota where one is set."""
+    """MiB that this user may still write below `path`: free blocks, and a user quota where one is
+    set."""
     space = os.statvfs(path)
     free = space.f_bavail * space.f_frsize // MIB
     quota = quota_left_mb(path)
@@ -125,7 +143,8 @@ def disk_free_mb(path: str) -> int:
 
 
 def quota_left_mb(path: str) -> Optional[int]:
-    """What the user's disk quota leaves, by quotactl(2); None when there is no quota (or no way to ask)."""
+    """What the user's disk quota leaves, by quotactl(2); None when there is no quota (or no way to
+    ask)."""
     device, options = mount_of(path, read_text("/proc/self/mountinfo"))
     if not device.startswith("/dev/") or "quota" not in options or "noquota" in options:
         return None
@@ -135,7 +154,9 @@ def quota_left_mb(path: str) -> Optional[int]:
 
         record = (ctypes.c_uint64 * 9)()  # struct dqblk: hard, soft (KiB), used (bytes), ...
         library = ctypes.CDLL(None, use_errno=True)
-        failed = library.quotactl((q_getquota << 8) | user_quota, device.encode(), os.getuid(), record)
+        failed = library.quotactl(
+            (q_getquota << 8) | user_quota, device.encode(), os.getuid(), record
+        )
     except (ImportError, OSError, AttributeError):
         return None
     return None if failed else quota_left(record[0], record[1], record[2])
@@ -162,7 +183,8 @@ def mount_of(path: str, mountinfo: str) -> Tuple[str, str]:
 
 
 def _rlimit_mb() -> Optional[int]:
-    """The least of address space and resident set; Linux does not enforce the second, batch systems tell by it."""
+    """The least of address space and resident set; Linux does not enforce the second, batch systems
+    tell by it."""
     soft = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_RSS)]
     known = [size for size in soft if size != resource.RLIM_INFINITY and size > 0]
     return int(min(known) // MIB) if known else None

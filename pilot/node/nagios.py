@@ -17,7 +17,10 @@ _PERFDATA = re.compile(r"('(?:[^']|'')+'|[^\s='|]+)=([^\s;]*)(?:;\S*)?")
 def probe(text: str, workdir: str, environ: Dict[str, str], timeout_s: float) -> ProbeResult:
     """Run one plug-in, at most so long."""
     argv = probe_argv(text, workdir)
-    return judge(os.path.basename(argv[0]), process.run(argv, timeout_s=timeout_s, ok=None, environ=environ, cwd=workdir))
+    return judge(
+        os.path.basename(argv[0]),
+        process.run(argv, timeout_s=timeout_s, ok=None, environ=environ, cwd=workdir),
+    )
 
 
 def probe_argv(text: str, workdir: str) -> List[str]:
@@ -43,9 +46,17 @@ def judge(name: str, ran: process.Result) -> ProbeResult:
     """State, text and perfdata by the plug-in API: 0 OK, 1 WARNING, 2 CRITICAL, all else UNKNOWN; a
     probe that cannot be started is critical, else a misspelt name would switch a check off."""
     if ran.timed_out:
-        return ProbeResult(name, "UNKNOWN", "no answer within %.0f s" % ran.seconds, ran.seconds, {})
+        return ProbeResult(
+            name, "UNKNOWN", "no answer within %.0f s" % ran.seconds, ran.seconds, {}
+        )
     if ran.exit_code in (process.NOT_FOUND, process.CANNOT_RUN) and not ran.stdout:
-        return ProbeResult(name, "CRITICAL", "the probe %s" % (ran.last_lines(1) or "cannot be started"), ran.seconds, {})
+        return ProbeResult(
+            name,
+            "CRITICAL",
+            "the probe %s" % (ran.last_lines(1) or "cannot be started"),
+            ran.seconds,
+            {},
+        )
     text, perfdata = parse_output(ran.stdout)
     if not text:
         text = ran.last_lines(1) or "it said nothing"
@@ -53,7 +64,8 @@ def judge(name: str, ran: process.Result) -> ProbeResult:
 
 
 def parse_output(text: str) -> Tuple[str, Dict[str, str]]:
-    """The first line's text, and perfdata: behind its bar, and all behind a bar in the later lines."""
+    """The first line's text, and perfdata: behind its bar, and all behind a bar in the later
+    lines."""
     first, _, rest = text.strip("\n").partition("\n")
     words, _, data = first.partition("|")
     data += " " + rest.partition("|")[2]

@@ -9,10 +9,12 @@ from pilot.base.shared_defaults import SPOT_CLOUDS
 
 
 class Poller:
-    """Reads the ends of the slot in a thread of its own, so that whoever asks for them never waits."""
+    """Reads the ends of the slot in a thread of its own, so that whoever asks for them never
+    waits."""
 
     def __init__(self, read: Callable[[], Optional[Dict[str, float]]], every_s: float) -> None:
-        """`read` gives the ends that are known now, or None when it was not answered: then what was known still holds."""
+        """`read` gives the ends that are known now, or None when it was not answered: then what was
+        known still holds."""
         self.latest: Dict[str, float] = {}
         self.first = threading.Event()  # set when everything was read once, or could not be
         self._read, self._every_s = read, every_s
@@ -33,18 +35,23 @@ class Poller:
         self._stop.set()
 
 
-def ends_reader(places: Features, spot_notices: str, every_s: float) -> Callable[[], Dict[str, float]]:
-    """What reads the moving ends of the slot: files at once, web servers in a thread, so that whoever reads never waits, but for the
-    first answers."""
+def ends_reader(
+    places: Features, spot_notices: str, every_s: float
+) -> Callable[[], Dict[str, float]]:
+    """What reads the moving ends of the slot: files at once, web servers in a thread, so that
+    whoever reads never waits, but for the first answers."""
     pollers: List[Poller] = []
     if spot_notices != SPOT_CLOUDS[0]:
         from pilot.node import spot  # only on spot machines
 
         pollers.append(Poller(spot.reader(spot_notices), spot.EVERY_S))
     if places.remote():
-        pollers.append(Poller(lambda: features.known_ends(Features(places.machine, places.job)), every_s))
+        pollers.append(
+            Poller(lambda: features.known_ends(Features(places.machine, places.job)), every_s)
+        )
     for poller in pollers:
-        poller.first.wait(2 * features.TIMEOUT_S + 1)  # nothing is begun before the slot's end is known
+        # nothing is begun before the slot's end is known
+        poller.first.wait(2 * features.TIMEOUT_S + 1)
 
     def read() -> Dict[str, float]:
         found = {} if places.remote() else features.ends(places)

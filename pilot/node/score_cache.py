@@ -16,9 +16,16 @@ CACHE_DAYS = 7
 
 
 def identity(model: str, copies: int, fast: bool, python: str = "") -> Dict[str, Any]:
-    """What a score belongs to: this boot of this host, its processor, our Python or another, how it was measured."""
-    return {"host": socket.gethostname(), "boot": hardware.read_text("/proc/sys/kernel/random/boot_id").strip(),
-            "model": model, "python": python or sys.version.split()[0], "copies": copies, "fast": fast}
+    """What a score belongs to: this boot of this host, its processor, our Python or another, how it
+    was measured."""
+    return {
+        "host": socket.gethostname(),
+        "boot": hardware.read_text("/proc/sys/kernel/random/boot_id").strip(),
+        "model": model,
+        "python": python or sys.version.split()[0],
+        "copies": copies,
+        "fast": fast,
+    }
 
 
 class Cache:
@@ -40,7 +47,11 @@ class Cache:
             fresh = 0 <= time.time() - kept["measured"] < CACHE_DAYS * 86400
             mine = state.st_uid == os.getuid() and not state.st_mode & 0o022
             scores = tuple(float(one) for one in kept["scores"])
-            return Score(scores[0], scores, str(kept["python"])) if fresh and mine and kept["owner"] == self._owner else None
+            return (
+                Score(scores[0], scores, str(kept["python"]))
+                if fresh and mine and kept["owner"] == self._owner
+                else None
+            )
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
 
@@ -48,7 +59,12 @@ class Cache:
         """Keep the score; where that cannot be, the next pilot measures again."""
         if self._off:
             return
-        kept = {"owner": self._owner, "scores": score.scores, "python": score.python, "measured": time.time()}
+        kept = {
+            "owner": self._owner,
+            "scores": score.scores,
+            "python": score.python,
+            "measured": time.time(),
+        }
         try:
             write_whole(self._path, json.dumps(kept).encode())
         except OSError:

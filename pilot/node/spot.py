@@ -1,11 +1,11 @@
 """A spot machine's notice that it ends soon, from its cloud's metadata service.
 
-EC2 (user guide, spot instance interruption notices): with a token (IMDSv2), `spot/instance-action` is 404 until there is a
-notice, then {"action": "terminate", "time": "2026-11-20T12:00:00Z"}, two minutes before.
-Google Compute Engine (documentation, preemption process): `instance/preempted` is TRUE from the moment at which the machine has
-30 seconds left; it tells no moment.
-Azure (Scheduled Events, 2020-07-01): a list of what comes, of all machines of a set, with Resources, EventType and NotBefore, which
-is empty once it has begun; a spot machine has at least 30 seconds.
+EC2 (user guide, spot instance interruption notices): with a token (IMDSv2), `spot/instance-action`
+is 404 until there is a notice, then {"action": "terminate", "time": "2026-11-20T12:00:00Z"}, two
+minutes before. Google Compute Engine (documentation, preemption process): `instance/preempted` is
+TRUE from the moment at which the machine has 30 seconds left; it tells no moment. Azure (Scheduled
+Events, 2020-07-01): a list of what comes, of all machines of a set, with Resources, EventType and
+NotBefore, which is empty once it has begun; a spot machine has at least 30 seconds.
 """
 
 import calendar
@@ -23,7 +23,11 @@ EVERY_S = 5.0
 TIMEOUT_S = 2.0
 SOURCE = "the spot machine's notice"
 NOT_THERE = 404
-EC2_TOKEN, EC2_ACTION, EC2_KEEP_S = "/latest/api/token", "/latest/meta-data/spot/instance-action", "21600"
+EC2_TOKEN, EC2_ACTION, EC2_KEEP_S = (
+    "/latest/api/token",
+    "/latest/meta-data/spot/instance-action",
+    "21600",
+)
 GCE_PREEMPTED, GCE_LEFT_S = "/computeMetadata/v1/instance/preempted", 30.0
 AZURE_EVENTS = "/metadata/scheduledevents?api-version=2020-07-01"
 AZURE_NAME = "/metadata/instance/compute/name?api-version=2021-02-01&format=text"
@@ -31,8 +35,8 @@ AZURE_ENDS = ("Preempt", "Terminate", "Redeploy", "Reboot")
 
 
 def reader(cloud: str, place: str = PLACE) -> Callable[[], Ends]:
-    """What asks this cloud when the machine ends: seconds since the epoch by the source that says so; nothing without
-    a notice, None when the metadata service does not answer."""
+    """What asks this cloud when the machine ends: seconds since the epoch by the source that says
+    so; nothing without a notice, None when the metadata service does not answer."""
     if cloud == "gce":
         return _Gce(place)
     return partial({"ec2": _ec2, "azure": _azure}[cloud], place)
@@ -46,7 +50,12 @@ def _get(url: str, headers: Dict[str, str], **how: Any) -> str:
 
 def _ec2(place: str) -> Ends:
     try:
-        token = _get(place + EC2_TOKEN, {"X-aws-ec2-metadata-token-ttl-seconds": EC2_KEEP_S}, data=b"", method="PUT")
+        token = _get(
+            place + EC2_TOKEN,
+            {"X-aws-ec2-metadata-token-ttl-seconds": EC2_KEEP_S},
+            data=b"",
+            method="PUT",
+        )
     except StepFailed:
         return None
     try:
@@ -59,7 +68,8 @@ def _ec2(place: str) -> Ends:
 
 
 class _Gce:
-    """The end counts from when there was surely no notice yet, but from no longer ago than a question takes that is not answered."""
+    """The end counts from when there was surely no notice yet, but from no longer ago than a
+    question takes that is not answered."""
 
     def __init__(self, place: str) -> None:
         self._place, self._free = place, 0.0
@@ -81,7 +91,11 @@ class _Gce:
 def _azure(place: str) -> Ends:
     try:
         events = json.loads(_get(place + AZURE_EVENTS, {"Metadata": "true"}))["Events"]
-        moments = _azure_moments(events, lambda: _get(place + AZURE_NAME, {"Metadata": "true"})) if events else []
+        moments = (
+            _azure_moments(events, lambda: _get(place + AZURE_NAME, {"Metadata": "true"}))
+            if events
+            else []
+        )
     except (StepFailed, ValueError, KeyError, TypeError, AttributeError):
         return None
     return {SOURCE: min(moments)} if moments else {}
@@ -92,5 +106,9 @@ def _azure_moments(events: List[Dict[str, Any]], own_name: Callable[[], str]) ->
     for event in events:
         if event["EventType"] in AZURE_ENDS and name in event["Resources"]:
             parsed = parsedate_tz(event["NotBefore"])
-            moments.append(time.time() if parsed is None else float(calendar.timegm(parsed[:9]) - (parsed[9] or 0)))
+            moments.append(
+                time.time()
+                if parsed is None
+                else float(calendar.timegm(parsed[:9]) - (parsed[9] or 0))
+            )
     return moments

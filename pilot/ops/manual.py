@@ -1,4 +1,5 @@
-"""`python3 -m pilot.manual man|bash`: the man page and bash's completion, made from what the commands say of themselves.
+"""`python3 -m pilot.manual man|bash`: the man page and bash's completion, made from what the
+commands say of themselves.
 
     python3 -m pilot.manual man > pilot.1          man ./pilot.1
     source <(python3 -m pilot.manual bash)
@@ -31,7 +32,16 @@ _pilot() {
 }
 complete -F _pilot pilot pilot.py pilot.pyz
 """
-FILES = ("-F", "--config", "--workdir", "--report", "--tasks", "--explode", "--output-dir", "--agent-config")
+FILES = (
+    "-F",
+    "--config",
+    "--workdir",
+    "--report",
+    "--tasks",
+    "--explode",
+    "--output-dir",
+    "--agent-config",
+)
 
 
 def known_packages(extensions: Sequence[str]) -> List[registry.Package]:
@@ -42,15 +52,26 @@ def known_packages(extensions: Sequence[str]) -> List[registry.Package]:
 
 def man_page(packages: Sequence[registry.Package]) -> str:
     """The page in man(7)'s language."""
-    lines = [".TH PILOT 1 \"\" \"pilot %s\"" % VERSION, ".SH NAME", "pilot \\- turns this machine into a worker", ".SH SYNOPSIS",
-             ".B pilot.py", "[\\fB\\-X\\fR \\fICommand1,Command2,...\\fR] [\\fB\\-E\\fR \\fIextension,...\\fR] "
-             "[\\fB\\-F\\fR \\fIpilot.json\\fR] [\\fIoptions\\fR]", ".SH DESCRIPTION",
-             "Runs the commands in order; the last of them launches the agent that pulls work. Every option may also stand in "
-             "pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).", ".SH OPTIONS"]
+    lines = [
+        ".TH PILOT 1 \"\" \"pilot %s\"" % VERSION,
+        ".SH NAME",
+        "pilot \\- turns this machine into a worker",
+        ".SH SYNOPSIS",
+        ".B pilot.py",
+        "[\\fB\\-X\\fR \\fICommand1,Command2,...\\fR] [\\fB\\-E\\fR \\fIextension,...\\fR] "
+        "[\\fB\\-F\\fR \\fIpilot.json\\fR] [\\fIoptions\\fR]",
+        ".SH DESCRIPTION",
+        "Runs the commands in order; the last of them launches the agent that pulls work. Every option may also stand in "
+        "pilot.json (min_disk_mb) and in the environment (PILOT_MIN_DISK_MB).",
+        ".SH OPTIONS",
+    ]
     lines += _option_lines(ENGINE_OPTIONS + registry.package_options(packages))
     lines.append(".SH COMMANDS")
     for name, command in registry.commands_by_name(packages).items():
-        lines += [".SS %s" % name, escape_roff(" ".join((command.__doc__ or "").split()))] + _option_lines(command.options)
+        lines += [
+            ".SS %s" % name,
+            escape_roff(" ".join((command.__doc__ or "").split())),
+        ] + _option_lines(command.options)
     lines += [".SH EXIT STATUS"]
     for row in EXIT_CODES:
         lines += [".TP", ".B %d" % row.code, escape_roff(row.meaning)]
@@ -60,7 +81,9 @@ def man_page(packages: Sequence[registry.Package]) -> str:
 def _option_lines(options: Iterable[Option]) -> List[str]:
     lines = []
     for option in options:
-        names = ", ".join("\\fB%s\\fR" % escape_roff(flag) for flag in option.flags + (option_flag(option.name),))
+        names = ", ".join(
+            "\\fB%s\\fR" % escape_roff(flag) for flag in option.flags + (option_flag(option.name),)
+        )
         value = "" if option.type is boolean else " \\fI%s\\fR" % option.name
         lines += [".TP", names + value, escape_roff(help_of(option))]
     return lines
@@ -77,10 +100,17 @@ def bash_completion(packages: Sequence[registry.Package]) -> str:
     commands = registry.commands_by_name(packages)
     options = list(ENGINE_OPTIONS + registry.package_options(packages))
     options += [option for command in commands.values() for option in command.options]
-    return COMPLETION % {"commands": " ".join(commands), "files": "|".join(FILES), "options": " ".join(sorted(spellings(options)))}
+    return COMPLETION % {
+        "commands": " ".join(commands),
+        "files": "|".join(FILES),
+        "options": " ".join(sorted(spellings(options))),
+    }
 
 
-WRITERS: Dict[str, Callable[[Sequence[registry.Package]], str]] = {"man": man_page, "bash": bash_completion}
+WRITERS: Dict[str, Callable[[Sequence[registry.Package]], str]] = {
+    "man": man_page,
+    "bash": bash_completion,
+}
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:

@@ -1,6 +1,8 @@
-"""The pool behind a server, asked over HTTP with the same interface as the file: the agent does not see the difference.
+"""The pool behind a server, asked over HTTP with the same interface as the file: the agent does not
+see the difference.
 
-Every request may be sent again: a claim has a request id, an end of an attempt is known by its lease.
+Every request may be sent again: a claim has a request id, an end of an attempt is known by its
+lease.
 """
 
 import json
@@ -28,16 +30,21 @@ log = logging.getLogger("pilot.pool")
 
 
 class HTTPPool(interface.Pool):
-    """The pool's promises kept by a server. UsageError for a URL that is none; Refused (a UsageError) for what
-    the server will never take: agents' own questions raise Busy instead."""
+    """The pool's promises kept by a server. UsageError for a URL that is none; Refused (a
+    UsageError) for what the server will never take: agents' own questions raise Busy instead."""
 
     remote = True
 
-    def __init__(self, url: str, environ: Optional[Dict[str, str]] = None, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, url: str, environ: Optional[Dict[str, str]] = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
         self._check(url)
         self._url, self._timeout_s = url.rstrip("/"), timeout_s
         self._environ = dict(os.environ if environ is None else environ)
-        self._session = Session(self._url, lambda: credentials.tls_context(self._environ, credentials.proxy_path(self._environ)))
+        self._session = Session(
+            self._url,
+            lambda: credentials.tls_context(self._environ, credentials.proxy_path(self._environ)),
+        )
         self._bearer = Bearer(self._environ, self._session)
 
     @staticmethod
@@ -51,13 +58,18 @@ class HTTPPool(interface.Pool):
         if not good:
             raise UsageError("%s: names no server; https://HOST:PORT does" % shown)
         if "@" in parts.netloc:
-            raise UsageError("%s: a server is asked with a token (--pool-token-file), not with a name and password in its address" % shown)
+            raise UsageError(
+                "%s: a server is asked with a token (--pool-token-file), not with a name and password in its address"
+                % shown
+            )
 
     # -- the way out -----------------------------------------------------------------------------
 
-    def _ask(self, method: str, path: str, body: Optional[Dict[str, Any]] = None, wait_s: float = 0.0) -> Any:
-        """The answer. Refused for what the server will never take; Busy for all that may be better another time, nonsense of a
-        proxy included."""
+    def _ask(
+        self, method: str, path: str, body: Optional[Dict[str, Any]] = None, wait_s: float = 0.0
+    ) -> Any:
+        """The answer. Refused for what the server will never take; Busy for all that may be better
+        another time, nonsense of a proxy included."""
         status, data = self._send(method, path, body, wait_s)
         try:
             found = json.loads(data.decode("utf-8"))
@@ -66,37 +78,56 @@ class HTTPPool(interface.Pool):
             found, sentence = None, ""
         if status == 200 and isinstance(found, dict):
             return found
-        told = "%s: HTTP %d: %s" % (self._url, status, sentence or "this is no pool's answer: %r" % data[:60])
+        told = "%s: HTTP %d: %s" % (
+            self._url,
+            status,
+            sentence or "this is no pool's answer: %r" % data[:60],
+        )
         if not sentence:
             raise Busy(told)
         if status == 409:
             raise StaleLease(told)
         if status in (401, 403):
             self._bearer.refused()
-            how = "; give one in --pool-token-file or $PILOT_POOL_TOKEN" if status == 401 and "is needed" in sentence else ""
+            how = (
+                "; give one in --pool-token-file or $PILOT_POOL_TOKEN"
+                if status == 401 and "is needed" in sentence
+                else ""
+            )
             raise Denied(told + how)
         if status in (400, 413):
             raise Refused(told)
         raise Busy(told)
 
     def _ask_again(self, path: str, body: Dict[str, Any]) -> Any:
-        """What a right server never refuses: if it is refused, another answer may come another time (Busy)."""
+        """What a right server never refuses: if it is refused, another answer may come another time
+        (Busy)."""
         try:
             return self._ask("POST", path, body)
         except (Refused, StaleLease) as error:
             raise Busy(str(error))
 
-    def _send(self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0) -> Tuple[int, bytes]:
+    def _send(
+        self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0
+    ) -> Tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         data = None if body is None else json.dumps(body).encode("ascii")
         try:
-            return self._session.ask(method, path, data, dict(headers, **self._bearer.headers()), self._timeout_s + wait_s)
+            return self._session.ask(
+                method,
+                path,
+                data,
+                dict(headers, **self._bearer.headers()),
+                self._timeout_s + wait_s,
+            )
         except (NoToken, ConfigurationFailed) as error:
             raise Denied(str(error))
         except FetchFailed as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise Denied("%s; if its CA is your own, give that as $SSL_CERT_FILE" % error)
-            raise Busy("the pool cannot be reached: %s%s" % (error, _hint_at(self._url, str(error))))
+            raise Busy(
+                "the pool cannot be reached: %s%s" % (error, _hint_at(self._url, str(error)))
+            )
 
     # -- the interface ---------------------------------------------------------------------------
 
@@ -113,15 +144,25 @@ class HTTPPool(interface.Pool):
             added, known = added + found["added"], known + found["known"]
         return added, known
 
-    def claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
+    def claim(
+        self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str
+    ) -> List[Lease]:
         return self.next((), pilot, offer, count, lease_s, request_id)[1]
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
              request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
              ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         finals = list(finals)
-        body = {"finals": [final._asdict() for final in finals], "pilot": pilot, "offer": offer._asdict(), "count": count,
-                "lease_s": lease_s, "request_id": request_id, "wait_s": min(wait_s, MAX_WAIT_S, lease_s / 2), "begun": list(begun)}
+        body = {
+            "finals": [final._asdict() for final in finals],
+            "pilot": pilot,
+            "offer": offer._asdict(),
+            "count": count,
+            "lease_s": lease_s,
+            "request_id": request_id,
+            "wait_s": min(wait_s, MAX_WAIT_S, lease_s / 2),
+            "begun": list(begun),
+        }
         try:
             found = self._ask("POST", "/v1/next", body, wait_s)
         except Refused as error:
@@ -129,20 +170,29 @@ class HTTPPool(interface.Pool):
         except StaleLease as error:
             raise Busy(str(error))
         with _expect_shape(self._url):
-            waited_s = max(0.0, min(float(found["waited_s"]), wait_s))  # a lease begins when it is granted
+            # a lease begins when it is granted
+            waited_s = max(0.0, min(float(found["waited_s"]), wait_s))
             leases = [_read_lease(one, waited_s, lease_s) for one in found["leases"]]
             if len(leases) > count or len({lease.task for lease in leases}) < len(leases):
                 raise ValueError("more leases than were asked for")
-            return {(str(task), int(generation)): str(state) for task, generation, state in found["states"]}, leases
+            return {
+                (str(task), int(generation)): str(state)
+                for task, generation, state in found["states"]
+            }, leases
 
-    def _one_by_one(self, finals: List[Final], pilot: str, refusal: "Refused") -> Dict[Tuple[str, int], str]:
-        """The server does not take this as a whole: each end alone, without its result if need be. An end that it takes in no form is
-        given up; the lease ends by itself. Raises Busy when there was nothing to report."""
+    def _one_by_one(
+        self, finals: List[Final], pilot: str, refusal: "Refused"
+    ) -> Dict[Tuple[str, int], str]:
+        """The server does not take this as a whole: each end alone, without its result if need be.
+        An end that it takes in no form is given up; the lease ends by itself. Raises Busy when
+        there was nothing to report."""
         if not finals:
             raise Busy(str(refusal))
         states = {}
         for final in finals:
-            plain = final._replace(reason=final.reason[:500], result={"refused": str(refusal)[:500]})
+            plain = final._replace(
+                reason=final.reason[:500], result={"refused": str(refusal)[:500]}
+            )
             for form in (final, plain):
                 try:
                     states[(final.task, final.generation)] = self.finish(form, pilot)
@@ -166,8 +216,12 @@ class HTTPPool(interface.Pool):
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
         self.finish(Final(task, generation, "released", reason, {}), pilot)
 
-    def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
-        found = self._ask_again("/v1/renew", {"pilot": pilot, "leases": list(leases), "lease_s": lease_s})
+    def renew(
+        self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
+    ) -> List[Tuple[str, int]]:
+        found = self._ask_again(
+            "/v1/renew", {"pilot": pilot, "leases": list(leases), "lease_s": lease_s}
+        )
         with _expect_shape(self._url):
             return [(str(task), int(generation)) for task, generation in found["stale"]]
 
@@ -194,10 +248,16 @@ class HTTPPool(interface.Pool):
     def backlog(self, offer: Offer) -> Backlog:
         found = self._ask_again("/v1/backlog", {"offer": offer._asdict()})
         with _expect_shape(self._url):
-            return Backlog(int(found["todo"]), int(found["waiting"]), None if found["retry_s"] is None else float(found["retry_s"]))
+            return Backlog(
+                int(found["todo"]),
+                int(found["waiting"]),
+                None if found["retry_s"] is None else float(found["retry_s"]),
+            )
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
-        return int(self._ask("POST", "/v1/retry", {} if tasks is None else {"tasks": list(tasks)})["count"])
+        return int(
+            self._ask("POST", "/v1/retry", {} if tasks is None else {"tasks": list(tasks)})["count"]
+        )
 
     def cancel(self, tasks: Iterable[str]) -> int:
         return int(self._ask("POST", "/v1/cancel", {"tasks": list(tasks)})["count"])
@@ -213,7 +273,11 @@ class HTTPPool(interface.Pool):
             after = "&after=" + quote(found["next"], safe="")
 
     def purge(self, state: str, older_than_s: float, most: int) -> int:
-        return int(self._ask("POST", "/v1/purge", {"state": state, "older_than_s": older_than_s, "most": most})["count"])
+        return int(
+            self._ask(
+                "POST", "/v1/purge", {"state": state, "older_than_s": older_than_s, "most": most}
+            )["count"]
+        )
 
     def withdraw(self, pilot: str) -> None:
         """Take back every token of this pilot, if ours is a factory's or an admin's."""
@@ -231,9 +295,15 @@ class HTTPPool(interface.Pool):
 
 
 def _hint_at(url: str, problem: str) -> str:
-    if url.startswith("https") and ("WRONG_VERSION_NUMBER" in problem or "wrong version number" in problem):
+    if url.startswith("https") and (
+        "WRONG_VERSION_NUMBER" in problem or "wrong version number" in problem
+    ):
         return "; does it want http?"
-    return "; does it want https?" if url.startswith("http:") and "closed connection without" in problem else ""
+    return (
+        "; does it want https?"
+        if url.startswith("http:") and "closed connection without" in problem
+        else ""
+    )
 
 
 class Refused(UsageError):
@@ -242,18 +312,29 @@ class Refused(UsageError):
 
 @contextmanager
 def _expect_shape(url: str) -> Iterator[None]:
-    """Inside, an answer that has not the shape it should have is Busy: somebody else than the pool has answered."""
+    """Inside, an answer that has not the shape it should have is Busy: somebody else than the pool
+    has answered."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise Busy("%s: this is no pool's answer: %s" % (url, str(error)[:200]))
 
 
 def _read_lease(one: Any, waited_s: float, lease_s: float) -> Lease:
-    """A lease as it was told, checked as `add` checks a task: a server may be broken, or not what it seems. ValueError when it is none."""
+    """A lease as it was told, checked as `add` checks a task: a server may be broken, or not what
+    it seems. ValueError when it is none."""
     spec, mistakes = tasks.check_task(one["spec"], "/")
     if spec is None or spec.get("id") != one["task"]:
-        raise ValueError("task %r: %s" % (str(one["task"])[:200], "; ".join(mistakes) or "its id is another"))
+        raise ValueError(
+            "task %r: %s" % (str(one["task"])[:200], "; ".join(mistakes) or "its id is another")
+        )
     generation, attempt, seconds = one["generation"], one["attempt"], one["seconds"]
     if not all(type(number) is int and 0 <= number < 1 << 40 for number in (generation, attempt)):
         raise ValueError("generation or attempt is no whole number")

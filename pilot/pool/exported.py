@@ -6,8 +6,17 @@ from typing import Any, Dict, Iterable, Iterator, List
 from pilot.pool import task
 from pilot.pool.interface import STATES
 
-BESIDE = ("state", "generation", "attempts_used", "releases", "seconds_left", "pilot", "reason", "added",
-          "attempts")  # the task itself is the rest
+BESIDE = (
+    "state",
+    "generation",
+    "attempts_used",
+    "releases",
+    "seconds_left",
+    "pilot",
+    "reason",
+    "added",
+    "attempts",
+)  # the task itself is the rest
 _ATTEMPT = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
 
 
@@ -29,7 +38,9 @@ def find_problems(exported: Any) -> List[str]:
     for key in ("generation", "attempts_used", "releases"):
         if not _is_whole(exported.get(key, 0)):
             found.append("%s: %s is no whole number" % (name, key))
-    if not _is_moment(exported.get("added", 0)) or not isinstance(exported.get("reason") or "", str):
+    if not _is_moment(exported.get("added", 0)) or not isinstance(
+        exported.get("reason") or "", str
+    ):
         found.append("%s: added or reason is malformed" % name)
     attempts = exported.get("attempts", [])
     if not isinstance(attempts, list) or not all(_check_attempt(one) for one in attempts):
@@ -38,10 +49,16 @@ def find_problems(exported: Any) -> List[str]:
 
 
 def _check_attempt(one: Any) -> bool:
-    return (isinstance(one, dict) and set(one) == set(_ATTEMPT) and _is_whole(one["generation"]) and isinstance(one["pilot"], str)
-            and _is_moment(one["started"]) and (one["ended"] is None or _is_moment(one["ended"]))
-            and all(one[key] is None or isinstance(one[key], str) for key in ("outcome", "reason"))
-            and (one["result"] is None or isinstance(one["result"], dict)))
+    return (
+        isinstance(one, dict)
+        and set(one) == set(_ATTEMPT)
+        and _is_whole(one["generation"])
+        and isinstance(one["pilot"], str)
+        and _is_moment(one["started"])
+        and (one["ended"] is None or _is_moment(one["ended"]))
+        and all(one[key] is None or isinstance(one[key], str) for key in ("outcome", "reason"))
+        and (one["result"] is None or isinstance(one["result"], dict))
+    )
 
 
 def _is_whole(value: Any) -> bool:
@@ -53,7 +70,8 @@ def _is_moment(value: Any) -> bool:
 
 
 def each_task(name: str, lines: Iterable[str], mistakes: List[str]) -> Iterator[Dict[str, Any]]:
-    """The tasks of a file that `export` wrote, one at a time; a sentence per mistake (of the first) goes into `mistakes`."""
+    """The tasks of a file that `export` wrote, one at a time; a sentence per mistake (of the first)
+    goes into `mistakes`."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

@@ -8,7 +8,8 @@ STATES = ("todo", "locked", "done", "error", "held")
 
 
 class StaleLease(Exception):
-    """The lease (task id, generation) is not this pilot's any more: end the payload, drop its result."""
+    """The lease (task id, generation) is not this pilot's any more: end the payload, drop its
+    result."""
 
 
 class Busy(Exception):
@@ -16,7 +17,8 @@ class Busy(Exception):
 
 
 class Denied(Busy):
-    """The pool does not take our token, now: for a pilot at work it may be mended, so it is no end in itself."""
+    """The pool does not take our token, now: for a pilot at work it may be mended, so it is no end
+    in itself."""
 
 
 class Offer(NamedTuple):
@@ -32,8 +34,9 @@ class Offer(NamedTuple):
 
 
 class Backlog(NamedTuple):
-    """What an agent without work asks: tasks that are todo, those of them that wait for another attempt, and the seconds until
-    the first of these that fits the agent may be claimed (None: there is none that fits)."""
+    """What an agent without work asks: tasks that are todo, those of them that wait for another
+    attempt, and the seconds until the first of these that fits the agent may be claimed (None:
+    there is none that fits)."""
 
     todo: int
     waiting: int
@@ -54,9 +57,10 @@ OUTCOMES = ("done", "error", "released", "returned", "lost")
 
 
 class Final(NamedTuple):
-    """The end of one attempt; `result` is kept with it. The outcome is "done", "error", "released" (given back unfinished: the
-    attempt is refunded, at most max_releases times), "returned" (given back before it was begun: refunded) or "lost" (the
-    lease was not ours any more, and what ran under it has ended: nobody need wait for it)."""
+    """The end of one attempt; `result` is kept with it. The outcome is "done", "error", "released"
+    (given back unfinished: the attempt is refunded, at most max_releases times), "returned" (given
+    back before it was begun: refunded) or "lost" (the lease was not ours any more, and what ran
+    under it has ended: nobody need wait for it)."""
 
     task: str
     generation: int
@@ -68,26 +72,32 @@ class Final(NamedTuple):
 class Pool:
     """One interface for every store. Each method raises Busy when the store cannot be reached.
 
-    `remote` tells that a call may take long and wants a thread of its own (for each thread another object).
+    `remote` tells that a call may take long and wants a thread of its own (for each thread another
+    object).
     """
 
     remote = False
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
-        """Add checked tasks; one whose id is there already is left as it is. Returns (added, known before)."""
+        """Add checked tasks; one whose id is there already is left as it is. Returns (added, known
+        before)."""
         raise NotImplementedError
 
-    def claim(self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str) -> List[Lease]:
-        """Up to `count` tasks that fit one by one: highest priority, then oldest. A request id is "LIFE:NUMBER": the same again gets
-        the same answer, one with a lower number of the same life (it was long under way) gets nothing."""
+    def claim(
+        self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str
+    ) -> List[Lease]:
+        """Up to `count` tasks that fit one by one: highest priority, then oldest. A request id is
+        "LIFE:NUMBER": the same again gets the same answer, one with a lower number of the same life
+        (it was long under way) gets nothing."""
         raise NotImplementedError
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
              request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
              ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
-        """`finish` and `claim` in one transaction. The first value maps (task, generation) to the task's new
-        state, or "stale". With `wait_s` a store that can waits so long for a task that fits, at most half the lease. `begun`
-        confirms leases whose payloads were started: an attempt that was never confirmed costs the task nothing."""
+        """`finish` and `claim` in one transaction. The first value maps (task, generation) to the
+        task's new state, or "stale". With `wait_s` a store that can waits so long for a task that
+        fits, at most half the lease. `begun` confirms leases whose payloads were started: an
+        attempt that was never confirmed costs the task nothing."""
         raise NotImplementedError
 
     def nudge(self, pilot: str) -> None:
@@ -97,10 +107,13 @@ class Pool:
         """Every lease ends now: for a pool whose only user begins anew."""
 
     def finish(self, final: Final, pilot: str) -> str:
-        """Record an attempt's end; returns the task's new state. Repeating it is fine. Raises StaleLease."""
+        """Record an attempt's end; returns the task's new state. Repeating it is fine. Raises
+        StaleLease."""
         raise NotImplementedError
 
-    def renew(self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float) -> List[Tuple[str, int]]:
+    def renew(
+        self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
+    ) -> List[Tuple[str, int]]:
         """Prolong all leases in one go; returns those that are stale."""
         raise NotImplementedError
 
@@ -121,15 +134,18 @@ class Pool:
         raise NotImplementedError
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
-        """Send tasks in error or held (None: all in error) back to todo with fresh attempts, history kept."""
+        """Send tasks in error or held (None: all in error) back to todo with fresh attempts,
+        history kept."""
         raise NotImplementedError
 
     def cancel(self, tasks: Iterable[str]) -> int:
-        """Take tasks that are not over out of circulation (held); a running one's lease becomes stale."""
+        """Take tasks that are not over out of circulation (held); a running one's lease becomes
+        stale."""
         raise NotImplementedError
 
     def purge(self, state: str, older_than_s: float, most: int) -> int:
-        """Forget tasks in this state (done, error, held) of which nothing has changed for so long, at most so many; returns how many."""
+        """Forget tasks in this state (done, error, held) of which nothing has changed for so long,
+        at most so many; returns how many."""
         raise NotImplementedError
 
     def export(self, state: Optional[str] = None) -> Iterable[Dict[str, Any]]:
@@ -137,12 +153,14 @@ class Pool:
         raise NotImplementedError
 
     def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
-        """Take in tasks as `export` gave them, with state and attempts; one that was locked is todo again. Those whose
-        id is there already are left as they are. Returns (added, known before)."""
+        """Take in tasks as `export` gave them, with state and attempts; one that was locked is todo
+        again. Those whose id is there already are left as they are. Returns (added, known
+        before)."""
         raise NotImplementedError
 
     def pending(self) -> Tuple[int, Optional[float]]:
-        """Tasks that are todo or locked, and the seconds until the next one may be claimable (None: unknown)."""
+        """Tasks that are todo or locked, and the seconds until the next one may be claimable (None:
+        unknown)."""
         raise NotImplementedError
 
     def patience(self, seconds: float) -> None:
@@ -159,11 +177,16 @@ class Pool:
         self.close()
 
 
-def open_pool(url: str, create: bool = False, backoff_s: Optional[float] = None, environ: Optional[Dict[str, str]] = None) -> Pool:
+def open_pool(
+    url: str,
+    create: bool = False,
+    backoff_s: Optional[float] = None,
+    environ: Optional[Dict[str, str]] = None,
+) -> Pool:
     """The pool at a URL; UsageError for a scheme that is not known or a file that is not there.
 
-    `create` makes a missing SQLite file; `backoff_s` sets the first wait before another attempt there; `environ` (default: ours)
-    tells where a server's token is.
+    `create` makes a missing SQLite file; `backoff_s` sets the first wait before another attempt
+    there; `environ` (default: ours) tells where a server's token is.
     """
     scheme, colon, rest = url.partition(":")
     if scheme == "sqlite" and rest:
@@ -187,12 +210,15 @@ def check_url(url: str) -> None:
 def _of_extension(url: str, create: bool, environ: Optional[Dict[str, str]]) -> Pool:
     import os
 
-    pool: Pool = _module_of(url, environ).open_url(url, create, dict(os.environ if environ is None else environ))
+    pool: Pool = _module_of(url, environ).open_url(
+        url, create, dict(os.environ if environ is None else environ)
+    )
     return pool
 
 
 def _module_of(url: str, environ: Optional[Dict[str, str]]) -> Any:
-    """picas:... and picas+https://... are kept by pilot_picas.pool, and so for every extension that has a pool."""
+    """picas:... and picas+https://... are kept by pilot_picas.pool, and so for every extension that
+    has a pool."""
     import importlib
     import os
     import re
@@ -203,10 +229,19 @@ def _module_of(url: str, environ: Optional[Dict[str, str]]) -> Any:
     try:
         if name is None:
             raise ImportError(name="")
-        search.opened(search.usual_roots(program.root(), os.getcwd(), dict(os.environ if environ is None else environ)))
+        search.opened(
+            search.usual_roots(
+                program.root(), os.getcwd(), dict(os.environ if environ is None else environ)
+            )
+        )
         return importlib.import_module("pilot_%s.pool" % name.group(1))
     except ImportError as error:
-        if name is not None and error.name not in ("pilot_" + name.group(1), "pilot_%s.pool" % name.group(1)):
+        if name is not None and error.name not in (
+            "pilot_" + name.group(1),
+            "pilot_%s.pool" % name.group(1),
+        ):
             raise
         shown = re.sub("//[^/@]*@", "//", url)
-        raise UsageError("%r is not a pool: use sqlite:FILE, https://HOST:PORT, or one of an extension's" % shown)
+        raise UsageError(
+            "%r is not a pool: use sqlite:FILE, https://HOST:PORT, or one of an extension's" % shown
+        )

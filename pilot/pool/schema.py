@@ -1,13 +1,14 @@
 """The tables of a SQLite pool.
 
-Leases and waits are kept in seconds of the machine's monotonic clock (CLOCK_MONOTONIC is one for all
-processes), so that setting the clock expires nothing; `boot` tells after a restart that they must be set
-anew. A claim looks at the head of the line (`tasks_line`); when what fits stands further back, it looks class by
-class, a class being the tasks that need the same (`tasks_ready`). Every index is partial: what a claim touches
-does not grow with the number of tasks that are there.
+Leases and waits are kept in seconds of the machine's monotonic clock (CLOCK_MONOTONIC is one for
+all processes), so that setting the clock expires nothing; `boot` tells after a restart that they
+must be set anew. A claim looks at the head of the line (`tasks_line`); when what fits stands
+further back, it looks class by class, a class being the tasks that need the same (`tasks_ready`).
+Every index is partial: what a claim touches does not grow with the number of tasks that are there.
 
-A locked task has `begun` 0 until its agent confirms that it holds the lease; `lease_s` is how long the lease was granted
-for. A task that is todo or held with a `pilot` still waits for that pilot's run of it to end.
+A locked task has `begun` 0 until its agent confirms that it holds the lease; `lease_s` is how long
+the lease was granted for. A task that is todo or held with a `pilot` still waits for that pilot's
+run of it to end.
 """
 
 VERSION = 2

@@ -1,4 +1,5 @@
-"""A SQLite file as a pool keeps it: opened, made when asked, written in transactions; the clock of its leases."""
+"""A SQLite file as a pool keeps it: opened, made when asked, written in transactions; the clock of
+its leases."""
 
 import os
 import sqlite3
@@ -32,7 +33,8 @@ def boot_id() -> str:
 
 @contextmanager
 def transaction(db: sqlite3.Connection, what: str) -> Iterator[None]:
-    """All or nothing of what is written inside. Raises Busy, which names `what`, when the file cannot be written."""
+    """All or nothing of what is written inside. Raises Busy, which names `what`, when the file
+    cannot be written."""
     try:
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -50,8 +52,11 @@ def transaction(db: sqlite3.Connection, what: str) -> Iterator[None]:
         raise Busy("%s cannot be written: %s" % (what, error))
 
 
-def query_rows(db: sqlite3.Connection, what: str, question: str, values: Sequence[object] = ()) -> List[Any]:
-    """The rows of a question outside any transaction. Raises Busy, which names `what`, when the file cannot be read."""
+def query_rows(
+    db: sqlite3.Connection, what: str, question: str, values: Sequence[object] = ()
+) -> List[Any]:
+    """The rows of a question outside any transaction. Raises Busy, which names `what`, when the
+    file cannot be read."""
     try:
         return db.execute(question, values).fetchall()
     except sqlite3.ProgrammingError:
@@ -61,12 +66,14 @@ def query_rows(db: sqlite3.Connection, what: str, question: str, values: Sequenc
 
 
 def _sqlite_name(path: str) -> str:
-    """As SQLite wants it, in UTF-8: where the locale knows ASCII only, Python 3.6 has other bytes as halves of characters."""
+    """As SQLite wants it, in UTF-8: where the locale knows ASCII only, Python 3.6 has other bytes
+    as halves of characters."""
     return os.fsencode(path).decode("utf-8")
 
 
 def _make_private(path: str) -> None:
-    """A new file is its owner's alone: tasks may hold what is nobody's business. What is wrong with it, SQLite tells."""
+    """A new file is its owner's alone: tasks may hold what is nobody's business. What is wrong with
+    it, SQLite tells."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError:
@@ -74,18 +81,25 @@ def _make_private(path: str) -> None:
 
 
 class SQLiteFile:
-    """One connection to the file; not for several threads. `backoff_s` is the first wait before another attempt."""
+    """One connection to the file; not for several threads. `backoff_s` is the first wait before
+    another attempt."""
 
     def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
         self._in_batch = False
         if not create and not os.path.exists(path):
-            raise UsageError("sqlite:%s: there is no such file; `python3 -m pilot.pool add` makes one" % path)
+            raise UsageError(
+                "sqlite:%s: there is no such file; `python3 -m pilot.pool add` makes one" % path
+            )
         if create:
             _make_private(path)
         try:
             self._db = sqlite3.connect(_sqlite_name(path), timeout=BUSY_S, isolation_level=None)
         except (sqlite3.Error, UnicodeError) as error:
-            long = "; SQLite takes a path of at most %d bytes" % MAX_PATH if len(os.fsencode(os.path.abspath(path))) > MAX_PATH else ""
+            long = (
+                "; SQLite takes a path of at most %d bytes" % MAX_PATH
+                if len(os.fsencode(os.path.abspath(path))) > MAX_PATH
+                else ""
+            )
             raise UsageError("sqlite:%s: cannot be opened: %s%s" % (path, error, long))
         try:
             self._prepare(path, backoff_s)
@@ -107,12 +121,22 @@ class SQLiteFile:
             raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
 
     def _make_tables(self, path: str, backoff_s: Optional[float]) -> None:
-        tables = {row[0] for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {
+            row[0]
+            for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
         if not tables:
             for statement in _split_statements(schema.TABLES):
                 self._db.execute(statement)
-            values = {"version": schema.VERSION, "boot": boot_id(), "backoff_s": BACKOFF_S if backoff_s is None else backoff_s}
-            self._db.executemany("INSERT INTO meta VALUES (?, ?)", [(name, str(value)) for name, value in values.items()])
+            values = {
+                "version": schema.VERSION,
+                "boot": boot_id(),
+                "backoff_s": BACKOFF_S if backoff_s is None else backoff_s,
+            }
+            self._db.executemany(
+                "INSERT INTO meta VALUES (?, ?)",
+                [(name, str(value)) for name, value in values.items()],
+            )
             return
         if "meta" not in tables:
             raise UsageError("sqlite:%s: is another program's database, not a pool" % path)
@@ -123,17 +147,24 @@ class SQLiteFile:
             meta["version"] = str(schema.VERSION)
             self._db.execute("UPDATE meta SET value = ? WHERE name = 'version'", (meta["version"],))
         if meta.get("version") != str(schema.VERSION):
-            raise UsageError("sqlite:%s: is a pool of version %s, this program reads %d" % (path, meta.get("version"), schema.VERSION))
+            raise UsageError(
+                "sqlite:%s: is a pool of version %s, this program reads %d"
+                % (path, meta.get("version"), schema.VERSION)
+            )
         if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew
-            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'locked'", (monotonic_s() + LEASE_S,))
-            self._db.execute("UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (monotonic_s(),))
+            self._db.execute(
+                "UPDATE tasks SET until = ? WHERE state = 'locked'", (monotonic_s() + LEASE_S,)
+            )
+            self._db.execute(
+                "UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (monotonic_s(),)
+            )
             self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
             self._db.execute("DELETE FROM meta WHERE name = 'served'")
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Inside, all calls share one transaction: one wait for the disk. An error of the file undoes all of them
-        (Busy). Only for calls that change nothing when they raise StaleLease."""
+        """Inside, all calls share one transaction: one wait for the disk. An error of the file
+        undoes all of them (Busy). Only for calls that change nothing when they raise StaleLease."""
         with self._writing():
             self._in_batch = True
             try:

@@ -1,4 +1,5 @@
-"""What operators ask of a SQLite pool: counts, a task's story, sending back, holding, moving house."""
+"""What operators ask of a SQLite pool: counts, a task's story, sending back, holding, moving
+house."""
 
 import json
 import time
@@ -13,14 +14,27 @@ from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
 def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> Dict[str, Any]:
     """A task with its attempts; `rows` answers questions to the file."""
     names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
-    found = rows("SELECT %s FROM attempts WHERE task = ? ORDER BY generation" % ", ".join(names), (row.seq,))
+    found = rows(
+        "SELECT %s FROM attempts WHERE task = ? ORDER BY generation" % ", ".join(names), (row.seq,)
+    )
     attempts = [dict(zip(names, attempt)) for attempt in found]
     for attempt in attempts:
         attempt["result"] = json.loads(attempt["result"]) if attempt["result"] else None
     left = max(0.0, row.until - sqlite_file.monotonic_s()) if row.until is not None else None
-    return dict(json.loads(row.spec), state=row.state, priority=row.priority, generation=row.generation, attempts_used=row.attempts,
-                max_attempts=row.max_attempts, releases=row.releases, seconds_left=left, pilot=row.pilot, reason=row.reason,
-                added=row.added, attempts=attempts)
+    return dict(
+        json.loads(row.spec),
+        state=row.state,
+        priority=row.priority,
+        generation=row.generation,
+        attempts_used=row.attempts,
+        max_attempts=row.max_attempts,
+        releases=row.releases,
+        seconds_left=left,
+        pilot=row.pilot,
+        reason=row.reason,
+        added=row.added,
+        attempts=attempts,
+    )
 
 
 class Operator(Rows):
@@ -34,11 +48,17 @@ class Operator(Rows):
 
     def pending(self) -> Tuple[int, Optional[float]]:
         found = self.status()
-        moments = [self._rows(question)[0][0] for question in (
-            "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
-            "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0")]
+        moments = [
+            self._rows(question)[0][0]
+            for question in (
+                "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
+                "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0",
+            )
+        ]
         known = [moment for moment in moments if moment is not None]
-        return found["todo"] + found["locked"], max(0.0, min(known) - sqlite_file.monotonic_s()) if known else None
+        return found["todo"] + found["locked"], (
+            max(0.0, min(known) - sqlite_file.monotonic_s()) if known else None
+        )
 
     def take_back(self) -> None:
         with self._writing():
@@ -53,14 +73,23 @@ class Operator(Rows):
         return tell_task(self._rows, row)
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
-        """What was cancelled while it ran waits until its run has ended, or the lease of it has run out."""
+        """What was cancelled while it ran waits until its run has ended, or the lease of it has run
+        out."""
         with self._writing():
-            names = [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")] if tasks is None else tasks
-            return sum(self._db.execute(
-                "UPDATE tasks SET state = 'todo', ready = coalesce(until, 0) <= ?, until = CASE WHEN until > ? THEN until END,"
-                " attempts = 0, releases = 0, unconfirmed = 0, reason = 'sent back by an operator'"
-                " WHERE id = ? AND state IN ('error', 'held')",
-                (sqlite_file.monotonic_s(), sqlite_file.monotonic_s(), name)).rowcount for name in names)
+            names = (
+                [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")]
+                if tasks is None
+                else tasks
+            )
+            return sum(
+                self._db.execute(
+                    "UPDATE tasks SET state = 'todo', ready = coalesce(until, 0) <= ?, until = CASE WHEN until > ? THEN until END,"
+                    " attempts = 0, releases = 0, unconfirmed = 0, reason = 'sent back by an operator'"
+                    " WHERE id = ? AND state IN ('error', 'held')",
+                    (sqlite_file.monotonic_s(), sqlite_file.monotonic_s(), name),
+                ).rowcount
+                for name in names
+            )
 
     def cancel(self, tasks: Iterable[str]) -> int:
         count = 0
@@ -70,28 +99,36 @@ class Operator(Rows):
                 if row is None or row.state not in ("todo", "locked"):
                     continue
                 if row.state == "locked":
-                    self._end_attempt(row.seq, row.generation, "cancelled", "cancelled by an operator", None)
+                    self._end_attempt(
+                        row.seq, row.generation, "cancelled", "cancelled by an operator", None
+                    )
                 waits = row.pilot is not None  # its run goes on until its agent hears of it
                 self._set(row, "held", "cancelled by an operator")
                 if waits:
-                    self._db.execute("UPDATE tasks SET pilot = ?, until = ? WHERE seq = ?", (row.pilot, row.until, row.seq))
+                    self._db.execute(
+                        "UPDATE tasks SET pilot = ?, until = ? WHERE seq = ?",
+                        (row.pilot, row.until, row.seq),
+                    )
                 count += 1
         return count
 
     def purge(self, state: str, older_than_s: float, most: int) -> int:
-        """Forget tasks in this state (done, error, held) of which nothing has changed for so long, at most so many; returns how many."""
+        """Forget tasks in this state (done, error, held) of which nothing has changed for so long,
+        at most so many; returns how many."""
         then = time.time() - older_than_s
         with self._writing():
             rows = self._db.execute(
                 "SELECT seq FROM tasks WHERE state = ? AND added < ? AND (pilot IS NULL OR coalesce(until, 0) <= ?)"
                 " AND NOT EXISTS (SELECT 1 FROM attempts WHERE task = seq AND coalesce(ended, started) >= ?) ORDER BY seq LIMIT ?",
-                (state, then, sqlite_file.monotonic_s(), then, most)).fetchall()
+                (state, then, sqlite_file.monotonic_s(), then, most),
+            ).fetchall()
             self._db.executemany("DELETE FROM attempts WHERE task = ?", rows)
             self._db.executemany("DELETE FROM tasks WHERE seq = ?", rows)
         return len(rows)
 
     def copy_to(self, target: str) -> None:
-        """What this connection has of the pool, into a new file, also when its own file is gone. Raises Busy."""
+        """What this connection has of the pool, into a new file, also when its own file is gone.
+        Raises Busy."""
         import sqlite3
 
         try:
@@ -106,8 +143,12 @@ class Operator(Rows):
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
         last = 0
         while True:
-            rows = self._rows("SELECT " + TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
-                              (last, state, state))
+            rows = self._rows(
+                "SELECT "
+                + TASK
+                + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
+                (last, state, state),
+            )
             for row in rows:
                 yield self._told(Row(*row))
             if not rows:
@@ -125,19 +166,42 @@ class Operator(Rows):
     def _restore(self, task: Dict[str, Any]) -> int:
         spec = moving.spec_of(task)
         state = "todo" if task.get("state", "todo") == "locked" else task.get("state", "todo")
-        generation = max([task.get("generation", 0)] + [attempt["generation"] for attempt in task.get("attempts", ())])
-        values = (spec["id"], self._class_of(spec), state, int(state == "todo"), task.get("priority", 0), generation,
-                  task.get("attempts_used", 0), task.get("max_attempts", MAX_ATTEMPTS), task.get("releases", 0),
-                  task.get("max_releases", MAX_RELEASES), task.get("reason"), task.get("added", time.time()), json.dumps(spec))
+        generation = max(
+            [task.get("generation", 0)]
+            + [attempt["generation"] for attempt in task.get("attempts", ())]
+        )
+        values = (
+            spec["id"],
+            self._class_of(spec),
+            state,
+            int(state == "todo"),
+            task.get("priority", 0),
+            generation,
+            task.get("attempts_used", 0),
+            task.get("max_attempts", MAX_ATTEMPTS),
+            task.get("releases", 0),
+            task.get("max_releases", MAX_RELEASES),
+            task.get("reason"),
+            task.get("added", time.time()),
+            json.dumps(spec),
+        )
         cursor = self._db.execute(
             "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, generation, attempts, max_attempts, releases, max_releases,"
-            " reason, added, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            " reason, added, spec) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
         if not cursor.rowcount:
             return 0
         for attempt in task.get("attempts", ()):
-            outcome = attempt["outcome"] or "lost"
-            reason = attempt["reason"] if attempt["outcome"] else "moved to another pool while it ran"
-            self._db.execute("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (
-                cursor.lastrowid, attempt["generation"], attempt["pilot"], attempt["started"], attempt["ended"], outcome, reason,
-                json.dumps(attempt["result"]) if attempt["result"] else None))
+            self._restore_attempt(cursor.lastrowid, attempt)
         return 1
+
+    def _restore_attempt(self, row: Any, attempt: Dict[str, Any]) -> None:
+        cut = not attempt["outcome"]
+        values = (
+            row, attempt["generation"], attempt["pilot"], attempt["started"], attempt["ended"],
+            "lost" if cut else attempt["outcome"],
+            "moved to another pool while it ran" if cut else attempt["reason"],
+            json.dumps(attempt["result"]) if attempt["result"] else None,
+        )
+        self._db.execute("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)

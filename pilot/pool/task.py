@@ -36,7 +36,11 @@ def _check_text(value: Any) -> bool:
 
 
 def _whole_from(least: int) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value < 1 << 40
+    return (
+        lambda value: isinstance(value, int)
+        and not isinstance(value, bool)
+        and least <= value < 1 << 40
+    )
 
 
 def _check_number(value: Any) -> bool:
@@ -48,7 +52,12 @@ def _check_texts(value: Any) -> bool:
 
 
 def _check_arguments(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and _check_text(value[0]) and all(_plain_text(item) for item in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and _check_text(value[0])
+        and all(_plain_text(item) for item in value)
+    )
 
 
 def _check_environment(value: Any) -> bool:
@@ -57,21 +66,35 @@ def _check_environment(value: Any) -> bool:
 
 
 FIELDS: Dict[str, Field] = {
-    "id": Field("a text of letters, digits and ._:@+=-, at most 200", lambda v: isinstance(v, str) and bool(ID.match(v))),
+    "id": Field(
+        "a text of letters, digits and ._:@+=-, at most 200",
+        lambda v: isinstance(v, str) and bool(ID.match(v)),
+    ),
     "command": Field("a list of texts, the program first", _check_arguments),
     "script": Field("a text, run by its #! line or by sh", _check_text),
     "env": Field("an object of texts", _check_environment),
     "inputs": Field("a list of URLs or of {url, name, checksum}", lambda v: isinstance(v, list)),
-    "outputs": Field("a list of names, folders or globs, or of {name, url, optional}", lambda v: isinstance(v, list)),
+    "outputs": Field(
+        "a list of names, folders or globs, or of {name, url, optional}",
+        lambda v: isinstance(v, list),
+    ),
     "cores": Field("a whole number from 1", _whole_from(1)),
     "memory_mb": Field("a whole number of MB", _whole_from(1)),
     "gpus": Field("a whole number", _whole_from(0)),
     "walltime_s": Field("a number of seconds above 0", _check_number),
-    "limits": Field("an object of %s, numbers above 0" % ", ".join(LIMITS),
-                    lambda v: isinstance(v, dict) and all(k in LIMITS and _check_number(n) for k, n in v.items())),
-    "tags": Field("a list of texts without commas", lambda v: _check_texts(v) and not any("," in tag for tag in v)),
-    "priority": Field("a whole number; higher goes first",
-                      lambda v: isinstance(v, int) and not isinstance(v, bool) and abs(v) < 1 << 40),
+    "limits": Field(
+        "an object of %s, numbers above 0" % ", ".join(LIMITS),
+        lambda v: isinstance(v, dict)
+        and all(k in LIMITS and _check_number(n) for k, n in v.items()),
+    ),
+    "tags": Field(
+        "a list of texts without commas",
+        lambda v: _check_texts(v) and not any("," in tag for tag in v),
+    ),
+    "priority": Field(
+        "a whole number; higher goes first",
+        lambda v: isinstance(v, int) and not isinstance(v, bool) and abs(v) < 1 << 40,
+    ),
     "max_attempts": Field("a whole number from 1", _whole_from(1)),
     "max_releases": Field("a whole number", _whole_from(0)),
     "container": Field("an image: a path, a folder or a URL", _check_text),
@@ -80,12 +103,19 @@ FIELDS: Dict[str, Field] = {
 
 
 def check_task(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
-    """A task with its relative file names made absolute against `base`, and a sentence per mistake."""
+    """A task with its relative file names made absolute against `base`, and a sentence per
+    mistake."""
     if not isinstance(task, dict):
         return None, ["a task is an object {...}, this is a %s" % type(task).__name__]
-    problems = ["unknown key %r%s" % (key, did_you_mean(key, FIELDS)) for key in task if key not in FIELDS]
+    problems = [
+        "unknown key %r%s" % (key, did_you_mean(key, FIELDS)) for key in task if key not in FIELDS
+    ]
     given = {key: value for key, value in task.items() if key in FIELDS and value is not None}
-    problems += ["%s must be %s" % (key, FIELDS[key].says) for key, value in given.items() if not FIELDS[key].ok(value)]
+    problems += [
+        "%s must be %s" % (key, FIELDS[key].says)
+        for key, value in given.items()
+        if not FIELDS[key].ok(value)
+    ]
     if ("command" in given) == ("script" in given):
         problems.append("a task has either a command or a script")
     if len(json.dumps(task)) > MAX_SPEC:
@@ -96,14 +126,20 @@ def check_task(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str
         if key in given and FIELDS[key].ok(given[key]):
             items = [read(item, base) for item in given[key]]
             problems += ["%s: %s" % (key, item) for item in items if isinstance(item, str)]
-            problems += _names_twice(key, [item["name"] for item in items if isinstance(item, dict)])
+            problems += _names_twice(
+                key, [item["name"] for item in items if isinstance(item, dict)]
+            )
             given[key] = items
     return (None if problems else given), problems
 
 
 def _check_input(item: Any, base: str) -> Any:
     file = {"url": item} if isinstance(item, str) else item
-    if not isinstance(file, dict) or not _check_text(file.get("url")) or set(file) - {"url", "name", "checksum"}:
+    if (
+        not isinstance(file, dict)
+        or not _check_text(file.get("url"))
+        or set(file) - {"url", "name", "checksum"}
+    ):
         return "%s is not a URL or {url, name, checksum}" % json.dumps(item)
     url = make_absolute(file["url"], base)
     try:
@@ -151,7 +187,8 @@ MOST_PROBLEMS = 100  # mistakes that are told one by one
 
 
 class Lines:
-    """The tasks of a JSON Lines text, one at a time; `problems` has a sentence, with file and line, for each of the first mistakes."""
+    """The tasks of a JSON Lines text, one at a time; `problems` has a sentence, with file and line,
+    for each of the first mistakes."""
 
     def __init__(self, name: str, base: str) -> None:
         self.problems: List[str] = []
@@ -160,7 +197,8 @@ class Lines:
         self._seen: Dict[int, int] = {}  # hash of an id -> its line: a million ids are not kept
 
     def each(self, lines: Iterable[str]) -> Iterator[Dict[str, Any]]:
-        """Ids are given where there are none; empty lines do not count. Mistaken lines are passed over."""
+        """Ids are given where there are none; empty lines do not count. Mistaken lines are passed
+        over."""
         self._seen, mistaken = {}, 0
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -169,11 +207,15 @@ class Lines:
             if mistakes:
                 mistaken += 1
                 if mistaken <= MOST_PROBLEMS:
-                    self.problems += ["%s, line %d: %s" % (self._name, number, mistake) for mistake in mistakes]
+                    self.problems += [
+                        "%s, line %d: %s" % (self._name, number, mistake) for mistake in mistakes
+                    ]
             elif found is not None:
                 yield found
         if mistaken > MOST_PROBLEMS:
-            self.problems.append("%s: and %d more lines with mistakes" % (self._name, mistaken - MOST_PROBLEMS))
+            self.problems.append(
+                "%s: and %d more lines with mistakes" % (self._name, mistaken - MOST_PROBLEMS)
+            )
 
     def _one(self, number: int, line: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
         try:
@@ -191,7 +233,8 @@ class Lines:
 
 
 def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any]]:
-    """All tasks of a JSON Lines text. Raises UsageError with a sentence for each of the first mistakes, each with file and line number."""
+    """All tasks of a JSON Lines text. Raises UsageError with a sentence for each of the first
+    mistakes, each with file and line number."""
     reader = Lines(name, base)
     tasks = list(reader.each(lines))
     if reader.problems:
@@ -200,10 +243,14 @@ def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any
 
 
 def generated_id(stem: str, number: int, task: Dict[str, Any]) -> str:
-    """An id for a task that has none: the file's name, the line, and what the task is, so that another task in the
-    same place is another, and the same added again the same."""
+    """An id for a task that has none: the file's name, the line, and what the task is, so that
+    another task in the same place is another, and the same added again the same."""
     digest = zlib.crc32(json.dumps(task, sort_keys=True).encode("ascii"))
-    return "%s-%06d-%08x" % (re.sub(r"[^A-Za-z0-9._-]", "_", stem).lstrip("._-")[:100] or "task", number, digest)
+    return "%s-%06d-%08x" % (
+        re.sub(r"[^A-Za-z0-9._-]", "_", stem).lstrip("._-")[:100] or "task",
+        number,
+        digest,
+    )
 
 
 def read_file(path: str) -> List[Dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""The shared memory between BOINC's client and an application: eight channels of 1,024 bytes, byte 0 of each tells "full"."""
+"""The shared memory between BOINC's client and an application: eight channels of 1,024 bytes, byte
+0 of each tells "full"."""
 
 import mmap
 import os

@@ -1,7 +1,8 @@
-"""A pilot's manners at BOINC's table: tells how far it is, pauses and goes on when asked, ends when asked or when the host is gone.
+"""A pilot's manners at BOINC's table: tells how far it is, pauses and goes on when asked, ends when
+asked or when the host is gone.
 
-One thread, four times a second. As a native application it talks by the shared memory; under the wrapper and vboxwrapper it
-writes the files they watch.
+One thread, four times a second. As a native application it talks by the shared memory; under the
+wrapper and vboxwrapper it writes the files they watch.
 """
 
 import os
@@ -15,7 +16,8 @@ from pilot.hosts.boinc import channels, slot
 from pilot.node.batch import boinc
 
 EVERY_S = 0.25
-BEAT_S = 30.0  # a client that was not heard of for so long is gone (the API library's HEARTBEAT_GIVEUP)
+# a client that was not heard of for so long is gone (the API library's HEARTBEAT_GIVEUP)
+BEAT_S = 30.0
 FILES_EVERY_S = 1.0
 STATUS = "<current_cpu_time>%e</current_cpu_time>\n<checkpoint_cpu_time>%e</checkpoint_cpu_time>\n<fraction_done>%e</fraction_done>\n"
 
@@ -36,13 +38,18 @@ def files_of(settings: Any) -> Files:
 
 
 class Guest:
-    """Begins at once; `done` tells (fraction 0 to 1, checkpoints so far). `end` is to be called once, in the end."""
+    """Begins at once; `done` tells (fraction 0 to 1, checkpoints so far). `end` is to be called
+    once, in the end."""
 
     def __init__(self, folder: str, files: Files, done: Callable[[], Any]) -> None:
         self.aborted = False
         self._folder, self._files, self._done = folder, files, done
         self._lock = slot.take_lock(folder) if boinc.is_slot(folder) else None
-        self._channels = channels.open_channels(os.path.join(folder, slot.MEMORY)) if self._lock is not None else None
+        self._channels = (
+            channels.open_channels(os.path.join(folder, slot.MEMORY))
+            if self._lock is not None
+            else None
+        )
         client = boinc.slot_value(folder, "client_pid")
         self._client = int(client) if self._channels and client.isdigit() else 0
         self._suspended = self._leaving = False
@@ -52,7 +59,8 @@ class Guest:
         self._stop = threading.Event()
         if boinc.is_slot(folder) and self._channels is None:
             _die_with_wrapper()
-            signal.signal(signal.SIGTSTP, lambda *_: self.suspend())  # the wrapper's --use_tstp; we stay to hear SIGCONT
+            # the wrapper's --use_tstp; we stay to hear SIGCONT
+            signal.signal(signal.SIGTSTP, lambda *_: self.suspend())
             signal.signal(signal.SIGCONT, lambda *_: self.resume())
         self._tell()
         threading.Thread(target=self._serve, daemon=True).start()
@@ -75,7 +83,9 @@ class Guest:
             self.suspend()
         elif "<resume" in control:
             self.resume()
-        gone = time.monotonic() - self._beat > BEAT_S or (self._client > 0 and not os.path.exists("/proc/%d" % self._client))
+        gone = time.monotonic() - self._beat > BEAT_S or (
+            self._client > 0 and not os.path.exists("/proc/%d" % self._client)
+        )
         if "<abort" in control or "<quit" in control or gone:
             self.aborted = self.aborted or "<abort" in control
             self._leave()
@@ -92,7 +102,10 @@ class Guest:
         self._hold()
 
     def _hold(self) -> None:
-        process_tree.send([one for one in process_tree.descendants(os.getpid()) if one.state != "T"], signal.SIGSTOP)
+        process_tree.send(
+            [one for one in process_tree.descendants(os.getpid()) if one.state != "T"],
+            signal.SIGSTOP,
+        )
 
     def resume(self) -> None:
         """All goes on."""
@@ -109,20 +122,27 @@ class Guest:
             self._channels.send(channels.STATUS, STATUS % (spent, self._checkpoint_cpu, fraction))
         if self._files.fraction:
             slot.leave_file(self._files.fraction, "%.6f\n" % fraction)
-        for path, due in ((self._files.checkpoint, checkpoints > self._checkpoints), (self._files.heartbeat, True)):
+        for path, due in (
+            (self._files.checkpoint, checkpoints > self._checkpoints),
+            (self._files.heartbeat, True),
+        ):
             if path and due:
                 slot.leave_file(path, "%d\n" % checkpoints)
         self._checkpoints = checkpoints
 
     def end(self, code: int, tasks: int, asked_for_work: bool, reason: str) -> int:
-        """The last files; returns the exit code that BOINC is to see: ours, but for a native application BOINC's own."""
+        """The last files; returns the exit code that BOINC is to see: ours, but for a native
+        application BOINC's own."""
         self._stop.set()
         last = slot.choose_ending(code, tasks, asked_for_work, self.aborted, reason)
         words = slot.one_line(last.reason)
         if last.again_s and self._files.temporary_exit:
             slot.leave_file(self._files.temporary_exit, "%d\n0\n%s\n" % (last.again_s, words))
         elif self._files.completion:
-            slot.leave_file(self._files.completion, "%d\n%d\n%s\n" % (last.status, int(bool(last.status)), words))
+            slot.leave_file(
+                self._files.completion,
+                "%d\n%d\n%s\n" % (last.status, int(bool(last.status)), words),
+            )
         if self._channels is None:
             return code
         slot.tell_client(self._folder, last)
@@ -130,7 +150,8 @@ class Guest:
 
 
 def _die_with_wrapper() -> None:
-    """A wrapper that is killed tells its child nothing: let the kernel do it, and look whether it was too late."""
+    """A wrapper that is killed tells its child nothing: let the kernel do it, and look whether it
+    was too late."""
     parent = os.getppid()
     if prctl.die_with_parent() and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -16,7 +16,8 @@ AGAIN_S = 900
 
 
 class Ending(NamedTuple):
-    """What BOINC is told: finished with this status; or to be started again after so many seconds; or neither."""
+    """What BOINC is told: finished with this status; or to be started again after so many seconds;
+    or neither."""
 
     status: int
     again_s: int = 0
@@ -24,8 +25,11 @@ class Ending(NamedTuple):
     reason: str = ""
 
 
-def choose_ending(code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: str) -> Ending:
-    """For a pilot's exit code. No work, and a pool that does not answer, are no results: the task is postponed."""
+def choose_ending(
+    code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: str
+) -> Ending:
+    """For a pilot's exit code. No work, and a pool that does not answer, are no results: the task
+    is postponed."""
     if code > 128:
         return Ending(ABORTED if aborted else 0, finished=False, reason=reason)
     if code == 0 and asked_for_work and not tasks:
@@ -38,8 +42,8 @@ def choose_ending(code: int, tasks: int, asked_for_work: bool, aborted: bool, re
 
 
 def take_lock(folder: str) -> Optional[int]:
-    """The lock of the slot's main program, as a descriptor to be kept open; None when another has it (the wrapper does),
-    or when there is no shared memory to talk by."""
+    """The lock of the slot's main program, as a descriptor to be kept open; None when another has
+    it (the wrapper does), or when there is no shared memory to talk by."""
     if not os.path.exists(os.path.join(folder, MEMORY)):
         return None
     descriptor = os.open(os.path.join(folder, LOCK), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
@@ -52,7 +56,8 @@ def take_lock(folder: str) -> Optional[int]:
 
 
 def resolve_link(path: str) -> str:
-    """The file behind a soft link of the client's (a text in a file of the slot), else the path itself."""
+    """The file behind a soft link of the client's (a text in a file of the slot), else the path
+    itself."""
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             found = re.search("<soft_link>([^<]+)</soft_link>", stream.read(2000))
@@ -76,7 +81,11 @@ def one_line(text: str) -> str:
 
 
 def tell_client(folder: str, end: Ending) -> Optional[str]:
-    """boinc_finish_called or boinc_temporary_exit, whose reason must not be empty. Why it could not be written, or None."""
+    """boinc_finish_called or boinc_temporary_exit, whose reason must not be empty. Why it could not
+    be written, or None."""
     if end.again_s:
-        return leave_file(os.path.join(folder, LATER), "%d\n%s\n" % (min(end.again_s, MAX_DELAY_S), one_line(end.reason)))
+        return leave_file(
+            os.path.join(folder, LATER),
+            "%d\n%s\n" % (min(end.again_s, MAX_DELAY_S), one_line(end.reason)),
+        )
     return leave_file(os.path.join(folder, FINISHED), "%d\n" % end.status) if end.finished else None

@@ -1,12 +1,15 @@
 """The batch system we run under: one file per system, and what marks each in a job's environment.
 
-To add one: write its file (`SYSTEM = MySystem()`, a subclass of `system.System`), and name it here with its variables.
+To add one: write its file (`SYSTEM = MySystem()`, a subclass of `system.System`), and name it here
+with its variables.
 """
 
 from typing import Dict, Tuple
 
-# Module -> the variables that betray the system. The batch systems themselves first, then the computing elements around them: the
-# first that is found counts. The files are loaded only where their system is at work, as most pilots start thousands of times.
+# Module -> the variables that betray the system. The batch systems themselves first, then the
+# computing elements around them: the
+# first that is found counts. The files are loaded only where their system is at work, as most
+# pilots start thousands of times.
 MARKS: Dict[str, Tuple[str, ...]] = {
     "slurm": ("SLURM_JOB_ID", "SLURM_JOBID"),
     "htcondor": ("_CONDOR_JOB_AD", "_CONDOR_SLOT"),

@@ -1,4 +1,5 @@
-"""A BOINC slot, as the job of a volunteer's machine: known by the file that the client (7.20) leaves there, not by a variable."""
+"""A BOINC slot, as the job of a volunteer's machine: known by the file that the client (7.20)
+leaves there, not by a variable."""
 
 import os
 import re
@@ -26,12 +27,28 @@ def slot_value(folder: str, key: str) -> str:
 
 
 def slot_as_job(folder: str, now: float) -> BatchJob:
-    """init_data.xml has the slot's bounds, in bytes, and when the client wants the job to be over."""
-    said = {key: number(slot_value(folder, key)) for key in ("ncpus", "rsc_memory_bound", "rsc_disk_bound", "computation_deadline")}
-    memory, disk = (int(size / 1048576) if size else None for size in (said["rsc_memory_bound"], said["rsc_disk_bound"]))
+    """init_data.xml has the slot's bounds, in bytes, and when the client wants the job to be
+    over."""
+    said = {
+        key: number(slot_value(folder, key))
+        for key in ("ncpus", "rsc_memory_bound", "rsc_disk_bound", "computation_deadline")
+    }
+    memory, disk = (
+        int(size / 1048576) if size else None
+        for size in (said["rsc_memory_bound"], said["rsc_disk_bound"])
+    )
     cores, deadline = said["ncpus"], said["computation_deadline"]
     left_s = deadline - now if deadline and deadline > now else None
     return BatchJob(
-        system="BOINC", job_id=slot_value(folder, "result_name"), queue=slot_value(folder, "app_name"),
-        cores=max(1, int(cores)) if cores else None, memory_mb=memory, gpus=None, time_left_s=left_s,
-        source=INIT if deadline else "", asked_s=time.monotonic(), others=(), disk_mb=disk)
+        system="BOINC",
+        job_id=slot_value(folder, "result_name"),
+        queue=slot_value(folder, "app_name"),
+        cores=max(1, int(cores)) if cores else None,
+        memory_mb=memory,
+        gpus=None,
+        time_left_s=left_s,
+        source=INIT if deadline else "",
+        asked_s=time.monotonic(),
+        others=(),
+        disk_mb=disk,
+    )

@@ -1,6 +1,7 @@
 """Which batch system we run under, what job we are, and how long it still leaves us.
 
-The environment (and the files that it names) is asked first; `ask_time_left` starts the system's own query program.
+The environment (and the files that it names) is asked first; `ask_time_left` starts the system's
+own query program.
 """
 
 import importlib
@@ -25,12 +26,19 @@ def load_system(module: str) -> System:
 
 def systems_at_work(environ: Dict[str, str]) -> List[System]:
     """Those whose marks the environment bears, most specific first."""
-    marked = [load_system(module) for module, marks in MARKS.items() if any(environ.get(mark) for mark in marks)]
+    marked = [
+        load_system(module)
+        for module, marks in MARKS.items()
+        if any(environ.get(mark) for mark in marks)
+    ]
     return [system for system in marked if system.is_at_work(environ)]
 
 
-def detect_job(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str = CLOUD_ID) -> BatchJob:
-    """The job we run in; `now` is the time of day (UNIX seconds). With `ask`, its query program may be started."""
+def detect_job(
+    environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str = CLOUD_ID
+) -> BatchJob:
+    """The job we run in; `now` is the time of day (UNIX seconds). With `ask`, its query program may
+    be started."""
     systems = systems_at_work(environ)
     if systems:
         others = tuple(other.name for other in systems[1:])
@@ -42,9 +50,12 @@ def detect_job(environ: Dict[str, str], now: float, ask: bool = True, cloud_id: 
     return _describe_machine(cloud_id)
 
 
-def _describe_job(system: System, values: Dict[str, str], now: float, ask: bool, others: Tuple[str, ...]) -> BatchJob:
+def _describe_job(
+    system: System, values: Dict[str, str], now: float, ask: bool, others: Tuple[str, ...]
+) -> BatchJob:
     left, source = system.time_left_s(values, now), "environment"
-    if ask and system.query:  # also where the environment has told it: a limit may be lowered while the job waits or runs
+    # also where the environment has told it: a limit may be lowered while the job waits or runs
+    if ask and system.query:
         asked = ask_time_left(system, values, now)
         if asked is not None and (left is None or asked < left):
             left, source = asked, system.query[0]
@@ -52,9 +63,17 @@ def _describe_job(system: System, values: Dict[str, str], now: float, ask: bool,
         # from now on, for want of the beginning
         left, source = number(values.get(system.walltime_variable)), system.walltime_variable
     return BatchJob(
-        system=system.name, job_id=system.full_job_id(values), queue=system.queue(values), cores=system.cores(values),
-        memory_mb=system.memory_mb(values), gpus=system.gpus(values), time_left_s=left, source=source if left is not None else "",
-        asked_s=time.monotonic(), others=others)
+        system=system.name,
+        job_id=system.full_job_id(values),
+        queue=system.queue(values),
+        cores=system.cores(values),
+        memory_mb=system.memory_mb(values),
+        gpus=system.gpus(values),
+        time_left_s=left,
+        source=source if left is not None else "",
+        asked_s=time.monotonic(),
+        others=others,
+    )
 
 
 def ask_time_left(system: System, values: Dict[str, str], now: float) -> Optional[float]:

@@ -37,8 +37,8 @@ class GridEngine(System):
         return min(known) if known else None
 
     def parse_answer(self, text: str, now: float, values: Environ) -> Optional[float]:
-        """h_rt (or s_rt) of the hard resource list, counted from start_time where it is told (8.1.9 does not), else from when
-        the job's spool folder says that it began."""
+        """h_rt (or s_rt) of the hard resource list, counted from start_time where it is told (8.1.9
+        does not), else from when the job's spool folder says that it began."""
         fields = dict(re.findall(r"^(\S[^:\n]*?)(?:\s+\d+)?:\s+(.*)$", text, re.M))
         limits = re.findall(r"\b[hs]_rt=(\d+)", fields.get("hard resource_list") or "")
         known = [limit for limit in map(positive_int, limits) if limit]

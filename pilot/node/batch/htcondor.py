@@ -10,7 +10,8 @@ LIMITS = ("AllowedExecuteDuration", "AllowedJobDuration", "MaxRuntime", "BatchRu
 
 
 class HTCondor(System):
-    """What the file that $_CONDOR_JOB_AD names says; HTCondor's environment says next to nothing, and it sets no affinity."""
+    """What the file that $_CONDOR_JOB_AD names says; HTCondor's environment says next to nothing,
+    and it sets no affinity."""
 
     name = "HTCondor"
 
@@ -26,7 +27,9 @@ class HTCondor(System):
 
     def cores(self, values: Environ) -> Optional[int]:
         """CpusProvisioned of the ad."""
-        return positive_int(values.get(AD + "CpusProvisioned")) or positive_int(values.get("OMP_NUM_THREADS"))
+        return positive_int(values.get(AD + "CpusProvisioned")) or positive_int(
+            values.get("OMP_NUM_THREADS")
+        )
 
     def memory_mb(self, values: Environ) -> Optional[int]:
         """MemoryProvisioned of the ad, in MiB."""
@@ -39,7 +42,9 @@ class HTCondor(System):
     def time_left_s(self, values: Environ, now: float) -> Optional[float]:
         """The job's or the site's limits, from JobCurrentStartDate on: the first holds."""
         start = positive_int(values.get(AD + "JobCurrentStartDate"))
-        known = [limit for limit in (positive_int(values.get(AD + name)) for name in LIMITS) if limit]
+        known = [
+            limit for limit in (positive_int(values.get(AD + name)) for name in LIMITS) if limit
+        ]
         return max(0.0, start + min(known) - now) if start and known else None
 
 

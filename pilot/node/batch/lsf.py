@@ -22,7 +22,8 @@ class LSF(System):
         return whole if index == "0" or "[" in whole else "%s[%s]" % (whole, index)
 
     def cores(self, values: Environ) -> Optional[int]:
-        """This host's share of LSB_MCPU_HOSTS "h1 2 h2 2", or LSB_DJOB_NUMPROC, which counts all hosts."""
+        """This host's share of LSB_MCPU_HOSTS "h1 2 h2 2", or LSB_DJOB_NUMPROC, which counts all
+        hosts."""
         words = (values.get("LSB_MCPU_HOSTS") or "").split()
         hosts = [(host, positive_int(count) or 0) for host, count in zip(words[::2], words[1::2])]
         return share_of_host(hosts) or positive_int(values.get("LSB_DJOB_NUMPROC"))

@@ -2,7 +2,13 @@
 
 from typing import Optional
 
-from pilot.node.batch.readers import hosts_of, parse_attributes, positive_int, seconds_of_duration, share_of_host
+from pilot.node.batch.readers import (
+    hosts_of,
+    parse_attributes,
+    positive_int,
+    seconds_of_duration,
+    share_of_host,
+)
 from pilot.node.batch.system import Environ, System
 
 

@@ -26,7 +26,8 @@ def lines_of(path: Optional[str]) -> List[str]:
 
 
 def share_of_host(hosts: List[Tuple[str, int]], own: str = "") -> Optional[int]:
-    """How much of a job of many hosts is this one's; the first host's where ours is not among them."""
+    """How much of a job of many hosts is this one's; the first host's where ours is not among
+    them."""
     name = (own or os.uname().nodename).split(".")[0]
     ours = sum(count for host, count in hosts if host.split(".")[0] == name)
     return ours or (sum(count for host, count in hosts if host == hosts[0][0]) if hosts else None)
@@ -51,4 +52,8 @@ def seconds_of_duration(text: str) -> Optional[float]:
 
 def parse_attributes(text: str) -> Dict[str, str]:
     """ "name = value" lines of qstat -f and oarstat -f."""
-    return {key.strip(): value.strip() for key, _, value in (line.partition(" = ") for line in text.splitlines()) if value}
+    return {
+        key.strip(): value.strip()
+        for key, _, value in (line.partition(" = ") for line in text.splitlines())
+        if value
+    }

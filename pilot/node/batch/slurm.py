@@ -15,7 +15,8 @@ class Slurm(System):
     query = ("squeue", "-h", "-j", "{ID}", "-o", "%L")
 
     def job_id(self, values: Environ) -> str:
-        """One part of an array has the array's own number: asked for by that, Slurm answers for, or cancels, all parts."""
+        """One part of an array has the array's own number: asked for by that, Slurm answers for, or
+        cancels, all parts."""
         array, part = values.get("SLURM_ARRAY_JOB_ID"), values.get("SLURM_ARRAY_TASK_ID")
         return "%s_%s" % (array, part) if array and part else super().job_id(values)
 
@@ -25,8 +26,11 @@ class Slurm(System):
         return positive_int(values.get("SLURM_CPUS_ON_NODE")) or positive_int(per_node)
 
     def memory_mb(self, values: Environ) -> Optional[int]:
-        """SLURM_MEM_PER_NODE, or per CPU times the cores. Slurm writes MiB; 0 means all of the node."""
-        node, cpu = positive_int(values.get("SLURM_MEM_PER_NODE")), positive_int(values.get("SLURM_MEM_PER_CPU"))
+        """SLURM_MEM_PER_NODE, or per CPU times the cores. Slurm writes MiB; 0 means all of the
+        node."""
+        node, cpu = positive_int(values.get("SLURM_MEM_PER_NODE")), positive_int(
+            values.get("SLURM_MEM_PER_CPU")
+        )
         cores = self.cores(values)
         return node or (cpu * cores if cpu and cores else None)
 

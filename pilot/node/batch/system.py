@@ -6,14 +6,17 @@ Environ = Dict[str, str]
 
 
 class System:
-    """A batch system. A subclass overrides what its system tells; None (or "") stands for what it does not."""
+    """A batch system. A subclass overrides what its system tells; None (or "") stands for what it
+    does not."""
 
     name = ""  # as facts, references and reports have it
     job_id_variables: Tuple[str, ...] = ()
     queue_variables: Tuple[str, ...] = ()
-    query: Tuple[str, ...] = ()  # the program that tells the time left; {ID} stands for the job's id
+    # the program that tells the time left; {ID} stands for the job's id
+    query: Tuple[str, ...] = ()
     walltime_variable = ""  # with the whole job's seconds, for where nothing else tells
-    warns_every_process = False  # whether the signal before the end reaches payloads too (qsub -notify, bkill -s)
+    # whether the signal before the end reaches payloads too (qsub -notify, bkill -s)
+    warns_every_process = False
 
     def is_at_work(self, environ: Environ) -> bool:
         """Whether a job runs here, as its marks are there."""

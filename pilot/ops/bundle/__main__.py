@@ -1,4 +1,5 @@
-"""`python3 -m pilot.bundle -o pilot.pyz [--text] [--lean] [--with-ops] [--extension DIR]... [--defaults FILE]`"""
+"""`python3 -m pilot.bundle -o pilot.pyz [--text] [--lean] [--with-ops] [--extension DIR]...
+[--defaults FILE]`"""
 
 import argparse
 import hashlib
@@ -18,14 +19,33 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def _run_tool(words: List[str]) -> int:
-    parser = argparse.ArgumentParser(prog="pilot.bundle", description="Make the single file that travels.")
+    parser = argparse.ArgumentParser(
+        prog="pilot.bundle", description="Make the single file that travels."
+    )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="what to write")
-    parser.add_argument("--text", action="store_true", help="one plain-ASCII script instead of a zip")
-    parser.add_argument("--lean", action="store_true",
-                        help="with --text: the smallest one, without the built-in agent (for --execute) and the other tools")
-    parser.add_argument("--with-ops", action="store_true", help="with the operators' tools too (pool, server, ship, bundle, manual)")
-    parser.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
-    parser.add_argument("--defaults", metavar="FILE", help="settings built in, laid out as pilot.json")
+    parser.add_argument(
+        "--text", action="store_true", help="one plain-ASCII script instead of a zip"
+    )
+    parser.add_argument(
+        "--lean",
+        action="store_true",
+        help="with --text: the smallest one, without the built-in agent (for --execute) and the other tools",
+    )
+    parser.add_argument(
+        "--with-ops",
+        action="store_true",
+        help="with the operators' tools too (pool, server, ship, bundle, manual)",
+    )
+    parser.add_argument(
+        "--extension",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a package pilot_* to take along",
+    )
+    parser.add_argument(
+        "--defaults", metavar="FILE", help="settings built in, laid out as pilot.json"
+    )
     try:
         given = parser.parse_args(words)
     except SystemExit as end:  # argparse has told what is wrong

@@ -1,8 +1,8 @@
-"""A smaller program that does the same: sources without comments, docstrings, types and the help of options, without the parts
-that another agent makes good.
+"""A smaller program that does the same: sources without comments, docstrings, types and the help of
+options, without the parts that another agent makes good.
 
-Source is taken away, never rewritten (but for the line of names from typing), so that every Python makes the same bytes of it.
-The first line of a command's docstring stays: --list shows it.
+Source is taken away, never rewritten (but for the line of names from typing), so that every Python
+makes the same bytes of it. The first line of a command's docstring stays: --list shows it.
 """
 
 import io
@@ -13,14 +13,31 @@ from typing import Any, Dict, List, Set, Tuple
 
 from pilot.errors import UsageError
 
-# what is left out: the agent and its pools (--execute, or a community's agent, takes their place), and the other tools
+# what is left out: the agent and its pools (--execute, or a community's agent, takes their place),
+# and the other tools
 KEPT = ("pilot/agent/__init__.py", "pilot/agent/child.py")
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/hosts/boinc/")
-FILES = ("pilot/base/stomp.py", "pilot/events/queue_broker.py", "pilot/events/progress.py", "pilot/events/bar.py", "pilot/node/spot.py",
-         "pilot/node/poller.py", "pilot/engine/onefile.py", "pilot/engine/plan_text.py")
-_WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) + tuple(  # 3.6 has words of their own kind
+FILES = (
+    "pilot/base/stomp.py",
+    "pilot/events/queue_broker.py",
+    "pilot/events/progress.py",
+    "pilot/events/bar.py",
+    "pilot/node/spot.py",
+    "pilot/node/poller.py",
+    "pilot/engine/onefile.py",
+    "pilot/engine/plan_text.py",
+)
+# 3.6 has words of their own kind
+_WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) + tuple(
     getattr(tokenize, name) for name in ("ASYNC", "AWAIT") if hasattr(tokenize, name))
-_UNSEEN = (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER, getattr(tokenize, "ENCODING", -1))
+_UNSEEN = (
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENDMARKER,
+    getattr(tokenize, "ENCODING", -1),
+)
 _FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")  # Pythons read these texts differently
 _NOTHING = (tokenize.COMMENT, tokenize.NL)
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
@@ -29,7 +46,9 @@ _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING
 def lean_files(given: Dict[str, bytes]) -> Dict[str, bytes]:
     """The files that stay, stripped."""
     return {
-        name: _lean_file(name, data) for name, data in given.items() if name in KEPT or not name.startswith(PARTS) and name not in FILES
+        name: _lean_file(name, data)
+        for name, data in given.items()
+        if name in KEPT or not name.startswith(PARTS) and name not in FILES
     }
 
 
@@ -43,19 +62,15 @@ def _lean_file(name: str, data: bytes) -> bytes:
 
 
 def strip_source(source: bytes, keep_first_lines: bool = False) -> bytes:
-    """The same module without comments, docstrings and empty lines; with `keep_first_lines` that of a class's docstring stays."""
-    text = source.decode("utf-8")
-    lines = text.split("\n")
-    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.ENDMARKER]
+    """The same module without comments, docstrings and empty lines; with `keep_first_lines` that of
+    a class's docstring stays."""
+    text = _without_help(source.decode("utf-8"))
+    lines, tokens = text.split("\n"), _tokens_of(text)
     drop: Set[int] = set()
-    for row, start, end in _help_texts(tokens):
-        lines[row - 1] = lines[row - 1][:start] + lines[row - 1][end:]
-    if text != "\n".join(lines):
-        text = "\n".join(lines)
-        tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type != tokenize.ENDMARKER]
     for row, start, end in sorted(_find_annotations(tokens), reverse=True):
         left, right = lines[row - 1][:start], lines[row - 1][end:]
-        lines[row - 1] = left.rstrip() + right.lstrip() if right.lstrip().startswith(":") else left + right
+        before_colon = right.lstrip().startswith(":")
+        lines[row - 1] = left.rstrip() + right.lstrip() if before_colon else left + right
     for row, column in _find_comments(tokens):
         if not (row == 1 and text.startswith("#!")):
             lines[row - 1] = lines[row - 1][:column].rstrip()
@@ -63,18 +78,37 @@ def strip_source(source: bytes, keep_first_lines: bool = False) -> bytes:
         words = lines[first - 1].strip()
         words = words.strip("\"'").strip() if words[:1] in ("\"", "'") else ""
         drop.update(range(first + 1, last + 1))
-        kept_words = '"""%s"""' % words if keep_first_lines and of_class and words and "\\" not in words else "0" if needed else ""
+        kept_words = "0" if needed else ""
+        if keep_first_lines and of_class and words and "\\" not in words:
+            kept_words = '"""%s"""' % words
         lines[first - 1] = " " * column + kept_words
     inside, depths = _inside_strings(tokens), _statement_depths(tokens)
     if text.startswith("#!"):
         depths[1] = 0
-    kept = [line if number in inside and number not in depths else " " * depths.get(number, 1) + line.strip()
-            for number, line in enumerate(lines, 1) if number not in drop and (line.strip() or number in inside)]
+    kept = []
+    for number, line in enumerate(lines, 1):
+        if number in drop or not (line.strip() or number in inside):
+            continue
+        as_it_is = number in inside and number not in depths
+        kept.append(line if as_it_is else " " * depths.get(number, 1) + line.strip())
     return _if_it_compiles("\n".join(kept) + "\n", text).encode("utf-8")
 
 
+def _tokens_of(text: str) -> List[tokenize.TokenInfo]:
+    found = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [token for token in found if token.type != tokenize.ENDMARKER]
+
+
+def _without_help(text: str) -> str:
+    lines = text.split("\n")
+    for row, start, end in _help_texts(_tokens_of(text)):
+        lines[row - 1] = lines[row - 1][:start] + lines[row - 1][end:]
+    return "\n".join(lines)
+
+
 def _if_it_compiles(small: str, text: str) -> str:
-    """The small form without imports of types and without blanks; the text itself where that would be no Python any more."""
+    """The small form without imports of types and without blanks; the text itself where that would
+    be no Python any more."""
     for form in (_without_imports_of_types(small), small):
         try:
             compile(form, "stripped", "exec", dont_inherit=True)
@@ -102,13 +136,16 @@ def _without_blanks(text: str) -> str:
 
 
 def _without_imports_of_types(text: str) -> str:
-    """Without what is imported for type checkers only, and without the names from typing that nothing mentions any more."""
+    """Without what is imported for type checkers only, and without the names from typing that
+    nothing mentions any more."""
     def used(match: Any) -> str:
         rest = text[: match.start()] + text[match.end():]
         names = [name for name in match.group(1).split(", ") if re.search(r"\b%s\b" % name, rest)]
         return "from typing import %s\n" % ", ".join(names) if names else ""
 
-    if "\"\"\"" in text and re.search(r"(?m)^(if TYPE_CHECKING:|from typing )", text.partition("\"\"\"")[2]):
+    if "\"\"\"" in text and re.search(
+        r"(?m)^(if TYPE_CHECKING:|from typing )", text.partition("\"\"\"")[2]
+    ):
         return text  # perhaps inside a text: left as it is
     text = re.sub(r"(?m)^if TYPE_CHECKING:\n( .*\n)+(?!el)", "", text)
     return re.sub(r"(?m)^from typing import ([\w, ]+)\n", used, text)
@@ -119,22 +156,31 @@ def _find_comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
 
 
 def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """(line, from, to) of what stands in the quotes of an option's help, the last of a line first."""
+    """(line, from, to) of what stands in the quotes of an option's help, the last of a line
+    first."""
     found: List[Tuple[int, int, int]] = []
     real = [token for token in tokens if token.type not in _NOTHING]
     for at, token in enumerate(real):
-        if [one.string for one in real[at:at + 2]] != ["Option", "("] or [one.string for one in real[at + 3:at + 4]] != [","]:
+        if [one.string for one in real[at : at + 2]] != ["Option", "("] or [
+            one.string for one in real[at + 3 : at + 4]
+        ] != [","]:
             continue
         words = real[at + 4:]
         count = next((index for index, one in enumerate(words) if one.type != tokenize.STRING), 0)
         if count and words[count].string in (",", ")"):
-            found += [(one.start[0], one.start[1] + 1, one.end[1] - 1) for one in words[:count]
-                      if one.string[0] in "\"'" and one.start[0] == one.end[0] and not one.string.startswith(('"""', "\'\'\'"))]
+            found += [
+                (one.start[0], one.start[1] + 1, one.end[1] - 1)
+                for one in words[:count]
+                if one.string[0] in "\"'"
+                and one.start[0] == one.end[0]
+                and not one.string.startswith(('"""', "\'\'\'"))
+            ]
     return sorted(found, reverse=True)
 
 
 def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """(line, from, to) of what functions say of types: `: T` of parameters and variables, `-> T`."""
+    """(line, from, to) of what functions say of types: `: T` of parameters and variables, `->
+    T`."""
     found: List[Tuple[int, int, int]] = []
     real = [token for token in tokens if token.type not in _NOTHING]
     for at, token in enumerate(real):
@@ -144,7 +190,8 @@ def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, 
 
 
 def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """What is said of the types of variables that get a value inside functions; a class's fields keep theirs."""
+    """What is said of the types of variables that get a value inside functions; a class's fields
+    keep theirs."""
     found: List[Tuple[int, int, int]] = []
     blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
     for token in tokens:
@@ -155,7 +202,12 @@ def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, in
         elif token.type == tokenize.NEWLINE:
             words = [one.string for one in line]
             opening = next((word for word in words[:2] if word in ("def", "class")), "")
-            target = len(words) > 1 and words[1] in (":", ".", "[") and words[0] != "case" and not keyword.iskeyword(words[0])
+            target = (
+                len(words) > 1
+                and words[1] in (":", ".", "[")
+                and words[0] != "case"
+                and not keyword.iskeyword(words[0])
+            )
             if blocks[-1] == "def" and target:
                 found += _annotated_variable(line)
             line = []
@@ -198,7 +250,8 @@ def _annotated_signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, in
 
 
 def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool, bool]]:
-    """(first line, last line, column, all of its block?, right below a class?) of each statement that is only a text."""
+    """(first line, last line, column, all of its block?, right below a class?) of each statement
+    that is only a text."""
     found = []
     real = [token for token in tokens if token.type not in _NOTHING]
     begins, before = "", ""  # the first word of this statement, and of the one before
@@ -206,14 +259,28 @@ def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, i
         first = at == 0 or real[at - 1].type in _BEGINS
         if first and token.type not in _BEGINS:
             begins, before = token.string, begins
-        if first and token.type == tokenize.STRING and at + 1 < len(real) and real[at + 1].type == tokenize.NEWLINE:
+        if (
+            first
+            and token.type == tokenize.STRING
+            and at + 1 < len(real)
+            and real[at + 1].type == tokenize.NEWLINE
+        ):
             only = at + 2 == len(real) or real[at + 2].type == tokenize.DEDENT
-            found.append((token.start[0], token.end[0], token.start[1], only and token.start[1] > 0, before == "class"))
+            found.append(
+                (
+                    token.start[0],
+                    token.end[0],
+                    token.start[1],
+                    only and token.start[1] > 0,
+                    before == "class",
+                )
+            )
     return found
 
 
 def _statement_depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
-    """How deep each line that begins a statement is indented, in steps; other lines continue one."""
+    """How deep each line that begins a statement is indented, in steps; other lines continue
+    one."""
     found: Dict[int, int] = {}
     depth, fresh = 0, True
     for token in tokens:
@@ -230,6 +297,11 @@ def _inside_strings(tokens: List[tokenize.TokenInfo]) -> Set[int]:
     """Lines that lie within a text of several lines: they stay as they are."""
     found: Set[int] = set()
     for token in tokens:
-        if token.end[0] > token.start[0] and token.type not in (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT):
+        if token.end[0] > token.start[0] and token.type not in (
+            tokenize.NEWLINE,
+            tokenize.NL,
+            tokenize.INDENT,
+            tokenize.DEDENT,
+        ):
             found.update(range(token.start[0], token.end[0] + 1))
     return found

@@ -1,5 +1,5 @@
-"""The file that travels, its forms: a zip (`pilot.pyz`), one plain-ASCII script (`--text`), the smallest script (`--lean`); the same
-bytes from any Python.
+"""The file that travels, its forms: a zip (`pilot.pyz`), one plain-ASCII script (`--text`), the
+smallest script (`--lean`); the same bytes from any Python.
 """
 
 import base64
@@ -15,7 +15,14 @@ from pilot.errors import UsageError
 LINE, LEAN_LINE = 100, 2000
 ZIP_PART = b"\n# -- the zip form"  # of the loader
 # what no node runs: this room, the names by which its tools are started, and what unit tests use
-OPERATORS = ("pilot/ops/", "pilot/bundle.py", "pilot/manual.py", "pilot/ship.py", "pilot/pool/__main__.py", "pilot/testing.py")
+OPERATORS = (
+    "pilot/ops/",
+    "pilot/bundle.py",
+    "pilot/manual.py",
+    "pilot/ship.py",
+    "pilot/pool/__main__.py",
+    "pilot/testing.py",
+)
 
 
 def files_for_nodes(files: Dict[str, bytes]) -> Dict[str, bytes]:
@@ -24,21 +31,27 @@ def files_for_nodes(files: Dict[str, bytes]) -> Dict[str, bytes]:
 
 
 def pack_zlib(files: Dict[str, bytes]) -> bytes:
-    """Files in one block, as `loader.unpacked` reads them: zlib and base64, which every Python can undo."""
+    """Files in one block, as `loader.unpacked` reads them: zlib and base64, which every Python can
+    undo."""
     return base64.b64encode(zlib.compress(_join_files(files), 9))
 
 
 def pack_small(files: Dict[str, bytes]) -> bytes:
-    """The same, smaller: bzip2, which not every Python has, and base 94 (nine bytes are eleven letters: a fortieth less than base 85)."""
+    """The same, smaller: bzip2, which not every Python has, and base 94 (nine bytes are eleven
+    letters: a fortieth less than base 85)."""
     import bz2  # not at the top: a Python without it can make the other forms
 
     binary = [name for name in sorted(files) if b"\0" in files[name]]
     if binary:
-        raise UsageError("%s: is no text: the lean form holds text alone (make it without --lean)" % binary[0])
+        raise UsageError(
+            "%s: is no text: the lean form holds text alone (make it without --lean)" % binary[0]
+        )
     block = b"\0".join(name.encode("ascii") + b"\n" + files[name] for name in sorted(files))
     data = bz2.compress(block[::-1], 9)  # read from its end it is a little smaller
     data += bytes(-len(data) % loader.BYTES)  # bzip2 tells where it ends
-    return loader.SMALL.encode("ascii") + b"".join(_as_letters(data[at: at + loader.BYTES]) for at in range(0, len(data), loader.BYTES))
+    return loader.SMALL.encode("ascii") + b"".join(
+        _as_letters(data[at : at + loader.BYTES]) for at in range(0, len(data), loader.BYTES)
+    )
 
 
 def _as_letters(data: bytes) -> bytes:
@@ -55,17 +68,23 @@ def _join_files(files: Dict[str, bytes]) -> bytes:
     return head.encode("ascii") + b"\n" + b"".join(files[name] for name in sorted(files))
 
 
-def text_bytes(files: Dict[str, bytes], header: Sequence[str] = (), words: Sequence[str] = ()) -> bytes:
-    """One plain-ASCII script: the entry's version gate, a loader, and all files compressed in base64.
+def text_bytes(
+    files: Dict[str, bytes], header: Sequence[str] = (), words: Sequence[str] = ()
+) -> bytes:
+    """One plain-ASCII script: the entry's version gate, a loader, and all files compressed in
+    base64.
 
-    `header` lines (comments, such as a batch system's directives) follow its first line; `words` come before
-    what stands on its command line (but for -m, by which it starts its own tools).
+    `header` lines (comments, such as a batch system's directives) follow its first line; `words`
+    come before what stands on its command line (but for -m, by which it starts its own tools).
     """
-    return _write_script(files, pack_zlib(files), files[LOADER].partition(ZIP_PART)[0].decode("ascii"), header, words)
+    return _write_script(
+        files, pack_zlib(files), files[LOADER].partition(ZIP_PART)[0].decode("ascii"), header, words
+    )
 
 
 def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
-    """The smallest script: without comments, docstrings, types, and the built-in agent (see pilot/ops/bundle/lean.py)."""
+    """The smallest script: without comments, docstrings, types, and the built-in agent (see
+    pilot/ops/bundle/lean.py)."""
     import bz2
 
     from pilot.ops.bundle import lean
@@ -74,26 +93,37 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
     reader = kept.pop(LOADER)
     small = base64.b85encode(bz2.compress(reader, 9)).decode("ascii")
     start = "import base64,bz2\nexec(bz2.decompress(base64.b85decode(%r)))" % small
-    packed = {name: data for name, data in kept.items() if name != ENTRY}  # it stands at the top as it is
+    # it stands at the top as it is
+    packed = {name: data for name, data in kept.items() if name != ENTRY}
     return _write_script(kept, pack_small(packed), start, (), (), LEAN_LINE)
 
 
 def _write_script(
-    files: Dict[str, bytes], packed_files: bytes, reader: str, header: Sequence[str], words: Sequence[str], width: int = LINE
+    files: Dict[str, bytes],
+    packed_files: bytes,
+    reader: str,
+    header: Sequence[str],
+    words: Sequence[str],
+    width: int = LINE,
 ) -> bytes:
     gate = re.split('if __name__ ?== ?"__main__":', files[ENTRY].decode("ascii"))[0]
     packed = packed_files.decode("ascii")
     lines = "\n".join(_cut_lines(packed, width)).replace("'''", "''\n'")
     reader = reader.replace("\\", "\\\\").replace("'''", "\\'\\'\\'")
     first, _, rest = gate.partition("\n")
-    start = 'if sys.argv[1:2] != ["-m"]:\n    sys.argv[1:1] = %s\n' % json.dumps(list(words)) if words else ""
+    start = (
+        'if sys.argv[1:2] != ["-m"]:\n    sys.argv[1:1] = %s\n' % json.dumps(list(words))
+        if words
+        else ""
+    )
     script = "%s\n%s%sLOADER = '''%s'''\nFILES = '''\n%s\n'''\n%sstart_text(LOADER, FILES)\n" % (
         first, "".join(line + "\n" for line in header), rest, reader, lines, start)
     return script.encode("ascii")
 
 
 def _cut_lines(text: str, width: int) -> Iterator[str]:
-    """Lines of at most this width that neither begin nor end with a blank, which some would trim."""
+    """Lines of at most this width that neither begin nor end with a blank, which some would
+    trim."""
     at = 0
     while at < len(text):
         end = min(at + width, len(text))
@@ -103,13 +133,22 @@ def _cut_lines(text: str, width: int) -> Iterator[str]:
         at = end
 
 
-def make_file(text: bool, extensions: Sequence[str], defaults: Optional[str], lean: bool = False, with_ops: bool = False) -> bytes:
-    """The single file's bytes; `with_ops` makes the operators' own file, which holds their tools too."""
+def make_file(
+    text: bool,
+    extensions: Sequence[str],
+    defaults: Optional[str],
+    lean: bool = False,
+    with_ops: bool = False,
+) -> bytes:
+    """The single file's bytes; `with_ops` makes the operators' own file, which holds their tools
+    too."""
     files = own_files()
     if not with_ops:
         files = files_for_nodes(files)
     elif "pilot/ops/__init__.py" not in files:
-        raise UsageError("--with-ops: this file has no tools for operators: make it in a checkout or an installed pilot-toolbox")
+        raise UsageError(
+            "--with-ops: this file has no tools for operators: make it in a checkout or an installed pilot-toolbox"
+        )
     files = with_extras(files, extensions, None if defaults is None else packed_defaults(defaults))
     if lean:
         return lean_text_bytes(files)

@@ -1,4 +1,5 @@
-"""`python3 -m pilot.pool add|status|show|retry|cancel|export|import|backup|restore|purge|serve POOL ...`: a pool in an operator's hands."""
+"""`python3 -m pilot.pool add|status|show|retry|cancel|export|import|backup|restore|purge|serve POOL
+...`: a pool in an operator's hands."""
 
 import argparse
 import json
@@ -15,36 +16,75 @@ from pilot.pool import interface, open_pool
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line; each sub-command knows its function."""
-    top = argparse.ArgumentParser(prog="pilot.pool", description="Tasks for pilots: add them, look at them, send them back.")
+    top = argparse.ArgumentParser(
+        prog="pilot.pool", description="Tasks for pilots: add them, look at them, send them back."
+    )
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
-    add = _add_verb(verbs, "add", add_tasks, "add the tasks of JSON Lines files; ids that are there already stay as they are")
-    add.add_argument("files", nargs="+", metavar="FILE", help="a JSON Lines file, or - for standard input")
-    add.add_argument("--backoff-s", type=float, help="half the first wait for another attempt, which doubles (new pools; default: 10)")
-    _add_verb(verbs, "status", show_status, "how many tasks are in each state").add_argument("--json", action="store_true")
+    add = _add_verb(
+        verbs,
+        "add",
+        add_tasks,
+        "add the tasks of JSON Lines files; ids that are there already stay as they are",
+    )
+    add.add_argument(
+        "files", nargs="+", metavar="FILE", help="a JSON Lines file, or - for standard input"
+    )
+    add.add_argument(
+        "--backoff-s",
+        type=float,
+        help="half the first wait for another attempt, which doubles (new pools; default: 10)",
+    )
+    _add_verb(verbs, "status", show_status, "how many tasks are in each state").add_argument(
+        "--json", action="store_true"
+    )
     show = _add_verb(verbs, "show", show_tasks, "tasks with their attempts")
     show.add_argument("tasks", nargs="+", metavar="ID")
     show.add_argument("--json", action="store_true")
-    retry = _add_verb(verbs, "retry", retry_tasks, "send tasks in error or held back to todo, their history kept")
+    retry = _add_verb(
+        verbs, "retry", retry_tasks, "send tasks in error or held back to todo, their history kept"
+    )
     retry.add_argument("tasks", nargs="*", metavar="ID")
     retry.add_argument("--all", action="store_true", help="all tasks in error")
-    cancel = _add_verb(verbs, "cancel", cancel_tasks, "hold tasks back; a running one is stopped by its agent")
+    cancel = _add_verb(
+        verbs, "cancel", cancel_tasks, "hold tasks back; a running one is stopped by its agent"
+    )
     cancel.add_argument("tasks", nargs="+", metavar="ID")
-    export = _add_verb(verbs, "export", export_tasks, "every task as a JSON line, with state and attempts")
-    export.add_argument("--state", choices=interface.STATES)
-    take = _add_verb(verbs, "import", import_tasks, "take in what export gave, with state and attempts")
-    take.add_argument("files", nargs="+", metavar="FILE", help="a file that export wrote, or - for standard input")
+    _add_moving_verbs(verbs)
     keeping.add_verbs(verbs, _add_verb)
     _serve_verbs(verbs)
     return top
 
 
+def _add_moving_verbs(verbs: Any) -> None:
+    export = _add_verb(
+        verbs, "export", export_tasks, "every task as a JSON line, with state and attempts"
+    )
+    export.add_argument("--state", choices=interface.STATES)
+    take = _add_verb(
+        verbs, "import", import_tasks, "take in what export gave, with state and attempts"
+    )
+    take.add_argument(
+        "files", nargs="+", metavar="FILE", help="a file that export wrote, or - for standard input"
+    )
+
+
 def _serve_verbs(verbs: Any) -> None:
     serve = _add_verb(verbs, "serve", serve_pool, "serve a sqlite:FILE to many machines over HTTP")
-    serve.add_argument("--listen", default="127.0.0.1:8420", metavar="HOST:PORT", help="default: 127.0.0.1:8420")
-    serve.add_argument("--tls-cert", metavar="FILE", help="the server's certificate, with its chain (PEM)")
+    serve.add_argument(
+        "--listen", default="127.0.0.1:8420", metavar="HOST:PORT", help="default: 127.0.0.1:8420"
+    )
+    serve.add_argument(
+        "--tls-cert", metavar="FILE", help="the server's certificate, with its chain (PEM)"
+    )
     serve.add_argument("--tls-key", metavar="FILE", help="its key, unless that is in the same file")
-    serve.add_argument("--tls-client-ca", metavar="FILE", help="let in only clients with a certificate of these CAs")
-    serve.add_argument("--tokens", metavar="FILE", help="who may do what; `pilot.pool token` makes it")
+    serve.add_argument(
+        "--tls-client-ca",
+        metavar="FILE",
+        help="let in only clients with a certificate of these CAs",
+    )
+    serve.add_argument(
+        "--tokens", metavar="FILE", help="who may do what; `pilot.pool token` makes it"
+    )
     serve.add_argument("--create", action="store_true", help="make the file when it is missing")
     serve.add_argument("--keep-done-days", type=values.number, metavar="N",
                        help="forget tasks that were done so many days ago (default: never)")
@@ -52,18 +92,40 @@ def _serve_verbs(verbs: Any) -> None:
                        help="forget pilots' stories after so many days (default: 30)")
     serve.add_argument("--keep-mb", type=values.number, default=4000.0, metavar="N",
                        help="and the oldest events when they take more (default: 4000)")
+    _add_feed_verbs(verbs)
+    _add_token_verbs(verbs)
+
+
+def _add_feed_verbs(verbs: Any) -> None:
     feed = verbs.add_parser("feed", help="move pilots' events from a message queue into a server")
-    feed.add_argument("queue", metavar="QUEUE", help="stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE")
+    feed.add_argument(
+        "queue", metavar="QUEUE", help="stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE"
+    )
     feed.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
     feed.set_defaults(function=feed_server)
-    verbs.add_parser("openapi", help="the server's API, described (OpenAPI 3.0)").set_defaults(function=tell_openapi)
-    mint = verbs.add_parser("mint", help="a token for one pilot, from a server; needs a token of a factory or an admin")
+    verbs.add_parser("openapi", help="the server's API, described (OpenAPI 3.0)").set_defaults(
+        function=tell_openapi
+    )
+
+
+def _add_token_verbs(verbs: Any) -> None:
+    mint = verbs.add_parser(
+        "mint", help="a token for one pilot, from a server; needs a token of a factory or an admin"
+    )
     mint.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
     mint.add_argument("pilot", metavar="ID", help="the pilot's id, which it is to be started with")
-    mint.add_argument("--seconds", type=float, default=6 * 3600.0, help="how long it is good, unless the pilot renews it (default: 21600)")
+    mint.add_argument(
+        "--seconds",
+        type=float,
+        default=6 * 3600.0,
+        help="how long it is good, unless the pilot renews it (default: 21600)",
+    )
     mint.set_defaults(function=mint_token)
-    token = verbs.add_parser("token", help="make a token for an operator, into the file that serve --tokens reads",
-                             description="Make a token: it is printed once, the file keeps its hash.")
+    token = verbs.add_parser(
+        "token",
+        help="make a token for an operator, into the file that serve --tokens reads",
+        description="Make a token: it is printed once, the file keeps its hash.",
+    )
     token.add_argument("file", metavar="FILE")
     token.add_argument("role", choices=("admin", "factory", "reader"))
     token.add_argument("name", metavar="NAME")
@@ -90,8 +152,10 @@ def _run_verb(words: List[str]) -> int:
     except SystemExit as end:  # argparse has told what is wrong
         return int(end.code or 0)
     if not given.verb:
-        raise UsageError("which of add, status, show, retry, cancel, export, import, backup, restore, purge, serve, feed, mint, withdraw, "
-                         "token, openapi? See --help")
+        raise UsageError(
+            "which of add, status, show, retry, cancel, export, import, backup, restore, purge, serve, feed, mint, withdraw, "
+            "token, openapi? See --help"
+        )
     try:
         return int(given.function(given))
     except interface.Busy as error:
@@ -119,7 +183,11 @@ def show_status(given: argparse.Namespace) -> int:
     """Counts by state."""
     with open_pool(given.pool) as pool:
         found = pool.status()
-    print(json.dumps(found) if given.json else "  ".join("%s %d" % (state, found[state]) for state in interface.STATES))
+    print(
+        json.dumps(found)
+        if given.json
+        else "  ".join("%s %d" % (state, found[state]) for state in interface.STATES)
+    )
     return 0
 
 
@@ -127,7 +195,9 @@ def show_tasks(given: argparse.Namespace) -> int:
     """Each task as JSON, or in a few lines."""
     with open_pool(given.pool) as pool:
         found = [pool.show(name) for name in given.tasks]
-    missing = ["there is no task %r" % name for name, task in zip(given.tasks, found) if task is None]
+    missing = [
+        "there is no task %r" % name for name, task in zip(given.tasks, found) if task is None
+    ]
     for task in found:
         if task is not None:
             print(json.dumps(task, indent=1) if given.json else log.printable(describe_task(task)))
@@ -138,7 +208,9 @@ def show_tasks(given: argparse.Namespace) -> int:
 
 def describe_task(task: Dict[str, Any]) -> str:
     """A task and its attempts in lines for a person."""
-    lines = ["%s: %s%s" % (task["id"], task["state"], ", " + task["reason"] if task["reason"] else "")]
+    lines = [
+        "%s: %s%s" % (task["id"], task["state"], ", " + task["reason"] if task["reason"] else "")
+    ]
     script = task.get("script", "").strip()
     what = task.get("command") or [script.split("\n")[0] + (" ..." if "\n" in script else "")]
     lines.append("  runs      %s" % " ".join(what))
@@ -159,18 +231,25 @@ def retry_tasks(given: argparse.Namespace) -> int:
         raise UsageError("retry: name the tasks, or say --all for every one in error")
     with open_pool(given.pool) as pool:
         print("%d sent back" % pool.retry(given.tasks or None))
-        return _check_names(pool, given.tasks, ("todo", "locked"), "only tasks in error or held are sent back")
+        return _check_names(
+            pool, given.tasks, ("todo", "locked"), "only tasks in error or held are sent back"
+        )
 
 
 def cancel_tasks(given: argparse.Namespace) -> int:
     """Hold the tasks named."""
     with open_pool(given.pool) as pool:
         print("%d held" % pool.cancel(given.tasks))
-        return _check_names(pool, given.tasks, ("held",), "only tasks that are todo or locked are held")
+        return _check_names(
+            pool, given.tasks, ("held",), "only tasks that are todo or locked are held"
+        )
 
 
-def _check_names(pool: interface.Pool, names: Sequence[str], wanted: Sequence[str], rule: str) -> int:
-    """Say of each task named why it is not as it was wanted; UsageError for those that are not there."""
+def _check_names(
+    pool: interface.Pool, names: Sequence[str], wanted: Sequence[str], rule: str
+) -> int:
+    """Say of each task named why it is not as it was wanted; UsageError for those that are not
+    there."""
     missing = []
     for name in names:
         found = pool.show(name)

@@ -1,4 +1,5 @@
-"""Copies of a SQLite pool: made while it is served, and put back with nothing of the old one left beside it."""
+"""Copies of a SQLite pool: made while it is served, and put back with nothing of the old one left
+beside it."""
 
 import fcntl
 import os
@@ -21,27 +22,38 @@ def check_file(path: str) -> None:
         db = sqlite3.connect(path, timeout=10)
         try:
             found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-            tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            tables = {
+                row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
         finally:
             db.close()
-    except sqlite3.OperationalError as error:  # locked, or may not be opened: that says nothing of what is in it
+    # locked, or may not be opened: that says nothing of what is in it
+    except sqlite3.OperationalError as error:
         raise UsageError("sqlite:%s: cannot be read now: %s" % (path, error))
     except sqlite3.Error as error:
-        raise UsageError("sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, error))
+        raise UsageError(
+            "sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, error)
+        )
     if found != "ok":
-        raise UsageError("sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, found))
+        raise UsageError(
+            "sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, found)
+        )
     if not {"tasks", "attempts", "meta"} <= tables:
         raise UsageError("sqlite:%s: is no pool" % path)
 
 
 def copy_pool(path: str, target: str) -> int:
-    """Copy a pool as it is at one moment, also while it is served, into a new file; returns its size. Raises UsageError."""
+    """Copy a pool as it is at one moment, also while it is served, into a new file; returns its
+    size. Raises UsageError."""
     if not os.path.exists(path):
         raise UsageError("sqlite:%s: there is no such file" % path)
     if os.path.exists(target):
         raise UsageError("%s is there already: name a new file" % target)
     if not hasattr(sqlite3.Connection, "backup"):
-        raise UsageError("backup needs Python 3.7 or newer (or the program: sqlite3 %s \".backup %s\")" % (path, target))
+        raise UsageError(
+            "backup needs Python 3.7 or newer (or the program: sqlite3 %s \".backup %s\")"
+            % (path, target)
+        )
     partial = "%s.part-%d" % (target, os.getpid())
     source = sqlite3.connect(path, timeout=10)
     try:
@@ -64,8 +76,8 @@ def copy_pool(path: str, target: str) -> int:
 
 
 def put_back(path: str, source: str, replace: bool) -> None:
-    """Put a copy in the place of a pool that nobody serves; what lay beside the old one (its write-ahead log, its story) goes.
-    Raises UsageError."""
+    """Put a copy in the place of a pool that nobody serves; what lay beside the old one (its
+    write-ahead log, its story) goes. Raises UsageError."""
     check_file(source)
     path = os.path.realpath(path)
     if os.path.exists(source + "-wal") and os.path.getsize(source + "-wal"):
@@ -75,7 +87,9 @@ def put_back(path: str, source: str, replace: bool) -> None:
     partial = "%s.part-%d" % (path, os.getpid())
     with _nobody_serves(path):
         try:
-            with open(source, "rb") as reader, open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as writer:
+            with open(source, "rb") as reader, open(
+                os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+            ) as writer:
                 for block in iter(lambda: reader.read(1 << 20), b""):
                     writer.write(block)
             _sync_folder(partial)

@@ -1,4 +1,5 @@
-"""Task files on their way into a pool: read twice, first to check every line, then to add them, so that a million lines need no memory."""
+"""Task files on their way into a pool: read twice, first to check every line, then to add them, so
+that a million lines need no memory."""
 
 import io
 import os
@@ -20,10 +21,15 @@ class Intake:
         self._streams = streams
 
     def tasks(self) -> Callable[[], Specs]:
-        """What gives the tasks of all files, each time it is called. UsageError with the first mistakes of all files."""
+        """What gives the tasks of all files, each time it is called. UsageError with the first
+        mistakes of all files."""
         def each(problems: List[str]) -> Specs:
             for name, stream in self._streams.items():
-                shown, base = ("standard input", os.getcwd()) if name == "-" else (name, os.path.dirname(os.path.abspath(name)))
+                shown, base = (
+                    ("standard input", os.getcwd())
+                    if name == "-"
+                    else (name, os.path.dirname(os.path.abspath(name)))
+                )
                 reader = Lines(shown, base)
                 yield from reader.each(_rewind(name, stream))
                 problems += reader.problems
@@ -57,12 +63,15 @@ def _rewind(name: str, stream: IO[str]) -> Iterable[str]:
 
 @contextmanager
 def open_inputs(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Intake]:
-    """The files, open as long as the block runs; standard input is kept in a file without a name. UsageError for what cannot be read."""
+    """The files, open as long as the block runs; standard input is kept in a file without a name.
+    UsageError for what cannot be read."""
     streams: Dict[str, IO[str]] = {}
     try:
         for name in names:
             try:
-                streams[name] = _spool_lines(standard_input) if name == "-" else open(name, encoding="utf-8")
+                streams[name] = (
+                    _spool_lines(standard_input) if name == "-" else open(name, encoding="utf-8")
+                )
             except OSError as error:
                 raise UsageError("%s: cannot be read: %s" % (name, error.strerror))
         yield Intake(streams)

@@ -15,15 +15,40 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 def add_verbs(verbs: Any, verb: Any) -> None:
     """To the command line of pilot.pool; `verb` adds one that takes a pool."""
-    copy = verb(verbs, "backup", back_up, "copy a sqlite:FILE as it is at one moment into a new file, also while it is served")
+    copy = verb(
+        verbs,
+        "backup",
+        back_up,
+        "copy a sqlite:FILE as it is at one moment into a new file, also while it is served",
+    )
     copy.add_argument("file", metavar="FILE")
-    back = verb(verbs, "restore", restore_copy, "put a copy in the place of a sqlite:FILE that nobody serves")
+    back = verb(
+        verbs,
+        "restore",
+        restore_copy,
+        "put a copy in the place of a sqlite:FILE that nobody serves",
+    )
     back.add_argument("file", metavar="FILE")
-    back.add_argument("--replace", action="store_true", help="also when there is a pool: it is gone then, with what lay beside it")
-    forget = verb(verbs, "purge", purge_ended, "forget tasks that ended long ago, with their attempts")
-    forget.add_argument("--older-than", required=True, type=parse_age, metavar="AGE", help="since when nothing has changed: 90d, 36h, 600s")
+    back.add_argument(
+        "--replace",
+        action="store_true",
+        help="also when there is a pool: it is gone then, with what lay beside it",
+    )
+    forget = verb(
+        verbs, "purge", purge_ended, "forget tasks that ended long ago, with their attempts"
+    )
+    forget.add_argument(
+        "--older-than",
+        required=True,
+        type=parse_age,
+        metavar="AGE",
+        help="since when nothing has changed: 90d, 36h, 600s",
+    )
     forget.add_argument("--state", required=True, choices=("done", "error", "held"))
-    taken = verbs.add_parser("withdraw", help="take back every token of one pilot; needs a token of a factory or an admin")
+    taken = verbs.add_parser(
+        "withdraw",
+        help="take back every token of one pilot; needs a token of a factory or an admin",
+    )
     taken.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
     taken.add_argument("pilot", metavar="ID")
     taken.set_defaults(function=withdraw_token)

@@ -1,4 +1,5 @@
-"""One client's connection: bytes in, one request at a time, its answer out. Everything about it is bounded."""
+"""One client's connection: bytes in, one request at a time, its answer out. Everything about it is
+bounded."""
 
 import asyncio
 import socket
@@ -26,7 +27,9 @@ Limit = Callable[["Connection", Head], int]
 class House:
     """What all connections share: who serves, what is open, how much is in memory."""
 
-    def __init__(self, handle: Handle, limit: Limit, max_connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self, handle: Handle, limit: Limit, max_connections: int = MAX_CONNECTIONS
+    ) -> None:
         self.handle, self.limit, self.max_connections = handle, limit, max_connections
         self.open: Set[Connection] = set()
         self.arriving = 0  # accepted, and not yet greeted
@@ -71,12 +74,20 @@ class House:
 
     def news(self) -> str:
         """What was refused since this was asked last, in a sentence; "" for nothing."""
-        new = {status: count - self._told.get(status, 0) for status, count in self.refused.items() if count > self._told.get(status, 0)}
+        new = {
+            status: count - self._told.get(status, 0)
+            for status, count in self.refused.items()
+            if count > self._told.get(status, 0)
+        }
         self._told = dict(self.refused)
         if not new:
             return ""
         counts = ", ".join("%d times HTTP %d" % (new[status], status) for status in sorted(new))
-        return "refused lately: %s; the last, from %s: %s" % (counts, self.last_refusal[0], self.last_refusal[1].decode("utf-8", "replace"))
+        return "refused lately: %s; the last, from %s: %s" % (
+            counts,
+            self.last_refusal[0],
+            self.last_refusal[1].decode("utf-8", "replace"),
+        )
 
     def head(self, data: bytes) -> Head:
         """A head, parsed once for all that are the same."""
@@ -91,7 +102,9 @@ class House:
     def sweep(self) -> None:
         """Once a second: connections that are late are closed."""
         now = time.monotonic()
-        for connection in [one for one in self.open if one.deadline is not None and one.deadline < now]:
+        for connection in [
+            one for one in self.open if one.deadline is not None and one.deadline < now
+        ]:
             connection.late()
 
     def close(self) -> None:
@@ -102,16 +115,19 @@ class House:
 
 
 class Connection(asyncio.Protocol):
-    """asyncio's protocol: buffers, cuts requests out, hands them to the house, writes the answers."""
+    """asyncio's protocol: buffers, cuts requests out, hands them to the house, writes the
+    answers."""
 
     def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
         self.house, self._loop = house, loop
         self.deadline: Optional[float] = None
-        self.on_lost: Optional[Callable[[], None]] = None  # told when the client goes while its request is served
+        # told when the client goes while its request is served
+        self.on_lost: Optional[Callable[[], None]] = None
         self.peer = ""
         self.who = ""  # the pilot whose token was shown last; "" for others
         self.trusted = False  # whether a good token was shown, or none is needed
-        self.admitted: Any = None  # what the house found in the head of the request whose body is awaited
+        # what the house found in the head of the request whose body is awaited
+        self.admitted: Any = None
         self._transport: Any = None
         self._chunks: List[bytes] = []
         self._size = self._needed = self._counted = 0
@@ -184,7 +200,13 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _advance(self) -> None:
-        if self._busy or self._clogged or not self._size or self._size < self._needed or self._transport.is_closing():
+        if (
+            self._busy
+            or self._clogged
+            or not self._size
+            or self._size < self._needed
+            or self._transport.is_closing()
+        ):
             return
         try:
             self._cut()
@@ -210,7 +232,12 @@ class Connection(asyncio.Protocol):
             return
         head, body, rest = self._head, data[self._head_size:self._needed], data[self._needed:]
         self._release()
-        self._head, self._needed, self._size, self._chunks = None, 0, len(rest), [rest] if rest else []
+        self._head, self._needed, self._size, self._chunks = (
+            None,
+            0,
+            len(rest),
+            [rest] if rest else [],
+        )
         self._busy, self.deadline = True, None
         self.house.requests += 1
         self._resume()
@@ -237,14 +264,22 @@ class Connection(asyncio.Protocol):
             self._close(WRITE_S)
             return
         slow = self._transport.get_write_buffer_size() > 0
-        self.deadline = time.monotonic() + (WRITE_S if slow else IDLE_S if self.trusted else STRANGER_S)
+        self.deadline = time.monotonic() + (
+            WRITE_S if slow else IDLE_S if self.trusted else STRANGER_S
+        )
         self._resume()
         if self._size:
-            self._loop.call_soon(self._advance)  # not at once: many requests in one packet would nest
+            # not at once: many requests in one packet would nest
+            self._loop.call_soon(self._advance)
 
     def late(self) -> None:
         """The client took too long."""
-        if not self._deaf and self._size and not self._busy and not self._transport.get_write_buffer_size():
+        if (
+            not self._deaf
+            and self._size
+            and not self._busy
+            and not self._transport.get_write_buffer_size()
+        ):
             self._refuse(408, "the request did not come in time")
         else:
             self._transport.abort()
@@ -265,7 +300,8 @@ class Connection(asyncio.Protocol):
             return
         self.deadline = time.monotonic() + LINGER_S
         try:
-            self._transport.write_eof()  # closed at once, with bytes unread, the client might never see why
+            # closed at once, with bytes unread, the client might never see why
+            self._transport.write_eof()
         except OSError:  # it has gone
             self._transport.abort()
 

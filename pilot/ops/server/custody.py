@@ -9,10 +9,11 @@ from pilot.base.fork import start_check
 
 
 class Custody:
-    """Holds a pool's file for one server, by its inode: links, other names and removed lock files do not matter.
+    """Holds a pool's file for one server, by its inode: links, other names and removed lock files
+    do not matter.
 
-    The lock is flock(2)'s on the file itself, which SQLite's locks (fcntl) do not meet. UsageError when another server has it, or
-    where locks are worth nothing.
+    The lock is flock(2)'s on the file itself, which SQLite's locks (fcntl) do not meet. UsageError
+    when another server has it, or where locks are worth nothing.
     """
 
     def __init__(self, path: str) -> None:
@@ -28,15 +29,22 @@ class Custody:
             raise UsageError("sqlite:%s: another server serves it already" % path)
         except OSError as error:
             os.close(self._held)
-            raise UsageError("sqlite:%s: this file system has no locks: %s; a pool lies on a local disk" % (path, error.strerror))
+            raise UsageError(
+                "sqlite:%s: this file system has no locks: %s; a pool lies on a local disk"
+                % (path, error.strerror)
+            )
         if not start_check(lambda: _is_locked(self.path))():
             os.close(self._held)
-            raise UsageError("sqlite:%s: locks do nothing on this file system; a pool lies on a local disk" % path)
+            raise UsageError(
+                "sqlite:%s: locks do nothing on this file system; a pool lies on a local disk"
+                % path
+            )
         self._was = _file_identity(os.fstat(self._held))
         self._wal: Tuple[int, int] = (0, 0)
 
     def problem(self) -> str:
-        """Whether the file, or its write-ahead log, is gone or another by now, in a sentence; "" when all is well."""
+        """Whether the file, or its write-ahead log, is gone or another by now, in a sentence; ""
+        when all is well."""
         try:
             if _file_identity(os.stat(self.path)) != self._was:
                 return "%s was replaced by another file" % self.path

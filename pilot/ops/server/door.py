@@ -1,4 +1,5 @@
-"""Accepts connections, and no more than can be served: at a limit the kernel's queue holds who comes next, nobody is logged one by one."""
+"""Accepts connections, and no more than can be served: at a limit the kernel's queue holds who
+comes next, nobody is logged one by one."""
 
 import asyncio
 import errno
@@ -17,7 +18,13 @@ log = logging.getLogger("pilot.pool")
 class Door:
     """Listening sockets of one server."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, house: House, make: Callable[[], Connection], context: Any) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        house: House,
+        make: Callable[[], Connection],
+        context: Any,
+    ) -> None:
         self._loop, self._house, self._make, self._context = loop, house, make, context
         self._sockets: List[socket.socket] = []
         self._timer: Optional[asyncio.TimerHandle] = None
@@ -65,8 +72,12 @@ class Door:
     async def _greet(self, client: socket.socket, peer: str) -> None:
         """Until TLS is agreed upon, a connection is counted here; then by itself."""
         try:
-            await asyncio.wait_for(self._loop.connect_accepted_socket(self._make, client, ssl=self._context), STRANGER_S)
-        except (OSError, asyncio.TimeoutError):  # a client that cannot do TLS, says nothing, or left
+            await asyncio.wait_for(
+                self._loop.connect_accepted_socket(self._make, client, ssl=self._context),
+                STRANGER_S,
+            )
+        # a client that cannot do TLS, says nothing, or left
+        except (OSError, asyncio.TimeoutError):
             client.close()
         finally:
             self._house.arrived(peer)
@@ -88,13 +99,19 @@ def listen_on(host: str, port: int, backlog: int) -> List[socket.socket]:
     """Sockets for every address of this host. OSError when they cannot be had."""
     found: List[socket.socket] = []
     try:
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
             one = socket.socket(family, kind, protocol)
             found.append(one)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            one.bind(address[:1] + (found[0].getsockname()[1] if port == 0 and len(found) > 1 else port,) + address[2:])
+            one.bind(
+                address[:1]
+                + (found[0].getsockname()[1] if port == 0 and len(found) > 1 else port,)
+                + address[2:]
+            )
             one.listen(backlog)
     except OSError:
         for one in found:

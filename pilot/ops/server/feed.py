@@ -1,7 +1,8 @@
-"""`python3 -m pilot.pool feed QUEUE SERVER`: moves pilots' events from a message queue into a pool server.
+"""`python3 -m pilot.pool feed QUEUE SERVER`: moves pilots' events from a message queue into a pool
+server.
 
-A message is acknowledged once the server has its events; what is no message of ours goes back refused, for the
-broker's dead-letter queue. Both ends may go and come back.
+A message is acknowledged once the server has its events; what is no message of ours goes back
+refused, for the broker's dead-letter queue. Both ends may go and come back.
 """
 
 import json
@@ -83,7 +84,9 @@ class Feed:
         return None
 
     def _wait(self, failures: int) -> None:
-        self._stop.wait(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)] * (0.75 + 0.5 * random.random()))
+        self._stop.wait(
+            BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)] * (0.75 + 0.5 * random.random())
+        )
 
 
 def read_events(body: bytes) -> Optional[List[Dict[str, Any]]]:
@@ -93,7 +96,11 @@ def read_events(body: bytes) -> Optional[List[Dict[str, Any]]]:
     except ValueError:
         return None
     events = found.get("events") if isinstance(found, dict) else None
-    return events if isinstance(events, list) and all(isinstance(event, dict) for event in events) else None
+    return (
+        events
+        if isinstance(events, list) and all(isinstance(event, dict) for event in events)
+        else None
+    )
 
 
 def run_feed(source: str, target: str) -> int:

@@ -1,7 +1,8 @@
-"""Group commit: what came in one turn of the event loop is done in one transaction and answered after its commit.
+"""Group commit: what came in one turn of the event loop is done in one transaction and answered
+after its commit.
 
-A claim that waits for work (long poll) is tried again whenever something may have become claimable; each pilot has at
-most one, a newer request of the pilot's lets it come back at once.
+A claim that waits for work (long poll) is tried again whenever something may have become claimable;
+each pilot has at most one, a newer request of the pilot's lets it come back at once.
 """
 
 import asyncio
@@ -17,7 +18,8 @@ Work = Callable[[], Optional[Answer]]  # None: not yet, for a claim that may wai
 Respond = Callable[[Answer], None]
 SWEEP_S = 1.0
 GAP_S = 3.0  # so long without serving anybody, and agents could not renew their leases
-NOTE_EACH_S = 1.0  # so often it is written down that somebody could be served, with what is written anyway
+# so often it is written down that somebody could be served, with what is written anyway
+NOTE_EACH_S = 1.0
 NOTE_S = 5.0  # while nobody asks, so often is written down that somebody could
 WAITERS_AT_ONCE = 200
 log = logging.getLogger("pilot.pool")
@@ -33,7 +35,8 @@ class Waiter(NamedTuple):
 
 
 class Hub:
-    """`submit` work; its answer goes to `respond` once it is on disk. For the event loop's thread alone."""
+    """`submit` work; its answer goes to `respond` once it is on disk. For the event loop's thread
+    alone."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any, story: Any) -> None:
         self._loop, self._pool, self._story = loop, pool, story
@@ -54,13 +57,16 @@ class Hub:
         return len(self._waiters)
 
     def submit(self, work: Work, respond: Respond, story: bool = False) -> None:
-        """To be done in the next transaction; what only tells stories in one of its own, so that tasks do not suffer when the
-        stories' file does."""
+        """To be done in the next transaction; what only tells stories in one of its own, so that
+        tasks do not suffer when the stories' file does."""
         (self._stories if story else self._queue).append(_Item(work, respond, None))
         self._schedule()
 
-    def submit_waiting(self, work: Work, respond: Respond, pilot: str, wait_s: float, nothing: Answer) -> None:
-        """The same for a claim that may wait: `work` gives None when there is nothing, `nothing` is said in the end."""
+    def submit_waiting(
+        self, work: Work, respond: Respond, pilot: str, wait_s: float, nothing: Answer
+    ) -> None:
+        """The same for a claim that may wait: `work` gives None when there is nothing, `nothing` is
+        said in the end."""
         self.nudge(pilot)
         self._queue.append(_Item(work, respond, (pilot, time.monotonic() + wait_s, nothing)))
         self._schedule()
@@ -80,12 +86,14 @@ class Hub:
             del self._waiters[pilot]
 
     def stir(self) -> None:
-        """Something may have become claimable: those that wait are asked again with the next transaction."""
+        """Something may have become claimable: those that wait are asked again with the next
+        transaction."""
         self._stir = True
         self._schedule()
 
     def sweep(self) -> None:
-        """Once a second: waits that are over; leases that ran out may give work to those that wait."""
+        """Once a second: waits that are over; leases that ran out may give work to those that
+        wait."""
         self._notice_gap()
         now = time.monotonic()
         for pilot in [pilot for pilot, waiter in self._waiters.items() if waiter.until <= now]:
@@ -96,7 +104,8 @@ class Hub:
             self.submit(lambda: answer_error(200, ""), lambda answer: None)
 
     def _notice_gap(self) -> None:
-        """A time in which nobody could be served (frozen, a full disk) does not count for leases."""
+        """A time in which nobody could be served (frozen, a full disk) does not count for
+        leases."""
         now = time.monotonic()
         if self._failing or now - self._served > GAP_S:  # while it fails, all of it is one gap
             self._gap_s += now - self._served
@@ -144,7 +153,12 @@ class Hub:
         except Busy as error:
             log.error("%s", error)
             self._failing = self._failing or tasks
-            return self._tell([(item.respond, answer_error(503, str(error), "Retry-After: 2\r\n")) for item in queue])
+            return self._tell(
+                [
+                    (item.respond, answer_error(503, str(error), "Retry-After: 2\r\n"))
+                    for item in queue
+                ]
+            )
         except Exception:  # a bug of ours: its request is refused, the others are done without it
             return self._without(done.culprit, queue, tasks)
         self._settle(done, len(queue), tasks)
@@ -200,7 +214,9 @@ class Hub:
         self._tell(done.answers)
 
     def _without(self, culprit: Optional["_Item"], queue: "List[_Item]", tasks: bool) -> None:
-        log.error("a request could not be served, which is a bug:\n%s", traceback.format_exc().rstrip())
+        log.error(
+            "a request could not be served, which is a bug:\n%s", traceback.format_exc().rstrip()
+        )
         self._to_try = []
         rest = [item for item in queue if item is not culprit]
         if tasks:
@@ -210,7 +226,9 @@ class Hub:
         if rest:
             self._schedule()
         if culprit is not None:
-            culprit.respond(answer_error(500, "the server has a bug here; its log has the traceback"))
+            culprit.respond(
+                answer_error(500, "the server has a bug here; its log has the traceback")
+            )
 
     def _tell(self, answers: List[Tuple[Respond, Answer]]) -> None:
         for respond, answer in answers:

@@ -1,4 +1,5 @@
-"""The web page: a few files of ours beside this module, read once. All it shows it asks the API for."""
+"""The web page: a few files of ours beside this module, read once. All it shows it asks the API
+for."""
 
 import os
 import pkgutil
@@ -13,10 +14,13 @@ FILES: Dict[Tuple[str, ...], Tuple[str, str]] = {
     ("views.js",): ("views.js", "text/javascript; charset=utf-8"),
     ("draw.js",): ("draw.js", "text/javascript; charset=utf-8"),
 }
-# Whatever a pilot or payload says is text to the page; should one ever be markup, these let nothing of it run or leave.
-GUARDS = ("Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-          "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
-          "Referrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\nCross-Origin-Opener-Policy: same-origin\r\nCache-Control: no-cache\r\n")
+# Whatever a pilot or payload says is text to the page; should one ever be markup, these let nothing
+# of it run or leave.
+GUARDS = (
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    "Referrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\nCross-Origin-Opener-Policy: same-origin\r\nCache-Control: no-cache\r\n"
+)
 _kept: Dict[str, bytes] = {}
 
 

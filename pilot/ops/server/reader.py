@@ -1,4 +1,5 @@
-"""Answers about pilots from a snapshot of their story, on a connection and in a thread of its own: the writer never waits."""
+"""Answers about pilots from a snapshot of their story, on a connection and in a thread of its own:
+the writer never waits."""
 
 import json
 import sqlite3
@@ -11,10 +12,31 @@ from pilot.ops.server.story import SILENT_S
 from pilot.pool.sqlite_operator import tell_task
 from pilot.pool.sqlite_rows import TASK, Row
 
-SHOWN = ("pilot", "site", "host", "state", "command", "started", "heard", "ended", "exit_code", "reason", "version", "cores", "seconds",
-         "busy_s", "failed_s", "setup_s", "done", "failed", "running")
-_SHOWN_STATE = ("CASE WHEN state = 'finished' AND exit_code > 0 THEN 'failed' WHEN state <> 'finished' AND heard < ? THEN 'silent'"
-                " ELSE state END")
+SHOWN = (
+    "pilot",
+    "site",
+    "host",
+    "state",
+    "command",
+    "started",
+    "heard",
+    "ended",
+    "exit_code",
+    "reason",
+    "version",
+    "cores",
+    "seconds",
+    "busy_s",
+    "failed_s",
+    "setup_s",
+    "done",
+    "failed",
+    "running",
+)
+_SHOWN_STATE = (
+    "CASE WHEN state = 'finished' AND exit_code > 0 THEN 'failed' WHEN state <> 'finished' AND heard < ? THEN 'silent'"
+    " ELSE state END"
+)
 MAX_ROWS = 200000
 MOST_REASONS = 20
 NO_MILESTONES = ("log", "pilot heartbeat", "fact found", "task usage", "task claimed")
@@ -25,8 +47,13 @@ class Reader:
     """Opened for reading only; not for several threads at once."""
 
     def __init__(self, pool_path: str, story_path: str) -> None:
-        self._db = sqlite3.connect("file:%s?mode=ro" % pool_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23"), uri=True,
-                                   check_same_thread=False, timeout=10)
+        self._db = sqlite3.connect(
+            "file:%s?mode=ro"
+            % pool_path.replace("%", "%25").replace("?", "%3f").replace("#", "%23"),
+            uri=True,
+            check_same_thread=False,
+            timeout=10,
+        )
         self._db.execute("ATTACH DATABASE ? AS story", (story_path,))
         self._db.execute("PRAGMA query_only=1")
 
@@ -34,9 +61,12 @@ class Reader:
         """Let go of the files."""
         self._db.close()
 
-    def tasks(self, after: Optional[str], limit: int, state: Optional[str]) -> Tuple[List[Dict[str, Any]], bool]:
-        """Up to `limit` tasks (of a state) as `show` gives them, those added after the one named, no more than fit into an answer; and
-        whether there may be more. KeyError when there is none of that name."""
+    def tasks(
+        self, after: Optional[str], limit: int, state: Optional[str]
+    ) -> Tuple[List[Dict[str, Any]], bool]:
+        """Up to `limit` tasks (of a state) as `show` gives them, those added after the one named,
+        no more than fit into an answer; and whether there may be more. KeyError when there is none
+        of that name."""
         def rows(question: str, values: Sequence[object]) -> List[Any]:
             return self._db.execute(question, values).fetchall()
 
@@ -48,8 +78,12 @@ class Reader:
             last = found[0][0]
         told: List[Dict[str, Any]] = []
         size = 0
-        for values in rows("SELECT " + TASK + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?",
-                           (last, state, state, limit)):
+        for values in rows(
+            "SELECT "
+            + TASK
+            + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?",
+            (last, state, state, limit),
+        ):
             told.append(tell_task(rows, Row(*values)))
             size += len(json.dumps(told[-1]))
             if size > MAX_ANSWER:
@@ -60,32 +94,55 @@ class Reader:
         """What an administrator looks at first."""
         counts = dict(self._db.execute("SELECT state, tasks FROM counts"))
         now = time.time()
-        pilots = {state: count for state, count in self._db.execute(
-            "SELECT " + _SHOWN_STATE + " AS shown, count(*) FROM story.pilots WHERE heard > ? GROUP BY shown",
-            (now - SILENT_S, since))}
-        return {"tasks": {state: counts.get(state, 0) for state in STATES}, "pilots": pilots, "ticks": self._ticks(since),
-                "failures": self._failures(since), "task_failures": self._task_failures(since), "time": now}
+        pilots = {
+            state: count
+            for state, count in self._db.execute(
+                "SELECT "
+                + _SHOWN_STATE
+                + " AS shown, count(*) FROM story.pilots WHERE heard > ? GROUP BY shown",
+                (now - SILENT_S, since),
+            )
+        }
+        return {
+            "tasks": {state: counts.get(state, 0) for state in STATES},
+            "pilots": pilots,
+            "ticks": self._ticks(since),
+            "failures": self._failures(since),
+            "task_failures": self._task_failures(since),
+            "time": now,
+        }
 
     def _ticks(self, since: float) -> List[List[int]]:
-        rows = self._db.execute("SELECT minute, todo, locked, done, error, held, pilots FROM story.ticks WHERE minute >= ? ORDER BY minute",
-                                (int(since // 60),)).fetchall()
+        rows = self._db.execute(
+            "SELECT minute, todo, locked, done, error, held, pilots FROM story.ticks WHERE minute >= ? ORDER BY minute",
+            (int(since // 60),),
+        ).fetchall()
         step = max(1, len(rows) // 300)
         return [list(row) for row in rows[::step]]
 
     def _failures(self, since: float) -> List[Dict[str, Any]]:
-        rows = self._db.execute("SELECT command, reason, count(*), max(ended), count(DISTINCT site), max(site)"
-                                " FROM story.steps WHERE ended > ? AND code <> 0 GROUP BY command, reason"
-                                " ORDER BY count(*) DESC LIMIT ?", (since, MOST_REASONS))
-        return [dict(zip(("command", "reason", "count", "last", "sites", "site"), row)) for row in rows]
+        rows = self._db.execute(
+            "SELECT command, reason, count(*), max(ended), count(DISTINCT site), max(site)"
+            " FROM story.steps WHERE ended > ? AND code <> 0 GROUP BY command, reason"
+            " ORDER BY count(*) DESC LIMIT ?",
+            (since, MOST_REASONS),
+        )
+        return [
+            dict(zip(("command", "reason", "count", "last", "sites", "site"), row)) for row in rows
+        ]
 
     def _task_failures(self, since: float) -> List[Dict[str, Any]]:
-        rows = self._db.execute("SELECT reason, count(*), max(ended), max(task) FROM story.runs"
-                                " WHERE ended > ? AND outcome IN ('error', 'retried', 'lost') GROUP BY reason"
-                                " ORDER BY count(*) DESC LIMIT ?", (since, MOST_REASONS))
+        rows = self._db.execute(
+            "SELECT reason, count(*), max(ended), max(task) FROM story.runs"
+            " WHERE ended > ? AND outcome IN ('error', 'retried', 'lost') GROUP BY reason"
+            " ORDER BY count(*) DESC LIMIT ?",
+            (since, MOST_REASONS),
+        )
         return [dict(zip(("reason", "count", "last", "task"), row)) for row in rows]
 
     def pilots(self, wanted: Dict[str, str], after: Optional[str], limit: int) -> Dict[str, Any]:
-        """Pilots of a site, state or command, the last heard first. `after`: "HEARD PILOT" of the last one seen."""
+        """Pilots of a site, state or command, the last heard first. `after`: "HEARD PILOT" of the
+        last one seen."""
         where, values = ["1"], []  # type: List[str], List[Any]
         for column in ("site", "command"):
             if column in wanted:
@@ -98,11 +155,17 @@ class Reader:
         if name:
             where.append("(heard < ? OR heard = ? AND pilot > ?)")
             values += [_parse_float(heard), _parse_float(heard), name]
-        rows = self._db.execute("SELECT %s FROM story.pilots WHERE %s ORDER BY heard DESC, pilot LIMIT ?" % (", ".join(SHOWN),
-                                                                                                             " AND ".join(where)),
-                                values + [limit]).fetchall()
+        rows = self._db.execute(
+            "SELECT %s FROM story.pilots WHERE %s ORDER BY heard DESC, pilot LIMIT ?"
+            % (", ".join(SHOWN), " AND ".join(where)),
+            values + [limit],
+        ).fetchall()
         found = [self._shown(row) for row in rows]
-        last = "%r %s" % (rows[-1][SHOWN.index("heard")], found[-1]["pilot"]) if len(found) == limit else None
+        last = (
+            "%r %s" % (rows[-1][SHOWN.index("heard")], found[-1]["pilot"])
+            if len(found) == limit
+            else None
+        )
         return {"pilots": found, "next": last}
 
     def _shown(self, row: Any) -> Dict[str, Any]:
@@ -115,24 +178,36 @@ class Reader:
 
     def pilot(self, name: str) -> Optional[Dict[str, Any]]:
         """One pilot with its timeline, facts and last payloads."""
-        row = self._db.execute("SELECT %s FROM story.pilots WHERE pilot = ?" % ", ".join(SHOWN), (name,)).fetchone()
+        row = self._db.execute(
+            "SELECT %s FROM story.pilots WHERE pilot = ?" % ", ".join(SHOWN), (name,)
+        ).fetchone()
         if row is None:
             return None
         told = self._shown(row)
-        told["pulse"] = json.loads(self._db.execute("SELECT pulse FROM story.pilots WHERE pilot = ?", (name,)).fetchone()[0])
+        told["pulse"] = json.loads(
+            self._db.execute("SELECT pulse FROM story.pilots WHERE pilot = ?", (name,)).fetchone()[
+                0
+            ]
+        )
         no_milestones = "pilot = ? AND kind NOT IN (%s)" % ", ".join("?" * len(NO_MILESTONES))
         told["timeline"] = self._events(no_milestones, (name,) + NO_MILESTONES, 3000)
         told["facts"] = self._events("pilot = ? AND kind = 'fact found'", (name,), 100)
         return told
 
-    def events(self, name: str, after: int, limit: int, kind: Optional[str]) -> List[Dict[str, Any]]:
+    def events(
+        self, name: str, after: int, limit: int, kind: Optional[str]
+    ) -> List[Dict[str, Any]]:
         """Events of a pilot after this seq, in order."""
-        return self._events("pilot = ? AND seq > ? AND (? IS NULL OR kind = ?)", (name, after, kind, kind), limit)
+        return self._events(
+            "pilot = ? AND seq > ? AND (? IS NULL OR kind = ?)", (name, after, kind, kind), limit
+        )
 
     def _events(self, where: str, values: Tuple[Any, ...], limit: int) -> List[Dict[str, Any]]:
         """In order, no more than fit into an answer."""
         found, size = [], 0  # type: List[Dict[str, Any]], int
-        question = "SELECT seq, time, kind, body FROM story.events WHERE %s ORDER BY seq LIMIT ?" % where
+        question = (
+            "SELECT seq, time, kind, body FROM story.events WHERE %s ORDER BY seq LIMIT ?" % where
+        )
         for row in self._db.execute(question, values + (limit,)):
             size += len(row[3])
             if found and size > MAX_ANSWER:
@@ -156,16 +231,31 @@ class Reader:
 
     def factories(self) -> List[Dict[str, Any]]:
         """The newest state that each factory told."""
-        return [dict(json.loads(body), factory=name, heard=heard) for name, heard, body in self._db.execute(
-            "SELECT factory, heard, body FROM story.factories ORDER BY factory LIMIT 200")]
+        return [
+            dict(json.loads(body), factory=name, heard=heard)
+            for name, heard, body in self._db.execute(
+                "SELECT factory, heard, body FROM story.factories ORDER BY factory LIMIT 200"
+            )
+        ]
 
     def statistics(self, since: float) -> Dict[str, Any]:
-        """How often, how often ok, how long, why not: of each command and site; and what was wasted."""
-        steps = self._db.execute("SELECT command, site, status, reason, seconds FROM story.steps WHERE ended > ?"
-                                 " ORDER BY ended DESC LIMIT ?", (since, MAX_ROWS)).fetchall()
-        pilots = self._db.execute("SELECT site, cores, seconds, busy_s, failed_s, setup_s FROM story.pilots"
-                                  " WHERE state = 'finished' AND ended > ?", (since,)).fetchall()
-        return {"commands": statistics.by_command(steps), "waste": statistics.wasted_hours(pilots), "cut": len(steps) == MAX_ROWS}
+        """How often, how often ok, how long, why not: of each command and site; and what was
+        wasted."""
+        steps = self._db.execute(
+            "SELECT command, site, status, reason, seconds FROM story.steps WHERE ended > ?"
+            " ORDER BY ended DESC LIMIT ?",
+            (since, MAX_ROWS),
+        ).fetchall()
+        pilots = self._db.execute(
+            "SELECT site, cores, seconds, busy_s, failed_s, setup_s FROM story.pilots"
+            " WHERE state = 'finished' AND ended > ?",
+            (since,),
+        ).fetchall()
+        return {
+            "commands": statistics.by_command(steps),
+            "waste": statistics.wasted_hours(pilots),
+            "cut": len(steps) == MAX_ROWS,
+        }
 
 
 def _parse_float(text: str) -> float:

@@ -1,4 +1,5 @@
-"""A log that nobody from outside can fill: each kind of line at most once a minute, with how often it came."""
+"""A log that nobody from outside can fill: each kind of line at most once a minute, with how often
+it came."""
 
 import logging
 import time
@@ -9,12 +10,14 @@ MOST_KINDS = 1000
 
 
 class Seldom(logging.Filter):
-    """Passes a kind of line (its template, and its level) once in EVERY_S; the next one tells how many were left out."""
+    """Passes a kind of line (its template, and its level) once in EVERY_S; the next one tells how
+    many were left out."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._kinds: Dict[Tuple[int, str], Tuple[float, int]] = {}  # when the last one was passed, how many were not since
+        # when the last one was passed, how many were not since
+        self._kinds: Dict[Tuple[int, str], Tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """logging's protocol."""
@@ -27,5 +30,9 @@ class Seldom(logging.Filter):
             self._kinds.clear()
         self._kinds[kind] = (now, 0)
         if left_out:
-            record.msg, record.args = "%s (and %d more like it in the last %.0f s)" % (record.getMessage(), left_out, now - passed), None
+            record.msg, record.args = (
+                "%s (and %d more like it in the last %.0f s)"
+                % (record.getMessage(), left_out, now - passed),
+                None,
+            )
         return True

@@ -67,9 +67,15 @@ def plan_server(
     return Plan(os.path.abspath(path), host, port, context, keyring, keep, create)
 
 
-def _needs_guards(host: str, context: Optional[ssl.SSLContext], keyring: Optional[tokens.Keyring]) -> None:
+def _needs_guards(
+    host: str, context: Optional[ssl.SSLContext], keyring: Optional[tokens.Keyring]
+) -> None:
     if not _is_loopback(host) and (context is None or keyring is None):
-        missing = " and ".join(name for name, given in (("--tls-cert", context), ("--tokens", keyring)) if given is None)
+        missing = " and ".join(
+            name
+            for name, given in (("--tls-cert", context), ("--tokens", keyring))
+            if given is None
+        )
         raise UsageError("%s is not this machine alone: it needs %s" % (host, missing))
 
 
@@ -88,7 +94,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def _tls_context(certificate: str, key: Optional[str], client_ca: Optional[str]) -> ssl.SSLContext:
-    for name, path in (("--tls-cert", certificate), ("--tls-key", key), ("--tls-client-ca", client_ca)):
+    for name, path in (
+        ("--tls-cert", certificate),
+        ("--tls-key", key),
+        ("--tls-client-ca", client_ca),
+    ):
         if path and not os.access(path, os.R_OK):
             raise UsageError("%s %s: cannot be read" % (name, path))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -101,7 +111,8 @@ def _tls_context(certificate: str, key: Optional[str], client_ca: Optional[str])
         if client_ca:
             context.load_verify_locations(client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
-            context.verify_flags |= ssl.VerifyFlags(0x40)  # X509_V_FLAG_ALLOW_PROXY_CERTS: pilots may show an RFC 3820 proxy
+            # X509_V_FLAG_ALLOW_PROXY_CERTS: pilots may show an RFC 3820 proxy
+            context.verify_flags |= ssl.VerifyFlags(0x40)
     except (OSError, ssl.SSLError) as error:
         how = "" if key else " (is the key in it? else give --tls-key)"
         raise UsageError("--tls-cert %s: cannot be used: %s%s" % (certificate, error, how))
@@ -109,10 +120,12 @@ def _tls_context(certificate: str, key: Optional[str], client_ca: Optional[str])
 
 
 def run_server(chosen: Plan) -> int:
-    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had, or when the file is no more what it
-    was; UsageError for a file that is none to serve."""
+    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had, or
+    when the file is no more what it was; UsageError for a file that is none to serve."""
     os.umask(0o077)  # tasks and stories are for those with a token
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
+    )
     for handler in logging.getLogger().handlers:
         handler.addFilter(Seldom())
     loop = asyncio.new_event_loop()
@@ -137,12 +150,15 @@ def run_server(chosen: Plan) -> int:
 
 
 def _open_file(chosen: Plan) -> None:
-    """A new file is made only where that is asked for: one that vanished shall not be followed by an empty one in silence."""
+    """A new file is made only where that is asked for: one that vanished shall not be followed by
+    an empty one in silence."""
     if chosen.create and not os.path.exists(chosen.path):
         SQLitePool(chosen.path, create=True).close()
     if not os.path.exists(chosen.path):
-        raise UsageError("sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back" % (
-            chosen.path))
+        raise UsageError(
+            "sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back"
+            % (chosen.path)
+        )
     sqlite_copies.check_file(chosen.path)
 
 
@@ -160,9 +176,17 @@ def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
     for listener in _open_sockets(chosen):
         door.open(listener)
     name = door.address()
-    print("serving sqlite:%s at %s://%s:%d%s" % (
-        chosen.path, "https" if chosen.context else "http", "[%s]" % name[0] if ":" in name[0] else name[0], name[1],
-        "" if chosen.keyring else " without tokens: whoever reaches this address owns the pool"), flush=True)
+    print(
+        "serving sqlite:%s at %s://%s:%d%s"
+        % (
+            chosen.path,
+            "https" if chosen.context else "http",
+            "[%s]" % name[0] if ":" in name[0] else name[0],
+            name[1],
+            "" if chosen.keyring else " without tokens: whoever reaches this address owns the pool",
+        ),
+        flush=True,
+    )
     server.start()
     stopped = loop.create_future()
 
@@ -176,8 +200,10 @@ def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
     problem = loop.run_until_complete(stopped)
     if problem:
         door.close()
-        raise PoolUnreachable("%s: the server stops, so that nothing more is written where it would be lost%s" % (
-            problem, _rescue_writes(server, chosen.path)))
+        raise PoolUnreachable(
+            "%s: the server stops, so that nothing more is written where it would be lost%s"
+            % (problem, _rescue_writes(server, chosen.path))
+        )
     log.info("stopping: %d requests were served", server.house.requests)
     loop.run_until_complete(_end_server(loop, server, door))
 
@@ -198,12 +224,19 @@ def _open_sockets(chosen: Plan) -> List[socket.socket]:
         if passed is None:
             return listen_on(chosen.host, chosen.port, BACKLOG)
         name = passed.getsockname()
-        _needs_guards(str(name[0]) if isinstance(name, tuple) else "localhost", chosen.context, chosen.keyring)
+        _needs_guards(
+            str(name[0]) if isinstance(name, tuple) else "localhost", chosen.context, chosen.keyring
+        )
         return [passed]
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PoolUnreachable("%s:%d is taken by another program: give another --listen" % (chosen.host, chosen.port))
-        raise PoolUnreachable("%s:%d cannot be listened at: %s" % (chosen.host, chosen.port, error.strerror or error))
+            raise PoolUnreachable(
+                "%s:%d is taken by another program: give another --listen"
+                % (chosen.host, chosen.port)
+            )
+        raise PoolUnreachable(
+            "%s:%d cannot be listened at: %s" % (chosen.host, chosen.port, error.strerror or error)
+        )
 
 
 def _passed_socket() -> Optional[socket.socket]:

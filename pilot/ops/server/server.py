@@ -21,7 +21,8 @@ from pilot.ops.server.wire import Answer, BadRequest, Head, answer_error
 
 TICK_S = 60.0
 PILOT_BYTES = 2 << 20  # of a body from a pilot
-PILOT_PARTS, MOST_PARTS = 100000, 500000  # lists, objects and commas of a body: the loop waits while they are read
+# lists, objects and commas of a body: the loop waits while they are read
+PILOT_PARTS, MOST_PARTS = 100000, 500000
 FORGET_AGAIN_S = 0.1
 PURGE_ROWS = 1000
 _LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}\Z")
@@ -48,17 +49,27 @@ class Admitted(NamedTuple):
 class Server:
     """What every handler may use. `pool` is a SQLitePool whose connection this is."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any, path: str, keyring: Optional[Keyring], keep: Keep = Keep(),
-                 max_connections: int = MAX_CONNECTIONS) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        pool: Any,
+        path: str,
+        keyring: Optional[Keyring],
+        keep: Keep = Keep(),
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
         self.loop, self.pool, self.keyring, self.keep = loop, pool, keyring, keep
         self.began = time.monotonic()
-        self.story = stories.Story(stories.path_of(path), int(min(stories.PILOT_BYTES, keep.megabytes * (1 << 20) / 20)))
+        self.story = stories.Story(
+            stories.path_of(path), int(min(stories.PILOT_BYTES, keep.megabytes * (1 << 20) / 20))
+        )
         self.reader = Reader(path, stories.path_of(path))
         self.hub = Hub(loop, pool, self.story)
         self.house = House(self._handle, self._limit, max_connections)
         self._readers = concurrent.futures.ThreadPoolExecutor(1, "reader")
         self._timers: List[Any] = []
-        self.on_problem: Callable[[str], None] = lambda sentence: None  # called when the file is not what it was
+        # called when the file is not what it was
+        self.on_problem: Callable[[str], None] = lambda sentence: None
         self.problem: Callable[[], str] = lambda: ""
         self._forgetting: Any = None
 
@@ -131,7 +142,9 @@ class Server:
         """As much as came: again and again while there is more, with room for requests between."""
         try:
             with self.story.batch():
-                more = self.story.forget(time.time() - self.keep.days * 86400, int(self.keep.megabytes * (1 << 20)))
+                more = self.story.forget(
+                    time.time() - self.keep.days * 86400, int(self.keep.megabytes * (1 << 20))
+                )
         except Busy as error:
             more = False
             log.warning("%s", error)
@@ -161,7 +174,9 @@ class Server:
             pilot: str = call.given["pilot"]
             connection.on_lost = lambda: self.hub.forget(pilot, respond)
             wait_s = min(call.given["wait_s"], call.given["lease_s"] / 2)
-            self.hub.submit_waiting(lambda: route.run(call), respond, pilot, wait_s, tasks_api.NOTHING)
+            self.hub.submit_waiting(
+                lambda: route.run(call), respond, pilot, wait_s, tasks_api.NOTHING
+            )
         else:
             self.hub.submit(lambda: route.run(call), respond)
 
@@ -178,14 +193,20 @@ class Server:
         if route.method == "GET":
             given = shape.from_query(head.query, route.fields)
         else:
-            given = shape.check_fields(wire.parse_body(body, PILOT_PARTS if who.role == "pilot" else MOST_PARTS), route.fields)
+            given = shape.check_fields(
+                wire.parse_body(body, PILOT_PARTS if who.role == "pilot" else MOST_PARTS),
+                route.fields,
+            )
         call = Call(self, who, at, given, token, time.monotonic())
         if "pilot" in given:
             call.own(given["pilot"])
         return route, call
 
-    def _admit(self, connection: Connection, head: Head, route: Route, at: Dict[str, str]) -> Admitted:
-        """Who has shown a good token may stay; where none is needed, who may ask for more than the page. Raises BadRequest."""
+    def _admit(
+        self, connection: Connection, head: Head, route: Route, at: Dict[str, str]
+    ) -> Admitted:
+        """Who has shown a good token may stay; where none is needed, who may ask for more than the
+        page. Raises BadRequest."""
         if route.roles or head.method == "POST":
             self._trust(head)
         token = _token_of(head)
@@ -195,7 +216,8 @@ class Server:
         return Admitted(route, at, who, token)
 
     def _limit(self, connection: Connection, head: Head) -> int:
-        """How long this body may be: nothing of a stranger's is taken into memory. Raises BadRequest."""
+        """How long this body may be: nothing of a stranger's is taken into memory. Raises
+        BadRequest."""
         if head.method != "POST":
             return 0
         found = routes.find_route(head.method, head.path)
@@ -207,13 +229,22 @@ class Server:
         return min(limit, PILOT_BYTES) if connection.admitted.who.role == "pilot" else limit
 
     def _trust(self, head: Head) -> None:
-        """Against pages of others in an operator's browser: a body says that it is JSON, which they may not send unasked; and
-        where no token is needed, we are called by a name of this machine, and from no page but ours. Raises BadRequest."""
+        """Against pages of others in an operator's browser: a body says that it is JSON, which they
+        may not send unasked; and where no token is needed, we are called by a name of this machine,
+        and from no page but ours. Raises BadRequest."""
         host, origin = head.headers.get("host", ""), head.headers.get("origin")
-        if head.method == "POST" and head.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        if (
+            head.method == "POST"
+            and head.headers.get("content-type", "").split(";")[0].strip().lower()
+            != "application/json"
+        ):
             raise BadRequest(415, "a body is JSON and says so: Content-Type: application/json")
         if self.keyring is None and not _is_local(host):
-            raise BadRequest(403, "without tokens this server answers to this machine's own names only, not to %r" % host[:100])
+            raise BadRequest(
+                403,
+                "without tokens this server answers to this machine's own names only, not to %r"
+                % host[:100],
+            )
         if origin is not None and origin.partition("://")[2] != host:
             raise BadRequest(403, "a page of %s may not ask this server" % origin[:100])
 
@@ -227,7 +258,11 @@ class Server:
         except Refused as error:
             raise BadRequest(401, str(error))
         if who.role not in route.roles:
-            raise BadRequest(403, "%s %s may not do this: it is for %s" % (who.role, who.name, ", ".join(route.roles)))
+            raise BadRequest(
+                403,
+                "%s %s may not do this: it is for %s"
+                % (who.role, who.name, ", ".join(route.roles)),
+            )
         return who
 
     def _read(self, route: Route, call: Call, respond: Any) -> None:
@@ -236,8 +271,11 @@ class Server:
             if isinstance(error, BadRequest):
                 respond(answer_error(error.status, str(error)))
             elif error is not None:
-                log.error("%s could not be read:\n%s", route.path,
-                          "".join(traceback.format_exception(type(error), error, error.__traceback__)))
+                log.error(
+                    "%s could not be read:\n%s",
+                    route.path,
+                    "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+                )
                 respond(answer_error(500, "the story could not be read; the server's log says why"))
             else:
                 respond(future.result())
@@ -267,6 +305,9 @@ def _is_local(host: str) -> bool:
 def _lost_answer(head: Head) -> Answer:
     methods = routes.methods_of(head.path)
     if methods:
-        return answer_error(405, "%s is not for this address, but %s" % (head.method, " and ".join(methods)),
-                            "Allow: %s\r\n" % ", ".join(methods))
+        return answer_error(
+            405,
+            "%s is not for this address, but %s" % (head.method, " and ".join(methods)),
+            "Allow: %s\r\n" % ", ".join(methods),
+        )
     return answer_error(404, "there is no such address here; /v1/status is one")

@@ -1,4 +1,5 @@
-"""What the fields of a request must be: checked with one sentence, and told in the OpenAPI description."""
+"""What the fields of a request must be: checked with one sentence, and told in the OpenAPI
+description."""
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -6,7 +7,8 @@ from pilot.ops.server.wire import BadRequest
 
 
 class Shape(NamedTuple):
-    """A field: what it must be in words, the check, its JSON schema; `default` stands in when it is missing."""
+    """A field: what it must be in words, the check, its JSON schema; `default` stands in when it is
+    missing."""
 
     says: str
     ok: Callable[[Any], bool]
@@ -24,14 +26,20 @@ Shapes = Dict[str, Shape]
 
 def text_of(most: int = 200, least: int = 1) -> Shape:
     """A text of so many characters."""
-    return Shape("a text of %d to %d characters" % (least, most), lambda v: isinstance(v, str) and least <= len(v) <= most,
-                 {"type": "string", "minLength": least, "maxLength": most})
+    return Shape(
+        "a text of %d to %d characters" % (least, most),
+        lambda v: isinstance(v, str) and least <= len(v) <= most,
+        {"type": "string", "minLength": least, "maxLength": most},
+    )
 
 
 def whole_number(least: int, most: int) -> Shape:
     """A whole number."""
-    return Shape("a whole number from %d to %d" % (least, most), lambda v: _is_whole(v) and least <= v <= most,
-                 {"type": "integer", "minimum": least, "maximum": most})
+    return Shape(
+        "a whole number from %d to %d" % (least, most),
+        lambda v: _is_whole(v) and least <= v <= most,
+        {"type": "integer", "minimum": least, "maximum": most},
+    )
 
 
 def any_number(least: float, most: float) -> Shape:
@@ -43,7 +51,11 @@ def any_number(least: float, most: float) -> Shape:
 
 def one_of(*words: str) -> Shape:
     """One of some words."""
-    return Shape("one of %s" % ", ".join(words), lambda v: isinstance(v, str) and v in words, {"type": "string", "enum": list(words)})
+    return Shape(
+        "one of %s" % ", ".join(words),
+        lambda v: isinstance(v, str) and v in words,
+        {"type": "string", "enum": list(words)},
+    )
 
 
 def true_or_false() -> Shape:
@@ -58,9 +70,11 @@ def any_object() -> Shape:
 
 def list_of(one: Shape, most: int) -> Shape:
     """A list."""
-    return Shape("a list of at most %d, each %s" % (most, one.says),
-                 lambda v: isinstance(v, list) and len(v) <= most and all(one.ok(item) for item in v),
-                 {"type": "array", "maxItems": most, "items": one.schema})
+    return Shape(
+        "a list of at most %d, each %s" % (most, one.says),
+        lambda v: isinstance(v, list) and len(v) <= most and all(one.ok(item) for item in v),
+        {"type": "array", "maxItems": most, "items": one.schema},
+    )
 
 
 def record_of(fields: Shapes) -> Shape:
@@ -76,9 +90,11 @@ def record_of(fields: Shapes) -> Shape:
 
 def pair_of(first: Shape, second: Shape) -> Shape:
     """A list of two."""
-    return Shape("a list [%s, %s]" % (first.says, second.says),
-                 lambda v: isinstance(v, list) and len(v) == 2 and first.ok(v[0]) and second.ok(v[1]),
-                 {"type": "array", "minItems": 2, "maxItems": 2, "items": {}})
+    return Shape(
+        "a list [%s, %s]" % (first.says, second.says),
+        lambda v: isinstance(v, list) and len(v) == 2 and first.ok(v[0]) and second.ok(v[1]),
+        {"type": "array", "minItems": 2, "maxItems": 2, "items": {}},
+    )
 
 
 def _is_plain(value: float) -> str:
@@ -110,8 +126,11 @@ def check_fields(given: Dict[str, Any], fields: Shapes) -> Dict[str, Any]:
 
 def json_schema(fields: Shapes) -> Dict[str, Any]:
     """The JSON schema of such an object."""
-    told: Dict[str, Any] = {"type": "object", "properties": {name: one.schema for name, one in fields.items()},
-                            "additionalProperties": False}
+    told: Dict[str, Any] = {
+        "type": "object",
+        "properties": {name: one.schema for name, one in fields.items()},
+        "additionalProperties": False,
+    }
     needed = sorted(name for name, one in fields.items() if one.required)
     if needed:
         told["required"] = needed
@@ -125,7 +144,9 @@ def from_query(query: Dict[str, str], fields: Shapes) -> Dict[str, Any]:
         shape: Optional[Shape] = fields.get(name)
         kind = shape.schema.get("type") if shape else None
         try:
-            given[name] = int(value) if kind == "integer" else float(value) if kind == "number" else value
+            given[name] = (
+                int(value) if kind == "integer" else float(value) if kind == "number" else value
+            )
         except ValueError:
             given[name] = value
     return check_fields(given, fields)

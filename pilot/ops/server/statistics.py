@@ -7,12 +7,17 @@ BAD = ("failed", "crashed", "timed out", "interrupted")
 
 def quantile(ordered: Sequence[float], share: float) -> float:
     """The value below which this share of them lies (nearest rank); 0 of none."""
-    return ordered[min(len(ordered) - 1, max(0, int(share * len(ordered) + 0.999999) - 1))] if ordered else 0.0
+    return (
+        ordered[min(len(ordered) - 1, max(0, int(share * len(ordered) + 0.999999) - 1))]
+        if ordered
+        else 0.0
+    )
 
 
 def by_command(steps: Iterable[Tuple[str, str, str, str, float]]) -> List[Dict[str, Any]]:
-    """Of each command and site, from (command, site, status, reason, seconds), the newest first: runs, ok, skipped,
-    median and 95 % of the seconds of those that ran, the commonest and the newest reason of failures."""
+    """Of each command and site, from (command, site, status, reason, seconds), the newest first:
+    runs, ok, skipped, median and 95 % of the seconds of those that ran, the commonest and the
+    newest reason of failures."""
     groups: Dict[Tuple[str, str], List[Tuple[str, str, float]]] = {}
     for command, site, status, reason, seconds in steps:
         groups.setdefault((command, site), []).append((status, reason, seconds))
@@ -26,22 +31,48 @@ def _sum_rows(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, Any]:
     for reason in reasons:
         counts[reason] = counts.get(reason, 0) + 1
     common = max(sorted(counts), key=lambda reason: counts[reason]) if counts else ""
-    return {"runs": len(ran), "ok": sum(1 for status, _, _ in rows if status == "ok"), "skipped": len(rows) - len(ran),
-            "median_s": round(quantile(ran, 0.5), 3), "p95_s": round(quantile(ran, 0.95), 3),
-            "first_reason": reasons[-1] if reasons else "", "common_reason": common, "last_reason": reasons[0] if reasons else ""}
+    return {
+        "runs": len(ran),
+        "ok": sum(1 for status, _, _ in rows if status == "ok"),
+        "skipped": len(rows) - len(ran),
+        "median_s": round(quantile(ran, 0.5), 3),
+        "p95_s": round(quantile(ran, 0.95), 3),
+        "first_reason": reasons[-1] if reasons else "",
+        "common_reason": common,
+        "last_reason": reasons[0] if reasons else "",
+    }
 
 
-def wasted_hours(pilots: Iterable[Tuple[str, int, float, float, float, float]]) -> List[Dict[str, Any]]:
-    """Core hours of each site, from (site, cores, seconds, busy, failed, set-up seconds) of finished pilots: used by
-    payloads that did well, lost with those that failed, to validate and set up, and idle."""
+def wasted_hours(
+    pilots: Iterable[Tuple[str, int, float, float, float, float]],
+) -> List[Dict[str, Any]]:
+    """Core hours of each site, from (site, cores, seconds, busy, failed, set-up seconds) of
+    finished pilots: used by payloads that did well, lost with those that failed, to validate and
+    set up, and idle."""
     found: Dict[str, Dict[str, Any]] = {}
     for site, cores, seconds, busy, failed, setup in pilots:
         whole = seconds * cores
         before = min(whole, setup * cores)
-        one = found.setdefault(site, {"site": site, "pilots": 0, "used_h": 0.0, "failed_h": 0.0, "validation_h": 0.0, "idle_h": 0.0})
+        one = found.setdefault(
+            site,
+            {
+                "site": site,
+                "pilots": 0,
+                "used_h": 0.0,
+                "failed_h": 0.0,
+                "validation_h": 0.0,
+                "idle_h": 0.0,
+            },
+        )
         one["pilots"] += 1
         one["used_h"] += max(0.0, busy - failed) / 3600
         one["failed_h"] += failed / 3600
         one["validation_h"] += before / 3600
         one["idle_h"] += max(0.0, whole - before - busy) / 3600
-    return [{key: round(value, 4) if isinstance(value, float) else value for key, value in found[site].items()} for site in sorted(found)]
+    return [
+        {
+            key: round(value, 4) if isinstance(value, float) else value
+            for key, value in found[site].items()
+        }
+        for site in sorted(found)
+    ]

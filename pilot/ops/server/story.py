@@ -1,7 +1,8 @@
-"""What every pilot told: its events as they came, and from them its state, its steps and its payloads' runs.
+"""What every pilot told: its events as they came, and from them its state, its steps and its
+payloads' runs.
 
-Kept in a second file beside the pool's, FILE.story: it may be thrown away without losing a task. An event is known by
-(pilot, seq): told twice it counts once, told late it does not turn a state back.
+Kept in a second file beside the pool's, FILE.story: it may be thrown away without losing a task. An
+event is known by (pilot, seq): told twice it counts once, told late it does not turn a state back.
 """
 
 import json
@@ -60,7 +61,8 @@ def path_of(pool_path: str) -> str:
 
 
 def open_story(path: str) -> sqlite3.Connection:
-    """A connection to the story's file; made when it is missing, begun anew when it is damaged. Busy when it is locked."""
+    """A connection to the story's file; made when it is missing, begun anew when it is damaged.
+    Busy when it is locked."""
     db = sqlite3.connect(":memory:", timeout=BUSY_S, isolation_level=None)
     try:
         _attach_file(db, path)
@@ -70,7 +72,9 @@ def open_story(path: str) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         db.close()
         aside = "%s.damaged-%d" % (path, time.time())
-        log.error("%s is damaged (%s): it is put aside as %s, a new one is begun", path, error, aside)
+        log.error(
+            "%s is damaged (%s): it is put aside as %s, a new one is begun", path, error, aside
+        )
         for ending in ("", "-wal", "-shm"):
             if os.path.exists(path + ending):
                 os.replace(path + ending, aside + ending)
@@ -91,7 +95,8 @@ def _attach_file(db: sqlite3.Connection, path: str) -> None:
 
 
 class Story:
-    """Takes events in, on a connection of its own: what ails its file does not ail the pool's. All but `rows` within `batch`."""
+    """Takes events in, on a connection of its own: what ails its file does not ail the pool's. All
+    but `rows` within `batch`."""
 
     def __init__(self, path: str, most_bytes: int = PILOT_BYTES) -> None:
         self._db = open_story(path)
@@ -121,9 +126,16 @@ class Story:
 
     def _one(self, event: Dict[str, Any], now: float) -> int:
         pilot, seq, kind = event["pilot"], event["seq"], event["event"]
-        body = {key: value for key, value in event.items() if key not in ("pilot", "seq", "time", "event")}
+        body = {
+            key: value
+            for key, value in event.items()
+            if key not in ("pilot", "seq", "time", "event")
+        }
         if kind == "factory state":
-            self._db.execute("INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)", (pilot, now, json.dumps(body)))
+            self._db.execute(
+                "INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)",
+                (pilot, now, json.dumps(body)),
+            )
             return 1
         text, moment = json.dumps(body), _as_text(event.get("time"))[:40]
         size = len(text) + ROW_BYTES
@@ -134,20 +146,30 @@ class Story:
         if not fresh:
             return 0
         self._db.execute("UPDATE story.pilots SET bytes = bytes + ? WHERE pilot = ?", (size, pilot))
-        newest = self._db.execute("UPDATE story.pilots SET heard = ?, last_seq = ? WHERE pilot = ? AND last_seq < ?",
-                                  (now, seq, pilot, seq)).rowcount
+        newest = self._db.execute(
+            "UPDATE story.pilots SET heard = ?, last_seq = ? WHERE pilot = ? AND last_seq < ?",
+            (now, seq, pilot, seq),
+        ).rowcount
         if newest:
             self._state(pilot, kind, body, now)
         self._account(pilot, kind, body, now)
         return 1
 
     def _has_room(self, pilot: str, kind: str, size: int, now: float) -> bool:
-        """A pilot's story has a bound, lest it push out the others'; what tells how it went has twice as much as its log."""
-        self._db.execute("INSERT OR IGNORE INTO story.pilots (pilot, started, heard) VALUES (?, ?, ?)", (pilot, now, now))
-        used = self._db.execute("SELECT bytes FROM story.pilots WHERE pilot = ?", (pilot,)).fetchone()[0]
+        """A pilot's story has a bound, lest it push out the others'; what tells how it went has
+        twice as much as its log."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO story.pilots (pilot, started, heard) VALUES (?, ?, ?)",
+            (pilot, now, now),
+        )
+        used = self._db.execute(
+            "SELECT bytes FROM story.pilots WHERE pilot = ?", (pilot,)
+        ).fetchone()[0]
         if used + size <= (self.most_bytes / 2 if kind in CHATTER else self.most_bytes):
             return True
-        self._db.execute("UPDATE story.pilots SET dropped = dropped + 1, heard = ? WHERE pilot = ?", (now, pilot))
+        self._db.execute(
+            "UPDATE story.pilots SET dropped = dropped + 1, heard = ? WHERE pilot = ?", (now, pilot)
+        )
         return False
 
     def _state(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
@@ -156,39 +178,84 @@ class Story:
         if kind == "command started":
             changes = {"command": _as_text(body.get("command")), "state": "running"}
         elif kind == "pilot heartbeat":
-            changes = {"pulse": json.dumps(body)[:MAX_TEXT] if len(json.dumps(body)) <= MAX_TEXT else "{}"}
+            changes = {
+                "pulse": json.dumps(body)[:MAX_TEXT] if len(json.dumps(body)) <= MAX_TEXT else "{}"
+            }
         elif kind in ("pilot stopping", "pilot holding"):
             changes = {"state": kind.split()[1]}
         elif kind == "pilot started":  # another life of a pilot whose id was given to it
-            changes = {"state": "running", "command": "", "ended": None, "exit_code": None, "reason": "", "running": 0}
+            changes = {
+                "state": "running",
+                "command": "",
+                "ended": None,
+                "exit_code": None,
+                "reason": "",
+                "running": 0,
+            }
         elif kind == "pilot finished":
-            changes = {"state": "finished", "ended": now, "exit_code": _as_whole(body.get("exit_code")),
-                       "seconds": _as_number(body.get("seconds"))}
+            changes = {
+                "state": "finished",
+                "ended": now,
+                "exit_code": _as_whole(body.get("exit_code")),
+                "seconds": _as_number(body.get("seconds")),
+            }
         if changes:
-            self._db.execute("UPDATE story.pilots SET %s WHERE pilot = ?" % ", ".join(name + " = ?" for name in changes),
-                             tuple(changes.values()) + (pilot,))
+            self._db.execute(
+                "UPDATE story.pilots SET %s WHERE pilot = ?"
+                % ", ".join(name + " = ?" for name in changes),
+                tuple(changes.values()) + (pilot,),
+            )
 
     def _account(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
         """What each event adds, in whatever order they come."""
         if kind == "pilot started":
-            self._db.execute("UPDATE story.pilots SET site = ?, host = ?, version = ? WHERE pilot = ?", (
-                _as_text(body.get("site")), _as_text(body.get("host")), _as_text(body.get("version")), pilot))
+            self._db.execute(
+                "UPDATE story.pilots SET site = ?, host = ?, version = ? WHERE pilot = ?",
+                (
+                    _as_text(body.get("site")),
+                    _as_text(body.get("host")),
+                    _as_text(body.get("version")),
+                    pilot,
+                ),
+            )
         elif kind == "fact found" and body.get("kind") == "WorkerNode":
-            cores = _as_whole((body.get("fact") or {}).get("cores") if isinstance(body.get("fact"), dict) else 1)
-            self._db.execute("UPDATE story.pilots SET cores = ? WHERE pilot = ?", (max(1, cores), pilot))
+            cores = _as_whole(
+                (body.get("fact") or {}).get("cores") if isinstance(body.get("fact"), dict) else 1
+            )
+            self._db.execute(
+                "UPDATE story.pilots SET cores = ? WHERE pilot = ?", (max(1, cores), pilot)
+            )
         elif kind == "command finished":
             self._step(pilot, body, now)
         elif kind == "task started":
-            self._db.execute("UPDATE story.pilots SET running = running + 1 WHERE pilot = ?", (pilot,))
+            self._db.execute(
+                "UPDATE story.pilots SET running = running + 1 WHERE pilot = ?", (pilot,)
+            )
         elif kind == "task finished":
             self._run(pilot, body, now)
 
     def _step(self, pilot: str, body: Dict[str, Any], now: float) -> None:
-        command, seconds, code = _as_text(body.get("command")), _as_number(body.get("seconds")), _as_whole(body.get("exit_code"))
-        self._db.execute("INSERT INTO story.steps SELECT pilot, site, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?", (
-            command, _as_text(body.get("status")), code, _as_text(body.get("reason")), seconds, now, pilot))
+        command, seconds, code = (
+            _as_text(body.get("command")),
+            _as_number(body.get("seconds")),
+            _as_whole(body.get("exit_code")),
+        )
+        self._db.execute(
+            "INSERT INTO story.steps SELECT pilot, site, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?",
+            (
+                command,
+                _as_text(body.get("status")),
+                code,
+                _as_text(body.get("reason")),
+                seconds,
+                now,
+                pilot,
+            ),
+        )
         if command not in AGENTS:
-            self._db.execute("UPDATE story.pilots SET setup_s = setup_s + ? WHERE pilot = ?", (seconds, pilot))
+            self._db.execute(
+                "UPDATE story.pilots SET setup_s = setup_s + ? WHERE pilot = ?", (seconds, pilot)
+            )
         if code:
             self._db.execute("UPDATE story.pilots SET reason = ? WHERE pilot = ? AND reason = ''", (
                 "%s: %s" % (command, _as_text(body.get("reason"))), pilot))
@@ -196,44 +263,89 @@ class Story:
     def _run(self, pilot: str, body: Dict[str, Any], now: float) -> None:
         if body.get("outcome") == "returned":  # it was never begun
             return
-        outcome, seconds, cores = _as_text(body.get("outcome")), _as_number(body.get("seconds")), max(1, _as_whole(body.get("cores") or 1))
-        self._db.execute("INSERT INTO story.runs SELECT pilot, site, ?, ?, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?", (
-            _as_text(body.get("task")), _as_whole(body.get("generation")), outcome, _as_text(body.get("reason")), seconds,
-            _as_number(body.get("cpu_s")), cores, now, pilot))
+        outcome, seconds, cores = (
+            _as_text(body.get("outcome")),
+            _as_number(body.get("seconds")),
+            max(1, _as_whole(body.get("cores") or 1)),
+        )
+        self._db.execute(
+            "INSERT INTO story.runs SELECT pilot, site, ?, ?, ?, ?, ?, ?, ?, ? FROM story.pilots WHERE pilot = ?",
+            (
+                _as_text(body.get("task")),
+                _as_whole(body.get("generation")),
+                outcome,
+                _as_text(body.get("reason")),
+                seconds,
+                _as_number(body.get("cpu_s")),
+                cores,
+                now,
+                pilot,
+            ),
+        )
         done, failed = int(outcome == "done"), int(outcome in ("error", "retried"))
-        self._db.execute("UPDATE story.pilots SET running = max(0, running - 1), done = done + ?, failed = failed + ?, busy_s = busy_s + ?,"
-                         " failed_s = failed_s + ? WHERE pilot = ?", (done, failed, seconds * cores, 0 if done else seconds * cores, pilot))
+        self._db.execute(
+            "UPDATE story.pilots SET running = max(0, running - 1), done = done + ?, failed = failed + ?, busy_s = busy_s + ?,"
+            " failed_s = failed_s + ? WHERE pilot = ?",
+            (done, failed, seconds * cores, 0 if done else seconds * cores, pilot),
+        )
 
     def tick(self, counts: Dict[str, int]) -> None:
         """Once a minute: a point for the curves."""
-        pilots = self._db.execute("SELECT count(*) FROM story.pilots WHERE state <> 'finished' AND heard > ?",
-                                  (time.time() - SILENT_S,)).fetchone()[0]
-        self._db.execute("INSERT OR REPLACE INTO story.ticks VALUES (?, ?, ?, ?, ?, ?, ?)", (
-            int(time.time() // 60), counts["todo"], counts["locked"], counts["done"], counts["error"], counts["held"], pilots))
+        pilots = self._db.execute(
+            "SELECT count(*) FROM story.pilots WHERE state <> 'finished' AND heard > ?",
+            (time.time() - SILENT_S,),
+        ).fetchone()[0]
+        self._db.execute(
+            "INSERT OR REPLACE INTO story.ticks VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                int(time.time() // 60),
+                counts["todo"],
+                counts["locked"],
+                counts["done"],
+                counts["error"],
+                counts["held"],
+                pilots,
+            ),
+        )
 
     def forget(self, before: float, most_bytes: int, batch: int = 2000) -> bool:
-        """Let go of what is older than `before` (UNIX seconds), and of the oldest events while the file is larger than
-        `most_bytes`; at most `batch` rows of each kind at a time. Returns whether there is more to forget."""
-        used, free, size = (self._db.execute("PRAGMA story.%s" % name).fetchone()[0] for name in ("page_count", "freelist_count",
-                                                                                                  "page_size"))
+        """Let go of what is older than `before` (UNIX seconds), and of the oldest events while the
+        file is larger than
+        `most_bytes`; at most `batch` rows of each kind at a time. Returns whether there is more to
+        forget."""
+        used, free, size = (
+            self._db.execute("PRAGMA story.%s" % name).fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
         limit = time.time() if (used - free) * size > most_bytes else before
         old: List[Tuple[str, int, int]] = self._db.execute(
-            "SELECT pilot, seq, length(body) FROM story.events WHERE received < ? ORDER BY received LIMIT ?", (limit, batch)).fetchall()
+            "SELECT pilot, seq, length(body) FROM story.events WHERE received < ? ORDER BY received LIMIT ?",
+            (limit, batch),
+        ).fetchall()
         self._db.executemany("UPDATE story.pilots SET bytes = max(0, bytes - ?) WHERE pilot = ?",
                              [(size + ROW_BYTES, pilot) for pilot, _, size in old])
-        self._db.executemany("DELETE FROM story.events WHERE pilot = ? AND seq = ?", [row[:2] for row in old])
+        self._db.executemany(
+            "DELETE FROM story.events WHERE pilot = ? AND seq = ?", [row[:2] for row in old]
+        )
         for table, column in (("steps", "ended"), ("runs", "ended")):
-            self._db.execute("DELETE FROM story.%s WHERE rowid IN (SELECT rowid FROM story.%s WHERE %s < ? LIMIT ?)" % (
-                table, table, column), (before, batch))
-        self._db.execute("DELETE FROM story.pilots WHERE pilot IN (SELECT pilot FROM story.pilots WHERE heard < ? LIMIT ?)",
-                         (before, batch))
+            self._db.execute(
+                "DELETE FROM story.%s WHERE rowid IN (SELECT rowid FROM story.%s WHERE %s < ? LIMIT ?)"
+                % (table, table, column),
+                (before, batch),
+            )
+        self._db.execute(
+            "DELETE FROM story.pilots WHERE pilot IN (SELECT pilot FROM story.pilots WHERE heard < ? LIMIT ?)",
+            (before, batch),
+        )
         self._db.execute("DELETE FROM story.ticks WHERE minute < ?", (before // 60,))
         self._db.execute("DELETE FROM story.factories WHERE heard < ?", (before,))
         return len(old) == batch
 
 
 def _as_text(value: Any) -> str:
-    return (value if isinstance(value, str) else "" if value is None else json.dumps(value))[:MAX_TEXT]
+    return (value if isinstance(value, str) else "" if value is None else json.dumps(value))[
+        :MAX_TEXT
+    ]
 
 
 def _as_number(value: Any) -> float:
@@ -242,4 +354,8 @@ def _as_number(value: Any) -> float:
 
 
 def _as_whole(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 40 else 0
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 40
+        else 0
+    )

@@ -74,26 +74,46 @@ def _since_when(call: Call) -> float:
 
 def get_overview(call: Call) -> Answer:
     """GET /v1/overview"""
-    return answer_json(dict(call.server.reader.overview(_since_when(call)), uptime_s=round(time.monotonic() - call.server.began)))
+    return answer_json(
+        dict(
+            call.server.reader.overview(_since_when(call)),
+            uptime_s=round(time.monotonic() - call.server.began),
+        )
+    )
 
 
 def list_pilots(call: Call) -> Answer:
     """GET /v1/pilots"""
     given = call.given
-    return answer_json(call.server.reader.pilots({key: given[key] for key in ("site", "state", "command") if given[key]}, given["after"],
-                                                 given["limit"]))
+    return answer_json(
+        call.server.reader.pilots(
+            {key: given[key] for key in ("site", "state", "command") if given[key]},
+            given["after"],
+            given["limit"],
+        )
+    )
 
 
 def get_pilot(call: Call) -> Answer:
     """GET /v1/pilots/{pilot}"""
     found = call.server.reader.pilot(call.own(call.at["pilot"]))
-    return answer_json(found) if found else answer_error(404, "nothing was heard of pilot %r" % call.at["pilot"])
+    return (
+        answer_json(found)
+        if found
+        else answer_error(404, "nothing was heard of pilot %r" % call.at["pilot"])
+    )
 
 
 def pilot_events(call: Call) -> Answer:
     """GET /v1/pilots/{pilot}/events"""
     given = call.given
-    return answer_json({"events": call.server.reader.events(call.own(call.at["pilot"]), given["after"], given["limit"], given["kind"])})
+    return answer_json(
+        {
+            "events": call.server.reader.events(
+                call.own(call.at["pilot"]), given["after"], given["limit"], given["kind"]
+            )
+        }
+    )
 
 
 def list_sites(call: Call) -> Answer:
@@ -113,7 +133,11 @@ def get_statistics(call: Call) -> Answer:
 
 def get_metrics(call: Call) -> Answer:
     """GET /metrics"""
-    return Answer(200, metrics_text.metrics_text(call.server).encode("utf-8"), "text/plain; version=0.0.4; charset=utf-8")
+    return Answer(
+        200,
+        metrics_text.metrics_text(call.server).encode("utf-8"),
+        "text/plain; version=0.0.4; charset=utf-8",
+    )
 
 
 def get_health(call: Call) -> Answer:

@@ -1,4 +1,5 @@
-"""The API's half about tasks: each function does one request within the transaction of its batch."""
+"""The API's half about tasks: each function does one request within the transaction of its
+batch."""
 
 import time
 from typing import Any, Dict, List, Optional, Tuple
@@ -9,7 +10,8 @@ from pilot.pool.interface import Final, Offer, StaleLease
 from pilot.ops.server.call import Call
 from pilot.ops.server.wire import Answer, BadRequest, answer_error, answer_json
 
-NOTHING = answer_json({"states": [], "leases": [], "waited_s": 0.0})  # for a claim that has waited in vain
+# for a claim that has waited in vain
+NOTHING = answer_json({"states": [], "leases": [], "waited_s": 0.0})
 
 
 def add_tasks(call: Call) -> Answer:
@@ -42,13 +44,19 @@ def list_tasks(call: Call) -> Answer:
 def purge_ended(call: Call) -> Answer:
     """POST /v1/purge"""
     given = call.given
-    return answer_json({"count": call.server.pool.purge(given["state"], given["older_than_s"], given["most"])})
+    return answer_json(
+        {"count": call.server.pool.purge(given["state"], given["older_than_s"], given["most"])}
+    )
 
 
 def show_task(call: Call) -> Answer:
     """GET /v1/tasks/{task}"""
     found = call.server.pool.show(call.at["task"])
-    return answer_json(found) if found is not None else answer_error(404, "there is no task %r" % call.at["task"])
+    return (
+        answer_json(found)
+        if found is not None
+        else answer_error(404, "there is no task %r" % call.at["task"])
+    )
 
 
 def claim_tasks(call: Call) -> Optional[Answer]:
@@ -60,23 +68,45 @@ def next_tasks(call: Call) -> Optional[Answer]:
     """POST /v1/next; None: nothing fits yet."""
     given = call.given
     pilot = call.own(given["pilot"])
-    finals = [Final(one["task"], one["generation"], one["outcome"], one["reason"], one["result"]) for one in given["finals"]]
+    finals = [
+        Final(one["task"], one["generation"], one["outcome"], one["reason"], one["result"])
+        for one in given["finals"]
+    ]
     begun = [(one, generation) for one, generation in given["begun"]]
     states, leases = call.server.pool.next(
-        finals, pilot, _read_offer(given["offer"]), given["count"], given["lease_s"], given["request_id"], 0.0, begun
+        finals,
+        pilot,
+        _read_offer(given["offer"]),
+        given["count"],
+        given["lease_s"],
+        given["request_id"],
+        0.0,
+        begun,
     )
     if any(state in ("todo", "stale") for state in states.values()):
         call.server.hub.stir()
     waits = given["wait_s"] and given["count"] and not finals
     if not leases and waits and not call.server.pool.is_overtaken(pilot, given["request_id"]):
         return None
-    return answer_json({"states": [[one, generation, state] for (one, generation), state in states.items()],
-                        "leases": [lease._asdict() for lease in leases], "waited_s": round(time.monotonic() - call.came, 3)})
+    return answer_json(
+        {
+            "states": [[one, generation, state] for (one, generation), state in states.items()],
+            "leases": [lease._asdict() for lease in leases],
+            "waited_s": round(time.monotonic() - call.came, 3),
+        }
+    )
 
 
 def _read_offer(given: Dict[str, Any]) -> Offer:
-    return Offer(given["cores"], given.get("memory_mb"), given.get("gpus") or 0, given.get("time_left_s"), tuple(given.get("tags") or ()),
-                 bool(given.get("containers")), given.get("unbounded", True))
+    return Offer(
+        given["cores"],
+        given.get("memory_mb"),
+        given.get("gpus") or 0,
+        given.get("time_left_s"),
+        tuple(given.get("tags") or ()),
+        bool(given.get("containers")),
+        given.get("unbounded", True),
+    )
 
 
 def nudge_pilot(call: Call) -> Answer:
@@ -88,7 +118,9 @@ def nudge_pilot(call: Call) -> Answer:
 def finish_attempts(call: Call) -> Answer:
     """POST /v1/finish"""
     given = call.given
-    final = Final(given["task"], given["generation"], given["outcome"], given["reason"], given["result"])
+    final = Final(
+        given["task"], given["generation"], given["outcome"], given["reason"], given["result"]
+    )
     try:
         state = call.server.pool.finish(final, call.own(given["pilot"]))
     except StaleLease as error:
@@ -102,7 +134,13 @@ def finish_attempts(call: Call) -> Answer:
 def renew_leases(call: Call) -> Answer:
     """POST /v1/renew"""
     leases: List[Tuple[str, int]] = [(one, generation) for one, generation in call.given["leases"]]
-    return answer_json({"stale": call.server.pool.renew(call.own(call.given["pilot"]), leases, call.given["lease_s"])})
+    return answer_json(
+        {
+            "stale": call.server.pool.renew(
+                call.own(call.given["pilot"]), leases, call.given["lease_s"]
+            )
+        }
+    )
 
 
 def get_backlog(call: Call) -> Answer:

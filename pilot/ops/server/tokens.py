@@ -1,11 +1,13 @@
-"""Who may do what: four roles, tokens of operators kept as hashes, tokens of pilots signed and kept nowhere.
+"""Who may do what: four roles, tokens of operators kept as hashes, tokens of pilots signed and kept
+nowhere.
 
-A pilot's token is `pilot1.CLAIMS.SIGNATURE`, both base64url (RFC 4648, 5) without padding: the claims are a JSON object
-{"p": pilot id, "e": its end, "u": the end of its renewals, both UNIX seconds}, the signature HMAC-SHA256 (RFC 2104)
-over "pilot1.CLAIMS" with the server's secret. Changing the secret ends them all.
+A pilot's token is `pilot1.CLAIMS.SIGNATURE`, both base64url (RFC 4648, 5) without padding: the
+claims are a JSON object {"p": pilot id, "e": its end, "u": the end of its renewals, both UNIX
+seconds}, the signature HMAC-SHA256 (RFC 2104) over "pilot1.CLAIMS" with the server's secret.
+Changing the secret ends them all.
 
-The tokens file has a line each: `secret HEX` once, `ROLE NAME SHA256-OF-TOKEN` for operators and factories, and `withdrawn PILOT`
-for each pilot whose tokens were taken back.
+The tokens file has a line each: `secret HEX` once, `ROLE NAME SHA256-OF-TOKEN` for operators and
+factories, and `withdrawn PILOT` for each pilot whose tokens were taken back.
 """
 
 import base64
@@ -38,7 +40,8 @@ class Refused(Exception):
     """The token is not good; the sentence says why."""
 
 
-LOCAL = Identity("admin", "local")  # on loopback without a tokens file whoever reaches the server owns it
+# on loopback without a tokens file whoever reaches the server owns it
+LOCAL = Identity("admin", "local")
 
 
 def _encode_base64(data: bytes) -> str:
@@ -47,7 +50,9 @@ def _encode_base64(data: bytes) -> str:
 
 def sign_token(secret: bytes, pilot: str, end: float, renewable_until: float) -> str:
     """A pilot's token."""
-    claims = _encode_base64(json.dumps({"p": pilot, "e": int(end), "u": int(renewable_until)}).encode("ascii"))
+    claims = _encode_base64(
+        json.dumps({"p": pilot, "e": int(end), "u": int(renewable_until)}).encode("ascii")
+    )
     head = "%s.%s" % (PREFIX, claims)
     return "%s.%s" % (head, _sign_head(secret, head))
 
@@ -59,8 +64,19 @@ def _sign_head(secret: bytes, head: str) -> str:
 class Keyring:
     """The tokens file in memory: checks tokens, mints those of pilots."""
 
-    def __init__(self, secret: bytes, operators: Dict[str, Identity], withdrawn: Iterable[str] = (), path: str = "") -> None:
-        self._secret, self._operators, self._withdrawn, self._path = secret, operators, set(withdrawn), path
+    def __init__(
+        self,
+        secret: bytes,
+        operators: Dict[str, Identity],
+        withdrawn: Iterable[str] = (),
+        path: str = "",
+    ) -> None:
+        self._secret, self._operators, self._withdrawn, self._path = (
+            secret,
+            operators,
+            set(withdrawn),
+            path,
+        )
         self._seen: Dict[str, Identity] = {}
 
     def identify(self, token: str) -> Identity:
@@ -79,7 +95,9 @@ class Keyring:
 
     def _identify(self, token: str) -> Identity:
         if not token.startswith(PREFIX + "."):
-            found = self._operators.get(hashlib.sha256(token.encode("utf-8", "replace")).hexdigest())
+            found = self._operators.get(
+                hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+            )
             if found is None:
                 raise Refused("the token is not known here")
             return found
@@ -88,8 +106,12 @@ class Keyring:
 
     def _claims(self, token: str) -> Dict[str, float]:
         head, _, signature = token.rpartition(".")
-        if not hmac.compare_digest(signature.encode("utf-8", "replace"),
-                                   _sign_head(self._secret, head.encode("ascii", "replace").decode("ascii")).encode("ascii")):
+        if not hmac.compare_digest(
+            signature.encode("utf-8", "replace"),
+            _sign_head(self._secret, head.encode("ascii", "replace").decode("ascii")).encode(
+                "ascii"
+            ),
+        ):
             raise Refused("the token's signature is not ours")
         claims: Dict[str, float] = claims_of(token)  # type: ignore[assignment]
         return claims
@@ -100,8 +122,8 @@ class Keyring:
         return sign_token(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
 
     def withdraw(self, pilot: str) -> None:
-        """Tokens of this pilot are good no more, those that are minted later neither; kept in the file. OSError when that cannot be
-        written, ValueError for what is no pilot's id."""
+        """Tokens of this pilot are good no more, those that are minted later neither; kept in the
+        file. OSError when that cannot be written, ValueError for what is no pilot's id."""
         if not pilot or not pilot.isprintable() or set(pilot) & set(" #"):
             raise ValueError("%r is no pilot's id" % pilot)
         if pilot not in self._withdrawn and self._path:
@@ -111,7 +133,8 @@ class Keyring:
         self._withdrawn.add(pilot)
 
     def renew(self, token: str, seconds: float = LIFE_S) -> str:
-        """A fresh token for a pilot whose own is still good; none lives longer than RENEWABLE_S. Raises Refused."""
+        """A fresh token for a pilot whose own is still good; none lives longer than RENEWABLE_S.
+        Raises Refused."""
         who = self.identify(token)
         if who.role != "pilot":
             raise Refused("only a pilot's token is renewed")
@@ -121,6 +144,10 @@ class Keyring:
         return sign_token(self._secret, who.name, min(time.time() + seconds, last), last)
 
 
+def _is_secret(word: str) -> bool:
+    return len(word) >= 32 and not word.strip("0123456789abcdef")
+
+
 def read_keyring(path: str) -> Keyring:
     """The keyring of a tokens file. UsageError with a sentence per mistake."""
     try:
@@ -128,7 +155,10 @@ def read_keyring(path: str) -> Keyring:
         with open(path, encoding="utf-8") as stream:
             lines = stream.read().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("--tokens %s: cannot be read: %s; `python3 -m pilot.pool token FILE ROLE NAME` makes one" % (path, error))
+        raise UsageError(
+            "--tokens %s: cannot be read: %s; `python3 -m pilot.pool token FILE ROLE NAME` makes one"
+            % (path, error)
+        )
     if stat.S_IMODE(mode) & 0o077:
         raise UsageError("--tokens %s: others may read it; chmod 600 it" % path)
     secret: Optional[bytes] = None
@@ -139,14 +169,17 @@ def read_keyring(path: str) -> Keyring:
         words = line.split("#")[0].split()
         if not words:
             continue
-        if words[0] == "secret" and len(words) == 2 and len(words[1]) >= 32 and not words[1].strip("0123456789abcdef"):
+        if words[0] == "secret" and len(words) == 2 and _is_secret(words[1]):
             secret = words[1].encode("ascii")
         elif len(words) == 3 and words[0] in ROLES and words[0] != "pilot" and len(words[2]) == 64:
             operators[words[2]] = Identity(words[0], words[1])
         elif len(words) == 2 and words[0] == "withdrawn":
             withdrawn.append(words[1])
         else:
-            problems.append("--tokens %s, line %d: is none of `secret HEX`, `ROLE NAME SHA256` and `withdrawn PILOT`" % (path, number))
+            problems.append(
+                "--tokens %s, line %d: is none of `secret HEX`, `ROLE NAME SHA256` and `withdrawn PILOT`"
+                % (path, number)
+            )
     if secret is None:
         problems.append("--tokens %s: has no line `secret HEX`" % path)
     if problems or secret is None:
@@ -173,19 +206,29 @@ def _line_end(path: str) -> str:
 
 
 def add_token(path: str, role: str, name: str) -> str:
-    """Make a token for an operator or a factory, keep its hash in the file (made when missing); returns the token."""
+    """Make a token for an operator or a factory, keep its hash in the file (made when missing);
+    returns the token."""
     if role not in ROLES or role == "pilot":
-        raise UsageError("%r: a token in the file is for admin, factory or reader; pilots' are minted by the server" % role)
+        raise UsageError(
+            "%r: a token in the file is for admin, factory or reader; pilots' are minted by the server"
+            % role
+        )
     if not name or not all(letter.isalnum() or letter in "._@-" for letter in name):
         raise UsageError("%r: a name here is of letters, digits and ._@-" % name)
     token = os.urandom(24).hex()
     try:
         if os.path.exists(path) and name in _read_names(path):
-            raise UsageError("%s: %s has a token already; take that line out first, or choose another name" % (path, name))
+            raise UsageError(
+                "%s: %s has a token already; take that line out first, or choose another name"
+                % (path, name)
+            )
         lines = _line_end(path) if _has_secret(path) else "secret %s\n" % os.urandom(32).hex()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w") as stream:
-            stream.write("%s%s %s %s\n" % (lines, role, name, hashlib.sha256(token.encode("ascii")).hexdigest()))
+            stream.write(
+                "%s%s %s %s\n"
+                % (lines, role, name, hashlib.sha256(token.encode("ascii")).hexdigest())
+            )
     except OSError as error:
         raise UsageError("%s cannot be written: %s" % (path, error.strerror))
     return token

@@ -1,7 +1,9 @@
-"""HTTP/1.1 as far as the pool's server speaks it: bytes to requests and answers to bytes. Pure, small, strict.
+"""HTTP/1.1 as far as the pool's server speaks it: bytes to requests and answers to bytes. Pure,
+small, strict.
 
-RFC 9112 without what a pool does not need: no chunked bodies, no upgrades, no folded headers. What is not plainly
-right is refused, and the connection with it: a server that guesses can be made to guess wrong.
+RFC 9112 without what a pool does not need: no chunked bodies, no upgrades, no folded headers. What
+is not plainly right is refused, and the connection with it: a server that guesses can be made to
+guess wrong.
 """
 
 import json
@@ -12,12 +14,27 @@ from urllib.parse import parse_qsl, unquote
 MAX_HEAD = 16384
 MAX_HEADERS = 64
 METHODS = ("GET", "HEAD", "POST")
-REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-           405: "Method Not Allowed",
-           408: "Request Timeout", 409: "Conflict", 411: "Length Required", 413: "Content Too Large", 417: "Expectation Failed",
-           415: "Unsupported Media Type", 429: "Too Many Requests",
-           431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
-           503: "Service Unavailable", 505: "HTTP Version Not Supported"}
+REASONS = {
+    200: "OK",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    411: "Length Required",
+    413: "Content Too Large",
+    417: "Expectation Failed",
+    415: "Unsupported Media Type",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+}
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _TARGET = re.compile(r"/[\x21-\x7e]*\Z")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
@@ -75,7 +92,9 @@ def parse_head(data: bytes) -> Head:
     tokens = [word.strip().lower() for word in headers.get("connection", "").split(",")]
     keep_alive = "close" not in tokens if version == "HTTP/1.1" else "keep-alive" in tokens
     path, query = _split_target(target)
-    return Head(method, path, query, headers, _body_length(method, headers), keep_alive, bool(expects))
+    return Head(
+        method, path, query, headers, _body_length(method, headers), keep_alive, bool(expects)
+    )
 
 
 def _request_line(line: str) -> Tuple[str, str, str]:
@@ -83,9 +102,14 @@ def _request_line(line: str) -> Tuple[str, str, str]:
     if len(words) != 3 or not _TARGET.match(words[1]):
         raise BadRequest(400, "the first line is no request line of HTTP")
     if words[2] not in ("HTTP/1.1", "HTTP/1.0"):
-        raise BadRequest(505 if words[2].startswith("HTTP/") else 400, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+        raise BadRequest(
+            505 if words[2].startswith("HTTP/") else 400,
+            "only HTTP/1.1 and HTTP/1.0 are spoken here",
+        )
     if words[0] not in METHODS:
-        raise BadRequest(501 if _NAME.match(words[0]) else 400, "only %s are served here" % ", ".join(METHODS))
+        raise BadRequest(
+            501 if _NAME.match(words[0]) else 400, "only %s are served here" % ", ".join(METHODS)
+        )
     return words[0], words[1], words[2]
 
 
@@ -116,7 +140,11 @@ def _body_length(method: str, headers: Dict[str, str]) -> int:
 def _split_target(target: str) -> Tuple[Tuple[str, ...], Dict[str, str]]:
     path, _, query = target.partition("?")
     try:
-        segments = tuple(unquote(part, errors="strict") for part in path[1:].split("/")) if path != "/" else ()
+        segments = (
+            tuple(unquote(part, errors="strict") for part in path[1:].split("/"))
+            if path != "/"
+            else ()
+        )
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
     except ValueError:
         raise BadRequest(400, "the address is not UTF-8")
@@ -126,10 +154,14 @@ def _split_target(target: str) -> Tuple[Tuple[str, ...], Dict[str, str]]:
 
 
 def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, Any]:
-    """A body as a JSON object (RFC 8259) that can be stored: no NaN, no endless numbers, no more than `most_parts` lists, objects and
-    commas; half a character (a lone surrogate, as file names may hold) becomes U+FFFD. Raises BadRequest."""
+    """A body as a JSON object (RFC 8259) that can be stored: no NaN, no endless numbers, no more
+    than `most_parts` lists, objects and commas; half a character (a lone surrogate, as file names
+    may hold) becomes U+FFFD. Raises BadRequest."""
     # before each becomes an object of some 60 bytes
-    if len(data) > most_parts and data.count(b",") + data.count(b"[") + data.count(b"{") > most_parts:
+    if (
+        len(data) > most_parts
+        and data.count(b",") + data.count(b"[") + data.count(b"{") > most_parts
+    ):
         raise BadRequest(413, "the body has too many parts: here %d are taken" % most_parts)
     try:
         found = _DECODER.decode(data.decode("utf-8"))
@@ -137,7 +169,9 @@ def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, Any]:
             raise RecursionError
         if b"\\u" in data:
             text = json.dumps(found, ensure_ascii=False)
-            found = json.loads(_SURROGATES.sub("\ufffd", text)) if _SURROGATES.search(text) else found
+            found = (
+                json.loads(_SURROGATES.sub("\ufffd", text)) if _SURROGATES.search(text) else found
+            )
     except ValueError as error:
         raise BadRequest(400, "the body is not JSON: %s" % error)
     except RecursionError:
@@ -176,7 +210,9 @@ def _parse_finite(text: str) -> float:
     return found
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_number, parse_float=_parse_finite, parse_int=_parse_whole)
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_number, parse_float=_parse_finite, parse_int=_parse_whole
+)
 
 
 def answer_json(value: Any, status: int = 200) -> Answer:
@@ -191,14 +227,23 @@ def answer_error(status: int, sentence: str, extra: str = "") -> Answer:
 
 def render_answer(answer: Answer, keep_alive: bool, head_only: bool = False) -> bytes:
     """An answer as bytes."""
-    head = "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nX-Content-Type-Options: nosniff\r\n%s%s\r\n" % (
-        answer.status, REASONS.get(answer.status, "Unknown"), answer.kind, len(answer.body), answer.extra,
-        "" if keep_alive else "Connection: close\r\n")
+    head = (
+        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nX-Content-Type-Options: nosniff\r\n%s%s\r\n"
+        % (
+            answer.status,
+            REASONS.get(answer.status, "Unknown"),
+            answer.kind,
+            len(answer.body),
+            answer.extra,
+            "" if keep_alive else "Connection: close\r\n",
+        )
+    )
     return head.encode("latin-1") + (b"" if head_only else answer.body)
 
 
 def find_head(buffer: bytes) -> Optional[int]:
-    """Where the head ends in what has come so far; None: not yet. Raises BadRequest when it is too long."""
+    """Where the head ends in what has come so far; None: not yet. Raises BadRequest when it is too
+    long."""
     at = buffer.find(b"\r\n\r\n")
     if at > MAX_HEAD or (at < 0 and len(buffer) > MAX_HEAD):
         raise BadRequest(431, "the headers are longer than %d bytes" % MAX_HEAD)

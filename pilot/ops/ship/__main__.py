@@ -1,4 +1,5 @@
-"""`python3 -m pilot.ship WORLD [options] -o DIR [-- pilot's own options]`: writes what that world expects."""
+"""`python3 -m pilot.ship WORLD [options] -o DIR [-- pilot's own options]`: writes what that world
+expects."""
 
 import argparse
 import os
@@ -28,29 +29,61 @@ MACHINES = {"cloud-init": cloud.cloud_init, "vac": cloud.ship_vac}
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line; what stands behind -- is the pilot's."""
-    top = argparse.ArgumentParser(prog="pilot.ship", description="Write what a world of workers expects of a pilot.",
-                                  epilog="What stands behind -- are the pilot's own options.")
+    top = argparse.ArgumentParser(
+        prog="pilot.ship",
+        description="Write what a world of workers expects of a pilot.",
+        epilog="What stands behind -- are the pilot's own options.",
+    )
     worlds = sorted(list(WORLDS) + list(MACHINES))
     top.add_argument("world", choices=worlds, metavar="WORLD", help=", ".join(worlds))
-    top.add_argument("-o", "--output", required=True, metavar="DIR", help="the folder to write into; made when it is missing")
+    output = "the folder to write into; made when it is missing"
+    top.add_argument("-o", "--output", required=True, metavar="DIR", help=output)
     top.add_argument("--pilot", metavar="FILE", help="the zip form to ship (default: this program)")
     top.add_argument("--config", metavar="FILE", help="a pilot.json to build in")
-    top.add_argument("--extension", action="append", default=[], metavar="DIR", help="a package pilot_* to take along")
+    extension = "a package pilot_* to take along"
+    top.add_argument("--extension", action="append", default=[], metavar="DIR", help=extension)
     top.add_argument("--cores", type=_check_values(values.count), metavar="N")
-    top.add_argument("--memory", type=_check_values(values.megabytes), metavar="MB", help="of the whole slot: 4000, 4G")
-    top.add_argument("--walltime", type=_check_values(values.seconds), metavar="TIME", help="3600, 90m, 48h")
+    memory = "of the whole slot: 4000, 4G"
+    top.add_argument("--memory", type=_check_values(values.megabytes), metavar="MB", help=memory)
+    top.add_argument(
+        "--walltime", type=_check_values(values.seconds), metavar="TIME", help="3600, 90m, 48h"
+    )
     top.add_argument("--warn", type=_check_values(values.seconds), default=120.0, metavar="TIME",
                      help="how long before the end the system is to warn (default: 120)")
     top.add_argument("--queue", default="", metavar="NAME", help="queue or partition")
-    top.add_argument("--count", type=_check_values(values.count), default=1, metavar="N", help="how many pilots")
-    clouds = top.add_argument_group("for cloud-init; --url, --stay and --resume for vac, too")
-    clouds.add_argument("--cloud", choices=sorted(cloud.CLOUDS), default="nocloud", help="whose limit on user-data holds")
-    clouds.add_argument("--url", action="append", default=[], help="where the machine will find the pilot; may be repeated")
-    clouds.add_argument("--format", choices=cloud.FORMATS, default="script")
-    clouds.add_argument("--stay", action="store_true", help="do not power the machine off when the pilot has ended")
-    clouds.add_argument("--resume", action="store_true", help="run again after a reboot in mid-work (default: never twice)")
-    top.add_argument("--image", default="", metavar="NAME", help="the container image, for kubernetes")
+    top.add_argument(
+        "--count", type=_check_values(values.count), default=1, metavar="N", help="how many pilots"
+    )
+    top.add_argument(
+        "--image", default="", metavar="NAME", help="the container image, for kubernetes"
+    )
+    _add_cloud_options(top)
     return top
+
+
+def _add_cloud_options(top: argparse.ArgumentParser) -> None:
+    clouds = top.add_argument_group("for cloud-init; --url, --stay and --resume for vac, too")
+    clouds.add_argument(
+        "--cloud",
+        choices=sorted(cloud.CLOUDS),
+        default="nocloud",
+        help="whose limit on user-data holds",
+    )
+    clouds.add_argument(
+        "--url",
+        action="append",
+        default=[],
+        help="where the machine will find the pilot; may be repeated",
+    )
+    clouds.add_argument("--format", choices=cloud.FORMATS, default="script")
+    clouds.add_argument(
+        "--stay", action="store_true", help="do not power the machine off when the pilot has ended"
+    )
+    clouds.add_argument(
+        "--resume",
+        action="store_true",
+        help="run again after a reboot in mid-work (default: never twice)",
+    )
 
 
 def _check_values(parse: Callable[[str], object]) -> Callable[[str], object]:
@@ -80,16 +113,26 @@ def _run_tool(words: List[str]) -> int:
     if given.cores == 0:
         raise UsageError("--cores must be 1 or more")
     _check_options(given, theirs)
-    files = make.files_for_nodes(onefile.files_of(given.pilot) if given.pilot else onefile.own_files())
-    files = onefile.with_extras(files, given.extension, make.packed_defaults(given.config) if given.config else None)
-    order = Order(files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None, given.queue,
-                  given.count, given.warn, given.image)
+    files = make.files_for_nodes(
+        onefile.files_of(given.pilot) if given.pilot else onefile.own_files()
+    )
+    files = onefile.with_extras(
+        files, given.extension, make.packed_defaults(given.config) if given.config else None
+    )
+    order = Order(
+        files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None,
+        given.queue, given.count, given.warn, given.image,
+    )
     secret = check.has_secret(theirs, files.get(onefile.DEFAULTS, b""))
     if given.world in MACHINES:
-        journey = cloud.Journey(given.cloud, tuple(given.url), given.format, not given.stay, given.resume)
+        journey = cloud.Journey(
+            given.cloud, tuple(given.url), given.format, not given.stay, given.resume
+        )
         _deliver_files(MACHINES[given.world](order, journey), given.output, secret)
         if secret:
-            print("\nEvery process of such a machine can read its user-data, and the secret with it: make it one that soon runs out.")
+            print(
+                "\nEvery process of such a machine can read its user-data, and the secret with it: make it one that soon runs out."
+            )
     else:
         _deliver_files(WORLDS[given.world](order), given.output, secret)
     return 0
@@ -101,7 +144,10 @@ def _check_options(given: argparse.Namespace, theirs: List[str]) -> None:
     problems += check.odd_texts([given.queue, given.image] + given.url, theirs)
     problems += ["--url: an empty one" for url in given.url if not url]
     if given.walltime and "warn" in check.USES[given.world] and given.warn >= given.walltime:
-        problems.append("--warn %g: the slot of %g s would be warned from its very start" % (given.warn, given.walltime))
+        problems.append(
+            "--warn %g: the slot of %g s would be warned from its very start"
+            % (given.warn, given.walltime)
+        )
     if problems:
         raise UsageError(*problems)
     _check_words(theirs)
@@ -112,7 +158,11 @@ def _check_words(words: List[str]) -> None:
     try:
         request.parse(words, {}, os.getcwd())
     except UsageError as error:
-        problems = [problem for problem in error.problems if problem.startswith(("unknown option", "unknown command"))]
+        problems = [
+            problem
+            for problem in error.problems
+            if problem.startswith(("unknown option", "unknown command"))
+        ]
         if problems:
             raise UsageError(*["behind --: %s" % problem for problem in problems])
 
@@ -128,10 +178,16 @@ def _deliver_files(parcel: Parcel, folder: str, secret: bool) -> None:
     except OSError as error:
         raise UsageError("%s cannot be made: %s" % (folder, error.strerror))
     for name, data in parcel.files.items():
-        onefile.write_program(os.path.join(folder, name), data, (0o755 if data.startswith(b"#!") else 0o644) & (0o700 if secret else 0o777))
+        onefile.write_program(
+            os.path.join(folder, name),
+            data,
+            (0o755 if data.startswith(b"#!") else 0o644) & (0o700 if secret else 0o777),
+        )
         print("%s: %d bytes" % (os.path.join(folder, name), len(data)))
     if secret:
-        print("\nThese files hold a token or a password: they are for you alone, and so must their copies be.")
+        print(
+            "\nThese files hold a token or a password: they are for you alone, and so must their copies be."
+        )
     print("\nUse it:\n  cd %s" % shlex.quote(folder))
     for line in parcel.use:
         print("  " + line)

@@ -1,7 +1,8 @@
-"""Batch systems: Slurm, Grid Engine, HTCondor, ARC. The job is the pilot itself, in its text form where the system
-copies only one script, so nothing has to lie on a shared disk.
+"""Batch systems: Slurm, Grid Engine, HTCondor, ARC. The job is the pilot itself, in its text form
+where the system copies only one script, so nothing has to lie on a shared disk.
 
-Slurm and Grid Engine warn with a signal that drains the pilot; HTCondor and ARC hold or report by its exit code.
+Slurm and Grid Engine warn with a signal that drains the pilot; HTCondor and ARC hold or report by
+its exit code.
 """
 
 from typing import Tuple
@@ -11,20 +12,40 @@ from pilot.ops.bundle import make
 from pilot.ops.ship.order import Order, Parcel, format_clock, own_workdir, walltime_words
 
 NAME = "pilot-job.py"
-OUTPUTS = (("pilot-report.json", ".json"), ("pilot.log", ".pilot.log"), ("pilot-events.jsonl", ".events.jsonl"),
-           ("pilot-agent.json", ".agent.json"))
+OUTPUTS = (
+    ("pilot-report.json", ".json"),
+    ("pilot.log", ".pilot.log"),
+    ("pilot-events.jsonl", ".events.jsonl"),
+    ("pilot-agent.json", ".agent.json"),
+)
 
 
 def ship_slurm(order: Order) -> Parcel:
-    """One script for sbatch: the system's own USR1 some time before the limit goes to the pilot, which drains."""
-    one, folder = ("%j", "pilot-${SLURM_JOB_ID}") if order.pilots < 2 else ("%A_%a", "pilot-${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
-    lines = ["#SBATCH --job-name=pilot", "#SBATCH --output=pilot-%s.out" % one, "#SBATCH --open-mode=append"]
+    """One script for sbatch: the system's own USR1 some time before the limit goes to the pilot,
+    which drains."""
+    one, folder = (
+        ("%j", "pilot-${SLURM_JOB_ID}")
+        if order.pilots < 2
+        else ("%A_%a", "pilot-${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
+    )
+    lines = [
+        "#SBATCH --job-name=pilot",
+        "#SBATCH --output=pilot-%s.out" % one,
+        "#SBATCH --open-mode=append",
+    ]
     if order.cores is not None:
-        lines += ["#SBATCH --nodes=1", "#SBATCH --ntasks=1", "#SBATCH --cpus-per-task=%d" % order.cores]
+        lines += [
+            "#SBATCH --nodes=1",
+            "#SBATCH --ntasks=1",
+            "#SBATCH --cpus-per-task=%d" % order.cores,
+        ]
     if order.memory_mb is not None:
         lines.append("#SBATCH --mem=%dM" % order.memory_mb)
     if order.walltime_s is not None:
-        lines += ["#SBATCH --time=%s" % format_clock(order.walltime_s), "#SBATCH --signal=B:USR1@%d" % order.warn_s]
+        lines += [
+            "#SBATCH --time=%s" % format_clock(order.walltime_s),
+            "#SBATCH --signal=B:USR1@%d" % order.warn_s,
+        ]
     if order.queue:
         lines.append("#SBATCH --partition=%s" % order.queue)
     if order.pilots > 1:
@@ -39,7 +60,8 @@ def grid_engine(order: Order) -> Parcel:
     if order.cores is not None and order.cores > 1:
         lines.append("#$ -pe smp %d" % order.cores)
     if order.memory_mb is not None:
-        lines.append("#$ -l h_vmem=%dM" % -(-order.memory_mb // max(1, order.cores or 1)))  # it counts per slot
+        # it counts per slot
+        lines.append("#$ -l h_vmem=%dM" % -(-order.memory_mb // max(1, order.cores or 1)))
     if order.walltime_s is not None:
         lines.append("#$ -l h_rt=%d" % order.walltime_s)
     if order.queue:
@@ -51,15 +73,23 @@ def grid_engine(order: Order) -> Parcel:
 
 
 def ship_condor(order: Order) -> Parcel:
-    """The zip form and a submit file. A pilot that found its node unfit (exit code 10) goes back to the queue for
-    another machine, at most five times; one that was configured wrong (2) is held with its output kept."""
+    """The zip form and a submit file. A pilot that found its node unfit (exit code 10) goes back to
+    the queue for another machine, at most five times; one that was configured wrong (2) is held
+    with its output kept."""
     lines = [
-        "universe = vanilla", "executable = pilot.pyz", "arguments = \"%s\"" % _condor_arguments(walltime_words(order)),
-        "output = pilot-$(ClusterId).$(ProcId).out", "error = pilot-$(ClusterId).$(ProcId).err", "log = pilot-$(ClusterId).log",
-        "should_transfer_files = YES", "when_to_transfer_output = ON_EXIT_OR_EVICT",
+        "universe = vanilla",
+        "executable = pilot.pyz",
+        "arguments = \"%s\"" % _condor_arguments(walltime_words(order)),
+        "output = pilot-$(ClusterId).$(ProcId).out",
+        "error = pilot-$(ClusterId).$(ProcId).err",
+        "log = pilot-$(ClusterId).log",
+        "should_transfer_files = YES",
+        "when_to_transfer_output = ON_EXIT_OR_EVICT",
         # no list of outputs: a file that is missing would hold the job for the wrong reason
-        "transfer_output_remaps = \"%s\"" % "; ".join("%s = pilot-$(ClusterId).$(ProcId)%s" % pair for pair in OUTPUTS),
-        "kill_sig = SIGTERM", "job_max_vacate_time = 30",
+        "transfer_output_remaps = \"%s\""
+        % "; ".join("%s = pilot-$(ClusterId).$(ProcId)%s" % pair for pair in OUTPUTS),
+        "kill_sig = SIGTERM",
+        "job_max_vacate_time = 30",
         "on_exit_remove = (NumJobStarts >= 5) || (ExitBySignal == False && ExitCode =!= 10)",
         "on_exit_hold = (ExitBySignal == False) && (ExitCode == 2)",
         "on_exit_hold_reason = \"the pilot was configured wrong: see its error file\"",
@@ -71,16 +101,27 @@ def ship_condor(order: Order) -> Parcel:
     if order.walltime_s is not None:
         lines.append("allowed_execute_duration = %d" % order.walltime_s)
     lines.append("queue %d" % order.pilots)
-    return Parcel({"pilot.pyz": onefile.zip_bytes(order.files), "pilot.sub": ("\n".join(lines) + "\n").encode()},
-                  ("condor_submit pilot.sub",))
+    return Parcel(
+        {
+            "pilot.pyz": onefile.zip_bytes(order.files),
+            "pilot.sub": ("\n".join(lines) + "\n").encode(),
+        },
+        ("condor_submit pilot.sub",),
+    )
 
 
 def ship_arc(order: Order) -> Parcel:
-    """A job description (xRSL) and the text form; the session folder comes back with report and log."""
+    """A job description (xRSL) and the text form; the session folder comes back with report and
+    log."""
     words = "".join(' "%s"' % word.replace('"', '""') for word in walltime_words(order))
-    lines = ['&(executable="%s")' % NAME, "(arguments=%s)" % words.strip() if words else "", '(jobname="pilot")',
-             '(stdout="pilot.out")(stderr="pilot.err")', '(outputfiles=("pilot-report.json" "")("pilot.log" ""))',
-             '(inputfiles=("%s" ""))' % NAME]
+    lines = [
+        '&(executable="%s")' % NAME,
+        "(arguments=%s)" % words.strip() if words else "",
+        '(jobname="pilot")',
+        '(stdout="pilot.out")(stderr="pilot.err")',
+        '(outputfiles=("pilot-report.json" "")("pilot.log" ""))',
+        '(inputfiles=("%s" ""))' % NAME,
+    ]
     if order.cores is not None:
         lines.append('(count="%d")(countpernode="%d")' % (order.cores, order.cores))
     if order.memory_mb is not None:
@@ -90,7 +131,9 @@ def ship_arc(order: Order) -> Parcel:
     if order.queue:
         lines.append('(queue="%s")' % order.queue)
     text = "\n".join(line for line in lines if line) + "\n"
-    return Parcel({NAME: make.text_bytes(order.files), "pilot.xrsl": text.encode()}, ("arcsub pilot.xrsl",))
+    return Parcel(
+        {NAME: make.text_bytes(order.files), "pilot.xrsl": text.encode()}, ("arcsub pilot.xrsl",)
+    )
 
 
 def _condor_arguments(words: Tuple[str, ...]) -> str:

@@ -1,8 +1,10 @@
-"""Clouds, by cloud-init's user-data: a stage 0 of a few kB that fetches the pilot, or the whole pilot where it fits.
+"""Clouds, by cloud-init's user-data: a stage 0 of a few kB that fetches the pilot, or the whole
+pilot where it fits.
 
-Stage 0 runs as root in cloud-init's last stage, which has no HOME and no USER: it fetches the file from the first
-URL that gives the right sha256, makes a user without rights, starts the pilot as that user in the background (so
-that cloud-init can finish and phone home) and, when the pilot has ended, powers the machine off.
+Stage 0 runs as root in cloud-init's last stage, which has no HOME and no USER: it fetches the file
+from the first URL that gives the right sha256, makes a user without rights, starts the pilot as
+that user in the background (so that cloud-init can finish and phone home) and, when the pilot has
+ended, powers the machine off.
 """
 
 import base64
@@ -115,55 +117,83 @@ class Journey(NamedTuple):
 
 
 def cloud_init(order: Order, journey: Journey) -> Parcel:
-    """user-data for a cloud, and the file to put behind the URLs. UsageError when the cloud does not take so much."""
+    """user-data for a cloud, and the file to put behind the URLs. UsageError when the cloud does
+    not take so much."""
     packed = onefile.zip_bytes(order.files)
     script = stage_0(order, journey, packed)
     data = form_script(script, journey.form)
     cloud = CLOUDS[journey.cloud]
     if cloud.limit is not None and len(data) > cloud.limit:
-        raise UsageError("the user-data has %d bytes: %s; %s" % (len(data), cloud.why, _smaller_ways(journey)))
+        raise UsageError(
+            "the user-data has %d bytes: %s; %s" % (len(data), cloud.why, _smaller_ways(journey))
+        )
     if not journey.urls:
-        note = ("# %d bytes: more than most clouds take as user-data; --cloud NAME checks, --url makes it small" % len(data),)
-        return Parcel({"user-data": data}, ("give user-data to the machine",) + (note if cloud.limit is None and len(data) > LARGE else ()))
-    use = ("put %s where %s points" % (PILOT, " and ".join(journey.urls)), "give user-data to the machine")
+        note = (
+            "# %d bytes: more than most clouds take as user-data; --cloud NAME checks, --url makes it small"
+            % len(data),
+        )
+        return Parcel(
+            {"user-data": data},
+            ("give user-data to the machine",)
+            + (note if cloud.limit is None and len(data) > LARGE else ()),
+        )
+    use = (
+        "put %s where %s points" % (PILOT, " and ".join(journey.urls)),
+        "give user-data to the machine",
+    )
     return Parcel({"user-data": data, PILOT: packed}, use)
 
 
 def _smaller_ways(journey: Journey) -> str:
     if not journey.urls:
         return "give --url and put the pilot behind it"
-    return "--format gzip makes it smaller" if journey.form != "gzip" else "fewer or shorter words make it smaller"
+    return (
+        "--format gzip makes it smaller"
+        if journey.form != "gzip"
+        else "fewer or shorter words make it smaller"
+    )
 
 
 def ship_vac(order: Order, journey: Journey) -> Parcel:
-    """The user_data template that Vac and Vcycle fill in for each machine: its features, outputs and id become the
-    pilot's, and the pilot's heartbeat and shutdown_message the manager's. UsageError without a URL."""
+    """The user_data template that Vac and Vcycle fill in for each machine: its features, outputs
+    and id become the pilot's, and the pilot's heartbeat and shutdown_message the manager's.
+    UsageError without a URL."""
     if not journey.urls:
         raise UsageError("a Vac machine fetches its pilot: give --url")
     packed = onefile.zip_bytes(order.files)
     script = stage_0(order, journey, packed, VAC)
-    use = ("put %s where %s points" % (PILOT, " and ".join(journey.urls)),
-           "name user_data as user_data in the machine type, with heartbeat_file = heartbeat and heartbeat_seconds = 900")
+    use = (
+        "put %s where %s points" % (PILOT, " and ".join(journey.urls)),
+        "name user_data as user_data in the machine type, with heartbeat_file = heartbeat and heartbeat_seconds = 900",
+    )
     return Parcel({"user_data": script, PILOT: packed}, use)
 
 
 def stage_0(order: Order, journey: Journey, packed: bytes, identity: str = CLOUD) -> bytes:
-    """The script, with everything filled in, which fetches the packed pilot or carries it; `identity` are the lines
-    that say who the machine is."""
+    """The script, with everything filled in, which fetches the packed pilot or carries it;
+    `identity` are the lines that say who the machine is."""
     if journey.urls:
         bring = FETCH % {"urls": quote_words(journey.urls), "tries": TRIES, "wait": WAIT_S}
     else:
-        bring = CARRY % {"packed": base64.encodebytes(form_script(packed, "gzip")).decode("ascii").strip()}
+        bring = CARRY % {
+            "packed": base64.encodebytes(form_script(packed, "gzip")).decode("ascii").strip()
+        }
     script = STAGE_0 % {
-        "identity": identity, "sum": hashlib.sha256(packed).hexdigest(), "bring": bring,
-        "resume": RESUME if journey.resume else "", "mark": "" if journey.resume else MARK, "done": MARK if journey.resume else "",
+        "identity": identity,
+        "sum": hashlib.sha256(packed).hexdigest(),
+        "bring": bring,
+        "resume": RESUME if journey.resume else "",
+        "mark": "" if journey.resume else MARK,
+        "done": MARK if journey.resume else "",
         "after": "poweroff || shutdown -h now;" if journey.power_off else "",
-        "words": quote_words(own_workdir(order, "/var/lib/pilot/work"))}
+        "words": quote_words(own_workdir(order, "/var/lib/pilot/work")),
+    }
     return script.encode("utf-8", "surrogateescape")
 
 
 def form_script(script: bytes, form: str) -> bytes:
-    """The script as it is, gzipped (the same bytes each time), or as the one part of a MIME message."""
+    """The script as it is, gzipped (the same bytes each time), or as the one part of a MIME
+    message."""
     if form == "gzip":
         out = io.BytesIO()
         with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=out, mtime=0) as stream:
@@ -171,7 +201,10 @@ def form_script(script: bytes, form: str) -> bytes:
         return out.getvalue()
     if form == "mime":
         kind = "text/x-shellscript"
-        head = ("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"pilot\"\n\n--pilot\n"
-                "Content-Type: %s; charset=\"us-ascii\"\nContent-Disposition: attachment; filename=\"pilot\"\n\n" % kind)
+        head = (
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=\"pilot\"\n\n--pilot\n"
+            "Content-Type: %s; charset=\"us-ascii\"\nContent-Disposition: attachment; filename=\"pilot\"\n\n"
+            % kind
+        )
         return head.encode("ascii") + script + b"\n--pilot--\n"
     return script

@@ -5,7 +5,8 @@ from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 
 class Order(NamedTuple):
-    """The pilot's files, its own words, and the slot to ask for. None: do not ask, the world's default holds."""
+    """The pilot's files, its own words, and the slot to ask for. None: do not ask, the world's
+    default holds."""
 
     files: Dict[str, bytes]
     words: Tuple[str, ...]
@@ -26,7 +27,8 @@ class Parcel(NamedTuple):
 
 
 def walltime_words(order: Order) -> Tuple[str, ...]:
-    """The pilot's words, and the slot's length unless they say it themselves: not every world tells a job its end."""
+    """The pilot's words, and the slot's length unless they say it themselves: not every world tells
+    a job its end."""
     told = any(word.partition("=")[0] == "--max-walltime" for word in order.words)
     if order.walltime_s is None or told:
         return order.words
@@ -34,7 +36,8 @@ def walltime_words(order: Order) -> Tuple[str, ...]:
 
 
 def own_workdir(order: Order, folder: str) -> Tuple[str, ...]:
-    """The words, and this workdir unless they name one: jobs of one submission start in the same folder."""
+    """The words, and this workdir unless they name one: jobs of one submission start in the same
+    folder."""
     told = any(word.partition("=")[0] == "--workdir" for word in order.words)
     return walltime_words(order) + (() if told else ("--workdir", folder))
 

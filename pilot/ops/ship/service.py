@@ -38,12 +38,15 @@ WantedBy=multi-user.target
 
 
 def ship_systemd(order: Order) -> Parcel:
-    """A unit that keeps one pilot running as a user of its own, each life in a folder of its own, which is kept for two days,
-    one with outputs for good; systemd's SIGTERM goes to the pilot alone, what is left after 15 s is killed. Exit codes
-    1 and 2 (a bug, a wrong configuration) end the restarts. Tokens go into a file that root alone can read: everybody can see
-    a command line, and what is built in. UsageError for a secret that is built in."""
+    """A unit that keeps one pilot running as a user of its own, each life in a folder of its own,
+    which is kept for two days, one with outputs for good; systemd's SIGTERM goes to the pilot
+    alone, what is left after 15 s is killed. Exit codes 1 and 2 (a bug, a wrong configuration) end
+    the restarts. Tokens go into a file that root alone can read: everybody can see a command line,
+    and what is built in. UsageError for a secret that is built in."""
     if has_secret((), order.files.get(onefile.DEFAULTS, b"")):
-        raise UsageError("systemd: everybody on the machine could read the secret that is built in: give it behind --")
+        raise UsageError(
+            "systemd: everybody on the machine could read the secret that is built in: give it behind --"
+        )
     limits = ""
     if order.cores is not None:
         limits += "CPUQuota=%d%%\n" % (order.cores * 100)
@@ -55,16 +58,23 @@ def ship_systemd(order: Order) -> Parcel:
     text = UNIT % {"words": words, "limits": limits + secret}
     files = {"pilot.pyz": onefile.zip_bytes(order.files), "pilot.service": text.encode()}
     if variables:
-        lines = ['%s="%s"\n' % (name, re.sub(r'([\\"$`])', r"\\\1", value)) for name, value in variables.items()]
+        lines = [
+            '%s="%s"\n' % (name, re.sub(r'([\\"$`])', r"\\\1", value))
+            for name, value in variables.items()
+        ]
         files["pilot.env"] = "".join(lines).encode()
     mode = 600 if has_secret(plain) else 644
-    use = ["install -D -m 644 pilot.pyz /opt/pilot/pilot.pyz", "install -m %d pilot.service /etc/systemd/system/" % mode]
+    use = [
+        "install -D -m 644 pilot.pyz /opt/pilot/pilot.pyz",
+        "install -m %d pilot.service /etc/systemd/system/" % mode,
+    ]
     use += ["install -m 600 pilot.env /etc/"] if variables else []
     return Parcel(files, tuple(use) + ("systemctl enable --now pilot",))
 
 
 def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
-    """The words without the tokens and secrets among them, and these as the environment has them."""
+    """The words without the tokens and secrets among them, and these as the environment has
+    them."""
     plain: List[str] = []
     variables: Dict[str, str] = {}
     left = list(words)
@@ -75,7 +85,9 @@ def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
             plain.append(left.pop(0))
             continue
         if name == "--events" and sum(word.partition("=")[0] == "--events" for word in words) > 1:
-            raise UsageError("systemd: --events with a password goes into a variable, which holds one: give it alone")
+            raise UsageError(
+                "systemd: --events with a password goes into a variable, which holds one: give it alone"
+            )
         snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", name.lstrip("-")).replace("-", "_").lower()
         variables[environment_name(snake)] = told
         del left[: 1 if given else 2]
@@ -83,19 +95,28 @@ def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
 
 
 def ship_kubernetes(order: Order) -> Parcel:
-    """A Job and the ConfigMap that carries the pilot: no image of ours is needed, only one with Python.
+    """A Job and the ConfigMap that carries the pilot: no image of ours is needed, only one with
+    Python.
 
-    The pilot is process 1 of its pod, so SIGTERM reaches it; exit code 2 fails the job, others are tried again,
-    evicted pods without being counted.
+    The pilot is process 1 of its pod, so SIGTERM reaches it; exit code 2 fails the job, others are
+    tried again, evicted pods without being counted.
     """
     script = make.text_bytes(order.files).decode("ascii")
     if len(script) > MAX_CONFIG_MAP:
-        raise UsageError("the pilot has %d bytes, a ConfigMap holds %d: leave extensions out" % (len(script), MAX_CONFIG_MAP))
+        raise UsageError(
+            "the pilot has %d bytes, a ConfigMap holds %d: leave extensions out"
+            % (len(script), MAX_CONFIG_MAP)
+        )
     name = {"name": "pilot"}
-    items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"pilot.py": script}},
-             {"apiVersion": "batch/v1", "kind": "Job", "metadata": name, "spec": _kubernetes_job(order)}]
+    items = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": name, "data": {"pilot.py": script}},
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": name, "spec": _kubernetes_job(order)},
+    ]
     manifest = {"apiVersion": "v1", "kind": "List", "items": items}
-    use = ("kubectl create -f pilot-job.json", "# not apply: it keeps a copy in an annotation, which takes 256 kB only")
+    use = (
+        "kubectl create -f pilot-job.json",
+        "# not apply: it keeps a copy in an annotation, which takes 256 kB only",
+    )
     return Parcel({"pilot-job.json": (json.dumps(manifest, indent=1) + "\n").encode()}, use)
 
 
@@ -107,24 +128,56 @@ def _kubernetes_job(order: Order) -> Dict[str, Any]:
     if order.memory_mb is not None:
         ask["memory"] = "%dMi" % order.memory_mb
     container = {
-        "name": "pilot", "image": order.image or IMAGE,
-        "command": ["python3", "/pilot/pilot.py"] + [word.replace("$", "$$") for word in words],  # $(NAME) would be filled in
-        "resources": {"requests": ask, "limits": ask} if ask else {}, "workingDir": "/work",
-        "volumeMounts": [{"name": "pilot", "mountPath": "/pilot", "readOnly": True}, {"name": "work", "mountPath": "/work"}],
-        "securityContext": {"runAsUser": 1000, "runAsNonRoot": True, "allowPrivilegeEscalation": False},
+        "name": "pilot",
+        "image": order.image or IMAGE,
+        # $(NAME) would be filled in
+        "command": ["python3", "/pilot/pilot.py"] + [word.replace("$", "$$") for word in words],
+        "resources": {"requests": ask, "limits": ask} if ask else {},
+        "workingDir": "/work",
+        "volumeMounts": [
+            {"name": "pilot", "mountPath": "/pilot", "readOnly": True},
+            {"name": "work", "mountPath": "/work"},
+        ],
+        "securityContext": {
+            "runAsUser": 1000,
+            "runAsNonRoot": True,
+            "allowPrivilegeEscalation": False,
+        },
     }
+    return _kubernetes_spec(order, container)
+
+
+def _kubernetes_spec(order: Order, container: Dict[str, Any]) -> Dict[str, Any]:
     pod: Dict[str, Any] = {
-        "containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 30,
-        "automountServiceAccountToken": False, "securityContext": {"fsGroup": 1000},
-        "volumes": [{"name": "pilot", "configMap": {"name": "pilot"}}, {"name": "work", "emptyDir": {}}],
+        "containers": [container],
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 30,
+        "automountServiceAccountToken": False,
+        "securityContext": {"fsGroup": 1000},
+        "volumes": [
+            {"name": "pilot", "configMap": {"name": "pilot"}},
+            {"name": "work", "emptyDir": {}},
+        ],
     }
-    if order.walltime_s is not None:  # of each pod, from its own start: not of the job with its waiting and its retries
+    # of each pod, from its own start: not of the job with its waiting and its retries
+    if order.walltime_s is not None:
         pod["activeDeadlineSeconds"] = int(order.walltime_s) + 60
     codes = {"containerName": "pilot", "operator": "In", "values": [2]}
     spec: Dict[str, Any] = {
-        "parallelism": order.pilots, "completions": order.pilots, "backoffLimit": 5 * order.pilots, "template": {"spec": pod},
-        # an evicted pod counts for nothing; the empty list: Kubernetes before 1.29 calls it required
-        "podFailurePolicy": {"rules": [{"action": "FailJob", "onExitCodes": codes, "onPodConditions": []},
-                                       {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]},
+        "parallelism": order.pilots,
+        "completions": order.pilots,
+        "backoffLimit": 5 * order.pilots,
+        "template": {"spec": pod},
+        # an evicted pod counts for nothing; the empty list: Kubernetes before 1.29 calls it
+        # required
+        "podFailurePolicy": {
+            "rules": [
+                {"action": "FailJob", "onExitCodes": codes, "onPodConditions": []},
+                {
+                    "action": "Ignore",
+                    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                },
+            ]
+        },
     }
     return spec

@@ -1,4 +1,5 @@
-"""BOINC: the pilot as a native application, under the wrapper, or inside a virtual machine of vboxwrapper."""
+"""BOINC: the pilot as a native application, under the wrapper, or inside a virtual machine of
+vboxwrapper."""
 
 from typing import Tuple
 
@@ -6,7 +7,8 @@ from pilot.ops.bundle import make
 from pilot.ops.ship.order import Order, Parcel, quote_words, walltime_words
 
 BOOT_S = 600  # vboxwrapper counts from the machine's start, and ends it without a warning
-HOLD_S = "720-900"  # a volunteer's sick machine must not burn a project's tasks: BOINC leaves that to the application
+# a volunteer's sick machine must not burn a project's tasks: BOINC leaves that to the application
+HOLD_S = "720-900"
 APP_INFO = """<app_info>
   <app><name>pilot</name><user_friendly_name>Pilot</user_friendly_name></app>
   <file_info><name>pilot.py</name><executable/></file_info>
@@ -42,22 +44,39 @@ VBOX = """<vbox_job>
 </vbox_job>
 """
 IN_THE_MACHINE: Tuple[str, ...] = tuple(
-    "--boinc-%s-file /shared/%s" % (option, name) for option, name in (
-        ("heartbeat", "heartbeat"), ("fraction", "fraction_done"), ("completion", "completion"), ("temporary-exit", "temporary_exit")))
+    "--boinc-%s-file /shared/%s" % (option, name)
+    for option, name in (
+        ("heartbeat", "heartbeat"),
+        ("fraction", "fraction_done"),
+        ("completion", "completion"),
+        ("temporary-exit", "temporary_exit"),
+    )
+)
 
 
 def ship_boinc(order: Order) -> Parcel:
-    """pilot.py carries its own words, as all slots share one copy of it; the report goes to the result file `out`, if there is one."""
+    """pilot.py carries its own words, as all slots share one copy of it; the report goes to the
+    result file `out`, if there is one."""
     words = walltime_words(order)
     if not any(word.partition("=")[0] == "--report" for word in words):
         words += ("--report", "out")
     if not any(word.partition("=")[0] == "--hold-s" for word in words):
         words += ("--hold-s", HOLD_S)
-    values = {"cores": order.cores or 1, "memory": order.memory_mb or 2048, "seconds": (order.walltime_s or 86400) + BOOT_S}
-    files = {"pilot.py": make.text_bytes(order.files, words=words), "app_info.xml": (APP_INFO % values).encode("ascii"),
-             "job.xml": JOB.encode("ascii"), "vbox_job.xml": (VBOX % values).encode("ascii")}
-    use = ("# a native application: pilot.py and app_info.xml go into the project's folder of the client, or are its app version",
-           "# under the wrapper: pilot.py and job.xml are files of the wrapper's app version",
-           "# under vboxwrapper: vbox_job.xml is its job file; inside the machine the pilot is started with",
-           "#   " + quote_words(words) + " " + " ".join(IN_THE_MACHINE))
+    values = {
+        "cores": order.cores or 1,
+        "memory": order.memory_mb or 2048,
+        "seconds": (order.walltime_s or 86400) + BOOT_S,
+    }
+    files = {
+        "pilot.py": make.text_bytes(order.files, words=words),
+        "app_info.xml": (APP_INFO % values).encode("ascii"),
+        "job.xml": JOB.encode("ascii"),
+        "vbox_job.xml": (VBOX % values).encode("ascii"),
+    }
+    use = (
+        "# a native application: pilot.py and app_info.xml go into the project's folder of the client, or are its app version",
+        "# under the wrapper: pilot.py and job.xml are files of the wrapper's app version",
+        "# under vboxwrapper: vbox_job.xml is its job file; inside the machine the pilot is started with",
+        "#   " + quote_words(words) + " " + " ".join(IN_THE_MACHINE),
+    )
     return Parcel(files, use)
