@@ -1,4 +1,5 @@
-"""Claim latency: claim and finish in a pool of many tasks against one of a thousand, the 99th percentile of each."""
+"""Claim latency: claim and finish in a pool of many tasks against one of a thousand, the 99th
+percentile of each."""
 
 import os
 import sys
@@ -38,11 +39,14 @@ def percentile(spent: Iterable[float]) -> float:
 
 
 def main() -> None:
-    """Prints the ratio; the two pools take turns, so that a busy moment of the machine meets both."""
+    """Prints the ratio; the two pools take turns, so that a busy moment of the machine meets
+    both."""
     with scratch() as folder, filled(folder, FEW) as little, filled(folder, MANY) as big:
         few, many = map(percentile, zip(*zip(cycles(little), cycles(big))))
-    print("claim latency, 99 %%: %.2f ms with %d tasks against %.2f ms with %d: ratio %.2f (aimed at: at most 1.5)" % (
-        many, MANY, few, FEW, many / few))
+    print(
+        "claim latency, 99 %%: %.2f ms with %d tasks against %.2f ms with %d: ratio %.2f (aimed at: at most 1.5)"
+        % (many, MANY, few, FEW, many / few)
+    )
 
 
 if __name__ == "__main__":

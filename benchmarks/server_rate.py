@@ -1,4 +1,5 @@
-"""Claim and done in one request from 200 keep-alive clients, against the same pool in this process without any network."""
+"""Claim and done in one request from 200 keep-alive clients, against the same pool in this process
+without any network."""
 
 import os
 import re
@@ -15,7 +16,9 @@ from pilot.pool import open_pool  # noqa: E402
 from pilot.pool.interface import Final, Lease, Offer  # noqa: E402
 
 CLIENTS, SECONDS, TASKS = 200, 3.0, 250000
-BODY = '{"finals":[%s],"pilot":"p%d","offer":{"cores":1},"count":1,"lease_s":300,"request_id":"c:%d"}'
+BODY = (
+    '{"finals":[%s],"pilot":"p%d","offer":{"cores":1},"count":1,"lease_s":300,"request_id":"c:%d"}'
+)
 DONE = '{"task":"%s","generation":%s,"outcome":"done","reason":"","result":{"exit_code":0}}'
 LEASE = re.compile(rb'"task":"([^"]+)","generation":(\d+)')
 
@@ -30,7 +33,14 @@ def served_rate(port: int) -> float:
         if found is None:
             raise SystemExit("no task in %r" % data)
         count += 1
-        body = (BODY % (DONE % (found.group(1).decode(), found.group(2).decode()), number, time.perf_counter_ns())).encode()
+        body = (
+            BODY
+            % (
+                DONE % (found.group(1).decode(), found.group(2).decode()),
+                number,
+                time.perf_counter_ns(),
+            )
+        ).encode()
         plain.sendall(post("/v1/next", body))
     spent = time.perf_counter() - began
     clients.close()
@@ -47,8 +57,13 @@ def bare_rate(folder: str) -> float:
             with pool.batch():  # type: ignore[attr-defined]
                 pool.expire()  # type: ignore[attr-defined]
                 for number in range(CLIENTS):
-                    finals = [Final(lease.task, lease.generation, "done", "", {"exit_code": 0}) for lease in held.get(number, [])]
-                    held[number] = pool.next(finals, "p%d" % number, Offer(), 1, 300.0, "c:%d" % count)[1]
+                    finals = [
+                        Final(lease.task, lease.generation, "done", "", {"exit_code": 0})
+                        for lease in held.get(number, [])
+                    ]
+                    held[number] = pool.next(
+                        finals, "p%d" % number, Offer(), 1, 300.0, "c:%d" % count
+                    )[1]
                     count += 1
         return count / (time.perf_counter() - began)
 

@@ -1,4 +1,5 @@
-"""A pool server as a child process, and clients that keep it busy: what the server's benchmarks share."""
+"""A pool server as a child process, and clients that keep it busy: what the server's benchmarks
+share."""
 
 import os
 import select
@@ -18,9 +19,22 @@ class Served:
 
     def __init__(self, folder: str) -> None:
         self.path = os.path.join(folder, "pool.sqlite")
-        self._child = subprocess.Popen([sys.executable, "-m", "pilot.pool", "serve", "sqlite:" + self.path, "--create",
-                                        "--listen", "127.0.0.1:0"], cwd=ROOT, env=ENVIRON,
-                                       stdout=subprocess.PIPE, universal_newlines=True)
+        self._child = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "pilot.pool",
+                "serve",
+                "sqlite:" + self.path,
+                "--create",
+                "--listen",
+                "127.0.0.1:0",
+            ],
+            cwd=ROOT,
+            env=ENVIRON,
+            stdout=subprocess.PIPE,
+            universal_newlines=True,
+        )
         assert self._child.stdout is not None
         self.url = self._child.stdout.readline().split(" at ")[1].split()[0]
         self.port = int(self.url.rpartition(":")[2])
@@ -43,7 +57,10 @@ class Clients:
     """Keep-alive clients on one thread, each asking again as soon as it is answered."""
 
     def __init__(self, port: int, count: int) -> None:
-        self._poll, self._sockets = select.epoll(), {}  # type: Any, Dict[int, Tuple[int, socket.socket]]
+        self._poll, self._sockets = (
+            select.epoll(),
+            {},
+        )  # type: Any, Dict[int, Tuple[int, socket.socket]]
         for number in range(count):
             plain = socket.create_connection(("127.0.0.1", port))
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -72,7 +89,10 @@ class Clients:
 
 def post(path: str, body: bytes) -> bytes:
     """A request as bytes."""
-    head = "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (path, len(body))
+    head = (
+        "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        % (path, len(body))
+    )
     return head.encode("ascii") + body
 
 

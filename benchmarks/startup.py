@@ -1,4 +1,5 @@
-"""Start-up: a whole pilot with `-X CheckWorkerNode` from the single file against the bare interpreter."""
+"""Start-up: a whole pilot with `-X CheckWorkerNode` from the single file against the bare
+interpreter."""
 
 import subprocess
 import sys

@@ -1,5 +1,6 @@
-"""What the stories of many pilots cost the server: 5,000 pilots with 10 log lines a second each, sent every 10 s, and a heartbeat
-a minute; then how long the page's questions take with 10,000 pilots."""
+"""What the stories of many pilots cost the server: 5,000 pilots with 10 log lines a second each,
+sent every 10 s, and a heartbeat a minute; then how long the page's questions take with 10,000
+pilots."""
 
 import json
 import os
@@ -21,13 +22,27 @@ LINE = "2026-11-20T03:11:06.320Z INFO    LaunchAgent: task sim-%05d done after 8
 
 def body(number: int, turn: int) -> bytes:
     """What a pilot sends every ten seconds; every sixth time with a heartbeat."""
-    events: List[Dict[str, Any]] = [{"pilot": "p%d" % (number % PILOTS), "seq": 2 * turn + 1, "time": "2026-11-20T03:11:06.320Z",
-                                     "event": "log",
-                                     "lines": [LINE % (number, line) for line in range(100)]}]
+    events: List[Dict[str, Any]] = [
+        {
+            "pilot": "p%d" % (number % PILOTS),
+            "seq": 2 * turn + 1,
+            "time": "2026-11-20T03:11:06.320Z",
+            "event": "log",
+            "lines": [LINE % (number, line) for line in range(100)],
+        }
+    ]
     if turn % 6 == 0:
-        events.append({"pilot": "p%d" % (number % PILOTS), "seq": 2 * turn + 2, "time": "2026-11-20T03:11:06.320Z",
-                       "event": "pilot heartbeat",
-                       "load": [1.0, 1.1, 1.2], "memory_free_mb": 3000, "disk_free_mb": 90000})
+        events.append(
+            {
+                "pilot": "p%d" % (number % PILOTS),
+                "seq": 2 * turn + 2,
+                "time": "2026-11-20T03:11:06.320Z",
+                "event": "pilot heartbeat",
+                "load": [1.0, 1.1, 1.2],
+                "memory_free_mb": 3000,
+                "disk_free_mb": 90000,
+            }
+        )
     return json.dumps({"events": events}).encode()
 
 
@@ -52,7 +67,13 @@ def requests_per_core(server: Served) -> float:
 def page_ms(server: Served) -> Dict[str, float]:
     """The slowest of five answers to each question of the page, in ms."""
     found = {}
-    for path in ("overview?hours=24", "pilots?limit=100", "sites?hours=24", "statistics?hours=24", "pilots?site=SURF&limit=100"):
+    for path in (
+        "overview?hours=24",
+        "pilots?limit=100",
+        "sites?hours=24",
+        "statistics?hours=24",
+        "pilots?site=SURF&limit=100",
+    ):
         spent = []
         for _ in range(5):
             began = time.perf_counter()
@@ -67,15 +88,24 @@ def main() -> None:
     with scratch() as folder, Served(folder) as server:
         rate = requests_per_core(server)
     needed = PILOTS / 10.0
-    print("5000 pilots' logs and heartbeats: %.0f messages per s and core against %.0f per s that come: %.2f cores (aimed at: below 1)" % (
-        rate, needed, needed / rate))
+    print(
+        "5000 pilots' logs and heartbeats: %.0f messages per s and core against %.0f per s that come: %.2f cores (aimed at: below 1)"
+        % (rate, needed, needed / rate)
+    )
     with scratch() as folder, Served(folder) as server:
         for number in range(int(os.environ.get("PILOTS", "10000"))):
             message = json.dumps({"events": story(number)}).encode()
-            urllib.request.urlopen(urllib.request.Request(server.url + "/v1/events", message, {"Content-Type": "application/json"}),
-                                   timeout=60).read()
+            urllib.request.urlopen(
+                urllib.request.Request(
+                    server.url + "/v1/events", message, {"Content-Type": "application/json"}
+                ),
+                timeout=60,
+            ).read()
         told = page_ms(server)
-    print("page with 10000 pilots: %s (aimed at: below 200 ms each)" % ", ".join("%s %.0f ms" % item for item in sorted(told.items())))
+    print(
+        "page with 10000 pilots: %s (aimed at: below 200 ms each)"
+        % ", ".join("%s %.0f ms" % item for item in sorted(told.items()))
+    )
 
 
 if __name__ == "__main__":

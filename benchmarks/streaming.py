@@ -26,12 +26,29 @@ def plain(folder: str) -> float:
 
 def payload(folder: str) -> float:
     """Seconds of the payload inside a pilot, as its result tells."""
-    tasks, workdir = os.path.join(folder, "tasks.jsonl"), os.path.join(folder, "w%d" % int(time.monotonic() * 1000))
+    tasks, workdir = os.path.join(folder, "tasks.jsonl"), os.path.join(
+        folder, "w%d" % int(time.monotonic() * 1000)
+    )
     with open(tasks, "w") as stream:
         stream.write(json.dumps({"id": "big", "command": ["sh", "-c", SOURCE + " | cat"]}) + "\n")
     os.sync()
-    subprocess.run([sys.executable, "-m", "pilot", "-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks, "--workdir", workdir],
-                   env=ENVIRON, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pilot",
+            "-X",
+            "CheckWorkerNode,LaunchAgent",
+            "--tasks",
+            tasks,
+            "--workdir",
+            workdir,
+        ],
+        env=ENVIRON,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     with open(os.path.join(workdir, "pilot-events.jsonl")) as stream:
         events = [json.loads(line) for line in stream]
     ended = next(event for event in events if event["event"] == "task finished")
@@ -43,7 +60,12 @@ def payload(folder: str) -> float:
 def main() -> None:
     """Prints the ratio."""
     with scratch() as folder:
-        tell("1 GB of output", paired(lambda: payload(folder), lambda: plain(folder), 3), "s", "aimed at: at most 2.0")
+        tell(
+            "1 GB of output",
+            paired(lambda: payload(folder), lambda: plain(folder), 3),
+            "s",
+            "aimed at: at most 2.0",
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Task rate: no-op payloads through the embedded pool, one slot, against a bare spawn-and-wait loop."""
+"""Task rate: no-op payloads through the embedded pool, one slot, against a bare spawn-and-wait
+loop."""
 
 import json
 import os
@@ -22,7 +23,8 @@ def spawn_rate() -> float:
 
 
 def task_rate(folder: str) -> float:
-    """Tasks per second by the clock on the wall: what a pilot with many tasks takes longer than one with few."""
+    """Tasks per second by the clock on the wall: what a pilot with many tasks takes longer than one
+    with few."""
     return (TASKS - FEW) / (_pilot_s(folder, TASKS) - _pilot_s(folder, FEW))
 
 
@@ -32,8 +34,25 @@ def _pilot_s(folder: str, count: int) -> float:
         for number in range(count):
             stream.write(json.dumps({"id": "n%d" % number, "command": [NOOP]}) + "\n")
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "pilot", "-X", "CheckWorkerNode,LaunchAgent", "--tasks", tasks, "--slots", "1",
-                    "--workdir", workdir], env=ENVIRON, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pilot",
+            "-X",
+            "CheckWorkerNode,LaunchAgent",
+            "--tasks",
+            tasks,
+            "--slots",
+            "1",
+            "--workdir",
+            workdir,
+        ],
+        env=ENVIRON,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     seconds = time.perf_counter() - began
     with open(os.path.join(workdir, "pilot-report.json")) as stream:
         report = json.load(stream)
@@ -44,7 +63,12 @@ def _pilot_s(folder: str, count: int) -> float:
 def main() -> None:
     """Prints the ratio."""
     with scratch() as folder:
-        tell("task rate, one slot", paired(lambda: task_rate(folder), spawn_rate, 5), "per s", "aimed at: at least 0.60")
+        tell(
+            "task rate, one slot",
+            paired(lambda: task_rate(folder), spawn_rate, 5),
+            "per s",
+            "aimed at: at least 0.60",
+        )
 
 
 if __name__ == "__main__":

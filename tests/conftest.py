@@ -27,23 +27,40 @@ def extension(name):
     return importlib.import_module(name)
 
 
-# Under nohup, or as a shell's background job, the suite is told to ignore some of these: its tests, and the
+# Under nohup, or as a shell's background job, the suite is told to ignore some of these: its tests,
+# and the
 # pilots they start, are to hear them all the same.
 for signum in STOP_SIGNALS:
     if signal.getsignal(signum) == signal.SIG_IGN:
-        signal.signal(signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(
+            signum, signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL
+        )
 
 
-LONG_MODULES = ("test_bundle", "test_dirac_dialect", "test_dirac_remote", "test_readme", "test_credentials")
+LONG_MODULES = (
+    "test_bundle",
+    "test_dirac_dialect",
+    "test_dirac_remote",
+    "test_readme",
+    "test_credentials",
+)
 
 
 def pytest_collection_modifyitems(items):
     """What takes longest begins first: no worker is left alone with it at the end."""
-    slow = [item for item in items if item.get_closest_marker("slow") or item.module.__name__.rpartition(".")[2] in LONG_MODULES]
+    slow = [
+        item
+        for item in items
+        if item.get_closest_marker("slow")
+        or item.module.__name__.rpartition(".")[2] in LONG_MODULES
+    ]
     first = set(slow)
     quick = [item for item in items if item not in first]
-    step = max(1, len(quick) // 4 // max(1, len(slow)))  # the first quarter is what the workers get first, each a part of it
-    items[:] = [item for at in range(len(slow)) for item in [slow[at]] + quick[at * step:(at + 1) * step]] + quick[len(slow) * step:]
+    # the first quarter is what the workers get first, each a part of it
+    step = max(1, len(quick) // 4 // max(1, len(slow)))
+    items[:] = [
+        item for at in range(len(slow)) for item in [slow[at]] + quick[at * step : (at + 1) * step]
+    ] + quick[len(slow) * step :]
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +78,10 @@ def no_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TMPDIR", str(home))
     for name in list(os.environ):
-        if name.startswith(("PILOT_", "SLURM_", "PBS_", "_CONDOR", "X509_", "BEARER_")) or name in ("MACHINEFEATURES", "JOBFEATURES"):
+        if name.startswith(("PILOT_", "SLURM_", "PBS_", "_CONDOR", "X509_", "BEARER_")) or name in (
+            "MACHINEFEATURES",
+            "JOBFEATURES",
+        ):
             monkeypatch.delenv(name)
 
 
@@ -102,7 +122,10 @@ class Ended:
 
     @property
     def events(self):
-        return [json.loads(line) for line in (self.workdir / "pilot-events.jsonl").read_text().splitlines()]
+        return [
+            json.loads(line)
+            for line in (self.workdir / "pilot-events.jsonl").read_text().splitlines()
+        ]
 
     def status(self, command):
         return next(row["status"] for row in self.report["commands"] if row["command"] == command)
@@ -120,13 +143,22 @@ def pilot(tmp_path):
         entry = how.pop("entry", [sys.executable, str(ROOT / "pilot.py")])
         place = how.pop("workdir", workdir)
         where = [] if place is None else ["--workdir", str(place)]
-        child = subprocess.Popen(entry + [str(word) for word in words] + where, stdout=subprocess.PIPE,
-                                 stderr=subprocess.PIPE, **how)
+        child = subprocess.Popen(
+            entry + [str(word) for word in words] + where,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **how,
+        )
         try:
             out, err = child.communicate(timeout=timeout)
         finally:
             child.kill()
-        return Ended(child.returncode, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"), place or how["cwd"])
+        return Ended(
+            child.returncode,
+            out.decode("utf-8", "replace"),
+            err.decode("utf-8", "replace"),
+            place or how["cwd"],
+        )
 
     return run
 
@@ -139,8 +171,14 @@ def start_pilot(tmp_path):
     def start(*words, **how):
         entry = how.pop("entry", [sys.executable, str(ROOT / "pilot.py")])
         log = open(str(tmp_path / ("pilot-%d.out" % len(children))), "wb")
-        child = subprocess.Popen(entry + [str(word) for word in words], stdout=log, stderr=subprocess.STDOUT,
-                                 stdin=subprocess.DEVNULL, cwd=str(tmp_path), **how)
+        child = subprocess.Popen(
+            entry + [str(word) for word in words],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            cwd=str(tmp_path),
+            **how,
+        )
         log.close()
         children.append(child)
         return child
@@ -165,7 +203,8 @@ def tasks_file(tmp_path):
 
 
 class _Ticks(threading.Thread):
-    """A clock that stands while the whole machine does: what a busy host takes from us is not the time of what is tested."""
+    """A clock that stands while the whole machine does: what a busy host takes from us is not the
+    time of what is tested."""
 
     TICK_S = 0.05
 
@@ -184,7 +223,8 @@ _ticks = []
 
 
 def steady():
-    """Seconds, to see that something was bounded at all; not a measure of speed (those are in benchmarks/)."""
+    """Seconds, to see that something was bounded at all; not a measure of speed (those are in
+    benchmarks/)."""
     if not _ticks:
         _ticks.append(_Ticks())
     return _ticks[0].count * _Ticks.TICK_S
@@ -210,7 +250,10 @@ def tmpfs(tmp_path):
     def mount(size):
         place = tmp_path / "small"
         place.mkdir()
-        if os.geteuid() != 0 or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", str(place)], stderr=subprocess.DEVNULL):
+        if os.geteuid() != 0 or subprocess.call(
+            ["mount", "-t", "tmpfs", "-o", "size=" + size, "tmpfs", str(place)],
+            stderr=subprocess.DEVNULL,
+        ):
             pytest.skip("a small file system cannot be mounted here (not root)")
         mounted.append(place)
         return place

@@ -5,7 +5,12 @@ import subprocess
 
 import pytest
 
-SUBJECTS = {"ca": "/O=Grid/CN=Test CA", "server": "/O=Grid/CN=localhost", "user": "/O=Grid/CN=Jane", "proxy": "/O=Grid/CN=Jane/CN=4711"}
+SUBJECTS = {
+    "ca": "/O=Grid/CN=Test CA",
+    "server": "/O=Grid/CN=localhost",
+    "user": "/O=Grid/CN=Jane",
+    "proxy": "/O=Grid/CN=Jane/CN=4711",
+}
 EXTENSIONS = """[ca]
 basicConstraints=critical,CA:TRUE
 keyUsage=critical,keyCertSign,cRLSign
@@ -24,25 +29,69 @@ proxyCertInfo=critical,language:id-ppl-inheritAll
 
 
 def openssl(*words):
-    done = subprocess.run(["openssl"] + [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        ["openssl"] + [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.decode()
 
 
 @pytest.fixture(scope="session")
 def grid(tmp_path_factory):
-    """A CA, a server's and a user's certificate, and two RFC 3820 proxies of the user: one ends before the user's
-    certificate (short.pem), one is said to end after it (long.pem); `cas` is the folder of hashed names."""
+    """A CA, a server's and a user's certificate, and two RFC 3820 proxies of the user: one ends
+    before the user's certificate (short.pem), one is said to end after it (long.pem); `cas` is the
+    folder of hashed names."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl here")
     folder = tmp_path_factory.mktemp("grid")
     (folder / "extensions").write_text(EXTENSIONS)
 
     def make(name, kind, issuer, days):
-        key, request, path = folder / (name + ".key"), folder / (name + ".csr"), folder / (name + ".crt")
-        openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", SUBJECTS[kind])
-        signer = ["-signkey", key] if issuer is None else ["-CA", folder / (issuer + ".crt"), "-CAkey", folder / (issuer + ".key"), "-set_serial", 4711]
-        openssl("x509", "-req", "-in", request, "-out", path, "-days", days, "-extfile", folder / "extensions", "-extensions", kind, *signer)
+        key, request, path = (
+            folder / (name + ".key"),
+            folder / (name + ".csr"),
+            folder / (name + ".crt"),
+        )
+        openssl(
+            "req",
+            "-new",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            key,
+            "-out",
+            request,
+            "-subj",
+            SUBJECTS[kind],
+        )
+        signer = (
+            ["-signkey", key]
+            if issuer is None
+            else [
+                "-CA",
+                folder / (issuer + ".crt"),
+                "-CAkey",
+                folder / (issuer + ".key"),
+                "-set_serial",
+                4711,
+            ]
+        )
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-out",
+            path,
+            "-days",
+            days,
+            "-extfile",
+            folder / "extensions",
+            "-extensions",
+            kind,
+            *signer,
+        )
         return path.read_text(), key.read_text()
 
     make("ca", "ca", None, 30)

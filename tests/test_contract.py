@@ -17,10 +17,16 @@ from tests.conftest import ROOT
 TOGETHER = (["example", "picas"], ["lhcb", "gridpp", "dirac"])  # what may be loaded at once
 search.opened([Root(str(ROOT / "extensions"))])
 LOADED = [load(names) for names in TOGETHER]
-COMMANDS = list(dict.fromkeys(command for packages in LOADED for package in packages for command in package.commands))
+COMMANDS = list(
+    dict.fromkeys(
+        command for packages in LOADED for package in packages for command in package.commands
+    )
+)
 
 
-@pytest.fixture(params=COMMANDS, ids=lambda command: "%s.%s" % (command.__module__, command.__name__))
+@pytest.fixture(
+    params=COMMANDS, ids=lambda command: "%s.%s" % (command.__module__, command.__name__)
+)
 def command(request):
     return request.param
 
@@ -33,7 +39,13 @@ def test_three_spellings_of_one_name(command):
 
 def test_one_command_one_file(command):
     module = sys.modules[command.__module__]
-    own = [thing for thing in vars(module).values() if isinstance(thing, type) and issubclass(thing, Command) and thing.__module__ == module.__name__]
+    own = [
+        thing
+        for thing in vars(module).values()
+        if isinstance(thing, type)
+        and issubclass(thing, Command)
+        and thing.__module__ == module.__name__
+    ]
     assert own == [command]
 
 
@@ -44,19 +56,29 @@ def test_its_docstring_begins_with_a_sentence(command):
 
 def test_options_are_whole(command):
     for option in command.options:
-        assert isinstance(option, Option) and re.match(r"[a-z][a-z0-9_]*$", option.name) and option.help and not option.help.endswith(".")
+        assert (
+            isinstance(option, Option)
+            and re.match(r"[a-z][a-z0-9_]*$", option.name)
+            and option.help
+            and not option.help.endswith(".")
+        )
         assert callable(option.type)
         settings.resolve([option], [])
 
 
 def test_facts_are_named_tuples(command):
     assert isinstance(command.requires, tuple) and isinstance(command.provides, tuple)
-    assert all(issubclass(kind, tuple) and hasattr(kind, "_fields") and kind.__doc__ for kind in command.requires + command.provides)
+    assert all(
+        issubclass(kind, tuple) and hasattr(kind, "_fields") and kind.__doc__
+        for kind in command.requires + command.provides
+    )
 
 
 def test_it_has_a_limit_and_a_failure_of_the_published_table(command):
     assert command.timeout_s and command.timeout_s > 0
-    assert issubclass(command.failure, PilotError) and command.failure.exit_code in {row.code for row in EXIT_CODES}
+    assert issubclass(command.failure, PilotError) and command.failure.exit_code in {
+        row.code for row in EXIT_CODES
+    }
 
 
 def test_what_it_uses_can_be_imported(command):
@@ -65,7 +87,9 @@ def test_what_it_uses_can_be_imported(command):
 
 
 def test_it_has_a_test_file(command):
-    folder = ROOT / "tests" / ("commands" if command.__module__.startswith("commands") else "extensions")
+    folder = (
+        ROOT / "tests" / ("commands" if command.__module__.startswith("commands") else "extensions")
+    )
     assert any(command.name in path.read_text() for path in folder.glob("test_*.py"))
 
 
@@ -75,12 +99,21 @@ def packages(request):
 
 
 def test_options_of_all_commands_go_together(packages):
-    assert all_options(commands_by_name(packages).values(), ENGINE_OPTIONS + package_options(packages))[1] == []
+    assert (
+        all_options(
+            commands_by_name(packages).values(), ENGINE_OPTIONS + package_options(packages)
+        )[1]
+        == []
+    )
 
 
 def test_letters_are_not_used_twice(packages):
-    options = all_options(commands_by_name(packages).values(), ENGINE_OPTIONS + package_options(packages))[0]
-    flags = [flag for option in options for flag in option.flags + (settings.option_flag(option.name),)]
+    options = all_options(
+        commands_by_name(packages).values(), ENGINE_OPTIONS + package_options(packages)
+    )[0]
+    flags = [
+        flag for option in options for flag in option.flags + (settings.option_flag(option.name),)
+    ]
     assert len(flags) == len(set(flags))
 
 
@@ -92,7 +125,11 @@ def test_a_usual_plan_is_of_commands_that_are_there(packages):
 
 def test_exit_codes_are_clear_of_other_peoples():
     codes = [row.code for row in EXIT_CODES]
-    assert codes == sorted(set(codes)) and not set(codes) & {99, 100, 126, 127, 255} and max(codes) < 128
+    assert (
+        codes == sorted(set(codes))
+        and not set(codes) & {99, 100, 126, 127, 255}
+        and max(codes) < 128
+    )
 
 
 def test_every_error_class_has_a_published_code():

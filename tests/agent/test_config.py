@@ -3,7 +3,18 @@
 from pilot.agent import config
 from pilot.agent.config import AgentConfig
 
-CONFIG = AgentConfig("sqlite:p", "p1", "/w", "/o", {}, slots=3, cores=4, memory_mb=4000, gpus=["0/a", "1/b"], tags=["t"])
+CONFIG = AgentConfig(
+    "sqlite:p",
+    "p1",
+    "/w",
+    "/o",
+    {},
+    slots=3,
+    cores=4,
+    memory_mb=4000,
+    gpus=["0/a", "1/b"],
+    tags=["t"],
+)
 
 
 def test_orders_survive_their_journey():

@@ -21,23 +21,68 @@ def test_a_payload_sees_its_own_facts_and_no_secrets():
         {"LD_LIBRARY_PATH": "/soft/lib"},
     )
     assert base == {"PATH": "/bin", "LD_LIBRARY_PATH": "/soft/lib"}
-    found = environment.of_task(base, {"id": "t1", "cores": 2, "memory_mb": 10, "walltime_s": 5, "env": {"MY": "1", "OMP_NUM_THREADS": "7"}},
-                                "/h", "p1", ["1/uuid"], "mark")
-    assert found["PILOT_TASK_ID"] == "t1" and found["PILOT_TASK_CORES"] == "2" and found["MY"] == "1" and found["OMP_NUM_THREADS"] == "7"
-    assert found["CUDA_VISIBLE_DEVICES"] == "1" and found["TMPDIR"] == "/h/tmp" and found["PILOT_TASK_MEMORY_MB"] == "10"
+    found = environment.of_task(
+        base,
+        {
+            "id": "t1",
+            "cores": 2,
+            "memory_mb": 10,
+            "walltime_s": 5,
+            "env": {"MY": "1", "OMP_NUM_THREADS": "7"},
+        },
+        "/h",
+        "p1",
+        ["1/uuid"],
+        "mark",
+    )
+    assert (
+        found["PILOT_TASK_ID"] == "t1"
+        and found["PILOT_TASK_CORES"] == "2"
+        and found["MY"] == "1"
+        and found["OMP_NUM_THREADS"] == "7"
+    )
+    assert (
+        found["CUDA_VISIBLE_DEVICES"] == "1"
+        and found["TMPDIR"] == "/h/tmp"
+        and found["PILOT_TASK_MEMORY_MB"] == "10"
+    )
     assert "s" not in found.values()
-    assert {name: found[name] for name in ("PILOT_TASK_WALLTIME_S", "PILOT_ID", "PILOT_PAYLOAD")} == {"PILOT_TASK_WALLTIME_S": "5", "PILOT_ID": "p1", "PILOT_PAYLOAD": "mark"}
-    assert environment.of_task(dict(base, PILOT_AGENT="a1"), {"id": "t1"}, "/h", "p1", [], "mark")["PILOT_AGENT"] == "a1"
+    assert {
+        name: found[name] for name in ("PILOT_TASK_WALLTIME_S", "PILOT_ID", "PILOT_PAYLOAD")
+    } == {"PILOT_TASK_WALLTIME_S": "5", "PILOT_ID": "p1", "PILOT_PAYLOAD": "mark"}
+    assert (
+        environment.of_task(dict(base, PILOT_AGENT="a1"), {"id": "t1"}, "/h", "p1", [], "mark")[
+            "PILOT_AGENT"
+        ]
+        == "a1"
+    )
 
 
-@pytest.mark.parametrize("slot", [{"CUDA_VISIBLE_DEVICES": "10000", "NVIDIA_VISIBLE_DEVICES": "none"}, {"CUDA_VISIBLE_DEVICES": "0,1"}, {}])
+@pytest.mark.parametrize(
+    "slot",
+    [
+        {"CUDA_VISIBLE_DEVICES": "10000", "NVIDIA_VISIBLE_DEVICES": "none"},
+        {"CUDA_VISIBLE_DEVICES": "0,1"},
+        {},
+    ],
+)
 def test_a_payload_without_gpus_sees_none_whatever_the_slot_has(slot):
-    found = environment.of_task(environment.base_environ(dict(slot, PATH="/bin"), {}), {"id": "t1"}, "/h", "p1", [], "mark")
-    assert gpu.visible(gpu.parse_nvidia_smi("0, GPU-1111, A100, 1\n1, GPU-2222, A100, 1\n"), found["CUDA_VISIBLE_DEVICES"]) == ()
+    found = environment.of_task(
+        environment.base_environ(dict(slot, PATH="/bin"), {}), {"id": "t1"}, "/h", "p1", [], "mark"
+    )
+    assert (
+        gpu.visible(
+            gpu.parse_nvidia_smi("0, GPU-1111, A100, 1\n1, GPU-2222, A100, 1\n"),
+            found["CUDA_VISIBLE_DEVICES"],
+        )
+        == ()
+    )
     assert found["CUDA_VISIBLE_DEVICES"] != "10000" and found["NVIDIA_VISIBLE_DEVICES"] == "none"
 
 
 def test_a_payload_has_no_more_threads_than_cores():
     slot = {"OMP_NUM_THREADS": "8", "PYTHON_CPU_COUNT": "8", "MKL_NUM_THREADS": "8"}
-    found = environment.of_task(environment.base_environ(slot, {}), {"id": "t1", "cores": 2}, "/h", "p1", [], "mark")
+    found = environment.of_task(
+        environment.base_environ(slot, {}), {"id": "t1", "cores": 2}, "/h", "p1", [], "mark"
+    )
     assert [found[name] for name in sorted(slot)] == ["2"] * 3 and "GOMAXPROCS" not in found

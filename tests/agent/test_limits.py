@@ -5,34 +5,74 @@ import pytest
 from pilot.agent import capacity, limits
 from pilot.agent.config import AgentConfig
 
-CONFIG = AgentConfig("sqlite:p", "p1", "/w", "/o", {}, slots=3, cores=4, memory_mb=4000, gpus=["0/a", "1/b"], tags=["t"])
+CONFIG = AgentConfig(
+    "sqlite:p",
+    "p1",
+    "/w",
+    "/o",
+    {},
+    slots=3,
+    cores=4,
+    memory_mb=4000,
+    gpus=["0/a", "1/b"],
+    tags=["t"],
+)
 
 
 def test_memory_that_is_not_known_is_not_watched():
-    assert capacity.fits(capacity.whole_slot(CONFIG._replace(memory_mb=None)), {"memory_mb": 10 ** 9})
+    assert capacity.fits(capacity.whole_slot(CONFIG._replace(memory_mb=None)), {"memory_mb": 10**9})
 
 
 def test_what_a_task_asks_for_is_what_it_may_use():
-    allowed = limits.limits_of({"memory_mb": 100, "walltime_s": 5, "limits": {"cpu_s": 3, "silence_s": 9}})
-    assert (allowed.memory_mb, allowed.walltime_s, allowed.cpu_s, allowed.silence_s, allowed.disk_mb) == (100, 5, 3, 9, None)
+    allowed = limits.limits_of(
+        {"memory_mb": 100, "walltime_s": 5, "limits": {"cpu_s": 3, "silence_s": 9}}
+    )
+    assert (
+        allowed.memory_mb,
+        allowed.walltime_s,
+        allowed.cpu_s,
+        allowed.silence_s,
+        allowed.disk_mb,
+    ) == (100, 5, 3, 9, None)
     assert limits.limits_of({"memory_mb": 100, "limits": {"memory_mb": 200}}).memory_mb == 200
 
 
-@pytest.mark.parametrize("sample, words", [
-    (limits.Sample(0, 101, 0, 0, 0), "memory limit passed: 101 MB, allowed 100"), (limits.Sample(6, 0, 0, 0, 0), "CPU time limit passed: 6 s, allowed 5"),
-    (limits.Sample(0, 0, 11, 0, 0), "disk limit"), (limits.Sample(0, 0, 0, 2, 0), "output limit"), (limits.Sample(0, 0, 0, 0, 8), "silence limit")])
+@pytest.mark.parametrize(
+    "sample, words",
+    [
+        (limits.Sample(0, 101, 0, 0, 0), "memory limit passed: 101 MB, allowed 100"),
+        (limits.Sample(6, 0, 0, 0, 0), "CPU time limit passed: 6 s, allowed 5"),
+        (limits.Sample(0, 0, 11, 0, 0), "disk limit"),
+        (limits.Sample(0, 0, 0, 2, 0), "output limit"),
+        (limits.Sample(0, 0, 0, 0, 8), "silence limit"),
+    ],
+)
 def test_the_first_limit_passed_is_named(sample, words):
     assert words in limits.find_breach(limits.Limits(1, 5, 100, 10, 1, 7), sample)
 
 
 def test_within_limits_all_is_well():
-    assert limits.find_breach(limits.Limits(*[None] * 6), limits.Sample(1e9, 1e9, 1e9, 1e9, 1e9)) is None
-    assert limits.find_breach(limits.Limits(1, 5, 100, 10, 1, 7), limits.Sample(5, 100, 10, 1, 7)) is None
+    assert (
+        limits.find_breach(limits.Limits(*[None] * 6), limits.Sample(1e9, 1e9, 1e9, 1e9, 1e9))
+        is None
+    )
+    assert (
+        limits.find_breach(limits.Limits(1, 5, 100, 10, 1, 7), limits.Sample(5, 100, 10, 1, 7))
+        is None
+    )
 
 
-@pytest.mark.parametrize("cores, memory_mb, slots, wanted", [(2, 4000, 3, 1960), (4, 4000, 3, 3920), (1, 300, 3, 67), (1, None, 3, None)])
+@pytest.mark.parametrize(
+    "cores, memory_mb, slots, wanted",
+    [(2, 4000, 3, 1960), (4, 4000, 3, 3920), (1, 300, 3, 67), (1, None, 3, None)],
+)
 def test_what_asks_for_no_memory_has_its_cores_share(cores, memory_mb, slots, wanted):
-    assert limits.limits_of({"cores": cores}, CONFIG._replace(memory_mb=memory_mb, slots=slots)).memory_mb == wanted
+    assert (
+        limits.limits_of(
+            {"cores": cores}, CONFIG._replace(memory_mb=memory_mb, slots=slots)
+        ).memory_mb
+        == wanted
+    )
     assert limits.limits_of({"cores": cores, "memory_mb": 7}, CONFIG).memory_mb == 7
 
 

@@ -9,7 +9,8 @@ from pilot.agent import outputs
 
 @pytest.fixture
 def work(tmp_path):
-    """A task's folder; `work.made(name)` is what the name stands for, as (name, what is added to the URL)."""
+    """A task's folder; `work.made(name)` is what the name stands for, as (name, what is added to
+    the URL)."""
     folder = tmp_path / "work"
     folder.mkdir()
 
@@ -34,18 +35,59 @@ def work(tmp_path):
     return Work
 
 
-TREE = ("a.root", "b.root", ".hidden.root", "a[1].txt", "out/c.root", "out/x/d.root", "out/.e", "out/x/y/f.log")
+TREE = (
+    "a.root",
+    "b.root",
+    ".hidden.root",
+    "a[1].txt",
+    "out/c.root",
+    "out/x/d.root",
+    "out/.e",
+    "out/x/y/f.log",
+)
 
 
-@pytest.mark.parametrize("name, expected", [
-    ("a.root", [("a.root", "")]), ("out/x/d.root", [("out/x/d.root", "")]), ("a[1].txt", [("a[1].txt", "")]), ("./a.root", [("a.root", "")]),
-    ("a.root/", []), ("none", []), ("none/*", []), ("*.none", []),
-    ("out/x", [("out/x/d.root", "d.root"), ("out/x/y/f.log", "y/f.log")]), ("out/x/", [("out/x/d.root", "d.root"), ("out/x/y/f.log", "y/f.log")]),
-    ("out", [("out/.e", ".e"), ("out/c.root", "c.root"), ("out/x/d.root", "x/d.root"), ("out/x/y/f.log", "x/y/f.log")]),
-    ("*.root", [("a.root", "a.root"), ("b.root", "b.root")]), (".*.root", [(".hidden.root", ".hidden.root")]), ("[ab].root", [("a.root", "a.root"), ("b.root", "b.root")]),
-    ("out/*.root", [("out/c.root", "c.root")]), ("out/*/d.root", [("out/x/d.root", "x/d.root")]), ("o?t/c.root", [("out/c.root", "out/c.root")]),
-    ("**/*.root", [("a.root", "a.root"), ("b.root", "b.root"), ("out/c.root", "out/c.root"), ("out/x/d.root", "out/x/d.root")]),
-    ("out/x*", [("out/x/d.root", "x/d.root"), ("out/x/y/f.log", "x/y/f.log")]), ("out/**/f.log", [("out/x/y/f.log", "x/y/f.log")])])
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("a.root", [("a.root", "")]),
+        ("out/x/d.root", [("out/x/d.root", "")]),
+        ("a[1].txt", [("a[1].txt", "")]),
+        ("./a.root", [("a.root", "")]),
+        ("a.root/", []),
+        ("none", []),
+        ("none/*", []),
+        ("*.none", []),
+        ("out/x", [("out/x/d.root", "d.root"), ("out/x/y/f.log", "y/f.log")]),
+        ("out/x/", [("out/x/d.root", "d.root"), ("out/x/y/f.log", "y/f.log")]),
+        (
+            "out",
+            [
+                ("out/.e", ".e"),
+                ("out/c.root", "c.root"),
+                ("out/x/d.root", "x/d.root"),
+                ("out/x/y/f.log", "x/y/f.log"),
+            ],
+        ),
+        ("*.root", [("a.root", "a.root"), ("b.root", "b.root")]),
+        (".*.root", [(".hidden.root", ".hidden.root")]),
+        ("[ab].root", [("a.root", "a.root"), ("b.root", "b.root")]),
+        ("out/*.root", [("out/c.root", "c.root")]),
+        ("out/*/d.root", [("out/x/d.root", "x/d.root")]),
+        ("o?t/c.root", [("out/c.root", "out/c.root")]),
+        (
+            "**/*.root",
+            [
+                ("a.root", "a.root"),
+                ("b.root", "b.root"),
+                ("out/c.root", "out/c.root"),
+                ("out/x/d.root", "out/x/d.root"),
+            ],
+        ),
+        ("out/x*", [("out/x/d.root", "x/d.root"), ("out/x/y/f.log", "x/y/f.log")]),
+        ("out/**/f.log", [("out/x/y/f.log", "x/y/f.log")]),
+    ],
+)
 def test_a_file_then_a_folder_then_a_glob(work, name, expected):
     work.write(*TREE)
     assert work.made(name) == expected
@@ -65,9 +107,16 @@ def test_links_are_followed_to_files_of_the_task_only(work, tmp_path):
     assert work.made("r") == [("r/a", "a"), ("r/inside", "inside")]
     for number, target in enumerate((tmp_path / "secret", tmp_path / "outside", "nowhere")):
         work.link("l%d" % number, target)
-        assert work.made("l%d" % number) == [] == work.made("l%d/*" % number) == work.made("l[%d]" % number)
+        assert (
+            work.made("l%d" % number)
+            == []
+            == work.made("l%d/*" % number)
+            == work.made("l[%d]" % number)
+        )
         work.link("r/bad", target)
-        with pytest.raises(outputs.TransferFailed, match="the output r: r/bad is no file of the task's folder"):
+        with pytest.raises(
+            outputs.TransferFailed, match="the output r: r/bad is no file of the task's folder"
+        ):
             work.made("r")
         os.unlink(str(work.folder / "r" / "bad"))
 
@@ -81,7 +130,11 @@ def test_a_link_to_a_folder_is_not_entered_and_no_circle_is_walked(work):
 
 def test_a_link_in_the_place_of_the_whole_folder_leads_nowhere(tmp_path):
     os.symlink("/etc", str(tmp_path / "work"))
-    assert outputs.find_outputs("hostname", str(tmp_path / "work")) == [] == outputs.find_outputs("host*", str(tmp_path / "work"))
+    assert (
+        outputs.find_outputs("hostname", str(tmp_path / "work"))
+        == []
+        == outputs.find_outputs("host*", str(tmp_path / "work"))
+    )
 
 
 def test_a_pipe_among_the_files_is_told_and_holds_nobody_up(work):
@@ -92,8 +145,14 @@ def test_a_pipe_among_the_files_is_told_and_holds_nobody_up(work):
     assert work.made("r/p*") == []
 
 
-@pytest.mark.parametrize("limit, words", [("MAX_FILES", "are 5 files, more than a task may bring out"), ("MAX_NAMES", "are 5 files"),
-                                          ("MAX_LOOKED_AT", "lie among more than 4 files and folders")])
+@pytest.mark.parametrize(
+    "limit, words",
+    [
+        ("MAX_FILES", "are 5 files, more than a task may bring out"),
+        ("MAX_NAMES", "are 5 files"),
+        ("MAX_LOOKED_AT", "lie among more than 4 files and folders"),
+    ],
+)
 def test_how_much_may_be_brought_out_is_bounded(work, monkeypatch, limit, words):
     work.write(*["r/%d" % number for number in range(5)])
     monkeypatch.setattr(outputs, limit, 4)

@@ -8,7 +8,9 @@ import pytest
 from pilot.agent.removal import remove_tree
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be a user who may not write everywhere")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="needs root, to be a user who may not write everywhere"
+)
 def test_folders_that_may_not_be_written_are_removed_too(tmp_path):
     place = tempfile.mkdtemp(prefix="rm-", dir="/tmp")
     os.chmod(place, 0o777)

@@ -31,8 +31,15 @@ def test_a_kept_sandbox_has_the_tasks_name(tmp_path):
     assert kept == str(tmp_path / "t" / "a_b.2") and os.path.isdir(kept + "/work")
 
 
-@pytest.mark.parametrize("script, words", [("#!/usr/bin/env python3\nx", ["/usr/bin/env", "python3"]), ("#! /bin/bash -e\r\nx", ["/bin/bash", "-e"]),
-                                           ("echo x", ["sh"]), ("#!\n", ["sh"])])
+@pytest.mark.parametrize(
+    "script, words",
+    [
+        ("#!/usr/bin/env python3\nx", ["/usr/bin/env", "python3"]),
+        ("#! /bin/bash -e\r\nx", ["/bin/bash", "-e"]),
+        ("echo x", ["sh"]),
+        ("#!\n", ["sh"]),
+    ],
+)
 def test_a_scripts_first_line_names_its_interpreter(script, words):
     assert sandbox.interpreter_of(script) == words
 
@@ -40,7 +47,9 @@ def test_a_scripts_first_line_names_its_interpreter(script, words):
 def test_the_tail_of_a_file_is_bounded_and_never_fails(tmp_path):
     (tmp_path / "f").write_bytes(b"a" * 10000 + b"\xff end")
     with open(str(tmp_path / "f"), "rb") as stream:
-        assert len(sandbox.read_tail(stream.fileno())) == sandbox.TAIL_BYTES and sandbox.read_tail(stream.fileno()).endswith("\ufffd end")
+        assert len(sandbox.read_tail(stream.fileno())) == sandbox.TAIL_BYTES and sandbox.read_tail(
+            stream.fileno()
+        ).endswith("\ufffd end")
     assert sandbox.read_tail(-1) == ""
 
 
@@ -62,4 +71,8 @@ def test_what_a_killed_life_left_is_no_fault_of_the_node(tmp_path):
     with open(first.work + "/left", "w"):
         pass
     second = Sandboxes(str(tmp_path / "t")).take()
-    assert second.home != first.home and os.listdir(second.work) == [] and not os.path.exists(first.home)
+    assert (
+        second.home != first.home
+        and os.listdir(second.work) == []
+        and not os.path.exists(first.home)
+    )

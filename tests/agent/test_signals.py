@@ -1,5 +1,6 @@
-"""Each system's own way to end a job, played to a pilot with a payload that does not want to end: the essential report within a
-second, the payload dead within four, whatever the order of the signals."""
+"""Each system's own way to end a job, played to a pilot with a payload that does not want to end:
+the essential report within a second, the payload dead within four, whatever the order of the
+signals."""
 
 import json
 import os
@@ -18,14 +19,31 @@ from pilot.base import process_tree
 from tests.conftest import ROOT, steady, until
 
 STUBBORN = "trap '' TERM INT HUP USR1 USR2; (setsid sleep 303 &); echo $$ > %s/new; mv %s/new %s/pid; while :; do sleep 1; done"
-T, I, H, X, C, K = signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU, signal.SIGCONT, signal.SIGKILL
-# (system, [(seconds after the one before, signal)], exit code); the long waits between warning and kill are what we must not need
+T, I, H, X, C, K = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGXCPU,
+    signal.SIGCONT,
+    signal.SIGKILL,
+)
+# (system, [(seconds after the one before, signal)], exit code); the long waits between warning and
+# kill are what we must not need
 SEQUENCES = [
-    ("Slurm: scancel", [(0, C), (0, T)], 143), ("HTCondor: vacate", [(0, T)], 143), ("HTCondor: a KillSig of its own", [(0, I)], 130),
-    ("Kubernetes: process 1 alone", [(0, T)], 143), ("PBS: kill_delay", [(0, T)], 143), ("Flux: kill-timeout", [(0, T)], 143),
-    ("Grid Engine: s_cpu", [(0, X)], 152), ("LSF: bkill", [(0, I), (1.0, T)], 130), ("LSF: CPULIMIT", [(0, X), (0.2, I), (1.0, T)], 152),
-    ("BOINC: quit", [(0, T), (1.0, T)], 143), ("a terminal that closes", [(0, H), (0, C)], 129), ("ARC, impatient", [(0, T), (0.1, T), (0.1, T)], 143),
-    ("all at once", [(0, H), (0, I), (0, T), (0, X)], None)]
+    ("Slurm: scancel", [(0, C), (0, T)], 143),
+    ("HTCondor: vacate", [(0, T)], 143),
+    ("HTCondor: a KillSig of its own", [(0, I)], 130),
+    ("Kubernetes: process 1 alone", [(0, T)], 143),
+    ("PBS: kill_delay", [(0, T)], 143),
+    ("Flux: kill-timeout", [(0, T)], 143),
+    ("Grid Engine: s_cpu", [(0, X)], 152),
+    ("LSF: bkill", [(0, I), (1.0, T)], 130),
+    ("LSF: CPULIMIT", [(0, X), (0.2, I), (1.0, T)], 152),
+    ("BOINC: quit", [(0, T), (1.0, T)], 143),
+    ("a terminal that closes", [(0, H), (0, C)], 129),
+    ("ARC, impatient", [(0, T), (0.1, T), (0.1, T)], 143),
+    ("all at once", [(0, H), (0, I), (0, T), (0, X)], None),
+]
 
 
 def alive(pid):
@@ -37,7 +55,9 @@ def alive(pid):
 def job(tmp_path, start_pilot, tasks_file):
     """A pilot at work; gives the child, the payload's pid, and everything it started."""
     path = tasks_file({"id": "a", "script": STUBBORN % ((tmp_path,) * 3), "max_attempts": 3})
-    child = start_pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", path, "--workdir", str(tmp_path / "w"))
+    child = start_pilot(
+        "-X", "CheckWorkerNode,LaunchAgent", "--tasks", path, "--workdir", str(tmp_path / "w")
+    )
     payload = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     return child, payload, process_tree.descendants(child.pid)
 
@@ -46,7 +66,10 @@ def play(child, sequence):
     """Signals with their pauses, until the child has ended."""
     for pause, number in sequence:
         due = time.monotonic() + pause
-        until(lambda: child.poll() is not None or time.monotonic() >= due, what="the next signal's time")
+        until(
+            lambda: child.poll() is not None or time.monotonic() >= due,
+            what="the next signal's time",
+        )
         if child.poll() is None:
             child.send_signal(number)
 
@@ -64,23 +87,46 @@ def test_the_end_is_in_time_and_leaves_nothing(job, tmp_path, system, sequence, 
     play(child, sequence[first:])
     until(lambda: not alive(payload), 10, "the end of the payload")
     assert steady() - began < 4.5
-    assert child.wait(timeout=60) == code or (code is None and child.returncode in (129, 130, 143, 152))
+    assert child.wait(timeout=60) == code or (
+        code is None and child.returncode in (129, 130, 143, 152)
+    )
     until(lambda: not [p for p in tree if alive(p.pid)], 5, "the end of all that ran")
-    events = [json.loads(line) for line in (tmp_path / "w" / "pilot-events.jsonl").read_text().splitlines()]
-    assert [event["outcome"] for event in events if event["event"] == "task finished"] == ["released"]
-    assert events[-1]["event"] == "pilot finished" and json.loads(report.read_text())["exit_code"] == child.returncode
+    events = [
+        json.loads(line)
+        for line in (tmp_path / "w" / "pilot-events.jsonl").read_text().splitlines()
+    ]
+    assert [event["outcome"] for event in events if event["event"] == "task finished"] == [
+        "released"
+    ]
+    assert (
+        events[-1]["event"] == "pilot finished"
+        and json.loads(report.read_text())["exit_code"] == child.returncode
+    )
 
 
-@pytest.mark.parametrize("system, warning", [("Grid Engine: -notify", signal.SIGUSR2), ("Grid Engine: s_rt", signal.SIGUSR1), ("Slurm: --signal=B:USR1", signal.SIGUSR1),
-                                             ("OAR: --checkpoint", signal.SIGUSR2)])
+@pytest.mark.parametrize(
+    "system, warning",
+    [
+        ("Grid Engine: -notify", signal.SIGUSR2),
+        ("Grid Engine: s_rt", signal.SIGUSR1),
+        ("Slurm: --signal=B:USR1", signal.SIGUSR1),
+        ("OAR: --checkpoint", signal.SIGUSR2),
+    ],
+)
 def test_a_warning_drains_and_a_kill_that_follows_leaves_nothing(job, tmp_path, system, warning):
     child, payload, tree = job
     child.send_signal(warning)
     until(lambda: "draining" in (tmp_path / "w" / "pilot.log").read_text())
     assert alive(payload) and child.poll() is None
-    child.send_signal(K)  # the whole group of the batch system's job is only the pilot: what it started has sessions of its own
+    # the whole group of the batch system's job is only the pilot: what it started has sessions of
+    # its own
+    child.send_signal(K)
     child.wait()
-    until(lambda: not alive(payload) and not [p for p in tree if alive(p.pid)], 8, "the end of all that ran")
+    until(
+        lambda: not alive(payload) and not [p for p in tree if alive(p.pid)],
+        8,
+        "the end of all that ran",
+    )
 
 
 def test_a_stop_after_a_suspension_is_heard(job, tmp_path):
@@ -103,7 +149,9 @@ def listener():
             pass
 
         def do_POST(self):
-            posted = json.loads(self.rfile.read(int(self.headers["Content-Length"])).decode())["events"]
+            posted = json.loads(self.rfile.read(int(self.headers["Content-Length"])).decode())[
+                "events"
+            ]
             found.extend((event["event"], time.monotonic()) for event in posted)
             self.send_response(200)
             self.send_header("Content-Length", "2")
@@ -120,48 +168,100 @@ def listener():
 
 
 @pytest.mark.slow
-def test_the_essential_words_are_out_within_a_second_whatever_the_payload_does(tmp_path, start_pilot, tasks_file, listener):
+def test_the_essential_words_are_out_within_a_second_whatever_the_payload_does(
+    tmp_path, start_pilot, tasks_file, listener
+):
     url, told = listener
     outputs = tmp_path / "jo"
     outputs.mkdir()
     path = tasks_file({"id": "a", "script": STUBBORN % ((tmp_path,) * 3)})
-    child = start_pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", path, "--workdir", str(tmp_path / "w"), "--events", url,
-                        env=dict(os.environ, JOBOUTPUTS=str(outputs)))
+    child = start_pilot(
+        "-X",
+        "CheckWorkerNode,LaunchAgent",
+        "--tasks",
+        path,
+        "--workdir",
+        str(tmp_path / "w"),
+        "--events",
+        url,
+        env=dict(os.environ, JOBOUTPUTS=str(outputs)),
+    )
     payload = int(until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
-    until(lambda: [kind for kind, _ in told if kind == "task started"] and time.monotonic() - told[-1][1] > 1.1, what="a quiet moment: what happens in a second travels together")
+    until(
+        lambda: [kind for kind, _ in told if kind == "task started"]
+        and time.monotonic() - told[-1][1] > 1.1,
+        what="a quiet moment: what happens in a second travels together",
+    )
     assert not (outputs / "shutdown_message").exists()
     child.terminate()
     began = steady()
-    until(lambda: (outputs / "shutdown_message").exists() and [kind for kind, _ in told if kind == "pilot stopping"], 5, "both words")
+    until(
+        lambda: (outputs / "shutdown_message").exists()
+        and [kind for kind, _ in told if kind == "pilot stopping"],
+        5,
+        "both words",
+    )
     assert steady() - began < 1.0 and (outputs / "shutdown_message").read_text().startswith("100 ")
     assert alive(payload) and child.poll() is None  # it is not the payload's end that they tell
     assert child.wait(timeout=60) == 143 and "pilot finished" in [kind for kind, _ in told]
 
 
-ORPHANS = ("for n in 1 2 3 4 5; do (setsid sh -c ': an orphan; touch %s/orphan-'$n &); done; trap '' TERM; (setsid sleep 303 &); "
-           "touch %s/started; while :; do sleep 1; done")
+ORPHANS = (
+    "for n in 1 2 3 4 5; do (setsid sh -c ': an orphan; touch %s/orphan-'$n &); done; trap '' TERM; (setsid sleep 303 &); "
+    "touch %s/started; while :; do sleep 1; done"
+)
 
 
-def test_as_process_1_it_hears_the_end_and_reaps_what_payloads_orphan(tmp_path, start_pilot, tasks_file):
-    """As in a pod: no signal does anything to process 1 by default, and every orphan is its own to bury."""
+def test_as_process_1_it_hears_the_end_and_reaps_what_payloads_orphan(
+    tmp_path, start_pilot, tasks_file
+):
+    """As in a pod: no signal does anything to process 1 by default, and every orphan is its own to
+    bury."""
     unshare = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    if os.geteuid() != 0 or not shutil.which("unshare") or subprocess.call(unshare + ["true"], stderr=subprocess.DEVNULL):
+    if (
+        os.geteuid() != 0
+        or not shutil.which("unshare")
+        or subprocess.call(unshare + ["true"], stderr=subprocess.DEVNULL)
+    ):
         pytest.skip("no process namespaces here (root, unshare)")
     path = tasks_file({"id": "a", "script": ORPHANS % ((tmp_path,) * 2), "max_attempts": 3})
-    child = start_pilot("-X", "CheckWorkerNode,LaunchAgent", "--tasks", path, "--workdir", str(tmp_path / "w"), entry=unshare + [sys.executable, str(ROOT / "pilot.py")])
+    child = start_pilot(
+        "-X",
+        "CheckWorkerNode,LaunchAgent",
+        "--tasks",
+        path,
+        "--workdir",
+        str(tmp_path / "w"),
+        entry=unshare + [sys.executable, str(ROOT / "pilot.py")],
+    )
     until(lambda: (tmp_path / "started").exists() and len(list(tmp_path.glob("orphan-*"))) == 5)
 
     def unburied(one):
         try:
-            return one.state == "Z" or b": an orphan" in Path("/proc/%d/cmdline" % one.pid).read_bytes()
+            return (
+                one.state == "Z"
+                or b": an orphan" in Path("/proc/%d/cmdline" % one.pid).read_bytes()
+            )
         except OSError:
             return False
 
-    until(lambda: not [p for p in process_tree.descendants(child.pid) if unburied(p)], 5, "the burial of the orphans")
+    until(
+        lambda: not [p for p in process_tree.descendants(child.pid) if unburied(p)],
+        5,
+        "the burial of the orphans",
+    )
     tree = process_tree.descendants(child.pid)
     assert len(tree) >= 5  # pilot, agent, its warden, the payload, its stray
     os.kill(tree[0].pid, signal.SIGTERM)
-    assert child.wait(timeout=60) == 143 and json.loads((tmp_path / "w" / "pilot-report.json").read_text())["exit_code"] == 143
+    assert (
+        child.wait(timeout=60) == 143
+        and json.loads((tmp_path / "w" / "pilot-report.json").read_text())["exit_code"] == 143
+    )
     assert not [p for p in tree if process_tree.look_up(p.pid)]  # no zombie either
-    events = [json.loads(line) for line in (tmp_path / "w" / "pilot-events.jsonl").read_text().splitlines()]
-    assert [event["outcome"] for event in events if event["event"] == "task finished"] == ["released"]
+    events = [
+        json.loads(line)
+        for line in (tmp_path / "w" / "pilot-events.jsonl").read_text().splitlines()
+    ]
+    assert [event["outcome"] for event in events if event["event"] == "task finished"] == [
+        "released"
+    ]

@@ -60,11 +60,20 @@ print(json.dumps({
     "the token in the environment": environment(), "the pilot's processes": bool(agents()), "the network": can(lambda: socket.create_connection(("127.0.0.1", port), 5).close()),
 }))
 """
-# what can be reached: none, unshare, bubblewrap, apptainer (tests/real/test_apptainer.py), another user
+# what can be reached: none, unshare, bubblewrap, apptainer (tests/real/test_apptainer.py), another
+# user
 WALLS = {
-    "its own folder": (1, 1, 1, 1, 1), "its TMPDIR": (1, 1, 1, 1, 1), "files of the pilot's user": (1, 1, 0, 0, 0), "the pilot's own files": (1, 1, 0, 0, 0),
-    "folders of other payloads": (1, 1, 0, 0, 0), "the agent's files about it": (1, 1, 0, 0, 0), "the token's file": (1, 1, 0, 0, 0),
-    "the token in the environment": (0, 0, 0, 0, 0), "the pilot's processes": (1, 0, 0, 0, 1), "the network": (1, 1, 1, 1, 1)}
+    "its own folder": (1, 1, 1, 1, 1),
+    "its TMPDIR": (1, 1, 1, 1, 1),
+    "files of the pilot's user": (1, 1, 0, 0, 0),
+    "the pilot's own files": (1, 1, 0, 0, 0),
+    "folders of other payloads": (1, 1, 0, 0, 0),
+    "the agent's files about it": (1, 1, 0, 0, 0),
+    "the token's file": (1, 1, 0, 0, 0),
+    "the token in the environment": (0, 0, 0, 0, 0),
+    "the pilot's processes": (1, 0, 0, 0, 1),
+    "the network": (1, 1, 1, 1, 1),
+}
 WAYS = ("none", "unshare", "bubblewrap", "apptainer", "another user")
 
 
@@ -79,12 +88,23 @@ def becoming(uid):
 
 
 def works(*words):
-    return shutil.which(words[0]) is not None and subprocess.call(words, preexec_fn=becoming(UID), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/") == 0
+    return (
+        shutil.which(words[0]) is not None
+        and subprocess.call(
+            words,
+            preexec_fn=becoming(UID),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+        == 0
+    )
 
 
 @pytest.fixture
 def place():
-    folder = Path(tempfile.mkdtemp(prefix="pw-", dir="/var/tmp"))  # not below /tmp, which bubblewrap hides as a whole
+    # not below /tmp, which bubblewrap hides as a whole
+    folder = Path(tempfile.mkdtemp(prefix="pw-", dir="/var/tmp"))
     yield folder
     shutil.rmtree(str(folder))
 
@@ -94,7 +114,11 @@ def program(tmp_path_factory):
     """The single file, where any user can read it."""
     folder = Path(tempfile.mkdtemp(prefix="pf-", dir="/var/tmp"))
     folder.chmod(0o755)
-    subprocess.check_call([PYTHON, "-m", "pilot.bundle", "-o", str(folder / "pilot.pyz")], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    subprocess.check_call(
+        [PYTHON, "-m", "pilot.bundle", "-o", str(folder / "pilot.pyz")],
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+    )
     yield str(folder / "pilot.pyz")
     shutil.rmtree(str(folder))
 
@@ -105,17 +129,54 @@ def column(way):
 
 
 def reached(place, program, isolation, uid, path="/usr/bin:/bin", **task):
-    """What a payload of a pilot in `place` finds within its reach; the pilot is that user's, or root's (None)."""
-    with open_pool("sqlite:%s/pool.sqlite" % place, create=True) as pool, socket.socket() as listener:
+    """What a payload of a pilot in `place` finds within its reach; the pilot is that user's, or
+    root's (None)."""
+    with open_pool(
+        "sqlite:%s/pool.sqlite" % place, create=True
+    ) as pool, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(5)
-        pool.add([dict(task, id="a", command=[PYTHON, "probe.py", str(place), str(listener.getsockname()[1])], max_attempts=1,
-                       inputs=[{"url": str(place / "probe.py"), "name": "probe.py"}])])
+        pool.add(
+            [
+                dict(
+                    task,
+                    id="a",
+                    command=[PYTHON, "probe.py", str(place), str(listener.getsockname()[1])],
+                    max_attempts=1,
+                    inputs=[{"url": str(place / "probe.py"), "name": "probe.py"}],
+                )
+            ]
+        )
         furnish(place, uid)
-        environ = {"PATH": path, "HOME": str(place), "BEARER_TOKEN_FILE": str(place / "token"), "PILOT_POOL_TOKEN": "hunter-of-" + place.name}
-        words = [PYTHON, program, "-X", "CheckWorkerNode,LaunchAgent", "--pool", "sqlite:%s/pool.sqlite" % place, "--workdir", str(place / "w"),
-                 "--pilot-id", "p1", "--isolation", isolation]
-        done = subprocess.run(words, cwd=str(place), env=environ, preexec_fn=uid and becoming(uid), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        environ = {
+            "PATH": path,
+            "HOME": str(place),
+            "BEARER_TOKEN_FILE": str(place / "token"),
+            "PILOT_POOL_TOKEN": "hunter-of-" + place.name,
+        }
+        words = [
+            PYTHON,
+            program,
+            "-X",
+            "CheckWorkerNode,LaunchAgent",
+            "--pool",
+            "sqlite:%s/pool.sqlite" % place,
+            "--workdir",
+            str(place / "w"),
+            "--pilot-id",
+            "p1",
+            "--isolation",
+            isolation,
+        ]
+        done = subprocess.run(
+            words,
+            cwd=str(place),
+            env=environ,
+            preexec_fn=uid and becoming(uid),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+        )
         told = pool.show("a")
     assert done.returncode == 0 and told["state"] == "done", (done.stdout.decode(), told)
     return json.loads(told["attempts"][0]["result"]["stdout"])
@@ -135,18 +196,29 @@ def furnish(place, uid):
         path.chmod(0o711)
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not os.access(PYTHON, os.X_OK), reason="needs root, to be other users")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not os.access(PYTHON, os.X_OK), reason="needs root, to be other users"
+)
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "apptainer"])
 def test_what_a_payload_can_reach(place, program, way):
-    if way == "unshare" and not works("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "true"):
+    if way == "unshare" and not works(
+        "unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "true"
+    ):
         pytest.skip("unshare does not work here")
     if way == "bubblewrap" and not works("bwrap", "--unshare-user", "--ro-bind", "/", "/", "true"):
         pytest.skip("bubblewrap does not work here")
-    found = reached(place, program, "none" if way == "another user" else way, None if way == "another user" else UID)
+    found = reached(
+        place,
+        program,
+        "none" if way == "another user" else way,
+        None if way == "another user" else UID,
+    )
     assert found == column(way)
 
 
 def test_the_table_is_the_one_that_the_documentation_shows():
     text = (ROOT / "docs" / "promises.md").read_text()
     for what, cells in WALLS.items():
-        assert "| %s | %s |" % (what, " | ".join("yes" if cell else "no" for cell in cells)) in text, what
+        assert (
+            "| %s | %s |" % (what, " | ".join("yes" if cell else "no" for cell in cells)) in text
+        ), what

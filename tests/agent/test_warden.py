@@ -17,7 +17,9 @@ def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
     nobodys = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
     stranger = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
     try:
-        warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "no process bears this mark", 0.2)
+        warden = Warden(
+            [sys.executable, "-m", "pilot.agent.warden"], "no process bears this mark", 0.2
+        )
         warden.began(999999999, 1)
         for group, child in ((999999999, seen), (NOBODYS, nobodys)):
             warden.saw(group, child.pid, process_tree.look_up(child.pid).started)

@@ -6,7 +6,11 @@ from pilot.base import process_tree
 from pilot.agent import limits, watch
 
 
-@pytest.mark.parametrize("late, cpu_s, owed", [(100.0, 0.5, 100.0), (100.0, 60.0, 0.0), (2.0, 0.0, 0.0)], ids=["suspended", "a busy machine", "a little late"])
+@pytest.mark.parametrize(
+    "late, cpu_s, owed",
+    [(100.0, 0.5, 100.0), (100.0, 60.0, 0.0), (2.0, 0.0, 0.0)],
+    ids=["suspended", "a busy machine", "a little late"],
+)
 def test_only_a_gap_without_cpu_time_is_a_suspension(monkeypatch, late, cpu_s, owed):
     clock, used = [1000.0], [process_tree.Usage(1, 5.0, 1.0)]
     monkeypatch.setattr(watch.time, "monotonic", lambda: clock[0])

@@ -19,7 +19,9 @@ def tar(path, *members):
             if kind == "l":
                 info.type, info.linkname = tarfile.SYMTYPE, more
             else:
-                info.type, info.mode = (tarfile.DIRTYPE, more) if kind == "d" else (tarfile.REGTYPE, more)
+                info.type, info.mode = (
+                    (tarfile.DIRTYPE, more) if kind == "d" else (tarfile.REGTYPE, more)
+                )
             made.addfile(info, io.BytesIO(b""))
     return str(path)
 
@@ -27,15 +29,27 @@ def tar(path, *members):
 def test_a_link_that_later_leads_out_changes_no_folder_outside(tmp_path):
     outside = tmp_path / "private"
     outside.mkdir(mode=0o700)
-    path = tar(tmp_path / "x.tar", ("a", "l", "b/b/b/../../../private"), ("b", "l", "."), ("a", "d", 0o777))
+    path = tar(
+        tmp_path / "x.tar", ("a", "l", "b/b/b/../../../private"), ("b", "l", "."), ("a", "d", 0o777)
+    )
     with pytest.raises(archive.BadArchive):
         archive.unpack(path, str(tmp_path / "out"))
     assert stat.S_IMODE(os.stat(str(outside)).st_mode) == 0o700
-    assert not any(os.path.islink(str(one)) and not os.path.realpath(str(one)).startswith(str(tmp_path / "out")) for one in (tmp_path / "out").iterdir())
+    assert not any(
+        os.path.islink(str(one))
+        and not os.path.realpath(str(one)).startswith(str(tmp_path / "out"))
+        for one in (tmp_path / "out").iterdir()
+    )
 
 
 def test_links_within_stay(tmp_path):
-    path = tar(tmp_path / "x.tar", ("d", "d", 0o755), ("d/f", "f", 0o644), ("d/g", "l", "f"), ("up", "l", "d/../d/f"))
+    path = tar(
+        tmp_path / "x.tar",
+        ("d", "d", 0o755),
+        ("d/f", "f", 0o644),
+        ("d/g", "l", "f"),
+        ("up", "l", "d/../d/f"),
+    )
     archive.unpack(path, str(tmp_path / "out"))
     assert os.path.realpath(str(tmp_path / "out" / "up")) == str(tmp_path / "out" / "d" / "f")
 

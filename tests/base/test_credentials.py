@@ -1,4 +1,5 @@
-"""Tokens, proxies and CAs: where they are looked for, in which order, and what they are good for."""
+"""Tokens, proxies and CAs: where they are looked for, in which order, and what they are good
+for."""
 
 import os
 import socket
@@ -16,19 +17,28 @@ UID = 1221
 
 @pytest.fixture
 def places(tmp_path):
-    """The four places of WLCG's discovery, all filled: the environment and the folder that stands for /tmp."""
+    """The four places of WLCG's discovery, all filled: the environment and the folder that stands
+    for /tmp."""
     (tmp_path / "run").mkdir()
     (tmp_path / "tmp").mkdir()
     (tmp_path / "file").write_text("two")
     (tmp_path / "run" / "bt_u1221").write_text("three")
     (tmp_path / "tmp" / "bt_u1221").write_text("four")
-    environ = {"BEARER_TOKEN": "one", "BEARER_TOKEN_FILE": str(tmp_path / "file"), "XDG_RUNTIME_DIR": str(tmp_path / "run")}
+    environ = {
+        "BEARER_TOKEN": "one",
+        "BEARER_TOKEN_FILE": str(tmp_path / "file"),
+        "XDG_RUNTIME_DIR": str(tmp_path / "run"),
+    }
     return environ, str(tmp_path / "tmp")
 
 
 def test_tokens_are_looked_for_in_wlcgs_order(places, tmp_path):
     environ, folder = places
-    for token, gone in (("one", "BEARER_TOKEN"), ("two", "BEARER_TOKEN_FILE"), ("three", "XDG_RUNTIME_DIR")):
+    for token, gone in (
+        ("one", "BEARER_TOKEN"),
+        ("two", "BEARER_TOKEN_FILE"),
+        ("three", "XDG_RUNTIME_DIR"),
+    ):
         assert credentials.bearer_token(environ, UID, folder) == token
         del environ[gone]
     assert credentials.bearer_token(environ, UID, folder) == "four"
@@ -38,7 +48,12 @@ def test_tokens_are_looked_for_in_wlcgs_order(places, tmp_path):
 
 def test_blanks_as_c_knows_them_are_taken_off_and_no_others(places):
     environ, folder = places
-    assert credentials.bearer_token(dict(environ, BEARER_TOKEN=" \t\n\v\f\rabc.-_~+/9== \t\n\v\f\r"), UID, folder) == "abc.-_~+/9=="
+    assert (
+        credentials.bearer_token(
+            dict(environ, BEARER_TOKEN=" \t\n\v\f\rabc.-_~+/9== \t\n\v\f\r"), UID, folder
+        )
+        == "abc.-_~+/9=="
+    )
     for blank in ("\u00a0", "\x1c", "\u2003"):
         with pytest.raises(ConfigurationFailed, match="BEARER_TOKEN is no valid token"):
             credentials.bearer_token(dict(environ, BEARER_TOKEN=blank + "abc"), UID, folder)
@@ -57,11 +72,15 @@ def test_an_empty_token_leads_to_the_next_place(places, tmp_path, empty):
     assert credentials.bearer_token(environ, UID, folder) is None
 
 
-@pytest.mark.parametrize("bad", [b"a b", b"a\nb", b"a,b", b"=a", b"a=b", b"caf\xc3\xa9", b"\xff", b"a\0b"])
+@pytest.mark.parametrize(
+    "bad", [b"a b", b"a\nb", b"a,b", b"=a", b"a=b", b"caf\xc3\xa9", b"\xff", b"a\0b"]
+)
 def test_an_invalid_token_ends_the_search(places, tmp_path, bad):
     environ, folder = places
     del environ["BEARER_TOKEN"]
-    for number, path in enumerate((tmp_path / "file", tmp_path / "run" / "bt_u1221", tmp_path / "tmp" / "bt_u1221")):
+    for number, path in enumerate(
+        (tmp_path / "file", tmp_path / "run" / "bt_u1221", tmp_path / "tmp" / "bt_u1221")
+    ):
         good = path.read_bytes()
         path.write_bytes(bad)
         with pytest.raises(ConfigurationFailed) as caught:
@@ -70,10 +89,14 @@ def test_an_invalid_token_ends_the_search(places, tmp_path, bad):
         path.write_bytes(good)
         environ.pop(("BEARER_TOKEN_FILE", "XDG_RUNTIME_DIR", "none")[number], None)
     with pytest.raises(ConfigurationFailed, match="BEARER_TOKEN"):
-        credentials.bearer_token(dict(environ, BEARER_TOKEN=bad.decode("utf-8", "surrogateescape")), UID, folder)
+        credentials.bearer_token(
+            dict(environ, BEARER_TOKEN=bad.decode("utf-8", "surrogateescape")), UID, folder
+        )
 
 
-@pytest.mark.parametrize("mode, believed", [(0o600, True), (0o644, True), (0o660, False), (0o602, False)])
+@pytest.mark.parametrize(
+    "mode, believed", [(0o600, True), (0o644, True), (0o660, False), (0o602, False)]
+)
 def test_what_anybody_may_have_put_there_is_not_believed(tmp_path, mode, believed):
     path = tmp_path / ("bt_u%d" % os.geteuid())
     path.write_text("token")
@@ -92,7 +115,10 @@ def test_the_name_holds_the_effective_uid(tmp_path, monkeypatch):
     os.chown(str(tmp_path / "bt_u77"), 77, 77)
     monkeypatch.setattr(os, "geteuid", lambda: 77)
     assert credentials.bearer_token({}, None, str(tmp_path)) == "effective"
-    assert credentials.bearer_token({"XDG_RUNTIME_DIR": str(tmp_path)}, None, "/nowhere") == "effective"
+    assert (
+        credentials.bearer_token({"XDG_RUNTIME_DIR": str(tmp_path)}, None, "/nowhere")
+        == "effective"
+    )
     assert credentials.bearer_token({}, 78, str(tmp_path)) is None
 
 
@@ -110,11 +136,21 @@ def test_a_proxy_is_where_its_variable_says_else_in_tmp(tmp_path):
     uid = 2 ** 30 + os.getpid()  # nobody's
     default, given, missing = "/tmp/x509up_u%d" % uid, str(tmp_path / "p"), str(tmp_path / "none")
     (tmp_path / "p").write_text("")
-    assert credentials.proxy_path({"X509_USER_PROXY": given}, uid) == given and credentials.proxy_path({}, uid) is None
+    assert (
+        credentials.proxy_path({"X509_USER_PROXY": given}, uid) == given
+        and credentials.proxy_path({}, uid) is None
+    )
     with open(default, "w"):
         try:
-            assert credentials.proxy_path({}, uid) == credentials.proxy_path({"X509_USER_PROXY": ""}, uid) == default
-            assert credentials.proxy_path({"X509_USER_PROXY": given}, uid) == given and credentials.proxy_path({"X509_USER_PROXY": missing}, uid) is None
+            assert (
+                credentials.proxy_path({}, uid)
+                == credentials.proxy_path({"X509_USER_PROXY": ""}, uid)
+                == default
+            )
+            assert (
+                credentials.proxy_path({"X509_USER_PROXY": given}, uid) == given
+                and credentials.proxy_path({"X509_USER_PROXY": missing}, uid) is None
+            )
         finally:
             os.remove(default)
 
@@ -133,7 +169,9 @@ def test_cas_are_where_their_variable_says_else_in_the_usual_folders(tmp_path, m
 
 
 def end_of(path):
-    return ssl.cert_time_to_seconds(openssl("x509", "-enddate", "-noout", "-in", path).strip().partition("=")[2])
+    return ssl.cert_time_to_seconds(
+        openssl("x509", "-enddate", "-noout", "-in", path).strip().partition("=")[2]
+    )
 
 
 @pytest.mark.parametrize("proxy, first", [("short", "short.crt"), ("long", "user.crt")])
@@ -146,7 +184,11 @@ def test_a_proxy_ends_with_the_first_of_its_chain(grid, proxy, first):
 BLOCK = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
 
 
-@pytest.mark.parametrize("text", ["", "hello\n", BLOCK % "aGVsbG8=", BLOCK % "MIIB", BLOCK % "a", BLOCK % "MAA=", BLOCK % ""], ids=["nothing", "text", "no DER", "cut", "no base64", "an empty one", "an empty block"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "hello\n", BLOCK % "aGVsbG8=", BLOCK % "MIIB", BLOCK % "a", BLOCK % "MAA=", BLOCK % ""],
+    ids=["nothing", "text", "no DER", "cut", "no base64", "an empty one", "an empty block"],
+)
 def test_a_file_that_is_no_certificate_is_told(tmp_path, text):
     (tmp_path / "p").write_text(text)
     with pytest.raises(ConfigurationFailed, match="proxy %s: " % (tmp_path / "p")):
@@ -157,7 +199,8 @@ def test_a_file_that_is_no_certificate_is_told(tmp_path, text):
 
 @pytest.fixture
 def server(grid):
-    """A TLS server that wants a certificate and takes proxies; `ask(context)` is whom it saw, by its name's parts."""
+    """A TLS server that wants a certificate and takes proxies; `ask(context)` is whom it saw, by
+    its name's parts."""
     context = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_SERVER", ssl.PROTOCOL_TLS))
     context.load_cert_chain(str(grid / "server.crt"), str(grid / "server.key"))
     context.load_verify_locations(str(grid / "ca.crt"))
@@ -181,7 +224,9 @@ def server(grid):
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            with socket.create_connection(listener.getsockname(), 20) as plain, client.wrap_socket(plain, server_hostname="localhost") as peer:
+            with socket.create_connection(listener.getsockname(), 20) as plain, client.wrap_socket(
+                plain, server_hostname="localhost"
+            ) as peer:
                 return peer.recv(1000).decode()
         finally:
             thread.join()
@@ -193,7 +238,8 @@ def server(grid):
 def test_a_proxy_as_it_is_opens_a_server_of_the_grid(grid, server):
     environ = {"X509_CERT_DIR": str(grid / "cas")}
     assert server(credentials.tls_context(environ, str(grid / "short.pem"))) == "Grid/Jane/4711"
-    with pytest.raises((ssl.SSLError, ConnectionError)):  # nobody is shown: 1.3 tells it at the first read, and maybe by a reset
+    # nobody is shown: 1.3 tells it at the first read, and maybe by a reset
+    with pytest.raises((ssl.SSLError, ConnectionError)):
         server(credentials.tls_context(environ))
 
 

@@ -28,7 +28,9 @@ class Server:
                 size = int(self.headers.get("Content-Length") or 0)
                 outer.headers.append(dict(self.headers))
                 outer.seen.append((self.command, self.path, self.rfile.read(size)))
-                status, body, length = outer.replies[0] if len(outer.replies) == 1 else outer.replies.pop(0)
+                status, body, length = (
+                    outer.replies[0] if len(outer.replies) == 1 else outer.replies.pop(0)
+                )
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body) if length is None else length))
                 self.end_headers()
@@ -58,7 +60,9 @@ def server(monkeypatch):
 def test_a_file_is_fetched_whole_with_its_checksum(server, tmp_path):
     server.replies = [(200, BODY, None)]
     found = fetch.download(server.url, str(tmp_path / "f"), 10, "sha256:" + GOOD)
-    assert found.size == len(BODY) and found.sha256 == GOOD and (tmp_path / "f").read_bytes() == BODY
+    assert (
+        found.size == len(BODY) and found.sha256 == GOOD and (tmp_path / "f").read_bytes() == BODY
+    )
     assert fetch.get(server.url, 10) == BODY
 
 
@@ -74,8 +78,14 @@ def test_a_body_cut_short_is_tried_again_and_never_kept(server, tmp_path):
     assert fetch.download(server.url, str(tmp_path / "f"), 10, GOOD).sha256 == GOOD
 
 
-@pytest.mark.parametrize("replies, words", [
-    ([(404, b"no", None)], "HTTP 404"), ([(403, b"<html>", None)], "HTTP 403"), ([(500, b"", None)], "HTTP 500")])
+@pytest.mark.parametrize(
+    "replies, words",
+    [
+        ([(404, b"no", None)], "HTTP 404"),
+        ([(403, b"<html>", None)], "HTTP 403"),
+        ([(500, b"", None)], "HTTP 500"),
+    ],
+)
 def test_what_cannot_be_had_is_one_sentence_and_leaves_no_file(server, tmp_path, replies, words):
     server.replies = replies
     with pytest.raises(fetch.FetchFailed, match=words) as caught:
@@ -190,7 +200,15 @@ def test_upload_and_post(server, tmp_path):
     assert server.seen[-1] == ("POST", "/file", b"{}")
 
 
-@pytest.mark.parametrize("text, algorithm", [(GOOD, "sha256"), ("sha256:" + GOOD.upper(), "sha256"), ("sha512:" + "a" * 128, "sha512"), ("b" * 128, "sha512")])
+@pytest.mark.parametrize(
+    "text, algorithm",
+    [
+        (GOOD, "sha256"),
+        ("sha256:" + GOOD.upper(), "sha256"),
+        ("sha512:" + "a" * 128, "sha512"),
+        ("b" * 128, "sha512"),
+    ],
+)
 def test_checksums_are_read_in_every_spelling(text, algorithm):
     assert fetch.parse_checksum(text).algorithm == algorithm
 
@@ -251,10 +269,22 @@ def test_no_header_but_harmless_ones_goes_to_another_host(server):
     server.replies = [(200, b"ok", None)]
     redirecting = Redirecting(server.url)
     try:
-        fetch.get(redirecting.url, 5, headers={"Cookie": "a=1", "X-Auth-Token": "secret", "Private-Token": "p", "Range": "bytes=0-"})
+        fetch.get(
+            redirecting.url,
+            5,
+            headers={
+                "Cookie": "a=1",
+                "X-Auth-Token": "secret",
+                "Private-Token": "p",
+                "Range": "bytes=0-",
+            },
+        )
     finally:
         redirecting.close()
-    assert not {"Cookie", "X-Auth-Token", "Private-Token"} & set(server.headers[0]) and server.headers[0]["Range"] == "bytes=0-"
+    assert (
+        not {"Cookie", "X-Auth-Token", "Private-Token"} & set(server.headers[0])
+        and server.headers[0]["Range"] == "bytes=0-"
+    )
 
 
 def test_a_redirect_to_another_kind_of_place_is_not_followed():

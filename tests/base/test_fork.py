@@ -32,7 +32,9 @@ print(answer() == container.start_check(container._unshares)())
 """
 
 
-@pytest.mark.parametrize("check, answer", [(lambda: True, True), (lambda: False, False), (lambda: 1 // 0, False)])
+@pytest.mark.parametrize(
+    "check, answer", [(lambda: True, True), (lambda: False, False), (lambda: 1 // 0, False)]
+)
 def test_the_copy_answers(check, answer):
     assert start_check(check)() is answer
 
@@ -42,5 +44,7 @@ def test_a_check_that_hangs_is_ended_by_the_kernel():
 
 
 def test_a_thread_that_imports_hangs_no_check():
-    done = subprocess.run([sys.executable, "-c", BUSY % str(ROOT)], stdout=subprocess.PIPE, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY % str(ROOT)], stdout=subprocess.PIPE, timeout=60
+    )
     assert done.stdout.strip() == b"True"

@@ -172,6 +172,8 @@ except Stopped as stop:
 @pytest.mark.skipif(sys.version_info < (3, 7), reason="3.6 calls nothing around a fork")
 def test_a_stop_that_comes_within_a_fork_is_heard(tmp_path):
     began = steady()
-    done = subprocess.run([sys.executable, "-c", FORKING % {"root": str(ROOT)}], stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING % {"root": str(ROOT)}], stderr=subprocess.PIPE
+    )
     assert done.returncode == 128 + signal.SIGTERM and b"ignored" not in done.stderr
     assert steady() - began < 30

@@ -35,7 +35,11 @@ def test_a_grandchild_that_holds_the_pipe_blocks_nothing_and_is_ended(tmp_path):
     assert result.stdout == "done\n"
     assert steady() - began < 10
     pid = int((tmp_path / "pid").read_text())
-    until(lambda: (process_tree.look_up(pid) or process_tree.Process(0, 0, 0, "Z", 0, 0, 0)).state == "Z", what="the grandchild's end")
+    until(
+        lambda: (process_tree.look_up(pid) or process_tree.Process(0, 0, 0, "Z", 0, 0, 0)).state
+        == "Z",
+        what="the grandchild's end",
+    )
 
 
 @pytest.mark.parametrize("redirect", ["", ">&2"])
@@ -45,7 +49,9 @@ def test_more_than_a_pipe_holds_on_either_stream(redirect):
 
 
 def test_a_flood_on_both_streams_at_once():
-    result = bash("(head -c 500000 /dev/zero | tr '\\0' a) & (head -c 500000 /dev/zero | tr '\\0' b >&2) & wait")
+    result = bash(
+        "(head -c 500000 /dev/zero | tr '\\0' a) & (head -c 500000 /dev/zero | tr '\\0' b >&2) & wait"
+    )
     assert result.stdout == "a" * 500000 and result.stderr == "b" * 500000
 
 
@@ -73,17 +79,29 @@ def test_a_line_without_end_does_not_fill_the_memory():
 
 
 def test_a_hanging_child_is_ended_with_all_it_started(tmp_path):
-    text = "trap '' TERM; echo before; setsid sleep 300 & echo $! > %s/pid; while :; do sleep 1; done" % tmp_path
+    text = (
+        "trap '' TERM; echo before; setsid sleep 300 & echo $! > %s/pid; while :; do sleep 1; done"
+        % tmp_path
+    )
     with pytest.raises(process.ProgramFailed) as caught:
         bash(text, timeout_s=0.5, grace_s=0.3)
     assert caught.value.result.timed_out and caught.value.result.stdout == "before\n"
     assert "without an end" in str(caught.value) and "before" in str(caught.value)
     pid = int((tmp_path / "pid").read_text())
-    until(lambda: (process_tree.look_up(pid) or process_tree.Process(0, 0, 0, "Z", 0, 0, 0)).state == "Z", what="the escapee's end")
+    until(
+        lambda: (process_tree.look_up(pid) or process_tree.Process(0, 0, 0, "Z", 0, 0, 0)).state
+        == "Z",
+        what="the escapee's end",
+    )
 
 
 def test_a_child_may_end_well_within_the_grace():
-    result = bash("trap 'echo bye; exit 0' TERM; echo go; while :; do sleep 0.05; done", timeout_s=0.5, grace_s=5, ok=None)
+    result = bash(
+        "trap 'echo bye; exit 0' TERM; echo go; while :; do sleep 0.05; done",
+        timeout_s=0.5,
+        grace_s=5,
+        ok=None,
+    )
     assert result.timed_out and result.stdout == "go\nbye\n" and result.exit_code == 0
 
 
@@ -117,14 +135,21 @@ def test_input_is_given_also_to_a_child_that_does_not_read_it():
 def test_a_command_limit_that_passes_through_ends_the_child(tmp_path):
     with pytest.raises(TimeLimit):
         with Interrupts().armed(0.4):
-            process.run(["bash", "-c", "echo $$ > %s/pid; exec sleep 300" % tmp_path], timeout_s=60, grace_s=0.2)
+            process.run(
+                ["bash", "-c", "echo $$ > %s/pid; exec sleep 300" % tmp_path],
+                timeout_s=60,
+                grace_s=0.2,
+            )
     with pytest.raises(OSError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_children_may_be_run_from_several_threads():
     found = []
-    threads = [threading.Thread(target=lambda n=n: found.append(bash("echo %d" % n).stdout)) for n in range(8)]
+    threads = [
+        threading.Thread(target=lambda n=n: found.append(bash("echo %d" % n).stdout))
+        for n in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -144,7 +169,12 @@ def test_the_environment_of_a_script_comes_back_whole(tmp_path):
     script = tmp_path / "set up.sh"
     script.write_text("echo noise\nexport MULTI='a\nb=c'\nexport SSH_KIND=kept\nexport ARG=$1\n")
     found = shell.shell_environ([str(script), "one"], {"PATH": os.environ["PATH"], "OLD": "1"}, 20)
-    assert found["MULTI"] == "a\nb=c" and found["SSH_KIND"] == "kept" and found["ARG"] == "one" and found["OLD"] == "1"
+    assert (
+        found["MULTI"] == "a\nb=c"
+        and found["SSH_KIND"] == "kept"
+        and found["ARG"] == "one"
+        and found["OLD"] == "1"
+    )
 
 
 def test_a_script_that_fails_is_told(tmp_path):
@@ -168,6 +198,10 @@ def test_a_child_that_cannot_be_killed_is_left_in_a_few_seconds(monkeypatch):
     began = steady()
     result = process.run(["sleep", "30"], timeout_s=0.2, grace_s=0.2, ok=None, on_start=pids.append)
     assert steady() - began < 6 and process_tree.look_up(pids[0]).state == "S"
-    assert result.timed_out and result.exit_code == -signal.SIGKILL and "without an end" in result.told()
+    assert (
+        result.timed_out
+        and result.exit_code == -signal.SIGKILL
+        and "without an end" in result.told()
+    )
     os.kill(pids[0], signal.SIGKILL)
     until(lambda: process_tree.look_up(pids[0]) is None, what="the end of the sleep")

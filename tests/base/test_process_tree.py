@@ -8,7 +8,13 @@ from tests.conftest import until
 def test_a_stat_line_is_read_whatever_the_name():
     line = "42 (a) b (c) S 7 42 40 0 -1 4194304 1 2 3 4 100 50 25 25 20 0 1 0 12345 1000 256 rest"
     found = process_tree.parse_stat(line)
-    assert (found.pid, found.parent, found.session, found.state, found.started) == (42, 7, 40, "S", 12345)
+    assert (found.pid, found.parent, found.session, found.state, found.started) == (
+        42,
+        7,
+        40,
+        "S",
+        12345,
+    )
     assert found.cpu_s == 200.0 / os.sysconf("SC_CLK_TCK")
     assert found.rss_mb == 256 * os.sysconf("SC_PAGE_SIZE") / 1048576.0
 
@@ -16,7 +22,10 @@ def test_a_stat_line_is_read_whatever_the_name():
 def test_descendants_in_other_sessions_are_found_and_signalled():
     child = process.spawn(["bash", "-c", "setsid sleep 300 & sleep 300"])
     try:
-        assert until(lambda: sorted(p.session == child.pid for p in process_tree.descendants(child.pid)) == [False, True])
+        assert until(
+            lambda: sorted(p.session == child.pid for p in process_tree.descendants(child.pid))
+            == [False, True]
+        )
         tree = process_tree.descendants(child.pid)
         assert process_tree.total(tree + [process_tree.look_up(child.pid)]).processes == 3
         assert process_tree.send(tree, signal.SIGKILL) == 2

@@ -49,7 +49,10 @@ def test_plain_http_is_asked_of_the_proxy_by_its_whole_address(monkeypatch):
     one.close()
     proxy.close()
     head = proxy.seen.decode().split("\r\n")
-    assert head[0] == "GET http://pool.example.org:8420/base/v1/status HTTP/1.1" and "Host: pool.example.org:8420" in head
+    assert (
+        head[0] == "GET http://pool.example.org:8420/base/v1/status HTTP/1.1"
+        and "Host: pool.example.org:8420" in head
+    )
     assert "Proxy-Authorization: Basic " + base64.b64encode(b"me:se@cret").decode() in head
 
 
@@ -62,12 +65,23 @@ def test_tls_goes_through_the_proxy_untouched(monkeypatch):
     one.close()
     proxy.close()
     head = proxy.seen.decode().split("\r\n")
-    assert head[0].startswith("CONNECT pool.example.org:443 HTTP/1.") and not [line for line in head if "Bearer" in line]
+    assert head[0].startswith("CONNECT pool.example.org:443 HTTP/1.") and not [
+        line for line in head if "Bearer" in line
+    ]
 
 
-@pytest.mark.parametrize("url, no_proxy, expected", [
-    ("http://pool.example.org:8420", "", "proxy.example.org:3128"), ("http://pool.example.org:8420", "example.org", None),
-    ("http://pool.example.org", "*", None), ("http://127.0.0.1:8420", "", None), ("http://localhost:1", "", None), ("http://[::1]:1", "", None), ("https://pool.example.org", "", None)])
+@pytest.mark.parametrize(
+    "url, no_proxy, expected",
+    [
+        ("http://pool.example.org:8420", "", "proxy.example.org:3128"),
+        ("http://pool.example.org:8420", "example.org", None),
+        ("http://pool.example.org", "*", None),
+        ("http://127.0.0.1:8420", "", None),
+        ("http://localhost:1", "", None),
+        ("http://[::1]:1", "", None),
+        ("https://pool.example.org", "", None),
+    ],
+)
 def test_which_proxy_is_asked(monkeypatch, url, no_proxy, expected):
     monkeypatch.setenv("http_proxy", "http://proxy.example.org:3128/")
     monkeypatch.setenv("no_proxy", no_proxy)

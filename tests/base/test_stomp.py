@@ -1,4 +1,5 @@
-"""STOMP frames, and both ends against a small broker of the test; the real RabbitMQ is in tests/real."""
+"""STOMP frames, and both ends against a small broker of the test; the real RabbitMQ is in
+tests/real."""
 
 import gc
 import json
@@ -16,11 +17,27 @@ from tests.conftest import until
 
 def test_what_a_place_is():
     place = stomp.parse_url("stomp+ssl://u:p%40x@broker.example.org:6161/queue/pilots?host=grid")
-    assert place == (True, "broker.example.org", 6161, "u", "p@x", "grid", "/queue/pilots") and "p@x" not in place.name
-    assert stomp.parse_url("stomp://b/queue/x").port == 61613 and stomp.parse_url("stomp+ssl://b/queue/x").port == 61614
+    assert (
+        place == (True, "broker.example.org", 6161, "u", "p@x", "grid", "/queue/pilots")
+        and "p@x" not in place.name
+    )
+    assert (
+        stomp.parse_url("stomp://b/queue/x").port == 61613
+        and stomp.parse_url("stomp+ssl://b/queue/x").port == 61614
+    )
 
 
-@pytest.mark.parametrize("url", ["stomp://", "stomp://host", "stomp://host/", "stomp://host:x/q", "http://host/q", "stomp://host/q%0ax"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "stomp://",
+        "stomp://host",
+        "stomp://host/",
+        "stomp://host:x/q",
+        "http://host/q",
+        "stomp://host/q%0ax",
+    ],
+)
 def test_what_is_none(url):
     with pytest.raises(ValueError):
         stomp.parse_url(url)
@@ -30,7 +47,10 @@ def test_what_is_none(url):
 def test_frames_come_back_as_they_went(headers):
     data = stomp.frame_bytes("SEND", dict(headers, **{"content-length": "5"}), b"a\0b\nc")
     frame, rest = stomp.cut_frame(b"\n\n" + data + b"\nREST")
-    assert frame == ("SEND", dict(headers, **{"content-length": "5"}), b"a\0b\nc") and rest == b"\nREST"
+    assert (
+        frame == ("SEND", dict(headers, **{"content-length": "5"}), b"a\0b\nc")
+        and rest == b"\nREST"
+    )
     for end in range(len(data)):
         assert stomp.cut_frame(data[:end]) is None
 
@@ -41,7 +61,8 @@ def test_a_frame_too_large_is_refused():
 
 
 class Broker:
-    """One queue in memory: CONNECT, SEND with receipt, SUBSCRIBE, ACK, NACK; `moody` closes after so many frames."""
+    """One queue in memory: CONNECT, SEND with receipt, SUBSCRIBE, ACK, NACK; `moody` closes after
+    so many frames."""
 
     def __init__(self):
         self.queue, self.dead, self.out, self.lock = [], [], {}, threading.Lock()
@@ -68,7 +89,8 @@ class Broker:
             pass
         with self.lock:
             self.ended += 1
-            self.queue[:0] = mine.get("open", {}).values()  # what was not acknowledged is given again
+            # what was not acknowledged is given again
+            self.queue[:0] = mine.get("open", {}).values()
 
     def _talk(self, plain, mine):
         data = b""
@@ -96,7 +118,11 @@ class Broker:
 
     def _answer(self, plain, frame, mine):
         if frame.command == "CONNECT":
-            reply = stomp.frame_bytes("ERROR", {"message": "Bad CONNECT"}, b"Access refused") if self.refuse else stomp.frame_bytes("CONNECTED", {"version": "1.2"})
+            reply = (
+                stomp.frame_bytes("ERROR", {"message": "Bad CONNECT"}, b"Access refused")
+                if self.refuse
+                else stomp.frame_bytes("CONNECTED", {"version": "1.2"})
+            )
             plain.sendall(reply)
         elif frame.command == "SEND":
             with self.lock:
@@ -115,7 +141,11 @@ class Broker:
                 body = self.queue.pop(0)
             number = "m%d" % len(self.frames) + "-%d" % len(mine["open"])
             mine["open"][number] = body
-            plain.sendall(stomp.frame_bytes("MESSAGE", {"ack": number, "content-length": str(len(body))}, body))
+            plain.sendall(
+                stomp.frame_bytes(
+                    "MESSAGE", {"ack": number, "content-length": str(len(body))}, body
+                )
+            )
 
     def close(self):
         self._listener.close()

@@ -10,9 +10,16 @@ from pilot.testing import run_command, worker_node as node
 
 def test_the_file_holds_facts_and_what_was_set(tmp_path):
     facts = [node(batch=BatchJob("Slurm", "7", "long")), Installation("none", "/opt/soft", {})]
-    trial = run_command(Configure, tmp_path, {"set": ["LocalSE=CERN-disk", "cores=1"], "site": "LCG.X.org"}, facts)
+    trial = run_command(
+        Configure, tmp_path, {"set": ["LocalSE=CERN-disk", "cores=1"], "site": "LCG.X.org"}, facts
+    )
     found = json.loads((tmp_path / "pilot-agent.json").read_text())
-    assert found["memory_mb"] == 4000 and found["batch_queue"] == "long" and found["software"] == "/opt/soft" and found["site"] == "LCG.X.org"
+    assert (
+        found["memory_mb"] == 4000
+        and found["batch_queue"] == "long"
+        and found["software"] == "/opt/soft"
+        and found["site"] == "LCG.X.org"
+    )
     assert found["LocalSE"] == "CERN-disk" and found["cores"] == "1"  # --set wins
     assert found["platform"] == "Linux_x86_64_glibc-2.36"
     assert trial.fact(Configuration).path == str(tmp_path / "pilot-agent.json")
@@ -20,13 +27,22 @@ def test_the_file_holds_facts_and_what_was_set(tmp_path):
 
 
 def test_a_shell_can_source_the_env_form_whatever_the_values(tmp_path):
-    run_command(Configure, tmp_path, {"agent_config": "agent.env", "set": ["odd=a 'b' $(touch x) \"c\""]}, [node()])
-    told = subprocess.check_output(["sh", "-c", ". ./agent.env; printf %s \"$ODD\""], cwd=str(tmp_path))
+    run_command(
+        Configure,
+        tmp_path,
+        {"agent_config": "agent.env", "set": ["odd=a 'b' $(touch x) \"c\""]},
+        [node()],
+    )
+    told = subprocess.check_output(
+        ["sh", "-c", ". ./agent.env; printf %s \"$ODD\""], cwd=str(tmp_path)
+    )
     assert told == b"a 'b' $(touch x) \"c\"" and not (tmp_path / "x").exists()
 
 
 def test_the_ini_form_is_read_by_a_usual_parser(tmp_path):
-    run_command(Configure, tmp_path, {"agent_config": "conf/agent.ini", "set": ["two=a\nb"]}, [node()])
+    run_command(
+        Configure, tmp_path, {"agent_config": "conf/agent.ini", "set": ["two=a\nb"]}, [node()]
+    )
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(str(tmp_path / "conf" / "agent.ini"))
     assert parser["pilot"]["cores"] == "2" and parser["pilot"]["two"] == "a\nb"

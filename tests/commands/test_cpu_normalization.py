@@ -18,7 +18,12 @@ def short(monkeypatch):
 
 
 def run(tmp_path, **settings):
-    return run_command(CPUNormalization, tmp_path, dict({"cpu_cache": str(tmp_path / "cache"), "cpu_bounds": "0.1,10000"}, **settings), [node()])
+    return run_command(
+        CPUNormalization,
+        tmp_path,
+        dict({"cpu_cache": str(tmp_path / "cache"), "cpu_bounds": "0.1,10000"}, **settings),
+        [node()],
+    )
 
 
 def test_every_core_runs_a_copy_and_the_slowest_counts(tmp_path):
@@ -34,9 +39,14 @@ def test_the_score_of_a_node_is_kept(tmp_path):
     assert not run(tmp_path, cpu_copies=1).fact(CPUPower).cached  # another question
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda path: path.write_text("{"), lambda path: path.write_text(json.dumps({"owner": {}, "scores": [99], "measured": 1})),
-    lambda path: path.chmod(0o666)])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_text("{"),
+        lambda path: path.write_text(json.dumps({"owner": {}, "scores": [99], "measured": 1})),
+        lambda path: path.chmod(0o666),
+    ],
+)
 def test_a_cache_that_others_could_have_written_or_that_is_odd_is_not_believed(tmp_path, spoil):
     run(tmp_path)
     spoil(tmp_path / "cache")
@@ -60,14 +70,23 @@ def test_a_given_power_is_taken(tmp_path):
 
 def test_the_score_may_be_corrected(tmp_path):
     plain = run(tmp_path).fact(CPUPower).power
-    assert run(tmp_path, cpu_correction="2").fact(CPUPower).power == pytest.approx(plain / 2, abs=0.1)
+    assert run(tmp_path, cpu_correction="2").fact(CPUPower).power == pytest.approx(
+        plain / 2, abs=0.1
+    )
 
 
 HERE = "%d.%d" % sys.version_info[:2]
 
 
-@pytest.mark.parametrize("python, model, factor", [
-    ("3.9", "Intel(R) Xeon(R) CPU E5-2630", 0.86), ("3.9", "AMD EPYC 7763", 0.71), ("3.11", "AMD EPYC 7763", None), ("3.9", "Neoverse-N1", None)])
+@pytest.mark.parametrize(
+    "python, model, factor",
+    [
+        ("3.9", "Intel(R) Xeon(R) CPU E5-2630", 0.86),
+        ("3.9", "AMD EPYC 7763", 0.71),
+        ("3.11", "AMD EPYC 7763", None),
+        ("3.9", "Neoverse-N1", None),
+    ],
+)
 def test_the_factors_are_the_official_programs(python, model, factor):
     assert db12.factor(python, model) == factor
 
@@ -77,16 +96,27 @@ def test_which_score_is_written_is_a_setting_and_told_with_it(tmp_path, monkeypa
     monkeypatch.setattr(db12, "FACTORS", {(HERE, node().cpu_model): 0.5})
     raw, corrected = run(tmp_path), run(tmp_path, cpu_score="corrected")
     assert (raw.fact(CPUPower).score, raw.fact(CPUPower).python) == ("raw", HERE)
-    assert corrected.fact(CPUPower).score == "corrected" and corrected.fact(CPUPower).scores == raw.fact(CPUPower).scores
+    assert (
+        corrected.fact(CPUPower).score == "corrected"
+        and corrected.fact(CPUPower).scores == raw.fact(CPUPower).scores
+    )
     assert corrected.fact(CPUPower).power == pytest.approx(raw.fact(CPUPower).power / 2, abs=0.1)
-    assert "DB12, raw, Python %s" % HERE in caplog.text and "DB12, corrected, Python %s" % HERE in caplog.text
+    assert (
+        "DB12, raw, Python %s" % HERE in caplog.text
+        and "DB12, corrected, Python %s" % HERE in caplog.text
+    )
     assert run(tmp_path, cpu_power="3").fact(CPUPower).score == "set"
 
 
-def test_where_the_official_program_corrects_nothing_the_score_stays_raw_and_that_is_told(tmp_path, monkeypatch, caplog):
+def test_where_the_official_program_corrects_nothing_the_score_stays_raw_and_that_is_told(
+    tmp_path, monkeypatch, caplog
+):
     monkeypatch.setattr(db12, "FACTORS", {})
     trial = run(tmp_path, cpu_score="corrected")
-    assert trial.fact(CPUPower).score == "raw" and "corrects nothing for Python %s" % HERE in caplog.text
+    assert (
+        trial.fact(CPUPower).score == "raw"
+        and "corrects nothing for Python %s" % HERE in caplog.text
+    )
 
 
 def test_an_implausible_score_is_a_refusal_that_names_it(tmp_path):
@@ -94,8 +124,14 @@ def test_an_implausible_score_is_a_refusal_that_names_it(tmp_path):
     assert outcome.exit_code == 10 and "outside the bounds 9999 to 10000" in outcome.reason
 
 
-@pytest.mark.parametrize("settings, words", [({"cpu_bounds": ("5", "1")}, "--cpu-bounds"), ({"cpu_bounds": ("x", "1")}, "--cpu-bounds"),
-                                             ({"cpu_bounds": ("1",)}, "--cpu-bounds")])
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"cpu_bounds": ("5", "1")}, "--cpu-bounds"),
+        ({"cpu_bounds": ("x", "1")}, "--cpu-bounds"),
+        ({"cpu_bounds": ("1",)}, "--cpu-bounds"),
+    ],
+)
 def test_bad_bounds_are_told_before_anything_runs(settings, words):
     assert words in CPUNormalization.check(dict({"cpu_correction": 1.0}, **settings))[0]
 

@@ -13,7 +13,12 @@ class Mine(LaunchAgent):
     """Another community's agent: one method is all that it overrides."""
 
     def agent_argv(self, ctx):
-        return ["sh", "-c", "echo '{\"event\": \"agent finished\", \"exit_code\": %s, \"reason\": \"mine\"}'" % ctx.environ.get("CODE", "0")]
+        return [
+            "sh",
+            "-c",
+            "echo '{\"event\": \"agent finished\", \"exit_code\": %s, \"reason\": \"mine\"}'"
+            % ctx.environ.get("CODE", "0"),
+        ]
 
 
 def test_another_agent_is_one_method(tmp_path):
@@ -21,7 +26,9 @@ def test_another_agent_is_one_method(tmp_path):
     assert trial.outcome.status == "ok" and trial.fact(AgentSummary) == (0, 0, 0, "mine")
 
 
-@pytest.mark.parametrize("code, exit_code", [("50", 50), ("60", 60), ("10", 10), ("40", 40), ("77", 40), ("1", 40)])
+@pytest.mark.parametrize(
+    "code, exit_code", [("50", 50), ("60", 60), ("10", 10), ("40", 40), ("77", 40), ("1", 40)]
+)
 def test_an_agents_end_is_mapped_and_never_passed_on(tmp_path, code, exit_code):
     environ = dict(os.environ, CODE=code)
     outcome = run_command(Mine, tmp_path, {"pool": "sqlite:x"}, [node()], environ=environ).outcome
@@ -30,8 +37,13 @@ def test_an_agents_end_is_mapped_and_never_passed_on(tmp_path, code, exit_code):
 
 def test_a_private_pool_that_fails_is_the_nodes_fault(tmp_path, tasks_file):
     settings = {"tasks": tasks_file({"id": "a", "command": ["true"]})}
-    outcome = run_command(Mine, tmp_path, settings, [node()], environ=dict(os.environ, CODE="50")).outcome
-    assert (outcome.exit_code, outcome.reason) == (10, "the workdir, which holds the tasks, fails: mine")
+    outcome = run_command(
+        Mine, tmp_path, settings, [node()], environ=dict(os.environ, CODE="50")
+    ).outcome
+    assert (outcome.exit_code, outcome.reason) == (
+        10,
+        "the workdir, which holds the tasks, fails: mine",
+    )
 
 
 def orders(tmp_path, settings, facts):
@@ -48,12 +60,33 @@ def orders(tmp_path, settings, facts):
 
 
 def test_the_orders_hold_the_slot_and_the_settings(tmp_path):
-    slot = node(cores=4, memory_mb=8000, gpus=(GPU("A100", 40000, "0/uuid"),), batch=BatchJob("Slurm", "7", time_left_s=600.0, source="squeue"))
-    found = orders(tmp_path, {"tags": "a,b", "lease_s": "60", "max_walltime": "1h", "output_dir": "/out"},
-                   [slot, Installation("env", "/opt", {"SOFT": "1"}), CPUPower(12.34, (), 1, False, False)])
-    assert (found.slots, found.cores, found.memory_mb, found.gpus, found.tags, found.lease_s) == (4, 4, 8000, ["0/uuid"], ["a", "b"], 60.0)
-    assert found.environ["SOFT"] == "1" and found.environ["PILOT_TASK_CPU_POWER"] == "12.3" and found.output_dir == "/out"
-    assert 599 < found.ends["Slurm (squeue)"] <= 600.0 and 3590 < found.ends["--max-walltime"] <= 3600
+    slot = node(
+        cores=4,
+        memory_mb=8000,
+        gpus=(GPU("A100", 40000, "0/uuid"),),
+        batch=BatchJob("Slurm", "7", time_left_s=600.0, source="squeue"),
+    )
+    found = orders(
+        tmp_path,
+        {"tags": "a,b", "lease_s": "60", "max_walltime": "1h", "output_dir": "/out"},
+        [slot, Installation("env", "/opt", {"SOFT": "1"}), CPUPower(12.34, (), 1, False, False)],
+    )
+    assert (found.slots, found.cores, found.memory_mb, found.gpus, found.tags, found.lease_s) == (
+        4,
+        4,
+        8000,
+        ["0/uuid"],
+        ["a", "b"],
+        60.0,
+    )
+    assert (
+        found.environ["SOFT"] == "1"
+        and found.environ["PILOT_TASK_CPU_POWER"] == "12.3"
+        and found.output_dir == "/out"
+    )
+    assert (
+        599 < found.ends["Slurm (squeue)"] <= 600.0 and 3590 < found.ends["--max-walltime"] <= 3600
+    )
     assert config.load_config(config.dump_config(found)) == found
 
 
@@ -64,7 +97,12 @@ def test_a_wall_the_node_has_not_is_exit_code_2(tmp_path, monkeypatch):
 
 
 def test_the_private_pool_is_read_by_others_only(tmp_path, tasks_file):
-    trial = run_command(LaunchAgent, tmp_path / "w", {"tasks": tasks_file({"id": "a", "command": ["true"]})}, [node()])
+    trial = run_command(
+        LaunchAgent,
+        tmp_path / "w",
+        {"tasks": tasks_file({"id": "a", "command": ["true"]})},
+        [node()],
+    )
     assert trial.outcome.status == "ok", trial.outcome
     folder = tmp_path / "w" / "pilot-test-pilot"
     assert os.stat(str(folder / "agent.json")).st_mode & 0o777 == 0o600

@@ -4,15 +4,29 @@ from pilot import values
 from pilot.engine.cli import ENGINE_OPTIONS, scan
 from pilot.command import Option
 
-OPTIONS = [Option("commands", "", values.words, flags=("-X",)), Option("debug", "", values.boolean, False, flags=("-d",)),
-           Option("set", "what to set", repeat=True), Option("min_disk_mb", "")]
+OPTIONS = [
+    Option("commands", "", values.words, flags=("-X",)),
+    Option("debug", "", values.boolean, False, flags=("-d",)),
+    Option("set", "what to set", repeat=True),
+    Option("min_disk_mb", ""),
+]
 
 
-@pytest.mark.parametrize("argv, found", [
-    (["-X", "A,B"], {"commands": "A,B"}), (["-XA"], {"commands": "A"}), (["-X=A"], {"commands": "A"}),
-    (["--commands", "A"], {"commands": "A"}), (["--commands=A"], {"commands": "A"}), (["-d"], {"debug": "true"}),
-    (["--debug=no"], {"debug": "no"}), (["--set", "a=1", "--set", "b=2"], {"set": ["a=1", "b=2"]}),
-    (["--min-disk-mb", "-5"], {"min_disk_mb": "-5"}), ([], {})])
+@pytest.mark.parametrize(
+    "argv, found",
+    [
+        (["-X", "A,B"], {"commands": "A,B"}),
+        (["-XA"], {"commands": "A"}),
+        (["-X=A"], {"commands": "A"}),
+        (["--commands", "A"], {"commands": "A"}),
+        (["--commands=A"], {"commands": "A"}),
+        (["-d"], {"debug": "true"}),
+        (["--debug=no"], {"debug": "no"}),
+        (["--set", "a=1", "--set", "b=2"], {"set": ["a=1", "b=2"]}),
+        (["--min-disk-mb", "-5"], {"min_disk_mb": "-5"}),
+        ([], {}),
+    ],
+)
 def test_every_usual_spelling_is_read(argv, found):
     assert scan(argv, OPTIONS) == (found, [])
 
@@ -27,7 +41,8 @@ def test_what_is_not_understood_is_told(argv, words):
 
 
 def test_all_problems_are_told_at_once():
-    assert len(scan(["--one", "--two", "stray"], OPTIONS).problems) == 3 - 1  # "stray" could be the value of --two
+    # "stray" could be the value of --two
+    assert len(scan(["--one", "--two", "stray"], OPTIONS).problems) == 3 - 1
 
 
 def test_the_first_pass_takes_what_it_knows_and_passes_over_the_rest():

@@ -26,7 +26,11 @@ echo "not collected:"; grep -s '^State:.Z' /proc/[0-9]*/status; exit 1
 @pytest.fixture
 def entry():
     """Starts the pilot as process 1 of a process namespace."""
-    if os.geteuid() != 0 or not shutil.which("unshare") or subprocess.call(AS_ONE + ["true"], stderr=subprocess.DEVNULL):
+    if (
+        os.geteuid() != 0
+        or not shutil.which("unshare")
+        or subprocess.call(AS_ONE + ["true"], stderr=subprocess.DEVNULL)
+    ):
         pytest.skip("no process namespaces here (root, unshare)")
     return AS_ONE + [sys.executable, str(ROOT / "pilot.py")]
 
@@ -47,7 +51,14 @@ def test_what_programs_leave_behind_is_collected(pilot, program, entry):
     assert ended.code == 0, ended.out
 
 
-@pytest.mark.parametrize("text, code", [("kill -TERM 1; exec sleep 60", 143), ("exit 3", 40), ("kill -KILL $PPID; exec sleep 60", 137)])
+@pytest.mark.parametrize(
+    "text, code",
+    [
+        ("kill -TERM 1; exec sleep 60", 143),
+        ("exit 3", 40),
+        ("kill -KILL $PPID; exec sleep 60", 137),
+    ],
+)
 def test_process_1_ends_as_the_pilot_ends(pilot, program, entry, text, code):
     assert pilot(*LAUNCH, program(text), entry=entry).code == code
 
@@ -74,7 +85,13 @@ def at_a_terminal(entry):
 
     def start(*words):
         ours, theirs = pty.openpty()
-        child = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(os.environ, PYTHONPATH=str(ROOT)))
+        child = subprocess.Popen(
+            words,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=dict(os.environ, PYTHONPATH=str(ROOT)),
+        )
         os.close(theirs)
         started.append(child)
         return child, ours
@@ -85,7 +102,8 @@ def at_a_terminal(entry):
 
 
 def test_a_terminals_signal_is_not_passed_on(at_a_terminal):
-    """Its whole foreground group gets it from the terminal: passed on as well, it would be the second one, which hurries."""
+    """Its whole foreground group gets it from the terminal: passed on as well, it would be the
+    second one, which hurries."""
     child, terminal = at_a_terminal("setsid", "-c", *(AS_ONE + [sys.executable, "-c", HEARS]))
     _read_until(terminal, b"ready")
     os.write(terminal, b"\x03")
@@ -97,9 +115,14 @@ def test_a_terminals_signal_is_not_passed_on(at_a_terminal):
 
 
 def test_a_terminals_hangup_is(at_a_terminal, program, tmp_path):
-    """It goes to the leader of the session alone. The leader must be process 1: setsid is called inside."""
+    """It goes to the leader of the session alone. The leader must be process 1: setsid is called
+    inside."""
     script = program("touch %s/started; exec sleep 60" % tmp_path)
-    pilot = [sys.executable, str(ROOT / "pilot.py")] + list(LAUNCH) + [script, "--workdir", str(tmp_path / "w")]
+    pilot = (
+        [sys.executable, str(ROOT / "pilot.py")]
+        + list(LAUNCH)
+        + [script, "--workdir", str(tmp_path / "w")]
+    )
     child, terminal = at_a_terminal(*(AS_ONE + ["setsid", "-c"] + pilot))
     until((tmp_path / "started").exists)
     os.close(terminal)
@@ -108,8 +131,17 @@ def test_a_terminals_hangup_is(at_a_terminal, program, tmp_path):
 
 def test_children_that_the_starter_lets_vanish_are_heard_of(pilot, entry):
     """Who starts us may have SIGCHLD ignored, and a program inherits that."""
-    ignoring = [sys.executable, "-c", "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"]
-    assert pilot("--list", entry=AS_ONE + ignoring + entry[len(AS_ONE):], workdir=None, timeout=20).code == 0
+    ignoring = [
+        sys.executable,
+        "-c",
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])",
+    ]
+    assert (
+        pilot(
+            "--list", entry=AS_ONE + ignoring + entry[len(AS_ONE) :], workdir=None, timeout=20
+        ).code
+        == 0
+    )
 
 
 def _read_until(terminal, text):

@@ -14,36 +14,95 @@ from tests.conftest import ROOT, until
 
 
 def test_the_first_command_of_the_readme(tmp_path):
-    done = subprocess.run([sys.executable, str(ROOT / "pilot.py"), "--tasks", str(ROOT / "examples" / "tasks.jsonl"), "--fast"],
-                          cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "pilot.py"),
+            "--tasks",
+            str(ROOT / "examples" / "tasks.jsonl"),
+            "--fast",
+        ],
+        cwd=str(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "pilot-report.json").read_text())
-    assert [row["command"] for row in report["commands"]] == ["CheckWorkerNode", "Install", "Configure", "CPUNormalization", "LaunchAgent"]
-    assert all(row["status"] == "ok" for row in report["commands"]) and report["tasks"]["done"] == 5 and report["tasks"]["error"] == 0
+    assert [row["command"] for row in report["commands"]] == [
+        "CheckWorkerNode",
+        "Install",
+        "Configure",
+        "CPUNormalization",
+        "LaunchAgent",
+    ]
+    assert (
+        all(row["status"] == "ok" for row in report["commands"])
+        and report["tasks"]["done"] == 5
+        and report["tasks"]["error"] == 0
+    )
     text = done.stdout.decode()
-    assert "5 done, 0 failed" in text and str(tmp_path / "pilot-report.json") in text and "Exit code 0" in text
+    assert (
+        "5 done, 0 failed" in text
+        and str(tmp_path / "pilot-report.json") in text
+        and "Exit code 0" in text
+    )
 
 
 def test_the_report_has_everything_that_was_set_with_its_source(pilot, tmp_path):
-    (tmp_path / "pilot.json").write_text(json.dumps({"Defaults": {"min_cores": 1, "site": "S"}, "CEs": {"ce1": {"min_memory_mb": 1}}}))
-    ended = pilot("-X", "CheckWorkerNode", "--ce", "ce1", "--min-disk-mb", "1", env=dict(os.environ, PILOT_QUEUE="q"))
-    sources = {name: ended.report["settings"][name]["source"] for name in ("min_cores", "min_memory_mb", "min_disk_mb", "queue", "vo")}
-    assert sources == {"min_cores": "pilot.json: Defaults", "min_memory_mb": "pilot.json: CEs/ce1", "min_disk_mb": "command line",
-                       "queue": "environment", "vo": "default"}
+    (tmp_path / "pilot.json").write_text(
+        json.dumps(
+            {"Defaults": {"min_cores": 1, "site": "S"}, "CEs": {"ce1": {"min_memory_mb": 1}}}
+        )
+    )
+    ended = pilot(
+        "-X",
+        "CheckWorkerNode",
+        "--ce",
+        "ce1",
+        "--min-disk-mb",
+        "1",
+        env=dict(os.environ, PILOT_QUEUE="q"),
+    )
+    sources = {
+        name: ended.report["settings"][name]["source"]
+        for name in ("min_cores", "min_memory_mb", "min_disk_mb", "queue", "vo")
+    }
+    assert sources == {
+        "min_cores": "pilot.json: Defaults",
+        "min_memory_mb": "pilot.json: CEs/ce1",
+        "min_disk_mb": "command line",
+        "queue": "environment",
+        "vo": "default",
+    }
     assert ended.report["settings"]["min_disk_mb"]["value"] == 1
 
 
 def test_the_first_failure_ends_the_pilot_and_the_rest_is_told_as_not_run(pilot):
     ended = pilot("-X", "CheckWorkerNode,Configure", "--min-cores", "9999")
-    assert ended.code == 10 and [row["status"] for row in ended.report["commands"]] == ["failed", "skipped"]
+    assert ended.code == 10 and [row["status"] for row in ended.report["commands"]] == [
+        "failed",
+        "skipped",
+    ]
     assert ended.report["commands"][1]["reason"] == "not run: CheckWorkerNode failed"
     assert "9999 needed" in ended.out
 
 
 def test_events_tell_the_story_in_order(pilot):
     ended = pilot("-X", "CheckWorkerNode", "--pilot-id", "p-1")
-    assert [event["event"] for event in ended.events] == ["pilot started", "command started", "fact found", "command finished", "pilot finished"]
-    assert [event["seq"] - ended.events[0]["seq"] for event in ended.events] == [0, 1, 2, 3, 4] and {event["pilot"] for event in ended.events} == {"p-1"}
+    assert [event["event"] for event in ended.events] == [
+        "pilot started",
+        "command started",
+        "fact found",
+        "command finished",
+        "pilot finished",
+    ]
+    assert [event["seq"] - ended.events[0]["seq"] for event in ended.events] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ] and {event["pilot"] for event in ended.events} == {"p-1"}
 
 
 def test_a_second_place_for_events(pilot, tmp_path):
@@ -51,7 +110,9 @@ def test_a_second_place_for_events(pilot, tmp_path):
     assert len((tmp_path / "more").read_text().splitlines()) == 5
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU])
+@pytest.mark.parametrize(
+    "signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU]
+)
 def test_a_stop_signal_in_any_command_ends_with_128_plus_n(start_pilot, tmp_path, signum):
     (tmp_path / "probe").write_text("#!/bin/sh\necho $$ > %s/pid; exec sleep 300\n" % tmp_path)
     child = start_pilot("-X", "RunProbes", "--probes", "probe", "--workdir", str(tmp_path))
@@ -60,7 +121,10 @@ def test_a_stop_signal_in_any_command_ends_with_128_plus_n(start_pilot, tmp_path
     assert child.wait(timeout=60) == 128 + signum
     report = json.loads((tmp_path / "pilot-report.json").read_text())
     assert report["exit_code"] == 128 + signum and report["commands"][0]["status"] == "interrupted"
-    events = [json.loads(line)["event"] for line in (tmp_path / "pilot-events.jsonl").read_text().splitlines()]
+    events = [
+        json.loads(line)["event"]
+        for line in (tmp_path / "pilot-events.jsonl").read_text().splitlines()
+    ]
     assert "pilot stopping" in events and events[-1] == "pilot finished"
 
 
@@ -72,17 +136,42 @@ def test_a_command_over_its_limit_is_ended_with_its_own_code(pilot, tmp_path):
 
 
 def test_secrets_are_nowhere(pilot):
-    ended = pilot("-X", "CheckWorkerNode,RegisterPilot", "--debug", env=dict(os.environ, PILOT_REGISTER_TOKEN="hunter22"))
+    ended = pilot(
+        "-X",
+        "CheckWorkerNode,RegisterPilot",
+        "--debug",
+        env=dict(os.environ, PILOT_REGISTER_TOKEN="hunter22"),
+    )
     left = "".join(path.read_text() for path in ended.workdir.iterdir() if path.is_file())
     assert ended.code == 0 and "hunter22" not in left + ended.out + ended.err and "********" in left
 
 
-@pytest.mark.parametrize("answers, statuses, code", [(b"\n\n", ["ok", "ok"], 0), (b"s\n\n", ["skipped", "ok"], 0), (b"\nq\n", ["ok", "interrupted"], 130),
-                                                     (b"", ["interrupted", "skipped"], 130)])
+@pytest.mark.parametrize(
+    "answers, statuses, code",
+    [
+        (b"\n\n", ["ok", "ok"], 0),
+        (b"s\n\n", ["skipped", "ok"], 0),
+        (b"\nq\n", ["ok", "interrupted"], 130),
+        (b"", ["interrupted", "skipped"], 130),
+    ],
+)
 def test_step_by_step(tmp_path, answers, statuses, code):
     (tmp_path / "p").write_text("#!/bin/sh\necho fine\n")
-    done = subprocess.run([sys.executable, str(ROOT / "pilot.py"), "-X", "RunProbes,CheckWorkerNode", "--probes", "p", "--step"], cwd=str(tmp_path),
-                          input=answers, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "pilot.py"),
+            "-X",
+            "RunProbes,CheckWorkerNode",
+            "--probes",
+            "p",
+            "--step",
+        ],
+        cwd=str(tmp_path),
+        input=answers,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     report = json.loads((tmp_path / "pilot-report.json").read_text())
     assert done.returncode == code and [row["status"] for row in report["commands"]] == statuses
 
@@ -94,8 +183,13 @@ def test_the_workdir_is_made(pilot, tmp_path):
 def test_a_signal_at_the_prompt_stops_the_pilot(tmp_path):
     read, write = os.pipe()
     with open(read) as prompt:
-        child = subprocess.Popen([sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode", "--step"], cwd=str(tmp_path), stdin=prompt,
-                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen(
+            [sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode", "--step"],
+            cwd=str(tmp_path),
+            stdin=prompt,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
     try:
         assert b"CheckWorkerNode" in child.stdout.readline()
         child.send_signal(signal.SIGINT)
@@ -104,7 +198,10 @@ def test_a_signal_at_the_prompt_stops_the_pilot(tmp_path):
         child.kill()
         child.stdout.close()
         os.close(write)
-    assert json.loads((tmp_path / "pilot-report.json").read_text())["commands"][0]["status"] == "interrupted"
+    assert (
+        json.loads((tmp_path / "pilot-report.json").read_text())["commands"][0]["status"]
+        == "interrupted"
+    )
 
 
 def test_max_walltime_bounds_every_command(pilot, tmp_path):
@@ -116,16 +213,36 @@ def test_max_walltime_bounds_every_command(pilot, tmp_path):
 
 def test_ignored_child_signals_are_no_harm(tmp_path):
     code = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.executable, [sys.executable] + sys.argv[1:])"
-    done = subprocess.run([sys.executable, "-c", code, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode"], cwd=str(tmp_path), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode"],
+        cwd=str(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_passwords_in_urls_are_nowhere(pilot):
-    ended = pilot("-X", "Install", "--install", "archive:http://user:hunter2pw@127.0.0.1:1/x.tgz", "--install-timeout-s", "5")
+    ended = pilot(
+        "-X",
+        "Install",
+        "--install",
+        "archive:http://user:hunter2pw@127.0.0.1:1/x.tgz",
+        "--install-timeout-s",
+        "5",
+    )
     left = "".join(path.read_text() for path in ended.workdir.iterdir() if path.is_file())
     assert ended.code == 20 and "hunter2pw" not in left + ended.out + ended.err
-    assert "hunter2pw" not in pilot("--plan", "-X", "Install", "--install", "archive:http://user:hunter2pw@127.0.0.1:1/x.tgz").out
+    assert (
+        "hunter2pw"
+        not in pilot(
+            "--plan",
+            "-X",
+            "Install",
+            "--install",
+            "archive:http://user:hunter2pw@127.0.0.1:1/x.tgz",
+        ).out
+    )
 
 
 def test_the_reports_folder_is_made(pilot, tmp_path):
@@ -134,14 +251,26 @@ def test_the_reports_folder_is_made(pilot, tmp_path):
 
 
 def test_a_profile_may_say_where_we_are(pilot, tmp_path):
-    (tmp_path / "pilot.json").write_text(json.dumps({"Defaults": {"vo": "lhcb", "ce": "ce1"}, "VOs": {"lhcb": {"min_cores": 1}},
-                                                     "CEs": {"ce1": {"queue": "q", "Queues": {"q": {"site": "S"}}}}}))
+    (tmp_path / "pilot.json").write_text(
+        json.dumps(
+            {
+                "Defaults": {"vo": "lhcb", "ce": "ce1"},
+                "VOs": {"lhcb": {"min_cores": 1}},
+                "CEs": {"ce1": {"queue": "q", "Queues": {"q": {"site": "S"}}}},
+            }
+        )
+    )
     settings = pilot("-X", "CheckWorkerNode").report["settings"]
-    assert settings["min_cores"]["source"] == "pilot.json: VOs/lhcb" and settings["site"]["value"] == "S"
+    assert (
+        settings["min_cores"]["source"] == "pilot.json: VOs/lhcb"
+        and settings["site"]["value"] == "S"
+    )
 
 
 def test_ids_are_random_uuids():
-    assert re.match(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$", new_id())
+    assert re.match(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$", new_id()
+    )
     assert len({new_id() for _ in range(100)}) == 100
 
 
@@ -154,4 +283,7 @@ def test_the_log_is_debug_and_the_console_is_not(pilot):
 
 def test_a_misspelt_variable_is_a_warning(pilot):
     ended = pilot("-X", "CheckWorkerNode", env=dict(os.environ, PILOT_MIN_DISKMB="1"))
-    assert ended.code == 0 and "PILOT_MIN_DISKMB is no setting (did you mean PILOT_MIN_DISK_MB?)" in ended.err
+    assert (
+        ended.code == 0
+        and "PILOT_MIN_DISKMB is no setting (did you mean PILOT_MIN_DISK_MB?)" in ended.err
+    )

@@ -67,7 +67,9 @@ def test_several_broken_extensions_are_told_at_once(tmp_path, extension):
     extension("bad1", "raise ValueError(1)")
     with pytest.raises(UsageError) as caught:
         load(tmp_path, "bad1", "nowhere")
-    assert len(caught.value.problems) == 2 and "no package pilot_nowhere" in caught.value.problems[1]
+    assert (
+        len(caught.value.problems) == 2 and "no package pilot_nowhere" in caught.value.problems[1]
+    )
 
 
 def test_a_name_clash_without_inheritance_names_both_files(tmp_path, extension):
@@ -78,7 +80,10 @@ def test_a_name_clash_without_inheritance_names_both_files(tmp_path, extension):
 
 
 def test_an_override_that_subclasses_wins(tmp_path, extension):
-    extension("over", "from commands.install import Install as Base\nclass Install(Base):\n    'Mine.'\nCOMMANDS = (Install,)\n")
+    extension(
+        "over",
+        "from commands.install import Install as Base\nclass Install(Base):\n    'Mine.'\nCOMMANDS = (Install,)\n",
+    )
     assert registry.commands_by_name(load(tmp_path, "over"))["Install"].__module__ == "pilot_over"
 
 
@@ -136,7 +141,10 @@ def test_two_commands_may_share_an_option_only_if_they_mean_the_same():
         name, options = "Three", (Option("size", "", str, "1"),)
 
     assert registry.all_options([One, Two], [])[1] == []
-    assert "One" in registry.all_options([One, Three], [])[1][0] and "Three" in registry.all_options([One, Three], [])[1][0]
+    assert (
+        "One" in registry.all_options([One, Three], [])[1][0]
+        and "Three" in registry.all_options([One, Three], [])[1][0]
+    )
 
 
 @pytest.mark.parametrize("name", ["foo.bar", "../x", "a/b"])

@@ -5,7 +5,11 @@ from pilot.events.tally import TaskTally
 from pilot.facts import Installation, Reading
 from pilot.engine.report import Outcome
 
-OUTCOMES = [Outcome("A", "ok", 0, 1.23456, ""), Outcome("B", "failed", 10, 0.1, "1200 MB free"), Outcome("C", "skipped", 0, 0.0, "")]
+OUTCOMES = [
+    Outcome("A", "ok", 0, 1.23456, ""),
+    Outcome("B", "failed", 10, 0.1, "1200 MB free"),
+    Outcome("C", "skipped", 0, 0.0, ""),
+]
 TASKS = {"done": 2, "error": 1, "released": 0, "retried": 3, "lost": 0}
 
 
@@ -15,9 +19,23 @@ def test_the_first_bad_outcome_gives_the_exit_code():
 
 
 def test_the_report_has_the_names_that_others_build_on():
-    made = report.compose_report("p1", 10, OUTCOMES, TASKS, [Reading("x", 1)], {"a": {"value": (1, 2), "source": "default"}}, extra=1)
+    made = report.compose_report(
+        "p1",
+        10,
+        OUTCOMES,
+        TASKS,
+        [Reading("x", 1)],
+        {"a": {"value": (1, 2), "source": "default"}},
+        extra=1,
+    )
     assert made["pilot"] == "p1" and made["exit_code"] == 10 and made["extra"] == 1
-    assert made["commands"][0] == {"command": "A", "status": "ok", "exit_code": 0, "seconds": 1.235, "reason": ""}
+    assert made["commands"][0] == {
+        "command": "A",
+        "status": "ok",
+        "exit_code": 0,
+        "seconds": 1.235,
+        "reason": "",
+    }
     assert made["tasks"]["done"] == 2 and made["facts"]["Reading"] == {"source": "x", "value": 1}
     assert made["settings"]["a"] == {"value": [1, 2], "source": "default"}
     json.dumps(made)
@@ -30,7 +48,9 @@ def test_of_an_environment_only_the_names_are_told():
 
 def test_writing_is_whole_or_told(tmp_path):
     path = tmp_path / "r.json"
-    assert report.write_report(str(path), {"a": 1}) is None and json.loads(path.read_text()) == {"a": 1}
+    assert report.write_report(str(path), {"a": 1}) is None and json.loads(path.read_text()) == {
+        "a": 1
+    }
     assert "cannot be written" in report.write_report(str(tmp_path / "no" / "r.json"), {})
     assert [entry.name for entry in tmp_path.iterdir()] == ["r.json"]
 
@@ -38,12 +58,21 @@ def test_writing_is_whole_or_told(tmp_path):
 def test_the_summary_tells_commands_tasks_places_and_the_code():
     tally = TaskTally()
     tally.counts.update(TASKS)
-    tally.end, tally.failures = "no task is left", [{"task": "b", "reason": "there is no program x", "folder": "/w/b.1"}]
+    tally.end, tally.failures = "no task is left", [
+        {"task": "b", "reason": "there is no program x", "folder": "/w/b.1"}
+    ]
     text = report.write_summary(10, OUTCOMES, tally, 3.0, {"log": "/w/pilot.log"})
     assert "b: there is no program x (/w/b.1)" in text and "no task is left" in text
-    assert text.splitlines()[-1] == "  B: 1200 MB free" and report.write_summary(2, [], tally, 1.0, {}, ["bad X"]).splitlines()[-1] == "  bad X"
+    assert (
+        text.splitlines()[-1] == "  B: 1200 MB free"
+        and report.write_summary(2, [], tally, 1.0, {}, ["bad X"]).splitlines()[-1] == "  bad X"
+    )
     assert "2 done, 1 failed, 0 released, 3 sent back for another try" in text
-    assert "/w/pilot.log" in text and "Exit code 10 after 3.0 s: the node is unfit" in text and "1200 MB free" in text
+    assert (
+        "/w/pilot.log" in text
+        and "Exit code 10 after 3.0 s: the node is unfit" in text
+        and "1200 MB free" in text
+    )
 
 
 def test_every_code_has_a_meaning():

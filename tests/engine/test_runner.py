@@ -48,8 +48,14 @@ def test_a_tool_that_fails_gets_the_commands_own_code_never_the_tools(tmp_path):
 
 def test_a_command_over_its_limit_is_timed_out_with_its_own_code(tmp_path):
     began = steady()
-    trial = run_command(command(lambda self, ctx: process.run(["sleep", "60"], timeout_s=90, grace_s=0.2), failure=NodeUnfit),
-                        tmp_path, limit_s=0.3)
+    trial = run_command(
+        command(
+            lambda self, ctx: process.run(["sleep", "60"], timeout_s=90, grace_s=0.2),
+            failure=NodeUnfit,
+        ),
+        tmp_path,
+        limit_s=0.3,
+    )
     assert (trial.outcome.status, trial.outcome.exit_code) == ("timed out", 10)
     assert steady() - began < 10
 
@@ -79,13 +85,19 @@ def test_promised_facts_must_come(tmp_path):
 def test_facts_are_kept_and_told(tmp_path):
     trial = run_command(command(lambda self, ctx: (Probes(()),), provides=(Probes,)), tmp_path)
     assert trial.fact(Probes) == Probes(())
-    assert [event["event"] for event in trial.events] == ["command started", "fact found", "command finished"]
+    assert [event["event"] for event in trial.events] == [
+        "command started",
+        "fact found",
+        "command finished",
+    ]
 
 
 def test_secrets_do_not_leave_through_a_reason_or_an_event(tmp_path):
     def run(self, ctx):
         raise NodeUnfit("the token is " + ctx.settings["token"])
-    trial = run_command(command(run, options=(Option("token", "", secret=True),)), tmp_path, {"token": "hunter22"})
+    trial = run_command(
+        command(run, options=(Option("token", "", secret=True),)), tmp_path, {"token": "hunter22"}
+    )
     assert "hunter22" not in str(trial.outcome) and "hunter22" not in str(trial.events)
 
 

@@ -21,11 +21,20 @@ def merged(profile):
     return found
 
 
-@pytest.mark.parametrize("where, told", [
-    (Where(setup="prodd"), "x has nothing for prodd under Setups (did you mean prod?)"), (Where(vo="lhcbb"), "x has nothing for lhcbb under VOs (did you mean lhcb?)"),
-    (Where(ce="ce2"), "x has nothing for ce2 under CEs (did you mean ce1?)"), (Where(ce="ce1", queue="lon"), "x has nothing for queue lon of ce1 (did you mean long?)")])
+@pytest.mark.parametrize(
+    "where, told",
+    [
+        (Where(setup="prodd"), "x has nothing for prodd under Setups (did you mean prod?)"),
+        (Where(vo="lhcbb"), "x has nothing for lhcbb under VOs (did you mean lhcb?)"),
+        (Where(ce="ce2"), "x has nothing for ce2 under CEs (did you mean ce1?)"),
+        (Where(ce="ce1", queue="lon"), "x has nothing for queue lon of ce1 (did you mean long?)"),
+    ],
+)
 def test_a_name_that_the_profile_does_not_have_is_told(where, told):
-    assert read(OWN, where, "x").doubts == (told,) and read(OWN, Where(setup="test", vo="lhcb", ce="ce1", queue="long"), "x").doubts == ()
+    assert (
+        read(OWN, where, "x").doubts == (told,)
+        and read(OWN, Where(setup="test", vo="lhcb", ce="ce1", queue="long"), "x").doubts == ()
+    )
 
 
 @pytest.mark.parametrize("where, expected", [
@@ -37,7 +46,12 @@ def test_the_nearest_layer_of_our_own_layout_wins(where, expected):
 
 def test_layers_name_their_place():
     sources = [layer.source for layer in read(OWN, Where(ce="ce1", queue="long")).layers]
-    assert sources == ["pilot.json: Defaults", "pilot.json: Setups/prod", "pilot.json: CEs/ce1", "pilot.json: CEs/ce1/Queues/long"]
+    assert sources == [
+        "pilot.json: Defaults",
+        "pilot.json: Setups/prod",
+        "pilot.json: CEs/ce1",
+        "pilot.json: CEs/ce1/Queues/long",
+    ]
 
 
 def test_a_flat_object_is_a_profile_too():
@@ -46,10 +60,14 @@ def test_a_flat_object_is_a_profile_too():
 
 def test_unknown_keys_of_our_layout_are_told_with_the_nearest_name():
     profile = read({"Defaults": {"min_dsk_mb": 7}}, Where())
-    assert profile.unknown_keys(["min_disk_mb"]) == ["pilot.json: Defaults: unknown key 'min_dsk_mb' (did you mean min_disk_mb?)"]
+    assert profile.unknown_keys(["min_disk_mb"]) == [
+        "pilot.json: Defaults: unknown key 'min_dsk_mb' (did you mean min_disk_mb?)"
+    ]
 
 
-@pytest.mark.parametrize("text, words", [("{", "not JSON"), ("[]", "must hold a JSON object"), (None, "cannot be read")])
+@pytest.mark.parametrize(
+    "text, words", [("{", "not JSON"), ("[]", "must hold a JSON object"), (None, "cannot be read")]
+)
 def test_a_broken_profile_is_one_sentence(tmp_path, text, words):
     path = tmp_path / "pilot.json"
     if text is not None:

@@ -81,7 +81,9 @@ def quick(monkeypatch):
 
 def make(place, tmp_path, **how):
     lost = {}
-    sender = Sender(place, str(tmp_path / "spool"), lambda name, count: lost.update({name: count}), **how)
+    sender = Sender(
+        place, str(tmp_path / "spool"), lambda name, count: lost.update({name: count}), **how
+    )
     return sender, lost
 
 
@@ -90,7 +92,12 @@ def test_events_travel_in_order_and_the_end_waits_for_them(tmp_path, quick):
     sender, lost = make(place, tmp_path)
     for seq in range(2000):
         sender(event(seq))
-    assert sender.close(5) == 0 and place.got == list(range(2000)) and lost == {} and place.closed.is_set()
+    assert (
+        sender.close(5) == 0
+        and place.got == list(range(2000))
+        and lost == {}
+        and place.closed.is_set()
+    )
 
 
 def test_a_place_that_is_down_gets_everything_when_it_is_back(tmp_path, quick):
@@ -207,6 +214,11 @@ def test_long_log_records_become_events_of_a_bearable_size():
     from pilot.base.log import Masker
     got = []
     lines = LogLines(Masker(), got.append)
-    lines.handle(logging.LogRecord("pilot.x", logging.INFO, "f", 1, "\n".join(["y" * 3900] * 80), (), None))
+    lines.handle(
+        logging.LogRecord("pilot.x", logging.INFO, "f", 1, "\n".join(["y" * 3900] * 80), (), None)
+    )
     lines.flush_lines()
-    assert sum(len(part) for part in got) == 80 and max(sum(map(len, part)) for part in got) <= MOST_CHARACTERS
+    assert (
+        sum(len(part) for part in got) == 80
+        and max(sum(map(len, part)) for part in got) <= MOST_CHARACTERS
+    )

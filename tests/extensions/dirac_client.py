@@ -1,4 +1,5 @@
-"""A DIRAC client of small programs that print what the real ones print; each keeps the arguments it was called with."""
+"""A DIRAC client of small programs that print what the real ones print; each keeps the arguments it
+was called with."""
 
 import json
 import stat
@@ -34,13 +35,22 @@ if name == "python3":
 sys.exit(told.get("code", 0))
 '''
 TOLD = {
-    "dirac-version": {"out": "9.1.22\n"}, "dirac-configure": {}, "dirac-admin-add-pilot": {},
-    "dirac-resource-get-parameters": {"out": 'Running without remote configuration\n{"CEType": "HTCondorCE", "MaxRAM": "2048", "Tag": ["GPU", "MyTag"], '
-                                             '"maxCPUTime": "120", "RequiredTag": ["special"], "NumberOfProcessors": "2", "Queue": "q1"}\n'},
-    "dirac-wms-get-wn-parameters": {"out": "Getting number of processors\n2 0 0\n"}, "dirac-platform": {"out": "Linux_x86_64_glibc-2.36\n"},
+    "dirac-version": {"out": "9.1.22\n"},
+    "dirac-configure": {},
+    "dirac-admin-add-pilot": {},
+    "dirac-resource-get-parameters": {
+        "out": 'Running without remote configuration\n{"CEType": "HTCondorCE", "MaxRAM": "2048", "Tag": ["GPU", "MyTag"], '
+        '"maxCPUTime": "120", "RequiredTag": ["special"], "NumberOfProcessors": "2", "Queue": "q1"}\n'
+    },
+    "dirac-wms-get-wn-parameters": {"out": "Getting number of processors\n2 0 0\n"},
+    "dirac-platform": {"out": "Linux_x86_64_glibc-2.36\n"},
     "dirac-architecture": {"out": "x86_64-el9\n"},
-    "dirac-wms-get-queue-cpu-time": {"out": "Batch system information not available\nCPU time left determined as 7200\n"},
-    "dirac-agent": {"out": "JobAgent INFO: Job being submitted (DIRAC JobID: 7; Task ID: 0)\nJobAgent INFO: No more agent modules to execute. Exiting\n"},
+    "dirac-wms-get-queue-cpu-time": {
+        "out": "Batch system information not available\nCPU time left determined as 7200\n"
+    },
+    "dirac-agent": {
+        "out": "JobAgent INFO: Job being submitted (DIRAC JobID: 7; Task ID: 0)\nJobAgent INFO: No more agent modules to execute. Exiting\n"
+    },
 }
 
 

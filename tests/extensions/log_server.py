@@ -1,4 +1,5 @@
-"""Log servers of the tests: one behaves as TornadoPilotLogging's handler does, one as DiracX's routes; both have bad days."""
+"""Log servers of the tests: one behaves as TornadoPilotLogging's handler does, one as DiracX's
+routes; both have bad days."""
 
 import json
 import re
@@ -16,10 +17,17 @@ class Threaded(ThreadingMixIn, HTTPServer):
 
 
 class LogServer:
-    """`mode`: ok, refusing (HTTP 500), lying ({"OK": false} with 200), slow (no answer until `release`), flapping (every second one fails)."""
+    """`mode`: ok, refusing (HTTP 500), lying ({"OK": false} with 200), slow (no answer until
+    `release`), flapping (every second one fails)."""
 
     def __init__(self, grid=None):
-        self.mode, self.logs, self.final, self.requests, self.seen = "ok", {}, {}, [], threading.Event()
+        self.mode, self.logs, self.final, self.requests, self.seen = (
+            "ok",
+            {},
+            {},
+            [],
+            threading.Event(),
+        )
         self.release, self.failures, self.tokens = threading.Event(), 0, {"t1": 3600}
         outer = self
 
@@ -47,8 +55,13 @@ class LogServer:
             context.load_verify_locations(str(grid / "ca.crt"))
             context.verify_mode = ssl.CERT_REQUIRED
             context.verify_flags |= 0x40
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
-        self.url = "%s://localhost:%d" % ("http" if grid is None else "https", self.server.server_address[1])
+            self.server.socket = context.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.url = "%s://localhost:%d" % (
+            "http" if grid is None else "https",
+            self.server.server_address[1],
+        )
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
@@ -82,7 +95,14 @@ class LogServer:
     def diracx(self, path, body, headers):
         if path == "/api/auth/secret-exchange":
             good = json.loads(body)["pilot_secret"] == "secret-of-pilot"
-            return (200, {"access_token": "t1", "refresh_token": "r1", "expires_in": self.tokens["t1"]}) if good else (401, {"detail": "bad secret"})
+            return (
+                (
+                    200,
+                    {"access_token": "t1", "refresh_token": "r1", "expires_in": self.tokens["t1"]},
+                )
+                if good
+                else (401, {"detail": "bad secret"})
+            )
         if path == "/api/auth/token":
             return 200, {"access_token": "t2", "refresh_token": "r2", "expires_in": 3600}
         if path == "/api/pilots/legacy/message":

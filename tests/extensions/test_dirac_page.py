@@ -1,12 +1,20 @@
-"""The page for those who come from dirac-pilot.py names tests that exist, and every fault of the list."""
+"""The page for those who come from dirac-pilot.py names tests that exist, and every fault of the
+list."""
 
 import re
 
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "dirac.md").read_text()
-WHERE = {"commands": "extensions/test_dirac.py", "line": "extensions/test_dirac_dialect.py", "modules": "extensions/test_dirac_legacy.py", "install": "extensions/test_dirac_install.py",
-         "remote": "extensions/test_dirac_remote.py", "real": "real/test_dirac.py", "`tests/node/test_hardware.py`": "node/test_hardware.py"}
+WHERE = {
+    "commands": "extensions/test_dirac.py",
+    "line": "extensions/test_dirac_dialect.py",
+    "modules": "extensions/test_dirac_legacy.py",
+    "install": "extensions/test_dirac_install.py",
+    "remote": "extensions/test_dirac_remote.py",
+    "real": "real/test_dirac.py",
+    "`tests/node/test_hardware.py`": "node/test_hardware.py",
+}
 
 
 def test_every_test_that_the_page_names_is_there():

@@ -11,15 +11,34 @@ from tests.conftest import extension
 
 profile = extension("pilot_dirac.profile").profile
 OLD = {
-    "DefaultSetup": "Certification", "ConfigurationServers": ["dips://a", "dips://b"],
+    "DefaultSetup": "Certification",
+    "ConfigurationServers": ["dips://a", "dips://b"],
     "Setups": {
-        "Defaults": {"Commands": {"Defaults": "CheckWorkerNode, LaunchAgent", "HTCondorCE": ["A", "B"]}, "CommandExtensions": "LHCb"},
-        "Certification": {"Version": "9.1", "CommandExtensions": ["GridPP", "LHCb"]}},
-    "CEs": {"ce1": {"Site": "LCG.CERN.cern", "GridCEType": "HTCondorCE", "LocalCEType": "Pool", "q1": {"LocalCEType": "Singularity"}}},
+        "Defaults": {
+            "Commands": {"Defaults": "CheckWorkerNode, LaunchAgent", "HTCondorCE": ["A", "B"]},
+            "CommandExtensions": "LHCb",
+        },
+        "Certification": {"Version": "9.1", "CommandExtensions": ["GridPP", "LHCb"]},
+    },
+    "CEs": {
+        "ce1": {
+            "Site": "LCG.CERN.cern",
+            "GridCEType": "HTCondorCE",
+            "LocalCEType": "Pool",
+            "q1": {"LocalCEType": "Singularity"},
+        }
+    },
 }
 NEW = {
-    "ConfigurationServers": "dips://a, dips://b", "DefaultSetup": "prod",
-    "Defaults": {"Pilot": {"RemoteLogging": "False", "Version": "9", "Commands": {"Defaults": ["A"], "ARC": "X, Y"}}},
+    "ConfigurationServers": "dips://a, dips://b",
+    "DefaultSetup": "prod",
+    "Defaults": {
+        "Pilot": {
+            "RemoteLogging": "False",
+            "Version": "9",
+            "Commands": {"Defaults": ["A"], "ARC": "X, Y"},
+        }
+    },
     "prod": {"Pilot": {"Version": "9.1"}},
     "gridpp": {"Defaults": {"Pilot": {"Project": "GridPP"}}, "Pilot": {"RemoteLogging": True}},
     "CEs": {"ce1": {"Site": "S", "GridCEType": "ARC"}},
@@ -34,7 +53,18 @@ def merged(found):
 
 
 def test_the_toolboxs_own_layout_is_left_to_the_engine():
-    assert profile({"Defaults": {"min_disk_mb": 1}, "Setups": {"prod": {"min_disk_mb": 2}}, "CEs": {"a": {"min_disk_mb": 3}}}, Where(), "x") is None
+    assert (
+        profile(
+            {
+                "Defaults": {"min_disk_mb": 1},
+                "Setups": {"prod": {"min_disk_mb": 2}},
+                "CEs": {"a": {"min_disk_mb": 3}},
+            },
+            Where(),
+            "x",
+        )
+        is None
+    )
 
 
 def test_a_part_of_the_wrong_kind_is_named():
@@ -44,14 +74,24 @@ def test_a_part_of_the_wrong_kind_is_named():
 
 def test_the_vo_may_come_from_diracs_variable(pilot, tmp_path):
     (tmp_path / "pilot.json").write_text(json.dumps({"VOs": {"lhcb": {"min_disk_mb": 7}}}))
-    ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcb"))
+    ended = pilot(
+        "-E", "dirac", "-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcb")
+    )
     assert ended.report["settings"]["min_disk_mb"] == {"value": 7, "source": "pilot.json: VOs/lhcb"}
-    ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcbb"))
+    ended = pilot(
+        "-E", "dirac", "-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcbb")
+    )
     assert "pilot.json has nothing for lhcbb under VOs (did you mean lhcb?)" in ended.err
 
 
-@pytest.mark.parametrize("where, commands", [
-    (Where(), "CheckWorkerNode, LaunchAgent"), (Where(ce="ce1"), ["A", "B"]), (Where(ce_type="HTCondorCE"), ["A", "B"])])
+@pytest.mark.parametrize(
+    "where, commands",
+    [
+        (Where(), "CheckWorkerNode, LaunchAgent"),
+        (Where(ce="ce1"), ["A", "B"]),
+        (Where(ce_type="HTCondorCE"), ["A", "B"]),
+    ],
+)
 def test_diracs_old_layout_chooses_commands_by_grid_type(where, commands):
     assert merged(profile(OLD, where, "x"))["commands"] == commands
 
@@ -69,7 +109,8 @@ def test_diracs_new_layout_merges_its_five_places_in_order():
     assert found["release_version"] == "9.1" and found["release_project"] == "GridPP"
     assert found["remote_logging"] is True  # a JSON boolean, which upstream cannot read
     assert found["commands"] == "X, Y"
-    assert profile(NEW, Where(), "x").unknown_keys([]) == []  # a dumped Operations section holds much else
+    # a dumped Operations section holds much else
+    assert profile(NEW, Where(), "x").unknown_keys([]) == []
 
 
 def test_reading_changes_nothing():

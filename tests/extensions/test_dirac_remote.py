@@ -1,4 +1,5 @@
-"""The pilot's log at DIRAC's servers: whatever they do, no pilot dies, no line is lost that could be sent, the end comes in time."""
+"""The pilot's log at DIRAC's servers: whatever they do, no pilot dies, no line is lost that could
+be sent, the end comes in time."""
 
 import importlib
 import json
@@ -27,9 +28,26 @@ def server(grid):
 @pytest.fixture
 def flight(pilot, server, grid):
     def run(*words, **how):
-        environ = dict(os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem"))
+        environ = dict(
+            os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem")
+        )
         environ.update(how.pop("environ", {}))
-        return pilot("-E", "dirac", "-z", "-g", server.url + "/WorkloadManagement/TornadoPilotLogging", "--pilotUUID", ID, "--wnVO", "dteam", "-X", "CheckWorkerNode", *words, env=environ, **how)
+        return pilot(
+            "-E",
+            "dirac",
+            "-z",
+            "-g",
+            server.url + "/WorkloadManagement/TornadoPilotLogging",
+            "--pilotUUID",
+            ID,
+            "--wnVO",
+            "dteam",
+            "-X",
+            "CheckWorkerNode",
+            *words,
+            env=environ,
+            **how,
+        )
     return run
 
 
@@ -37,14 +55,24 @@ def test_the_log_arrives_and_is_finalised(flight, server):
     ended = flight()
     assert ended.code == 0 and server.final == {ID: "0"}
     lines = server.logs[("dteam", ID)].splitlines()
-    assert [line for line in lines if " INFO [CheckWorkerNode] " in line] and all(line[:2] == "20" for line in lines)
+    assert [line for line in lines if " INFO [CheckWorkerNode] " in line] and all(
+        line[:2] == "20" for line in lines
+    )
     path, body, headers = server.requests[0]
-    assert path == "/WorkloadManagement/TornadoPilotLogging" and headers["Content-Type"] == "application/x-www-form-urlencoded" and "extraCredentials" not in body
+    assert (
+        path == "/WorkloadManagement/TornadoPilotLogging"
+        and headers["Content-Type"] == "application/x-www-form-urlencoded"
+        and "extraCredentials" not in body
+    )
     assert ended.report["events_lost"] == {}
 
 
 def test_a_failed_pilot_finalises_with_its_code(flight, server):
-    assert flight("-D", "999999999").code == 10 and server.final == {ID: "10"} and "MB free" in server.logs[("dteam", ID)]
+    assert (
+        flight("-D", "999999999").code == 10
+        and server.final == {ID: "10"}
+        and "MB free" in server.logs[("dteam", ID)]
+    )
 
 
 def test_a_host_certificate_says_so(flight, server, grid, tmp_path):
@@ -68,7 +96,11 @@ def test_a_server_on_a_bad_day_costs_no_pilot_and_ten_seconds_at_most(flight, se
     server.mode = mode
     began = steady()
     ended = flight()
-    assert ended.code == 0 and steady() - began < 11 and list(ended.report["events_lost"].values())[0] > 0
+    assert (
+        ended.code == 0
+        and steady() - began < 11
+        and list(ended.report["events_lost"].values())[0] > 0
+    )
     assert "did not arrive" in ended.err
 
 
@@ -88,18 +120,40 @@ def test_a_server_that_flaps_gets_every_line_once_it_answers(flight, server):
 
 def test_a_server_that_comes_back_gets_what_was_told_before(start_pilot, server, grid, tmp_path):
     server.mode = "refusing"
-    child = start_pilot("-E", "dirac", "-z", "-g", server.url + "/", "--pilotUUID", ID, "-X", "CheckWorkerNode,LaunchAgent", "-x", "sleep 60", "--workdir", "w",
-                        env=dict(os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem")))
+    child = start_pilot(
+        "-E",
+        "dirac",
+        "-z",
+        "-g",
+        server.url + "/",
+        "--pilotUUID",
+        ID,
+        "-X",
+        "CheckWorkerNode,LaunchAgent",
+        "-x",
+        "sleep 60",
+        "--workdir",
+        "w",
+        env=dict(
+            os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem")
+        ),
+    )
     until(server.seen.is_set, what="the first try")
     server.mode = "ok"
     until(lambda: ("unknown", ID) in server.logs, 15, "the second try")
     child.send_signal(signal.SIGTERM)
     assert child.wait(10) == 143
-    assert server.final == {ID: "143"} and "stopping" in server.logs[("unknown", ID)] and "CheckWorkerNode" in server.logs[("unknown", ID)]
+    assert (
+        server.final == {ID: "143"}
+        and "stopping" in server.logs[("unknown", ID)]
+        and "CheckWorkerNode" in server.logs[("unknown", ID)]
+    )
 
 
 def test_an_exception_of_a_community_reaches_the_server(flight, server, tmp_path):
-    (tmp_path / "BadCommands.py").write_text("from pilotTools import CommandBase\n\n\nclass Fall(CommandBase):\n    def execute(self):\n        raise RuntimeError('what now')\n")
+    (tmp_path / "BadCommands.py").write_text(
+        "from pilotTools import CommandBase\n\n\nclass Fall(CommandBase):\n    def execute(self):\n        raise RuntimeError('what now')\n"
+    )
     assert flight("-E", "Bad,dirac", "-X", "Fall").code == 1
     assert "what now" in server.logs[("dteam", ID)] and server.final == {ID: "1"}
 
@@ -110,7 +164,11 @@ def test_what_the_wrapper_wrote_comes_first_and_an_open_pipe_holds_nobody(flight
     server.logs.clear()
     began = steady()
     ended = flight(stdin=_pipe(b"half a line", True))
-    assert ended.code == 0 and steady() - began < 8 and server.logs[("dteam", ID)].split("\n")[1].startswith("half a line")
+    assert (
+        ended.code == 0
+        and steady() - began < 8
+        and server.logs[("dteam", ID)].split("\n")[1].startswith("half a line")
+    )
 
 
 def _pipe(text, stays_open):
@@ -122,10 +180,28 @@ def _pipe(text, stays_open):
 
 
 def test_few_large_messages_are_sent(start_pilot, server, grid, tmp_path):
-    words = ("-E", "dirac", "-z", "-g", server.url + "/", "--pilotUUID", ID, "-X", "CheckWorkerNode,LaunchAgent", "-x", "for i in $(seq 2000); do echo line $i; done", "--workdir", "w")
-    environ = dict(os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem"))
+    words = (
+        "-E",
+        "dirac",
+        "-z",
+        "-g",
+        server.url + "/",
+        "--pilotUUID",
+        ID,
+        "-X",
+        "CheckWorkerNode,LaunchAgent",
+        "-x",
+        "for i in $(seq 2000); do echo line $i; done",
+        "--workdir",
+        "w",
+    )
+    environ = dict(
+        os.environ, X509_CERT_DIR=str(grid / "cas"), X509_USER_PROXY=str(grid / "long.pem")
+    )
     assert start_pilot(*words, env=environ).wait(30) == 0
-    assert "line 2000\n" in server.logs[("unknown", ID)] and len(server.requests) <= 8, [len(one[1]) for one in server.requests]
+    assert "line 2000\n" in server.logs[("unknown", ID)] and len(server.requests) <= 8, [
+        len(one[1]) for one in server.requests
+    ]
 
 
 @pytest.mark.parametrize("words, heard", [(["-N", "ce1"], True), (["-N", "ce2"], False)])
@@ -136,11 +212,22 @@ def test_only_computing_elements_of_the_white_list_tell(flight, server, words, h
 
 def test_an_id_that_the_server_would_drop_is_changed_and_said(flight, server):
     ended = flight("--pilotUUID", "ABCDEF01")
-    assert list(server.final) == [tornado.server_uuid("ABCDEF01")] and "ABCDEF01 is %s there" % tornado.server_uuid("ABCDEF01") in ended.err
+    assert (
+        list(server.final) == [tornado.server_uuid("ABCDEF01")]
+        and "ABCDEF01 is %s there" % tornado.server_uuid("ABCDEF01") in ended.err
+    )
 
 
-@pytest.mark.parametrize("status, data, final", [
-    (500, b"x", False), (200, b"no json", False), (200, b'{"OK": false, "Message": "busy"}', False), (200, b'{"OK": false, "Message": "Pilot UUID is invalid"}', True), (200, b"[]", False)])
+@pytest.mark.parametrize(
+    "status, data, final",
+    [
+        (500, b"x", False),
+        (200, b"no json", False),
+        (200, b'{"OK": false, "Message": "busy"}', False),
+        (200, b'{"OK": false, "Message": "Pilot UUID is invalid"}', True),
+        (200, b"[]", False),
+    ],
+)
 def test_what_is_not_ok_is_a_failure(status, data, final):
     with pytest.raises(SendFailed) as told:
         tornado.judge_answer(status, data)
@@ -150,7 +237,10 @@ def test_what_is_not_ok_is_a_failure(status, data, final):
 
 def test_lines_keep_their_parts():
     line = telling.parse_line("2026-11-20T03:11:06.320Z WARNING CheckWorkerNode: cores: 2")
-    assert line.text() == "2026-11-20T03:11:06.320Z WARNING [CheckWorkerNode] cores: 2" and telling.parse_line("plain").text().endswith(" INFO [Pilot] plain")
+    assert (
+        line.text() == "2026-11-20T03:11:06.320Z WARNING [CheckWorkerNode] cores: 2"
+        and telling.parse_line("plain").text().endswith(" INFO [Pilot] plain")
+    )
 
 
 @pytest.fixture
@@ -161,22 +251,50 @@ def diracx():
 
 
 def told(pilot, server, *words, **environ):
-    return pilot("-E", "dirac", "--diracx_URL", server.url, "--pilotSecret", "secret-of-pilot", "--pilotUUID", ID, "-X", "CheckWorkerNode", *words, env=dict(os.environ, **environ))
+    return pilot(
+        "-E",
+        "dirac",
+        "--diracx_URL",
+        server.url,
+        "--pilotSecret",
+        "secret-of-pilot",
+        "--pilotUUID",
+        ID,
+        "-X",
+        "CheckWorkerNode",
+        *words,
+        env=dict(os.environ, **environ),
+    )
 
 
 def test_diracx_takes_the_secret_and_then_lines(pilot, diracx):
     ended = told(pilot, diracx)
     assert ended.code == 0 and ended.report["events_lost"] == {}
-    assert {"timestamp", "severity", "message", "scope"} == set(diracx.logs[ID][0]) and [one for one in diracx.logs[ID] if one["scope"] == "CheckWorkerNode"]
+    assert {"timestamp", "severity", "message", "scope"} == set(diracx.logs[ID][0]) and [
+        one for one in diracx.logs[ID] if one["scope"] == "CheckWorkerNode"
+    ]
     assert diracx.requests[-1][0].startswith("/api/auth/revoke?refresh_token=r1")
-    everything = "".join((ended.workdir / name).read_text() for name in ("pilot.log", "pilot-report.json", "pilot-events.jsonl")) + ended.out + ended.err
-    assert "secret-of-pilot" not in everything and "t1" not in [one["message"] for one in diracx.logs[ID]]
+    everything = (
+        "".join(
+            (ended.workdir / name).read_text()
+            for name in ("pilot.log", "pilot-report.json", "pilot-events.jsonl")
+        )
+        + ended.out
+        + ended.err
+    )
+    assert "secret-of-pilot" not in everything and "t1" not in [
+        one["message"] for one in diracx.logs[ID]
+    ]
 
 
 def test_a_token_of_diracx_is_renewed_in_time(pilot, diracx):
     diracx.tokens["t1"] = 1
     ended = told(pilot, diracx, "-D", "1", "--remote-logger-bufsize", "1")
-    assert ended.code == 0 and [one for one in diracx.requests if one[0] == "/api/auth/token"] and diracx.logs[ID]
+    assert (
+        ended.code == 0
+        and [one for one in diracx.requests if one[0] == "/api/auth/token"]
+        and diracx.logs[ID]
+    )
 
 
 @pytest.mark.slow
@@ -189,21 +307,37 @@ def test_a_token_in_the_proxy_is_used(tmp_path):
     diracx_module = importlib.import_module("pilot_dirac.diracx")
     import base64
     path = tmp_path / "proxy"
-    path.write_text("-----BEGIN DIRACX-----\n%s-----END DIRACX-----\n" % base64.encodebytes(json.dumps({"access_token": "a"}).encode()).decode())
+    path.write_text(
+        "-----BEGIN DIRACX-----\n%s-----END DIRACX-----\n"
+        % base64.encodebytes(json.dumps({"access_token": "a"}).encode()).decode()
+    )
     assert diracx_module.embedded_token({"X509_USER_PROXY": str(path)}) == {"access_token": "a"}
     path.write_text("-----BEGIN DIRACX-----\n!!!-----END DIRACX-----\n")
-    assert diracx_module.embedded_token({"X509_USER_PROXY": str(path)}) == {} and diracx_module.embedded_token({"X509_USER_PROXY": str(tmp_path)}) == {}
+    assert (
+        diracx_module.embedded_token({"X509_USER_PROXY": str(path)}) == {}
+        and diracx_module.embedded_token({"X509_USER_PROXY": str(tmp_path)}) == {}
+    )
 
 
-@pytest.mark.parametrize("words", [("-z", "-g", "https://[::1/x"), ("--diracx_URL", "https://[::1/x")])
+@pytest.mark.parametrize(
+    "words", [("-z", "-g", "https://[::1/x"), ("--diracx_URL", "https://[::1/x")]
+)
 def test_an_address_that_is_none_costs_no_pilot(pilot, words):
     ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", *words)
     assert ended.code == 0 and "the log is not sent" in ended.err
 
 
 def test_a_secret_in_the_wrappers_words_is_masked(flight, server):
-    assert flight("--pilotSecret", "hidden-word", stdin=_pipe(b"PILOT_SECRET=hidden-word\n", False)).code == 0
-    assert "PILOT_SECRET=********" in server.logs[("dteam", ID)] and "hidden-word" not in server.logs[("dteam", ID)]
+    assert (
+        flight(
+            "--pilotSecret", "hidden-word", stdin=_pipe(b"PILOT_SECRET=hidden-word\n", False)
+        ).code
+        == 0
+    )
+    assert (
+        "PILOT_SECRET=********" in server.logs[("dteam", ID)]
+        and "hidden-word" not in server.logs[("dteam", ID)]
+    )
 
 
 @pytest.mark.parametrize("words", [("-z",), ("-z", "-g", "nothing")])

@@ -23,7 +23,10 @@ def test_a_command_alone_is_given_facts_and_gives_facts(tmp_path, example):
 
 
 def test_it_may_be_skipped(tmp_path, example):
-    assert run_command(example.SayHello, tmp_path, {"quiet": True}, [node()]).outcome.status == "skipped"
+    assert (
+        run_command(example.SayHello, tmp_path, {"quiet": True}, [node()]).outcome.status
+        == "skipped"
+    )
 
 
 def test_the_override_adds_a_rule_to_the_toolboxs(pilot):

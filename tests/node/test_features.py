@@ -7,8 +7,14 @@ from pilot.node import features, poller
 from pilot.node.deadline import Deadline
 from tests.conftest import until
 
-KEYS = {"allocated_cpu": "4\n", "max_rss_bytes": "2147483648", "jobstart_secs": "1000", "wall_limit_secs": "500",
-        "shutdowntime_job": "1400", "scratch_limit_bytes": "1048576000"}
+KEYS = {
+    "allocated_cpu": "4\n",
+    "max_rss_bytes": "2147483648",
+    "jobstart_secs": "1000",
+    "wall_limit_secs": "500",
+    "shutdowntime_job": "1400",
+    "scratch_limit_bytes": "1048576000",
+}
 
 
 @pytest.fixture(params=["folder", "file URL", "http URL"])
@@ -41,12 +47,22 @@ def place(request, tmp_path):
 
 def test_a_folder_and_a_url_are_read_alike(place):
     found = features.find({"JOBFEATURES": place})
-    assert (features.cores(found), features.memory_mb(found), features.disk_mb(found)) == (4, 2048, 1000)
-    assert features.ends(found) == {"JOBFEATURES/shutdowntime_job": 1400.0, "JOBFEATURES/wall_limit_secs": 1500.0}
+    assert (features.cores(found), features.memory_mb(found), features.disk_mb(found)) == (
+        4,
+        2048,
+        1000,
+    )
+    assert features.ends(found) == {
+        "JOBFEATURES/shutdowntime_job": 1400.0,
+        "JOBFEATURES/wall_limit_secs": 1500.0,
+    }
     assert found.read(found.job, "hs06_job") is None
 
 
-@pytest.mark.parametrize("environ", [{}, {"JOBFEATURES": ""}, {"JOBFEATURES": "relative"}, {"JOBFEATURES": "/no/such/folder"}])
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"JOBFEATURES": ""}, {"JOBFEATURES": "relative"}, {"JOBFEATURES": "/no/such/folder"}],
+)
 def test_without_features_nothing_is_known(environ):
     found = features.find(environ)
     assert features.cores(found) is None and features.ends(found) == {}
@@ -61,8 +77,13 @@ def test_values_that_are_no_numbers_are_not_believed(tmp_path, text):
 
 def test_the_earliest_end_is_the_deadline_and_features_are_read_anew(tmp_path):
     now = [0.0]
-    deadline = Deadline({"batch": 100.0}, lambda: features.ends(features.Features(str(tmp_path), None)), [], lambda: now[0],
-                        lambda: 5000.0 + now[0])
+    deadline = Deadline(
+        {"batch": 100.0},
+        lambda: features.ends(features.Features(str(tmp_path), None)),
+        [],
+        lambda: now[0],
+        lambda: 5000.0 + now[0],
+    )
     deadline.refresh()
     assert deadline.end() == (100.0, "batch")
     (tmp_path / "shutdowntime").write_text("5030")
@@ -97,9 +118,17 @@ def silent():
 def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):
     monkeypatch.setattr(features, "TIMEOUT_S", 0.2)
     asked, inner = [], features.Features._bytes
-    monkeypatch.setattr(features.Features, "_bytes", lambda reader, place, key: asked.append(key) or inner(reader, place, key))
+    monkeypatch.setattr(
+        features.Features,
+        "_bytes",
+        lambda reader, place, key: asked.append(key) or inner(reader, place, key),
+    )
     place = features.find({"MACHINEFEATURES": silent, "JOBFEATURES": silent})
-    assert features.cores(place) is None and features.ends(place) == {} and features.memory_mb(place) is None
+    assert (
+        features.cores(place) is None
+        and features.ends(place) == {}
+        and features.memory_mb(place) is None
+    )
     assert asked == ["allocated_cpu"]
 
 
@@ -135,9 +164,19 @@ def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
     one.stop()
 
 
-@pytest.mark.parametrize("values, end", [({"cpu_limit_secs": "7200", "jobstart_secs": "1000", "allocated_cpu": "4"}, 2800.0), ({"cpu_limit_secs": "7200", "jobstart_secs": "1000"}, 8200.0),
-                                         ({"cpu_limit_secs": "7200"}, None), ({"cpu_limit_secs": "x", "jobstart_secs": "1000"}, None)])
+@pytest.mark.parametrize(
+    "values, end",
+    [
+        ({"cpu_limit_secs": "7200", "jobstart_secs": "1000", "allocated_cpu": "4"}, 2800.0),
+        ({"cpu_limit_secs": "7200", "jobstart_secs": "1000"}, 8200.0),
+        ({"cpu_limit_secs": "7200"}, None),
+        ({"cpu_limit_secs": "x", "jobstart_secs": "1000"}, None),
+    ],
+)
 def test_the_cpu_limit_counts_all_cores_together(tmp_path, values, end):
     for name, text in values.items():
         (tmp_path / name).write_text(text)
-    assert features.ends(features.Features(None, str(tmp_path))).get("JOBFEATURES/cpu_limit_secs") == end
+    assert (
+        features.ends(features.Features(None, str(tmp_path))).get("JOBFEATURES/cpu_limit_secs")
+        == end
+    )

@@ -21,15 +21,27 @@ def server():
 
 def header(server, name):
     """What each question so far said of it."""
-    return [{key.lower(): value for key, value in head.items()}.get(name) for head in server.headers]
+    return [
+        {key.lower(): value for key, value in head.items()}.get(name) for head in server.headers
+    ]
 
 
-@pytest.mark.parametrize("status, body, found", [
-    (200, b'{"action": "terminate", "time": "2026-11-20T12:00:00Z"}', {SOURCE: NOON}), (404, b"", {}), (500, b"", None), (200, b"nonsense", {}), (200, b"[]", {})])
+@pytest.mark.parametrize(
+    "status, body, found",
+    [
+        (200, b'{"action": "terminate", "time": "2026-11-20T12:00:00Z"}', {SOURCE: NOON}),
+        (404, b"", {}),
+        (500, b"", None),
+        (200, b"nonsense", {}),
+        (200, b"[]", {}),
+    ],
+)
 def test_ec2_tells_the_moment(server, status, body, found):
     server.replies = [(200, b"TOKEN", None), (status, body, None)]
     assert spot.reader("ec2", server.url)() == found
-    assert [method for method, _, _ in server.seen][:2] == ["PUT", "GET"] and header(server, "x-aws-ec2-metadata-token")[1:] == ["TOKEN"]
+    assert [method for method, _, _ in server.seen][:2] == ["PUT", "GET"] and header(
+        server, "x-aws-ec2-metadata-token"
+    )[1:] == ["TOKEN"]
 
 
 def test_a_service_without_tokens_takes_no_notice_back(server):
@@ -62,23 +74,46 @@ def test_gce_that_was_silent_for_long_leaves_what_is_left_all_the_same(server):
 
 
 def event(kind, when, *names):
-    return {"EventId": "1", "EventType": kind, "ResourceType": "VirtualMachine", "Resources": list(names), "EventStatus": "Scheduled", "NotBefore": when}
+    return {
+        "EventId": "1",
+        "EventType": kind,
+        "ResourceType": "VirtualMachine",
+        "Resources": list(names),
+        "EventStatus": "Scheduled",
+        "NotBefore": when,
+    }
 
 
-@pytest.mark.parametrize("events, found", [
-    ([], {}),
-    ([event("Preempt", "Fri, 20 Nov 2026 12:00:00 GMT", "pilots_1")], {SOURCE: NOON}),
-    ([event("Freeze", "Fri, 20 Nov 2026 12:00:00 GMT", "pilots_1")], {}),
-    ([event("Preempt", "Fri, 20 Nov 2026 12:00:00 GMT", "pilots_2")], {}),
-    ([event("Reboot", "Fri, 20 Nov 2026 12:00:10 GMT", "pilots_1"), event("Terminate", "Fri, 20 Nov 2026 12:00:00 GMT", "pilots_2", "pilots_1")], {SOURCE: NOON})])
+@pytest.mark.parametrize(
+    "events, found",
+    [
+        ([], {}),
+        ([event("Preempt", "Fri, 20 Nov 2026 12:00:00 GMT", "pilots_1")], {SOURCE: NOON}),
+        ([event("Freeze", "Fri, 20 Nov 2026 12:00:00 GMT", "pilots_1")], {}),
+        ([event("Preempt", "Fri, 20 Nov 2026 12:00:00 GMT", "pilots_2")], {}),
+        (
+            [
+                event("Reboot", "Fri, 20 Nov 2026 12:00:10 GMT", "pilots_1"),
+                event("Terminate", "Fri, 20 Nov 2026 12:00:00 GMT", "pilots_2", "pilots_1"),
+            ],
+            {SOURCE: NOON},
+        ),
+    ],
+)
 def test_azure_tells_of_every_machine_of_a_set(server, events, found):
-    server.replies = [(200, json.dumps({"DocumentIncarnation": 1, "Events": events}).encode(), None), (200, b"pilots_1", None)]
+    server.replies = [
+        (200, json.dumps({"DocumentIncarnation": 1, "Events": events}).encode(), None),
+        (200, b"pilots_1", None),
+    ]
     assert spot.reader("azure", server.url)() == found
     assert set(header(server, "metadata")) == {"true"}
 
 
 def test_what_azure_has_begun_has_no_moment_but_now(server):
-    server.replies = [(200, json.dumps({"Events": [event("Preempt", "", "pilots_1")]}).encode(), None), (200, b"pilots_1", None)]
+    server.replies = [
+        (200, json.dumps({"Events": [event("Preempt", "", "pilots_1")]}).encode(), None),
+        (200, b"pilots_1", None),
+    ]
     assert abs(spot.reader("azure", server.url)()[SOURCE] - time.time()) < 10
 
 

@@ -12,7 +12,12 @@ from tests.conftest import ROOT
 
 
 def write(what, *words):
-    done = subprocess.run([sys.executable, "-m", "pilot.manual", what] + list(words), cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-m", "pilot.manual", what] + list(words),
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
@@ -21,39 +26,69 @@ def test_the_page_has_every_command_option_and_code():
     assert code == 0
     for name, command in commands_by_name(manual.known_packages(["example"])).items():
         assert ".SS %s" % name in page
-        assert all(manual.escape_roff("--" + option.name.replace("_", "-")) in page for option in command.options)
+        assert all(
+            manual.escape_roff("--" + option.name.replace("_", "-")) in page
+            for option in command.options
+        )
     assert all(manual.escape_roff(row.meaning) in page for row in EXIT_CODES)
 
 
 def test_the_page_has_the_defaults_that_help_tells():
-    told = subprocess.run([sys.executable, "pilot.py", "--help"], cwd=str(ROOT), stdout=subprocess.PIPE).stdout.decode()
+    told = subprocess.run(
+        [sys.executable, "pilot.py", "--help"], cwd=str(ROOT), stdout=subprocess.PIPE
+    ).stdout.decode()
     defaults = re.findall(r"\(default: [^)]*\)", told)
     page = write("man")[1]
-    assert len(defaults) > 20 and [text for text in defaults if manual.escape_roff(text) not in page] == []
+    assert (
+        len(defaults) > 20
+        and [text for text in defaults if manual.escape_roff(text) not in page] == []
+    )
 
 
 def test_man_reads_the_page_without_a_complaint(tmp_path):
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed")
     (tmp_path / "pilot.1").write_text(write("man")[1])
-    done = subprocess.run(["groff", "-man", "-Tascii", "-ww", str(tmp_path / "pilot.1")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(
+        ["groff", "-man", "-Tascii", "-ww", str(tmp_path / "pilot.1")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     assert done.returncode == 0 and done.stderr == b"" and b"stopped by signal n" in done.stdout
 
 
-@pytest.mark.parametrize("line, expected", [
-    ("pilot.py --min-d", ["--min-disk-mb"]), ("pilot.py -X Check", ["CheckWorkerNode"]), ("pilot.py -X CheckWorkerNode,Conf", ["CheckWorkerNode,Configure"]),
-    ("pilot.py --tasks exam", ["examples", "extensions"])])
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("pilot.py --min-d", ["--min-disk-mb"]),
+        ("pilot.py -X Check", ["CheckWorkerNode"]),
+        ("pilot.py -X CheckWorkerNode,Conf", ["CheckWorkerNode,Configure"]),
+        ("pilot.py --tasks exam", ["examples", "extensions"]),
+    ],
+)
 def test_bash_completes(line, expected):
     words = line.split(" ")
-    script = ("%s\nCOMP_WORDS=(%s); COMP_CWORD=%d; compopt() { :; }; _pilot; printf '%%s\\n' \"${COMPREPLY[@]}\""
-              % (write("bash")[1], " ".join("'%s'" % word for word in words), len(words) - 1))
-    done = subprocess.run(["bash", "-c", script], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    script = (
+        "%s\nCOMP_WORDS=(%s); COMP_CWORD=%d; compopt() { :; }; _pilot; printf '%%s\\n' \"${COMPREPLY[@]}\""
+        % (write("bash")[1], " ".join("'%s'" % word for word in words), len(words) - 1)
+    )
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     found = done.stdout.decode().split()
-    assert done.returncode == 0 and set(found) & set(expected) and (len(expected) > 1 or found == expected), (found, done.stderr)
+    assert (
+        done.returncode == 0
+        and set(found) & set(expected)
+        and (len(expected) > 1 or found == expected)
+    ), (found, done.stderr)
 
 
 def test_mistakes_are_a_sentence():
-    assert write("tex")[0] == 2 and write("man", "nowhere")[0] == 2 and "no package pilot_nowhere" in write("man", "nowhere")[2]
+    assert (
+        write("tex")[0] == 2
+        and write("man", "nowhere")[0] == 2
+        and "no package pilot_nowhere" in write("man", "nowhere")[2]
+    )
 
 
 def test_text_is_safe_for_roff():

@@ -19,11 +19,22 @@ claim.requests = 0
 
 def begin(pool, *leases, **how):
     """Confirm that what was claimed was started."""
-    pool.next((), how.get("pilot", "p1"), ANY, 0, 300.0, "begin", 0.0, [(lease.task, lease.generation) for lease in leases])
+    pool.next(
+        (),
+        how.get("pilot", "p1"),
+        ANY,
+        0,
+        300.0,
+        "begin",
+        0.0,
+        [(lease.task, lease.generation) for lease in leases],
+    )
 
 
 def finish(pool, lease, outcome="done", pilot="p1", reason=""):
-    return pool.finish(Final(lease.task, lease.generation, outcome, reason, {"exit_code": 0}), pilot)
+    return pool.finish(
+        Final(lease.task, lease.generation, outcome, reason, {"exit_code": 0}), pilot
+    )
 
 
 def state(pool, name):

@@ -26,7 +26,8 @@ def clock(monkeypatch):
 
 
 class Within:
-    """A server in a thread; `url` is where it listens, `server` the thing itself, for looking at."""
+    """A server in a thread; `url` is where it listens, `server` the thing itself, for looking
+    at."""
 
     def __init__(self, path, keyring=None):
         self.loop, self._ready = asyncio.new_event_loop(), threading.Event()

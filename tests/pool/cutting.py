@@ -5,7 +5,8 @@ import threading
 
 
 class Cutting:
-    """Stands before a server on loopback; `cut` is asked of each answer's bytes whether they are lost with the connection."""
+    """Stands before a server on loopback; `cut` is asked of each answer's bytes whether they are
+    lost with the connection."""
 
     def __init__(self, port):
         self.cut = lambda data: False
@@ -31,7 +32,9 @@ class Cutting:
             threading.Thread(target=self._serve, args=(client, server), daemon=True).start()
 
     def _serve(self, client, server):
-        back = threading.Thread(target=self._pump, args=(server, client, lambda data: self.cut(data)), daemon=True)
+        back = threading.Thread(
+            target=self._pump, args=(server, client, lambda data: self.cut(data)), daemon=True
+        )
         back.start()
         self._pump(client, server, lambda data: False)
         back.join()

@@ -9,7 +9,8 @@ from tests.conftest import ROOT
 
 
 class Served:
-    """`url` is where it listens; `stop` ends it well, `kill` at once, `start` again at the same port."""
+    """`url` is where it listens; `stop` ends it well, `kill` at once, `start` again at the same
+    port."""
 
     def __init__(self, folder, *words, **environ):
         self.folder, self.words, self.environ = folder, words, environ
@@ -19,8 +20,22 @@ class Served:
     def start(self):
         log = open(str(self.folder / "server.log"), "ab")
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "pilot.pool", "serve", "sqlite:%s/pool.sqlite" % self.folder, "--create", "--listen", self.listen] + list(self.words),
-            stdout=subprocess.PIPE, stderr=log, cwd=str(ROOT), env=dict(os.environ, **self.environ))
+            [
+                sys.executable,
+                "-m",
+                "pilot.pool",
+                "serve",
+                "sqlite:%s/pool.sqlite" % self.folder,
+                "--create",
+                "--listen",
+                self.listen,
+            ]
+            + list(self.words),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=str(ROOT),
+            env=dict(os.environ, **self.environ),
+        )
         log.close()
         line = self.child.stdout.readline().decode()
         assert " at http" in line, line + (self.folder / "server.log").read_text()

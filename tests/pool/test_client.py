@@ -19,7 +19,8 @@ from tests.conftest import steady
 
 
 class Odd:
-    """A server that answers every request with the same bytes, all at once or one after the other."""
+    """A server that answers every request with the same bytes, all at once or one after the
+    other."""
 
     def __init__(self, answer, pause=0.0):
         self._answer, self._pause = answer, pause
@@ -63,37 +64,96 @@ def odd():
 
 
 def answer(status, body, more=""):
-    return ("HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n%s\r\n%s" % (status, len(body), more, body)).encode()
+    return (
+        "HTTP/1.1 %s\r\nContent-Length: %d\r\nConnection: close\r\n%s\r\n%s"
+        % (status, len(body), more, body)
+    ).encode()
 
 
-NONSENSE = [answer("200 OK", "{}"), answer("200 OK", "<html>"), answer("200 OK", "[1]"), answer("302 Found", "", "Location: http://x/\r\n"), answer("404 Not Found", "default backend"),
-            answer("200 OK", '{"states": 1, "leases": [{}], "stale": [1]}'), answer("405 No", "{}"), answer("502 Bad", "<html>"), b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf", b"", b"SSH-2.0"]
+NONSENSE = [
+    answer("200 OK", "{}"),
+    answer("200 OK", "<html>"),
+    answer("200 OK", "[1]"),
+    answer("302 Found", "", "Location: http://x/\r\n"),
+    answer("404 Not Found", "default backend"),
+    answer("200 OK", '{"states": 1, "leases": [{}], "stale": [1]}'),
+    answer("405 No", "{}"),
+    answer("502 Bad", "<html>"),
+    b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf",
+    b"",
+    b"SSH-2.0",
+]
 
 
 @pytest.mark.parametrize("data", NONSENSE)
 def test_nonsense_is_busy_and_nothing_worse(odd, data):
     with open_pool(odd(data).url, environ={}) as pool:
-        for question in (lambda: pool.next([Final("a", 1, "done", "", {})], "p", Offer(), 1, 300.0, "r"), lambda: pool.renew("p", [("a", 1)], 300.0), pool.status, pool.pending):
+        for question in (
+            lambda: pool.next([Final("a", 1, "done", "", {})], "p", Offer(), 1, 300.0, "r"),
+            lambda: pool.renew("p", [("a", 1)], 300.0),
+            pool.status,
+            pool.pending,
+        ):
             with pytest.raises(Busy):
                 question()
 
 
-GOOD = {"task": "a", "generation": 1, "attempt": 1, "seconds": 300.0, "spec": {"id": "a", "command": ["true"]}}
-LIES = [dict(GOOD, spec={}), dict(GOOD, spec={"id": "a"}), dict(GOOD, spec={"id": "b", "command": ["true"]}), dict(GOOD, spec={"id": "a", "command": "true"}),
-        dict(GOOD, spec={"id": "a", "command": ["true"], "inputs": [{"url": "/etc/hostname", "name": "../../evil"}]}), dict(GOOD, spec={"id": "a", "command": ["true"], "env": {"A": 1}}),
-        dict(GOOD, spec={"id": "a", "command": ["true"], "outputs": [{"name": "/etc/x"}]}), dict(GOOD, generation="1"), dict(GOOD, generation=-1), dict(GOOD, generation=True),
-        dict(GOOD, attempt=None), dict(GOOD, seconds="300"), dict(GOOD, seconds=-1), dict(GOOD, seconds=1e30), dict(GOOD, task=["a"]), dict(GOOD, task="b"), [], None, "a"]
+GOOD = {
+    "task": "a",
+    "generation": 1,
+    "attempt": 1,
+    "seconds": 300.0,
+    "spec": {"id": "a", "command": ["true"]},
+}
+LIES = [
+    dict(GOOD, spec={}),
+    dict(GOOD, spec={"id": "a"}),
+    dict(GOOD, spec={"id": "b", "command": ["true"]}),
+    dict(GOOD, spec={"id": "a", "command": "true"}),
+    dict(
+        GOOD,
+        spec={
+            "id": "a",
+            "command": ["true"],
+            "inputs": [{"url": "/etc/hostname", "name": "../../evil"}],
+        },
+    ),
+    dict(GOOD, spec={"id": "a", "command": ["true"], "env": {"A": 1}}),
+    dict(GOOD, spec={"id": "a", "command": ["true"], "outputs": [{"name": "/etc/x"}]}),
+    dict(GOOD, generation="1"),
+    dict(GOOD, generation=-1),
+    dict(GOOD, generation=True),
+    dict(GOOD, attempt=None),
+    dict(GOOD, seconds="300"),
+    dict(GOOD, seconds=-1),
+    dict(GOOD, seconds=1e30),
+    dict(GOOD, task=["a"]),
+    dict(GOOD, task="b"),
+    [],
+    None,
+    "a",
+]
 
 
 @pytest.mark.parametrize("lease", LIES, ids=[str(n) for n in range(len(LIES))])
 def test_a_lease_that_add_would_refuse_is_not_run(odd, lease):
-    with open_pool(odd(answer("200 OK", json.dumps({"states": [], "leases": [lease], "waited_s": 0}))).url, environ={}) as pool:
+    with open_pool(
+        odd(answer("200 OK", json.dumps({"states": [], "leases": [lease], "waited_s": 0}))).url,
+        environ={},
+    ) as pool:
         with pytest.raises(Busy, match="no pool's answer"):
             pool.next([], "p", Offer(), 1, 300.0, "r")
 
 
-@pytest.mark.parametrize("text", ['{"states": [], "leases": %s, "waited_s": 0}' % json.dumps([GOOD, GOOD]), "[" * 100000, '{"states": ' + "[" * 5000 + "]" * 5000 + "}",
-                                  '{"states": [["a", 1e999, "done"]], "leases": [], "waited_s": 0}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"states": [], "leases": %s, "waited_s": 0}' % json.dumps([GOOD, GOOD]),
+        "[" * 100000,
+        '{"states": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"states": [["a", 1e999, "done"]], "leases": [], "waited_s": 0}',
+    ],
+)
 def test_more_than_was_asked_for_and_endless_nesting_are_no_answer(odd, text):
     with open_pool(odd(answer("200 OK", text)).url, environ={}) as pool:
         with pytest.raises(Busy):
@@ -110,11 +170,23 @@ def test_events_are_not_thrown_away_because_of_nonsense(odd, data):
 def test_an_answer_that_drips_is_not_waited_for_for_ever(odd):
     began = steady()
     with pytest.raises(FetchFailed):
-        Session(odd(answer("200 OK", '{"a": "%s"}' % ("x" * 500)), 0.02).url).ask("GET", "/", None, {}, 1.0)
+        Session(odd(answer("200 OK", '{"a": "%s"}' % ("x" * 500)), 0.02).url).ask(
+            "GET", "/", None, {}, 1.0
+        )
     assert steady() - began < 8
 
 
-@pytest.mark.parametrize("url", ["http://", "http://[::1", "http://h:abc", "https://:80", "picas+http://h:abc/db", "picas+http://h"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "http://[::1",
+        "http://h:abc",
+        "https://:80",
+        "picas+http://h:abc/db",
+        "picas+http://h",
+    ],
+)
 def test_addresses_that_are_none_are_told(url):
     with pytest.raises(UsageError):
         open_pool(url)
@@ -158,6 +230,11 @@ def test_a_renewed_token_outlives_a_single_refusal():
 def test_what_a_right_server_never_refuses_may_be_answered_another_time(odd, status):
     """An agent's own questions end no agent."""
     with open_pool(odd(answer(status, '{"error": "x"}')).url, environ={}) as pool:
-        for question in (lambda: pool.next([], "p", Offer(), 1, 300.0, "r"), lambda: pool.renew("p", [("a", 1)], 300.0), lambda: pool.backlog(Offer()), lambda: pool.nudge("p")):
+        for question in (
+            lambda: pool.next([], "p", Offer(), 1, 300.0, "r"),
+            lambda: pool.renew("p", [("a", 1)], 300.0),
+            lambda: pool.backlog(Offer()),
+            lambda: pool.nudge("p"),
+        ):
             with pytest.raises(Busy):
                 question()

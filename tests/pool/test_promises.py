@@ -13,12 +13,21 @@ def test_a_task_goes_from_todo_through_locked_to_done(store):
     assert add(store, "a") == (1, 0)
     assert store.status() == {"todo": 1, "locked": 0, "done": 0, "error": 0, "held": 0}
     lease = claim(store)[0]
-    assert (lease.task, lease.generation, lease.attempt, lease.seconds) == ("a", 1, 1, 300.0) and lease.spec["command"] == ["true"]
+    assert (lease.task, lease.generation, lease.attempt, lease.seconds) == (
+        "a",
+        1,
+        1,
+        300.0,
+    ) and lease.spec["command"] == ["true"]
     assert store.status()["locked"] == 1
     assert finish(store, lease) == "done"
     assert store.status() == {"todo": 0, "locked": 0, "done": 1, "error": 0, "held": 0}
     attempt = store.show("a")["attempts"][0]
-    assert attempt["outcome"] == "done" and attempt["pilot"] == "p1" and attempt["ended"] >= attempt["started"]
+    assert (
+        attempt["outcome"] == "done"
+        and attempt["pilot"] == "p1"
+        and attempt["ended"] >= attempt["started"]
+    )
 
 
 def test_adding_again_changes_nothing(store):
@@ -35,14 +44,28 @@ def test_higher_priority_goes_first_then_the_older(store):
     assert [lease.task for lease in claim(store, count=10)] == ["c", "d", "a", "b"]
 
 
-@pytest.mark.parametrize("needs, offer, fits", [
-    ({"cores": 2}, Offer(cores=1), False), ({"cores": 2}, Offer(cores=2), True),
-    ({"memory_mb": 2000}, Offer(memory_mb=1000), False), ({"memory_mb": 2000}, Offer(memory_mb=None), True),
-    ({"gpus": 1}, Offer(), False), ({"gpus": 1}, Offer(gpus=1), True),
-    ({"walltime_s": 100}, Offer(time_left_s=50.0), False), ({"walltime_s": 100}, Offer(time_left_s=150.0), True), ({"walltime_s": 100}, Offer(), True),
-    ({}, Offer(time_left_s=50.0, unbounded=False), False), ({"walltime_s": 10}, Offer(time_left_s=50.0, unbounded=False), True), ({}, Offer(time_left_s=50.0), True),
-    ({"tags": ["a", "b"]}, Offer(tags=("a",)), False), ({"tags": ["b", "a"]}, Offer(tags=("a", "b", "c")), True), ({}, Offer(tags=("a",)), True),
-    ({"container": "/image"}, Offer(), False), ({"container": "/image"}, Offer(containers=True), True)])
+@pytest.mark.parametrize(
+    "needs, offer, fits",
+    [
+        ({"cores": 2}, Offer(cores=1), False),
+        ({"cores": 2}, Offer(cores=2), True),
+        ({"memory_mb": 2000}, Offer(memory_mb=1000), False),
+        ({"memory_mb": 2000}, Offer(memory_mb=None), True),
+        ({"gpus": 1}, Offer(), False),
+        ({"gpus": 1}, Offer(gpus=1), True),
+        ({"walltime_s": 100}, Offer(time_left_s=50.0), False),
+        ({"walltime_s": 100}, Offer(time_left_s=150.0), True),
+        ({"walltime_s": 100}, Offer(), True),
+        ({}, Offer(time_left_s=50.0, unbounded=False), False),
+        ({"walltime_s": 10}, Offer(time_left_s=50.0, unbounded=False), True),
+        ({}, Offer(time_left_s=50.0), True),
+        ({"tags": ["a", "b"]}, Offer(tags=("a",)), False),
+        ({"tags": ["b", "a"]}, Offer(tags=("a", "b", "c")), True),
+        ({}, Offer(tags=("a",)), True),
+        ({"container": "/image"}, Offer(), False),
+        ({"container": "/image"}, Offer(containers=True), True),
+    ],
+)
 def test_a_task_is_given_only_to_who_can_run_it(store, needs, offer, fits):
     add(store, "a", **needs)
     assert bool(claim(store, offer=offer)) is fits
@@ -51,7 +74,9 @@ def test_a_task_is_given_only_to_who_can_run_it(store, needs, offer, fits):
 def test_a_repeated_claim_request_gets_the_same_answer(store):
     add(store, "a", "b")
     first, again = claim(store, request="same"), claim(store, request="same")
-    assert [lease[:3] for lease in first] == [lease[:3] for lease in again] and store.status()["locked"] == 1
+    assert [lease[:3] for lease in first] == [lease[:3] for lease in again] and store.status()[
+        "locked"
+    ] == 1
     finish(store, first[0])
     assert claim(store, request="same") == []  # what is over is not given again
 
@@ -78,7 +103,10 @@ def test_another_pilot_or_an_older_generation_is_refused(store, clock):
         finish(store, old)
     with pytest.raises(StaleLease):
         store.release("a", old.generation, "p1", "late")
-    assert store.renew("p1", [("a", 1)], 300) == [("a", 1)] and store.renew("p2", [("a", 2)], 300) == []
+    assert (
+        store.renew("p1", [("a", 1)], 300) == [("a", 1)]
+        and store.renew("p2", [("a", 2)], 300) == []
+    )
     assert finish(store, new, pilot="p2") == "done"
     assert [attempt["outcome"] for attempt in store.show("a")["attempts"]] == ["lost", "done"]
 
@@ -101,10 +129,13 @@ def test_failures_are_tried_again_after_a_growing_wait_and_then_are_errors(store
         assert claim(store) == []
         if expected == "todo":
             waits.append(store.pending()[1])
-            clock.now += waits[-1] + 2  # a second, and the rounding of a clock that tells whole ones
+            # a second, and the rounding of a clock that tells whole ones
+            clock.now += waits[-1] + 2
     assert 19 <= waits[0] <= 23 and 39 <= waits[1] <= 45
     told = store.show("a")
-    assert told["state"] == "error" and told["reason"] == "exit code 1" and len(told["attempts"]) == 3
+    assert (
+        told["state"] == "error" and told["reason"] == "exit code 1" and len(told["attempts"]) == 3
+    )
 
 
 def test_by_default_a_task_is_an_error_after_three_failures(store, clock):
@@ -156,10 +187,18 @@ def test_an_operator_sends_errors_back_with_their_history(store):
     add(store, "a", "b", max_attempts=1)
     for lease in claim(store, count=2):
         finish(store, lease, "error")
-    assert store.retry(["a", "nobody"]) == 1 and store.status() == {"todo": 1, "locked": 0, "done": 0, "error": 1, "held": 0}
+    assert store.retry(["a", "nobody"]) == 1 and store.status() == {
+        "todo": 1,
+        "locked": 0,
+        "done": 0,
+        "error": 1,
+        "held": 0,
+    }
     assert store.retry(None) == 1
     lease = claim(store)[0]
-    assert (lease.generation, lease.attempt) == (2, 1) and len(store.show(lease.task)["attempts"]) == 2
+    assert (lease.generation, lease.attempt) == (2, 1) and len(
+        store.show(lease.task)["attempts"]
+    ) == 2
 
 
 @pytest.mark.ordered
@@ -176,12 +215,19 @@ def test_a_cancelled_task_is_held_and_its_running_payload_is_fenced_off(store):
 
 
 @pytest.mark.transactions
-def test_a_task_that_was_cancelled_while_it_ran_is_claimed_again_only_when_its_run_has_ended(store, clock):
+def test_a_task_that_was_cancelled_while_it_ran_is_claimed_again_only_when_its_run_has_ended(
+    store, clock
+):
     add(store, "a", "b")
     first, second = claim(store, count=2, lease_s=100)
     begin(store, first, second)
-    assert store.cancel(["a", "b"]) == 2 and store.retry(["a", "b"]) == 2 and claim(store, "p2", count=5) == []
-    with pytest.raises(StaleLease):  # its agent has heard of it, and tells that nothing of it runs any more
+    assert (
+        store.cancel(["a", "b"]) == 2
+        and store.retry(["a", "b"]) == 2
+        and claim(store, "p2", count=5) == []
+    )
+    # its agent has heard of it, and tells that nothing of it runs any more
+    with pytest.raises(StaleLease):
         finish(store, first, "lost", reason="cancelled")
     assert [lease.task for lease in claim(store, "p2", count=5)] == ["a"]
     clock.now += 99
@@ -191,10 +237,21 @@ def test_a_task_that_was_cancelled_while_it_ran_is_claimed_again_only_when_its_r
 
 
 @pytest.mark.transactions
-@pytest.mark.parametrize("outcome, max_attempts, expected, used", [
-    ("done", 1, "done", 1), ("done", 3, "done", 1), ("error", 1, "error", 1), ("error", 3, "todo", 1), ("released", 1, "todo", 0), ("returned", 1, "todo", 0)])
+@pytest.mark.parametrize(
+    "outcome, max_attempts, expected, used",
+    [
+        ("done", 1, "done", 1),
+        ("done", 3, "done", 1),
+        ("error", 1, "error", 1),
+        ("error", 3, "todo", 1),
+        ("released", 1, "todo", 0),
+        ("returned", 1, "todo", 0),
+    ],
+)
 @pytest.mark.parametrize("confirmed", [True, False])
-def test_an_end_that_nobody_else_holds_is_taken_after_its_lease(store, clock, outcome, max_attempts, expected, used, confirmed):
+def test_an_end_that_nobody_else_holds_is_taken_after_its_lease(
+    store, clock, outcome, max_attempts, expected, used, confirmed
+):
     add(store, "a", max_attempts=max_attempts)
     lease = claim(store, lease_s=10)[0]
     if confirmed:
@@ -203,15 +260,23 @@ def test_an_end_that_nobody_else_holds_is_taken_after_its_lease(store, clock, ou
     assert store.status()["locked"] == 0
     assert [finish(store, lease, outcome, reason="late") for _ in range(2)] == [expected] * 2
     told = store.show("a")
-    assert (told["state"], told["attempts_used"], [one["outcome"] for one in told["attempts"]]) == (expected, used, [outcome])
+    assert (told["state"], told["attempts_used"], [one["outcome"] for one in told["attempts"]]) == (
+        expected,
+        used,
+        [outcome],
+    )
 
 
 @pytest.mark.transactions
-def test_an_end_after_its_lease_is_refused_once_another_has_claimed_or_an_operator_held_it(store, clock):
+def test_an_end_after_its_lease_is_refused_once_another_has_claimed_or_an_operator_held_it(
+    store, clock
+):
     add(store, "a", "b")
     old = claim(store, count=2, lease_s=10)
     clock.now += 11
-    assert store.cancel(["b"]) == 1 and [lease.task for lease in claim(store, "p2", count=2)] == ["a"]
+    assert store.cancel(["b"]) == 1 and [lease.task for lease in claim(store, "p2", count=2)] == [
+        "a"
+    ]
     for lease in old:
         with pytest.raises(StaleLease):
             finish(store, lease)
@@ -228,7 +293,10 @@ def test_an_attempt_whose_start_was_never_confirmed_costs_nothing(store, clock):
     lease = claim(store, lease_s=10)[0]
     store.renew("p1", [("a", lease.generation)], 10)  # a renewal confirms as well
     clock.now += 11
-    assert store.status()["error"] == 1 and [one["outcome"] for one in store.show("a")["attempts"]] == ["lost"] * 4
+    assert (
+        store.status()["error"] == 1
+        and [one["outcome"] for one in store.show("a")["attempts"]] == ["lost"] * 4
+    )
 
 
 @pytest.mark.transactions
@@ -242,13 +310,19 @@ def test_what_kills_every_agent_before_it_can_confirm_does_not_travel_for_ever(s
     assert state(store, "a") == "error" and len(store.show("a")["attempts"]) == 21
 
 
-def test_a_task_that_never_ends_anywhere_is_given_back_so_often_and_then_is_an_error_with_all_reasons(store):
+def test_a_task_that_never_ends_anywhere_is_given_back_so_often_and_then_is_an_error_with_all_reasons(
+    store,
+):
     add(store, "a", max_attempts=1, max_releases=2)
     for reason in ("the slot ended", "the node was full", "the slot ended"):
         lease = claim(store)[0]
         finish(store, lease, "released", reason=reason)
     told = store.show("a")
-    assert told["state"] == "error" and "the slot ended; the node was full" in told["reason"] and "max_releases is 2" in told["reason"]
+    assert (
+        told["state"] == "error"
+        and "the slot ended; the node was full" in told["reason"]
+        and "max_releases is 2" in told["reason"]
+    )
     assert store.retry(["a"]) == 1 and finish(store, claim(store)[0], "released") == "todo"
 
 
@@ -265,7 +339,8 @@ def test_a_request_that_was_long_under_way_is_given_nothing(store):
     assert [lease.task for lease in claim(store, request="life:1")] == ["a"]
     assert [lease.task for lease in claim(store, request="life:3")] == ["b"]
     assert claim(store, request="life:2") == claim(store, request="life:1") == []
-    assert [lease.task for lease in claim(store, request="life:3")] == ["b"]  # the newest may be asked again
+    # the newest may be asked again
+    assert [lease.task for lease in claim(store, request="life:3")] == ["b"]
     assert [lease.task for lease in claim(store, request="other:1")] == ["c"]
 
 
@@ -289,8 +364,12 @@ def test_who_has_no_work_hears_of_the_tasks_that_wait_for_another_attempt(store,
 def test_end_and_claim_are_one_transaction(store):
     add(store, "a", "b")
     first = claim(store)[0]
-    states, leases = store.next([Final("a", 1, "done", "", {}), Final("b", 7, "done", "", {})], "p1", ANY, 1, 300, "n1")
-    assert states == {("a", 1): "done", ("b", 7): "stale"} and [lease.task for lease in leases] == ["b"]
+    states, leases = store.next(
+        [Final("a", 1, "done", "", {}), Final("b", 7, "done", "", {})], "p1", ANY, 1, 300, "n1"
+    )
+    assert states == {("a", 1): "done", ("b", 7): "stale"} and [lease.task for lease in leases] == [
+        "b"
+    ]
     assert first.task == "a"
 
 
@@ -299,7 +378,12 @@ def test_export_tells_every_task_with_state_and_attempts(store):
     add(store, *["t%d" % n for n in range(1200)])
     finish(store, claim(store)[0])
     told = list(store.export())
-    assert len(told) == 1200 and told[0]["state"] == "done" and len(told[0]["attempts"]) == 1 and told[5]["attempts"] == []
+    assert (
+        len(told) == 1200
+        and told[0]["state"] == "done"
+        and len(told[0]["attempts"]) == 1
+        and told[5]["attempts"] == []
+    )
     assert [task["id"] for task in store.export("done")] == ["t0"]
 
 

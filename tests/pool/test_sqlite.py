@@ -39,9 +39,19 @@ def test_a_pool_that_is_locked_by_another_is_busy(url, pool, tmp_path, monkeypat
     other.close()
 
 
-@pytest.mark.parametrize("make, words", [
-    (lambda path: None, "there is no such file"), (lambda path: path.write_text("not a database, " * 100), "cannot be opened"),
-    (lambda path: sqlite3.connect(str(path)).execute("CREATE TABLE x (a)").connection.close(), "another program's database")])
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda path: None, "there is no such file"),
+        (lambda path: path.write_text("not a database, " * 100), "cannot be opened"),
+        (
+            lambda path: sqlite3.connect(str(path))
+            .execute("CREATE TABLE x (a)")
+            .connection.close(),
+            "another program's database",
+        ),
+    ],
+)
 def test_what_is_no_pool_is_told(tmp_path, make, words):
     make(tmp_path / "p")
     with pytest.raises(UsageError, match=words):
@@ -70,7 +80,10 @@ def _work(url, pilot, results):
 def test_several_processes_share_a_file_and_each_task_is_given_once(url, pool):
     add(pool, *["t%d" % n for n in range(400)])
     results = multiprocessing.get_context("spawn").Queue()
-    workers = [multiprocessing.get_context("spawn").Process(target=_work, args=(url, "p%d" % n, results)) for n in range(4)]
+    workers = [
+        multiprocessing.get_context("spawn").Process(target=_work, args=(url, "p%d" % n, results))
+        for n in range(4)
+    ]
     for worker in workers:
         worker.start()
     done = [task for _ in workers for task in results.get(timeout=60)]
@@ -120,37 +133,66 @@ def test_a_damaged_file_is_busy_not_a_crash(url, pool, tmp_path):
 
 
 def _fits(spec, offer):
-    return (spec["cores"] <= offer.cores and spec["gpus"] <= offer.gpus and set(spec["tags"]) <= set(offer.tags)
-            and (offer.memory_mb is None or spec["memory_mb"] <= offer.memory_mb)
-            and (offer.time_left_s is None or spec["walltime_s"] <= offer.time_left_s))
+    return (
+        spec["cores"] <= offer.cores
+        and spec["gpus"] <= offer.gpus
+        and set(spec["tags"]) <= set(offer.tags)
+        and (offer.memory_mb is None or spec["memory_mb"] <= offer.memory_mb)
+        and (offer.time_left_s is None or spec["walltime_s"] <= offer.time_left_s)
+    )
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_who_asks_gets_the_foremost_tasks_that_fit(pool, seed):
-    """Against a plain sort of all tasks; some offers find theirs at the head of the line, others far behind it."""
+    """Against a plain sort of all tasks; some offers find theirs at the head of the line, others
+    far behind it."""
     chance = random.Random(seed)
-    specs = [{"id": "t%d" % n, "command": ["true"], "priority": chance.randint(-2, 2), "cores": chance.choice([1, 1, 8]),
-              "memory_mb": chance.choice([0, 2000, n]), "gpus": chance.choice([0, 0, 1]), "walltime_s": chance.choice([60.0, 600.0 + n]),
-              "tags": chance.choice([[], [], ["a"], ["a", "b"]])} for n in range(400)]
+    specs = [
+        {
+            "id": "t%d" % n,
+            "command": ["true"],
+            "priority": chance.randint(-2, 2),
+            "cores": chance.choice([1, 1, 8]),
+            "memory_mb": chance.choice([0, 2000, n]),
+            "gpus": chance.choice([0, 0, 1]),
+            "walltime_s": chance.choice([60.0, 600.0 + n]),
+            "tags": chance.choice([[], [], ["a"], ["a", "b"]]),
+        }
+        for n in range(400)
+    ]
     pool.add(specs)
     waiting = sorted(specs, key=lambda spec: -spec["priority"])
     short = 0
     while short < 5:
-        offer = Offer(chance.choice([1, 8]), chance.choice([None, 100, 4000]), chance.choice([0, 1]),
-                      chance.choice([None, 100.0, 700.0]), chance.choice([(), ("a",), ("a", "b", "c")]))
+        offer = Offer(
+            chance.choice([1, 8]),
+            chance.choice([None, 100, 4000]),
+            chance.choice([0, 1]),
+            chance.choice([None, 100.0, 700.0]),
+            chance.choice([(), ("a",), ("a", "b", "c")]),
+        )
         count = chance.choice([1, 3, 40])
         expected = [spec for spec in waiting if _fits(spec, offer)][:count]
-        assert [lease.spec["id"] for lease in claim(pool, offer=offer, count=count)] == [spec["id"] for spec in expected]
+        assert [lease.spec["id"] for lease in claim(pool, offer=offer, count=count)] == [
+            spec["id"] for spec in expected
+        ]
         waiting = [spec for spec in waiting if spec not in expected]
         short += len(expected) < count
 
 
-@pytest.mark.parametrize("act", ["claim and finish", "claim and finish, a class per task", "renew", "status", "pending"])
+@pytest.mark.parametrize(
+    "act", ["claim and finish", "claim and finish, a class per task", "renew", "status", "pending"]
+)
 def test_the_work_of_a_request_does_not_grow_with_the_pool(tmp_path, act):
     """Counted in steps of SQLite's own machine, so that it says the same on every computer."""
     def steps(size):
         pool, count = open_pool("sqlite:%s/%d" % (tmp_path, size), create=True), [0]
-        pool.add([{"id": "t%d" % n, "command": ["true"], "walltime_s": 60 + ("class" in act) * n} for n in range(size)])
+        pool.add(
+            [
+                {"id": "t%d" % n, "command": ["true"], "walltime_s": 60 + ("class" in act) * n}
+                for n in range(size)
+            ]
+        )
         for lease in claim(pool, count=size // 2):
             if lease.task[-1] != "7":
                 finish(pool, lease, "error" if lease.task[-1] == "3" else "done")

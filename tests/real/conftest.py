@@ -1,4 +1,5 @@
-"""Real systems, started by the project's own scripts in folders of their own; a system that is not installed is a skip with its reason."""
+"""Real systems, started by the project's own scripts in folders of their own; a system that is not
+installed is a skip with its reason."""
 
 import fcntl
 import os
@@ -13,7 +14,8 @@ from tests.conftest import ROOT
 from tests.pool.served import Served
 
 SYSTEMS = ROOT / "tests" / "real" / "systems"
-PYTHON = "/usr/bin/python3"  # jobs get no PATH of ours and may run as others: name a real interpreter
+# jobs get no PATH of ours and may run as others: name a real interpreter
+PYTHON = "/usr/bin/python3"
 
 
 def need(*programs):
@@ -29,17 +31,26 @@ def need(*programs):
 
 def script(name, *words, **how):
     """Run one of the systems' scripts; its output when it ended well."""
-    done = subprocess.run([str(SYSTEMS / name)] + [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, **how)
+    done = subprocess.run(
+        [str(SYSTEMS / name)] + [str(word) for word in words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+        **how,
+    )
     assert done.returncode == 0, "%s %s: %s" % (name, words, done.stdout.decode()[-3000:])
     return done.stdout.decode()
 
 
 def build(name, *words, **how):
-    """Like `script`, for what downloads or needs rights that a container may lack: where it fails the test is skipped."""
+    """Like `script`, for what downloads or needs rights that a container may lack: where it fails
+    the test is skipped."""
     try:
         return script(name, *words, **how)
     except (AssertionError, subprocess.TimeoutExpired) as error:
-        pytest.skip("%s cannot be made here: %s" % (name, str(error).strip().splitlines()[-1][:200]))
+        pytest.skip(
+            "%s cannot be made here: %s" % (name, str(error).strip().splitlines()[-1][:200])
+        )
 
 
 USER = "pilot-test"  # jobs are a plain user's: of root's processes a batch system signals some less
@@ -47,12 +58,18 @@ AS_USER = ["setpriv", "--reuid=" + USER, "--regid=" + USER, "--clear-groups"]
 
 
 class PlainUser:
-    """A user without rights of its own, whose programs AS_USER starts; `own` gives it a folder or file."""
+    """A user without rights of its own, whose programs AS_USER starts; `own` gives it a folder or
+    file."""
 
     def __init__(self):
         if subprocess.call(["getent", "passwd", USER], stdout=subprocess.DEVNULL):
-            subprocess.check_call(["useradd", "--no-create-home", "--home-dir", "/tmp", "--shell", "/bin/sh", USER])
-        self.uid, self.gid = (int(text) for text in subprocess.check_output(["getent", "passwd", USER]).decode().split(":")[2:4])
+            subprocess.check_call(
+                ["useradd", "--no-create-home", "--home-dir", "/tmp", "--shell", "/bin/sh", USER]
+            )
+        self.uid, self.gid = (
+            int(text)
+            for text in subprocess.check_output(["getent", "passwd", USER]).decode().split(":")[2:4]
+        )
 
     def own(self, *paths):
         for path in paths:
@@ -83,7 +100,9 @@ def single_file(tmp_path_factory):
     folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
     folder.chmod(0o755)
     path = folder / "pilot.pyz"
-    subprocess.check_call([PYTHON, "-m", "pilot.bundle", "-o", str(path)], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    subprocess.check_call(
+        [PYTHON, "-m", "pilot.bundle", "-o", str(path)], cwd=str(ROOT), stdout=subprocess.DEVNULL
+    )
     yield path
     shutil.rmtree(str(folder))
 

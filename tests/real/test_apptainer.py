@@ -24,7 +24,14 @@ def debian():
 def test_what_a_payload_in_a_container_can_reach(debian, plain_user, single_file):
     place = Path(tempfile.mkdtemp(prefix="pr-", dir="/var/tmp"))
     try:
-        found = reached(place, str(single_file), "none", plain_user.uid, "%s/usr/bin:/usr/bin:/bin" % debian, container=str(debian))
+        found = reached(
+            place,
+            str(single_file),
+            "none",
+            plain_user.uid,
+            "%s/usr/bin:/usr/bin:/bin" % debian,
+            container=str(debian),
+        )
     finally:
         shutil.rmtree(str(place))
     assert found == column("apptainer")

@@ -18,27 +18,69 @@ def arc(base):
     need("arcsub", "arched", "ip", "openssl", "curl")
     build("netns.sh", "up", NET)
     inside = ["ip", "netns", "exec", NET]
-    done = subprocess.run(inside + [str(ROOT / "tests/real/systems/arc.sh"), "up", str(base / "arc")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200)
+    done = subprocess.run(
+        inside + [str(ROOT / "tests/real/systems/arc.sh"), "up", str(base / "arc")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=200,
+    )
     if done.returncode:
         script("netns.sh", "down", NET)
         pytest.skip("ARC does not start here: %s" % done.stdout.decode()[-200:])
     (base / "home" / ".arc").mkdir(parents=True)
 
     def client(name, *words, cwd=None):
-        done = subprocess.run(inside + [name, "-z", str(base / "arc/user/client.conf")] + list(words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, cwd=cwd,
-                              env=dict(os.environ, HOME=str(base / "home")))
+        done = subprocess.run(
+            inside + [name, "-z", str(base / "arc/user/client.conf")] + list(words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+            cwd=cwd,
+            env=dict(os.environ, HOME=str(base / "home")),
+        )
         return done.returncode, done.stdout.decode()
     code, out = client("arcproxy")
     assert code == 0, out
     yield client
-    subprocess.call(inside + [str(ROOT / "tests/real/systems/arc.sh"), "down", str(base / "arc")], stdout=subprocess.DEVNULL)
+    subprocess.call(
+        inside + [str(ROOT / "tests/real/systems/arc.sh"), "down", str(base / "arc")],
+        stdout=subprocess.DEVNULL,
+    )
     script("netns.sh", "down", NET)
 
 
 def submit(arc, folder, *words):
-    subprocess.check_call([sys.executable, "-m", "pilot.ship", "arc", "-o", str(folder), "--cores", "1", "--walltime", "600", "--", "-X", "CheckWorkerNode,Configure"] + list(words),
-                          cwd=str(ROOT), stdout=subprocess.DEVNULL)
-    code, out = arc("arcsub", "-C", "https://localhost:16443/arex", "-T", "arcrest", "-Q", "NONE", "pilot.xrsl", cwd=str(folder))
+    subprocess.check_call(
+        [
+            sys.executable,
+            "-m",
+            "pilot.ship",
+            "arc",
+            "-o",
+            str(folder),
+            "--cores",
+            "1",
+            "--walltime",
+            "600",
+            "--",
+            "-X",
+            "CheckWorkerNode,Configure",
+        ]
+        + list(words),
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+    )
+    code, out = arc(
+        "arcsub",
+        "-C",
+        "https://localhost:16443/arex",
+        "-T",
+        "arcrest",
+        "-Q",
+        "NONE",
+        "pilot.xrsl",
+        cwd=str(folder),
+    )
     assert code == 0 and "jobid" in out, out
     return out.split("jobid:")[1].split()[0]
 
@@ -57,7 +99,11 @@ def test_a_pilot_is_run_and_its_report_comes_back(arc, tmp_path):
     code, out = arc("arcget", "-D", str(tmp_path / "back"), job)
     assert code == 0, out
     report = json.loads(next((tmp_path / "back").rglob("pilot-report.json")).read_text())
-    assert report["exit_code"] == 0 and report["settings"]["max_walltime"]["value"] == 600 and next((tmp_path / "back").rglob("pilot.log")).read_text()
+    assert (
+        report["exit_code"] == 0
+        and report["settings"]["max_walltime"]["value"] == 600
+        and next((tmp_path / "back").rglob("pilot.log")).read_text()
+    )
 
 
 def test_the_exit_code_of_an_unfit_node_is_arcs_too(arc, tmp_path):

@@ -1,4 +1,5 @@
-"""The real BOINC client runs what `pilot.ship boinc` writes, as a native application of a project on loopback."""
+"""The real BOINC client runs what `pilot.ship boinc` writes, as a native application of a project
+on loopback."""
 
 import json
 import os
@@ -28,8 +29,24 @@ def boinc(base, tmp_path):
         path = base / "tasks.jsonl"
         path.write_text("".join(json.dumps(task) + "\n" for task in tasks))
         shipped = base / "shipped"
-        subprocess.check_call([sys.executable, "-m", "pilot.ship", "boinc", "-o", str(shipped), "--", "-X", "CheckWorkerNode,LaunchAgent", "--tasks", str(path)] + list(words),
-                              cwd=str(ROOT), stdout=subprocess.DEVNULL)
+        subprocess.check_call(
+            [
+                sys.executable,
+                "-m",
+                "pilot.ship",
+                "boinc",
+                "-o",
+                str(shipped),
+                "--",
+                "-X",
+                "CheckWorkerNode,LaunchAgent",
+                "--tasks",
+                str(path),
+            ]
+            + list(words),
+            cwd=str(ROOT),
+            stdout=subprocess.DEVNULL,
+        )
         up.append(1)
         script("boinc.sh", "up", base / "b", shipped)
         return base / "b"
@@ -53,8 +70,15 @@ def alive(pid):
 
 
 def test_a_result_is_computed_uploaded_and_reported(boinc):
-    folder = boinc([{"id": "a", "command": ["echo", "hello"]}, {"id": "b", "command": ["sleep", "1"]}])
-    until(lambda: "<state>5</state>" in read(folder / "reported.xml") or "res1" in read(folder / "reported.xml"), 90, "the report of the result")
+    folder = boinc(
+        [{"id": "a", "command": ["echo", "hello"]}, {"id": "b", "command": ["sleep", "1"]}]
+    )
+    until(
+        lambda: "<state>5</state>" in read(folder / "reported.xml")
+        or "res1" in read(folder / "reported.xml"),
+        90,
+        "the report of the result",
+    )
     told = read(folder / "reported.xml")
     assert re.search(r"<exit_status>0</exit_status>", told), told
     uploaded = read(folder / "uploaded.txt")
@@ -62,20 +86,44 @@ def test_a_result_is_computed_uploaded_and_reported(boinc):
 
 
 def test_the_client_sees_progress_suspends_resumes_and_aborts(boinc, base):
-    folder = boinc([{"id": "a", "command": ["true"], "priority": 1}, {"id": "b", "script": LONG % ((base,) * 3)}], "--slots", "1")
+    folder = boinc(
+        [
+            {"id": "a", "command": ["true"], "priority": 1},
+            {"id": "b", "script": LONG % ((base,) * 3)},
+        ],
+        "--slots",
+        "1",
+    )
     until(lambda: (base / "pid").exists(), 60, "the payload's start")
     payload = int((base / "pid").read_text())
-    until(lambda: "fraction done: 0.500000" in script("boinc.sh", "tasks", folder), 30, "the fraction done at the client")
+    until(
+        lambda: "fraction done: 0.500000" in script("boinc.sh", "tasks", folder),
+        30,
+        "the fraction done at the client",
+    )
     script("boinc.sh", "task", folder, "res1", "suspend")
     until(lambda: process_tree.look_up(payload).state == "T", 30, "the suspended payload")
     script("boinc.sh", "task", folder, "res1", "resume")
     until(lambda: process_tree.look_up(payload).state == "S", 30, "the resumed payload")
     slot = next((folder / "client" / "slots").iterdir())
-    pilots = [p.pid for p in process_tree.everything() if os.path.exists("/proc/%d/cwd" % p.pid) and os.path.realpath("/proc/%d/cwd" % p.pid) == str(slot)]
+    pilots = [
+        p.pid
+        for p in process_tree.everything()
+        if os.path.exists("/proc/%d/cwd" % p.pid)
+        and os.path.realpath("/proc/%d/cwd" % p.pid) == str(slot)
+    ]
     assert pilots
     script("boinc.sh", "task", folder, "res1", "abort")
-    until(lambda: not alive(payload) and not [pid for pid in pilots if alive(pid)], 30, "the end of all")
-    until(lambda: "res1 aborted" in log(folder) or "aborted by user" in log(folder), 30, "the client's word")
+    until(
+        lambda: not alive(payload) and not [pid for pid in pilots if alive(pid)],
+        30,
+        "the end of all",
+    )
+    until(
+        lambda: "res1 aborted" in log(folder) or "aborted by user" in log(folder),
+        30,
+        "the client's word",
+    )
 
 
 def test_without_work_the_client_postpones_the_task(boinc):

@@ -18,11 +18,20 @@ def pool(base):
     if not os.access(BUILD + "/cbin/condor_version", os.X_OK):
         build("condor-build.sh", BUILD)
     base.chmod(0o777)
-    environ = dict(os.environ, CI_HOME=str(base), CONDOR_CONFIG=str(base / "pool" / "condor_config"))
+    environ = dict(
+        os.environ, CI_HOME=str(base), CONDOR_CONFIG=str(base / "pool" / "condor_config")
+    )
     user = [str(SYSTEMS / "fakeuser.sh")]
 
     def run(*words):
-        done = subprocess.run(user + [str(word) for word in words], env=environ, cwd=str(base), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        done = subprocess.run(
+            user + [str(word) for word in words],
+            env=environ,
+            cwd=str(base),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=120,
+        )
         assert done.returncode == 0, done.stdout.decode()[-3000:]
         return done.stdout.decode()
 
@@ -33,9 +42,23 @@ def pool(base):
 
 def submit(pool, folder, single_file, words, *lines):
     folder.chmod(0o777)
-    submit = ["executable = %s" % single_file, "arguments = %s" % words, "request_cpus = 2", "request_memory = 700M", "request_disk = 1G",
-              "log = %s/log" % folder, "output = %s/out" % folder, "error = %s/err" % folder, "initialdir = %s" % folder,
-              "should_transfer_files = YES", "when_to_transfer_output = ON_EXIT"] + list(lines) + ["queue"]
+    submit = (
+        [
+            "executable = %s" % single_file,
+            "arguments = %s" % words,
+            "request_cpus = 2",
+            "request_memory = 700M",
+            "request_disk = 1G",
+            "log = %s/log" % folder,
+            "output = %s/out" % folder,
+            "error = %s/err" % folder,
+            "initialdir = %s" % folder,
+            "should_transfer_files = YES",
+            "when_to_transfer_output = ON_EXIT",
+        ]
+        + list(lines)
+        + ["queue"]
+    )
     (folder / "sub").write_text("\n".join(submit) + "\n")
     return pool(BUILD + "/cbin/condor_submit", "-terse", folder / "sub").split()[0]
 
@@ -46,9 +69,22 @@ def history(pool, job, *attributes):
 
 
 def test_a_job_knows_its_slot(pool, single_file, tmp_path):
-    job = submit(pool, tmp_path, single_file, "-X CheckWorkerNode --min-disk-mb 100", "transfer_output_files = pilot-report.json", "allowed_execute_duration = 900")
+    job = submit(
+        pool,
+        tmp_path,
+        single_file,
+        "-X CheckWorkerNode --min-disk-mb 100",
+        "transfer_output_files = pilot-report.json",
+        "allowed_execute_duration = 900",
+    )
     pool(BUILD + "/cbin/condor_wait", "-wait", "90", tmp_path / "log")
-    found = json.loads(until(lambda: (tmp_path / "pilot-report.json").exists() and (tmp_path / "pilot-report.json").read_text(), 20))
+    found = json.loads(
+        until(
+            lambda: (tmp_path / "pilot-report.json").exists()
+            and (tmp_path / "pilot-report.json").read_text(),
+            20,
+        )
+    )
     node = found["facts"]["WorkerNode"]
     assert (node["batch"]["system"], node["batch"]["job_id"]) == ("HTCondor", job)
     assert node["cores"] == 2 and {"source": "HTCondor", "value": 2} in node["core_sources"]
@@ -65,25 +101,67 @@ def test_condor_sees_the_exit_code(pool, single_file, tmp_path):
 def test_a_removed_job_gives_its_task_back(pool, single_file, tmp_path):
     url = "sqlite:%s/pool.sqlite" % tmp_path
     started = tmp_path / "started"
-    (tmp_path / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "touch %s; sleep 300" % started}) + "\n")
+    (tmp_path / "tasks.jsonl").write_text(
+        json.dumps({"id": "a", "script": "touch %s; sleep 300" % started}) + "\n"
+    )
     tmp_path.chmod(0o777)
     pilot_pool = ["/usr/bin/python3", str(single_file), "-m", "pilot.pool"]
-    subprocess.check_call(pilot_pool + ["add", url, str(tmp_path / "tasks.jsonl")], stdout=subprocess.DEVNULL)
+    subprocess.check_call(
+        pilot_pool + ["add", url, str(tmp_path / "tasks.jsonl")], stdout=subprocess.DEVNULL
+    )
     for path in tmp_path.iterdir():
         path.chmod(0o666)
-    job = submit(pool, tmp_path, single_file, "-X CheckWorkerNode,LaunchAgent --min-disk-mb 100 --pool %s" % url)
+    job = submit(
+        pool,
+        tmp_path,
+        single_file,
+        "-X CheckWorkerNode,LaunchAgent --min-disk-mb 100 --pool %s" % url,
+    )
     until(started.exists, 90, "the payload's start")
     pool(BUILD + "/cbin/condor_rm", job)
-    shown = until(lambda: (lambda told: told["state"] == "todo" and told)(json.loads(subprocess.check_output(pilot_pool + ["show", url, "a", "--json"]).decode())), 60)
+    shown = until(
+        lambda: (lambda told: told["state"] == "todo" and told)(
+            json.loads(subprocess.check_output(pilot_pool + ["show", url, "a", "--json"]).decode())
+        ),
+        60,
+    )
     assert shown["attempts"][0]["outcome"] == "released" and shown["attempts_used"] == 0
 
 
 def test_a_shipped_job_that_is_configured_wrong_is_held_with_its_reason(pool, tmp_path):
     tmp_path.chmod(0o777)
-    subprocess.check_call(["/usr/bin/python3", "-m", "pilot.ship", "htcondor", "-o", str(tmp_path), "--cores", "1", "--memory", "600", "--walltime", "10m", "--",
-                           "-X", "CheckWorkerNode", "--min-disk-mb", "lots"], cwd=str(ROOT), stdout=subprocess.DEVNULL)
-    job = pool("sh", "-c", "cd %s && %s/cbin/condor_submit -terse pilot.sub" % (tmp_path, BUILD)).split()[0]
-    reason = until(lambda: (lambda told: "configured wrong" in told and told)(pool(BUILD + "/cbin/condor_q", job, "-af", "HoldReason")), 90)
+    subprocess.check_call(
+        [
+            "/usr/bin/python3",
+            "-m",
+            "pilot.ship",
+            "htcondor",
+            "-o",
+            str(tmp_path),
+            "--cores",
+            "1",
+            "--memory",
+            "600",
+            "--walltime",
+            "10m",
+            "--",
+            "-X",
+            "CheckWorkerNode",
+            "--min-disk-mb",
+            "lots",
+        ],
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+    )
+    job = pool(
+        "sh", "-c", "cd %s && %s/cbin/condor_submit -terse pilot.sub" % (tmp_path, BUILD)
+    ).split()[0]
+    reason = until(
+        lambda: (lambda told: "configured wrong" in told and told)(
+            pool(BUILD + "/cbin/condor_q", job, "-af", "HoldReason")
+        ),
+        90,
+    )
     assert "configured wrong" in reason
     assert "is not a size in MB" in next(tmp_path.glob("pilot-*.err")).read_text()
     pool(BUILD + "/cbin/condor_rm", job)
@@ -91,9 +169,30 @@ def test_a_shipped_job_that_is_configured_wrong_is_held_with_its_reason(pool, tm
 
 def test_a_shipped_job_brings_its_report_back(pool, tmp_path):
     tmp_path.chmod(0o777)
-    subprocess.check_call(["/usr/bin/python3", "-m", "pilot.ship", "htcondor", "-o", str(tmp_path), "--cores", "2", "--memory", "700", "--", "-X", "CheckWorkerNode",
-                           "--min-disk-mb", "100"], cwd=str(ROOT), stdout=subprocess.DEVNULL)
-    job = pool("sh", "-c", "cd %s && %s/cbin/condor_submit -terse pilot.sub" % (tmp_path, BUILD)).split()[0]
+    subprocess.check_call(
+        [
+            "/usr/bin/python3",
+            "-m",
+            "pilot.ship",
+            "htcondor",
+            "-o",
+            str(tmp_path),
+            "--cores",
+            "2",
+            "--memory",
+            "700",
+            "--",
+            "-X",
+            "CheckWorkerNode",
+            "--min-disk-mb",
+            "100",
+        ],
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+    )
+    job = pool(
+        "sh", "-c", "cd %s && %s/cbin/condor_submit -terse pilot.sub" % (tmp_path, BUILD)
+    ).split()[0]
     until(lambda: history(pool, job, "ExitCode"), 90, "the end of the job")
     found = json.loads((tmp_path / ("pilot-%s.json" % job)).read_text())
     assert found["exit_code"] == 0 and found["facts"]["WorkerNode"]["batch"]["system"] == "HTCondor"

@@ -1,4 +1,5 @@
-"""A file system like CVMFS that hangs and dies: the check's child is killed, the pilot says what it saw."""
+"""A file system like CVMFS that hangs and dies: the check's child is killed, the pilot says what it
+saw."""
 
 import os
 import signal
@@ -20,7 +21,10 @@ def mounted(tmp_path):
     mount.mkdir(parents=True)
     (source / "file").write_text("")
     subprocess.check_call(["setfattr", "-n", "user.revision", "-v", "4242", str(source)])
-    served = subprocess.Popen(["bindfs", "-f", "-r", "--xattr-ro", "-o", "fsname=cvmfs2", str(source), str(mount)], stderr=subprocess.DEVNULL)
+    served = subprocess.Popen(
+        ["bindfs", "-f", "-r", "--xattr-ro", "-o", "fsname=cvmfs2", str(source), str(mount)],
+        stderr=subprocess.DEVNULL,
+    )
     try:
         until(lambda: os.path.ismount(str(mount)) or served.poll() is not None, 10)
         if served.poll() is not None:

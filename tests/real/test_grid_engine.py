@@ -1,4 +1,5 @@
-"""The single file as a job of a real Grid Engine, in a network of its own (it listens on every interface)."""
+"""The single file as a job of a real Grid Engine, in a network of its own (it listens on every
+interface)."""
 
 import json
 import os
@@ -14,7 +15,9 @@ NETWORK = "pilot-sge"
 
 def inside(*words, **how):
     who = AS_USER if words[0] in ("qsub", "qdel", "qmod") else []
-    return subprocess.check_output(["ip", "netns", "exec", NETWORK] + who + [str(word) for word in words], **how).decode()
+    return subprocess.check_output(
+        ["ip", "netns", "exec", NETWORK] + who + [str(word) for word in words], **how
+    ).decode()
 
 
 @pytest.fixture(scope="module")
@@ -32,43 +35,136 @@ def cell(base):
 
 
 def test_a_job_knows_its_slot_and_its_end(cell, single_file, users_folder):
-    (users_folder / "job.sh").write_text("#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode --min-time-left-s 60\n" % (users_folder, PYTHON, single_file))
-    told = inside("qsub", "-terse", "-V", "-o", users_folder / "out", "-e", users_folder / "err", "-l", "h_rt=600", users_folder / "job.sh", env=cell)
-    found = until(lambda: (users_folder / "pilot-report.json").exists() and json.loads((users_folder / "pilot-report.json").read_text()), 60, "the job's report")
+    (users_folder / "job.sh").write_text(
+        "#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode --min-time-left-s 60\n"
+        % (users_folder, PYTHON, single_file)
+    )
+    told = inside(
+        "qsub",
+        "-terse",
+        "-V",
+        "-o",
+        users_folder / "out",
+        "-e",
+        users_folder / "err",
+        "-l",
+        "h_rt=600",
+        users_folder / "job.sh",
+        env=cell,
+    )
+    found = until(
+        lambda: (users_folder / "pilot-report.json").exists()
+        and json.loads((users_folder / "pilot-report.json").read_text()),
+        60,
+        "the job's report",
+    )
     node = found["facts"]["WorkerNode"]
     assert found["exit_code"] == 0
-    assert (node["batch"]["system"], node["batch"]["job_id"], node["batch"]["queue"]) == ("GridEngine", told.strip(), "all.q")
+    assert (node["batch"]["system"], node["batch"]["job_id"], node["batch"]["queue"]) == (
+        "GridEngine",
+        told.strip(),
+        "all.q",
+    )
     assert node["batch"]["cores"] == 1 and node["cores"] == 1
     assert 500 < node["batch"]["time_left_s"] <= 600 and node["batch"]["source"] == "qstat"
 
 
 def test_notify_drains_before_the_kill(cell, single_file, users_folder):
-    (users_folder / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "touch %s/started; sleep 2" % users_folder}) + "\n")
-    (users_folder / "job.sh").write_text("#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode,LaunchAgent --tasks tasks.jsonl\n" % (users_folder, PYTHON, single_file))
-    job = inside("qsub", "-terse", "-V", "-notify", "-o", users_folder / "out", "-e", users_folder / "err", users_folder / "job.sh", env=cell).strip()
+    (users_folder / "tasks.jsonl").write_text(
+        json.dumps({"id": "a", "script": "touch %s/started; sleep 2" % users_folder}) + "\n"
+    )
+    (users_folder / "job.sh").write_text(
+        "#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode,LaunchAgent --tasks tasks.jsonl\n"
+        % (users_folder, PYTHON, single_file)
+    )
+    job = inside(
+        "qsub",
+        "-terse",
+        "-V",
+        "-notify",
+        "-o",
+        users_folder / "out",
+        "-e",
+        users_folder / "err",
+        users_folder / "job.sh",
+        env=cell,
+    ).strip()
     until((users_folder / "started").exists, 60, "the payload's start")
     inside("qdel", job, env=cell)
-    found = until(lambda: (users_folder / "pilot-report.json").exists() and json.loads((users_folder / "pilot-report.json").read_text()), 30, "the report")
-    assert found["exit_code"] == 0 and found["tasks"]["done"] == 1  # SIGUSR2 came five seconds before the kill: enough to finish
+    found = until(
+        lambda: (users_folder / "pilot-report.json").exists()
+        and json.loads((users_folder / "pilot-report.json").read_text()),
+        30,
+        "the report",
+    )
+    # SIGUSR2 came five seconds before the kill: enough to finish
+    assert found["exit_code"] == 0 and found["tasks"]["done"] == 1
 
 
 def test_a_shipped_job_is_one_script(cell, users_folder):
-    subprocess.check_call([PYTHON, "-m", "pilot.ship", "gridengine", "-o", str(users_folder), "--walltime", "10m", "--", "-X", "CheckWorkerNode"],
-                          cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    subprocess.check_call(
+        [
+            PYTHON,
+            "-m",
+            "pilot.ship",
+            "gridengine",
+            "-o",
+            str(users_folder),
+            "--walltime",
+            "10m",
+            "--",
+            "-X",
+            "CheckWorkerNode",
+        ],
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+    )
     inside("qsub", "-terse", "-V", "pilot-job.py", env=cell, cwd=str(users_folder))
-    path = until(lambda: next(users_folder.glob("pilot-*/pilot-report.json"), None), 60, "the job's report")
+    path = until(
+        lambda: next(users_folder.glob("pilot-*/pilot-report.json"), None), 60, "the job's report"
+    )
     found = json.loads(path.read_text())
     assert found["exit_code"] == 0 and found["settings"]["max_walltime"]["value"] == 600
     assert found["facts"]["WorkerNode"]["batch"]["system"] == "GridEngine"
 
 
 @pytest.mark.parametrize("payload", ["exec sleep 4", "sleep 4; exit 0"])
-def test_a_warning_to_every_process_of_the_job_kills_no_payload(cell, single_file, users_folder, payload):
+def test_a_warning_to_every_process_of_the_job_kills_no_payload(
+    cell, single_file, users_folder, payload
+):
     """-notify, which pilot.ship writes, sends SIGUSR2 to all processes of a plain user's job."""
-    (users_folder / "tasks.jsonl").write_text(json.dumps({"id": "a", "script": "touch %s/started; %s" % (users_folder, payload), "max_attempts": 1}) + "\n")
-    (users_folder / "job.sh").write_text("#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode,LaunchAgent --tasks tasks.jsonl\n" % (users_folder, PYTHON, single_file))
-    job = inside("qsub", "-terse", "-V", "-notify", "-o", users_folder / "out", "-e", users_folder / "err", users_folder / "job.sh", env=cell).strip()
+    (users_folder / "tasks.jsonl").write_text(
+        json.dumps(
+            {
+                "id": "a",
+                "script": "touch %s/started; %s" % (users_folder, payload),
+                "max_attempts": 1,
+            }
+        )
+        + "\n"
+    )
+    (users_folder / "job.sh").write_text(
+        "#!/bin/sh\ncd %s\nexec %s %s -X CheckWorkerNode,LaunchAgent --tasks tasks.jsonl\n"
+        % (users_folder, PYTHON, single_file)
+    )
+    job = inside(
+        "qsub",
+        "-terse",
+        "-V",
+        "-notify",
+        "-o",
+        users_folder / "out",
+        "-e",
+        users_folder / "err",
+        users_folder / "job.sh",
+        env=cell,
+    ).strip()
     until((users_folder / "started").exists, 60, "the payload's start")
     inside("qdel", job, env=cell)
-    found = until(lambda: (users_folder / "pilot-report.json").exists() and json.loads((users_folder / "pilot-report.json").read_text()), 30, "the report")
+    found = until(
+        lambda: (users_folder / "pilot-report.json").exists()
+        and json.loads((users_folder / "pilot-report.json").read_text()),
+        30,
+        "the report",
+    )
     assert found["tasks"]["error"] == 0 and found["tasks"]["done"] == 1, found

@@ -1,6 +1,8 @@
-"""Pilots and agents are killed at random over one pool: the accounting stays right, nothing is left running.
+"""Pilots and agents are killed at random over one pool: the accounting stays right, nothing is left
+running.
 
-`PILOT_KILLS` (50) kills over `PILOT_KILL_TASKS` (500) tasks, half of them of agents, half of pilots.
+`PILOT_KILLS` (50) kills over `PILOT_KILL_TASKS` (500) tasks, half of them of agents, half of
+pilots.
 """
 
 import json
@@ -34,9 +36,29 @@ class Farm:
         self.count += 1
         with open(str(self.folder / ("out-%d" % self.count)), "wb") as log:
             return subprocess.Popen(
-                [sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode,LaunchAgent", "--pool", self.url, "--lease-s", str(LEASE_S),
-                 "--slots", "2", "--stop-grace-s", "1", "--idle-s", "60", "--workdir", str(self.folder / ("w-%d" % self.count))],
-                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=dict(os.environ, **{MARK: self.mark}))
+                [
+                    sys.executable,
+                    str(ROOT / "pilot.py"),
+                    "-X",
+                    "CheckWorkerNode,LaunchAgent",
+                    "--pool",
+                    self.url,
+                    "--lease-s",
+                    str(LEASE_S),
+                    "--slots",
+                    "2",
+                    "--stop-grace-s",
+                    "1",
+                    "--idle-s",
+                    "60",
+                    "--workdir",
+                    str(self.folder / ("w-%d" % self.count)),
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=dict(os.environ, **{MARK: self.mark}),
+            )
 
     def kill_one(self, rng):
         at = rng.randrange(len(self.pilots))
@@ -58,7 +80,11 @@ class Farm:
 def survivors(processes):
     """Those of these processes that are still the same and alive."""
     now = [(p, process_tree.look_up(p.pid)) for p in processes]
-    return [p for p, found in now if found is not None and found.started == p.started and found.state != "Z"]
+    return [
+        p
+        for p, found in now
+        if found is not None and found.started == p.started and found.state != "Z"
+    ]
 
 
 def test_killed_pilots_and_agents_lose_nothing_and_leave_nothing(tmp_path):
@@ -67,8 +93,17 @@ def test_killed_pilots_and_agents_lose_nothing_and_leave_nothing(tmp_path):
     rng = random.Random(seed)
     url = "sqlite:%s/pool.sqlite" % tmp_path
     pool = open_pool(url, create=True, backoff_s=0.05)
-    pool.add([{"id": "t%03d" % n, "max_attempts": 50, "script": "echo $PILOT_TASK_ID >> %s/ran; sleep %.2f" % (tmp_path, rng.uniform(0.0, 0.6))}
-              for n in range(TASKS)])
+    pool.add(
+        [
+            {
+                "id": "t%03d" % n,
+                "max_attempts": 50,
+                "script": "echo $PILOT_TASK_ID >> %s/ran; sleep %.2f"
+                % (tmp_path, rng.uniform(0.0, 0.6)),
+            }
+            for n in range(TASKS)
+        ]
+    )
     farm = Farm(tmp_path, url)
     try:
         for _ in range(KILLS):
@@ -77,7 +112,11 @@ def test_killed_pilots_and_agents_lose_nothing_and_leave_nothing(tmp_path):
             if pool.status()["done"] == TASKS:
                 break
             dead, children = farm.kill_one(rng)
-            until(lambda: not survivors(children), GRACE_S + 3, "the end of all that %d had started" % dead.pid)
+            until(
+                lambda: not survivors(children),
+                GRACE_S + 3,
+                "the end of all that %d had started" % dead.pid,
+            )
             dead.wait(timeout=20)
         until(lambda: pool.status()["done"] == TASKS, 240, "the end of all tasks")
     finally:
@@ -86,12 +125,28 @@ def test_killed_pilots_and_agents_lose_nothing_and_leave_nothing(tmp_path):
     exported = list(pool.export())
     for task in exported:
         assert [attempt["outcome"] for attempt in task["attempts"]].count("done") == 1, task
-        assert task["attempts"][-1]["outcome"] == "done" and all(attempt["outcome"] for attempt in task["attempts"])
+        assert task["attempts"][-1]["outcome"] == "done" and all(
+            attempt["outcome"] for attempt in task["attempts"]
+        )
     ran = (tmp_path / "ran").read_text().split()
-    assert set(ran) == {task["id"] for task in exported} and len(ran) <= sum(len(task["attempts"]) for task in exported)
+    assert set(ran) == {task["id"] for task in exported} and len(ran) <= sum(
+        len(task["attempts"]) for task in exported
+    )
     lost = sum(attempt["outcome"] != "done" for task in exported for attempt in task["attempts"])
-    print(json.dumps({"kills": KILLS, "tasks": TASKS, "starts": len(ran), "attempts without a result": lost}))
-    until(lambda: not [p for p in process_tree.everything() if p.state != "Z" and process_tree.variable(p.pid, MARK) == farm.mark], 10, "an empty machine")
+    print(
+        json.dumps(
+            {"kills": KILLS, "tasks": TASKS, "starts": len(ran), "attempts without a result": lost}
+        )
+    )
+    until(
+        lambda: not [
+            p
+            for p in process_tree.everything()
+            if p.state != "Z" and process_tree.variable(p.pid, MARK) == farm.mark
+        ],
+        10,
+        "an empty machine",
+    )
     pool.close()
 
 
@@ -103,7 +158,9 @@ def test_no_task_stays_locked_after_its_lease(tmp_path):
     try:
         until(lambda: pool.status()["locked"] == 4, 20)
         for pilot in farm.pilots:
-            for process in [p for p in process_tree.descendants(pilot.pid) if p.parent == pilot.pid]:
+            for process in [
+                p for p in process_tree.descendants(pilot.pid) if p.parent == pilot.pid
+            ]:
                 os.kill(process.pid, signal.SIGKILL)
             pilot.kill()
             pilot.wait()

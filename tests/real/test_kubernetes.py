@@ -1,4 +1,5 @@
-"""The job for Kubernetes: against Kubernetes' own schemas, and its pod run by podman, the pilot being process 1. There is no cluster."""
+"""The job for Kubernetes: against Kubernetes' own schemas, and its pod run by podman, the pilot
+being process 1. There is no cluster."""
 
 import json
 import subprocess
@@ -14,16 +15,29 @@ IMAGE = "localhost/python:pilot"
 ORPHANS = "timeout 20 sh -c 'sh -c \"true &\"; sh -c \"true &\"; while grep -s ^State:.Z /proc/[0-9]*/status; do sleep 0.05; done'"
 
 
-def shipped(folder, *words, slot=("--cores", "1", "--memory", "512", "--walltime", "10m", "--image", IMAGE)):
+def shipped(
+    folder, *words, slot=("--cores", "1", "--memory", "512", "--walltime", "10m", "--image", IMAGE)
+):
     """The ConfigMap and the Job."""
-    subprocess.check_call([PYTHON, "-m", "pilot.ship", "kubernetes", "-o", str(folder)] + list(slot) + ["--"] + list(words), cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    subprocess.check_call(
+        [PYTHON, "-m", "pilot.ship", "kubernetes", "-o", str(folder)]
+        + list(slot)
+        + ["--"]
+        + list(words),
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+    )
     return json.loads((folder / "pilot-job.json").read_text())["items"]
 
 
 @pytest.mark.parametrize("minor", range(25, 38))
 def test_every_kubernetes_that_has_what_we_use_takes_it(tmp_path, minor):
-    validate = pytest.importorskip("kubernetes_validate", reason="Kubernetes' schemas: pip install kubernetes-validate").validate
-    for number, slot in enumerate([(), ("--cores", "8", "--memory", "16G", "--walltime", "48h", "--count", "50")]):
+    validate = pytest.importorskip(
+        "kubernetes_validate", reason="Kubernetes' schemas: pip install kubernetes-validate"
+    ).validate
+    for number, slot in enumerate(
+        [(), ("--cores", "8", "--memory", "16G", "--walltime", "48h", "--count", "50")]
+    ):
         for item in shipped(tmp_path / str(number), "-X", "CheckWorkerNode", slot=slot):
             validate(item, "1.%d" % minor, strict=True)
 
@@ -39,7 +53,12 @@ class Pod:
 
     def play(self, *words):
         config, job = shipped(self._folder, *words)
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pilot"}, "spec": job["spec"]["template"]["spec"]}
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "pilot"},
+            "spec": job["spec"]["template"]["spec"],
+        }
         path = self._folder / "pod.yaml"  # JSON is YAML
         path.write_text("%s\n---\n%s\n" % (json.dumps(config), json.dumps(pod)))
         self.podman("play", "kube", "--network", "host", path)
@@ -54,14 +73,19 @@ class Pod:
 def podman(base):
     need("podman", "crun", "mmdebstrap", "unshare")
     build("podman.sh", base / "podman", "image", IMAGE)
-    build("podman.sh", base / "podman", "run", "--rm", "--network", "host", IMAGE, "true")  # whether a container can run here at all
+    # whether a container can run here at all
+    build("podman.sh", base / "podman", "run", "--rm", "--network", "host", IMAGE, "true")
     return base / "podman"
 
 
 @pytest.fixture
 def pod(podman, tmp_path):
     yield Pod(podman, tmp_path)
-    subprocess.call([str(SYSTEMS / "podman.sh"), str(podman), "pod", "rm", "-f", "-t", "0", "pilot"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.call(
+        [str(SYSTEMS / "podman.sh"), str(podman), "pod", "rm", "-f", "-t", "0", "pilot"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def state_of(server, task):
@@ -71,7 +95,15 @@ def state_of(server, task):
 
 def test_the_pod_knows_its_slot_and_works(pod, server):
     with open_pool(server.url) as pool:
-        pool.add([{"id": "who", "script": "test $(id -u) = 1000 && test $PILOT_TASK_CORES = 1 && ! touch /pilot/x", "max_attempts": 1}])
+        pool.add(
+            [
+                {
+                    "id": "who",
+                    "script": "test $(id -u) = 1000 && test $PILOT_TASK_CORES = 1 && ! touch /pilot/x",
+                    "max_attempts": 1,
+                }
+            ]
+        )
     pod.play("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--min-disk-mb", "100")
     code, out = pod.ended()
     assert code == 0, out

@@ -1,4 +1,5 @@
-"""The real picas client from PyPI and a CouchDB-compatible server from npm: its tokens run by our pilots, ours read by it."""
+"""The real picas client from PyPI and a CouchDB-compatible server from npm: its tokens run by our
+pilots, ours read by it."""
 
 import json
 import os
@@ -29,14 +30,32 @@ def place(base):
 
 
 def client(place, verb, name, *words):
-    done = subprocess.run([str(place), str(ROOT / "tests" / "real" / "picas_client.py"), verb, COUCH, name] + list(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+    done = subprocess.run(
+        [str(place), str(ROOT / "tests" / "real" / "picas_client.py"), verb, COUCH, name]
+        + list(words),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     return json.loads(done.stdout.decode().splitlines()[-1])
 
 
 def pilot(tmp_path, name, *words, wait=True):
-    argv = [sys.executable, str(ROOT / "pilot.py"), "-E", "picas", "-X", "CheckWorkerNode,LaunchAgent", "--pool", "picas+%s/%s" % (COUCH, name),
-            "--picas-command", "sh -c {input}", "--workdir", str(tmp_path)] + list(words)
+    argv = [
+        sys.executable,
+        str(ROOT / "pilot.py"),
+        "-E",
+        "picas",
+        "-X",
+        "CheckWorkerNode,LaunchAgent",
+        "--pool",
+        "picas+%s/%s" % (COUCH, name),
+        "--picas-command",
+        "sh -c {input}",
+        "--workdir",
+        str(tmp_path),
+    ] + list(words)
     child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if not wait:
         return child
@@ -52,15 +71,31 @@ def test_tokens_that_picas_made_are_run_and_read_back_by_it(place, tmp_path):
     report = pilot(tmp_path, "old", "--slots", "2")
     assert report["tasks"]["done"] == 39
     found = client(place, "read", "old")
-    assert len(found["views"]["done"]) == 39 and found["views"]["error"] == ["token_007"] and found["views"]["locked"] == found["views"]["todo"] == []
-    assert found["attached"]["token_000"] == "result of 0\n" and found["example"]["exit_code"] == 0 and found["example"]["hostname"] == os.uname().nodename
-    tell = subprocess.check_output([sys.executable, "-m", "pilot.pool", "status", "picas+%s/old" % COUCH], cwd=str(ROOT)).decode()
+    assert (
+        len(found["views"]["done"]) == 39
+        and found["views"]["error"] == ["token_007"]
+        and found["views"]["locked"] == found["views"]["todo"] == []
+    )
+    assert (
+        found["attached"]["token_000"] == "result of 0\n"
+        and found["example"]["exit_code"] == 0
+        and found["example"]["hostname"] == os.uname().nodename
+    )
+    tell = subprocess.check_output(
+        [sys.executable, "-m", "pilot.pool", "status", "picas+%s/old" % COUCH], cwd=str(ROOT)
+    ).decode()
     assert tell.split() == ["todo", "0", "locked", "0", "done", "39", "error", "1", "held", "0"]
-    subprocess.check_call([sys.executable, "-m", "pilot.pool", "retry", "picas+%s/old" % COUCH, "--all"], cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    subprocess.check_call(
+        [sys.executable, "-m", "pilot.pool", "retry", "picas+%s/old" % COUCH, "--all"],
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+    )
     assert client(place, "read", "old")["views"]["todo"] == ["token_007"]
 
 
-def test_tokens_that_we_made_are_taken_by_picas_and_none_of_ours_is_run_twice_by_us(place, tmp_path):
+def test_tokens_that_we_made_are_taken_by_picas_and_none_of_ours_is_run_twice_by_us(
+    place, tmp_path
+):
     url = "picas+%s/shared" % COUCH
     with open_pool(url, create=True) as pool:
         pool.add([{"id": "t%03d" % n, "command": ["sleep", "0.02"]} for n in range(150)])
@@ -72,7 +107,9 @@ def test_tokens_that_we_made_are_taken_by_picas_and_none_of_ours_is_run_twice_by
     with open_pool(url) as pool:
         tasks = list(pool.export())
         assert pool.status()["done"] == 150
-    done = [task["id"] for task in tasks for attempt in task["attempts"] if attempt["outcome"] == "done"]
+    done = [
+        task["id"] for task in tasks for attempt in task["attempts"] if attempt["outcome"] == "done"
+    ]
     assert len(done) == len(set(done)) and theirs and len(set(done) | set(theirs)) == 150
 
 
@@ -92,4 +129,8 @@ def test_a_killed_pilots_tokens_come_back_and_a_stopped_ones_at_once(place, tmp_
         until(lambda: pool.status()["locked"] == 1, 40)
         child.terminate()
         child.communicate(timeout=20)
-        assert child.returncode == 143 and pool.status()["todo"] == 1 and pool.show("long")["attempts"][1]["outcome"] == "released"
+        assert (
+            child.returncode == 143
+            and pool.status()["todo"] == 1
+            and pool.show("long")["attempts"][1]["outcome"] == "released"
+        )

@@ -1,4 +1,5 @@
-"""The pool server under everything that goes wrong: killed in a loop with pilots killed beside it, fuzzed, without disk."""
+"""The pool server under everything that goes wrong: killed in a loop with pilots killed beside it,
+fuzzed, without disk."""
 
 import json
 import os
@@ -25,16 +26,42 @@ FUZZ = int(os.environ.get("PILOT_FUZZ", "100000"))
 
 def start_pilot(folder, number, url):
     with open(str(folder / ("out-%d" % number)), "wb") as log:
-        return subprocess.Popen([sys.executable, str(ROOT / "pilot.py"), "-X", "CheckWorkerNode,LaunchAgent", "--pool", url, "--events", url, "--pilot-id", "p%d" % number,
-                                 "--lease-s", "10", "--slots", "2", "--stop-grace-s", "1", "--idle-s", "30", "--workdir", str(folder / ("w-%d" % number))],
-                                stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(
+            [
+                sys.executable,
+                str(ROOT / "pilot.py"),
+                "-X",
+                "CheckWorkerNode,LaunchAgent",
+                "--pool",
+                url,
+                "--events",
+                url,
+                "--pilot-id",
+                "p%d" % number,
+                "--lease-s",
+                "10",
+                "--slots",
+                "2",
+                "--stop-grace-s",
+                "1",
+                "--idle-s",
+                "30",
+                "--workdir",
+                str(folder / ("w-%d" % number)),
+            ],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
 
 
 def test_eight_agents_five_thousand_tasks_kills_of_pilots_and_of_the_server(tmp_path):
     folder = tmp_path / "server"
     folder.mkdir()
     with open_pool("sqlite:%s/pool.sqlite" % folder, create=True, backoff_s=0.1) as pool:
-        pool.add([{"id": "t%05d" % n, "command": ["true"], "max_attempts": 50} for n in range(TASKS)])
+        pool.add(
+            [{"id": "t%05d" % n, "command": ["true"], "max_attempts": 50} for n in range(TASKS)]
+        )
     server, rng, count = Served(folder), random.Random(4), AGENTS
     pilots = [start_pilot(tmp_path, number, server.url) for number in range(AGENTS)]
     kills, old = 0, []
@@ -44,7 +71,11 @@ def test_eight_agents_five_thousand_tasks_kills_of_pilots_and_of_the_server(tmp_
             pause += rng.uniform(0.5, 1.5)
             until(lambda: time.monotonic() > pause, what="the time for the next kill")
             at = rng.randrange(AGENTS)
-            tree = [p.pid for p in process_tree.descendants(pilots[at].pid) if p.parent == pilots[at].pid] + [pilots[at].pid]
+            tree = [
+                p.pid
+                for p in process_tree.descendants(pilots[at].pid)
+                if p.parent == pilots[at].pid
+            ] + [pilots[at].pid]
             os.kill(rng.choice(tree), signal.SIGKILL)
             old.append(pilots[at])
             pilots[at] = start_pilot(tmp_path, count, server.url)
@@ -65,9 +96,21 @@ def test_eight_agents_five_thousand_tasks_kills_of_pilots_and_of_the_server(tmp_
         for pilot in pilots + old:
             pilot.wait(timeout=20)
         server.kill()
-    double = [task["id"] for task in tasks if [attempt["outcome"] for attempt in task["attempts"]].count("done") != 1]
+    double = [
+        task["id"]
+        for task in tasks
+        if [attempt["outcome"] for attempt in task["attempts"]].count("done") != 1
+    ]
     assert double == [] and len(tasks) == TASKS and kills >= 4
-    print(json.dumps({"tasks": TASKS, "kills": kills, "attempts": sum(len(task["attempts"]) for task in tasks)}))
+    print(
+        json.dumps(
+            {
+                "tasks": TASKS,
+                "kills": kills,
+                "attempts": sum(len(task["attempts"]) for task in tasks),
+            }
+        )
+    )
 
 
 def memory_mb(pid):
@@ -76,22 +119,33 @@ def memory_mb(pid):
 
 
 REQUESTS = [
-    b'POST /v1/next HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s', b'POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
-    b'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s', b'POST /v1/renew HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
-    b'POST /v1/restore HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s']
+    b'POST /v1/next HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
+    b'POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
+    b'POST /v1/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
+    b'POST /v1/renew HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
+    b'POST /v1/restore HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s',
+]
 BODIES = [
     b'{"pilot":"p1","finals":[{"task":"a","generation":1,"outcome":"done","reason":"","result":{}}],"offer":{"cores":1,"tags":["a"]},"count":1,"lease_s":30,"request_id":"r1"}',
     b'{"events":[{"pilot":"p1","seq":1,"time":"2026-11-20T00:00:00Z","event":"command finished","command":"X","seconds":1.5,"exit_code":0,"status":"ok"}]}',
-    b'{"tasks":[{"id":"fuzz","command":["true"],"tags":["a"],"cores":2,"inputs":["x"],"limits":{"cpu_s":5}}]}', b'{"pilot":"p1","leases":[["a",1]],"lease_s":30}',
-    b'{"tasks":[{"id":"b","command":["true"],"state":"done","generation":1,"attempts":[{"generation":1,"pilot":"p","started":1.0,"ended":2.0,"outcome":"done","reason":"","result":{}}]}]}']
-GETS = [b"GET /v1/tasks?limit=5&after=x HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /v1/pilots?site=a&limit=3 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET /v1/pilots/p1/events?after=1&kind=log HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /v1/overview?hours=5 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"]
+    b'{"tasks":[{"id":"fuzz","command":["true"],"tags":["a"],"cores":2,"inputs":["x"],"limits":{"cpu_s":5}}]}',
+    b'{"pilot":"p1","leases":[["a",1]],"lease_s":30}',
+    b'{"tasks":[{"id":"b","command":["true"],"state":"done","generation":1,"attempts":[{"generation":1,"pilot":"p","started":1.0,"ended":2.0,"outcome":"done","reason":"","result":{}}]}]}',
+]
+GETS = [
+    b"GET /v1/tasks?limit=5&after=x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /v1/pilots?site=a&limit=3 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /v1/pilots/p1/events?after=1&kind=log HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /v1/overview?hours=5 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n",
+]
 
 
 def request(chance):
     """A request with something wrong in its head or in its body."""
     kind = chance.randrange(10)
-    if kind < 6:  # a sound head around a broken body, with its true length: the body is what is looked at
+    # a sound head around a broken body, with its true length: the body is what is looked at
+    if kind < 6:
         at = chance.randrange(len(BODIES))
         body = broken(chance, BODIES[at])
         return REQUESTS[at] % (len(body), body)
@@ -138,7 +192,9 @@ def test_a_full_disk_is_busy_and_what_was_acknowledged_stays(tmp_path):
         pytest.skip("needs root to mount a small file system")
     small = tmp_path / "small"
     small.mkdir()
-    if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], stderr=subprocess.DEVNULL):
+    if subprocess.call(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], stderr=subprocess.DEVNULL
+    ):
         pytest.skip("tmpfs cannot be mounted here")
     try:
         server = Served(small)
@@ -153,7 +209,9 @@ def test_a_full_disk_is_busy_and_what_was_acknowledged_stays(tmp_path):
             (small / "server.log").write_text("")
             subprocess.check_call(["mount", "-o", "remount,size=30m", str(small)])
             server.start()
-            assert sorted(task["id"] for task in pool.export()) == sorted(added) and pool.add([{"id": "more", "command": ["true"]}]) == (1, 0)
+            assert sorted(task["id"] for task in pool.export()) == sorted(added) and pool.add(
+                [{"id": "more", "command": ["true"]}]
+            ) == (1, 0)
         server.kill()
     finally:
         subprocess.check_call(["umount", str(small)])

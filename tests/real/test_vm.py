@@ -1,4 +1,5 @@
-"""A whole virtual machine with systemd: stage 0 by its own cloud-init, and the unit of `pilot.ship systemd`."""
+"""A whole virtual machine with systemd: stage 0 by its own cloud-init, and the unit of `pilot.ship
+systemd`."""
 
 import json
 import os
@@ -38,7 +39,8 @@ def web(tmp_path):
 
 @pytest.fixture
 def boot(tmp_path):
-    """Boots a machine with this user-data until it powers off: its console, and a reader of its files."""
+    """Boots a machine with this user-data until it powers off: its console, and a reader of its
+    files."""
     need("qemu-system-x86_64", "genisoimage", "mke2fs", "debugfs", "mmdebstrap")
 
     def run(user_data):
@@ -47,30 +49,70 @@ def boot(tmp_path):
         (seed / "user-data").write_bytes(user_data)
         (seed / "meta-data").write_text("instance-id: i-vm-1\nlocal-hostname: vm1\n")
         disk = tmp_path / "disk"
-        if not os.path.exists(ROOTFS + ".img"):  # the first machine is made and boots nothing of ours
+        # the first machine is made and boots nothing of ours
+        if not os.path.exists(ROOTFS + ".img"):
             (seed / "user-data").write_text("#!/bin/sh\npoweroff\n")
             build("vm.sh", ROOTFS, seed, disk)
             (seed / "user-data").write_bytes(user_data)
-        done = subprocess.run([str(SYSTEMS / "vm.sh"), ROOTFS, str(seed), str(disk), "280"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            [str(SYSTEMS / "vm.sh"), ROOTFS, str(seed), str(disk), "280"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         console = done.stdout.decode("utf-8", "replace")
         assert done.returncode == 0 and "Power down" in console, console[-3000:]
-        return console, lambda path: subprocess.run(["debugfs", "-R", "cat " + path, str(disk)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode()
+        return (
+            console,
+            lambda path: subprocess.run(
+                ["debugfs", "-R", "cat " + path, str(disk)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ).stdout.decode(),
+        )
     return run
 
 
 def ship(world, folder, *words):
-    subprocess.check_call([sys.executable, "-m", "pilot.ship", world, "-o", str(folder)] + list(words), cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    subprocess.check_call(
+        [sys.executable, "-m", "pilot.ship", world, "-o", str(folder)] + list(words),
+        cwd=str(ROOT),
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def test_stage_0_in_a_machine_with_systemd(boot, web, tmp_path):
-    ship("cloud-init", tmp_path / "www", "--cloud", "openstack", "--url", web + "/pilot.pyz", "--", "-X", "CheckWorkerNode,LaunchAgent", "--min-disk-mb", "100", "--execute", "sh -c 'id; cat /proc/self/cgroup; sleep 2'")
+    ship(
+        "cloud-init",
+        tmp_path / "www",
+        "--cloud",
+        "openstack",
+        "--url",
+        web + "/pilot.pyz",
+        "--",
+        "-X",
+        "CheckWorkerNode,LaunchAgent",
+        "--min-disk-mb",
+        "100",
+        "--execute",
+        "sh -c 'id; cat /proc/self/cgroup; sleep 2'",
+    )
     console, content = boot((tmp_path / "www" / "user-data").read_bytes())
     report = json.loads(content("/var/lib/pilot/work/pilot-report.json"))
-    assert report["exit_code"] == 0 and report["facts"]["WorkerNode"]["virtual_machine"] and report["facts"]["WorkerNode"]["batch"]["system"] == "cloud"
+    assert (
+        report["exit_code"] == 0
+        and report["facts"]["WorkerNode"]["virtual_machine"]
+        and report["facts"]["WorkerNode"]["batch"]["system"] == "cloud"
+    )
     assert "i-vm-1" in report["pilot"]
     log = content("/var/lib/pilot/work/pilot.log")
-    assert "(pilot)" in log and "uid=0" not in log and "cloud-final" not in log.split("LaunchAgent: starting")[1]
-    assert '"errors": []' in content("/var/lib/cloud/data/result.json") and "exit code 0" in content("/var/lib/pilot/ended")
+    assert (
+        "(pilot)" in log
+        and "uid=0" not in log
+        and "cloud-final" not in log.split("LaunchAgent: starting")[1]
+    )
+    assert '"errors": []' in content(
+        "/var/lib/cloud/data/result.json"
+    ) and "exit code 0" in content("/var/lib/pilot/ended")
 
 
 UNIT = """#!/bin/sh
@@ -87,12 +129,31 @@ ls /var/lib/private/pilot >>/root/told; sync; poweroff
 
 
 def test_the_unit_runs_and_is_stopped_by_systemd(boot, web, tmp_path):
-    ship("systemd", tmp_path / "www", "--", "-X", "CheckWorkerNode,LaunchAgent", "--min-disk-mb", "100", "--execute", "sleep 54321", "--site", "it's $HOME 100%",
-         "--pool-token", "hunter22")
+    ship(
+        "systemd",
+        tmp_path / "www",
+        "--",
+        "-X",
+        "CheckWorkerNode,LaunchAgent",
+        "--min-disk-mb",
+        "100",
+        "--execute",
+        "sleep 54321",
+        "--site",
+        "it's $HOME 100%",
+        "--pool-token",
+        "hunter22",
+    )
     console, content = boot((UNIT % {"web": web}).encode())
     report = json.loads(content("/root/report.json"))
     assert report["settings"]["pool_token"] == {"value": "********", "source": "environment"}
-    assert report["exit_code"] == 143 and report["settings"]["site"]["value"] == "it's $HOME 100%", console[-3000:]
+    assert (
+        report["exit_code"] == 143 and report["settings"]["site"]["value"] == "it's $HOME 100%"
+    ), console[-3000:]
     told = content("/root/told")
     assert "pilot-kept" in told and "pilot-old" not in told
-    assert "ExecMainStatus=143" in told and "left" not in told and int(told.split("stopped after ")[1].split()[0]) < 15, told
+    assert (
+        "ExecMainStatus=143" in told
+        and "left" not in told
+        and int(told.split("stopped after ")[1].split()[0]) < 15
+    ), told

@@ -1,5 +1,6 @@
-"""A stand-in for BOINC's sample wrapper, after its documented ways: reads job.xml in the slot, starts the application with an
-environment of nothing but <setenv>, watches the fraction and checkpoint files each second, and ends with 195 when it failed."""
+"""A stand-in for BOINC's sample wrapper, after its documented ways: reads job.xml in the slot,
+starts the application with an environment of nothing but <setenv>, watches the fraction and
+checkpoint files each second, and ends with 195 when it failed."""
 
 import os
 import re
@@ -23,11 +24,19 @@ def main():
     fraction = tag(task, "fraction_done_filename")
     if fraction and os.path.exists(fraction):
         os.unlink(fraction)
-    with open(tag(task, "stdout_filename", "stdout.txt"), "ab") as out, open(tag(task, "stderr_filename", "stderr.txt"), "ab") as err:
-        child = subprocess.Popen([sys.executable, tag(task, "application")] + tag(task, "command_line").split(), stdout=out, stderr=err, env=environ)
+    with open(tag(task, "stdout_filename", "stdout.txt"), "ab") as out, open(
+        tag(task, "stderr_filename", "stderr.txt"), "ab"
+    ) as err:
+        child = subprocess.Popen(
+            [sys.executable, tag(task, "application")] + tag(task, "command_line").split(),
+            stdout=out,
+            stderr=err,
+            env=environ,
+        )
 
     def stop(signum, frame):
-        """What it does when the client aborts: TERM, again nine tenths later, KILL after a second."""
+        """What it does when the client aborts: TERM, again nine tenths later, KILL after a
+        second."""
         child.terminate()
         for pause, number in ((0.9, signal.SIGTERM), (0.1, signal.SIGKILL)):
             time.sleep(pause)

@@ -26,5 +26,7 @@ def test_oars_walltime_counts_from_the_start():
 
 
 def test_oars_own_walltime_where_its_program_cannot_be_asked():
-    job = detect_job({"OAR_JOB_ID": "5", "OAR_JOB_WALLTIME_SECONDS": "7200", "PATH": "/nowhere"}, 0.0)
+    job = detect_job(
+        {"OAR_JOB_ID": "5", "OAR_JOB_WALLTIME_SECONDS": "7200", "PATH": "/nowhere"}, 0.0
+    )
     assert (job.time_left_s, job.source) == (7200.0, "OAR_JOB_WALLTIME_SECONDS")

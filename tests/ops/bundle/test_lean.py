@@ -48,26 +48,60 @@ class B:
 
 def test_comments_docstrings_and_types_go_and_the_rest_stays():
     small = lean.strip_source(SOURCE.encode()).decode()
-    assert "why" not in small and "words" not in small and "More lines" not in small and "Callable[[int]" not in small and "-> " not in small
-    assert small.startswith("#!/usr/bin/env python3\n") and '"""kept\n  # not a comment\n    indented"""' in small and "x:int=3" in small and "many={\"a: b = c\":{}}" in small and "self.x=1" in small and "declared:int" in small and '{1:"#"}[x]' in small
+    assert (
+        "why" not in small
+        and "words" not in small
+        and "More lines" not in small
+        and "Callable[[int]" not in small
+        and "-> " not in small
+    )
+    assert (
+        small.startswith("#!/usr/bin/env python3\n")
+        and '"""kept\n  # not a comment\n    indented"""' in small
+        and "x:int=3" in small
+        and "many={\"a: b = c\":{}}" in small
+        and "self.x=1" in small
+        and "declared:int" in small
+        and '{1:"#"}[x]' in small
+    )
     names = {}
     exec(compile(small, "small", "exec"), names)
-    assert names["A"] == "kept\n  # not a comment\n    indented" and names["B"].f(None, 1, c=2) is None and names["B"].x == 3
+    assert (
+        names["A"] == "kept\n  # not a comment\n    indented"
+        and names["B"].f(None, 1, c=2) is None
+        and names["B"].x == 3
+    )
 
 
 def test_names_of_types_that_nothing_mentions_are_not_imported():
     source = b"from typing import TYPE_CHECKING, Dict, List\n\nif TYPE_CHECKING:\n    import ssl\n    from os import path\n\nx: Dict[str, int] = {}\n\n\ndef f() -> List[int]:\n    return []\n"
-    assert lean.strip_source(source) == b"from typing import Dict\nx:Dict[str,int]={}\ndef f():\n return[]\n"
+    assert (
+        lean.strip_source(source)
+        == b"from typing import Dict\nx:Dict[str,int]={}\ndef f():\n return[]\n"
+    )
 
 
 def test_the_help_of_options_goes():
     source = b"A = (Option(\"a\", \"words \\\"of\\\" help\",\n    str, \"b\"), Option(\n    'c', \"one \"\n    \"two\"), Option(\"d\", HELP), Option(\"e\", \"x\" + y))\n"
-    assert lean.strip_source(source) == b"A=(Option(\"a\",\"\",str,\"b\"),Option('c',\"\" \"\"),Option(\"d\",HELP),Option(\"e\",\"x\"+y))\n"
+    assert (
+        lean.strip_source(source)
+        == b"A=(Option(\"a\",\"\",str,\"b\"),Option('c',\"\" \"\"),Option(\"d\",HELP),Option(\"e\",\"x\"+y))\n"
+    )
 
 
-@pytest.mark.parametrize("source, kept", [
-    ("def f():\n    x: int=5\n    return x\n", "x=5"), ("class A:\n    r\"\"\"Raw words.\"\"\"\n", "class A:"), ("def f():\n    a.b: int = 1\n    c[1]: int = 2\n", "c[1]=2"),
-    ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ssl\nelse:\n    ssl = None\n", "ssl=None"), ("X = 1\nT = \"\"\"\nfrom typing import List\n\"\"\"\n", "from typing import List")])
+@pytest.mark.parametrize(
+    "source, kept",
+    [
+        ("def f():\n    x: int=5\n    return x\n", "x=5"),
+        ("class A:\n    r\"\"\"Raw words.\"\"\"\n", "class A:"),
+        ("def f():\n    a.b: int = 1\n    c[1]: int = 2\n", "c[1]=2"),
+        (
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ssl\nelse:\n    ssl = None\n",
+            "ssl=None",
+        ),
+        ("X = 1\nT = \"\"\"\nfrom typing import List\n\"\"\"\n", "from typing import List"),
+    ],
+)
 def test_odd_sources_stay_right(source, kept):
     small = lean.strip_source(source.encode(), True).decode()
     compile(small, "small", "exec")
@@ -75,7 +109,9 @@ def test_odd_sources_stay_right(source, kept):
 
 
 def test_what_newer_pythons_have_stays_too():
-    source = "def f(x):\n    match x:\n        case 1: y = 2\n        case [a]: y = a\n    return y\n"
+    source = (
+        "def f(x):\n    match x:\n        case 1: y = 2\n        case [a]: y = a\n    return y\n"
+    )
     try:
         compile(source, "new", "exec")
     except SyntaxError:
@@ -86,7 +122,11 @@ def test_what_newer_pythons_have_stays_too():
 
 
 def test_a_commands_first_line_stays_where_it_is_wanted():
-    assert "One line." in [ast.get_docstring(node) for node in ast.parse(lean.strip_source(SOURCE.encode(), True)).body if isinstance(node, ast.ClassDef)]
+    assert "One line." in [
+        ast.get_docstring(node)
+        for node in ast.parse(lean.strip_source(SOURCE.encode(), True)).body
+        if isinstance(node, ast.ClassDef)
+    ]
 
 
 class Bare(ast.NodeTransformer):
@@ -110,7 +150,9 @@ class Bare(ast.NodeTransformer):
         return None if node.module == "typing" else node
 
     def visit_Call(self, node):
-        if getattr(node.func, "id", "") == "Option" and isinstance(node.args[1], type(ast.parse("''").body[0].value)):
+        if getattr(node.func, "id", "") == "Option" and isinstance(
+            node.args[1], type(ast.parse("''").body[0].value)
+        ):
             node.args[1] = ast.parse("''").body[0].value
         return self.generic_visit(node)
 
@@ -128,16 +170,29 @@ class Bare(ast.NodeTransformer):
     def generic_visit(self, node):
         super().generic_visit(node)
         if hasattr(node, "body") and isinstance(node.body, list):
-            node.body = [one for one in node.body if not (isinstance(one, ast.Expr) and type(one.value).__name__ in ("Str", "Num", "Constant"))]
+            node.body = [
+                one
+                for one in node.body
+                if not (
+                    isinstance(one, ast.Expr)
+                    and type(one.value).__name__ in ("Str", "Num", "Constant")
+                )
+            ]
         for name in ("returns", "annotation"):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.arg)) and hasattr(node, name):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.arg)) and hasattr(
+                node, name
+            ):
                 setattr(node, name, None)
         return node
 
 
-@pytest.mark.parametrize("name", sorted(name for name in onefile.collect_files(str(ROOT)) if name.endswith(".py")))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in onefile.collect_files(str(ROOT)) if name.endswith(".py"))
+)
 def test_every_module_is_the_same_program(name):
     with open(str(ROOT / name), "rb") as stream:
         source = stream.read()
     compile(lean.strip_source(source), name, "exec")
-    assert ast.dump(Bare().visit(ast.parse(lean.strip_source(source)))) == ast.dump(Bare().visit(ast.parse(source)))
+    assert ast.dump(Bare().visit(ast.parse(lean.strip_source(source)))) == ast.dump(
+        Bare().visit(ast.parse(source))
+    )

@@ -24,7 +24,13 @@ def test_status_in_words_and_json(url, capsys):
     main(["status", url])
     assert capsys.readouterr().out == "todo 2  locked 0  done 0  error 0  held 0\n"
     main(["status", url, "--json"])
-    assert json.loads(capsys.readouterr().out) == {"todo": 2, "locked": 0, "done": 0, "error": 0, "held": 0}
+    assert json.loads(capsys.readouterr().out) == {
+        "todo": 2,
+        "locked": 0,
+        "done": 0,
+        "error": 0,
+        "held": 0,
+    }
 
 
 def test_a_task_is_shown_in_words_and_json(url, capsys):
@@ -42,14 +48,25 @@ def test_cancel_retry_export(url, capsys):
     capsys.readouterr()
     main(["export", url])
     exported = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(task["id"], task["state"], task["attempts"]) for task in exported] == [("a", "todo", []), ("b", "todo", [])]
+    assert [(task["id"], task["state"], task["attempts"]) for task in exported] == [
+        ("a", "todo", []),
+        ("b", "todo", []),
+    ]
 
 
 def test_what_failed_is_listed_and_sent_back(url, capsys, tasks_file):
-    main(["add", url, tasks_file({"id": "c", "command": ["false"], "max_attempts": 1, "priority": 9})])
+    main(
+        [
+            "add",
+            url,
+            tasks_file({"id": "c", "command": ["false"], "max_attempts": 1, "priority": 9}),
+        ]
+    )
     with open_pool(url) as pool:
         lease = pool.claim("p", Offer(), 1, 60, "p:1")[0]
-        pool.next([Final(lease.task, lease.generation, "error", "x", {})], "p", Offer(), 0, 60, "p:2")
+        pool.next(
+            [Final(lease.task, lease.generation, "error", "x", {})], "p", Offer(), 0, 60, "p:2"
+        )
     capsys.readouterr()
     main(["export", url, "--state", "error"])
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["c"]
@@ -63,7 +80,9 @@ def test_the_first_wait_is_set_with_a_new_pool(tmp_path, tasks_file, capsys):
     main(["add", place, tasks_file({"id": "c", "command": ["false"]}), "--backoff-s", "3"])
     with open_pool(place) as pool:
         lease = pool.claim("p", Offer(), 1, 60, "p:1")[0]
-        pool.next([Final(lease.task, lease.generation, "error", "x", {})], "p", Offer(), 0, 60, "p:2")
+        pool.next(
+            [Final(lease.task, lease.generation, "error", "x", {})], "p", Offer(), 0, 60, "p:2"
+        )
         assert 5 < pool.pending()[1] <= 6.7  # 3 s x 2, and up to a tenth
 
 
@@ -73,23 +92,49 @@ def test_tasks_come_by_standard_input_too(url, capsys, monkeypatch):
     assert "1 added" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words, code, told", [
-    (["show", "URL", "nobody"], 2, "there is no task 'nobody'"), (["status", "sqlite:/no/file"], 2, "there is no such file"),
-    (["retry", "URL"], 2, "name the tasks"), ([], 2, "which of add"), (["status", "ftp:x"], 2, "is not a pool"),
-    (["cancel", "URL", "nobody"], 2, "there is no task 'nobody'"), (["retry", "URL", "nobody"], 2, "there is no task 'nobody'"), (["add", "URL", "/no/file"], 2, "cannot be read"), (["fly", "URL"], 2, "invalid choice"), (["add", "sqlite:/no/dir/p", "FILE"], 2, "cannot be opened")])
+@pytest.mark.parametrize(
+    "words, code, told",
+    [
+        (["show", "URL", "nobody"], 2, "there is no task 'nobody'"),
+        (["status", "sqlite:/no/file"], 2, "there is no such file"),
+        (["retry", "URL"], 2, "name the tasks"),
+        ([], 2, "which of add"),
+        (["status", "ftp:x"], 2, "is not a pool"),
+        (["cancel", "URL", "nobody"], 2, "there is no task 'nobody'"),
+        (["retry", "URL", "nobody"], 2, "there is no task 'nobody'"),
+        (["add", "URL", "/no/file"], 2, "cannot be read"),
+        (["fly", "URL"], 2, "invalid choice"),
+        (["add", "sqlite:/no/dir/p", "FILE"], 2, "cannot be opened"),
+    ],
+)
 def test_mistakes_are_a_sentence_and_exit_code_2(url, capsys, tmp_path, words, code, told):
-    words = [url if word == "URL" else str(tmp_path / "tasks.jsonl") if word == "FILE" else word for word in words]
+    words = [
+        url if word == "URL" else str(tmp_path / "tasks.jsonl") if word == "FILE" else word
+        for word in words
+    ]
     assert main(words) == code
     assert told in capsys.readouterr().err
 
 
 def test_it_runs_as_a_module(url):
-    done = subprocess.run([sys.executable, "-m", "pilot.pool", "status", url], cwd=str(ROOT), stdout=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-m", "pilot.pool", "status", url], cwd=str(ROOT), stdout=subprocess.PIPE
+    )
     assert done.returncode == 0 and b"todo 2" in done.stdout
 
 
 def test_a_reader_that_goes_away_is_no_traceback(url):
-    done = subprocess.run(["bash", "-c", '"$0" -m pilot.pool export "$1" | true; exit ${PIPESTATUS[0]}', sys.executable, url], cwd=str(ROOT), stderr=subprocess.PIPE)
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            '"$0" -m pilot.pool export "$1" | true; exit ${PIPESTATUS[0]}',
+            sys.executable,
+            url,
+        ],
+        cwd=str(ROOT),
+        stderr=subprocess.PIPE,
+    )
     assert b"Traceback" not in done.stderr
 
 

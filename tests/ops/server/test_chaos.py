@@ -36,7 +36,9 @@ class Careless:
             answers = [pool.next(*request) for _ in range(self.chance.choice([1, 2, 3]))]
             states, leases = answers[0]
             for again, once_more in answers[1:]:
-                assert again == states and [lease[:2] for lease in once_more] == [lease[:2] for lease in leases]
+                assert again == states and [lease[:2] for lease in once_more] == [
+                    lease[:2] for lease in leases
+                ]
             self.acknowledged += [key for key, state in states.items() if state == "done"]
             said.append((finals, self.name, Offer(), 0, 300.0, "late"))
             for old in self.chance.sample(said, min(3, len(said))):
@@ -55,8 +57,17 @@ def test_repeated_and_reordered_requests_change_nothing(within):
         assert [worker.trouble for worker in workers if worker.trouble] == []
         tasks = list(pool.export())
     told = [key for worker in workers for key in worker.acknowledged]
-    done = [(task["id"], attempt["generation"]) for task in tasks for attempt in task["attempts"] if attempt["outcome"] == "done"]
-    assert sorted(told) == sorted(done) and len(done) == TASKS and all(len(task["attempts"]) == 1 for task in tasks)
+    done = [
+        (task["id"], attempt["generation"])
+        for task in tasks
+        for attempt in task["attempts"]
+        if attempt["outcome"] == "done"
+    ]
+    assert (
+        sorted(told) == sorted(done)
+        and len(done) == TASKS
+        and all(len(task["attempts"]) == 1 for task in tasks)
+    )
 
 
 def test_a_claim_that_is_repeated_by_another_pilot_is_another_claim(within):
@@ -70,8 +81,12 @@ def test_a_claim_that_is_repeated_by_another_pilot_is_another_claim(within):
 def test_a_server_without_room_loses_nothing_that_it_acknowledged(within):
     with open_pool(within.url) as pool:
         pool.add([{"id": "t%d" % n, "command": ["true"]} for n in range(50)])
-        page_count = within.call(lambda: within.server.pool._db.execute("PRAGMA page_count").fetchone()[0])
-        within.call(lambda: within.server.pool._db.execute("PRAGMA max_page_count=%d" % (page_count + 1)))
+        page_count = within.call(
+            lambda: within.server.pool._db.execute("PRAGMA page_count").fetchone()[0]
+        )
+        within.call(
+            lambda: within.server.pool._db.execute("PRAGMA max_page_count=%d" % (page_count + 1))
+        )
         added = 50
         with pytest.raises(Busy):
             for n in range(50, 100000):
@@ -79,4 +94,7 @@ def test_a_server_without_room_loses_nothing_that_it_acknowledged(within):
                 added += 1
         assert pool.status()["todo"] == added
         within.call(lambda: within.server.pool._db.execute("PRAGMA max_page_count=1000000"))
-        assert pool.add([{"id": "more", "command": ["true"]}]) == (1, 0) and pool.status()["todo"] == added + 1
+        assert (
+            pool.add([{"id": "more", "command": ["true"]}]) == (1, 0)
+            and pool.status()["todo"] == added + 1
+        )

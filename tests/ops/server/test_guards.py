@@ -50,7 +50,21 @@ def test_more_clients_than_descriptors_wait_and_the_log_stays_short(tmp_path):
     """The server has 40 descriptors for connections; 200 come, say nothing, and go."""
     program = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (104, 104)); from pilot.ops.pool.__main__ import main; sys.exit(main(sys.argv[1:]))"
     log = open(str(tmp_path / "log"), "wb")
-    child = subprocess.Popen([sys.executable, "-c", program, "serve", "sqlite:%s/p" % tmp_path, "--create", "--listen", "127.0.0.1:0"], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=log)
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            program,
+            "serve",
+            "sqlite:%s/p" % tmp_path,
+            "--create",
+            "--listen",
+            "127.0.0.1:0",
+        ],
+        cwd=str(ROOT),
+        stdout=subprocess.PIPE,
+        stderr=log,
+    )
     try:
         url = child.stdout.readline().decode().split(" at ")[1].split()[0]
         crowd = stay(url, 200)
@@ -86,7 +100,10 @@ def test_one_address_without_a_token_leaves_room_for_others(guarded, keyring, mo
 
 
 def test_who_shows_no_token_has_little_time(guarded, keyring):
-    for headers, least, most in (({}, 10, 15), ({"Authorization": "Bearer " + keyring.mint("p1")}, 100, 150)):
+    for headers, least, most in (
+        ({}, 10, 15),
+        ({"Authorization": "Bearer " + keyring.mint("p1")}, 100, 150),
+    ):
         client = http.client.HTTPConnection(guarded.url[len("http://"):], timeout=10)
         client.request("GET", "/v1/status", headers=headers)
         client.getresponse().read()
@@ -99,15 +116,24 @@ def test_who_shows_no_token_has_little_time(guarded, keyring):
 def test_an_admins_body_holds_the_loop_no_longer_than_its_parts_take(guarded, tmp_path):
     admin = tokens.add_token(str(tmp_path / "tokens"), "admin", "other")
     guarded.server.keyring = tokens.read_keyring(str(tmp_path / "tokens"))
-    assert ask(guarded, "POST", "/v1/tasks", raw=b'{"tasks":[' + b"[]," * 600000 + b"[]]}", token=admin)[0] == 413
-    assert ask(guarded, "POST", "/v1/tasks", raw=b"{" + b" " * (8 << 20) + b"}", token=admin)[0] == 413
+    assert (
+        ask(
+            guarded, "POST", "/v1/tasks", raw=b'{"tasks":[' + b"[]," * 600000 + b"[]]}", token=admin
+        )[0]
+        == 413
+    )
+    assert (
+        ask(guarded, "POST", "/v1/tasks", raw=b"{" + b" " * (8 << 20) + b"}", token=admin)[0] == 413
+    )
 
 
 def test_a_pilot_cannot_halt_the_loop_with_empty_lists(guarded, keyring):
     token = keyring.mint("p1")
     body = b'{"pilot":"p1","finals":[' + b"[]," * 600000 + b"[]]}"
     assert ask(guarded, "POST", "/v1/next", raw=body, token=token)[0] == 413
-    status, told = ask(guarded, "POST", "/v1/next", raw=b"{" + b" " * (servers.PILOT_BYTES) + b"}", token=token)
+    status, told = ask(
+        guarded, "POST", "/v1/next", raw=b"{" + b" " * (servers.PILOT_BYTES) + b"}", token=token
+    )
     assert status == 413
     assert ask(guarded, "POST", "/v1/next", dict(CLAIM, finals=[]), token=token)[0] == 200
 
@@ -122,7 +148,16 @@ def test_what_one_pilot_holds_under_way_is_bounded(guarded, keyring):
         greedy.append(one)
     until(lambda: guarded.server.house.refused.get(503))
     assert guarded.server.house.buffered_of["greedy"] <= connection.OWN_BYTES
-    assert ask(guarded, "POST", "/v1/next", dict(CLAIM, pilot="modest", finals=[]), token=keyring.mint("modest"))[0] == 200
+    assert (
+        ask(
+            guarded,
+            "POST",
+            "/v1/next",
+            dict(CLAIM, pilot="modest", finals=[]),
+            token=keyring.mint("modest"),
+        )[0]
+        == 200
+    )
     for one in greedy:
         one.close()
 
@@ -163,11 +198,32 @@ def test_each_kind_of_line_comes_once_a_minute_with_its_count():
 def test_one_pilots_story_does_not_push_out_anothers(tmp_path):
     story = Story(str(tmp_path / "story"), most_bytes=20000)
     with story.batch():
-        assert story.tell([{"pilot": "quiet", "seq": n, "event": "log", "lines": ["x" * 100]} for n in range(1, 11)]) == 10
-        told = story.tell([{"pilot": "loud", "seq": n, "event": "log", "lines": ["x" * 1000]} for n in range(1, 101)])
-        assert 5 < told < 12 and story.tell([{"pilot": "loud", "seq": 500, "event": "pilot finished", "exit_code": 0}]) == 1
+        assert (
+            story.tell(
+                [
+                    {"pilot": "quiet", "seq": n, "event": "log", "lines": ["x" * 100]}
+                    for n in range(1, 11)
+                ]
+            )
+            == 10
+        )
+        told = story.tell(
+            [
+                {"pilot": "loud", "seq": n, "event": "log", "lines": ["x" * 1000]}
+                for n in range(1, 101)
+            ]
+        )
+        assert (
+            5 < told < 12
+            and story.tell(
+                [{"pilot": "loud", "seq": 500, "event": "pilot finished", "exit_code": 0}]
+            )
+            == 1
+        )
     assert story.rows("SELECT count(*) FROM events WHERE pilot = 'quiet'") == [(10,)]
-    assert story.rows("SELECT state, dropped FROM pilots WHERE pilot = 'loud'") == [("finished", 100 - told)]
+    assert story.rows("SELECT state, dropped FROM pilots WHERE pilot = 'loud'") == [
+        ("finished", 100 - told)
+    ]
     story.close()
 
 
@@ -195,7 +251,8 @@ def test_a_server_whose_file_goes_away_stops_and_keeps_what_it_had(served, tmp_p
         path = tmp_path / "pool.sqlite"
         if harm == "wal":
             began = steady()
-            until(lambda: steady() - began > 2.5)  # it looks at its file each second, and has seen this one then
+            # it looks at its file each second, and has seen this one then
+            until(lambda: steady() - began > 2.5)
             os.unlink(str(path) + "-wal")
         else:
             open_pool("sqlite:%s/other" % tmp_path, create=True).close()
@@ -213,9 +270,17 @@ def test_a_server_whose_file_goes_away_stops_and_keeps_what_it_had(served, tmp_p
 def test_a_new_file_is_made_only_when_asked_for_and_a_broken_one_is_told(tmp_path, capsys):
     path = tmp_path / "pool.sqlite"
     words = ["serve", "sqlite:%s" % path, "--listen", "127.0.0.1:0"]
-    assert main(words) == 2 and "--create makes a new pool" in capsys.readouterr().err and not path.exists()
+    assert (
+        main(words) == 2
+        and "--create makes a new pool" in capsys.readouterr().err
+        and not path.exists()
+    )
     path.write_bytes(b"")
-    assert main(words) == 2 and main(words + ["--create"]) == 2 and "is empty" in capsys.readouterr().err
+    assert (
+        main(words) == 2
+        and main(words + ["--create"]) == 2
+        and "is empty" in capsys.readouterr().err
+    )
     path.unlink()
     with open_pool("sqlite:%s" % path, create=True) as pool:
         add(pool, *["t%d" % n for n in range(500)])
@@ -261,16 +326,30 @@ def test_a_copy_is_made_while_it_is_served_and_put_back_after_a_kill(served, tmp
         add(pool, *["t%d" % n for n in range(30)])
         lease = claim(pool)[0]
         assert main(["backup", "sqlite:%s/pool.sqlite" % tmp_path, str(tmp_path / "copy")]) == 0
-        assert main(["backup", "sqlite:%s/pool.sqlite" % tmp_path, str(tmp_path / "copy")]) == 2  # never over another
+        # never over another
+        assert main(["backup", "sqlite:%s/pool.sqlite" % tmp_path, str(tmp_path / "copy")]) == 2
         add(pool, "later")
-        assert main(["restore", "sqlite:%s/pool.sqlite" % tmp_path, str(tmp_path / "copy"), "--replace"]) == 2 and "stop that first" in capsys.readouterr().err
+        assert (
+            main(
+                ["restore", "sqlite:%s/pool.sqlite" % tmp_path, str(tmp_path / "copy"), "--replace"]
+            )
+            == 2
+            and "stop that first" in capsys.readouterr().err
+        )
     served.kill()
     assert os.path.exists(str(tmp_path / "pool.sqlite-wal"))
     assert main(["restore", "sqlite:%s/pool.sqlite" % tmp_path, str(tmp_path / "copy")]) == 2
-    assert main(["restore", "sqlite:%s/pool.sqlite" % tmp_path, str(tmp_path / "copy"), "--replace"]) == 0
+    assert (
+        main(["restore", "sqlite:%s/pool.sqlite" % tmp_path, str(tmp_path / "copy"), "--replace"])
+        == 0
+    )
     served.start()
     with open_pool(served.url) as pool:
-        assert pool.show("later") is None and pool.status()["locked"] == 1 and finish(pool, lease) == "done"
+        assert (
+            pool.show("later") is None
+            and pool.status()["locked"] == 1
+            and finish(pool, lease) == "done"
+        )
 
 
 def test_what_ended_long_ago_is_forgotten(within, capsys):
@@ -278,10 +357,18 @@ def test_what_ended_long_ago_is_forgotten(within, capsys):
         add(pool, *["t%d" % n for n in range(5)])
         for lease in claim(pool, count=3):
             finish(pool, lease)
-    assert main(["purge", within.url, "--older-than", "90d", "--state", "done"]) == 0 and capsys.readouterr().out == "0 forgotten\n"
-    assert main(["purge", within.url, "--older-than", "0s", "--state", "done"]) == 0 and capsys.readouterr().out == "3 forgotten\n"
+    assert (
+        main(["purge", within.url, "--older-than", "90d", "--state", "done"]) == 0
+        and capsys.readouterr().out == "0 forgotten\n"
+    )
+    assert (
+        main(["purge", within.url, "--older-than", "0s", "--state", "done"]) == 0
+        and capsys.readouterr().out == "3 forgotten\n"
+    )
     with open_pool(within.url) as pool:
-        assert pool.status() == {"todo": 2, "locked": 0, "done": 0, "error": 0, "held": 0} and [task["id"] for task in pool.export()] == ["t3", "t4"]
+        assert pool.status() == {"todo": 2, "locked": 0, "done": 0, "error": 0, "held": 0} and [
+            task["id"] for task in pool.export()
+        ] == ["t3", "t4"]
         assert len(claim(pool, count=5)) == 2
     assert main(["purge", within.url, "--older-than", "soon", "--state", "done"]) == 2
 
@@ -291,17 +378,34 @@ def test_a_million_lines_need_no_memory(tmp_path):
     count = 60000
     with open(str(tmp_path / "many.jsonl"), "w") as stream:
         for number in range(count):
-            stream.write(json.dumps({"id": "task-%08d" % number, "command": ["echo", "some words for the task", str(number)], "env": {"A": "x" * 200}}) + "\n")
+            stream.write(
+                json.dumps(
+                    {
+                        "id": "task-%08d" % number,
+                        "command": ["echo", "some words for the task", str(number)],
+                        "env": {"A": "x" * 200},
+                    }
+                )
+                + "\n"
+            )
     program = "import sys; from pilot.ops.pool.__main__ import main; main(sys.argv[1:]); print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
 
     def peak_mb(*words):
-        out = subprocess.check_output([sys.executable, "-c", program] + list(words), cwd=str(ROOT)).decode().splitlines()
+        out = (
+            subprocess.check_output([sys.executable, "-c", program] + list(words), cwd=str(ROOT))
+            .decode()
+            .splitlines()
+        )
         assert out[0].startswith(str(count)), out
         return int(out[-1]) / 1024.0
 
     assert peak_mb("add", "sqlite:%s/a" % tmp_path, str(tmp_path / "many.jsonl")) < 50
     with open(str(tmp_path / "out.jsonl"), "w") as stream:
-        subprocess.check_call([sys.executable, "-m", "pilot.pool", "export", "sqlite:%s/a" % tmp_path], cwd=str(ROOT), stdout=stream)
+        subprocess.check_call(
+            [sys.executable, "-m", "pilot.pool", "export", "sqlite:%s/a" % tmp_path],
+            cwd=str(ROOT),
+            stdout=stream,
+        )
     assert peak_mb("import", "sqlite:%s/b" % tmp_path, str(tmp_path / "out.jsonl")) < 50
 
 
@@ -309,23 +413,44 @@ def test_of_many_mistakes_the_first_are_told(tmp_path, capsys):
     (tmp_path / "bad.jsonl").write_text("{}\n" * 5000)
     assert main(["add", "sqlite:%s/p" % tmp_path, str(tmp_path / "bad.jsonl")]) == 2
     told = capsys.readouterr().err.splitlines()
-    assert len(told) == 101 and "4900 more lines with mistakes" in told[-1] and not (tmp_path / "p").exists()
+    assert (
+        len(told) == 101
+        and "4900 more lines with mistakes" in told[-1]
+        and not (tmp_path / "p").exists()
+    )
 
 
 def test_a_full_disk_is_told_at_once(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
-    if os.geteuid() != 0 or subprocess.call(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], stderr=subprocess.DEVNULL):
+    if os.geteuid() != 0 or subprocess.call(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(small)], stderr=subprocess.DEVNULL
+    ):
         pytest.skip("tmpfs cannot be mounted here")
     with open(str(tmp_path / "log"), "wb") as log:
-        child = subprocess.Popen([sys.executable, "-m", "pilot.pool", "serve", "sqlite:%s/p" % small, "--create", "--listen", "127.0.0.1:0"], cwd=str(ROOT),
-                                 stdout=subprocess.PIPE, stderr=log)
+        child = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "pilot.pool",
+                "serve",
+                "sqlite:%s/p" % small,
+                "--create",
+                "--listen",
+                "127.0.0.1:0",
+            ],
+            cwd=str(ROOT),
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
     try:
         with open_pool(child.stdout.readline().decode().split(" at ")[1].split()[0]) as pool:
             with pytest.raises(Busy):
                 for number in range(200):
                     add(pool, *["t%d-%d" % (number, n) for n in range(100)], env={"A": "x" * 500})
-        assert "ERROR" in (tmp_path / "log").read_text() and "full" in (tmp_path / "log").read_text()
+        assert (
+            "ERROR" in (tmp_path / "log").read_text() and "full" in (tmp_path / "log").read_text()
+        )
     finally:
         child.kill()
         child.wait()

@@ -19,14 +19,27 @@ from tests.conftest import ROOT, until
 from tests.pool.served import Served
 
 
-def plan(pool="sqlite:x", listen="127.0.0.1:0", certificate=None, key=None, tokens=None, client_ca=None):
+def plan(
+    pool="sqlite:x", listen="127.0.0.1:0", certificate=None, key=None, tokens=None, client_ca=None
+):
     return serve.plan_server(pool, listen, certificate, key, tokens, client_ca, Keep(), True)
 
 
-@pytest.mark.parametrize("words, told", [
-    (dict(pool="http://x"), "is no sqlite:FILE"), (dict(listen="x"), "is not HOST:PORT"), (dict(listen="h:99999"), "is not HOST:PORT"), (dict(key="k"), "--tls-key is for"),
-    (dict(client_ca="c"), "is for --tls-cert"), (dict(listen="0.0.0.0:1"), "needs --tls-cert and --tokens"), (dict(listen=":1"), "needs --tls-cert and --tokens"),
-    (dict(listen="example.org:1"), "needs"), (dict(certificate="/no/file"), "cannot be read"), (dict(tokens="/no/file"), "cannot be read")])
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (dict(pool="http://x"), "is no sqlite:FILE"),
+        (dict(listen="x"), "is not HOST:PORT"),
+        (dict(listen="h:99999"), "is not HOST:PORT"),
+        (dict(key="k"), "--tls-key is for"),
+        (dict(client_ca="c"), "is for --tls-cert"),
+        (dict(listen="0.0.0.0:1"), "needs --tls-cert and --tokens"),
+        (dict(listen=":1"), "needs --tls-cert and --tokens"),
+        (dict(listen="example.org:1"), "needs"),
+        (dict(certificate="/no/file"), "cannot be read"),
+        (dict(tokens="/no/file"), "cannot be read"),
+    ],
+)
 def test_what_is_not_served(words, told):
     with pytest.raises(UsageError, match=told):
         plan(**words)
@@ -41,7 +54,18 @@ def test_an_address_that_is_taken_is_told(tmp_path, capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)
-        assert main(["serve", "sqlite:%s/p" % tmp_path, "--create", "--listen", "127.0.0.1:%d" % taken.getsockname()[1]]) == 50
+        assert (
+            main(
+                [
+                    "serve",
+                    "sqlite:%s/p" % tmp_path,
+                    "--create",
+                    "--listen",
+                    "127.0.0.1:%d" % taken.getsockname()[1],
+                ]
+            )
+            == 50
+        )
     assert "is taken by another program" in capsys.readouterr().err
 
 
@@ -55,8 +79,28 @@ def certificate(tmp_path):
     """A key and certificate for localhost in one file; it is its own CA."""
     path = str(tmp_path / "tls.pem")
     try:
-        subprocess.check_call(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-                               "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", path + ".key", "-out", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.check_call(
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+                "-addext",
+                "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-keyout",
+                path + ".key",
+                "-out",
+                path,
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("openssl is not there to make a certificate")
     return path
@@ -65,20 +109,57 @@ def certificate(tmp_path):
 def test_by_tls_with_tokens_also_beyond_this_machine(tmp_path, certificate):
     folder = tmp_path / "s"
     folder.mkdir()
-    token = subprocess.check_output([sys.executable, "-m", "pilot.pool", "token", str(folder / "tokens"), "admin", "alice"], cwd=str(ROOT)).decode().strip()
-    server = Served(folder, "--tls-cert", certificate, "--tls-key", certificate + ".key", "--tokens", str(folder / "tokens"))
+    token = (
+        subprocess.check_output(
+            [sys.executable, "-m", "pilot.pool", "token", str(folder / "tokens"), "admin", "alice"],
+            cwd=str(ROOT),
+        )
+        .decode()
+        .strip()
+    )
+    server = Served(
+        folder,
+        "--tls-cert",
+        certificate,
+        "--tls-key",
+        certificate + ".key",
+        "--tokens",
+        str(folder / "tokens"),
+    )
     try:
         assert server.url.startswith("https://")
         environ = dict(os.environ, SSL_CERT_FILE=certificate, PILOT_POOL_TOKEN=token)
-        tell = subprocess.run([sys.executable, "-m", "pilot.pool", "status", server.url], cwd=str(ROOT), env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        tell = subprocess.run(
+            [sys.executable, "-m", "pilot.pool", "status", server.url],
+            cwd=str(ROOT),
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         assert tell.returncode == 0 and tell.stdout.split()[:2] == [b"todo", b"0"]
-        minted = subprocess.check_output([sys.executable, "-m", "pilot.pool", "mint", server.url, "p1", "--seconds", "600"], cwd=str(ROOT), env=environ)
+        minted = subprocess.check_output(
+            [sys.executable, "-m", "pilot.pool", "mint", server.url, "p1", "--seconds", "600"],
+            cwd=str(ROOT),
+            env=environ,
+        )
         assert minted.startswith(b"pilot1.")
         del environ["SSL_CERT_FILE"]
-        tell = subprocess.run([sys.executable, "-m", "pilot.pool", "status", server.url], cwd=str(ROOT), env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert tell.returncode == 50 and b"certificate" in tell.stderr.lower() and token.encode() not in tell.stderr
+        tell = subprocess.run(
+            [sys.executable, "-m", "pilot.pool", "status", server.url],
+            cwd=str(ROOT),
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert (
+            tell.returncode == 50
+            and b"certificate" in tell.stderr.lower()
+            and token.encode() not in tell.stderr
+        )
         plain = socket.create_connection(server.listen.split(":"), 10)
-        with plain, ssl.create_default_context(cafile=certificate).wrap_socket(plain, server_hostname="localhost") as secure:
+        with plain, ssl.create_default_context(cafile=certificate).wrap_socket(
+            plain, server_hostname="localhost"
+        ) as secure:
             secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
             got = b""
             while got.count(b'{"status":"ok"}') < 3:
@@ -88,7 +169,15 @@ def test_by_tls_with_tokens_also_beyond_this_machine(tmp_path, certificate):
 
 
 def test_clients_may_have_to_show_a_certificate(tmp_path, certificate):
-    server = Served(tmp_path, "--tls-cert", certificate, "--tls-key", certificate + ".key", "--tls-client-ca", certificate)
+    server = Served(
+        tmp_path,
+        "--tls-cert",
+        certificate,
+        "--tls-key",
+        certificate + ".key",
+        "--tls-client-ca",
+        certificate,
+    )
     try:
         context = ssl.create_default_context(cafile=certificate)
         for shown in (False, True):
@@ -143,8 +232,14 @@ def test_the_socket_of_systemd_is_used(tmp_path):
             os.set_inheritable(3, True)
             os.environ["LISTEN_PID"] = str(os.getpid())
         script = "import os, runpy, sys; os.environ['LISTEN_PID'] = str(os.getpid()); sys.argv[0:1] = ['pilot.pool']; runpy.run_module('pilot.pool', run_name='__main__')"
-        child = subprocess.Popen([sys.executable, "-c", script, "serve", "sqlite:%s/p" % tmp_path, "--create"], cwd=str(ROOT), stdout=subprocess.PIPE, env=dict(os.environ, LISTEN_FDS="1"),
-                                 close_fds=False, preexec_fn=be_as_systemd_makes_it)
+        child = subprocess.Popen(
+            [sys.executable, "-c", script, "serve", "sqlite:%s/p" % tmp_path, "--create"],
+            cwd=str(ROOT),
+            stdout=subprocess.PIPE,
+            env=dict(os.environ, LISTEN_FDS="1"),
+            close_fds=False,
+            preexec_fn=be_as_systemd_makes_it,
+        )
         try:
             assert b":%d" % port in child.stdout.readline()
             with open_pool("http://127.0.0.1:%d" % port) as pool:
@@ -206,9 +301,13 @@ def test_hints_for_the_wrong_scheme_and_the_unknown_ca(tmp_path, certificate, mo
         monkeypatch.delenv(name, raising=False)
     server = Served(tmp_path, "--tls-cert", certificate, "--tls-key", certificate + ".key")
     try:
-        with open_pool(server.url, environ={}) as pool, pytest.raises(Denied, match="SSL_CERT_FILE"):
+        with open_pool(server.url, environ={}) as pool, pytest.raises(
+            Denied, match="SSL_CERT_FILE"
+        ):
             pool.status()
-        with open_pool(server.url.replace("https", "http"), environ={}) as pool, pytest.raises(Busy):
+        with open_pool(server.url.replace("https", "http"), environ={}) as pool, pytest.raises(
+            Busy
+        ):
             pool.status()
     finally:
         server.kill()

@@ -31,9 +31,18 @@ def test_a_pilots_story_becomes_its_state_its_steps_and_its_runs(told):
     events = story(1)
     assert tell(*events) == len(events)
     found = reader.pilot("pilot-00001")
-    assert (found["state"], found["site"], found["exit_code"], found["cores"], found["done"] + found["failed"], found["running"]) == ("finished", "SURF", 0, 4, 4, 0)
+    assert (
+        found["state"],
+        found["site"],
+        found["exit_code"],
+        found["cores"],
+        found["done"] + found["failed"],
+        found["running"],
+    ) == ("finished", "SURF", 0, 4, 4, 0)
     assert found["host"] == "wn0001.example.org" and found["pulse"]["load"] == [3.9, 4.0, 3.7]
-    assert [event["command"] for event in found["timeline"] if event["event"] == "command finished"] == ["CheckWorkerNode", "Install", "Configure", "CPUNormalization", "LaunchAgent"]
+    assert [
+        event["command"] for event in found["timeline"] if event["event"] == "command finished"
+    ] == ["CheckWorkerNode", "Install", "Configure", "CPUNormalization", "LaunchAgent"]
     assert [event["kind"] for event in found["facts"]] == ["WorkerNode"]
     assert len(reader.events("pilot-00001", 0, 100, "log")[0]["lines"]) == 8
 
@@ -47,7 +56,9 @@ def test_told_twice_or_in_another_order_it_is_the_same_story(told, seed):
     again = events * 2
     random.Random(seed).shuffle(again)
     assert tell(*again) == 0
-    assert json.dumps(([reader.pilot("pilot-0000%d" % n) for n in (5, 3)], reader.statistics(0), reader.sites(0))) == json.dumps(once)
+    assert json.dumps(
+        ([reader.pilot("pilot-0000%d" % n) for n in (5, 3)], reader.statistics(0), reader.sites(0))
+    ) == json.dumps(once)
 
 
 def test_an_old_event_that_comes_late_turns_no_state_back(told):
@@ -64,7 +75,10 @@ def test_why_pilots_failed_is_counted_by_reason(told):
         tell(*story(number))
     found = reader.overview(0)
     assert sum(row["count"] for row in found["failures"]) == found["pilots"]["failed"] == 10
-    assert found["failures"][0]["command"] == "CheckWorkerNode" and found["failures"][0]["count"] >= found["failures"][-1]["count"]
+    assert (
+        found["failures"][0]["command"] == "CheckWorkerNode"
+        and found["failures"][0]["count"] >= found["failures"][-1]["count"]
+    )
     assert found["task_failures"][0]["reason"] == "exit code 3: cannot open input"
 
 
@@ -80,9 +94,17 @@ def test_pilots_are_found_by_site_state_and_command_page_by_page(told):
         if after is None:
             break
     assert len(everybody) == len(set(everybody)) == 50
-    assert {pilot["site"] for pilot in reader.pilots({"site": "SURF"}, None, 100)["pilots"]} == {"SURF"}
-    assert all(pilot["exit_code"] == 10 for pilot in reader.pilots({"state": "failed"}, None, 100)["pilots"])
-    assert reader.pilots({"state": "running", "command": "LaunchAgent"}, None, 100)["pilots"] and not reader.pilots({"state": "silent"}, None, 100)["pilots"]
+    assert {pilot["site"] for pilot in reader.pilots({"site": "SURF"}, None, 100)["pilots"]} == {
+        "SURF"
+    }
+    assert all(
+        pilot["exit_code"] == 10
+        for pilot in reader.pilots({"state": "failed"}, None, 100)["pilots"]
+    )
+    assert (
+        reader.pilots({"state": "running", "command": "LaunchAgent"}, None, 100)["pilots"]
+        and not reader.pilots({"state": "silent"}, None, 100)["pilots"]
+    )
 
 
 def test_a_pilot_that_is_not_heard_of_is_silent(told, monkeypatch):
@@ -90,7 +112,9 @@ def test_a_pilot_that_is_not_heard_of_is_silent(told, monkeypatch):
     tell(*story(6))
     now = time.time()
     monkeypatch.setattr(stories.time, "time", lambda: now + 600)
-    assert reader.pilot("pilot-00006")["state"] == "silent" and reader.overview(0)["pilots"] == {"silent": 1}
+    assert reader.pilot("pilot-00006")["state"] == "silent" and reader.overview(0)["pilots"] == {
+        "silent": 1
+    }
 
 
 def test_statistics_of_each_command_and_site(told):
@@ -99,25 +123,56 @@ def test_statistics_of_each_command_and_site(told):
         tell(*story(number))
     rows = {(row["command"], row["site"]): row for row in reader.statistics(0)["commands"]}
     check = rows[("CheckWorkerNode", "NIKHEF")]
-    assert check["runs"] == 14 and check["ok"] == 12 and check["first_reason"] == check["common_reason"] != ""
+    assert (
+        check["runs"] == 14
+        and check["ok"] == 12
+        and check["first_reason"] == check["common_reason"] != ""
+    )
     assert rows[("Install", "NIKHEF")]["ok"] == rows[("Install", "NIKHEF")]["runs"] == 12
 
 
 def test_quantiles_and_waste():
-    assert statistics.quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0 and statistics.quantile([], 0.5) == 0.0
+    assert (
+        statistics.quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0
+        and statistics.quantile([], 0.5) == 0.0
+    )
     assert statistics.quantile(list(map(float, range(1, 101))), 0.95) == 95.0
     waste = statistics.wasted_hours([("A", 4, 3600.0, 7200.0, 3600.0, 360.0)])
-    assert waste == [{"site": "A", "pilots": 1, "used_h": 1.0, "failed_h": 1.0, "validation_h": 0.4, "idle_h": 1.6}]
+    assert waste == [
+        {
+            "site": "A",
+            "pilots": 1,
+            "used_h": 1.0,
+            "failed_h": 1.0,
+            "validation_h": 0.4,
+            "idle_h": 1.6,
+        }
+    ]
 
 
-@pytest.mark.parametrize("event", [
-    {"event": "pilot started", "site": {"a": 1}, "host": None}, {"event": "command finished", "command": 5, "seconds": "long", "exit_code": 1e9}, {"event": "task finished", "task": ["x"], "cores": -3},
-    {"event": "fact found", "kind": "WorkerNode", "fact": "none"}, {"event": "fact found", "kind": "WorkerNode", "fact": {"cores": "many"}}, {"event": "pilot heartbeat", "load": "x" * 5000},
-    {"event": "pilot finished", "exit_code": True, "seconds": -1}, {"event": "log", "lines": 3}, {"event": "whatever"}])
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "pilot started", "site": {"a": 1}, "host": None},
+        {"event": "command finished", "command": 5, "seconds": "long", "exit_code": 1e9},
+        {"event": "task finished", "task": ["x"], "cores": -3},
+        {"event": "fact found", "kind": "WorkerNode", "fact": "none"},
+        {"event": "fact found", "kind": "WorkerNode", "fact": {"cores": "many"}},
+        {"event": "pilot heartbeat", "load": "x" * 5000},
+        {"event": "pilot finished", "exit_code": True, "seconds": -1},
+        {"event": "log", "lines": 3},
+        {"event": "whatever"},
+    ],
+)
 def test_odd_events_are_kept_and_hurt_nobody(told, event):
     tell, reader = told
     assert tell(dict(event, pilot="odd", seq=1)) == 1
-    assert reader.pilot("odd")["pilot"] == "odd" and reader.overview(0) and reader.statistics(0) and reader.sites(0)
+    assert (
+        reader.pilot("odd")["pilot"] == "odd"
+        and reader.overview(0)
+        and reader.statistics(0)
+        and reader.sites(0)
+    )
 
 
 def test_what_is_old_or_too_much_is_forgotten(told):
@@ -135,8 +190,13 @@ def test_what_is_old_or_too_much_is_forgotten(told):
 
 def test_factories_tell_their_newest_state(told):
     tell, reader = told
-    tell({"pilot": "f1", "seq": 1, "event": "factory state", "state": "running"}, {"pilot": "f1", "seq": 2, "event": "factory state", "state": "paused"})
-    assert [(one["factory"], one["state"]) for one in reader.factories()] == [("f1", "paused")] and reader.pilots({}, None, 9)["pilots"] == []
+    tell(
+        {"pilot": "f1", "seq": 1, "event": "factory state", "state": "running"},
+        {"pilot": "f1", "seq": 2, "event": "factory state", "state": "paused"},
+    )
+    assert [(one["factory"], one["state"]) for one in reader.factories()] == [
+        ("f1", "paused")
+    ] and reader.pilots({}, None, 9)["pilots"] == []
 
 
 def test_ticks_make_the_curves(told):
@@ -153,16 +213,43 @@ def test_another_life_of_the_same_id_is_told_too(told):
     tell, reader = told
     tell(*story(1))
     again = [dict(event, seq=event["seq"] + 10 ** 9) for event in story(1)]
-    assert tell(*again[:3]) == 3 and reader.pilot("pilot-00001")["state"] == "running" and reader.pilot("pilot-00001")["exit_code"] is None
+    assert (
+        tell(*again[:3]) == 3
+        and reader.pilot("pilot-00001")["state"] == "running"
+        and reader.pilot("pilot-00001")["exit_code"] is None
+    )
     tell(*again[3:])
-    assert reader.pilot("pilot-00001")["state"] == "finished" and reader.pilot("pilot-00001")["done"] + reader.pilot("pilot-00001")["failed"] == 8
+    assert (
+        reader.pilot("pilot-00001")["state"] == "finished"
+        and reader.pilot("pilot-00001")["done"] + reader.pilot("pilot-00001")["failed"] == 8
+    )
 
 
 def test_cores_count_and_what_was_given_back_unbegun_does_not(told):
     tell, reader = told
-    tell({"pilot": "p", "seq": 1, "event": "task started", "task": "a"}, {"pilot": "p", "seq": 2, "event": "task finished", "task": "b", "outcome": "returned", "seconds": 0})
+    tell(
+        {"pilot": "p", "seq": 1, "event": "task started", "task": "a"},
+        {
+            "pilot": "p",
+            "seq": 2,
+            "event": "task finished",
+            "task": "b",
+            "outcome": "returned",
+            "seconds": 0,
+        },
+    )
     assert reader.pilot("p")["running"] == 1
-    tell({"pilot": "p", "seq": 3, "event": "task finished", "task": "a", "outcome": "done", "seconds": 3.0, "cores": 2})
+    tell(
+        {
+            "pilot": "p",
+            "seq": 3,
+            "event": "task finished",
+            "task": "a",
+            "outcome": "done",
+            "seconds": 3.0,
+            "cores": 2,
+        }
+    )
     assert (reader.pilot("p")["running"], reader.pilot("p")["busy_s"]) == (0, 6.0)
 
 

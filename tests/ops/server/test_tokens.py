@@ -42,8 +42,19 @@ def test_a_token_is_renewed_but_not_for_ever(ring, monkeypatch):
     raise AssertionError("it was renewed for ever")
 
 
-@pytest.mark.parametrize("spoil", [lambda t: t[:-2], lambda t: t + "A", lambda t: t.replace("pilot1.", "pilot1.AA"), lambda t: "pilot1.." + t.split(".")[2],
-                                   lambda t: t.split(".")[0] + "." + t.split(".")[1], lambda t: "pilot1.\u00e9.x", lambda t: "", lambda t: "x" * 9000])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda t: t[:-2],
+        lambda t: t + "A",
+        lambda t: t.replace("pilot1.", "pilot1.AA"),
+        lambda t: "pilot1.." + t.split(".")[2],
+        lambda t: t.split(".")[0] + "." + t.split(".")[1],
+        lambda t: "pilot1.\u00e9.x",
+        lambda t: "",
+        lambda t: "x" * 9000,
+    ],
+)
 def test_what_was_changed_is_refused(ring, spoil):
     with pytest.raises(Refused):
         ring.identify(spoil(ring.mint("p1")))
@@ -56,18 +67,29 @@ def test_another_secret_refuses_all(ring):
 
 def test_the_file_keeps_hashes_and_is_nobody_elses(tmp_path):
     path = str(tmp_path / "tokens")
-    admin, reader = tokens.add_token(path, "admin", "alice"), tokens.add_token(path, "reader", "bob")
+    admin, reader = tokens.add_token(path, "admin", "alice"), tokens.add_token(
+        path, "reader", "bob"
+    )
     text = (tmp_path / "tokens").read_text()
     assert admin not in text and oct(os.stat(path).st_mode & 0o777) == "0o600"
     ring = tokens.read_keyring(path)
-    assert ring.identify(admin) == Identity("admin", "alice") and ring.identify(reader) == Identity("reader", "bob")
+    assert ring.identify(admin) == Identity("admin", "alice") and ring.identify(reader) == Identity(
+        "reader", "bob"
+    )
     with pytest.raises(Refused):
         ring.identify("nonsense")
 
 
-@pytest.mark.parametrize("text, mode, words", [
-    ("admin a " + "0" * 64, 0o600, "no line `secret HEX`"), ("secret " + "a" * 32 + "\nking a " + "0" * 64, 0o600, "line 2"),
-    ("secret " + "a" * 32, 0o644, "chmod 600"), ("secret short", 0o600, "line 1"), ("secret " + "a" * 32 + "\npilot a " + "0" * 64, 0o600, "line 2")])
+@pytest.mark.parametrize(
+    "text, mode, words",
+    [
+        ("admin a " + "0" * 64, 0o600, "no line `secret HEX`"),
+        ("secret " + "a" * 32 + "\nking a " + "0" * 64, 0o600, "line 2"),
+        ("secret " + "a" * 32, 0o644, "chmod 600"),
+        ("secret short", 0o600, "line 1"),
+        ("secret " + "a" * 32 + "\npilot a " + "0" * 64, 0o600, "line 2"),
+    ],
+)
 def test_a_file_with_mistakes_is_told(tmp_path, text, mode, words):
     path = tmp_path / "tokens"
     path.write_text(text)
@@ -81,7 +103,9 @@ def test_a_file_that_is_not_there_is_told():
         tokens.read_keyring("/no/file")
 
 
-@pytest.mark.parametrize("role, name", [("pilot", "x"), ("king", "x"), ("admin", ""), ("admin", "a b")])
+@pytest.mark.parametrize(
+    "role, name", [("pilot", "x"), ("king", "x"), ("admin", ""), ("admin", "a b")]
+)
 def test_what_no_token_is_made_for(tmp_path, role, name):
     with pytest.raises(UsageError):
         tokens.add_token(str(tmp_path / "t"), role, name)
@@ -89,10 +113,15 @@ def test_what_no_token_is_made_for(tmp_path, role, name):
 
 def test_the_pilots_side_finds_a_token_and_when_to_renew_it(tmp_path, ring):
     (tmp_path / "t").write_text(" filed \n")
-    assert pool_token.find({"PILOT_POOL_TOKEN": " given "}) == "given" and pool_token.find({"PILOT_POOL_TOKEN_FILE": str(tmp_path / "t")}) == "filed"
+    assert (
+        pool_token.find({"PILOT_POOL_TOKEN": " given "}) == "given"
+        and pool_token.find({"PILOT_POOL_TOKEN_FILE": str(tmp_path / "t")}) == "filed"
+    )
     assert pool_token.find({"BEARER_TOKEN": "wlcg"}) == "wlcg"
     with pytest.raises(pool_token.NoToken):
         pool_token.find({"PILOT_POOL_TOKEN_FILE": "/no/file"})
     now = tokens.time.time()
     assert 1700 < pool_token.renewal(ring.mint("p1", 3600), now) - now < 1900
-    assert pool_token.renewal("an-operators", now) == 0 and pool_token.renewal("pilot1.%%.x", now) == 0
+    assert (
+        pool_token.renewal("an-operators", now) == 0 and pool_token.renewal("pilot1.%%.x", now) == 0
+    )

@@ -1,5 +1,6 @@
-"""DIRAC's TornadoServer with what the configuration calls https, on a Tornado 5.1 from PyPI: DIRAC's own distribution carries
-it patched for newer Pythons, and for M2Crypto's streams and requests; the same is done here before DIRAC is loaded."""
+"""DIRAC's TornadoServer with what the configuration calls https, on a Tornado 5.1 from PyPI:
+DIRAC's own distribution carries it patched for newer Pythons, and for M2Crypto's streams and
+requests; the same is done here before DIRAC is loaded."""
 
 import collections
 import collections.abc

@@ -1,11 +1,17 @@
 #!/usr/bin/env python3
-"""documents.py PORT : what DIRAC's JobStateUpdate asks of OpenSearch (indices, documents by id), in memory; loopback only"""
+"""documents.py PORT : what DIRAC's JobStateUpdate asks of OpenSearch (indices, documents by id), in
+memory; loopback only"""
 import json
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 INDICES, DOCUMENTS = set(), {}
-INFO = {"name": "ci", "cluster_name": "ci", "version": {"number": "2.11.0", "distribution": "opensearch"}, "tagline": "documents"}
+INFO = {
+    "name": "ci",
+    "cluster_name": "ci",
+    "version": {"number": "2.11.0", "distribution": "opensearch"},
+    "tagline": "documents",
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,7 +41,19 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, {"hits": {"hits": [], "total": {"value": 0}}})
         elif parts[0] == "_mget":
             keys = [(one["_index"], one["_id"]) for one in data["docs"]]
-            self.answer(200, {"docs": [dict(zip(("_index", "_id"), key), found=key in DOCUMENTS, _source=DOCUMENTS.get(key, {})) for key in keys]})
+            self.answer(
+                200,
+                {
+                    "docs": [
+                        dict(
+                            zip(("_index", "_id"), key),
+                            found=key in DOCUMENTS,
+                            _source=DOCUMENTS.get(key, {}),
+                        )
+                        for key in keys
+                    ]
+                },
+            )
         elif len(parts) == 1:
             self.index(parts[0])
         else:
@@ -52,7 +70,16 @@ class Handler(BaseHTTPRequestHandler):
         elif self.command in ("PUT", "POST"):
             DOCUMENTS[key] = data
         found = key in DOCUMENTS
-        self.answer(200 if found else 404, {"_index": key[0], "_id": key[1], "found": found, "result": "updated", "_source": DOCUMENTS.get(key, {})})
+        self.answer(
+            200 if found else 404,
+            {
+                "_index": key[0],
+                "_id": key[1],
+                "found": found,
+                "result": "updated",
+                "_source": DOCUMENTS.get(key, {}),
+            },
+        )
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any
 
