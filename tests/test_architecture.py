@@ -151,7 +151,9 @@ def test_agents_and_factories_know_the_pool_by_its_interface_only(path):
     if part(module_of(path)) == "pilot.agent" or name(path).startswith("pilot/ops/factory/"):
         used = {module for module, _ in imports(path) if module.startswith("pilot.pool")}
         assert all(
-            module.startswith(("pilot.pool.interface.", "pilot.pool.open_pool", "pilot.pool.task."))
+            module.startswith(
+                ("pilot.pool.interface.", "pilot.pool.open.", "pilot.pool.open_pool", "pilot.pool.task.")
+            )
             for module in used
         ), used
 

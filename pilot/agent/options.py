@@ -74,7 +74,7 @@ BUILT_IN: Tuple[Option, ...] = (
 def find_problems(settings: Any) -> List[str]:
     """A sentence for each mistake in them and in the file of tasks."""
     from pilot.agent import owner
-    from pilot.pool.interface import check_url
+    from pilot.pool.open import check_url
 
     found = owner.find_problems(settings)
     try:

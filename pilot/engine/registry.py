@@ -48,11 +48,14 @@ class Package(NamedTuple):
     USUAL_PLAN: its own order for a run without -X
     OPTIONS: what may be set besides the options of its commands
     dialect(words, environ, options) -> Dialect: reads a command line that is not the engine's
-    profile(data, where, name) -> Profile or None: reads a pilot.json that is not in the toolbox's
-    layout adopt(name) -> module or None: the commands that another program calls so, for an -E that
-    is no package of ours transports(settings, environ, pilot_id) -> [Transport]: further far places
-    for the pilot's story help() -> text: what --help says of a command line that is not the
-    engine's
+    profile(data, where, name) -> Profile or None: reads a pilot.json that is not in the
+        toolbox's layout
+    adopt(name) -> module or None: the commands that another program calls so, for an -E that is no
+        package of ours
+    transports(settings, environ, pilot_id) -> [Transport]: further places for the pilot's story
+    help() -> text: what --help says of a command line that is not the engine's
+    POOLS = {scheme: open(url, create, environ) -> Pool}: read by pilot/pool/open.py, which looks for
+        a scheme in the package pilot_SCHEME
     """
 
     name: str

@@ -2,8 +2,6 @@
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from pilot.errors import UsageError
-
 STATES = ("todo", "locked", "done", "error", "held")
 
 
@@ -175,73 +173,3 @@ class Pool:
 
     def __exit__(self, *how: object) -> None:
         self.close()
-
-
-def open_pool(
-    url: str,
-    create: bool = False,
-    backoff_s: Optional[float] = None,
-    environ: Optional[Dict[str, str]] = None,
-) -> Pool:
-    """The pool at a URL; UsageError for a scheme that is not known or a file that is not there.
-
-    `create` makes a missing SQLite file; `backoff_s` sets the first wait before another attempt
-    there; `environ` (default: ours) tells where a server's token is.
-    """
-    scheme, colon, rest = url.partition(":")
-    if scheme == "sqlite" and rest:
-        from pilot.pool.sqlite import SQLitePool
-
-        return SQLitePool(rest, create, backoff_s)
-    if scheme in ("http", "https") and rest.startswith("//"):
-        from pilot.pool.client import HTTPPool
-
-        return HTTPPool(url, environ)
-    return _of_extension(url, create, environ)
-
-
-def check_url(url: str) -> None:
-    """UsageError for a URL that no pool of ours and of no extension has; opens nothing."""
-    scheme, _, rest = url.partition(":")
-    if not (scheme == "sqlite" and rest or scheme in ("http", "https") and rest.startswith("//")):
-        _module_of(url, None)
-
-
-def _of_extension(url: str, create: bool, environ: Optional[Dict[str, str]]) -> Pool:
-    import os
-
-    pool: Pool = _module_of(url, environ).open_url(
-        url, create, dict(os.environ if environ is None else environ)
-    )
-    return pool
-
-
-def _module_of(url: str, environ: Optional[Dict[str, str]]) -> Any:
-    """picas:... and picas+https://... are kept by pilot_picas.pool, and so for every extension that
-    has a pool."""
-    import importlib
-    import os
-    import re
-
-    from pilot.engine import program, search
-
-    name = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
-    try:
-        if name is None:
-            raise ImportError(name="")
-        search.opened(
-            search.usual_roots(
-                program.root(), os.getcwd(), dict(os.environ if environ is None else environ)
-            )
-        )
-        return importlib.import_module("pilot_%s.pool" % name.group(1))
-    except ImportError as error:
-        if name is not None and error.name not in (
-            "pilot_" + name.group(1),
-            "pilot_%s.pool" % name.group(1),
-        ):
-            raise
-        shown = re.sub("//[^/@]*@", "//", url)
-        raise UsageError(
-            "%r is not a pool: use sqlite:FILE, https://HOST:PORT, or one of an extension's" % shown
-        )

@@ -1,0 +1,66 @@
+"""From a pool's URL to the pool: a file, a server, or what an extension keeps its tasks in."""
+
+import importlib
+import os
+import re
+from typing import Callable, Dict, Optional
+
+from pilot.engine import program
+from pilot.errors import UsageError
+from pilot.pool.interface import Pool
+
+Opener = Callable[[str, bool, Dict[str, str]], Pool]
+
+
+def open_pool(
+    url: str,
+    create: bool = False,
+    backoff_s: Optional[float] = None,
+    environ: Optional[Dict[str, str]] = None,
+) -> Pool:
+    """The pool at a URL; UsageError for a scheme that is not known or a file that is not there.
+
+    `create` makes a missing SQLite file; `backoff_s` sets the first wait before another attempt
+    there; `environ` (default: ours) tells where a server's token is.
+    """
+    scheme, _, rest = url.partition(":")
+    if scheme == "sqlite" and rest:
+        from pilot.pool.sqlite import SQLitePool
+
+        return SQLitePool(rest, create, backoff_s)
+    if scheme in ("http", "https") and rest.startswith("//"):
+        from pilot.pool.client import HTTPPool
+
+        return HTTPPool(url, environ)
+    values = dict(os.environ if environ is None else environ)
+    return _find_opener(url, values)(url, create, values)
+
+
+def check_url(url: str) -> None:
+    """UsageError for a URL that no pool of ours and of no extension has; opens nothing."""
+    scheme, _, rest = url.partition(":")
+    if not (scheme == "sqlite" and rest or scheme in ("http", "https") and rest.startswith("//")):
+        _find_opener(url, dict(os.environ))
+
+
+def _find_opener(url: str, environ: Dict[str, str]) -> Opener:
+    """picas:... and picas+https://... are opened by POOLS["picas"] of pilot_picas, and so for every
+    extension that has a pool."""
+    found = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
+    if found is not None:
+        from pilot.engine import search  # only for the pools of extensions
+
+        search.opened(search.usual_roots(program.root(), os.getcwd(), environ))
+        name = program.EXTENSION_PREFIX + found.group(1)
+        try:
+            pools: Dict[str, Opener] = getattr(importlib.import_module(name), "POOLS", {})
+        except ImportError as error:
+            if error.name != name:
+                raise
+            pools = {}
+        if found.group(1) in pools:
+            return pools[found.group(1)]
+    shown = re.sub("//[^/@]*@", "//", url)
+    raise UsageError(
+        "%r is not a pool: use sqlite:FILE, https://HOST:PORT, or one of an extension's" % shown
+    )
