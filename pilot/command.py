@@ -1,32 +1,18 @@
 """Command and Option: all that the author of an extension must read."""
 
 import logging
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import TYPE_CHECKING, Optional, Sequence, Tuple, Type
 
 from pilot.errors import ConfigurationFailed, PilotError
 from pilot.node.deadline import RESERVE_S
+from pilot.values import Option
 
 if TYPE_CHECKING:
     from pilot.context import Context
     from pilot.engine.settings import Settings
 
 
-class Option(NamedTuple):
-    """A value that operators may set.
-
-    `min_disk_mb` is `--min-disk-mb` on the command line, `PILOT_MIN_DISK_MB` in the environment and
-    `"min_disk_mb"` in pilot.json. `type` turns text into the value or raises ValueError with a
-    sentence (pilot.values has the usual ones); with `values.boolean` the option is a switch. A
-    `secret` never reaches a log, an argv or the report. `repeat` collects several into a tuple.
-    """
-
-    name: str
-    help: str
-    type: Callable[[str], Any] = str
-    default: Any = None
-    secret: bool = False
-    flags: Tuple[str, ...] = ()
-    repeat: bool = False
+__all__ = ["Command", "Option"]
 
 
 class Command:

@@ -1,11 +1,29 @@
-"""What the text of an option can mean: parsers that raise ValueError with a sentence."""
+"""What an option is, and what its text can mean: parsers that raise ValueError with a sentence."""
 
-from typing import Callable, Dict, Iterable, Tuple
+from typing import Any, Callable, Dict, Iterable, NamedTuple, Tuple
 
 _TRUE = ("1", "true", "yes", "on", "y")
 _FALSE = ("0", "false", "no", "off", "n", "")
 _TIME_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE_UNITS = {"k": 1.0 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
+
+
+class Option(NamedTuple):
+    """A value that operators may set.
+
+    `min_disk_mb` is `--min-disk-mb` on the command line, `PILOT_MIN_DISK_MB` in the environment and
+    `"min_disk_mb"` in pilot.json. `type` turns text into the value or raises ValueError with a
+    sentence (pilot.values has the usual ones); with `values.boolean` the option is a switch. A
+    `secret` never reaches a log, an argv or the report. `repeat` collects several into a tuple.
+    """
+
+    name: str
+    help: str
+    type: Callable[[str], Any] = str
+    default: Any = None
+    secret: bool = False
+    flags: Tuple[str, ...] = ()
+    repeat: bool = False
 
 
 def boolean(text: str) -> bool:

@@ -3,7 +3,7 @@ command."""
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from pilot import values
+from pilot import hosts, values
 from pilot.command import Option
 from pilot.engine.settings import option_flag
 from pilot.values import did_you_mean
@@ -54,17 +54,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
         values.span,
         (0.0, 0.0),
     ),
-    Option("boinc_fraction_file", "for BOINC's wrapper: the file to tell the fraction done in"),
-    Option("boinc_checkpoint_file", "for BOINC's wrapper: the file to touch when tasks have ended"),
-    Option("boinc_heartbeat_file", "for vboxwrapper: the file to touch each second"),
-    Option(
-        "boinc_completion_file",
-        "for vboxwrapper: the file that ends the machine: exit code, notice, message",
-    ),
-    Option(
-        "boinc_temporary_exit_file",
-        "for vboxwrapper: the file that postpones the task: delay, notice, message",
-    ),
+    *hosts.OPTIONS,
     Option(
         "plan",
         "show what would run and every setting with its source; run nothing",

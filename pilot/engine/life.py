@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Type
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple, Type
 
 from pilot import VERSION, values
 from pilot.engine import keeper, program, report, runner
@@ -21,18 +21,16 @@ from pilot.events.stream import Stream
 from pilot.events.tally import TaskTally
 from pilot.facts import WorkerNode
 from pilot.base.interrupts import Interrupts, ignore_signal
-from pilot.node.batch.detect import SLOT
+from pilot.hosts import find_hosts
+from pilot.hosts.host import Ending
 from pilot.engine.request import Request
 
 if TYPE_CHECKING:
-    from pilot.hosts.boinc.guest import Guest
     from pilot.events.far import Far
-    from pilot.hosts.vac import JobOutputs
 
 LOG = "pilot.log"
 EVENTS = "pilot-events.jsonl"
 FILE = "file:"
-BOINC_FILES = ("fraction", "checkpoint", "heartbeat", "completion", "temporary_exit")
 HOLD_CODES = (NodeUnfit.exit_code, InstallFailed.exit_code)
 
 
@@ -51,12 +49,11 @@ class Life:
         self.report_path: str = os.path.abspath(
             settings["report"] or os.path.join(self.workdir, report.NAME)
         )
-        if _in_slot():
-            from pilot.hosts.boinc import slot
-
-            self.report_path = slot.resolve_link(self.report_path)
-        # BOINC's client may be another user
-        self.mode = 0o644 if settings["open_files"] or _in_slot() else 0o600
+        self.hosts = find_hosts(request.environ, settings)
+        for host in self.hosts:
+            self.report_path = host.resolve_path(self.report_path)
+        shared = settings["open_files"] or any(host.shares_files for host in self.hosts)
+        self.mode = 0o644 if shared else 0o600
         self.masker = log.Masker()
         for secret in settings.secrets() + log.passwords(str(settings.public())):
             self.masker.add(secret)
@@ -72,9 +69,7 @@ class Life:
         self.context = Context(settings, request.environ, self.workdir, self.pilot_id,
                                self.stream, self.interrupts, self.masker)
         self.problems: List[str] = []
-        self.outputs: "Optional[JobOutputs]" = None
         self.far: "Optional[Far]" = None
-        self.guest: "Optional[Guest]" = None
 
     def places(self) -> Dict[str, str]:
         """Where things lie, for the summary: what could not be written is not named."""
@@ -86,19 +81,15 @@ class Life:
         return {name: path for name, path in found.items() if os.path.exists(path)}
 
     def last_words(self, code: int) -> int:
-        """What the manager of a virtual machine, or BOINC, waits for; returns the exit code that
-        they are to see."""
+        """What the hosts wait for; returns the exit code that they are to see."""
         tasks = sum(self.tally.counts[key] for key in ("done", "error", "released", "retried"))
-        if self.outputs is not None:
-            problem = self.outputs.close(code, tasks, bool(self.tally.end))
-            if problem:
-                logging.getLogger("pilot").warning("%s", problem)
-        if self.guest is None:
-            return code
-        reason = next(
-            (outcome.reason for outcome in self.outcomes if outcome.exit_code), ""
-        ) or "; ".join(self.problems)
-        return self.guest.end(code, tasks, bool(self.tally.end), reason)
+        failed = (outcome.reason for outcome in self.outcomes if outcome.exit_code)
+        reason = next(failed, "") or "; ".join(self.problems)
+        seen = code
+        for host in self.hosts:
+            told = host.ended(Ending(code, tasks, bool(self.tally.end), reason))
+            seen = told if told != code else seen
+        return seen
 
     def write_report(self, code: int) -> None:
         """The report as far as it is known."""
@@ -187,16 +178,12 @@ def _hold(life: Life, code: int) -> None:
 def _run(life: Life) -> int:
     names = [command.name for command in life.request.plan]
     _begin_story(life, names)
-    if life.request.environ.get("JOBOUTPUTS"):
-        from pilot.hosts import vac  # only where a manager of virtual machines waits for them
-
-        life.outputs = vac.start(life.request.environ)
+    _tell_hosts(life)
     _prepare_workdir(life)
     program.load([name for command in life.request.plan for name in command.uses])
     logger = logging.getLogger("pilot")
     for warning in life.request.warnings:
         logger.warning("%s", warning)
-    _be_a_guest(life)
     logger.info(
         "pilot %s, version %s, on %s: %s",
         life.pilot_id,
@@ -220,32 +207,20 @@ def _run(life: Life) -> int:
     return report.final_code(life.outcomes)
 
 
-def _in_slot() -> bool:
-    """Whether BOINC's client has started us."""
-    return os.path.exists(SLOT) and program.has("pilot.hosts.boinc")
+def _tell_hosts(life: Life) -> None:
+    settings, counts = life.request.settings, life.tally.counts
+    totals: List[Optional[int]] = []
 
+    def measure() -> Tuple[float, int]:
+        from pilot.events import progress  # only where a host asks: a lean file has none that does
 
-def _be_a_guest(life: Life) -> None:
-    settings = life.request.settings
-    if not _in_slot() and not any(settings["boinc_%s_file" % name] for name in BOINC_FILES):
-        return
-    if not program.has("pilot.hosts.boinc"):
-        raise UsageError(
-            "this file was made without BOINC's part (pilot.bundle --lean): make it without --lean"
-        )
-    from pilot.events import progress
-    from pilot.hosts.boinc import guest  # only where BOINC is the host
+        totals[:] = totals or [progress.count_tasks(settings)]
+        elapsed_s = time.monotonic() - life.began
+        fraction = progress.fraction_done(settings, elapsed_s, counts, totals[0])
+        return fraction, counts["done"] + counts["error"]
 
-    total = progress.count_tasks(settings)
-    counts = life.tally.counts
-    life.guest = guest.Guest(
-        os.getcwd(),
-        guest.files_of(settings),
-        lambda: (
-            progress.fraction_done(settings, time.monotonic() - life.began, counts, total),
-            counts["done"] + counts["error"],
-        ),
-    )
+    for host in life.hosts:
+        host.begin(measure)
 
 
 def _begin_story(life: Life, names: List[str]) -> None:
@@ -336,13 +311,11 @@ def _sink(path: str, mode: int) -> FileSink:
 
 def _stopping(life: Life, signum: int) -> None:
     """In the signal handler: the essential words first, at once; the rest may take seconds."""
-    if life.guest is not None:
-        life.guest.resume()  # what is suspended cannot end
+    for host in life.hosts:
+        host.stopping(Stopped(signum).exit_code)
     logging.getLogger("pilot").warning("%s: stopping", signal_name(signum))
     life.stream.emit(events.PILOT_STOPPING, signal=signum)
     life.write_report(Stopped(signum).exit_code)
-    if life.outputs is not None:
-        life.outputs.stopping(Stopped(signum).exit_code)
 
 
 def _outside(life: Life, code: int, problems: Sequence[str]) -> None:

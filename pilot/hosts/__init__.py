@@ -1,1 +1,55 @@
-"""Who hosts us and wants to be told how we are: BOINC, Vac."""
+"""Who hosts a pilot and wants to be told of it.
+
+To add one: write its module with `find_host(environ, settings)`, and name it in HOSTS.
+"""
+
+import importlib
+import os
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from pilot.hosts.host import Host, MissingHost
+from pilot.node.batch.detect import SLOT
+from pilot.values import Option
+
+OPTIONS: Tuple[Option, ...] = (
+    Option("boinc_fraction_file", "for BOINC's wrapper: the file to tell the fraction done in"),
+    Option("boinc_checkpoint_file", "for BOINC's wrapper: the file to touch when tasks have ended"),
+    Option("boinc_heartbeat_file", "for vboxwrapper: the file to touch each second"),
+    Option(
+        "boinc_completion_file",
+        "for vboxwrapper: the file that ends the machine: exit code, notice, message",
+    ),
+    Option(
+        "boinc_temporary_exit_file",
+        "for vboxwrapper: the file that postpones the task: delay, notice, message",
+    ),
+)
+At = Callable[[Dict[str, str], Any], bool]
+
+
+def _names_files(settings: Any) -> bool:
+    return any(settings[option.name] for option in OPTIONS)
+
+
+# module -> whether its host is there; a module is loaded only then
+HOSTS: Tuple[Tuple[str, At], ...] = (
+    ("vac", lambda environ, settings: bool(environ.get("JOBOUTPUTS"))),
+    ("boinc.guest", lambda environ, settings: os.path.exists(SLOT) or _names_files(settings)),
+)
+
+
+def find_hosts(environ: Dict[str, str], settings: Any) -> List[Host]:
+    """The hosts of this pilot; nothing of them has begun."""
+    found = [_load_host(name, environ, settings) for name, at in HOSTS if at(environ, settings)]
+    return [host for host in found if host is not None]
+
+
+def _load_host(name: str, environ: Dict[str, str], settings: Any) -> Optional[Host]:
+    try:
+        module: Any = importlib.import_module("pilot.hosts." + name)
+    except ImportError as error:
+        if not (error.name or "").startswith("pilot.hosts."):
+            raise
+        return MissingHost(_names_files(settings))
+    host: Optional[Host] = module.find_host(environ, settings)
+    return host

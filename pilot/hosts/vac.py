@@ -6,12 +6,14 @@ newline, of which only the number counts; the heartbeat is a file that must be t
 fresh. $JOBOUTPUTS is a folder or a URL to PUT to.
 """
 
+import logging
 import os
 import threading
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from pilot.base.files import write_whole
 from pilot.errors import SIGNAL_BASE, StepFailed
+from pilot.hosts.host import Ending, Host, Progress
 
 HEARTBEAT, SHUTDOWN_MESSAGE = "heartbeat", "shutdown_message"
 EVERY_S = 300.0
@@ -117,7 +119,32 @@ class JobOutputs:
         return leave(self._where, SHUTDOWN_MESSAGE, message(code, tasks, asked_for_work))
 
 
-def start(environ: Dict[str, str]) -> Optional[JobOutputs]:
-    """Begin to beat where $JOBOUTPUTS points to; None when it points nowhere."""
+class VacHost(Host):
+    """The manager of a virtual machine that set $JOBOUTPUTS."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._outputs: Optional[JobOutputs] = None
+
+    def begin(self, progress: Progress) -> None:
+        """The first heartbeat, at once."""
+        self._outputs = JobOutputs(self._where)
+
+    def stopping(self, code: int) -> None:
+        """The message goes out early."""
+        if self._outputs is not None:
+            self._outputs.stopping(code)
+
+    def ended(self, ending: Ending) -> int:
+        """The shutdown_message; a warning where it could not be left."""
+        if self._outputs is not None:
+            problem = self._outputs.close(ending.code, ending.tasks, ending.asked_for_work)
+            if problem:
+                logging.getLogger("pilot").warning("%s", problem)
+        return ending.code
+
+
+def find_host(environ: Dict[str, str], settings: Any) -> Optional[Host]:
+    """The manager that $JOBOUTPUTS names a place of; None when it names none."""
     where = place(environ)
-    return None if where is None else JobOutputs(where)
+    return None if where is None else VacHost(where)

@@ -9,10 +9,11 @@ import os
 import signal
 import threading
 import time
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from pilot.base import prctl, process_tree
 from pilot.hosts.boinc import channels, slot
+from pilot.hosts.host import Ending, Host, Progress
 from pilot.node.batch import boinc
 
 EVERY_S = 0.25
@@ -155,3 +156,38 @@ def _die_with_wrapper() -> None:
     parent = os.getppid()
     if prctl.die_with_parent() and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+class BoincHost(Host):
+    """BOINC's client, its wrapper, or vboxwrapper."""
+
+    def __init__(self, folder: str, files: Files) -> None:
+        self._folder, self._files = folder, files
+        self.shares_files = boinc.is_slot(folder)  # the client may be another user
+        self._guest: Optional[Guest] = None
+
+    def resolve_path(self, path: str) -> str:
+        """The file behind the client's soft link."""
+        return slot.resolve_link(path) if self.shares_files else path
+
+    def begin(self, progress: Progress) -> None:
+        """Tell how far we are, and listen."""
+        self._guest = Guest(self._folder, self._files, progress)
+
+    def stopping(self, code: int) -> None:
+        """What is suspended cannot end."""
+        if self._guest is not None:
+            self._guest.resume()
+
+    def ended(self, ending: Ending) -> int:
+        """The last files; a native application ends with BOINC's own exit code."""
+        if self._guest is None:
+            return ending.code
+        return self._guest.end(
+            ending.code, ending.tasks, ending.asked_for_work, ending.reason
+        )
+
+
+def find_host(environ: Dict[str, str], settings: Any) -> Optional[Host]:
+    """BOINC, in whose slot we are or for whose wrapper the settings name files."""
+    return BoincHost(os.getcwd(), files_of(settings))

@@ -43,10 +43,13 @@ def detect_job(
     if systems:
         others = tuple(other.name for other in systems[1:])
         return _describe_job(systems[0], systems[0].read_values(environ), now, ask, others)
-    if os.path.exists(SLOT):
-        from pilot.node.batch import boinc
+    try:
+        if os.path.exists(SLOT):
+            from pilot.node.batch import boinc
 
-        return boinc.slot_as_job(os.getcwd(), now)
+            return boinc.slot_as_job(os.getcwd(), now)
+    except ImportError:  # a lean file has no part for BOINC
+        pass
     return _describe_machine(cloud_id)
 
 

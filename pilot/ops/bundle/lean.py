@@ -18,6 +18,7 @@ from pilot.errors import UsageError
 KEPT = ("pilot/agent/__init__.py", "pilot/agent/child.py")
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/hosts/boinc/")
 FILES = (
+    "pilot/node/batch/boinc.py",
     "pilot/base/stomp.py",
     "pilot/events/queue_broker.py",
     "pilot/events/progress.py",
@@ -119,10 +120,10 @@ def _if_it_compiles(small: str, text: str) -> str:
 
 
 def _without_blanks(text: str) -> str:
-    """Each statement on one line, with the blanks that words need."""
+    """Each statement on one line, with the blanks that words need, without last commas."""
     start = text.startswith("#!")
     found = [text[: text.index("\n") + 1]] if start else []
-    before = None
+    before, commas = None, [0]  # commas: how many so far, by depth of brackets
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in _UNSEEN:
             continue
@@ -131,8 +132,21 @@ def _without_blanks(text: str) -> str:
         elif before in _WORDS and token.type in _WORDS:
             found.append(" ")
         before = None if token.type == tokenize.NEWLINE else token.type
+        if token.type == tokenize.OP:
+            _drop_last_comma(token.string, found, commas)
         found.append("\n" if before is None else token.string)
     return "".join(found)
+
+
+def _drop_last_comma(word: str, found: List[str], commas: List[int]) -> None:
+    """A comma before a closing bracket says nothing, but in a tuple of one."""
+    if word in ("(", "[", "{"):
+        commas.append(0)
+    elif word == ",":
+        commas[-1] += 1
+    elif word in (")", "]", "}"):
+        if commas.pop() > 1 and found[-1] == ",":
+            found.pop()
 
 
 def _without_imports_of_types(text: str) -> str:
@@ -140,7 +154,8 @@ def _without_imports_of_types(text: str) -> str:
     nothing mentions any more."""
     def used(match: Any) -> str:
         rest = text[: match.start()] + text[match.end():]
-        names = [name for name in match.group(1).split(", ") if re.search(r"\b%s\b" % name, rest)]
+        given = re.findall(r"\w+", match.group(1))
+        names = [name for name in given if re.search(r"\b%s\b" % name, rest)]
         return "from typing import %s\n" % ", ".join(names) if names else ""
 
     if "\"\"\"" in text and re.search(
@@ -148,7 +163,7 @@ def _without_imports_of_types(text: str) -> str:
     ):
         return text  # perhaps inside a text: left as it is
     text = re.sub(r"(?m)^if TYPE_CHECKING:\n( .*\n)+(?!el)", "", text)
-    return re.sub(r"(?m)^from typing import ([\w, ]+)\n", used, text)
+    return re.sub(r"(?m)^from typing import (\([\w,\s]+\)|[\w, ]+)\n", used, text)
 
 
 def _find_comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
