@@ -61,7 +61,9 @@ class CheckWorkerNode(Command):
         node = survey.worker_node(
             job, ctx.environ, ctx.workdir, lambda text: self.log.warning("%s", text)
         )
-        self.log.info("%s: %s, %s, %s", node.host, node.os, node.architecture, self._place(node))
+        self.log.info(
+            "%s: %s, %s, %s", node.host, node.os, node.architecture, self._tell_place(node)
+        )
         self.log.info(
             "%d cores of %s, %d MB memory, %d MB disk, %d GPUs",
             node.cores,
@@ -72,20 +74,20 @@ class CheckWorkerNode(Command):
         )
         problems = (
             find_unfitness(node, ctx.settings, ctx.workdir, ctx.deadline.end())
-            + self._missing(ctx)
-            + self._cvmfs(ctx)
+            + self._missing_programs(ctx)
+            + self._check_cvmfs(ctx)
         )
         if problems:
             raise NodeUnfit("%s is unfit: %s" % (node.host, "; ".join(problems)))
         return (node,)
 
-    def _place(self, node: WorkerNode) -> str:
+    def _tell_place(self, node: WorkerNode) -> str:
         job = " job %s" % node.batch.job_id if node.batch.system != "local" else ""
         left = "" if node.batch.time_left_s is None else ", %.0f s left" % node.batch.time_left_s
         inside = " in " + node.container if node.container else ""
         return "%s%s%s%s" % (node.batch.system, job, inside, left)
 
-    def _missing(self, ctx: Context) -> List[str]:
+    def _missing_programs(self, ctx: Context) -> List[str]:
         path = ctx.environ.get("PATH")
         wanted = ctx.settings["need_programs"]
         if wanted:
@@ -95,7 +97,7 @@ class CheckWorkerNode(Command):
         return ["%s is not on PATH" % name for name in wanted
                 if shutil.which(name, path=path) is None]
 
-    def _cvmfs(self, ctx: Context) -> List[str]:
+    def _check_cvmfs(self, ctx: Context) -> List[str]:
         names, mount = ctx.settings["cvmfs_repositories"], os.path.join(
             ctx.settings["cvmfs_mount"], ""
         )

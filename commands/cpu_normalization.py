@@ -86,7 +86,7 @@ class CPUNormalization(Command):
         found = cache.read()
         cached = found is not None
         if found is None:
-            found = self._measure(ctx, copies)
+            found = self._measure_score(ctx, copies)
             cache.write(found)
         factor = db12.factor(found.python, cpu_model) if settings["cpu_score"] != "raw" else None
         if settings["cpu_score"] != "raw" and factor is None:
@@ -105,7 +105,7 @@ class CPUNormalization(Command):
             found.python,
         )
 
-    def _measure(self, ctx: Context, copies: int) -> "Score":
+    def _measure_score(self, ctx: Context, copies: int) -> "Score":
         from pilot.node import db12
 
         lower, upper = _parse_bounds(ctx.settings["cpu_bounds"]) or (0.0, 0.0)

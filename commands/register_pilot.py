@@ -61,10 +61,12 @@ class RegisterPilot(Command):
             "pid": os.getpid(),
         }
         return (
-            Registration(known_as, node.batch.system, url if self._post(ctx, url, record) else ""),
+            Registration(
+                known_as, node.batch.system, url if self._post_record(ctx, url, record) else ""
+            ),
         )
 
-    def _post(self, ctx: Context, url: str, record: object) -> bool:
+    def _post_record(self, ctx: Context, url: str, record: object) -> bool:
         from pilot.base import credentials, fetch
 
         token = ctx.settings["register_token"] or credentials.bearer_token(ctx.environ)

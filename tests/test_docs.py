@@ -178,7 +178,7 @@ def test_the_refusals_of_the_server_are_those_of_its_source():
     sources = "\n".join(
         path.read_text() for path in (ROOT / "pilot" / "ops" / "server").glob("*.py")
     )
-    given = set(re.findall(r"(?:BadRequest|answer_error|_refuse)\(\s*(\d{3})\b", sources)) - {"200"}
+    given = set(re.findall(r"(?:BadRequest|answer_error|_refuse_request)\(\s*(\d{3})\b", sources)) - {"200"}
     told = re.search(r"A refusal is .*? with status ([^:]*):", TEXTS["docs/server.md"]).group(1)
     assert set(re.findall(r"\b\d{3}\b", told)) == given
 

@@ -30,7 +30,7 @@ class CheckCECapabilities(DiracCommand):
             raise self.failure(
                 "%s gave no JSON object; its last line: %s" % (PROGRAM, parsing.last_line(output))
             )
-        self._take(found)
+        self._take_parameters(found)
         self.configure(
             {"/LocalSite/" + name: parsing.as_text(raw) for name, raw in pp.queueParameters.items()}
         )
@@ -46,7 +46,7 @@ class CheckCECapabilities(DiracCommand):
         ]
         return found + self.server_words()
 
-    def _take(self, found: Dict[str, Any]) -> None:
+    def _take_parameters(self, found: Dict[str, Any]) -> None:
         pp = self.pp
         parameters = dict(found)
         if str(parameters.pop("WholeNode", "")).lower() in ("true", "yes", "1"):

@@ -31,11 +31,11 @@ class CheckWNCapabilities(CheckCECapabilities):
             )
         node = self.pp.context.find(WorkerNode)
         pp = self.pp
-        pp.pilotProcessors = self._processors(counts[0], node)
+        pp.pilotProcessors = self._count_processors(counts[0], node)
         self.configure(
             dict(
-                self._memory(counts[1], node),
-                **self._gpus(counts[2], node),
+                self._bound_memory(counts[1], node),
+                **self._count_gpus(counts[2], node),
                 **{
                     DEFAULTS + "NumberOfProcessors": str(pp.pilotProcessors),
                     DEFAULTS + "Tag": ", ".join(pp.tags),
@@ -44,7 +44,7 @@ class CheckWNCapabilities(CheckCECapabilities):
             )
         )
 
-    def _processors(self, told: int, node: Optional[WorkerNode]) -> int:
+    def _count_processors(self, told: int, node: Optional[WorkerNode]) -> int:
         """The smallest of what DIRAC, the slot and the operator say."""
         pp = self.pp
         says = {"DIRAC": told, "the slot": node.cores if node else pp.pilotProcessors,
@@ -60,11 +60,11 @@ class CheckWNCapabilities(CheckCECapabilities):
             )
         return int(found)
 
-    def _memory(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:
+    def _bound_memory(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:
         mb = self.pp.queueParameters.get("MaxRAM") or told or (node.memory_mb if node else 0)
         return {DEFAULTS + "MaxRAM": str(mb)} if mb else {}
 
-    def _gpus(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:
+    def _count_gpus(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:
         count = told or (len(node.gpus) if node else 0)
         if count and "GPU" not in self.pp.tags:
             self.pp.tags.append("GPU")

@@ -155,16 +155,16 @@ class _Translation:
             word = self._words[self._at]
             self._at += 1
             if word.startswith("--") and len(word) > 2:
-                self._long(word)
+                self._long_option(word)
             elif word.startswith("-") and len(word) > 1 and word != "--":
-                self._cluster(word)
+                self._short_cluster(word)
             else:
                 self.notes.append(
                     "from %r on the command line is not read: every value follows an option" % word
                 )
                 return
 
-    def _long(self, word: str) -> None:
+    def _long_option(self, word: str) -> None:
         name, equals, value = word[2:].partition("=")
         option = self._native.get("--" + name)
         if name == "config" and (
@@ -172,9 +172,9 @@ class _Translation:
         ).startswith(SERVERS):
             option, name = None, "configurationServer"
         if name not in LONG and option is not None:
-            self._keep(word, option, bool(equals))
+            self._keep_word(word, option, bool(equals))
             return
-        known = LONG.get(name) or self._abbreviated(name)
+        known = LONG.get(name) or self._complete_name(name)
         if known is None:
             self.out.append(word)  # the engine tells that it is unknown, and what is near
             value_follows = (
@@ -186,16 +186,16 @@ class _Translation:
             # where ours are not known either: a word behind one is taken for its value
             self._at += value_follows
         else:
-            self._say(known, value if equals else None, "--" + name)
+            self._say_option(known, value if equals else None, "--" + name)
 
-    def _keep(self, word: str, option: Option, complete: bool) -> None:
+    def _keep_word(self, word: str, option: Option, complete: bool) -> None:
         self.out.append(word)
         self.given.append(option.name)
         if not complete and option.type is not values.boolean and self._at < len(self._words):
             self.out.append(self._words[self._at])
             self._at += 1
 
-    def _abbreviated(self, name: str) -> Optional[Word]:
+    def _complete_name(self, name: str) -> Optional[Word]:
         fits = [word for word in WORDS if name and word.long.startswith(name)]
         fits = [word for word in fits if word.long not in LATER] or fits
         if len(fits) > 1:
@@ -204,7 +204,7 @@ class _Translation:
             )
         return fits[0] if fits else None
 
-    def _cluster(self, word: str) -> None:
+    def _short_cluster(self, word: str) -> None:
         """-d, -dk, -M5, -M 5"""
         rest = word[1:]
         while rest:
@@ -213,11 +213,11 @@ class _Translation:
                 self.out.append("-" + letter + rest)
                 return
             if known.takes:
-                self._say(known, rest or None, "-" + letter)
+                self._say_option(known, rest or None, "-" + letter)
                 return
-            self._say(known, None, "-" + letter)
+            self._say_option(known, None, "-" + letter)
 
-    def _say(self, known: Word, value: Optional[str], told: str) -> None:
+    def _say_option(self, known: Word, value: Optional[str], told: str) -> None:
         if known.takes and value is None:
             if self._at >= len(self._words):
                 raise UsageError("%s needs a value" % told)

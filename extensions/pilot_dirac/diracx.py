@@ -70,72 +70,74 @@ class DiracX(Transport):
             body = json.dumps({"pilot_stamp": self._stamp, "lines": lines}).encode("ascii")
             self._where = self._first_that_is((self._where,) if self._where else MESSAGE, body)
         if telling.find_ending(events)[0] and self._token:
-            self._revoke()
+            self._revoke_token()
 
     def _first_that_is(self, paths: Tuple[str, ...], body: bytes) -> str:
         status, data = 404, b""
         for path in paths:
-            status, data = self._authorized(path, body)
+            status, data = self._ask_authorized(path, body)
             if status != 404:
-                self._judge(path, status, data)
+                self._judge_answer(path, status, data)
                 return path
-        self._judge(paths[-1], status, data)
+        self._judge_answer(paths[-1], status, data)
         return paths[-1]
 
-    def _authorized(self, path: str, body: bytes) -> Tuple[int, bytes]:
+    def _ask_authorized(self, path: str, body: bytes) -> Tuple[int, bytes]:
         for fresh in (False, True):
-            headers = dict(JSON, Authorization="Bearer " + self._access(fresh))
-            status, data = self._ask(path, body, headers)
+            headers = dict(JSON, Authorization="Bearer " + self._access_token(fresh))
+            status, data = self._ask_server(path, body, headers)
             if status != 401:
                 break
         return status, data
 
-    def _access(self, fresh: bool) -> str:
+    def _access_token(self, fresh: bool) -> str:
         """A token that still holds; `fresh`: the one we have was refused."""
         if fresh or time.monotonic() > self._until - EARLY_S:
-            self._keep(self._renewed() or self._exchanged())
+            self._keep_token(self._renew_access() or self._exchange_secret())
         return str(self._token.get("access_token", ""))
 
-    def _renewed(self) -> Optional[Dict[str, Any]]:
+    def _renew_access(self) -> Optional[Dict[str, Any]]:
         refresh = self._token.get("refresh_token")
         if not refresh:
             return None
         form = {"grant_type": "refresh_token", "refresh_token": refresh, "client_id": self._client}
         for path in REFRESH:
-            status, data = self._ask(path, urllib.parse.urlencode(form).encode("ascii"), FORM)
+            status, data = self._ask_server(
+                path, urllib.parse.urlencode(form).encode("ascii"), FORM
+            )
             if status == 200:
                 return _as_object(data)
         return None
 
-    def _exchanged(self) -> Dict[str, Any]:
+    def _exchange_secret(self) -> Dict[str, Any]:
         if not self._secret:
             raise SendFailed("DiracX takes no log without a token: give --pilotSecret")
         body = json.dumps({"pilot_stamp": self._stamp, "pilot_secret": self._secret}).encode(
             "ascii"
         )
-        status, data = self._ask(EXCHANGE, body, JSON)
-        self._judge(EXCHANGE, status, data)
+        status, data = self._ask_server(EXCHANGE, body, JSON)
+        self._judge_answer(EXCHANGE, status, data)
         return _as_object(data)
 
-    def _keep(self, token: Dict[str, Any]) -> None:
+    def _keep_token(self, token: Dict[str, Any]) -> None:
         self._token = token
         life = token.get("expires_in")
         self._until = time.monotonic() + (float(life) if isinstance(life, (int, float)) else LIFE_S)
 
-    def _revoke(self) -> None:
+    def _revoke_token(self) -> None:
         refresh = self._token.get("refresh_token")
         if refresh:
             form = urllib.parse.urlencode({"refresh_token": refresh, "client_id": self._client})
-            self._ask(REVOKE + "?" + form, b"", JSON)
+            self._ask_server(REVOKE + "?" + form, b"", JSON)
 
-    def _ask(self, path: str, body: bytes, headers: Dict[str, str]) -> Tuple[int, bytes]:
+    def _ask_server(self, path: str, body: bytes, headers: Dict[str, str]) -> Tuple[int, bytes]:
         try:
             return self._session.ask("POST", self._base + path, body, headers, TIMEOUT_S)
         except (FetchFailed, ConfigurationFailed) as error:
             raise SendFailed(str(error))
 
     @staticmethod
-    def _judge(path: str, status: int, data: bytes) -> None:
+    def _judge_answer(path: str, status: int, data: bytes) -> None:
         """Raise SendFailed for anything but success; what is wrong with our words is final."""
         if not 200 <= status < 300:
             raise SendFailed(

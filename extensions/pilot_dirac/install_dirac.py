@@ -62,7 +62,9 @@ class InstallDIRAC(DiracCommand, Install):
         """Make the first of these that works DIRAC's environment."""
         pp, ctx = self.pp, self.pp.context
         known = dict(
-            ways.WAYS, env=self._sourced, diracos=lambda work: diracos.install_diracos(work, self)
+            ways.WAYS,
+            env=self._source_script,
+            diracos=lambda work: diracos.install_diracos(work, self),
         )
         found, attempts = ways.first_that_works(ctx, sources, known)
         if found is None:
@@ -81,7 +83,7 @@ class InstallDIRAC(DiracCommand, Install):
             self.log.warn("%s", first.told())
         self.found = (found,)
 
-    def _sourced(self, work: ways.Work) -> Installation:
+    def _source_script(self, work: ways.Work) -> Installation:
         """What a script makes of the environment, also what it takes away."""
         words = ways.script_words(work.one)
         before = dict(work.ctx.environ, DIRAC_RC_PATH=words[0])

@@ -38,11 +38,11 @@ class OneAgent(JobAgent):
                 grace_s=GRACE_S,
                 on_line=self.line,
                 on_error_line=self.write,
-                on_start=self._started,
+                on_start=self._note_start,
                 keep=1 << 16,
             )
 
-    def _started(self, pid: int) -> None:
+    def _note_start(self, pid: int) -> None:
         self.pid = pid
 
     def line(self, text: str) -> None:
@@ -65,7 +65,7 @@ class MultiLaunchAgent(LaunchAgent):
         pp, node = self.pp, self.pp.context.find(WorkerNode)
         count = pp.pilotProcessors or (node.cores if node else 1)
         self.refuse_to_begin()
-        agents = [self._agent(number) for number in range(count)]
+        agents = [self._start_agent(number) for number in range(count)]
         threads = [
             threading.Thread(
                 target=agent.run,
@@ -85,16 +85,16 @@ class MultiLaunchAgent(LaunchAgent):
                 for thread in threads:
                     thread.join()
             except BaseException as why:
-                self._end(agents, threads)
-                self._message(
+                self._end_agents(agents, threads)
+                self._leave_message(
                     TIME_OVER
                     if isinstance(why, TimeLimit)
                     else "100 Shutdown as requested by the host"
                 )
                 raise
-        self._judge(agents)
+        self._judge_agents(agents)
 
-    def _agent(self, number: int) -> OneAgent:
+    def _start_agent(self, number: int) -> OneAgent:
         folder = self.folder(number)
         os.makedirs(folder, exist_ok=True)
         return OneAgent(self.control(folder), os.path.join(self.pp.workingDir, LOG % number))
@@ -112,7 +112,7 @@ class MultiLaunchAgent(LaunchAgent):
         ]
 
     @staticmethod
-    def _end(agents: List[OneAgent], threads: List[threading.Thread]) -> None:
+    def _end_agents(agents: List[OneAgent], threads: List[threading.Thread]) -> None:
         for agent in agents:
             if agent.pid and agent.result is None:
                 process_tree.send_group(agent.pid, TERM)
@@ -122,20 +122,20 @@ class MultiLaunchAgent(LaunchAgent):
             if agent.pid and agent.result is None:
                 process_tree.send_group(agent.pid, KILL)
 
-    def _judge(self, agents: List[OneAgent]) -> None:
+    def _judge_agents(self, agents: List[OneAgent]) -> None:
         jobs = sum(agent.jobs for agent in agents)
         results = [agent.result for agent in agents if agent.result is not None]
         bad = next((result for result in results if result.exit_code or result.timed_out), None)
         if bad is not None and bad.timed_out:
-            self._message(TIME_OVER)
+            self._leave_message(TIME_OVER)
             raise OutOfTime("the agents were ended at their time limit")
         if bad is not None or len(results) < len(agents):
-            self._message("700 Failed, probably JobAgent or Application problem")
+            self._leave_message("700 Failed, probably JobAgent or Application problem")
             raise AgentFailed(
                 "an agent of %d ended badly: %s"
                 % (len(agents), bad.told() if bad else "it did not start")
             )
-        self._message(
+        self._leave_message(
             "200 Intended work completed ok"
             if jobs
             else "300 No more work available from the task queue"
@@ -146,6 +146,6 @@ class MultiLaunchAgent(LaunchAgent):
             ),
         )
 
-    def _message(self, text: str) -> None:
+    def _leave_message(self, text: str) -> None:
         with open(os.path.join(self.pp.workingDir, MESSAGE), "w", encoding="ascii") as stream:
             stream.write(text)

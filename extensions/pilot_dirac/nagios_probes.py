@@ -39,10 +39,10 @@ class NagiosProbes(DiracCommand):
         for result in results:
             tell = {"OK": self.log.info, "WARNING": self.log.warn}.get(result.state, self.log.error)
             tell("%s %s after %.1f s: %s", result.name, result.state, result.seconds, result.text)
-            self._put(result)
+            self._put_result(result)
         self.found = (Probes(results),)
 
-    def _put(self, result: ProbeResult) -> None:
+    def _put_result(self, result: ProbeResult) -> None:
         url = self.pp.context.settings["nagios_put_url"]
         if not url:
             return

@@ -72,8 +72,8 @@ class PilotParams:
             bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
         )
         self.began_with = dict(os.environ)  # modules may change os.environ for their programs
-        self._places(ctx)
-        self._lists(ctx)
+        self._set_places(ctx)
+        self._set_lists(ctx)
         self.log = self.logger = Logger("Pilot", bool(settings["debug"]))
         self.nodeEnv = dict(ctx.environ)
         first = self.first_environment(ctx)
@@ -91,7 +91,7 @@ class PilotParams:
         self.queueParameters: Dict[str, Any] = {}
         self.cpu_power: Optional[float] = None
 
-    def _places(self, ctx: Context) -> None:
+    def _set_places(self, ctx: Context) -> None:
         self.workingDir = self.rootPath = self.originalRootPath = self.pilotRootPath = ctx.workdir
         self.localConfigFile = "pilot.cfg"
         self.configureScript = "dirac-configure"
@@ -106,7 +106,7 @@ class PilotParams:
         path = os.path.abspath(self.pilotCFGFile)
         self.pilotJSON: Dict[str, Any] = site_profile.load(path) if os.path.exists(path) else {}
 
-    def _lists(self, ctx: Context) -> None:
+    def _set_lists(self, ctx: Context) -> None:
         settings = ctx.settings
         self.releaseVersion = (
             (setting_value(settings, "release_version") or "").split(",")[0].strip()

@@ -85,13 +85,13 @@ class Tornado(Transport):
         fresh = [event for event in events if event["seq"] > self._told]
         text = self._first + "".join(line.text() + "\n" for line in telling.lines_of(fresh))
         if text:
-            self._post("sendMessage", text)
+            self._post_message("sendMessage", text)
             self._first, self._told = "", events[-1]["seq"]
         ended, code = telling.find_ending(events)
         if ended:
-            self._post("finaliseLogs", {"retCode": str(code)})
+            self._post_message("finaliseLogs", {"retCode": str(code)})
 
-    def _post(self, method: str, payload: Any) -> None:
+    def _post_message(self, method: str, payload: Any) -> None:
         fields = {"method": method, "args": json.dumps([json.dumps(payload), self._uuid, self._vo])}
         if host_certificate(self._environ):
             fields["extraCredentials"] = '"hosts"'

@@ -87,10 +87,10 @@ class PicasPool(interface.Pool):
                 states[(final.task, final.generation)] = self.finish(final, pilot)
             except StaleLease:
                 states[(final.task, final.generation)] = "stale"
-        leases = self._claim(pilot, offer, count, lease_s, request_id) if count else []
+        leases = self._claim_token(pilot, offer, count, lease_s, request_id) if count else []
         return states, leases
 
-    def _claim(
+    def _claim_token(
         self, pilot: str, offer: Offer, count: int, lease_s: float, request: str
     ) -> List[Lease]:
         leases = (
@@ -101,9 +101,9 @@ class PicasPool(interface.Pool):
         if leases or request == self._last:
             return leases
         if time.monotonic() - self._expired_at > EXPIRE_EVERY_S:
-            self._expire()
+            self._expire_leases()
         self._unsure.add(request)
-        for document in self._candidates():
+        for document in self._find_candidates():
             if len(leases) >= count:
                 break
             spec = (
@@ -126,12 +126,12 @@ class PicasPool(interface.Pool):
                 self.database.put(mine)
             except Conflict:  # another pilot was quicker
                 continue
-            leases.append(self._lease(mine, spec, lease_s))
+            leases.append(self._make_lease(mine, spec, lease_s))
         self._unsure.discard(request)
         self._last = request if leases else ""
         return leases
 
-    def _lease(self, document: Dict[str, Any], spec: Dict[str, Any], lease_s: float) -> Lease:
+    def _make_lease(self, document: Dict[str, Any], spec: Dict[str, Any], lease_s: float) -> Lease:
         return Lease(
             document["_id"],
             document[token.LEASE]["generation"],
@@ -140,7 +140,7 @@ class PicasPool(interface.Pool):
             spec,
         )
 
-    def _candidates(self) -> Iterator[Dict[str, Any]]:
+    def _find_candidates(self) -> Iterator[Dict[str, Any]]:
         """What the view lists, read with the documents as they are now: highest priority of each
         page first, else any, so that pilots do not all reach for the same."""
         options: Dict[str, Any] = {}
@@ -164,10 +164,10 @@ class PicasPool(interface.Pool):
                 else None
             )
             if spec is not None:
-                found.append(self._lease(row["doc"], spec, lease_s))
+                found.append(self._make_lease(row["doc"], spec, lease_s))
         return found
 
-    def _expire(self) -> None:
+    def _expire_leases(self) -> None:
         self._expired_at = time.monotonic()
         for row in self.database.view("Monitor/locked", include_docs=True):
             document = row.get("doc")
@@ -183,7 +183,7 @@ class PicasPool(interface.Pool):
             if document is None:
                 raise StaleLease("%s is gone" % final.task)
             if not token.holds_lease(document, final.generation, pilot):
-                return self._repeated(document, final, pilot)
+                return self._already_ended(document, final, pilot)
             changed = token.end_attempt(document, final, self.database.now())
             try:
                 self.database.put(changed)
@@ -195,7 +195,7 @@ class PicasPool(interface.Pool):
             "%s: token %s is changed all the time" % (self.database.name, final.task)
         )
 
-    def _repeated(self, document: Dict[str, Any], final: Final, pilot: str) -> str:
+    def _already_ended(self, document: Dict[str, Any], final: Final, pilot: str) -> str:
         before = [
             one
             for one in token.history_of(document)
@@ -236,7 +236,7 @@ class PicasPool(interface.Pool):
     # -- for operators ---------------------------------------------------------------------------
 
     def status(self) -> Dict[str, int]:
-        self._expire()
+        self._expire_leases()
         found = {
             row["key"]: row["value"]
             for row in self.database.view("Monitor/overview_total", group=True)
@@ -291,11 +291,11 @@ class PicasPool(interface.Pool):
             if tasks is None
             else list(tasks)
         )
-        return sum(self._change(name, ("error", "held"), token.sent_back) for name in names)
+        return sum(self._change_tokens(name, ("error", "held"), token.sent_back) for name in names)
 
     def cancel(self, tasks: Iterable[str]) -> int:
         return sum(
-            self._change(
+            self._change_tokens(
                 name,
                 ("todo", "locked"),
                 lambda document: token.hold_token(document, self.database.now()),
@@ -303,7 +303,7 @@ class PicasPool(interface.Pool):
             for name in tasks
         )
 
-    def _change(
+    def _change_tokens(
         self, name: str, states: Tuple[str, ...], change: Callable[[Dict[str, Any]], Dict[str, Any]]
     ) -> int:
         for _ in range(TRIES):

@@ -71,17 +71,17 @@ class Teller:
         if len(self._backlog) + len(line) <= BACKLOG_BYTES:
             self._backlog += line
         if self.loop is None:
-            self._push()
+            self._push_events()
         elif not self._waiting:
             self._waiting = True
-            self.loop.after(TOGETHER_S, self._push)
+            self.loop.after(TOGETHER_S, self._push_events)
 
     def close(self) -> None:
         """The last words may block: the pilot reads them before anything else."""
         os.set_blocking(self._descriptor, True)
-        self._push()
+        self._push_events()
 
-    def _push(self) -> None:
+    def _push_events(self) -> None:
         self._waiting = False
         try:
             while self._backlog:

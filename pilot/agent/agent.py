@@ -83,56 +83,66 @@ class Agent:
     def begin(self) -> None:
         """First claim, and the regular duties."""
         Care(
-            self._config, self._loop, self._errands, self._leases, self._lose, self._extend
+            self._config,
+            self._loop,
+            self._errands,
+            self._leases,
+            self._lose_lease,
+            self._extend_leases,
         ).begin()
-        self._refresh()
-        self._turn()
+        self._read_ends()
+        self._take_turn()
 
-    def _soon(self, seconds: float = 0.0) -> None:
+    def _turn_soon(self, seconds: float = 0.0) -> None:
         if self._turn_timer is not None:
             self._turn_timer.cancel()
-        self._turn_timer = self._loop.after(seconds, self._turn)
+        self._turn_timer = self._loop.after(seconds, self._take_turn)
 
-    def _turn(self) -> None:
+    def _take_turn(self) -> None:
         """Report what ended and claim what fits: one exchange, which is one transaction of the
         pool."""
         self._turn_timer = None
         if self._errands.busy(TURN):
-            return self._hurry()
+            return self._hurry_turn()
         self._again = False
-        offer, finals = self._offer() or self._offer_ahead(), self._ledger.finals()
+        offer, finals = self._offer_free() or self._offer_ahead(), self._ledger.finals()
         if offer is None and not finals and not self._exchange.open_claim:
             return self._after_turn()
         wait_s, self._wait_s = (self._wait_s if offer and not finals else 0.0), 0.0
         count = claim_count(self._last_s, self._config.slots, self._config.max_tasks, self._claimed)
         self._exchange.ask(
-            finals, offer, count, min(wait_s, self._config.lease_s / 2), self._answered, self._busy
+            finals,
+            offer,
+            count,
+            min(wait_s, self._config.lease_s / 2),
+            self._take_answer,
+            self._bear_silence,
         )
 
-    def _hurry(self) -> None:
+    def _hurry_turn(self) -> None:
         """The turn under way may be waiting for work: let it come back."""
         if not self._again:
             self._again = True
             self._errands.hurry(self._config.pilot)
 
-    def _answered(
+    def _take_answer(
         self, states: Dict[Key, str], leases: List[Lease], asked: float, wait_s: float
     ) -> None:
         again, self._again = self._again, False
         self._failures, self._silent_since, self._met = 0, 0.0, True
         self._ledger.settle(states)
         for lease in leases:
-            self._granted(lease, asked)
+            self._take_lease(lease, asked)
         if wait_s and boot_s() - asked > wait_s / 2:
             self._empty_polls = 0  # it did wait, so that we need not
         if leases or again or self._ledger:
-            self._soon()
+            self._turn_soon()
         else:
             self._after_turn()
 
-    def _offer(self) -> Optional[Offer]:
+    def _offer_free(self) -> Optional[Offer]:
         """What is free now, unless nothing more may be claimed."""
-        return self._slot.offer(self._payloads.values()) if self._claims() else None
+        return self._slot.offer(self._payloads.values()) if self._may_claim() else None
 
     def _offer_ahead(self) -> Optional[Offer]:
         """What will be free when the oldest payload ends: asked for only while payloads are
@@ -140,14 +150,14 @@ class Agent:
         short = self._payloads and self._last_s <= SHORT_S and self._config.slots <= AHEAD_SLOTS
         return (
             self._slot.offer(list(self._payloads.values())[1:])
-            if short and self._claims()
+            if short and self._may_claim()
             else None
         )
 
-    def _claims(self) -> bool:
+    def _may_claim(self) -> bool:
         return self.end is None and self._claimed != self._config.max_tasks and not self._ahead
 
-    def _granted(self, lease: Lease, asked: float) -> None:
+    def _take_lease(self, lease: Lease, asked: float) -> None:
         self._claimed += 1
         self._empty_polls = 0
         self._leases.add(
@@ -158,7 +168,7 @@ class Agent:
             "task claimed", task=lease.task, generation=lease.generation, attempt=lease.attempt
         )
         self._ahead.append(
-            (Payload(lease, self._around, self._vacated, self._over), time.monotonic())
+            (Payload(lease, self._around, self._fill_place, self._take_result), time.monotonic())
         )
         self._start_ahead()
         if self.end is not None:
@@ -204,14 +214,14 @@ class Agent:
             )
         if late:
             self._last_s = 2 * SHORT_S
-            self._soon()
+            self._turn_soon()
 
-    def _vacated(self, payload: Payload) -> None:
+    def _fill_place(self, payload: Payload) -> None:
         """Nothing of this payload runs any more: its place is free."""
         del self._payloads[(payload.lease.task, payload.lease.generation)]
         self._start_ahead()
 
-    def _over(self, payload: Payload, ending: Ending) -> None:
+    def _take_result(self, payload: Payload, ending: Ending) -> None:
         """A payload's result is there: keep it for the next turn."""
         self._idle_since, self._last_s = time.monotonic(), ending.seconds
         self._exchange.ended((payload.lease.task, payload.lease.generation))
@@ -224,14 +234,14 @@ class Agent:
         if sick and self.end is None:
             self.stop(End("node", sick), self._config.stop_grace_s)
         self._sweep_timer = self._sweep_timer or self._loop.after(SWEEP_S, self.sweep)
-        self._soon(report_delay_s(self._last_s, len(self._ahead)))
+        self._turn_soon(report_delay_s(self._last_s, len(self._ahead)))
 
     def _after_turn(self) -> None:
         if self._turn_timer is not None:
             return
         if self._payloads or self._ahead:
-            if self._offer() is not None:
-                self._poll()
+            if self._offer_free() is not None:
+                self._ask_later()
             return
         if self.end is None:
             self._without_work()
@@ -243,7 +253,7 @@ class Agent:
         ):
             self._loop.stop()
 
-    def _poll(self) -> None:
+    def _ask_later(self) -> None:
         """Ask again later; a server may be asked at once, as it is to wait for work with its
         answer."""
         self._wait_s = WAIT_S
@@ -252,7 +262,7 @@ class Agent:
                 WAIT_S, max(0.5, self._config.idle_s - (time.monotonic() - self._idle_since))
             )
         at_once = self._errands.remote and not self._empty_polls
-        self._soon(0.0 if at_once else POLL_S[min(self._empty_polls, len(POLL_S) - 1)])
+        self._turn_soon(0.0 if at_once else POLL_S[min(self._empty_polls, len(POLL_S) - 1)])
         self._empty_polls += 1
 
     def _without_work(self) -> None:
@@ -261,19 +271,21 @@ class Agent:
             self.end = End(
                 "work", "%d tasks were claimed, as many as --max-tasks allows" % self._claimed
             )
-        elif self._offer() is None:
+        elif self._offer_free() is None:
             self.end = End(
                 "drain" if self._claimed else "time",
                 "no time is left for another task: %.0f s" % (self._slot.time_left_s() or 0),
             )
         else:
-            offer = self._offer() or Offer()
-            self._errands.ask(TURN, lambda pool: pool.backlog(offer), self._decide, self._busy)
+            offer = self._offer_free() or Offer()
+            self._errands.ask(
+                TURN, lambda pool: pool.backlog(offer), self._wait_or_end, self._bear_silence
+            )
 
-    def _decide(self, backlog: Backlog) -> None:
+    def _wait_or_end(self, backlog: Backlog) -> None:
         """Wait for another attempt at a task that failed, for new work, or end."""
         if self.end is not None:
-            return self._soon()
+            return self._turn_soon()
         idle, left, wait = (
             time.monotonic() - self._idle_since,
             self._slot.time_left_s(),
@@ -284,14 +296,14 @@ class Agent:
             or wait <= max(self._config.idle_s, RETRY_PATIENCE_S) - idle
         )
         if wait is not None and soon and (left is None or wait < left):
-            self._soon(min(wait + 0.05, POLL_S[-1]))
+            self._turn_soon(min(wait + 0.05, POLL_S[-1]))
         elif idle < self._config.idle_s:
-            self._poll()
+            self._ask_later()
         else:
             self.end = End("work", enquiry.why_no_work(backlog))
-            self._soon()
+            self._turn_soon()
 
-    def _busy(self, error: Busy) -> None:
+    def _bear_silence(self, error: Busy) -> None:
         now = time.monotonic()
         self._silent_since = self._silent_since or now
         silent = now - self._silent_since
@@ -313,14 +325,14 @@ class Agent:
         wait = RETRY_S[min(self._failures, len(RETRY_S) - 1)] if self.end is None else RETRY_S[0]
         log.warning("%s; trying again in %g s", error, wait)
         self._failures += 1
-        self._soon(wait)
+        self._turn_soon(wait)
 
-    def _extend(self, keys: List[Key]) -> None:
+    def _extend_leases(self, keys: List[Key]) -> None:
         for key in keys:
             if key in self._payloads:
                 self._payloads[key].extend()
 
-    def _lose(self, key: Key, why: str) -> None:
+    def _lose_lease(self, key: Key, why: str) -> None:
         """This lease is another's, or soon may be: what runs under it ends."""
         self._leases.drop(key)
         for item in [
@@ -331,7 +343,7 @@ class Agent:
         if key in self._payloads:
             self._payloads[key].stop("lost", why, self._config.stop_grace_s)
 
-    def _refresh(self) -> None:
+    def _read_ends(self) -> None:
         """Read the ends of the slot anew; stop in time, drain when told."""
         self._deadline.refresh()
         drain = self._deadline.draining()
@@ -342,7 +354,7 @@ class Agent:
             self.stop(
                 End("time", "the slot's end by %s" % end.source, True), self._config.stop_grace_s
             )
-        self._loop.after(max(0.2, min(LOOK_S, LOOK_S if left is None else left)), self._refresh)
+        self._loop.after(max(0.2, min(LOOK_S, LOOK_S if left is None else left)), self._read_ends)
 
     def drain(self, reason: str) -> None:
         """Claim nothing more; what runs may finish."""
@@ -350,7 +362,7 @@ class Agent:
             log.info("draining: %s", reason)
             self.end = End("drain", reason)
             self._give_back_ahead()
-            self._soon()
+            self._turn_soon()
 
     def stop(self, end: End, grace_s: float) -> None:
         """End every payload, release its task, and then the agent. Called again it hurries."""
@@ -360,7 +372,7 @@ class Agent:
         for payload in list(self._payloads.values()):
             payload.stop("released", self.end.reason, grace_s)
         self._give_back_ahead()
-        self._soon()
+        self._turn_soon()
         if not self._stopping:
             self._stopping = True
             self._loop.after(grace_s + STOP_REPORT_S, self._give_up)

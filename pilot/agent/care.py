@@ -34,43 +34,43 @@ class Care:
 
     def begin(self) -> None:
         """The regular duties."""
-        self._loop.after(self._leases.every_s(), self._renew)
-        self._loop.after(self._look_s(), self._watch)
+        self._loop.after(self._leases.every_s(), self._renew_leases)
+        self._loop.after(self._look_s(), self._watch_leases)
 
     def _look_s(self) -> float:
         """Between two looks at the leases: a machine that was suspended has forgotten how long it
         slept."""
         return min(self._leases.retry_s(), LOOK_S)
 
-    def _renew(self) -> None:
+    def _renew_leases(self) -> None:
         keys, asked = self._leases.keys(), boot_s()
         if not keys:
-            self._loop.after(self._leases.every_s(), self._renew)
+            self._loop.after(self._leases.every_s(), self._renew_leases)
             return
         self._errands.ask(
             CARE,
             lambda pool: enquiry.renew_leases(pool, self._config.pilot, keys, self._config.lease_s),
-            lambda lost: self._renewed(keys, asked, lost),
+            lambda lost: self._take_renewal(keys, asked, lost),
             self._not_renewed,
         )
 
-    def _renewed(self, keys: List[Key], asked: float, lost: Dict[Key, str]) -> None:
+    def _take_renewal(self, keys: List[Key], asked: float, lost: Dict[Key, str]) -> None:
         kept = [key for key in keys if key not in lost]
         self._leases.renewed(kept, asked)
         self._extended(kept)
         for key, why in lost.items():
             self._lose(key, why)
-        self._loop.after(self._leases.every_s(), self._renew)
+        self._loop.after(self._leases.every_s(), self._renew_leases)
 
     def _not_renewed(self, error: Busy) -> None:
         log.warning("leases could not be renewed: %s", error)
         self._watch_once()
-        self._loop.after(self._leases.retry_s(), self._renew)
+        self._loop.after(self._leases.retry_s(), self._renew_leases)
 
-    def _watch(self) -> None:
+    def _watch_leases(self) -> None:
         """Also while a renewal is under way and has no answer."""
         self._watch_once()
-        self._loop.after(self._look_s(), self._watch)
+        self._loop.after(self._look_s(), self._watch_leases)
 
     def _watch_once(self) -> None:
         for key in self._leases.in_danger():

@@ -43,7 +43,7 @@ class Errands:
             for end in (read, self._wake):
                 os.set_blocking(end, False)
             self._read = read
-            loop.watch(read, self._deliver)
+            loop.watch(read, self._deliver_answers)
 
     @property
     def remote(self) -> bool:
@@ -65,7 +65,7 @@ class Errands:
             return then(answer)
         if lane not in self._lanes:
             self._lanes[lane] = _Lane(
-                self._pool if lane == TURN else self._another(), self._answered
+                self._pool if lane == TURN else self._another(), self._keep_answer
             )
         self._under_way[lane] += 1
         self._turns += lane == TURN
@@ -74,15 +74,15 @@ class Errands:
     def hurry(self, pilot: str) -> None:
         """Let the turn under way come back, should it be waiting for work; said again each second,
         as one may get lost."""
-        self._hurry(pilot, self._turns)
+        self._nudge_again(pilot, self._turns)
 
-    def _hurry(self, pilot: str, turn: int) -> None:
+    def _nudge_again(self, pilot: str, turn: int) -> None:
         if self.busy(TURN) and turn == self._turns:
             if not self.busy(CARE):
                 self.ask(CARE, lambda pool: pool.nudge(pilot), lambda _: None, lambda _: None)
-            self._loop.after(NUDGE_AGAIN_S, lambda: self._hurry(pilot, turn))
+            self._loop.after(NUDGE_AGAIN_S, lambda: self._nudge_again(pilot, turn))
 
-    def _answered(self, asked: _Asked, answer: Any, error: Any) -> None:
+    def _keep_answer(self, asked: _Asked, answer: Any, error: Any) -> None:
         """In the lane's thread."""
         self._answers.append((asked, answer, error))
         try:
@@ -90,7 +90,7 @@ class Errands:
         except OSError:  # the pipe is full: the loop knows
             pass
 
-    def _deliver(self) -> None:
+    def _deliver_answers(self) -> None:
         try:
             os.read(self._read, 4096)
         except BlockingIOError:
@@ -113,14 +113,14 @@ class _Lane:
         self._pool, self._told = pool, answered
         self._waiting: Deque[_Asked] = collections.deque()
         self._there = threading.Semaphore(0)
-        threading.Thread(target=self._serve, daemon=True).start()
+        threading.Thread(target=self._serve_lane, daemon=True).start()
 
     def put(self, asked: _Asked) -> None:
         """To be asked when those before are answered."""
         self._waiting.append(asked)
         self._there.release()
 
-    def _serve(self) -> None:
+    def _serve_lane(self) -> None:
         while True:
             self._there.acquire()
             asked = self._waiting.popleft()

@@ -75,13 +75,13 @@ class Exchange:
                 offer = offer._replace(time_left_s=offer.time_left_s - wait_s)
             self._open = Claim("%s:%d" % (self._life, self._number), offer, count)
         finals = first_of(finals)
-        claim, begun, asked = self._open or Claim("none", Offer(), 0), self._due(), boot_s()
+        claim, begun, asked = self._open or Claim("none", Offer(), 0), self._due_starts(), boot_s()
         pilot, lease_s = self._config.pilot, self._config.lease_s
         self.asked, self._waits = asked, wait_s > 0
 
         def settled(answer: Tuple[Dict[Key, str], List[Lease]]) -> None:
             self._open = None
-            self._forget(begun)
+            self._forget_starts(begun)
             answered(answer[0], answer[1], asked, wait_s)
 
         def exchange(pool: Pool) -> Tuple[Dict[Key, str], List[Lease]]:
@@ -97,9 +97,9 @@ class Exchange:
         self._begun[key] = time.monotonic()
         if not self._timed:
             self._timed = True
-            self._loop.after(CONFIRM_S, self._confirm)
+            self._loop.after(CONFIRM_S, self._confirm_starts)
 
-    def _due(self) -> List[Key]:
+    def _due_starts(self) -> List[Key]:
         """What has run for a while: of shorter runs the end says it all."""
         now = time.monotonic()
         return [key for key, since in self._begun.items() if now - since >= CONFIRM_S / 2][
@@ -110,18 +110,18 @@ class Exchange:
         """Its end says it all."""
         self._begun.pop(key, None)
 
-    def _confirm(self) -> None:
+    def _confirm_starts(self) -> None:
         """Those that no exchange has confirmed within a second."""
         self._timed = bool(self._begun)
         if not self._begun:
             return
-        keys = self._due()
+        keys = self._due_starts()
 
         def again(_: object = None) -> None:
-            self._loop.after(CONFIRM_S, self._confirm)
+            self._loop.after(CONFIRM_S, self._confirm_starts)
 
         def confirmed(_: object) -> None:
-            self._forget(keys)
+            self._forget_starts(keys)
             again()
 
         if not keys or self._errands.busy(CARE) or self._errands.busy(TURN) and not self._waits:
@@ -133,6 +133,6 @@ class Exchange:
             again,
         )
 
-    def _forget(self, keys: List[Key]) -> None:
+    def _forget_starts(self, keys: List[Key]) -> None:
         for key in keys:
             self._begun.pop(key, None)

@@ -266,10 +266,10 @@ class Story(child.Watched):
             if self._ctx.settings["task"]:
                 self._live = Live(told["home"])
         elif kind == "task finished":
-            self._finished(told)
+            self._task_finished(told)
         self._ctx.events.emit(kind, command="LaunchAgent", **told)
 
-    def _finished(self, told: Dict[str, Any]) -> None:
+    def _task_finished(self, told: Dict[str, Any]) -> None:
         self.running.pop(told["task"], None)
         if told["outcome"] in self.counts:
             self.counts[told["outcome"]] += 1

@@ -47,9 +47,9 @@ class Ledger:
         for lease, ending in list(self._endings):
             state = states.get((lease.task, lease.generation))
             if state is not None:
-                self._close(lease, ending, _outcome_told(ending.outcome, state))
+                self._close_lease(lease, ending, _outcome_told(ending.outcome, state))
 
-    def _close(self, lease: Lease, ending: Ending, outcome: str) -> None:
+    def _close_lease(self, lease: Lease, ending: Ending, outcome: str) -> None:
         self._endings.remove((lease, ending))
         self._told(lease)
         result: Dict[str, Any] = ending.result

@@ -26,12 +26,12 @@ class Live:
 
     def __init__(self, home: str) -> None:
         self._open: Dict[str, int] = {}
-        self._find(home)
+        self._open_streams(home)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread = threading.Thread(target=self._follow_streams, daemon=True)
         self._thread.start()
 
-    def _find(self, folder: str) -> None:
+    def _open_streams(self, folder: str) -> None:
         for name in STREAMS:
             if name not in self._open:
                 try:
@@ -46,11 +46,11 @@ class Live:
                 else:
                     os.close(descriptor)
 
-    def _follow(self) -> None:
+    def _follow_streams(self) -> None:
         while not self._stop.wait(EVERY_S):
-            self._say()
+            self._copy_output()
 
-    def _say(self) -> None:
+    def _copy_output(self) -> None:
         for name, source in list(self._open.items()):
             for data in iter(lambda: os.read(source, CHUNK), b""):
                 try:
@@ -64,8 +64,8 @@ class Live:
         """The payload has ended; its files are in this folder now."""
         self._stop.set()
         self._thread.join()
-        self._find(folder or "")
-        self._say()
+        self._open_streams(folder or "")
+        self._copy_output()
         for source in self._open.values():
             os.close(source)
         self._open = {}

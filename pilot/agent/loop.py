@@ -56,7 +56,7 @@ class Loop:
         self._wake_read, wake_write = os.pipe()
         for end in (self._wake_read, wake_write):
             os.set_blocking(end, False)
-        self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._read_signals)
         signal.set_wakeup_fd(wake_write)
         for signum in self._signals | {signal.SIGCHLD}:
             signal.signal(signum, _note_signal)
@@ -94,33 +94,33 @@ class Loop:
 
     def run(self) -> None:
         """Serve until stopped."""
-        self._reap()
+        self._reap_children()
         while self._running:
-            for key, _ in self._selector.select(self._wait()):
+            for key, _ in self._selector.select(self._wait_s()):
                 key.data()
-            self._due()
+            self._call_due()
 
-    def _wait(self) -> Any:
+    def _wait_s(self) -> Any:
         while self._timers and self._timers[0][2].cancelled:
             heapq.heappop(self._timers)
         return (
             min(3600.0, max(0.0, self._timers[0][0] - time.monotonic())) if self._timers else None
         )
 
-    def _due(self) -> None:
+    def _call_due(self) -> None:
         now = time.monotonic()
         while self._running and self._timers and self._timers[0][0] <= now:
             timer = heapq.heappop(self._timers)[2]
             if not timer.cancelled:
                 timer.callback()
 
-    def _woken(self) -> None:
+    def _read_signals(self) -> None:
         try:
             numbers = os.read(self._wake_read, 4096)
         except BlockingIOError:
             return
         if signal.SIGCHLD in numbers:
-            self._reap()
+            self._reap_children()
         for number in numbers:
             if number in self._signals:
                 self._heard[number] = time.monotonic()
@@ -131,7 +131,7 @@ class Loop:
         now = time.monotonic()
         return {number for number, when in self._heard.items() if now - when < HEARD_S}
 
-    def _reap(self) -> None:
+    def _reap_children(self) -> None:
         stranger = False
         while True:
             try:

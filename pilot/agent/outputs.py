@@ -91,15 +91,15 @@ class _Walk:
     def is_own_file(self, name: str) -> bool:
         """Whether this is a regular file that, links followed, lies in the folder: a payload may
         not have us copy /etc/shadow, or wait for a pipe."""
-        real = self._real(name)
+        real = self._real_path(name)
         return bool(real) and os.path.isfile(real)
 
     def is_own_folder(self, name: str) -> bool:
         """Whether this is a folder in the folder, or the folder itself."""
-        real = self._real(name)
+        real = self._real_path(name)
         return bool(real) and os.path.isdir(real)
 
-    def _real(self, name: str) -> str:
+    def _real_path(self, name: str) -> str:
         real = os.path.realpath(os.path.join(self._folder, name))
         inside = real == self._home or real.startswith(self._home + os.sep)
         return real if inside and not os.path.islink(self._folder) else ""
@@ -110,7 +110,7 @@ class _Walk:
         waiting = [name]
         while waiting:
             place = waiting.pop()
-            for entry in self._entries(place):
+            for entry in self._list_entries(place):
                 path = os.path.normpath(os.path.join(place, entry.name))
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(path)
@@ -136,7 +136,7 @@ class _Walk:
         part, rest = parts[0], parts[1:]
         if part == "**":
             yield from self.matching(place, rest or ["*"])
-        for entry in self._entries(place):
+        for entry in self._list_entries(place):
             path = os.path.normpath(os.path.join(place, entry.name))
             below = entry.is_dir(follow_symlinks=False)
             if part == "**":
@@ -150,7 +150,7 @@ class _Walk:
                 elif below:
                     yield from self.matching(path, rest)
 
-    def _entries(self, place: str) -> List["os.DirEntry[str]"]:
+    def _list_entries(self, place: str) -> List["os.DirEntry[str]"]:
         if place.count(os.sep) >= MAX_DEPTH:
             raise TransferFailed(
                 "the outputs of this task lie in more than %d folders, one in the other" % MAX_DEPTH

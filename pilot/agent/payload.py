@@ -69,7 +69,7 @@ class Payload:
         ):
             try:
                 self._settle_in([])
-                self._prepared = self._of(RUN, self._here())
+                self._prepared = self._prepare_stage(RUN, self._own_place())
             except (OSError, ValueError):  # `start` meets it again, and tells
                 self.discard()
 
@@ -88,10 +88,10 @@ class Payload:
             if self._place is None:
                 self._settle_in(gpus)
         except OSError as error:
-            return self._end(
+            return self._end_attempt(
                 "released", "the node cannot run it: %s" % (lacking(error) or error), node=True
             )
-        self._start(stages.first_stage(self.spec))
+        self._start_stage(stages.first_stage(self.spec))
 
     def _settle_in(self, gpus: List[str]) -> None:
         self.gpus = gpus
@@ -99,7 +99,7 @@ class Payload:
             self.lease, self._around.sandboxes.take(), self._around.config, gpus, self.mark
         )
 
-    def _here(self) -> Place:
+    def _own_place(self) -> Place:
         assert self._place is not None
         return self._place
 
@@ -108,10 +108,10 @@ class Payload:
         one hurries."""
         if self._stopped is None:
             self._stopped = (outcome, reason)
-            self._signal(signal.SIGTERM)
-            self._timers.append(self._around.loop.after(grace_s, self._kill))
+            self._signal_group(signal.SIGTERM)
+            self._timers.append(self._around.loop.after(grace_s, self._kill_tree))
         elif grace_s <= 0:
-            self._kill()
+            self._kill_tree()
 
     def extend(self) -> None:
         """Its lease was prolonged: the warden shall know how long it may run."""
@@ -119,32 +119,35 @@ class Payload:
         if self.pid is not None and end is not None:
             self._around.strays.until(self.pid, end)
 
-    def _start(self, stage: str) -> None:
+    def _start_stage(self, stage: str) -> None:
         self._stage = stage
         try:
-            start, self._prepared = self._prepared or self._of(stage, self._here()), None
+            start, self._prepared = (
+                self._prepared or self._prepare_stage(stage, self._own_place()),
+                None,
+            )
         except OSError as error:
-            return self._end(
+            return self._end_attempt(
                 "released", "the node cannot run it: %s" % (lacking(error) or error), node=True
             )
         except ValueError as error:
-            return self._end("error", "it cannot be started: %s" % error)
+            return self._end_attempt("error", "it cannot be started: %s" % error)
         try:
-            self._started(self._spawn(start), start)
+            self._note_start(self._spawn_child(start), start)
         except OSError as error:
             self._not_started(start, error)
         except subprocess.SubprocessError as error:  # what is done between fork and exec
             self._no_such_self(error)
         except ValueError as error:
-            self._end("error", "%s cannot be executed: %s" % (start.argv[0], error))
+            self._end_attempt("error", "%s cannot be executed: %s" % (start.argv[0], error))
 
-    def _of(self, stage: str, place: Place) -> Start:
+    def _prepare_stage(self, stage: str, place: Place) -> Start:
         if stage == RUN:
             return stages.of_payload(place, self._around.which)
         self._answer = Answer(place.config.workdir)
         return stages.of_transfer(place, stage, self._answer)
 
-    def _spawn(self, start: Start) -> "subprocess.Popen[bytes]":
+    def _spawn_child(self, start: Start) -> "subprocess.Popen[bytes]":
         options = identity.start_options(self._around.config) if self._stage == RUN else {}
         try:
             with marks.marked_children(self._number):
@@ -164,7 +167,7 @@ class Payload:
             _close_streams(start)
 
     def _no_such_self(self, error: Exception) -> None:
-        self._end(
+        self._end_attempt(
             "released",
             "the node cannot run it as %s: %s"
             % (self._around.config.payload_user or "this user", error),
@@ -175,19 +178,23 @@ class Payload:
         """Whose fault it is: the node's, which lacks processes or descriptors, or the task's."""
         program = start.argv[0]
         if lacking(error):
-            return self._end("released", "the node cannot run it: %s" % lacking(error), node=True)
+            return self._end_attempt(
+                "released", "the node cannot run it: %s" % lacking(error), node=True
+            )
         # of setuid(2); a program that may not run is EACCES
         if error.errno == errno.EPERM and self._around.config.payload_ids:
             return self._no_such_self(error)
         if isinstance(error, FileNotFoundError):
-            return self._end("error", "there is no program %s" % program)
+            return self._end_attempt("error", "there is no program %s" % program)
         how = "executed" if isinstance(error, PermissionError) else "started"
-        self._end("error", "%s cannot be %s: %s" % (program, how, error.strerror))
+        self._end_attempt("error", "%s cannot be %s: %s" % (program, how, error.strerror))
 
-    def _started(self, child: "subprocess.Popen[bytes]", start: Start) -> None:
+    def _note_start(self, child: "subprocess.Popen[bytes]", start: Start) -> None:
         around, self.pid = self._around, child.pid
         around.strays.began(child.pid, self.mark, self._number, around.lease_end(self.lease))
-        around.loop.watch_child(child.pid, self._dying, lambda ended: self._dead(child, ended))
+        around.loop.watch_child(
+            child.pid, self._kill_group, lambda ended: self._take_exit(child, ended)
+        )
         limit_s = self._limit_s(start)
         reason = "%s took longer than %.0f s" % (self._stage, limit_s or 0)
         if self._stage == RUN:
@@ -201,7 +208,7 @@ class Payload:
                 attempt=self.lease.attempt,
                 home=self._place.sandbox.home if self._place else None,
             )
-            self._timers.append(around.loop.after(2 * SOONEST_S, self._sample))
+            self._timers.append(around.loop.after(2 * SOONEST_S, self._take_sample))
         if limit_s is not None:
             self._limit_time(limit_s, reason)
 
@@ -217,32 +224,32 @@ class Payload:
     def _limit_time(self, seconds: float, reason: str) -> None:
         """End the stage when it has run so long; time in which it was suspended does not count."""
         def over() -> None:
-            left = self._watch.asleep_now(self._tree()) if self._stage == RUN else 0.0
+            left = self._watch.asleep_now(self._own_tree()) if self._stage == RUN else 0.0
             if left > 0:
                 self._limit_time(left, reason)
             else:
                 self.stop("error", reason, self._around.config.stop_grace_s)
         self._timers.append(self._around.loop.after(seconds, over))
 
-    def _tree(self) -> List[process_tree.Process]:
+    def _own_tree(self) -> List[process_tree.Process]:
         return [] if self.pid is None else self._around.strays.tree(self.pid, self.mark)
 
-    def _signal(self, signum: int) -> None:
+    def _signal_group(self, signum: int) -> None:
         if self.pid is not None:
             process_tree.send_group(self.pid, signum)
 
-    def _kill(self) -> None:
+    def _kill_tree(self) -> None:
         if self.pid is not None:
             tree = self._around.strays.tree(self.pid, self.mark)
-            self._signal(signal.SIGKILL)
+            self._signal_group(signal.SIGKILL)
             process_tree.send(tree, signal.SIGKILL)
             self._around.confinement.kill(self.mark)
 
-    def _dying(self) -> None:
+    def _kill_group(self) -> None:
         """The leader has ended and its pid is still taken: the group is surely ours."""
-        self._signal(signal.SIGKILL)
+        self._signal_group(signal.SIGKILL)
 
-    def _dead(self, child: "subprocess.Popen[bytes]", ended: Exit) -> None:
+    def _take_exit(self, child: "subprocess.Popen[bytes]", ended: Exit) -> None:
         child.returncode = ended.code  # reaped by the loop
         self._around.strays.ended(child.pid)
         self.pid = None
@@ -250,24 +257,24 @@ class Payload:
             timer.cancel()
         self._timers.clear()
         if self._stopped is None and -ended.code in OUTER_SIGNALS:
-            self._around.loop.after(ECHO_S, lambda: self._judge(ended))
+            self._around.loop.after(ECHO_S, lambda: self._judge_exit(ended))
         else:
-            self._judge(ended)
+            self._judge_exit(ended)
 
-    def _judge(self, ended: Exit) -> None:
+    def _judge_exit(self, ended: Exit) -> None:
         failure = (
             self._payload_failure(ended) if self._stage == RUN else self._transfer_failure(ended)
         )
         if self._stopped is None and -ended.code in self._around.loop.heard_lately():
-            return self._end(
+            return self._end_attempt(
                 "released", "it was ended by signal %d, which the pilot got, too" % -ended.code
             )
         if self._stopped is not None:
-            return self._end(*self._stopped)
+            return self._end_attempt(*self._stopped)
         following = stages.next_stage(self._stage, self.spec)
         if failure or following is None:
-            return self._end("error" if failure else "done", failure)
-        self._start(following)
+            return self._end_attempt("error" if failure else "done", failure)
+        self._start_stage(following)
 
     def _payload_failure(self, ended: Exit) -> str:
         self._ran = ended
@@ -281,7 +288,7 @@ class Payload:
                 "out of memory: killed by the kernel when the slot's memory was used up; it used %.0f MB, its share is %g MB"
                 % (max(ended.max_rss_mb, self._watch.peak_mb), allowed)
             )
-        last = self._here().sandbox.tails()["stderr"].strip().split("\n")[-1][:200]
+        last = self._own_place().sandbox.tails()["stderr"].strip().split("\n")[-1][:200]
         how = "killed by signal %d" % -ended.code if ended.code < 0 else "exit code %d" % ended.code
         return how + (": " + last if last else "")
 
@@ -295,11 +302,11 @@ class Payload:
             else "%s failed: %s" % (self._stage, answer.get("problem") or "it was killed")
         )
 
-    def _sample(self) -> None:
+    def _take_sample(self) -> None:
         """Look at what it uses, and end it when it passes a limit."""
         if self.pid is None or self._stopped is not None or self._place is None:
             return
-        passed = self._watch.look(self._tree(), self._place)
+        passed = self._watch.look(self._own_tree(), self._place)
         if passed:
             return self.stop("error", passed, self._around.config.stop_grace_s)
         if self._watch.tells():
@@ -309,13 +316,13 @@ class Payload:
                 generation=self.lease.generation,
                 **self._watch.told(),
             )
-        self._timers.append(self._around.loop.after(self._watch.next_look_s(), self._sample))
+        self._timers.append(self._around.loop.after(self._watch.next_look_s(), self._take_sample))
 
-    def _end(self, outcome: str, reason: str, node: bool = False) -> None:
+    def _end_attempt(self, outcome: str, reason: str, node: bool = False) -> None:
         now = time.monotonic()
         self._vacated(self)
         self._around.strays.settled()
-        crowd = self._crowd()
+        crowd = self._disk_filled()
         # what it did is no fault of the node's
         if crowd and outcome != "done" and self._stopped is None:
             outcome, reason, node = "error", crowd if node else "%s (%s)" % (reason, crowd), False
@@ -341,7 +348,7 @@ class Payload:
                 result["folder"] = folder
         self._over(self, Ending(outcome, reason, result, now - self._began, node))
 
-    def _crowd(self) -> str:
+    def _disk_filled(self) -> str:
         """Whether it is this payload that has used up the disk; in words."""
         config = self._around.config
         if self._place is None or not room.describe_lack(config.workdir, config.min_disk_mb):

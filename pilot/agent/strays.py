@@ -48,7 +48,9 @@ class Strays:
         its end."""
         mark = self._roots.pop(pid, None)
         if mark is not None:
-            _kill_orphans([orphan for orphan in self._orphans() if self._owner(orphan) == mark])
+            _kill_orphans(
+                [orphan for orphan in self._find_orphans() if self._owner_of(orphan) == mark]
+            )
         self._warden.ended(pid)
 
     def settled(self) -> None:
@@ -59,8 +61,8 @@ class Strays:
         """Everything of a running payload: below its leader, and what it left to us."""
         leader = process_tree.look_up(pid)
         found = ([leader] if leader is not None else []) + process_tree.descendants(pid)
-        for orphan in self._orphans():
-            owner = self._owner(orphan)
+        for orphan in self._find_orphans():
+            owner = self._owner_of(orphan)
             if owner == mark or (owner is None and len(self._roots) == 1):
                 found += [orphan] + process_tree.descendants(orphan.pid)
             elif owner is None:  # of one of several payloads: it shall at least not outlive us all
@@ -78,9 +80,9 @@ class Strays:
         _kill_orphans(
             [
                 orphan
-                for orphan in self._orphans()
-                if self._owner(orphan) not in running
-                and (self._owner(orphan) is not None or not running)
+                for orphan in self._find_orphans()
+                if self._owner_of(orphan) not in running
+                and (self._owner_of(orphan) is not None or not running)
             ]
         )
         self._seen = {
@@ -88,17 +90,17 @@ class Strays:
             for pid, known in self._seen.items()
             if known[1] in running or os.path.exists("/proc/%d" % pid)
         }
-        if not self._orphans():
+        if not self._find_orphans():
             self._numbers = {
                 number: mark for number, mark in self._numbers.items() if mark in running
             }
 
-    def _orphans(self) -> List[Process]:
+    def _find_orphans(self) -> List[Process]:
         ours: Set[int] = set(self._roots) | {self._warden.pid}
         found = (process_tree.look_up(pid) for pid in self._children.pids() if pid not in ours)
         return [process for process in found if process is not None]
 
-    def _owner(self, process: Process) -> Optional[str]:
+    def _owner_of(self, process: Process) -> Optional[str]:
         started, mark = self._seen.get(process.pid, (0, ""))
         if started == process.started:
             return mark

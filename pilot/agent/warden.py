@@ -47,9 +47,9 @@ class Warden:
         self._leases: Dict[int, str] = {}  # until when it may run,
         self._seen: Dict[int, Dict[int, str]] = {}  # and its processes by pid
         self._late = ""  # what is still to be told
-        self._start()
+        self._start_program()
 
-    def _start(self) -> None:
+    def _start_program(self) -> None:
         read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         try:
@@ -69,27 +69,27 @@ class Warden:
         OSError when none can be started."""
         self._child.returncode = 0
         former = self._write
-        self._start()
+        self._start_program()
         os.close(former)
         for group, line in self._groups.items():
-            self._say(line + self._leases.get(group, ""))
+            self._write_words(line + self._leases.get(group, ""))
         for group, seen in self._seen.items():
             alive = {pid: line for pid, line in seen.items() if os.path.exists("/proc/%d" % pid)}
             self._seen[group] = alive
             for line in alive.values():
-                self._say(line)
+                self._write_words(line)
 
     def began(self, group: int, number: int, moment: Optional[float] = None) -> None:
         """A payload of this group runs, until this moment at most; what it starts bears this number
         (pilot/agent/marks.py)."""
         self._groups[group] = "+%d %d\n" % (group, number)
         self._leases[group] = "" if moment is None else _read_lease(group, moment)
-        self._say(self._groups[group] + self._leases[group])
+        self._write_words(self._groups[group] + self._leases[group])
 
     def until(self, group: int, moment: float) -> None:
         """What runs in this group must have ended at this moment of the boot clock."""
         self._leases[group] = _read_lease(group, moment)
-        self._say(self._leases[group])
+        self._write_words(self._leases[group])
 
     def saw(self, group: int, pid: int, started: int) -> None:
         """This process (with when it started) belongs to the payload of that group, wherever it
@@ -101,7 +101,7 @@ class Warden:
                     one: text for one, text in seen.items() if os.path.exists("/proc/%d" % one)
                 }
             seen[pid] = line
-            self._say(line)
+            self._write_words(line)
 
     def ended(self, group: int) -> None:
         """Nothing of this group is left. It is told with what is told next, or by `flush`: each
@@ -113,14 +113,14 @@ class Warden:
     def flush(self) -> None:
         """Tell what waits to be told."""
         if self._late:
-            self._say("")
+            self._write_words("")
 
     def close(self) -> None:
         """No more payloads: the warden exits."""
         self._child.returncode = 0  # it is waited for by whoever reaps the agent's children
         os.close(self._write)
 
-    def _say(self, text: str) -> None:
+    def _write_words(self, text: str) -> None:
         text, self._late = self._late + text, ""
         try:
             os.write(self._write, text.encode())

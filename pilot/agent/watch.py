@@ -36,11 +36,11 @@ class Watch:
 
     def asleep_now(self, tree: List[process_tree.Process]) -> float:
         """Seconds in which all of it was suspended and that were not asked for before."""
-        self._sample(tree)
+        self._take_sample(tree)
         owed, self._owed = self._owed, 0.0
         return owed
 
-    def _sample(self, tree: List[process_tree.Process]) -> None:
+    def _take_sample(self, tree: List[process_tree.Process]) -> None:
         """A look that comes much too late, and finds that hardly any CPU time was used meanwhile,
         comes after a suspension (SIGSTOP, a volunteer's machine at work, docker pause); on a
         machine that is only busy payloads go on."""
@@ -55,7 +55,7 @@ class Watch:
     def look(self, tree: List[process_tree.Process], place: Place) -> Optional[str]:
         """Take a sample of all its processes; the limit that is passed, as a sentence, or None."""
         self._looks += 1
-        self._sample(tree)
+        self._take_sample(tree)
         now, size = self._looked - self._asleep, place.sandbox.output_size()
         if size != self._output[0]:
             self._output = (size, now)

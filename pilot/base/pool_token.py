@@ -103,7 +103,7 @@ class Bearer:
     def headers(self) -> Dict[str, str]:
         """Authorization, or nothing where there is no token. Raises NoToken."""
         if self._token and 0 < self._renew_at < time.time():
-            self._renew()
+            self._renew_token()
         if not self._token:
             self._token = self._found = find(self._environ)
             self._renew_at = renewal(self._token, time.time())
@@ -118,13 +118,13 @@ class Bearer:
         except NoToken:  # what we have may still be good another time
             pass
 
-    def _renew(self) -> None:
+    def _renew_token(self) -> None:
         self._renew_at = time.time() + AGAIN_S
-        fresh = self._ask()
+        fresh = self._ask_server()
         if fresh:
             self._token, self._renew_at = fresh, renewal(fresh, time.time())
 
-    def _ask(self) -> Optional[str]:
+    def _ask_server(self) -> Optional[str]:
         headers = {"Authorization": "Bearer " + self._token, "Content-Type": "application/json"}
         try:
             status, data = self._session.ask(

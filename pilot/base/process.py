@@ -78,7 +78,7 @@ class Tail:
         """Take the next bytes."""
         self._kept += data
         if len(self._kept) > 2 * self._keep:
-            self._cut()
+            self._cut_kept()
         if self._on_line is None:
             return
         self._line += data
@@ -98,10 +98,10 @@ class Tail:
 
     def text(self) -> str:
         """What was kept, as UTF-8 with replacement."""
-        self._cut()
+        self._cut_kept()
         return self._kept.decode("utf-8", "replace")
 
-    def _cut(self) -> None:
+    def _cut_kept(self) -> None:
         extra = len(self._kept) - self._keep
         if extra > 0:
             self.dropped += extra
@@ -201,13 +201,13 @@ class _Running:
                     preexec_fn=dies_with_us(),
                 )
                 self.pid = self._child.pid
-                self._listen()
+                self._listen_pipes()
         except BaseException:  # a signal in this very moment: what was started must not stay
             if self.pid:
                 process_tree.send_group(self.pid, signal.SIGKILL)
             raise
 
-    def _listen(self) -> None:
+    def _listen_pipes(self) -> None:
         self._selector = selectors.DefaultSelector()
         self._exit_read, self._exit_write = os.pipe()
         self._selector.register(self._exit_read, selectors.EVENT_READ, None)
@@ -218,7 +218,7 @@ class _Running:
         if self._child.stdin is not None:
             os.set_blocking(self._child.stdin.fileno(), False)
             self._selector.register(self._child.stdin, selectors.EVENT_WRITE, self)
-        self._waiter = threading.Thread(target=self._wait, daemon=True)
+        self._waiter = threading.Thread(target=self._wait_child, daemon=True)
         self._waiter.start()
 
     def finish(
@@ -235,15 +235,15 @@ class _Running:
             timed_out = not self._until_exit(began + timeout_s)
         finally:
             try:
-                self._end(grace_s)
+                self._end_child(grace_s)
             finally:
-                self._close()
+                self._close_pipes()
         code = self._child.returncode if self._child.returncode is not None else -signal.SIGKILL
         out, err = (tail.text() for tail in self._tails)
         dropped = sum(tail.dropped for tail in self._tails)
         return Result(self._argv, code, out, err, time.monotonic() - began, timed_out, dropped)
 
-    def _wait(self) -> None:
+    def _wait_child(self) -> None:
         self._child.wait()
         try:
             os.write(self._exit_write, b"x")
@@ -260,9 +260,9 @@ class _Running:
                 if key.data is None:
                     return True
                 with shielded():  # a line that was read is told, whatever comes
-                    self._serve(key)
+                    self._serve_pipe(key)
 
-    def _serve(self, key: selectors.SelectorKey) -> int:
+    def _serve_pipe(self, key: selectors.SelectorKey) -> int:
         """Returns how many bytes went through."""
         try:
             if key.data is self:
@@ -282,7 +282,7 @@ class _Running:
             _close(key.fileobj)
         return moved
 
-    def _end(self, grace_s: float) -> None:
+    def _end_child(self, grace_s: float) -> None:
         """Nothing of the child stays: what it started dies with it; what it said is read to the
         end."""
         alive = self._child.returncode is None
@@ -291,15 +291,15 @@ class _Running:
             process_tree.send_group(self.pid, signal.SIGTERM)
             if not self._until_exit(time.monotonic() + grace_s):
                 tree += process_tree.descendants(self.pid)
-        self._drain(time.monotonic() + LINGER_S)
+        self._drain_pipes(time.monotonic() + LINGER_S)
         process_tree.send_group(self.pid, signal.SIGKILL)
         process_tree.send(tree, signal.SIGKILL)
         self._waiter.join(GRACE_S)  # a child in D state stays; we do not
-        self._drain(time.monotonic() + LINGER_S)
+        self._drain_pipes(time.monotonic() + LINGER_S)
         for tail in self._tails:
             tail.close()
 
-    def _drain(self, deadline: float) -> None:
+    def _drain_pipes(self, deadline: float) -> None:
         moved = 0
         while time.monotonic() < deadline or moved < 2 * PIPE_BYTES:
             ready = [key for key, _ in self._selector.select(0) if isinstance(key.data, Tail)]
@@ -307,9 +307,9 @@ class _Running:
                 return
             for key in ready:
                 with shielded():
-                    moved += self._serve(key)
+                    moved += self._serve_pipe(key)
 
-    def _close(self) -> None:
+    def _close_pipes(self) -> None:
         for key in list(self._selector.get_map().values()):
             if not isinstance(key.fileobj, int):
                 _close(key.fileobj)

@@ -100,7 +100,7 @@ class Session:
 
         fresh = self._open is None
         try:
-            return self._ask(method, path, body, headers, timeout_s)
+            return self._ask_once(method, path, body, headers, timeout_s)
         except (http.client.HTTPException, OSError, ValueError) as error:
             self.close()
             stale = isinstance(
@@ -116,7 +116,7 @@ class Session:
                 raise FetchFailed("%s: %s" % (self._url, error or type(error).__name__))
         return self.ask(method, path, body, headers, timeout_s)
 
-    def _ask(
+    def _ask_once(
         self,
         method: str,
         path: str,
@@ -127,7 +127,7 @@ class Session:
         from pilot.base import timed_http
 
         if self._open is None:
-            self._open = self._connection(timeout_s)
+            self._open = self._connect_new(timeout_s)
         deadline = timed_http.within(self._open, timeout_s).deadline
         self._open.timeout = timeout_s
         if self._open.sock is not None:
@@ -152,7 +152,7 @@ class Session:
         reply.read()  # nothing is left, but older Pythons need it to know that
         return reply.status, b"".join(data)
 
-    def _connection(self, timeout_s: float) -> Any:
+    def _connect_new(self, timeout_s: float) -> Any:
         """A new one: straight, or by the proxy that the environment names; there TLS goes through
         it untouched (CONNECT)."""
         from pilot.base import timed_http

@@ -30,14 +30,14 @@ class Bar:
         kind = event["event"]
         if kind in DRAWS and time.monotonic() - self._drawn >= EVERY_S:
             self._drawn, self._console.before = time.monotonic(), CLEAR
-            self._write(
+            self._write_text(
                 CLEAR + progress.draw_bar(self._tally.counts, len(self._tally.running), self._total)
             )
         elif kind == events.COMMAND_FINISHED and self._console.before:
             self._console.before = ""
-            self._write(CLEAR)
+            self._write_text(CLEAR)
 
-    def _write(self, text: str) -> None:
+    def _write_text(self, text: str) -> None:
         try:
             os.write(self._descriptor, text.encode("ascii"))
         except OSError:  # a terminal that has gone hurts nobody

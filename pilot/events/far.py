@@ -37,7 +37,7 @@ class Far:
             spool = os.path.join(
                 self._workdir, ".pilot-spool-%s-%d" % (os.urandom(8).hex(), len(self._senders))
             )
-            every = (lambda: None) if self._senders else self._beat
+            every = (lambda: None) if self._senders else self._beat_once
             sender = Sender(one, spool, self._stream.lose, every, EVERY_S)
             self._senders.append(sender)
             self._stream.attach(sender)
@@ -48,7 +48,7 @@ class Far:
         logging.getLogger("pilot").addHandler(self._lines)
         self._stream.emit(events.PILOT_HEARTBEAT, **pulse.measure(self._workdir))
 
-    def _beat(self) -> None:
+    def _beat_once(self) -> None:
         self._lines.flush_lines()
         self._turns += 1
         if self._turns % BEAT_EVERY == 0:

@@ -39,12 +39,12 @@ class Outbox:
         if not self._count and self._size + len(line) <= self._most_memory:
             self._memory.append(line)
             self._size += len(line)
-        elif not self._spill(line, event):
+        elif not self._spill_line(line, event):
             self.lost += 1
 
-    def _spill(self, line: bytes, event: Event) -> bool:
+    def _spill_line(self, line: bytes, event: Event) -> bool:
         if len(line) > self._most_disk - self._write_at:
-            self._compact()
+            self._compact_file()
         room = self._most_disk - self._write_at
         if len(line) > BATCH_BYTES or len(line) > (
             room - self._most_disk // 8 if event["event"] == LOG else room
@@ -65,7 +65,7 @@ class Outbox:
         self._count += 1
         return True
 
-    def _compact(self) -> None:
+    def _compact_file(self) -> None:
         """What was read gives its room back, when it is at least as much as what was not: each byte
         is moved once on average."""
         if self._file is None or self._read_at < self._write_at - self._read_at:
@@ -87,7 +87,7 @@ class Outbox:
         """The oldest events, as many as go into one message."""
         self._sizes, size = [], 0
         lines: List[bytes] = []
-        for line in self._memory or self._stored():
+        for line in self._memory or self._read_stored():
             size += len(line)
             if lines and (size > BATCH_BYTES or len(lines) >= most):
                 break
@@ -95,7 +95,7 @@ class Outbox:
         self._sizes = [len(line) for line in lines]
         return [json.loads(line.decode("ascii")) for line in lines]
 
-    def _stored(self) -> List[bytes]:
+    def _read_stored(self) -> List[bytes]:
         if not self._count:
             return []
         self._file.seek(self._read_at)

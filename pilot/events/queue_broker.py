@@ -27,14 +27,14 @@ class QueueBroker(Transport):
         body = json.dumps({"events": events}).encode("ascii")
         kept = self._open is not None
         try:
-            self._connection().send(self._place.destination, body, TIMEOUT_S)
+            self._open_connection().send(self._place.destination, body, TIMEOUT_S)
         except (stomp.StompError, ConfigurationFailed) as error:
             self.close()
             if kept:  # it may have been closed while there was nothing to say
                 return self.send(events)
             raise SendFailed(str(error))
 
-    def _connection(self) -> stomp.Connection:
+    def _open_connection(self) -> stomp.Connection:
         if self._open is None:
             context = (
                 credentials.tls_context(self._environ, credentials.proxy_path(self._environ))

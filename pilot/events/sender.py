@@ -78,17 +78,17 @@ class Sender:
         self._most = BATCH_EVENTS  # fewer after a refusal, until what is refused is found
         self._weight, self._since = 0, 0.0  # what was gathered, and since when
         self._urgent = False
-        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread = threading.Thread(target=self._serve_queue, daemon=True)
         self._thread.start()
 
     def __call__(self, event: Event) -> None:
         self._inbox.append(event)
-        self._wake()
+        self._wake_thread()
 
     def hurry(self, deadline: float) -> None:
         """Nothing more comes: what is left has until then, by the monotonic clock."""
         self._closing = deadline
-        self._wake()
+        self._wake_thread()
 
     def close(self, seconds: float) -> int:
         """Send what is left, at most so long; returns how many events did not arrive."""
@@ -102,27 +102,27 @@ class Sender:
             self._lose(self._transport.name, missing)
         return missing
 
-    def _wake(self) -> None:
+    def _wake_thread(self) -> None:
         try:
             os.write(self._wake_write, b"x")
         except OSError:  # full: it is awake
             pass
 
-    def _serve(self) -> None:
+    def _serve_queue(self) -> None:
         next_send, next_beat = 0.0, time.monotonic() + self._every_s
         while True:
             now = time.monotonic()
             if now >= next_beat and self._closing is None:
-                self._guarded(self._every)
+                self._guard_step(self._every)
                 next_beat = now + self._every_s
-            self._take()
+            self._take_batch()
             if len(self._box) and (
                 self._urgent
                 or self._closing is not None
                 or now >= max(next_send, self._gathered_at())
             ):
                 self._urgent = False
-                next_send = time.monotonic() + self._send()
+                next_send = time.monotonic() + self._send_batch()
             if self._closing is not None and (
                 not len(self._box) and not self._inbox or time.monotonic() >= self._closing
             ):
@@ -130,14 +130,14 @@ class Sender:
             until = (
                 min(next_beat, max(next_send, self._gathered_at())) if len(self._box) else next_beat
             )
-            self._sleep(
+            self._sleep_for(
                 max(0.0, until - time.monotonic())
                 if self._closing is None
                 else 0.2 * bool(self._failures)
             )
         self._transport.close()
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep_for(self, seconds: float) -> None:
         """Until there is something to do; new events are let gather for a moment."""
         select.select([self._wake_read], [], [], seconds)
         try:
@@ -145,16 +145,16 @@ class Sender:
         except BlockingIOError:
             pass
 
-    def _take(self) -> None:
+    def _take_batch(self) -> None:
         while self._inbox:
             event = self._inbox.popleft()
             if not len(self._box):
                 self._weight, self._since = 0, time.monotonic()
-            self._box.lost += not self._guarded(lambda: self._box.put(event))
-            self._guarded(lambda: self._weigh(event))
+            self._box.lost += not self._guard_step(lambda: self._box.put(event))
+            self._guard_step(lambda: self._weigh_event(event))
             self._urgent = self._urgent or event["event"] == PILOT_STOPPING
 
-    def _weigh(self, event: Event) -> None:
+    def _weigh_event(self, event: Event) -> None:
         self._weight += self._transport.weigh(event)
 
     def _gathered_at(self) -> float:
@@ -165,7 +165,7 @@ class Sender:
             else self._since + self._transport.gather_s
         )
 
-    def _guarded(self, step: Callable[[], None]) -> bool:
+    def _guard_step(self, step: Callable[[], None]) -> bool:
         """Do it; whatever goes wrong, the thread goes on. Returns whether it went well."""
         try:
             step()
@@ -174,16 +174,18 @@ class Sender:
             log.warning("%s: %s: %s", self._transport.name, type(error).__name__, error)
             return False
 
-    def _send(self) -> float:
+    def _send_batch(self) -> float:
         """Try the next batch; returns the seconds until another try makes sense."""
         batch: List[Dict[str, Any]] = []
         try:
             batch = self._box.peek(self._most)
             self._transport.send(batch)
         except SendFailed as error:
-            return self._failed(error, len(batch))
+            return self._note_failure(error, len(batch))
         except Exception as error:  # whatever it is, the story goes on
-            return self._failed(SendFailed("%s: %s" % (type(error).__name__, error)), len(batch))
+            return self._note_failure(
+                SendFailed("%s: %s" % (type(error).__name__, error)), len(batch)
+            )
         self._box.sent(len(batch))
         self._most = min(BATCH_EVENTS, 2 * self._most)
         if self._failures:
@@ -191,7 +193,7 @@ class Sender:
         self._failures = 0
         return 0.0 if len(self._box) else TOGETHER_S
 
-    def _failed(self, error: SendFailed, count: int) -> float:
+    def _note_failure(self, error: SendFailed, count: int) -> float:
         self.why = str(error)
         if error.final and count > 1:
             self._most = count // 2

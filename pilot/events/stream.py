@@ -26,7 +26,7 @@ class Stream:
     def attach(self, sink: Sink) -> None:
         """From now on this sink gets every event, and now the very first ones that it missed."""
         for told in self._first:
-            self._hand(sink, told)
+            self._hand_event(sink, told)
         self._sinks.append(sink)
 
     def emit(self, event: str, **fields: Any) -> None:
@@ -37,9 +37,9 @@ class Stream:
         if len(self._first) < FIRST:
             self._first.append(told)
         for sink in self._sinks:
-            self._hand(sink, told)
+            self._hand_event(sink, told)
 
-    def _hand(self, sink: Sink, told: events.Event) -> None:
+    def _hand_event(self, sink: Sink, told: events.Event) -> None:
         try:
             sink(told)
         except Exception:  # a sink must not hurt the pilot: what it lost is counted and reported

@@ -93,9 +93,9 @@ class JobOutputs:
         self._where, self._every_s = where, every_s
         self._stop, self._beaten = threading.Event(), threading.Event()
         self._early: Optional[threading.Thread] = None
-        threading.Thread(target=self._beat, daemon=True).start()
+        threading.Thread(target=self._beat_always, daemon=True).start()
 
-    def _beat(self) -> None:
+    def _beat_always(self) -> None:
         while True:
             leave(self._where, HEARTBEAT, load_line())
             self._beaten.set()

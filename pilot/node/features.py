@@ -38,7 +38,7 @@ class Features:
         if place is None or place in self._silent:
             return None
         try:
-            return self._bytes(place, key).decode("utf-8", "replace").strip() or None
+            return self._read_bytes(place, key).decode("utf-8", "replace").strip() or None
         except OSError:
             return None
         except (ImportError, StepFailed) as error:
@@ -46,7 +46,7 @@ class Features:
                 self._silent.add(place)
             return None
 
-    def _bytes(self, place: str, key: str) -> bytes:
+    def _read_bytes(self, place: str, key: str) -> bytes:
         if place.startswith("/"):
             with open(os.path.join(place, key), "rb") as stream:
                 return stream.read(MAX_BYTES)

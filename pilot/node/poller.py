@@ -19,9 +19,9 @@ class Poller:
         self.first = threading.Event()  # set when everything was read once, or could not be
         self._read, self._every_s = read, every_s
         self._stop = threading.Event()
-        threading.Thread(target=self._serve, daemon=True).start()
+        threading.Thread(target=self._poll_always, daemon=True).start()
 
-    def _serve(self) -> None:
+    def _poll_always(self) -> None:
         while True:
             found = self._read()
             if found is not None:

@@ -38,7 +38,7 @@ class HTTPPool(interface.Pool):
     def __init__(
         self, url: str, environ: Optional[Dict[str, str]] = None, timeout_s: float = TIMEOUT_S
     ) -> None:
-        self._check(url)
+        self._check_server(url)
         self._url, self._timeout_s = url.rstrip("/"), timeout_s
         self._environ = dict(os.environ if environ is None else environ)
         self._session = Session(
@@ -48,7 +48,7 @@ class HTTPPool(interface.Pool):
         self._bearer = Bearer(self._environ, self._session)
 
     @staticmethod
-    def _check(url: str) -> None:
+    def _check_server(url: str) -> None:
         try:
             parts = urlsplit(url)
             good = bool(parts.hostname) and (parts.port or 1) > 0
@@ -65,12 +65,12 @@ class HTTPPool(interface.Pool):
 
     # -- the way out -----------------------------------------------------------------------------
 
-    def _ask(
+    def _ask_server(
         self, method: str, path: str, body: Optional[Dict[str, Any]] = None, wait_s: float = 0.0
     ) -> Any:
         """The answer. Refused for what the server will never take; Busy for all that may be better
         another time, nonsense of a proxy included."""
-        status, data = self._send(method, path, body, wait_s)
+        status, data = self._send_request(method, path, body, wait_s)
         try:
             found = json.loads(data.decode("utf-8"))
             sentence = found.get("error", "") if isinstance(found, dict) else ""
@@ -103,11 +103,11 @@ class HTTPPool(interface.Pool):
         """What a right server never refuses: if it is refused, another answer may come another time
         (Busy)."""
         try:
-            return self._ask("POST", path, body)
+            return self._ask_server("POST", path, body)
         except (Refused, StaleLease) as error:
             raise Busy(str(error))
 
-    def _send(
+    def _send_request(
         self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0
     ) -> Tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -132,15 +132,15 @@ class HTTPPool(interface.Pool):
     # -- the interface ---------------------------------------------------------------------------
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
-        return self._bulk("/v1/tasks", specs)
+        return self._send_bulk("/v1/tasks", specs)
 
     def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
-        return self._bulk("/v1/restore", tasks)
+        return self._send_bulk("/v1/restore", tasks)
 
-    def _bulk(self, path: str, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+    def _send_bulk(self, path: str, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
         for some in _split_portions(tasks):
-            found = self._ask("POST", path, {"tasks": some})
+            found = self._ask_server("POST", path, {"tasks": some})
             added, known = added + found["added"], known + found["known"]
         return added, known
 
@@ -164,7 +164,7 @@ class HTTPPool(interface.Pool):
             "begun": list(begun),
         }
         try:
-            found = self._ask("POST", "/v1/next", body, wait_s)
+            found = self._ask_server("POST", "/v1/next", body, wait_s)
         except Refused as error:
             return self._one_by_one(list(finals), pilot, error), []
         except StaleLease as error:
@@ -209,7 +209,7 @@ class HTTPPool(interface.Pool):
         self._ask_again("/v1/nudge", {"pilot": pilot})
 
     def finish(self, final: Final, pilot: str) -> str:
-        found = self._ask("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))
+        found = self._ask_server("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))
         with _expect_shape(self._url):
             return str(found["state"])
 
@@ -226,17 +226,17 @@ class HTTPPool(interface.Pool):
             return [(str(task), int(generation)) for task, generation in found["stale"]]
 
     def status(self) -> Dict[str, int]:
-        found = self._ask("GET", "/v1/status")
+        found = self._ask_server("GET", "/v1/status")
         with _expect_shape(self._url):
             return {state: int(found[state]) for state in interface.STATES}
 
     def pending(self) -> Tuple[int, Optional[float]]:
-        found = self._ask("GET", "/v1/pending")
+        found = self._ask_server("GET", "/v1/pending")
         with _expect_shape(self._url):
             return int(found["tasks"]), found["seconds"]
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
-        status, data = self._send("GET", "/v1/tasks/" + quote(task, safe=""), None)
+        status, data = self._send_request("GET", "/v1/tasks/" + quote(task, safe=""), None)
         with _expect_shape(self._url):
             found = json.loads(data.decode("utf-8"))
             if status == 404 and "error" in found:
@@ -256,16 +256,18 @@ class HTTPPool(interface.Pool):
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         return int(
-            self._ask("POST", "/v1/retry", {} if tasks is None else {"tasks": list(tasks)})["count"]
+            self._ask_server("POST", "/v1/retry", {} if tasks is None else {"tasks": list(tasks)})[
+                "count"
+            ]
         )
 
     def cancel(self, tasks: Iterable[str]) -> int:
-        return int(self._ask("POST", "/v1/cancel", {"tasks": list(tasks)})["count"])
+        return int(self._ask_server("POST", "/v1/cancel", {"tasks": list(tasks)})["count"])
 
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
         path, after = "/v1/tasks?limit=%d%s" % (PAGE, "&state=" + state if state else ""), ""
         while True:
-            found = self._ask("GET", path + after)
+            found = self._ask_server("GET", path + after)
             for task in found["tasks"]:
                 yield task
             if found["next"] is None:
@@ -274,18 +276,20 @@ class HTTPPool(interface.Pool):
 
     def purge(self, state: str, older_than_s: float, most: int) -> int:
         return int(
-            self._ask(
+            self._ask_server(
                 "POST", "/v1/purge", {"state": state, "older_than_s": older_than_s, "most": most}
             )["count"]
         )
 
     def withdraw(self, pilot: str) -> None:
         """Take back every token of this pilot, if ours is a factory's or an admin's."""
-        self._ask("POST", "/v1/tokens/withdraw", {"pilot": pilot})
+        self._ask_server("POST", "/v1/tokens/withdraw", {"pilot": pilot})
 
     def mint(self, pilot: str, seconds: float) -> str:
         """A token for this pilot, if ours is a factory's or an admin's."""
-        return str(self._ask("POST", "/v1/tokens", {"pilot": pilot, "seconds": seconds})["token"])
+        return str(
+            self._ask_server("POST", "/v1/tokens", {"pilot": pilot, "seconds": seconds})["token"]
+        )
 
     def patience(self, seconds: float) -> None:
         self._timeout_s = seconds

@@ -32,7 +32,7 @@ class SQLitePool(Operator, interface.Pool):
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
-        with self._writing():
+        with self._write_transaction():
             for spec in specs:
                 values = (
                     spec["id"],
@@ -60,14 +60,14 @@ class SQLitePool(Operator, interface.Pool):
              request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
              ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         states = {}
-        with self._writing():
-            self._confirm(list(begun), pilot)
+        with self._write_transaction():
+            self._confirm_starts(list(begun), pilot)
             for final in finals:
-                states[(final.task, final.generation)] = self._finish(final, pilot)
-            leases = self._claim(pilot, offer, count, lease_s, request_id) if count else []
+                states[(final.task, final.generation)] = self._finish_one(final, pilot)
+            leases = self._claim_tasks(pilot, offer, count, lease_s, request_id) if count else []
         return states, leases
 
-    def _claim(
+    def _claim_tasks(
         self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str
     ) -> List[Lease]:
         life, number = split_request_id(request_id)
@@ -79,8 +79,8 @@ class SQLitePool(Operator, interface.Pool):
         if number < self._newest_number(pilot, life, kept):
             return []
         if not self._in_batch:  # who makes a batch expires once
-            self._expire()
-        leases = [self._lock(row, pilot, lease_s) for row in self._eligible(offer, count)]
+            self._expire_leases()
+        leases = [self._lock_task(row, pilot, lease_s) for row in self._find_eligible(offer, count)]
         if leases:  # nothing may be something when it is asked again
             granted = json.dumps([(lease.task, lease.generation) for lease in leases])
             self._db.execute(
@@ -88,7 +88,7 @@ class SQLitePool(Operator, interface.Pool):
                 (pilot, life, number, sqlite_file.monotonic_s(), granted),
             )
         else:
-            self._remember(pilot, life, number)
+            self._remember_request(pilot, life, number)
         return leases
 
     def is_overtaken(self, pilot: str, request_id: str) -> bool:
@@ -103,13 +103,13 @@ class SQLitePool(Operator, interface.Pool):
     def _newest_number(self, pilot: str, life: str, kept: Optional[Tuple[Any, ...]]) -> int:
         return max(self._newest.get((pilot, life), 0), kept[0] if kept else 0)
 
-    def _remember(self, pilot: str, life: str, number: int) -> None:
+    def _remember_request(self, pilot: str, life: str, number: int) -> None:
         self._newest[(pilot, life)] = number
         self._newest.move_to_end((pilot, life))
         if len(self._newest) > MAX_NEWEST:
             self._newest.popitem(last=False)
 
-    def _eligible(self, offer: Offer, count: int) -> List[Row]:
+    def _find_eligible(self, offer: Offer, count: int) -> List[Row]:
         """The rows of the foremost tasks that fit: looked for at the head of the line, and if that
         is not enough, class by class."""
         limits, have = _offer_limits(offer), set(offer.tags)
@@ -157,7 +157,7 @@ class SQLitePool(Operator, interface.Pool):
             )
         return [seq for _, seq in sorted(found)[:count]]
 
-    def _lock(self, row: Row, pilot: str, lease_s: float) -> Lease:
+    def _lock_task(self, row: Row, pilot: str, lease_s: float) -> Lease:
         generation, attempt = row.generation + 1, row.attempts + 1
         changed = self._db.execute(
             "UPDATE tasks SET state = 'locked', ready = 0, generation = ?, attempts = ?, until = ?, pilot = ?, reason = NULL, begun = 0,"
@@ -182,36 +182,36 @@ class SQLitePool(Operator, interface.Pool):
     def _still_held(self, pilot: str, kept: List[Any]) -> List[Lease]:
         leases = []
         for identity, generation in kept:
-            row = self._row(identity)
+            row = self._find_row(identity)
             if row is not None and row.until is not None and _is_held(row, generation, pilot):
                 left = max(0.0, row.until - sqlite_file.monotonic_s())
                 leases.append(Lease(identity, generation, row.attempts, left, json.loads(row.spec)))
         return leases
 
     def finish(self, final: Final, pilot: str) -> str:
-        with self._writing():
-            state = self._finish(final, pilot)
+        with self._write_transaction():
+            state = self._finish_one(final, pilot)
         if state == STALE:
             raise StaleLease("%s, generation %d" % (final.task, final.generation))
         return state
 
-    def _finish(self, final: Final, pilot: str) -> str:
-        row = self._row(final.task)
+    def _finish_one(self, final: Final, pilot: str) -> str:
+        row = self._find_row(final.task)
         if row is None or not _is_held(row, final.generation, pilot):
-            return self._late(row, final, pilot)
+            return self._finish_late(row, final, pilot)
         self._end_attempt(row.seq, final.generation, final.outcome, final.reason, final.result)
-        return self._ended(row, final)
+        return self._state_after(row, final)
 
-    def _ended(self, row: Row, final: Final) -> str:
+    def _state_after(self, row: Row, final: Final) -> str:
         """What an end makes of a task whose attempt is charged."""
         if final.outcome in ("released", "returned", "lost"):
             return self._give_back(row, final.outcome != "returned", final.reason)
         if final.outcome != "done":
-            return self._failed(row, final.reason)
-        self._set(row, "done", final.reason)
+            return self._fail_attempt(row, final.reason)
+        self._set_state(row, "done", final.reason)
         return "done"
 
-    def _late(self, row: Optional[Row], final: Final, pilot: str) -> str:
+    def _finish_late(self, row: Optional[Row], final: Final, pilot: str) -> str:
         """An end without a lease: the state again if this very end was accepted before; accepted if
         the lease has run out and nobody has claimed the task since, as no work shall be thrown
         away; else the lease is stale."""
@@ -247,13 +247,13 @@ class SQLitePool(Operator, interface.Pool):
                 "UPDATE tasks SET attempts = attempts + 1, begun = 1 WHERE seq = ?", (row.seq,)
             )
             row = row._replace(attempts=row.attempts + 1)
-        return self._ended(row, final)
+        return self._state_after(row, final)
 
     def renew(
         self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
     ) -> List[Tuple[str, int]]:
         stale = []
-        with self._writing():
+        with self._write_transaction():
             for identity, generation in leases:
                 changed = self._db.execute(
                     "UPDATE tasks SET until = ?, lease_s = ?, begun = 1 WHERE id = ? AND generation = ?"
@@ -269,8 +269,8 @@ class SQLitePool(Operator, interface.Pool):
         self.finish(Final(task, generation, "released", reason, {}), pilot)
 
     def backlog(self, offer: Offer) -> Backlog:
-        with self._writing():
-            self._expire()
+        with self._write_transaction():
+            self._expire_leases()
             todo = self._db.execute("SELECT tasks FROM counts WHERE state = 'todo'").fetchone()[0]
             ready = self.claimable()
             found = self._db.execute(

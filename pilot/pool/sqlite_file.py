@@ -102,16 +102,16 @@ class SQLiteFile:
             )
             raise UsageError("sqlite:%s: cannot be opened: %s%s" % (path, error, long))
         try:
-            self._prepare(path, backoff_s)
+            self._prepare_file(path, backoff_s)
         except BaseException:
             self._db.close()
             raise
 
-    def _prepare(self, path: str, backoff_s: Optional[float]) -> None:
+    def _prepare_file(self, path: str, backoff_s: Optional[float]) -> None:
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            with self._writing():
+            with self._write_transaction():
                 self._make_tables(path, backoff_s)
             row = self._db.execute("SELECT value FROM meta WHERE name = 'backoff_s'").fetchone()
             self._backoff_s = float(row[0])
@@ -165,7 +165,7 @@ class SQLiteFile:
     def batch(self) -> Iterator[None]:
         """Inside, all calls share one transaction: one wait for the disk. An error of the file
         undoes all of them (Busy). Only for calls that change nothing when they raise StaleLease."""
-        with self._writing():
+        with self._write_transaction():
             self._in_batch = True
             try:
                 yield
@@ -173,14 +173,14 @@ class SQLiteFile:
                 self._in_batch = False
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _write_transaction(self) -> Iterator[None]:
         if self._in_batch:
             yield
             return
         with transaction(self._db, "the pool"):
             yield
 
-    def _rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
+    def _query_rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
         return query_rows(self._db, "the pool", question, values)
 
     def close(self) -> None:

@@ -41,15 +41,15 @@ class Operator(Rows):
     """The operator's half of the pool's promises."""
 
     def status(self) -> Dict[str, int]:
-        with self._writing():
-            self._expire()
+        with self._write_transaction():
+            self._expire_leases()
             found = dict(self._db.execute("SELECT state, tasks FROM counts"))
         return {state: found[state] for state in interface.STATES}
 
     def pending(self) -> Tuple[int, Optional[float]]:
         found = self.status()
         moments = [
-            self._rows(question)[0][0]
+            self._query_rows(question)[0][0]
             for question in (
                 "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
                 "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0",
@@ -61,21 +61,21 @@ class Operator(Rows):
         )
 
     def take_back(self) -> None:
-        with self._writing():
+        with self._write_transaction():
             self._db.execute("UPDATE tasks SET until = 0 WHERE state = 'locked'")
-            self._expire()
+            self._expire_leases()
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
-        row = self._row(task)
-        return None if row is None else self._told(row)
+        row = self._find_row(task)
+        return None if row is None else self._describe_row(row)
 
-    def _told(self, row: Row) -> Dict[str, Any]:
-        return tell_task(self._rows, row)
+    def _describe_row(self, row: Row) -> Dict[str, Any]:
+        return tell_task(self._query_rows, row)
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         """What was cancelled while it ran waits until its run has ended, or the lease of it has run
         out."""
-        with self._writing():
+        with self._write_transaction():
             names = (
                 [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")]
                 if tasks is None
@@ -93,9 +93,9 @@ class Operator(Rows):
 
     def cancel(self, tasks: Iterable[str]) -> int:
         count = 0
-        with self._writing():
+        with self._write_transaction():
             for name in tasks:
-                row = self._row(name)
+                row = self._find_row(name)
                 if row is None or row.state not in ("todo", "locked"):
                     continue
                 if row.state == "locked":
@@ -103,7 +103,7 @@ class Operator(Rows):
                         row.seq, row.generation, "cancelled", "cancelled by an operator", None
                     )
                 waits = row.pilot is not None  # its run goes on until its agent hears of it
-                self._set(row, "held", "cancelled by an operator")
+                self._set_state(row, "held", "cancelled by an operator")
                 if waits:
                     self._db.execute(
                         "UPDATE tasks SET pilot = ?, until = ? WHERE seq = ?",
@@ -116,7 +116,7 @@ class Operator(Rows):
         """Forget tasks in this state (done, error, held) of which nothing has changed for so long,
         at most so many; returns how many."""
         then = time.time() - older_than_s
-        with self._writing():
+        with self._write_transaction():
             rows = self._db.execute(
                 "SELECT seq FROM tasks WHERE state = ? AND added < ? AND (pilot IS NULL OR coalesce(until, 0) <= ?)"
                 " AND NOT EXISTS (SELECT 1 FROM attempts WHERE task = seq AND coalesce(ended, started) >= ?) ORDER BY seq LIMIT ?",
@@ -143,27 +143,27 @@ class Operator(Rows):
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
         last = 0
         while True:
-            rows = self._rows(
+            rows = self._query_rows(
                 "SELECT "
                 + TASK
                 + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
                 (last, state, state),
             )
             for row in rows:
-                yield self._told(Row(*row))
+                yield self._describe_row(Row(*row))
             if not rows:
                 return
             last = rows[-1][0]
 
     def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
-        with self._writing():
+        with self._write_transaction():
             for task in tasks:
-                done = self._restore(task)
+                done = self._restore_task(task)
                 added, known = added + done, known + 1 - done
         return added, known
 
-    def _restore(self, task: Dict[str, Any]) -> int:
+    def _restore_task(self, task: Dict[str, Any]) -> int:
         spec = moving.spec_of(task)
         state = "todo" if task.get("state", "todo") == "locked" else task.get("state", "todo")
         generation = max(

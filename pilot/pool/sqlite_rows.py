@@ -63,8 +63,8 @@ class Rows(sqlite_file.SQLiteFile):
         ).fetchone()
         return int(row[0])
 
-    def _row(self, identity: str) -> Optional[Row]:
-        found = self._rows("SELECT " + TASK + " FROM tasks WHERE id = ?", (identity,))
+    def _find_row(self, identity: str) -> Optional[Row]:
+        found = self._query_rows("SELECT " + TASK + " FROM tasks WHERE id = ?", (identity,))
         return Row._make(found[0]) if found else None
 
     def _end_attempt(
@@ -75,7 +75,7 @@ class Rows(sqlite_file.SQLiteFile):
             (time.time(), outcome, reason, json.dumps(result) if result else None, seq, generation),
         )
 
-    def _set(self, row: Row, state: str, reason: str, wait_s: float = 0.0) -> None:
+    def _set_state(self, row: Row, state: str, reason: str, wait_s: float = 0.0) -> None:
         ready = state == "todo" and wait_s <= 0
         until = sqlite_file.monotonic_s() + wait_s if state == "todo" and not ready else None
         self._db.execute(
@@ -83,12 +83,12 @@ class Rows(sqlite_file.SQLiteFile):
             (state, int(ready), until, reason, row.seq),
         )
 
-    def _failed(self, row: Row, reason: str) -> str:
+    def _fail_attempt(self, row: Row, reason: str) -> str:
         state = "error" if row.attempts >= row.max_attempts else "todo"
-        self._set(row, state, reason, self._wait_s(row.attempts))
+        self._set_state(row, state, reason, self._wait_s(row.attempts))
         return state
 
-    def _refund(self, row: Row) -> None:
+    def _refund_attempt(self, row: Row) -> None:
         self._db.execute(
             "UPDATE tasks SET attempts = max(attempts - 1, 0) WHERE seq = ?", (row.seq,)
         )
@@ -97,11 +97,11 @@ class Rows(sqlite_file.SQLiteFile):
         """The attempt is refunded. What was begun is given back at most max_releases times: a task
         that never ends anywhere, or ends its pilots, shall not travel for ever."""
         if begun and row.releases >= row.max_releases:
-            told = self._rows(
+            told = self._query_rows(
                 "SELECT reason FROM attempts WHERE task = ? AND outcome = 'released' ORDER BY generation",
                 (row.seq,),
             )
-            self._set(
+            self._set_state(
                 row,
                 "error",
                 "given back %d times, max_releases is %d: %s"
@@ -112,18 +112,18 @@ class Rows(sqlite_file.SQLiteFile):
                 ),
             )
             return "error"
-        self._refund(row)
+        self._refund_attempt(row)
         self._db.execute(
             "UPDATE tasks SET releases = releases + ? WHERE seq = ?", (int(begun), row.seq)
         )
-        self._set(row, "todo", reason)
+        self._set_state(row, "todo", reason)
         return "todo"
 
     def _wait_s(self, attempts: int) -> float:
         wait = min(self._backoff_s * 2 ** min(attempts, 20), MAX_BACKOFF_S)
         return float(wait * (1 + 0.1 * random.random()))
 
-    def _confirm(self, keys: Sequence[Tuple[str, int]], pilot: str) -> None:
+    def _confirm_starts(self, keys: Sequence[Tuple[str, int]], pilot: str) -> None:
         """The agent holds these leases and has begun what runs under them."""
         if not keys:
             return
@@ -134,20 +134,20 @@ class Rows(sqlite_file.SQLiteFile):
 
     def expire(self) -> None:
         """Once for all the claims of a batch: leases that ran out, waits that are over."""
-        with self._writing():
-            self._expire()
+        with self._write_transaction():
+            self._expire_leases()
 
     def extend_leases(self, seconds: float) -> None:
         """So long nobody could be served: that time does not count for those whose agents could not
         renew."""
-        with self._writing():
+        with self._write_transaction():
             self._db.execute(
                 "UPDATE tasks SET until = until + ? WHERE state = 'locked'", (seconds,)
             )
 
     def note_served(self) -> None:
         """This is a moment at which agents can renew."""
-        with self._writing():
+        with self._write_transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO meta VALUES ('served', ?)",
                 ("%.3f" % sqlite_file.monotonic_s(),),
@@ -155,16 +155,16 @@ class Rows(sqlite_file.SQLiteFile):
 
     def away_s(self) -> float:
         """Seconds since a server last served this pool; 0 when none ever did."""
-        found = self._rows("SELECT value FROM meta WHERE name = 'served'")
+        found = self._query_rows("SELECT value FROM meta WHERE name = 'served'")
         return max(0.0, sqlite_file.monotonic_s() - float(found[0][0])) if found else 0.0
 
     def has_leases(self) -> bool:
         """Whether any task is locked."""
-        return bool(self._rows("SELECT tasks FROM counts WHERE state = 'locked'")[0][0])
+        return bool(self._query_rows("SELECT tasks FROM counts WHERE state = 'locked'")[0][0])
 
     def forget_requests(self) -> None:
         """Answers that nobody will ask for again."""
-        with self._writing():
+        with self._write_transaction():
             self._db.execute(
                 "DELETE FROM requests WHERE made < ?",
                 (sqlite_file.monotonic_s() - KEEP_REQUESTS_S,),
@@ -172,16 +172,16 @@ class Rows(sqlite_file.SQLiteFile):
 
     def touch(self) -> None:
         """Write something: Busy when nothing can be written."""
-        with self._writing():
+        with self._write_transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO meta VALUES ('touched', ?)", ("%.6f" % time.time(),)
             )
 
     def claimable(self) -> int:
         """How many tasks could be claimed now, by somebody."""
-        return int(self._rows("SELECT coalesce(sum(ready), 0) FROM classes")[0][0])
+        return int(self._query_rows("SELECT coalesce(sum(ready), 0) FROM classes")[0][0])
 
-    def _expire(self) -> None:
+    def _expire_leases(self) -> None:
         """Leases that ran out are failed attempts, unless nobody ever confirmed them; waits that
         are over make tasks claimable."""
         now = sqlite_file.monotonic_s()
@@ -191,18 +191,18 @@ class Rows(sqlite_file.SQLiteFile):
             + " FROM tasks INDEXED BY tasks_locked WHERE state = 'locked' AND until <= ?",
             (now,),
         ).fetchall():
-            self._lose(Row._make(values))
+            self._lose_lease(Row._make(values))
         self._db.execute(
             "UPDATE tasks INDEXED BY tasks_waiting SET ready = 1, until = NULL, pilot = NULL"
             " WHERE state = 'todo' AND ready = 0 AND until <= ?",
             (now,),
         )
 
-    def _lose(self, row: Row) -> None:
+    def _lose_lease(self, row: Row) -> None:
         if row.begun or row.unconfirmed >= MAX_UNCONFIRMED:
             self._end_attempt(row.seq, row.generation, "lost", "the lease ran out", None)
             self._db.execute("UPDATE tasks SET begun = 1 WHERE seq = ?", (row.seq,))
-            self._failed(row, "pilot %s was not heard of within the lease" % row.pilot)
+            self._fail_attempt(row, "pilot %s was not heard of within the lease" % row.pilot)
             return
         self._end_attempt(
             row.seq,
@@ -211,6 +211,6 @@ class Rows(sqlite_file.SQLiteFile):
             "the lease ran out; its start was never confirmed",
             None,
         )
-        self._refund(row)
+        self._refund_attempt(row)
         self._db.execute("UPDATE tasks SET unconfirmed = unconfirmed + 1 WHERE seq = ?", (row.seq,))
-        self._set(row, "todo", "pilot %s claimed it and was not heard of again" % row.pilot)
+        self._set_state(row, "todo", "pilot %s claimed it and was not heard of again" % row.pilot)

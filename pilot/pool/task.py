@@ -203,7 +203,7 @@ class Lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            found, mistakes = self._one(number, line)
+            found, mistakes = self._check_line(number, line)
             if mistakes:
                 mistaken += 1
                 if mistaken <= MOST_PROBLEMS:
@@ -217,7 +217,7 @@ class Lines:
                 "%s: and %d more lines with mistakes" % (self._name, mistaken - MOST_PROBLEMS)
             )
 
-    def _one(self, number: int, line: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
+    def _check_line(self, number: int, line: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
         try:
             found, mistakes = check_task(json.loads(line), self._base)
         except ValueError as error:

@@ -117,10 +117,10 @@ def silent():
 
 def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):
     monkeypatch.setattr(features, "TIMEOUT_S", 0.2)
-    asked, inner = [], features.Features._bytes
+    asked, inner = [], features.Features._read_bytes
     monkeypatch.setattr(
         features.Features,
-        "_bytes",
+        "_read_bytes",
         lambda reader, place, key: asked.append(key) or inner(reader, place, key),
     )
     place = features.find({"MACHINEFEATURES": silent, "JOBFEATURES": silent})

@@ -63,20 +63,20 @@ class Guest:
             # the wrapper's --use_tstp; we stay to hear SIGCONT
             signal.signal(signal.SIGTSTP, lambda *_: self.suspend())
             signal.signal(signal.SIGCONT, lambda *_: self.resume())
-        self._tell()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._tell_progress()
+        threading.Thread(target=self._serve_client, daemon=True).start()
 
-    def _serve(self) -> None:
+    def _serve_client(self) -> None:
         while not self._stop.wait(EVERY_S):
             if self._channels is not None and not self._leaving:
-                self._listen(self._channels)
+                self._hear_client(self._channels)
             if self._suspended:
-                self._hold()  # what was started since, too
+                self._stop_children()  # what was started since, too
             if time.monotonic() - self._written >= FILES_EVERY_S and not self._suspended:
                 self._written = time.monotonic()
-                self._tell()
+                self._tell_progress()
 
-    def _listen(self, client: channels.Channels) -> None:
+    def _hear_client(self, client: channels.Channels) -> None:
         control = client.receive(channels.CONTROL)
         if client.receive(channels.HEARTBEAT):
             self._beat = time.monotonic()
@@ -89,9 +89,9 @@ class Guest:
         )
         if "<abort" in control or "<quit" in control or gone:
             self.aborted = self.aborted or "<abort" in control
-            self._leave()
+            self._leave_slot()
 
-    def _leave(self) -> None:
+    def _leave_slot(self) -> None:
         if not self._leaving:
             self._leaving = True
             self.resume()
@@ -100,9 +100,9 @@ class Guest:
     def suspend(self) -> None:
         """Nothing of ours but this process runs on: it has to hear what comes next."""
         self._suspended = True
-        self._hold()
+        self._stop_children()
 
-    def _hold(self) -> None:
+    def _stop_children(self) -> None:
         process_tree.send(
             [one for one in process_tree.descendants(os.getpid()) if one.state != "T"],
             signal.SIGSTOP,
@@ -113,7 +113,7 @@ class Guest:
         self._suspended = False
         process_tree.send(process_tree.descendants(os.getpid()), signal.SIGCONT)
 
-    def _tell(self) -> None:
+    def _tell_progress(self) -> None:
         fraction, checkpoints = self._done()
         if self._channels is not None:
             tree = process_tree.descendants(os.getpid())

@@ -155,7 +155,7 @@ class Connection(asyncio.Protocol):
             self.trusted = True
             self.house.forget_stranger(self.peer)
 
-    def _close(self, seconds: float) -> None:
+    def _close_soon(self, seconds: float) -> None:
         """Let go of the client; one that does not agree (TLS) is cut off after so long."""
         self.deadline = time.monotonic() + seconds
         self._transport.close()
@@ -165,7 +165,7 @@ class Connection(asyncio.Protocol):
         self.house.open.discard(self)
         if not self.trusted:
             self.house.forget_stranger(self.peer)
-        self._drop()
+        self._drop_client()
         if self.on_lost is not None:
             self.on_lost()
             self.on_lost = None
@@ -176,10 +176,10 @@ class Connection(asyncio.Protocol):
             return
         self._chunks.append(data)
         self._size += len(data)
-        if self._head is not None and not self._count(len(data)):
+        if self._head is not None and not self._count_bytes(len(data)):
             return
         if not self._busy and self._size >= self._needed:
-            self._advance()
+            self._advance_request()
         if self._size > max(self._needed, wire.MAX_HEAD) and not self._paused and not self._deaf:
             self._paused = True  # more than can be dealt with now: let the kernel hold the rest
             self._transport.pause_reading()
@@ -191,15 +191,15 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """asyncio: it does again."""
         self._clogged = False
-        self._resume()
-        self._advance()
+        self._resume_reading()
+        self._advance_request()
 
-    def _resume(self) -> None:
+    def _resume_reading(self) -> None:
         if self._paused and not self._clogged and self._size <= max(self._needed, wire.MAX_HEAD):
             self._paused = False
             self._transport.resume_reading()
 
-    def _advance(self) -> None:
+    def _advance_request(self) -> None:
         if (
             self._busy
             or self._clogged
@@ -209,11 +209,11 @@ class Connection(asyncio.Protocol):
         ):
             return
         try:
-            self._cut()
+            self._cut_request()
         except BadRequest as error:
-            self._refuse(error.status, str(error))
+            self._refuse_request(error.status, str(error))
 
-    def _cut(self) -> None:
+    def _cut_request(self) -> None:
         """Hand the next whole request on, if it is there."""
         data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = [data] if data else []
@@ -222,16 +222,16 @@ class Connection(asyncio.Protocol):
             if at is None:
                 return
             self._head, self._head_size = self.house.head(bytes(data[:at])), at + 4
-            self._check(self._head)
+            self._check_head(self._head)
         self._needed = self._head_size + self._head.length
         if self._size < self._needed:
             self.deadline = time.monotonic() + BODY_S
-            self._resume()
+            self._resume_reading()
             if not self._counted:
-                self._count(self._size)
+                self._count_bytes(self._size)
             return
         head, body, rest = self._head, data[self._head_size:self._needed], data[self._needed:]
-        self._release()
+        self._release_bytes()
         self._head, self._needed, self._size, self._chunks = (
             None,
             0,
@@ -240,10 +240,10 @@ class Connection(asyncio.Protocol):
         )
         self._busy, self.deadline = True, None
         self.house.requests += 1
-        self._resume()
+        self._resume_reading()
         self.house.handle(self, head, body)
 
-    def _check(self, head: Head) -> None:
+    def _check_head(self, head: Head) -> None:
         limit = self.house.limit(self, head)
         if head.length > limit:
             raise BadRequest(413, "the body has %d bytes, here %d are taken" % (head.length, limit))
@@ -261,16 +261,16 @@ class Connection(asyncio.Protocol):
         self._transport.write(wire.render_answer(answer, keep, head.method == "HEAD"))
         self._busy = False
         if not keep:
-            self._close(WRITE_S)
+            self._close_soon(WRITE_S)
             return
         slow = self._transport.get_write_buffer_size() > 0
         self.deadline = time.monotonic() + (
             WRITE_S if slow else IDLE_S if self.trusted else STRANGER_S
         )
-        self._resume()
+        self._resume_reading()
         if self._size:
             # not at once: many requests in one packet would nest
-            self._loop.call_soon(self._advance)
+            self._loop.call_soon(self._advance_request)
 
     def late(self) -> None:
         """The client took too long."""
@@ -280,7 +280,7 @@ class Connection(asyncio.Protocol):
             and not self._busy
             and not self._transport.get_write_buffer_size()
         ):
-            self._refuse(408, "the request did not come in time")
+            self._refuse_request(408, "the request did not come in time")
         else:
             self._transport.abort()
 
@@ -289,14 +289,14 @@ class Connection(asyncio.Protocol):
         if not self._busy:
             self._transport.close()
 
-    def _refuse(self, status: int, sentence: str) -> None:
+    def _refuse_request(self, status: int, sentence: str) -> None:
         answer = wire.answer_error(status, sentence, wire.WHO_ARE_YOU if status == 401 else "")
         self.house.refuse(status, self.peer, answer.body)
         self._transport.write(wire.render_answer(answer, False))
         self._busy = self._deaf = True
-        self._drop()
+        self._drop_client()
         if not self._transport.can_write_eof():  # TLS
-            self._close(LINGER_S)
+            self._close_soon(LINGER_S)
             return
         self.deadline = time.monotonic() + LINGER_S
         try:
@@ -305,7 +305,7 @@ class Connection(asyncio.Protocol):
         except OSError:  # it has gone
             self._transport.abort()
 
-    def _count(self, size: int) -> bool:
+    def _count_bytes(self, size: int) -> bool:
         """So much of an unfinished body is in memory; no more than there is room for in all."""
         self._counted += size
         self.house.buffered += size
@@ -314,10 +314,10 @@ class Connection(asyncio.Protocol):
             self.house.buffered_of[self.who] = own
         if self.house.buffered <= MAX_BUFFERED and (not self.who or own <= OWN_BYTES):
             return True
-        self._refuse(503, "too much is under way: try again")
+        self._refuse_request(503, "too much is under way: try again")
         return False
 
-    def _release(self) -> None:
+    def _release_bytes(self) -> None:
         if not self._counted:
             return
         self.house.buffered -= self._counted
@@ -326,6 +326,6 @@ class Connection(asyncio.Protocol):
             self.house.buffered_of[self.who] = left
         self._counted = 0
 
-    def _drop(self) -> None:
-        self._release()
+    def _drop_client(self) -> None:
+        self._release_bytes()
         self._size, self._chunks = 0, []

@@ -33,7 +33,7 @@ class Door:
         """Accept from this socket from now on."""
         listener.setblocking(False)
         self._sockets.append(listener)
-        self._loop.add_reader(listener.fileno(), self._accept, listener)
+        self._loop.add_reader(listener.fileno(), self._accept_client, listener)
 
     def address(self) -> Any:
         """Where it listens."""
@@ -48,10 +48,10 @@ class Door:
             listener.close()
         self._sockets = []
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept_client(self, listener: socket.socket) -> None:
         for _ in range(AT_ONCE):
             if self._house.is_full():
-                return self._pause()
+                return self._pause_accepting()
             try:
                 client, address = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -60,16 +60,16 @@ class Door:
                 if error.errno not in SHORT:
                     raise
                 log.error("no more connections can be taken: %s", error.strerror)
-                return self._pause()
+                return self._pause_accepting()
             peer = str(address[0]) if isinstance(address, tuple) else "local"
             if self._house.is_crowded(peer):
                 client.close()
                 continue
             client.setblocking(False)
             self._house.arrive(peer)
-            self._loop.create_task(self._greet(client, peer))
+            self._loop.create_task(self._greet_client(client, peer))
 
-    async def _greet(self, client: socket.socket, peer: str) -> None:
+    async def _greet_client(self, client: socket.socket, peer: str) -> None:
         """Until TLS is agreed upon, a connection is counted here; then by itself."""
         try:
             await asyncio.wait_for(
@@ -82,17 +82,17 @@ class Door:
         finally:
             self._house.arrived(peer)
 
-    def _pause(self) -> None:
+    def _pause_accepting(self) -> None:
         """Let the kernel hold who comes until there is room."""
         if self._timer is None:
             for listener in self._sockets:
                 self._loop.remove_reader(listener.fileno())
-            self._timer = self._loop.call_later(PAUSE_S, self._resume)
+            self._timer = self._loop.call_later(PAUSE_S, self._resume_accepting)
 
-    def _resume(self) -> None:
+    def _resume_accepting(self) -> None:
         self._timer = None
         for listener in self._sockets:
-            self._loop.add_reader(listener.fileno(), self._accept, listener)
+            self._loop.add_reader(listener.fileno(), self._accept_client, listener)
 
 
 def listen_on(host: str, port: int, backlog: int) -> List[socket.socket]:

@@ -42,15 +42,15 @@ class Feed:
                 try:
                     connection.subscribe(self._source.destination, PREFETCH)
                     failures = 0
-                    self._move(connection)
+                    self._move_messages(connection)
                 finally:
                     connection.close()
             except stomp.StompError as error:
                 log.warning("%s", error)
-                self._wait(failures)
+                self._wait_after(failures)
                 failures += 1
 
-    def _move(self, connection: stomp.Connection) -> None:
+    def _move_messages(self, connection: stomp.Connection) -> None:
         while not self._stop.is_set():
             message = connection.read(LISTEN_S)
             if message is None:
@@ -58,17 +58,17 @@ class Feed:
             if message.command == "ERROR":
                 raise stomp.StompError("the broker says: %s" % message.headers.get("message", ""))
             if message.command == "MESSAGE":
-                self._one(connection, message)
+                self._move_one(connection, message)
 
-    def _one(self, connection: stomp.Connection, message: stomp.Frame) -> None:
+    def _move_one(self, connection: stomp.Connection, message: stomp.Frame) -> None:
         events = read_events(message.body)
-        good = events is not None and self._deliver(events)
+        good = events is not None and self._deliver_events(events)
         if good is None:  # we are to stop: the broker gives the message to the next
             return
         connection.answer(message, good)
         self.moved, self.refused = self.moved + good, self.refused + (not good)
 
-    def _deliver(self, events: List[Dict[str, Any]]) -> Optional[bool]:
+    def _deliver_events(self, events: List[Dict[str, Any]]) -> Optional[bool]:
         failures = 0
         while not self._stop.is_set():
             try:
@@ -79,11 +79,11 @@ class Feed:
                     log.warning("a message is refused: %s", error)
                     return False
                 log.warning("%s: %s", self._target.name, error)
-                self._wait(failures)
+                self._wait_after(failures)
                 failures += 1
         return None
 
-    def _wait(self, failures: int) -> None:
+    def _wait_after(self, failures: int) -> None:
         self._stop.wait(
             BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)] * (0.75 + 0.5 * random.random())
         )

@@ -60,7 +60,7 @@ class Hub:
         """To be done in the next transaction; what only tells stories in one of its own, so that
         tasks do not suffer when the stories' file does."""
         (self._stories if story else self._queue).append(_Item(work, respond, None))
-        self._schedule()
+        self._schedule_batch()
 
     def submit_waiting(
         self, work: Work, respond: Respond, pilot: str, wait_s: float, nothing: Answer
@@ -69,7 +69,7 @@ class Hub:
         said in the end."""
         self.nudge(pilot)
         self._queue.append(_Item(work, respond, (pilot, time.monotonic() + wait_s, nothing)))
-        self._schedule()
+        self._schedule_batch()
 
     def nudge(self, pilot: str) -> None:
         """The waiting claim of this pilot comes back now, also one that is only about to wait."""
@@ -89,7 +89,7 @@ class Hub:
         """Something may have become claimable: those that wait are asked again with the next
         transaction."""
         self._stir = True
-        self._schedule()
+        self._schedule_batch()
 
     def sweep(self) -> None:
         """Once a second: waits that are over; leases that ran out may give work to those that
@@ -117,7 +117,7 @@ class Hub:
             self.nudge(pilot)
         self.flush()
 
-    def _schedule(self) -> None:
+    def _schedule_batch(self) -> None:
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self.flush)
@@ -127,15 +127,15 @@ class Hub:
         self._scheduled = False
         stories, self._stories = self._stories, []
         if stories:
-            self._do(stories)
+            self._run_batch(stories)
         queue, self._queue = self._queue, []
         if self._stir:
             self._stir, self._to_try = False, list(self._waiters)
         if not queue and not self._to_try:
             return
-        self._do(queue, True)
+        self._run_batch(queue, True)
 
-    def _do(self, queue: "List[_Item]", tasks: bool = False) -> None:
+    def _run_batch(self, queue: "List[_Item]", tasks: bool = False) -> None:
         """One transaction."""
         done = _Done()
         if tasks:
@@ -146,22 +146,22 @@ class Hub:
                     self._begin_batch()
                 for item in queue:
                     done.culprit = item
-                    done.note(item, self._attempt(item.work))
+                    done.note(item, self._try_work(item.work))
                 done.culprit = None
                 if tasks:
                     self._serve_waiters(done)
         except Busy as error:
             log.error("%s", error)
             self._failing = self._failing or tasks
-            return self._tell(
+            return self._tell_answers(
                 [
                     (item.respond, answer_error(503, str(error), "Retry-After: 2\r\n"))
                     for item in queue
                 ]
             )
         except Exception:  # a bug of ours: its request is refused, the others are done without it
-            return self._without(done.culprit, queue, tasks)
-        self._settle(done, len(queue), tasks)
+            return self._retry_without(done.culprit, queue, tasks)
+        self._settle_batch(done, len(queue), tasks)
 
     def _begin_batch(self) -> None:
         self._notice_gap()  # the file may have been waited for
@@ -172,7 +172,7 @@ class Hub:
             self._noting = True
         self._pool.expire()
 
-    def _attempt(self, work: Work) -> Optional[Answer]:
+    def _try_work(self, work: Work) -> Optional[Answer]:
         try:
             return work()
         except BadRequest as error:
@@ -187,12 +187,12 @@ class Hub:
             if not self._pool.claimable():
                 self._to_try = []
                 break
-            answer = self._attempt(waiter.work)
+            answer = self._try_work(waiter.work)
             if answer is not None:
                 done.answers.append((waiter.respond, answer))
                 done.served.append(pilot)
 
-    def _settle(self, done: "_Done", count: int, tasks: bool) -> None:
+    def _settle_batch(self, done: "_Done", count: int, tasks: bool) -> None:
         """The transaction is on disk: everybody hears of it."""
         if tasks:
             self._noted = time.monotonic() if self._noting else self._noted
@@ -210,10 +210,10 @@ class Hub:
             self._waiters[pilot] = Waiter(item.work, item.respond, until, nothing)
         self.commits, self.operations = self.commits + 1, self.operations + count
         if self._stir or self._to_try:
-            self._schedule()
-        self._tell(done.answers)
+            self._schedule_batch()
+        self._tell_answers(done.answers)
 
-    def _without(self, culprit: Optional["_Item"], queue: "List[_Item]", tasks: bool) -> None:
+    def _retry_without(self, culprit: Optional["_Item"], queue: "List[_Item]", tasks: bool) -> None:
         log.error(
             "a request could not be served, which is a bug:\n%s", traceback.format_exc().rstrip()
         )
@@ -224,13 +224,13 @@ class Hub:
         else:
             self._stories = rest + self._stories
         if rest:
-            self._schedule()
+            self._schedule_batch()
         if culprit is not None:
             culprit.respond(
                 answer_error(500, "the server has a bug here; its log has the traceback")
             )
 
-    def _tell(self, answers: List[Tuple[Respond, Answer]]) -> None:
+    def _tell_answers(self, answers: List[Tuple[Respond, Answer]]) -> None:
         for respond, answer in answers:
             respond(answer)
 

@@ -106,13 +106,13 @@ class Reader:
         return {
             "tasks": {state: counts.get(state, 0) for state in STATES},
             "pilots": pilots,
-            "ticks": self._ticks(since),
-            "failures": self._failures(since),
+            "ticks": self._read_ticks(since),
+            "failures": self._count_failures(since),
             "task_failures": self._task_failures(since),
             "time": now,
         }
 
-    def _ticks(self, since: float) -> List[List[int]]:
+    def _read_ticks(self, since: float) -> List[List[int]]:
         rows = self._db.execute(
             "SELECT minute, todo, locked, done, error, held, pilots FROM story.ticks WHERE minute >= ? ORDER BY minute",
             (int(since // 60),),
@@ -120,7 +120,7 @@ class Reader:
         step = max(1, len(rows) // 300)
         return [list(row) for row in rows[::step]]
 
-    def _failures(self, since: float) -> List[Dict[str, Any]]:
+    def _count_failures(self, since: float) -> List[Dict[str, Any]]:
         rows = self._db.execute(
             "SELECT command, reason, count(*), max(ended), count(DISTINCT site), max(site)"
             " FROM story.steps WHERE ended > ? AND code <> 0 GROUP BY command, reason"
@@ -160,7 +160,7 @@ class Reader:
             % (", ".join(SHOWN), " AND ".join(where)),
             values + [limit],
         ).fetchall()
-        found = [self._shown(row) for row in rows]
+        found = [self._show_pilot(row) for row in rows]
         last = (
             "%r %s" % (rows[-1][SHOWN.index("heard")], found[-1]["pilot"])
             if len(found) == limit
@@ -168,7 +168,7 @@ class Reader:
         )
         return {"pilots": found, "next": last}
 
-    def _shown(self, row: Any) -> Dict[str, Any]:
+    def _show_pilot(self, row: Any) -> Dict[str, Any]:
         told = dict(zip(SHOWN, row))
         if told["state"] == "finished" and told["exit_code"]:
             told["state"] = "failed"
@@ -183,26 +183,26 @@ class Reader:
         ).fetchone()
         if row is None:
             return None
-        told = self._shown(row)
+        told = self._show_pilot(row)
         told["pulse"] = json.loads(
             self._db.execute("SELECT pulse FROM story.pilots WHERE pilot = ?", (name,)).fetchone()[
                 0
             ]
         )
         no_milestones = "pilot = ? AND kind NOT IN (%s)" % ", ".join("?" * len(NO_MILESTONES))
-        told["timeline"] = self._events(no_milestones, (name,) + NO_MILESTONES, 3000)
-        told["facts"] = self._events("pilot = ? AND kind = 'fact found'", (name,), 100)
+        told["timeline"] = self._read_events(no_milestones, (name,) + NO_MILESTONES, 3000)
+        told["facts"] = self._read_events("pilot = ? AND kind = 'fact found'", (name,), 100)
         return told
 
     def events(
         self, name: str, after: int, limit: int, kind: Optional[str]
     ) -> List[Dict[str, Any]]:
         """Events of a pilot after this seq, in order."""
-        return self._events(
+        return self._read_events(
             "pilot = ? AND seq > ? AND (? IS NULL OR kind = ?)", (name, after, kind, kind), limit
         )
 
-    def _events(self, where: str, values: Tuple[Any, ...], limit: int) -> List[Dict[str, Any]]:
+    def _read_events(self, where: str, values: Tuple[Any, ...], limit: int) -> List[Dict[str, Any]]:
         """In order, no more than fit into an answer."""
         found, size = [], 0  # type: List[Dict[str, Any]], int
         question = (
@@ -212,10 +212,10 @@ class Reader:
             size += len(row[3])
             if found and size > MAX_ANSWER:
                 break
-            found.append(self._event(row))
+            found.append(self._read_event(row))
         return found
 
-    def _event(self, row: Any) -> Dict[str, Any]:
+    def _read_event(self, row: Any) -> Dict[str, Any]:
         return dict(json.loads(row[3]), seq=row[0], time=row[1], event=row[2])
 
     def sites(self, since: float) -> List[Dict[str, Any]]:

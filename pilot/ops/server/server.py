@@ -65,7 +65,7 @@ class Server:
         )
         self.reader = Reader(path, stories.path_of(path))
         self.hub = Hub(loop, pool, self.story)
-        self.house = House(self._handle, self._limit, max_connections)
+        self.house = House(self._handle_request, self._body_limit, max_connections)
         self._readers = concurrent.futures.ThreadPoolExecutor(1, "reader")
         self._timers: List[Any] = []
         # called when the file is not what it was
@@ -79,8 +79,8 @@ class Server:
 
     def start(self) -> None:
         """The regular duties."""
-        self._every(SWEEP_S, self._sweep)
-        self._every(TICK_S, self._tick)
+        self._run_every(SWEEP_S, self._sweep_old)
+        self._run_every(TICK_S, self._tick_second)
 
     def stop(self) -> None:
         """Nothing more is taken; what was taken is done."""
@@ -96,10 +96,10 @@ class Server:
         self.story.close()
         self.pool.close()
 
-    def _every(self, seconds: float, duty: Any) -> None:
+    def _run_every(self, seconds: float, duty: Any) -> None:
         def again() -> None:
             self._timers[:] = [timer for timer in self._timers if timer is not handle]
-            self._every(seconds, duty)
+            self._run_every(seconds, duty)
             try:
                 duty()
             except Busy as error:
@@ -108,22 +108,22 @@ class Server:
         handle = self.loop.call_later(seconds, again)
         self._timers.append(handle)
 
-    def _sweep(self) -> None:
+    def _sweep_old(self) -> None:
         problem = self.problem()
         if problem:
             return self.on_problem(problem)
         self.house.sweep()
         self.hub.sweep()
 
-    def _tick(self) -> None:
+    def _tick_second(self) -> None:
         news = self.house.news()
         if news:
             log.warning("%s", news)
-        self.hub.submit(self._count, lambda answer: None)
+        self.hub.submit(self._count_states, lambda answer: None)
         if self._forgetting is None:
-            self._forget()
+            self._forget_old()
 
-    def _count(self) -> Answer:
+    def _count_states(self) -> Answer:
         """Within the transaction of a batch."""
         self.pool.forget_requests()
         if self.keep.done_days is not None:
@@ -138,7 +138,7 @@ class Server:
         except Busy as error:
             log.warning("%s", error)
 
-    def _forget(self) -> None:
+    def _forget_old(self) -> None:
         """As much as came: again and again while there is more, with room for requests between."""
         try:
             with self.story.batch():
@@ -148,16 +148,16 @@ class Server:
         except Busy as error:
             more = False
             log.warning("%s", error)
-        self._forgetting = self.loop.call_later(FORGET_AGAIN_S, self._forget) if more else None
+        self._forgetting = self.loop.call_later(FORGET_AGAIN_S, self._forget_old) if more else None
 
     # -- a request's way -------------------------------------------------------------------------
 
-    def _handle(self, connection: Connection, head: Head, body: bytes) -> None:
+    def _handle_request(self, connection: Connection, head: Head, body: bytes) -> None:
         def respond(answer: Answer) -> None:
             connection.respond(head, answer)
 
         try:
-            ready = self._prepare(connection, head, body)
+            ready = self._prepare_call(connection, head, body)
         except BadRequest as error:
             extra = wire.WHO_ARE_YOU if error.status == 401 else ""
             return respond(answer_error(error.status, str(error), extra))
@@ -167,7 +167,7 @@ class Server:
         if route.how == "now":
             respond(_answer_now(route, call))
         elif route.how == "read":
-            self._read(route, call, respond)
+            self._read_answer(route, call, respond)
         elif route.how == "tell":
             self.hub.submit(lambda: route.run(call), respond, story=True)
         elif route.how == "wait" and call.given["wait_s"] and call.given["count"]:
@@ -180,14 +180,14 @@ class Server:
         else:
             self.hub.submit(lambda: route.run(call), respond)
 
-    def _prepare(self, connection: Connection, head: Head, body: bytes) -> Any:
+    def _prepare_call(self, connection: Connection, head: Head, body: bytes) -> Any:
         """The route and its checked call, or an answer at once."""
         admitted = connection.admitted  # a POST was looked at before its body was taken
         if admitted is None:
             found = routes.find_route(head.method, head.path)
             if found is None:
                 return page.page_answer(head) or _lost_answer(head)
-            admitted = self._admit(connection, head, *found)
+            admitted = self._admit_client(connection, head, *found)
         connection.admitted = None
         route, at, who, token = admitted
         if route.method == "GET":
@@ -202,20 +202,20 @@ class Server:
             call.own(given["pilot"])
         return route, call
 
-    def _admit(
+    def _admit_client(
         self, connection: Connection, head: Head, route: Route, at: Dict[str, str]
     ) -> Admitted:
         """Who has shown a good token may stay; where none is needed, who may ask for more than the
         page. Raises BadRequest."""
         if route.roles or head.method == "POST":
-            self._trust(head)
+            self._trust_origin(head)
         token = _token_of(head)
-        who = self._who(route, token)
+        who = self._identify_caller(route, token)
         if route.roles:
             connection.trust(who.name if who.role == "pilot" else "")
         return Admitted(route, at, who, token)
 
-    def _limit(self, connection: Connection, head: Head) -> int:
+    def _body_limit(self, connection: Connection, head: Head) -> int:
         """How long this body may be: nothing of a stranger's is taken into memory. Raises
         BadRequest."""
         if head.method != "POST":
@@ -224,11 +224,11 @@ class Server:
         if found is None:
             answer = _lost_answer(head)
             raise BadRequest(answer.status, str(json.loads(answer.body.decode("ascii"))["error"]))
-        connection.admitted = self._admit(connection, head, *found)
+        connection.admitted = self._admit_client(connection, head, *found)
         limit = found[0].limit
         return min(limit, PILOT_BYTES) if connection.admitted.who.role == "pilot" else limit
 
-    def _trust(self, head: Head) -> None:
+    def _trust_origin(self, head: Head) -> None:
         """Against pages of others in an operator's browser: a body says that it is JSON, which they
         may not send unasked; and where no token is needed, we are called by a name of this machine,
         and from no page but ours. Raises BadRequest."""
@@ -248,7 +248,7 @@ class Server:
         if origin is not None and origin.partition("://")[2] != host:
             raise BadRequest(403, "a page of %s may not ask this server" % origin[:100])
 
-    def _who(self, route: Route, token: str) -> Identity:
+    def _identify_caller(self, route: Route, token: str) -> Identity:
         if self.keyring is None or not route.roles:
             return LOCAL
         if not token:
@@ -265,7 +265,7 @@ class Server:
             )
         return who
 
-    def _read(self, route: Route, call: Call, respond: Any) -> None:
+    def _read_answer(self, route: Route, call: Call, respond: Any) -> None:
         def done(future: Any) -> None:
             error = future.exception()
             if isinstance(error, BadRequest):

@@ -120,11 +120,11 @@ class Story:
     def tell(self, events: List[Dict[str, Any]]) -> int:
         """Keep these; returns how many were new."""
         now = time.time()
-        new = sum(self._one(event, now) for event in events)
+        new = sum(self._take_event(event, now) for event in events)
         self.taken += new
         return new
 
-    def _one(self, event: Dict[str, Any], now: float) -> int:
+    def _take_event(self, event: Dict[str, Any], now: float) -> int:
         pilot, seq, kind = event["pilot"], event["seq"], event["event"]
         body = {
             key: value
@@ -151,8 +151,8 @@ class Story:
             (now, seq, pilot, seq),
         ).rowcount
         if newest:
-            self._state(pilot, kind, body, now)
-        self._account(pilot, kind, body, now)
+            self._set_state(pilot, kind, body, now)
+        self._account_event(pilot, kind, body, now)
         return 1
 
     def _has_room(self, pilot: str, kind: str, size: int, now: float) -> bool:
@@ -172,7 +172,7 @@ class Story:
         )
         return False
 
-    def _state(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
+    def _set_state(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
         """What only the newest event may change."""
         changes: Dict[str, Any] = {}
         if kind == "command started":
@@ -206,7 +206,7 @@ class Story:
                 tuple(changes.values()) + (pilot,),
             )
 
-    def _account(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
+    def _account_event(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
         """What each event adds, in whatever order they come."""
         if kind == "pilot started":
             self._db.execute(
@@ -226,15 +226,15 @@ class Story:
                 "UPDATE story.pilots SET cores = ? WHERE pilot = ?", (max(1, cores), pilot)
             )
         elif kind == "command finished":
-            self._step(pilot, body, now)
+            self._account_step(pilot, body, now)
         elif kind == "task started":
             self._db.execute(
                 "UPDATE story.pilots SET running = running + 1 WHERE pilot = ?", (pilot,)
             )
         elif kind == "task finished":
-            self._run(pilot, body, now)
+            self._account_run(pilot, body, now)
 
-    def _step(self, pilot: str, body: Dict[str, Any], now: float) -> None:
+    def _account_step(self, pilot: str, body: Dict[str, Any], now: float) -> None:
         command, seconds, code = (
             _as_text(body.get("command")),
             _as_number(body.get("seconds")),
@@ -260,7 +260,7 @@ class Story:
             self._db.execute("UPDATE story.pilots SET reason = ? WHERE pilot = ? AND reason = ''", (
                 "%s: %s" % (command, _as_text(body.get("reason"))), pilot))
 
-    def _run(self, pilot: str, body: Dict[str, Any], now: float) -> None:
+    def _account_run(self, pilot: str, body: Dict[str, Any], now: float) -> None:
         if body.get("outcome") == "returned":  # it was never begun
             return
         outcome, seconds, cores = (

@@ -83,7 +83,7 @@ class Keyring:
         """Who shows this token. Raises Refused."""
         who = self._seen.get(token)
         if who is None:
-            who = self._identify(token)
+            who = self._identify_pilot(token)
             if len(self._seen) >= MAX_CACHE:
                 self._seen.clear()
             self._seen[token] = who
@@ -93,7 +93,7 @@ class Keyring:
             raise Refused("the token of pilot %s has expired" % who.name)
         return who
 
-    def _identify(self, token: str) -> Identity:
+    def _identify_pilot(self, token: str) -> Identity:
         if not token.startswith(PREFIX + "."):
             found = self._operators.get(
                 hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
@@ -101,10 +101,10 @@ class Keyring:
             if found is None:
                 raise Refused("the token is not known here")
             return found
-        claims = self._claims(token)
+        claims = self._read_claims(token)
         return Identity("pilot", str(claims["p"]), float(claims["e"]))
 
-    def _claims(self, token: str) -> Dict[str, float]:
+    def _read_claims(self, token: str) -> Dict[str, float]:
         head, _, signature = token.rpartition(".")
         if not hmac.compare_digest(
             signature.encode("utf-8", "replace"),
@@ -138,7 +138,7 @@ class Keyring:
         who = self.identify(token)
         if who.role != "pilot":
             raise Refused("only a pilot's token is renewed")
-        last = float(self._claims(token)["u"])
+        last = float(self._read_claims(token)["u"])
         if time.time() >= last:
             raise Refused("the token of pilot %s is as old as it may become" % who.name)
         return sign_token(self._secret, who.name, min(time.time() + seconds, last), last)
