@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -95,14 +96,26 @@ def users_folder(plain_user):
 
 
 @pytest.fixture(scope="session")
-def single_file(tmp_path_factory):
+def single_file():
     """The zip form of this checkout, where any user can read it."""
+    with _made_where_all_can_read() as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def operators_file():
+    """The same with the operators' tools."""
+    with _made_where_all_can_read("--with-ops") as path:
+        yield path
+
+
+@contextmanager
+def _made_where_all_can_read(*words):
     folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
     folder.chmod(0o755)
     path = folder / "pilot.pyz"
-    subprocess.check_call(
-        [PYTHON, "-m", "pilot.bundle", "-o", str(path)], cwd=str(ROOT), stdout=subprocess.DEVNULL
-    )
+    bundle = [PYTHON, "-m", "pilot.bundle", "-o", str(path)] + list(words)
+    subprocess.check_call(bundle, cwd=str(ROOT), stdout=subprocess.DEVNULL)
     yield path
     shutil.rmtree(str(folder))
 

@@ -98,14 +98,14 @@ def test_condor_sees_the_exit_code(pool, single_file, tmp_path):
     assert "9999 needed" in (tmp_path / "out").read_text()
 
 
-def test_a_removed_job_gives_its_task_back(pool, single_file, tmp_path):
+def test_a_removed_job_gives_its_task_back(pool, single_file, operators_file, tmp_path):
     url = "sqlite:%s/pool.sqlite" % tmp_path
     started = tmp_path / "started"
     (tmp_path / "tasks.jsonl").write_text(
         json.dumps({"id": "a", "script": "touch %s; sleep 300" % started}) + "\n"
     )
     tmp_path.chmod(0o777)
-    pilot_pool = ["/usr/bin/python3", str(single_file), "-m", "pilot.pool"]
+    pilot_pool = ["/usr/bin/python3", str(operators_file), "-m", "pilot.pool"]
     subprocess.check_call(
         pilot_pool + ["add", url, str(tmp_path / "tasks.jsonl")], stdout=subprocess.DEVNULL
     )

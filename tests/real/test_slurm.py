@@ -148,12 +148,12 @@ def test_slurms_warning_signal_drains(slurm, single_file, users_folder):
     }
 
 
-def test_array_tasks_share_a_pool(slurm, single_file, users_folder):
+def test_array_tasks_share_a_pool(slurm, single_file, operators_file, users_folder):
     url = "sqlite:%s/pool.sqlite" % users_folder
     (users_folder / "tasks.jsonl").write_text(
         "".join(json.dumps({"id": "t%d" % n, "command": ["true"]}) + "\n" for n in range(60))
     )
-    pool = AS_USER + [PYTHON, str(single_file), "-m", "pilot.pool"]
+    pool = AS_USER + [PYTHON, str(operators_file), "-m", "pilot.pool"]
     subprocess.check_call(
         pool + ["add", url, str(users_folder / "tasks.jsonl")], stdout=subprocess.DEVNULL
     )
@@ -181,7 +181,7 @@ def test_array_tasks_share_a_pool(slurm, single_file, users_folder):
     )
 
 
-def test_a_shipped_job_is_one_script(slurm, single_file, users_folder):
+def test_a_shipped_job_is_one_script(slurm, operators_file, users_folder):
     (users_folder / "tasks.jsonl").write_text(
         "".join(json.dumps({"id": "t%d" % n, "command": ["true"]}) + "\n" for n in range(4))
     )
@@ -190,7 +190,7 @@ def test_a_shipped_job_is_one_script(slurm, single_file, users_folder):
         AS_USER
         + [
             PYTHON,
-            str(single_file),
+            str(operators_file),
             "-m",
             "pilot.pool",
             "add",
