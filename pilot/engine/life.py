@@ -22,7 +22,6 @@ from pilot.events.tally import TaskTally
 from pilot.facts import WorkerNode
 from pilot.base.interrupts import Interrupts, ignore_signal
 from pilot.hosts import find_hosts
-from pilot.hosts.host import Ending
 from pilot.engine.request import Request
 
 if TYPE_CHECKING:
@@ -86,6 +85,8 @@ class Life:
         failed = (outcome.reason for outcome in self.outcomes if outcome.exit_code)
         reason = next(failed, "") or "; ".join(self.problems)
         seen = code
+        if self.hosts:
+            from pilot.hosts.host import Ending  # only where there is one
         for host in self.hosts:
             told = host.ended(Ending(code, tasks, bool(self.tally.end), reason))
             seen = told if told != code else seen

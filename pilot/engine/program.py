@@ -4,7 +4,6 @@ a child."""
 import os
 from typing import Any, Dict, Iterable, List, Optional
 
-from pilot.base.python import interpreter
 from pilot.errors import lacking
 
 RUN_MODULE = "-m"
@@ -58,6 +57,8 @@ def start_argv(module: str, workdir: str) -> List[str]:
         entry = place
     else:
         entry = _store(workdir)
+    from pilot.base.python import interpreter  # only where a child is started
+
     return [interpreter(), entry, RUN_MODULE, module]
 
 

@@ -5,11 +5,13 @@ To add one: write its module with `find_host(environ, settings)`, and name it in
 
 import importlib
 import os
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 
-from pilot.hosts.host import Host, MissingHost
 from pilot.node.batch.detect import SLOT
 from pilot.values import Option
+
+if TYPE_CHECKING:
+    from pilot.hosts.host import Host
 
 OPTIONS: Tuple[Option, ...] = (
     Option("boinc_fraction_file", "for BOINC's wrapper: the file to tell the fraction done in"),
@@ -38,18 +40,20 @@ HOSTS: Tuple[Tuple[str, At], ...] = (
 )
 
 
-def find_hosts(environ: Dict[str, str], settings: Any) -> List[Host]:
+def find_hosts(environ: Dict[str, str], settings: Any) -> "List[Host]":
     """The hosts of this pilot; nothing of them has begun."""
     found = [_load_host(name, environ, settings) for name, at in HOSTS if at(environ, settings)]
     return [host for host in found if host is not None]
 
 
-def _load_host(name: str, environ: Dict[str, str], settings: Any) -> Optional[Host]:
+def _load_host(name: str, environ: Dict[str, str], settings: Any) -> "Optional[Host]":
     try:
         module: Any = importlib.import_module("pilot.hosts." + name)
     except ImportError as error:
         if not (error.name or "").startswith("pilot.hosts."):
             raise
+        from pilot.hosts.host import MissingHost
+
         return MissingHost(_names_files(settings))
-    host: Optional[Host] = module.find_host(environ, settings)
+    host: "Optional[Host]" = module.find_host(environ, settings)
     return host

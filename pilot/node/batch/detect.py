@@ -7,24 +7,27 @@ own query program.
 import importlib
 import os
 import time
-from typing import Dict, List, Optional, Tuple, cast
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 from pilot.facts import BatchJob
 from pilot.node.batch import MARKS
-from pilot.node.batch.system import System
 from pilot.node.features import number
+
+if TYPE_CHECKING:
+    from pilot.node.batch.system import System
 
 QUERY_TIMEOUT_S = 20.0
 CLOUD_ID = "/var/lib/cloud/data/instance-id"
 SLOT = "init_data.xml"  # of BOINC, in the folder where its client starts us
 
 
-def load_system(module: str) -> System:
+def load_system(module: str) -> "System":
     """The batch system that a file of this folder describes."""
-    return cast(System, importlib.import_module("pilot.node.batch." + module).SYSTEM)
+    system: "System" = importlib.import_module("pilot.node.batch." + module).SYSTEM
+    return system
 
 
-def systems_at_work(environ: Dict[str, str]) -> List[System]:
+def systems_at_work(environ: Dict[str, str]) -> "List[System]":
     """Those whose marks the environment bears, most specific first."""
     marked = [
         load_system(module)
@@ -54,7 +57,7 @@ def detect_job(
 
 
 def _describe_job(
-    system: System, values: Dict[str, str], now: float, ask: bool, others: Tuple[str, ...]
+    system: "System", values: Dict[str, str], now: float, ask: bool, others: Tuple[str, ...]
 ) -> BatchJob:
     left, source = system.time_left_s(values, now), "environment"
     # also where the environment has told it: a limit may be lowered while the job waits or runs
@@ -79,7 +82,7 @@ def _describe_job(
     )
 
 
-def ask_time_left(system: System, values: Dict[str, str], now: float) -> Optional[float]:
+def ask_time_left(system: "System", values: Dict[str, str], now: float) -> Optional[float]:
     """Seconds left by the system's own query program; None when it cannot say."""
     job_id = system.job_id(values)
     if not job_id and any("{ID}" in word for word in system.query):
