@@ -111,6 +111,12 @@ def silent_server():
     listener.close()
 
 
+def make_sick_python(folder):
+    (folder / "python").write_text(SICK_PYTHON % os.path.realpath(sys.executable))
+    (folder / "python").chmod(0o755)
+    return str(folder / "python")
+
+
 def words_of(what, tmp_path):
     """The command line of a pilot that would run far beyond its slot."""
     for name, text in (("probe", LONG), ("agent", STUBBORN), ("install.sh", LONG)):
@@ -176,9 +182,7 @@ def test_all_is_over_in_time(pilot, slot, silent_server, tmp_path, source, what)
         os.mkfifo(str(tmp_path / "fifo"))
     python = sys.executable
     if what in ("CheckWorkerNode", "CPUNormalization"):
-        python = str(tmp_path / "python")
-        (tmp_path / "python").write_text(SICK_PYTHON % os.path.realpath(sys.executable))
-        (tmp_path / "python").chmod(0o755)
+        python = make_sick_python(tmp_path)
     moment = int(time.time()) + SLOT_S
     variables, more = slot(source, moment)
     ended = pilot(

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.extensions.dirac_client import Client
 from tests.real.conftest import SYSTEMS, need
-from tests.test_deadline import words_of
+from tests.test_deadline import make_sick_python, words_of
 
 HERE = "http://169.254.169.254"
 
@@ -23,7 +23,7 @@ def machine(tmp_path):
     need("unshare", "ip")
     store = tmp_path / "store"
 
-    def run(tasks, *words, notice=None, plan="CheckWorkerNode,LaunchAgent", **features):
+    def run(tasks, *words, notice=None, plan="CheckWorkerNode,LaunchAgent", python=sys.executable, **features):
         for place, text in (notice or {}).items():
             (store / place).parent.mkdir(parents=True, exist_ok=True)
             (store / place).write_text(text)
@@ -48,7 +48,7 @@ def machine(tmp_path):
             [
                 str(SYSTEMS / "metadata.sh"),
                 str(store),
-                sys.executable,
+                python,
                 str(ROOT / "pilot.py"),
                 "-X",
                 plan,
@@ -160,16 +160,20 @@ def test_a_spot_machines_notice_ends_what_runs_in_time(machine, cloud, given_s):
 
 
 @pytest.mark.parametrize(
-    "what", ["RunProbes", "Install", "Configure", "--execute", "a hold", "DIRAC's JobAgent"]
+    "what",
+    [
+        "CheckWorkerNode", "RunProbes", "Install", "Configure", "CPUNormalization", "RegisterPilot",
+        "--execute", "a hold", "DIRAC's LaunchAgent", "DIRAC's MultiLaunchAgent",
+    ],
 )
 def test_a_spot_machines_notice_bounds_every_command(machine, tmp_path, what):
     """As each other source does in tests/test_deadline.py and tests/extensions/test_dirac.py."""
-    if what == "DIRAC's JobAgent":
+    if what.startswith("DIRAC's"):
         client = Client(tmp_path)
         client.say(dirac_agent={"out": "began\n", "hangs": True})
         words = [
             "-X",
-            "InstallDIRAC,LaunchAgent",
+            "InstallDIRAC," + what.split()[1],
             "-E",
             "dirac",
             "--preinstalledEnv",
@@ -177,11 +181,15 @@ def test_a_spot_machines_notice_bounds_every_command(machine, tmp_path, what):
         ]
     else:
         words = words_of(what, tmp_path)
-    if what == "Configure":
+    if what in ("Configure", "RegisterPilot"):
         os.mkfifo(str(tmp_path / "fifo"))
+    if what == "RegisterPilot":  # no server of ours is in that network: a file that does not answer
+        words = words + ["file://%s/fifo" % tmp_path]
+    sick = what in ("CheckWorkerNode", "CPUNormalization")
+    python = make_sick_python(tmp_path) if sick else sys.executable
     plan, words = words[1], words[2:]
     end = time.time() + 16
-    code, out, outputs = machine(None, "--spot-notices", "ec2", *words, plan=plan, notice=ec2(end))
+    code, out, outputs = machine(None, "--spot-notices", "ec2", *words, plan=plan, python=python, notice=ec2(end))
     assert time.time() < end + 1 and code == (10 if what == "a hold" else 60), out
     assert (
         json.loads((machine.workdir / "pilot-report.json").read_text())["exit_code"] == code

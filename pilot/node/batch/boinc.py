@@ -6,20 +6,19 @@ import re
 import time
 
 from pilot.facts import BatchJob
+from pilot.node.batch.detect import SLOT
 from pilot.node.features import number
-
-INIT = "init_data.xml"  # in the folder where the client starts us
 
 
 def is_slot(folder: str) -> bool:
     """Whether this folder is a slot: the client has left its word there."""
-    return os.path.exists(os.path.join(folder, INIT))
+    return os.path.exists(os.path.join(folder, SLOT))
 
 
 def slot_value(folder: str, key: str) -> str:
     """A value of init_data.xml, or ""."""
     try:
-        with open(os.path.join(folder, INIT), encoding="utf-8", errors="replace") as stream:
+        with open(os.path.join(folder, SLOT), encoding="utf-8", errors="replace") as stream:
             found = re.search("<%s>([^<]*)" % re.escape(key), stream.read(1 << 20))
     except OSError:
         return ""
@@ -47,7 +46,7 @@ def slot_as_job(folder: str, now: float) -> BatchJob:
         memory_mb=memory,
         gpus=None,
         time_left_s=left_s,
-        source=INIT if deadline else "",
+        source=SLOT if deadline else "",
         asked_s=time.monotonic(),
         others=(),
         disk_mb=disk,

@@ -8,26 +8,23 @@ import re
 import zlib
 from typing import Dict, Iterator, Optional, Sequence
 
-from pilot.engine import loader, site_profile
+from pilot.engine import loader, program, site_profile
 from pilot.engine.onefile import ENTRY, LOADER, own_files, with_extras, zip_bytes
 from pilot.errors import UsageError
 
 LINE, LEAN_LINE = 100, 2000
 ZIP_PART = b"\n# -- the zip form"  # of the loader
 # what no node runs: this room, the names by which its tools are started, and what unit tests use
-OPERATORS = (
-    "pilot/ops/",
-    "pilot/bundle.py",
-    "pilot/manual.py",
-    "pilot/ship.py",
-    "pilot/pool/__main__.py",
-    "pilot/testing.py",
+ALIASES = tuple(
+    name.replace(".", "/") + ("/__main__.py" if name in program.PACKAGES else ".py")
+    for name in program.OPERATORS
 )
+LEFT_OUT = ("pilot/ops/", "pilot/testing.py") + ALIASES
 
 
 def files_for_nodes(files: Dict[str, bytes]) -> Dict[str, bytes]:
     """The files without the operators' tools."""
-    return {name: data for name, data in files.items() if not name.startswith(OPERATORS)}
+    return {name: data for name, data in files.items() if not name.startswith(LEFT_OUT)}
 
 
 def pack_zlib(files: Dict[str, bytes]) -> bytes:
