@@ -9,7 +9,8 @@ from pilot.engine import settings
 from pilot.engine.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
 from pilot.errors import EXIT_CODES, PilotError
-from pilot.engine.registry import all_options, commands_by_name, load, package_options, source_file
+from pilot.engine.packages import load, source_file
+from pilot.engine.registry import all_options, commands_by_name, package_options
 from pilot.engine import search
 from pilot.engine.search import Root
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ from pilot import values
 from pilot.engine.cli import spellings
 from pilot.command import Option
 from pilot.errors import UsageError
-from pilot.engine.registry import Dialect
+from pilot.engine.packages import Dialect
 from pilot.engine.settings import option_flag
 
 from . import vo

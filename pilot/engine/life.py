@@ -3,17 +3,16 @@ every way out."""
 
 import logging
 import os
-import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple, Type
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple, Type
 
 from pilot import VERSION, values
 from pilot.engine import keeper, program, report, runner
 from pilot.base import log
 from pilot.command import Command
 from pilot.context import Context
-from pilot.errors import InstallFailed, NodeUnfit, Stopped, TimeLimit, UsageError, signal_name
+from pilot.errors import InstallFailed, NodeUnfit, Stopped, UsageError, signal_name
 from pilot.events import event as events
 from pilot.events.console import ConsoleSink
 from pilot.events.file import FileSink
@@ -121,7 +120,10 @@ def live(request: Request) -> int:
         "%s: draining", signal_name(signum)
     )
     code = runner.guarded(lambda: _run(life), lambda code, problems: _outside(life, code, problems))
-    _hold(life, code)
+    if code in HOLD_CODES:
+        from pilot.engine import hold  # only on a sick node
+
+        hold.hold_slot(life, code)
     # the code stands: a signal that comes now changes nothing
     life.interrupts.on_stop = ignore_signal
     life.stream.emit(
@@ -147,35 +149,6 @@ def live(request: Request) -> int:
     return seen
 
 
-def _hold(life: Life, code: int) -> None:
-    """A sick node must not eat the queue: after a failed check it keeps its slot for a while, idle,
-    once; any signal ends that."""
-    least, most = life.request.settings["hold_s"]
-    if code not in HOLD_CODES or most <= 0 or life.interrupts.stop is not None:
-        return
-    import random  # not at the top: a good pilot does not need it
-
-    left = life.context.time_left_s()
-    seconds = max(0.0, min(random.uniform(least, most), most if left is None else left))
-    life.write_report(code)
-    logging.getLogger("pilot").warning(
-        "holding this slot for %.0f s, so that the next pilots go elsewhere (--hold-s)", seconds
-    )
-    life.stream.emit(events.PILOT_HOLDING, seconds=round(seconds), exit_code=code)
-
-    def enough(signum: int) -> None:
-        raise TimeLimit(seconds)
-
-    try:
-        with life.interrupts.listening(enough), life.interrupts.armed(
-            seconds, life.context.time_left_s
-        ):
-            while True:
-                signal.pause()
-    except (TimeLimit, Stopped):
-        pass
-
-
 def _run(life: Life) -> int:
     names = [command.name for command in life.request.plan]
     _begin_story(life, names)
@@ -198,7 +171,9 @@ def _run(life: Life) -> int:
     limits = {
         name: values.seconds(text) for name, text in life.request.settings["time_limits"].items()
     }
-    ask = _ask if life.request.settings["step"] else None
+    ask: Optional[Callable[[Type[Command]], bool]] = None
+    if life.request.settings["step"]:
+        ask = program.load_part("stepping", "step").ask_to_run
     try:
         runner.run_plan(life.request.plan, life.context, life.outcomes, limits, ask)
     except Stopped:
@@ -323,16 +298,3 @@ def _outside(life: Life, code: int, problems: Sequence[str]) -> None:
     life.problems += problems
     for problem in problems:
         logging.getLogger("pilot").error("%s", problem)
-
-
-def _ask(command: Type[Command]) -> bool:
-    """--step: Enter runs the command, s skips it, q stops the pilot."""
-    text = "%s: %s\n  [Enter] run, s skip, q quit: " % (
-        command.name,
-        (command.__doc__ or "").strip().split("\n")[0],
-    )
-    log.say(text)
-    line: Optional[str] = sys.stdin.readline()
-    if not line or line.strip().lower() in ("q", "quit"):
-        raise Stopped(signal.SIGINT)  # q at the prompt is ^C in a word
-    return line.strip().lower() not in ("s", "skip", "n", "no")

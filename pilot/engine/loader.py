@@ -11,9 +11,6 @@ import zlib
 from importlib.machinery import ModuleSpec
 from typing import Any, Callable, Dict, Optional
 
-SMALL = "[bz2]"
-BYTES, LETTERS = 9, 11
-
 
 class PackedLoader:
     """Finder and loader of packed modules; `pilot_files` maps every file's name to its bytes."""
@@ -67,6 +64,22 @@ class PackedLoader:
         return self._files[name]()
 
 
+def _run(loader: PackedLoader) -> int:
+    sys.meta_path.insert(0, loader)
+    # what a start makes stays: looking through it for waste takes as long as a tenth of it; main
+    # enables it
+    gc.disable()
+    from pilot.__main__ import main
+
+    return main()
+
+
+# -- the text form: a zip goes without this
+
+SMALL = "[bz2]"
+BYTES, LETTERS = 9, 11
+
+
 def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
     """The files of a text form, as pilot/ops/bundle/make.py packs them: lines "name size", an empty
     one, all bytes; compressed, as text. In the small one, backwards, each file follows its name in
@@ -109,18 +122,7 @@ def run_text(packed: str, script: Optional[str]) -> int:
     return _run(PackedLoader(unpacked(packed), os.path.abspath(script) if script else "<pipe>"))
 
 
-def _run(loader: PackedLoader) -> int:
-    sys.meta_path.insert(0, loader)
-    # what a start makes stays: looking through it for waste takes as long as a tenth of it; main
-    # enables it
-    gc.disable()
-    from pilot.__main__ import main
-
-    return main()
-
-
-# -- the zip form: a text form goes without this
-# ------------------------------------------------------------------------
+# -- the zip form: a text goes without this
 
 import struct  # noqa: E402
 

@@ -18,6 +18,7 @@ DEFAULTS = "pilot/defaults.json"
 DATE = (1980, 1, 1, 0, 0, 0)  # fixed: for identical bytes, and for clocks before 1980
 LOADER = "pilot/engine/loader.py"
 ZIP_LOADER = "pilot_loader.py"
+TEXT_PART, ZIP_PART = b"\n# -- the text form", b"\n# -- the zip form"  # of the loader
 
 
 def collect_files(
@@ -81,7 +82,7 @@ def zip_bytes(files: Dict[str, bytes]) -> bytes:
     """A zip that Python runs. Members are stored, not compressed: zlib's output depends on who
     built zlib."""
     names = dict(files)
-    names[ZIP_ENTRY], names[ZIP_LOADER] = names.pop(ENTRY), names[LOADER]
+    names[ZIP_ENTRY], names[ZIP_LOADER] = names.pop(ENTRY), loader_for_zip(names[LOADER])
     folders = {name[: at + 1] for name in names for at, letter in enumerate(name) if letter == "/"}
     out = io.BytesIO()
     out.write(b"#!/usr/bin/env python3\n")
@@ -92,6 +93,17 @@ def zip_bytes(files: Dict[str, bytes]) -> bytes:
             info.external_attr = (0o40755 << 16 | 0x10) if name.endswith("/") else 0o100644 << 16
             archive.writestr(info, names.get(name, b""))
     return out.getvalue()
+
+
+def loader_for_zip(source: bytes) -> bytes:
+    """The loader without what reads texts."""
+    head, _, rest = source.partition(TEXT_PART)
+    return head + b"".join(rest.partition(ZIP_PART)[1:])
+
+
+def loader_for_text(source: bytes) -> bytes:
+    """The loader without what reads zips."""
+    return source.partition(ZIP_PART)[0]
 
 
 def files_of(path: str) -> Dict[str, bytes]:

@@ -3,7 +3,8 @@
 import os
 
 from pilot.engine.cli import ENGINE_OPTIONS
-from pilot.engine.registry import package_options, source_file
+from pilot.engine.packages import source_file
+from pilot.engine.registry import package_options
 from pilot.engine.request import TEXTS, Request
 from pilot.engine.runner import DEFAULT_LIMIT_S
 from pilot.engine.settings import DEFAULT

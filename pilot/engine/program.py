@@ -4,7 +4,7 @@ a child."""
 import os
 from typing import Any, Dict, Iterable, List, Optional
 
-from pilot.errors import lacking
+from pilot.errors import UsageError, lacking
 
 RUN_MODULE = "-m"
 EXTENSION_PREFIX = "pilot_"
@@ -45,6 +45,16 @@ def load(names: Iterable[str]) -> None:
         except ImportError as error:
             if not lacking(error):
                 raise
+
+
+def load_part(module: str, option: str) -> Any:
+    """What only this option needs: a lean file goes without it. UsageError there."""
+    import importlib
+
+    try:
+        return importlib.import_module("pilot.engine." + module)
+    except ImportError:
+        raise UsageError("this file has no --%s: it was made with pilot.bundle --lean" % option)
 
 
 def start_argv(module: str, workdir: str) -> List[str]:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 from pilot import values
-from pilot.engine import cli, program, registry, settings as layers
+from pilot.engine import cli, packages as loading, program, registry, settings as layers
 from pilot.command import Command, Option
 from pilot.errors import UsageError
 from pilot.engine.settings import Layer, Settings
@@ -25,7 +25,7 @@ class Request(NamedTuple):
 
     settings: Settings
     plan: Tuple[Type[Command], ...]
-    packages: Tuple[registry.Package, ...]
+    packages: Tuple[loading.Package, ...]
     options: Tuple[Option, ...]
     environ: Dict[str, str]
     # why a command of the plan would refuse these settings (told by --plan)
@@ -56,7 +56,7 @@ def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
 
 def _community(
     argv: Sequence[str], environ: Dict[str, str], cwd: str
-) -> Optional[registry.Package]:
+) -> Optional[loading.Package]:
     """The extension, built in or named by -E, that reads a command line or a pilot.json of its
     own."""
     first = cli.scan(argv, cli.ENGINE_OPTIONS, strict=False)
@@ -64,23 +64,23 @@ def _community(
         first.values.get("extensions", environ.get("PILOT_EXTENSIONS")))
     _open_search(names, cwd, environ)
     try:
-        return registry.community_of(names)
+        return loading.community_of(names)
     except UsageError:  # it is told when it is loaded, beside all else
         return None
 
 
 def _translated(
-    argv: Sequence[str], environ: Dict[str, str], community: Optional[registry.Package]
-) -> registry.Dialect:
+    argv: Sequence[str], environ: Dict[str, str], community: Optional[loading.Package]
+) -> loading.Dialect:
     """The command line in our words, where the community has a dialect of its own."""
     if community is None or community.dialect is None:
-        return registry.Dialect(list(argv), environ)
-    options, _ = _options([community, registry.toolbox()])
+        return loading.Dialect(list(argv), environ)
+    options, _ = _options([community, loading.toolbox()])
     return community.dialect(argv, environ, options)
 
 
 def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str, problems: List[str],
-                community: Optional[registry.Package]) -> Tuple[Sources, List[registry.Package]]:
+                community: Optional[loading.Package]) -> Tuple[Sources, List[loading.Package]]:
     engine = cli.ENGINE_OPTIONS
     first = cli.scan(argv, engine, strict=False)
     try:
@@ -91,7 +91,7 @@ def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str, problems
     settings, _ = layers.resolve(engine, _stacked(engine, sources, environ, first))
     names = extensions(settings, sources)
     _open_search(names, cwd, environ)
-    return sources, registry.load(names, problems)
+    return sources, loading.load(names, problems)
 
 
 def _open_search(names: Sequence[str], cwd: str, environ: Dict[str, str]) -> None:
@@ -106,7 +106,7 @@ def _second_pass(
     argv: Sequence[str],
     environ: Dict[str, str],
     sources: Sources,
-    packages: List[registry.Package],
+    packages: List[loading.Package],
     first: List[str],
     notes: Tuple[str, ...] = (),
 ) -> Request:
@@ -142,7 +142,7 @@ def _second_pass(
     )
 
 
-def _options(packages: Sequence[registry.Package]) -> Tuple[List[Option], List[str]]:
+def _options(packages: Sequence[loading.Package]) -> Tuple[List[Option], List[str]]:
     known = cli.ENGINE_OPTIONS + registry.package_options(packages)
     return registry.all_options(registry.commands_by_name(packages).values(), known)
 
@@ -151,7 +151,7 @@ def read_sources(
     first: cli.Scan,
     environ: Dict[str, str],
     cwd: str,
-    foreign: "Optional[registry.ProfileReader]" = None,
+    foreign: "Optional[loading.ProfileReader]" = None,
 ) -> Sources:
     """The embedded defaults and pilot.json, as the layers that apply to this VO, CE and queue;
     `foreign` reads other layouts."""
@@ -167,20 +167,13 @@ def read_sources(
     texts = [(embedded, "built-in defaults")] if embedded is not None else []
     if path is not None:
         texts.append((site_profile.load(path), os.path.basename(path)))
-    # a profile may itself say which VO, CE or queue we are: then those parts of it apply too
-    for _ in range(3):
-        where = site_profile.Where(
-            *(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type"))
-        )
-        profiles = tuple(
-            foreign and foreign(data, where, name) or site_profile.read(data, where, name)
-            for data, name in texts
-        )
-        found = Sources(tuple(layer for profile in profiles for layer in profile.layers), profiles)
-        known, _ = layers.resolve(
-            cli.ENGINE_OPTIONS, _stacked(cli.ENGINE_OPTIONS, found, environ, first)
-        )
-    return found
+
+    def settle(lower: Tuple[Layer, ...]) -> Settings:
+        found = _stacked(cli.ENGINE_OPTIONS, Sources(lower, ()), environ, first)
+        return layers.resolve(cli.ENGINE_OPTIONS, found)[0]
+
+    profiles = site_profile.read_all(texts, known, settle, foreign)
+    return Sources(tuple(layer for profile in profiles for layer in profile.layers), profiles)
 
 
 def _profile_here(cwd: str) -> Optional[str]:

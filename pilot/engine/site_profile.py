@@ -2,15 +2,18 @@
 
 `{"DefaultSetup": s, "Defaults": {...}, "Setups": {s: {...}}, "VOs": {vo: {...}}, "CEs": {ce: {...,
 "Queues": {q: {...}}}}}`; in each place option names with their values, or a flat object of option
-names. An extension may read another layout (`registry.Package.profile`).
+names. An extension may read another layout (`packages.Package.profile`).
 """
 
 import json
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.errors import UsageError
-from pilot.engine.settings import Layer
+from pilot.engine.settings import Layer, Settings
 from pilot.values import did_you_mean
+
+if TYPE_CHECKING:
+    from pilot.engine.packages import ProfileReader
 
 NAME = "pilot.json"
 _PLACES = ("Defaults", "Setups", "VOs", "CEs")
@@ -71,6 +74,25 @@ def read(data: Dict[str, Any], where: Where, name: str = "pilot.json") -> Profil
         True,
         tuple(unlisted_places(data, where, name, ("Setups", "VOs", "CEs"))),
     )
+
+
+def read_all(
+    texts: Sequence[Tuple[Dict[str, Any], str]],
+    known: Settings,
+    settle: Callable[[Tuple[Layer, ...]], Settings],
+    foreign: "Optional[ProfileReader]" = None,
+) -> Tuple[Profile, ...]:
+    """Each of these (data, name) as a profile. One may itself say which VO, CE or queue we are:
+    then those parts of it apply too, so `settle` gives the settings anew with the layers found."""
+    profiles: Tuple[Profile, ...] = ()
+    for _ in range(3):
+        where = Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
+        profiles = tuple(
+            foreign and foreign(data, where, name) or read(data, where, name)
+            for data, name in texts
+        )
+        known = settle(tuple(layer for profile in profiles for layer in profile.layers))
+    return profiles
 
 
 def unlisted_places(

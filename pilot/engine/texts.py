@@ -1,16 +1,16 @@
 """What the program says of itself: --help, --list, --plan, --version, and --explode."""
 
-import importlib
 import sys
-from typing import Any, List, Sequence, Type
+from typing import List, Sequence, Type
 
 from pilot import VERSION
-from pilot.engine import report
+from pilot.engine import program, report
 from pilot.base import log
 from pilot.engine.cli import ENGINE_OPTIONS
 from pilot.command import Command, Option
-from pilot.errors import EXIT_CODES, UsageError
-from pilot.engine.registry import commands_by_name, source_file
+from pilot.errors import EXIT_CODES
+from pilot.engine.packages import source_file
+from pilot.engine.registry import commands_by_name
 from pilot.engine.settings import option_flag
 from pilot.engine.request import Request
 from pilot.values import boolean
@@ -31,23 +31,15 @@ def show(request: Request) -> int:
     elif settings["explode"]:
         text = "unpacked into %s: start %s\n" % (
             settings["explode"],
-            _load_part("onefile", "explode").explode_into(settings["explode"]),
+            program.load_part("onefile", "explode").explode_into(settings["explode"]),
         )
     else:
-        text = _load_part("plan_text", "plan").describe_plan(request)
+        text = program.load_part("plan_text", "plan").describe_plan(request)
     masker = log.Masker()
     for secret in log.passwords(text):
         masker.add(secret)
     log.say(masker.text(text))
     return 0
-
-
-def _load_part(module: str, option: str) -> Any:
-    """What shows a text that a lean file does not have. UsageError there."""
-    try:
-        return importlib.import_module("pilot.engine." + module)
-    except ImportError:
-        raise UsageError("this file has no --%s: it was made with pilot.bundle --lean" % option)
 
 
 def first_line(command: Type[Command]) -> str:

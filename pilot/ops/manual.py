@@ -10,7 +10,7 @@ import sys
 from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
 from pilot import VERSION
-from pilot.engine import program, registry, runner, search
+from pilot.engine import packages as loading, program, registry, runner, search
 from pilot.base import log
 from pilot.engine.cli import ENGINE_OPTIONS, spellings
 from pilot.command import Option
@@ -44,13 +44,13 @@ FILES = (
 )
 
 
-def known_packages(extensions: Sequence[str]) -> List[registry.Package]:
+def known_packages(extensions: Sequence[str]) -> List[loading.Package]:
     """The toolbox and these extensions. UsageError when one cannot be loaded."""
     search.opened(search.usual_roots(program.root(), os.getcwd(), dict(os.environ)))
-    return registry.load(extensions)
+    return loading.load(extensions)
 
 
-def man_page(packages: Sequence[registry.Package]) -> str:
+def man_page(packages: Sequence[loading.Package]) -> str:
     """The page in man(7)'s language."""
     lines = [
         ".TH PILOT 1 \"\" \"pilot %s\"" % VERSION,
@@ -95,7 +95,7 @@ def escape_roff(text: str) -> str:
     return "\\&" + text if text[:1] in (".", "'") else text
 
 
-def bash_completion(packages: Sequence[registry.Package]) -> str:
+def bash_completion(packages: Sequence[loading.Package]) -> str:
     """A function that completes options, names of commands behind -X, and files."""
     commands = registry.commands_by_name(packages)
     options = list(ENGINE_OPTIONS + registry.package_options(packages))
@@ -107,7 +107,7 @@ def bash_completion(packages: Sequence[registry.Package]) -> str:
     }
 
 
-WRITERS: Dict[str, Callable[[Sequence[registry.Package]], str]] = {
+WRITERS: Dict[str, Callable[[Sequence[loading.Package]], str]] = {
     "man": man_page,
     "bash": bash_completion,
 }

@@ -6,12 +6,12 @@ makes the same bytes of it. The first line of a command's docstring stays: --lis
 """
 
 import io
-import keyword
 import re
 import tokenize
 from typing import Any, Dict, List, Set, Tuple
 
 from pilot.errors import UsageError
+from pilot.ops.bundle.annotations import NOTHING, read_tokens, remove_annotations
 
 # what is left out: the agent and its pools (--execute, or a community's agent, takes their place),
 # and the other tools
@@ -27,6 +27,7 @@ FILES = (
     "pilot/node/poller.py",
     "pilot/engine/onefile.py",
     "pilot/engine/plan_text.py",
+    "pilot/engine/stepping.py",
 )
 # 3.6 has words of their own kind
 _WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) + tuple(
@@ -40,7 +41,6 @@ _UNSEEN = (
     getattr(tokenize, "ENCODING", -1),
 )
 _FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")  # Pythons read these texts differently
-_NOTHING = (tokenize.COMMENT, tokenize.NL)
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
 
 
@@ -66,12 +66,9 @@ def strip_source(source: bytes, keep_first_lines: bool = False) -> bytes:
     """The same module without comments, docstrings and empty lines; with `keep_first_lines` that of
     a class's docstring stays."""
     text = _without_help(source.decode("utf-8"))
-    lines, tokens = text.split("\n"), _tokens_of(text)
+    lines, tokens = text.split("\n"), read_tokens(text)
     drop: Set[int] = set()
-    for row, start, end in sorted(_find_annotations(tokens), reverse=True):
-        left, right = lines[row - 1][:start], lines[row - 1][end:]
-        before_colon = right.lstrip().startswith(":")
-        lines[row - 1] = left.rstrip() + right.lstrip() if before_colon else left + right
+    remove_annotations(lines, tokens)
     for row, column in _find_comments(tokens):
         if not (row == 1 and text.startswith("#!")):
             lines[row - 1] = lines[row - 1][:column].rstrip()
@@ -95,14 +92,9 @@ def strip_source(source: bytes, keep_first_lines: bool = False) -> bytes:
     return _if_it_compiles("\n".join(kept) + "\n", text).encode("utf-8")
 
 
-def _tokens_of(text: str) -> List[tokenize.TokenInfo]:
-    found = tokenize.generate_tokens(io.StringIO(text).readline)
-    return [token for token in found if token.type != tokenize.ENDMARKER]
-
-
 def _without_help(text: str) -> str:
     lines = text.split("\n")
-    for row, start, end in _help_texts(_tokens_of(text)):
+    for row, start, end in _help_texts(read_tokens(text)):
         lines[row - 1] = lines[row - 1][:start] + lines[row - 1][end:]
     return "\n".join(lines)
 
@@ -174,7 +166,7 @@ def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     """(line, from, to) of what stands in the quotes of an option's help, the last of a line
     first."""
     found: List[Tuple[int, int, int]] = []
-    real = [token for token in tokens if token.type not in _NOTHING]
+    real = [token for token in tokens if token.type not in NOTHING]
     for at, token in enumerate(real):
         if [one.string for one in real[at : at + 2]] != ["Option", "("] or [
             one.string for one in real[at + 3 : at + 4]
@@ -193,82 +185,11 @@ def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     return sorted(found, reverse=True)
 
 
-def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """(line, from, to) of what functions say of types: `: T` of parameters and variables, `->
-    T`."""
-    found: List[Tuple[int, int, int]] = []
-    real = [token for token in tokens if token.type not in _NOTHING]
-    for at, token in enumerate(real):
-        if token.type == tokenize.NAME and token.string == "def":
-            found += _annotated_signature(real[at:])
-    return found + _annotated_variables(real)
-
-
-def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """What is said of the types of variables that get a value inside functions; a class's fields
-    keep theirs."""
-    found: List[Tuple[int, int, int]] = []
-    blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
-    for token in tokens:
-        if token.type == tokenize.INDENT:
-            blocks.append(opening if opening in ("def", "class") else blocks[-1])
-        elif token.type == tokenize.DEDENT:
-            blocks.pop()
-        elif token.type == tokenize.NEWLINE:
-            words = [one.string for one in line]
-            opening = next((word for word in words[:2] if word in ("def", "class")), "")
-            target = (
-                len(words) > 1
-                and words[1] in (":", ".", "[")
-                and words[0] != "case"
-                and not keyword.iskeyword(words[0])
-            )
-            if blocks[-1] == "def" and target:
-                found += _annotated_variable(line)
-            line = []
-        else:
-            line.append(token)
-    return found
-
-
-def _annotated_variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    depth, colon, equals = 0, -1, -1
-    for at, token in enumerate(line):
-        depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
-        if depth == 0 and token.string == ":" and colon < 0 and equals < 0:
-            colon = at
-        elif depth == 0 and token.string == "=" and equals < 0:
-            equals = at
-    if not 0 < colon < equals or line[colon].start[0] != line[equals].start[0]:
-        return []
-    return [(line[colon].start[0], line[colon].start[1], line[equals - 1].end[1])]
-
-
-def _annotated_signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    found: List[Tuple[int, int, int]] = []
-    lambdas, depth, since = 0, 0, -1  # since: at which depth what is dropped began; -1: nothing is
-    for token in tokens[2:]:
-        text = token.string if token.type == tokenize.OP else ""
-        depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
-        if depth == 0 and text == ":":
-            break
-        lambdas += token.string == "lambda"
-        if text == ":" and lambdas:
-            lambdas -= 1
-        elif (depth, text) in ((1, ":"), (0, "->")) and since < 0:
-            since = depth
-        elif since == 1 and (depth == 0 or depth == 1 and text in (",", "=")):
-            since = -1
-        if since >= 0:
-            found.append((token.start[0], token.start[1], token.end[1]))
-    return found
-
-
 def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool, bool]]:
     """(first line, last line, column, all of its block?, right below a class?) of each statement
     that is only a text."""
     found = []
-    real = [token for token in tokens if token.type not in _NOTHING]
+    real = [token for token in tokens if token.type not in NOTHING]
     begins, before = "", ""  # the first word of this statement, and of the one before
     for at, token in enumerate(real):
         first = at == 0 or real[at - 1].type in _BEGINS
@@ -303,7 +224,7 @@ def _statement_depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
             depth += 1 if token.type == tokenize.INDENT else -1
         elif token.type == tokenize.NEWLINE:
             fresh = True
-        elif fresh and token.type not in _NOTHING:
+        elif fresh and token.type not in NOTHING:
             found[token.start[0]], fresh = depth, False
     return found
 

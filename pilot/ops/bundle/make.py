@@ -9,11 +9,11 @@ import zlib
 from typing import Dict, Iterator, Optional, Sequence
 
 from pilot.engine import loader, program, site_profile
-from pilot.engine.onefile import ENTRY, LOADER, own_files, with_extras, zip_bytes
+from pilot.engine.onefile import ENTRY, LOADER, loader_for_text, own_files, with_extras, zip_bytes
 from pilot.errors import UsageError
+from pilot.ops.bundle.annotations import untyped_files
 
 LINE, LEAN_LINE = 100, 2000
-ZIP_PART = b"\n# -- the zip form"  # of the loader
 # what no node runs: this room, the names by which its tools are started, and what unit tests use
 ALIASES = tuple(
     name.replace(".", "/") + ("/__main__.py" if name in program.PACKAGES else ".py")
@@ -43,8 +43,10 @@ def pack_small(files: Dict[str, bytes]) -> bytes:
         raise UsageError(
             "%s: is no text: the lean form holds text alone (make it without --lean)" % binary[0]
         )
-    block = b"\0".join(name.encode("ascii") + b"\n" + files[name] for name in sorted(files))
-    data = bz2.compress(block[::-1], 9)  # read from its end it is a little smaller
+    # from the shortest to the longest, and read from its end: tried out, it is the smallest so
+    names = sorted(files, key=lambda name: (len(files[name]), name))
+    block = b"\0".join(name.encode("ascii") + b"\n" + files[name] for name in names)
+    data = bz2.compress(block[::-1], 9)
     data += bytes(-len(data) % loader.BYTES)  # bzip2 tells where it ends
     return loader.SMALL.encode("ascii") + b"".join(
         _as_letters(data[at : at + loader.BYTES]) for at in range(0, len(data), loader.BYTES)
@@ -75,7 +77,7 @@ def text_bytes(
     come before what stands on its command line (but for -m, by which it starts its own tools).
     """
     return _write_script(
-        files, pack_zlib(files), files[LOADER].partition(ZIP_PART)[0].decode("ascii"), header, words
+        files, pack_zlib(files), loader_for_text(files[LOADER]).decode("ascii"), header, words
     )
 
 
@@ -86,7 +88,7 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
 
     from pilot.ops.bundle import lean
 
-    kept = lean.lean_files(dict(files, **{LOADER: files[LOADER].partition(ZIP_PART)[0]}))
+    kept = lean.lean_files(dict(files, **{LOADER: loader_for_text(files[LOADER])}))
     reader = kept.pop(LOADER)
     small = base64.b85encode(bz2.compress(reader, 9)).decode("ascii")
     start = "import base64,bz2\nexec(bz2.decompress(base64.b85decode(%r)))" % small
@@ -146,6 +148,7 @@ def make_file(
         raise UsageError(
             "--with-ops: this file has no tools for operators: make it in a checkout or an installed pilot-toolbox"
         )
+    files = untyped_files(files)
     files = with_extras(files, extensions, None if defaults is None else packed_defaults(defaults))
     if lean:
         return lean_text_bytes(files)

@@ -1,0 +1,110 @@
+"""Takes away what functions say of types: a type checker needs it, a node only loads it."""
+
+import io
+import keyword
+import tokenize
+from typing import Dict, List, Tuple
+
+OURS = ("pilot/", "commands/")
+NOTHING = (tokenize.COMMENT, tokenize.NL)
+
+
+def untyped_files(files: Dict[str, bytes]) -> Dict[str, bytes]:
+    """The same files, our own sources without annotations, every line where it was. An extension
+    may read its annotations when it runs: it keeps them."""
+    return {
+        name: _untyped(data) if name.startswith(OURS) and name.endswith(".py") else data
+        for name, data in files.items()
+    }
+
+
+def _untyped(source: bytes) -> bytes:
+    text = source.decode("utf-8")
+    lines = text.split("\n")
+    remove_annotations(lines, read_tokens(text))
+    return "\n".join(lines).encode("utf-8")
+
+
+def remove_annotations(lines: List[str], tokens: List[tokenize.TokenInfo]) -> None:
+    """Take the annotations out of these lines, whose tokens these are."""
+    for row, start, end in sorted(_find_annotations(tokens), reverse=True):
+        left, right = lines[row - 1][:start], lines[row - 1][end:]
+        before_colon = right.lstrip().startswith(":")
+        lines[row - 1] = left.rstrip() + right.lstrip() if before_colon else left + right
+
+
+def read_tokens(text: str) -> List[tokenize.TokenInfo]:
+    """The tokens of a source but its end."""
+    found = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [token for token in found if token.type != tokenize.ENDMARKER]
+
+
+def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    """(line, from, to) of what functions say of types: `: T` of parameters and variables, `->
+    T`."""
+    found: List[Tuple[int, int, int]] = []
+    real = [token for token in tokens if token.type not in NOTHING]
+    for at, token in enumerate(real):
+        if token.type == tokenize.NAME and token.string == "def":
+            found += _annotated_signature(real[at:])
+    return found + _annotated_variables(real)
+
+
+def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    """What is said of the types of variables that get a value inside functions; a class's fields
+    keep theirs."""
+    found: List[Tuple[int, int, int]] = []
+    blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
+    for token in tokens:
+        if token.type == tokenize.INDENT:
+            blocks.append(opening if opening in ("def", "class") else blocks[-1])
+        elif token.type == tokenize.DEDENT:
+            blocks.pop()
+        elif token.type == tokenize.NEWLINE:
+            words = [one.string for one in line]
+            opening = next((word for word in words[:2] if word in ("def", "class")), "")
+            target = (
+                len(words) > 1
+                and words[1] in (":", ".", "[")
+                and words[0] != "case"
+                and not keyword.iskeyword(words[0])
+            )
+            if blocks[-1] == "def" and target:
+                found += _annotated_variable(line)
+            line = []
+        else:
+            line.append(token)
+    return found
+
+
+def _annotated_variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    depth, colon, equals = 0, -1, -1
+    for at, token in enumerate(line):
+        depth += (token.string in ("(", "[", "{")) - (token.string in (")", "]", "}"))
+        if depth == 0 and token.string == ":" and colon < 0 and equals < 0:
+            colon = at
+        elif depth == 0 and token.string == "=" and equals < 0:
+            equals = at
+    if not 0 < colon < equals or line[colon].start[0] != line[equals].start[0]:
+        return []
+    return [(line[colon].start[0], line[colon].start[1], line[equals - 1].end[1])]
+
+
+def _annotated_signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
+    found: List[Tuple[int, int, int]] = []
+    lambdas, depth, since = 0, 0, -1  # since: at which depth what is dropped began; -1: nothing is
+    for token in tokens[2:]:
+        text = token.string if token.type == tokenize.OP else ""
+        depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
+        if depth == 0 and text == ":":
+            break
+        lambdas += token.string == "lambda"
+        if text == ":" and lambdas:
+            lambdas -= 1
+        elif (depth, text) in ((1, ":"), (0, "->")) and since < 0:
+            since = depth
+        elif since == 1 and (depth == 0 or depth == 1 and text in (",", "=")):
+            since = -1
+        if since >= 0:
+            found.append((token.start[0], token.start[1], token.end[1]))
+    return found
