@@ -12,6 +12,7 @@ from serving import Clients, Served, post, told
 
 sys.path.insert(0, ROOT)
 
+from pilot.ops.server.sqlite_store import SQLiteStore  # noqa: E402
 from pilot.pool import open_pool  # noqa: E402
 from pilot.pool.interface import Final, Lease, Offer  # noqa: E402
 
@@ -49,13 +50,14 @@ def served_rate(port: int) -> float:
 
 def bare_rate(folder: str) -> float:
     """The same calls in batches of 200, without server and network."""
-    with open_pool("sqlite:%s/bare-%d" % (folder, time.perf_counter_ns()), create=True) as pool:
+    path = "%s/bare-%d" % (folder, time.perf_counter_ns())
+    with SQLiteStore(path, create=True) as pool:
         pool.add(told(40000))
         held: Dict[int, List[Lease]] = {}
         count, began = 0, time.perf_counter()
         while time.perf_counter() - began < SECONDS / 2:
-            with pool.batch():  # type: ignore[attr-defined]
-                pool.expire()  # type: ignore[attr-defined]
+            with pool.batch():
+                pool.expire()
                 for number in range(CLIENTS):
                     finals = [
                         Final(lease.task, lease.generation, "done", "", {"exit_code": 0})

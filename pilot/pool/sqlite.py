@@ -4,39 +4,40 @@ Every transition is one guarded update inside one writer transaction (BEGIN IMME
 synchronous=FULL: what was acknowledged survives a power loss. The file must lie on a local disk.
 """
 
-import collections
-import itertools
 import json
 import time
-from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from pilot.pool import interface, sqlite_file
-from pilot.pool.interface import Backlog, Final, Lease, Offer, StaleLease
-from pilot.pool.sqlite_operator import Operator
-from pilot.pool.sqlite_rows import TASK, Row
+from pilot.pool.interface import Backlog, Final, Lease, Offer, Pool, StaleLease
+from pilot.pool.sqlite_file import SQLiteFile
+from pilot.pool.sqlite_line import TaskLine
+from pilot.pool.sqlite_requests import ClaimLog
+from pilot.pool.sqlite_rows import Row, TaskRows
 from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
 
-MAX_NEWEST = 200000  # pilots whose newest request is remembered
+if TYPE_CHECKING:
+    from pilot.pool.sqlite_operator import SQLiteOperator
+
 STALE = "stale"
-HEAD = 32  # tasks at the head of the line to look at, for each that is wanted
-_FITS = "cores <= ? AND memory_mb <= ? AND gpus <= ? AND walltime_s <= ? AND container <= ? AND (walltime_s > 0 OR ?)"
 
 
-class SQLitePool(Operator, interface.Pool):
-    """The pool's promises kept by that file."""
+class SQLitePool(Pool):
+    """The pool's promises kept by that file. What operators alone ask is loaded when they do."""
 
     def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
-        super().__init__(path, create, backoff_s)
-        # each life's newest request
-        self._newest: "collections.OrderedDict[Tuple[str, str], int]" = collections.OrderedDict()
+        self._file = SQLiteFile(path, create, backoff_s)
+        self._db = self._file.db
+        self._rows = TaskRows(self._file)
+        self._line, self._claims = TaskLine(self._db), ClaimLog(self._db)
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
-        with self._write_transaction():
+        with self._file.writing():
             for spec in specs:
                 values = (
                     spec["id"],
-                    self._class_of(spec),
+                    self._rows.class_of(spec),
                     spec.get("priority", 0),
                     spec.get("max_attempts", MAX_ATTEMPTS),
                     spec.get("max_releases", MAX_RELEASES),
@@ -60,8 +61,8 @@ class SQLitePool(Operator, interface.Pool):
              request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
              ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         states = {}
-        with self._write_transaction():
-            self._confirm_starts(list(begun), pilot)
+        with self._file.writing():
+            self._rows.confirm_starts(list(begun), pilot)
             for final in finals:
                 states[(final.task, final.generation)] = self._finish_one(final, pilot)
             leases = self._claim_tasks(pilot, offer, count, lease_s, request_id) if count else []
@@ -70,92 +71,15 @@ class SQLitePool(Operator, interface.Pool):
     def _claim_tasks(
         self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str
     ) -> List[Lease]:
-        life, number = split_request_id(request_id)
-        kept = self._db.execute(
-            "SELECT number, leases FROM requests WHERE pilot = ? AND life = ?", (pilot, life)
-        ).fetchone()
-        if kept is not None and kept[0] == number:
-            return self._still_held(pilot, json.loads(kept[1]))
-        if number < self._newest_number(pilot, life, kept):
-            return []
-        if not self._in_batch:  # who makes a batch expires once
-            self._expire_leases()
-        leases = [self._lock_task(row, pilot, lease_s) for row in self._find_eligible(offer, count)]
-        if leases:  # nothing may be something when it is asked again
-            granted = json.dumps([(lease.task, lease.generation) for lease in leases])
-            self._db.execute(
-                "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)",
-                (pilot, life, number, sqlite_file.monotonic_s(), granted),
-            )
-        else:
-            self._remember_request(pilot, life, number)
+        before = self._claims.recall(pilot, request_id)
+        if before is not None:
+            return self._still_held(pilot, before)
+        if not self._file.in_batch:  # who makes a batch expires once
+            self._rows.expire_leases()
+        rows = self._line.find_eligible(offer, count)
+        leases = [self._lock_task(row, pilot, lease_s) for row in rows]
+        self._claims.remember(pilot, request_id, leases)
         return leases
-
-    def is_overtaken(self, pilot: str, request_id: str) -> bool:
-        """Whether a later request of the same life of this pilot came before this one: who sent
-        this one has given it up."""
-        life, number = split_request_id(request_id)
-        kept = self._db.execute(
-            "SELECT number FROM requests WHERE pilot = ? AND life = ?", (pilot, life)
-        ).fetchone()
-        return number < self._newest_number(pilot, life, kept)
-
-    def _newest_number(self, pilot: str, life: str, kept: Optional[Tuple[Any, ...]]) -> int:
-        return max(self._newest.get((pilot, life), 0), kept[0] if kept else 0)
-
-    def _remember_request(self, pilot: str, life: str, number: int) -> None:
-        self._newest[(pilot, life)] = number
-        self._newest.move_to_end((pilot, life))
-        if len(self._newest) > MAX_NEWEST:
-            self._newest.popitem(last=False)
-
-    def _find_eligible(self, offer: Offer, count: int) -> List[Row]:
-        """The rows of the foremost tasks that fit: looked for at the head of the line, and if that
-        is not enough, class by class."""
-        limits, have = _offer_limits(offer), set(offer.tags)
-        seqs = self._at_the_head(limits, have, count, 1)
-        if len(seqs) < count:
-            seqs = self._at_the_head(limits, have, count, HEAD)
-        if len(seqs) < count:
-            seqs = self._class_by_class(limits, have, count)
-        return [
-            Row._make(
-                self._db.execute("SELECT " + TASK + " FROM tasks WHERE seq = ?", (seq,)).fetchone()
-            )
-            for seq in seqs
-        ]
-
-    def _at_the_head(
-        self, limits: Tuple[Any, ...], have: Set[str], count: int, depth: int
-    ) -> List[int]:
-        """Cheap however many classes there are; `depth` tasks are looked at for each that is
-        wanted."""
-        found = self._db.execute(
-            "SELECT head.seq, tags FROM (SELECT seq, class, priority FROM tasks INDEXED BY tasks_line WHERE ready = 1"
-            " ORDER BY priority DESC, seq LIMIT ?) AS head JOIN classes ON classes.class = head.class WHERE "
-            + _FITS
-            + " ORDER BY head.priority DESC, head.seq",
-            (depth * count,) + limits,
-        )
-        return list(
-            itertools.islice(
-                (seq for seq, tags in found if not tags or _json_words(tags) <= have), count
-            )
-        )
-
-    def _class_by_class(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
-        """Cheap however many tasks there are that do not fit."""
-        classes = self._db.execute(
-            "SELECT class, tags FROM classes WHERE ready > 0 AND " + _FITS, limits
-        ).fetchall()
-        found: List[Any] = []
-        for number in (number for number, tags in classes if _json_words(tags) <= have):
-            found += self._db.execute(
-                "SELECT -priority, seq FROM tasks INDEXED BY tasks_ready WHERE class = ? AND ready = 1"
-                " ORDER BY priority DESC, seq LIMIT ?",
-                (number, count),
-            )
-        return [seq for _, seq in sorted(found)[:count]]
 
     def _lock_task(self, row: Row, pilot: str, lease_s: float) -> Lease:
         generation, attempt = row.generation + 1, row.attempts + 1
@@ -179,36 +103,36 @@ class SQLitePool(Operator, interface.Pool):
         )
         return Lease(row.id, generation, attempt, lease_s, json.loads(row.spec))
 
-    def _still_held(self, pilot: str, kept: List[Any]) -> List[Lease]:
+    def _still_held(self, pilot: str, kept: List[Tuple[str, int]]) -> List[Lease]:
         leases = []
         for identity, generation in kept:
-            row = self._find_row(identity)
+            row = self._rows.find_row(identity)
             if row is not None and row.until is not None and _is_held(row, generation, pilot):
                 left = max(0.0, row.until - sqlite_file.monotonic_s())
                 leases.append(Lease(identity, generation, row.attempts, left, json.loads(row.spec)))
         return leases
 
     def finish(self, final: Final, pilot: str) -> str:
-        with self._write_transaction():
+        with self._file.writing():
             state = self._finish_one(final, pilot)
         if state == STALE:
             raise StaleLease("%s, generation %d" % (final.task, final.generation))
         return state
 
     def _finish_one(self, final: Final, pilot: str) -> str:
-        row = self._find_row(final.task)
+        row = self._rows.find_row(final.task)
         if row is None or not _is_held(row, final.generation, pilot):
             return self._finish_late(row, final, pilot)
-        self._end_attempt(row.seq, final.generation, final.outcome, final.reason, final.result)
+        self._rows.end_attempt(row.seq, final.generation, final.outcome, final.reason, final.result)
         return self._state_after(row, final)
 
     def _state_after(self, row: Row, final: Final) -> str:
         """What an end makes of a task whose attempt is charged."""
         if final.outcome in ("released", "returned", "lost"):
-            return self._give_back(row, final.outcome != "returned", final.reason)
+            return self._rows.give_back(row, final.outcome != "returned", final.reason)
         if final.outcome != "done":
-            return self._fail_attempt(row, final.reason)
-        self._set_state(row, "done", final.reason)
+            return self._rows.fail_attempt(row, final.reason)
+        self._rows.set_state(row, "done", final.reason)
         return "done"
 
     def _finish_late(self, row: Optional[Row], final: Final, pilot: str) -> str:
@@ -241,7 +165,7 @@ class SQLitePool(Operator, interface.Pool):
         )
 
     def _accept_late(self, row: Row, final: Final) -> str:
-        self._end_attempt(row.seq, final.generation, final.outcome, final.reason, final.result)
+        self._rows.end_attempt(row.seq, final.generation, final.outcome, final.reason, final.result)
         if not row.begun:  # its attempt was refunded when the lease ran out
             self._db.execute(
                 "UPDATE tasks SET attempts = attempts + 1, begun = 1 WHERE seq = ?", (row.seq,)
@@ -253,7 +177,7 @@ class SQLitePool(Operator, interface.Pool):
         self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
     ) -> List[Tuple[str, int]]:
         stale = []
-        with self._write_transaction():
+        with self._file.writing():
             for identity, generation in leases:
                 changed = self._db.execute(
                     "UPDATE tasks SET until = ?, lease_s = ?, begun = 1 WHERE id = ? AND generation = ?"
@@ -269,46 +193,68 @@ class SQLitePool(Operator, interface.Pool):
         self.finish(Final(task, generation, "released", reason, {}), pilot)
 
     def backlog(self, offer: Offer) -> Backlog:
-        with self._write_transaction():
-            self._expire_leases()
+        with self._file.writing():
+            self._rows.expire_leases()
             todo = self._db.execute("SELECT tasks FROM counts WHERE state = 'todo'").fetchone()[0]
-            ready = self.claimable()
-            found = self._db.execute(
-                "SELECT tags, min(until) FROM tasks INDEXED BY tasks_waiting JOIN classes ON classes.class = tasks.class"
-                " WHERE state = 'todo' AND tasks.ready = 0 AND " + _FITS + " GROUP BY tasks.class",
-                _offer_limits(offer),
-            ).fetchall()
-        moments = [until for tags, until in found if _json_words(tags) <= set(offer.tags)]
+            ready = self._line.count_claimable()
+            moments = self._line.ends_of_waits(offer)
         return Backlog(
             todo,
             todo - ready,
             max(0.0, min(moments) - sqlite_file.monotonic_s()) if moments else None,
         )
 
+    def status(self) -> Dict[str, int]:
+        with self._file.writing():
+            self._rows.expire_leases()
+            found = dict(self._db.execute("SELECT state, tasks FROM counts"))
+        return {state: found[state] for state in interface.STATES}
 
-def split_request_id(request_id: str) -> Tuple[str, int]:
-    """The life and the number of a request id; one that is not LIFE:NUMBER is a life of its own."""
-    life, _, number = request_id.rpartition(":")
-    return (
-        (life, int(number)) if life and number.isdigit() and len(number) < 16 else (request_id, 0)
-    )
+    def pending(self) -> Tuple[int, Optional[float]]:
+        found = self.status()
+        moments = [
+            self._file.query_rows(question)[0][0]
+            for question in (
+                "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
+                "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0",
+            )
+        ]
+        known = [moment for moment in moments if moment is not None]
+        return found["todo"] + found["locked"], (
+            max(0.0, min(known) - sqlite_file.monotonic_s()) if known else None
+        )
 
+    def take_back(self) -> None:
+        with self._file.writing():
+            self._db.execute("UPDATE tasks SET until = 0 WHERE state = 'locked'")
+            self._rows.expire_leases()
 
-def _offer_limits(offer: Offer) -> Tuple[Any, ...]:
-    big = 1 << 60
-    return (
-        offer.cores,
-        big if offer.memory_mb is None else offer.memory_mb,
-        offer.gpus,
-        big if offer.time_left_s is None else offer.time_left_s,
-        int(offer.containers),
-        int(offer.unbounded),
-    )
+    def _operator(self) -> "SQLiteOperator":
+        from pilot.pool.sqlite_operator import SQLiteOperator
+
+        return SQLiteOperator(self._file, self._rows)
+
+    def show(self, task: str) -> Optional[Dict[str, Any]]:
+        return self._operator().show(task)
+
+    def retry(self, tasks: Optional[Iterable[str]]) -> int:
+        return self._operator().retry(tasks)
+
+    def cancel(self, tasks: Iterable[str]) -> int:
+        return self._operator().cancel(tasks)
+
+    def purge(self, state: str, older_than_s: float, most: int) -> int:
+        return self._operator().purge(state, older_than_s, most)
+
+    def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
+        return self._operator().export(state)
+
+    def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+        return self._operator().restore(tasks)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _is_held(row: Row, generation: int, pilot: str) -> bool:
     return row.state == "locked" and row.generation == generation and row.pilot == pilot
-
-
-def _json_words(text: str) -> Set[str]:
-    return set(filter(None, text.split(",")))

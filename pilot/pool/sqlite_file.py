@@ -81,11 +81,11 @@ def _make_private(path: str) -> None:
 
 
 class SQLiteFile:
-    """One connection to the file; not for several threads. `backoff_s` is the first wait before
-    another attempt."""
+    """One connection `db` to the file; not for several threads. `backoff_s` is the first wait
+    before another attempt; `in_batch` tells that a batch is under way."""
 
     def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
-        self._in_batch = False
+        self.in_batch = False
         if not create and not os.path.exists(path):
             raise UsageError(
                 "sqlite:%s: there is no such file; `python3 -m pilot.pool add` makes one" % path
@@ -93,7 +93,7 @@ class SQLiteFile:
         if create:
             _make_private(path)
         try:
-            self._db = sqlite3.connect(_sqlite_name(path), timeout=BUSY_S, isolation_level=None)
+            self.db = sqlite3.connect(_sqlite_name(path), timeout=BUSY_S, isolation_level=None)
         except (sqlite3.Error, UnicodeError) as error:
             long = (
                 "; SQLite takes a path of at most %d bytes" % MAX_PATH
@@ -104,17 +104,17 @@ class SQLiteFile:
         try:
             self._prepare_file(path, backoff_s)
         except BaseException:
-            self._db.close()
+            self.db.close()
             raise
 
     def _prepare_file(self, path: str, backoff_s: Optional[float]) -> None:
         try:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            with self._write_transaction():
+            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db.execute("PRAGMA synchronous=FULL")
+            with self.writing():
                 self._make_tables(path, backoff_s)
-            row = self._db.execute("SELECT value FROM meta WHERE name = 'backoff_s'").fetchone()
-            self._backoff_s = float(row[0])
+            row = self.db.execute("SELECT value FROM meta WHERE name = 'backoff_s'").fetchone()
+            self.backoff_s = float(row[0])
         except sqlite3.OperationalError as error:  # locked, or no room: another time it may work
             raise Busy("sqlite:%s: cannot be opened: %s" % (path, error))
         except sqlite3.Error as error:
@@ -123,69 +123,71 @@ class SQLiteFile:
     def _make_tables(self, path: str, backoff_s: Optional[float]) -> None:
         tables = {
             row[0]
-            for row in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            for row in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         }
         if not tables:
             for statement in _split_statements(schema.TABLES):
-                self._db.execute(statement)
+                self.db.execute(statement)
             values = {
                 "version": schema.VERSION,
                 "boot": boot_id(),
                 "backoff_s": BACKOFF_S if backoff_s is None else backoff_s,
             }
-            self._db.executemany(
+            self.db.executemany(
                 "INSERT INTO meta VALUES (?, ?)",
                 [(name, str(value)) for name, value in values.items()],
             )
             return
         if "meta" not in tables:
             raise UsageError("sqlite:%s: is another program's database, not a pool" % path)
-        meta = dict(self._db.execute("SELECT name, value FROM meta"))
+        meta = dict(self.db.execute("SELECT name, value FROM meta"))
         if meta.get("version") == "1":
             for statement in _split_statements(schema.FROM_1):
-                self._db.execute(statement)
+                self.db.execute(statement)
             meta["version"] = str(schema.VERSION)
-            self._db.execute("UPDATE meta SET value = ? WHERE name = 'version'", (meta["version"],))
+            self.db.execute("UPDATE meta SET value = ? WHERE name = 'version'", (meta["version"],))
         if meta.get("version") != str(schema.VERSION):
             raise UsageError(
                 "sqlite:%s: is a pool of version %s, this program reads %d"
                 % (path, meta.get("version"), schema.VERSION)
             )
         if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew
-            self._db.execute(
+            self.db.execute(
                 "UPDATE tasks SET until = ? WHERE state = 'locked'", (monotonic_s() + LEASE_S,)
             )
-            self._db.execute(
+            self.db.execute(
                 "UPDATE tasks SET until = ? WHERE state = 'todo' AND ready = 0", (monotonic_s(),)
             )
-            self._db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
-            self._db.execute("DELETE FROM meta WHERE name = 'served'")
+            self.db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
+            self.db.execute("DELETE FROM meta WHERE name = 'served'")
 
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Inside, all calls share one transaction: one wait for the disk. An error of the file
         undoes all of them (Busy). Only for calls that change nothing when they raise StaleLease."""
-        with self._write_transaction():
-            self._in_batch = True
+        with self.writing():
+            self.in_batch = True
             try:
                 yield
             finally:
-                self._in_batch = False
+                self.in_batch = False
 
     @contextmanager
-    def _write_transaction(self) -> Iterator[None]:
-        if self._in_batch:
+    def writing(self) -> Iterator[None]:
+        """One transaction, or a part of the batch that is under way. Raises Busy."""
+        if self.in_batch:
             yield
             return
-        with transaction(self._db, "the pool"):
+        with transaction(self.db, "the pool"):
             yield
 
-    def _query_rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
-        return query_rows(self._db, "the pool", question, values)
+    def query_rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
+        """The rows of a question. Raises Busy."""
+        return query_rows(self.db, "the pool", question, values)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self.db.close()
 
 
 def _split_statements(text: str) -> List[str]:

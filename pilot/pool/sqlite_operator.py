@@ -5,9 +5,9 @@ import json
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from pilot.pool import interface, sqlite_file
+from pilot.pool import sqlite_file
 from pilot.pool import exported as moving
-from pilot.pool.sqlite_rows import TASK, Row, Rows
+from pilot.pool.sqlite_rows import TASK, Row, TaskRows
 from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
 
 
@@ -37,45 +37,23 @@ def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> D
     )
 
 
-class Operator(Rows):
-    """The operator's half of the pool's promises."""
+class SQLiteOperator:
+    """The operator's half of the pool's promises, kept in this file."""
 
-    def status(self) -> Dict[str, int]:
-        with self._write_transaction():
-            self._expire_leases()
-            found = dict(self._db.execute("SELECT state, tasks FROM counts"))
-        return {state: found[state] for state in interface.STATES}
-
-    def pending(self) -> Tuple[int, Optional[float]]:
-        found = self.status()
-        moments = [
-            self._query_rows(question)[0][0]
-            for question in (
-                "SELECT min(until) FROM tasks INDEXED BY tasks_locked WHERE state = 'locked'",
-                "SELECT min(until) FROM tasks INDEXED BY tasks_waiting WHERE state = 'todo' AND ready = 0",
-            )
-        ]
-        known = [moment for moment in moments if moment is not None]
-        return found["todo"] + found["locked"], (
-            max(0.0, min(known) - sqlite_file.monotonic_s()) if known else None
-        )
-
-    def take_back(self) -> None:
-        with self._write_transaction():
-            self._db.execute("UPDATE tasks SET until = 0 WHERE state = 'locked'")
-            self._expire_leases()
+    def __init__(self, file: sqlite_file.SQLiteFile, rows: TaskRows) -> None:
+        self._file, self._db, self._rows = file, file.db, rows
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
-        row = self._find_row(task)
+        row = self._rows.find_row(task)
         return None if row is None else self._describe_row(row)
 
     def _describe_row(self, row: Row) -> Dict[str, Any]:
-        return tell_task(self._query_rows, row)
+        return tell_task(self._file.query_rows, row)
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         """What was cancelled while it ran waits until its run has ended, or the lease of it has run
         out."""
-        with self._write_transaction():
+        with self._file.writing():
             names = (
                 [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")]
                 if tasks is None
@@ -93,17 +71,17 @@ class Operator(Rows):
 
     def cancel(self, tasks: Iterable[str]) -> int:
         count = 0
-        with self._write_transaction():
+        with self._file.writing():
             for name in tasks:
-                row = self._find_row(name)
+                row = self._rows.find_row(name)
                 if row is None or row.state not in ("todo", "locked"):
                     continue
                 if row.state == "locked":
-                    self._end_attempt(
+                    self._rows.end_attempt(
                         row.seq, row.generation, "cancelled", "cancelled by an operator", None
                     )
                 waits = row.pilot is not None  # its run goes on until its agent hears of it
-                self._set_state(row, "held", "cancelled by an operator")
+                self._rows.set_state(row, "held", "cancelled by an operator")
                 if waits:
                     self._db.execute(
                         "UPDATE tasks SET pilot = ?, until = ? WHERE seq = ?",
@@ -116,7 +94,7 @@ class Operator(Rows):
         """Forget tasks in this state (done, error, held) of which nothing has changed for so long,
         at most so many; returns how many."""
         then = time.time() - older_than_s
-        with self._write_transaction():
+        with self._file.writing():
             rows = self._db.execute(
                 "SELECT seq FROM tasks WHERE state = ? AND added < ? AND (pilot IS NULL OR coalesce(until, 0) <= ?)"
                 " AND NOT EXISTS (SELECT 1 FROM attempts WHERE task = seq AND coalesce(ended, started) >= ?) ORDER BY seq LIMIT ?",
@@ -126,24 +104,10 @@ class Operator(Rows):
             self._db.executemany("DELETE FROM tasks WHERE seq = ?", rows)
         return len(rows)
 
-    def copy_to(self, target: str) -> None:
-        """What this connection has of the pool, into a new file, also when its own file is gone.
-        Raises Busy."""
-        import sqlite3
-
-        try:
-            copy = sqlite3.connect(target)
-            try:
-                self._db.backup(copy)
-            finally:
-                copy.close()
-        except (sqlite3.Error, AttributeError) as error:  # AttributeError: Python 3.6 has no backup
-            raise interface.Busy(str(error))
-
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
         last = 0
         while True:
-            rows = self._query_rows(
+            rows = self._file.query_rows(
                 "SELECT "
                 + TASK
                 + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT 500",
@@ -157,7 +121,7 @@ class Operator(Rows):
 
     def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
-        with self._write_transaction():
+        with self._file.writing():
             for task in tasks:
                 done = self._restore_task(task)
                 added, known = added + done, known + 1 - done
@@ -172,7 +136,7 @@ class Operator(Rows):
         )
         values = (
             spec["id"],
-            self._class_of(spec),
+            self._rows.class_of(spec),
             state,
             int(state == "todo"),
             task.get("priority", 0),

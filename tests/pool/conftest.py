@@ -8,7 +8,7 @@ import pytest
 from pilot.pool import open_pool, sqlite_file
 from pilot.ops.server.door import Door, listen_on
 from pilot.ops.server.server import Server
-from pilot.pool.sqlite import SQLitePool
+from pilot.ops.server.sqlite_store import SQLiteStore
 from tests.pool.couch import Couch
 
 
@@ -38,7 +38,7 @@ class Within:
 
     def _run(self):
         asyncio.set_event_loop(self.loop)
-        pool = SQLitePool(self._path, create=True)
+        pool = SQLiteStore(self._path, create=True)
         self.server = Server(self.loop, pool, self._path, self._keyring)
         door = Door(self.loop, self.server.house, self.server.connection, None)
         for one in listen_on("127.0.0.1", 0, 100):

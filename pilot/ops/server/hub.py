@@ -9,9 +9,11 @@ import asyncio
 import logging
 import time
 import traceback
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot.pool.interface import Busy
+from pilot.ops.server.store import Store
+from pilot.ops.server.story import Story
 from pilot.ops.server.wire import Answer, BadRequest, answer_error
 
 Work = Callable[[], Optional[Answer]]  # None: not yet, for a claim that may wait
@@ -38,7 +40,7 @@ class Hub:
     """`submit` work; its answer goes to `respond` once it is on disk. For the event loop's thread
     alone."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Any, story: Any) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Store, story: Story) -> None:
         self._loop, self._pool, self._story = loop, pool, story
         self._queue: List[_Item] = []
         self._stories: List[_Item] = []

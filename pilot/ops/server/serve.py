@@ -22,7 +22,7 @@ from pilot.ops.server.custody import Custody
 from pilot.ops.server.door import Door, listen_on
 from pilot.ops.server.seldom import Seldom
 from pilot.ops.server.server import Keep, Server
-from pilot.pool.sqlite import SQLitePool
+from pilot.ops.server.sqlite_store import SQLiteStore
 
 BACKLOG = 1024
 SPARE_FILES = 64  # descriptors that are no connections
@@ -133,7 +133,7 @@ def run_server(chosen: Plan) -> int:
     try:
         _open_file(chosen)
         custody = Custody(chosen.path)
-        pool = SQLitePool(custody.path)
+        pool = SQLiteStore(custody.path)
         with pool.batch():
             pool.extend_leases(pool.away_s())  # while there was no server no agent could renew
             pool.note_served()
@@ -153,7 +153,7 @@ def _open_file(chosen: Plan) -> None:
     """A new file is made only where that is asked for: one that vanished shall not be followed by
     an empty one in silence."""
     if chosen.create and not os.path.exists(chosen.path):
-        SQLitePool(chosen.path, create=True).close()
+        SQLiteStore(chosen.path, create=True).close()
     if not os.path.exists(chosen.path):
         raise UsageError(
             "sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back"

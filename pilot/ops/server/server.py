@@ -17,6 +17,7 @@ from pilot.ops.server.hub import SWEEP_S, Hub
 from pilot.ops.server.reader import Reader
 from pilot.ops.server.routes import Route
 from pilot.ops.server.tokens import LOCAL, Identity, Keyring, Refused
+from pilot.ops.server.store import Store
 from pilot.ops.server.wire import Answer, BadRequest, Head, answer_error
 
 TICK_S = 60.0
@@ -47,12 +48,12 @@ class Admitted(NamedTuple):
 
 
 class Server:
-    """What every handler may use. `pool` is a SQLitePool whose connection this is."""
+    """What every handler may use. `pool` is asked by this thread alone."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        pool: Any,
+        pool: Store,
         path: str,
         keyring: Optional[Keyring],
         keep: Keep = Keep(),

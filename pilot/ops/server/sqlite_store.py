@@ -1,0 +1,66 @@
+"""The server's store in a SQLite file: the same file that agents of one machine open directly."""
+
+import sqlite3
+import time
+from typing import ContextManager
+
+from pilot.ops.server.store import Store
+from pilot.pool import interface, sqlite_file
+from pilot.pool.sqlite import SQLitePool
+
+
+class SQLiteStore(SQLitePool, Store):
+    """What the server asks of its store, kept by one connection: for one thread."""
+
+    def batch(self) -> ContextManager[None]:
+        return self._file.batch()
+
+    def is_overtaken(self, pilot: str, request_id: str) -> bool:
+        return self._claims.is_overtaken(pilot, request_id)
+
+    def expire(self) -> None:
+        with self._file.writing():
+            self._rows.expire_leases()
+
+    def extend_leases(self, seconds: float) -> None:
+        with self._file.writing():
+            self._db.execute(
+                "UPDATE tasks SET until = until + ? WHERE state = 'locked'", (seconds,)
+            )
+
+    def note_served(self) -> None:
+        with self._file.writing():
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('served', ?)",
+                ("%.3f" % sqlite_file.monotonic_s(),),
+            )
+
+    def away_s(self) -> float:
+        found = self._file.query_rows("SELECT value FROM meta WHERE name = 'served'")
+        return max(0.0, sqlite_file.monotonic_s() - float(found[0][0])) if found else 0.0
+
+    def has_leases(self) -> bool:
+        return bool(self._file.query_rows("SELECT tasks FROM counts WHERE state = 'locked'")[0][0])
+
+    def forget_requests(self) -> None:
+        with self._file.writing():
+            self._claims.forget_old()
+
+    def touch(self) -> None:
+        with self._file.writing():
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('touched', ?)", ("%.6f" % time.time(),)
+            )
+
+    def claimable(self) -> int:
+        return self._line.count_claimable()
+
+    def copy_to(self, target: str) -> None:
+        try:
+            copy = sqlite3.connect(target)
+            try:
+                self._db.backup(copy)
+            finally:
+                copy.close()
+        except (sqlite3.Error, AttributeError) as error:  # AttributeError: Python 3.6 has no backup
+            raise interface.Busy(str(error))
