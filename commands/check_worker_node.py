@@ -10,7 +10,7 @@ from pilot.errors import NodeUnfit
 from pilot.facts import WorkerNode
 from pilot.node import survey
 from pilot.node.batch import detect
-from pilot.node.deadline import End
+from pilot.node.deadline import SlotEnd
 
 
 class CheckWorkerNode(Command):
@@ -121,7 +121,7 @@ class CheckWorkerNode(Command):
 
 
 def find_unfitness(
-    node: WorkerNode, settings: Any, workdir: str, end: Optional[End] = None
+    node: WorkerNode, settings: Any, workdir: str, end: Optional[SlotEnd] = None
 ) -> List[str]:
     """A sentence for everything the node lacks, and its slot's time; settings by name."""
     problems = []

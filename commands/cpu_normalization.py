@@ -10,6 +10,7 @@ from pilot.facts import CPUPower, WorkerNode
 
 if TYPE_CHECKING:
     from pilot.node.db12 import Score
+    from pilot.node.score_cache import Cache
 
 
 class CPUNormalization(Command):
@@ -76,18 +77,14 @@ class CPUNormalization(Command):
         if settings["cpu_power"] is not None:
             return CPUPower(settings["cpu_power"], (), 0, True, False, "set")
         from pilot.node import db12
-        from pilot.node.score_cache import Cache, identity
 
-        cache = Cache(
-            settings["cpu_cache"],
-            identity(cpu_model, copies, settings["fast"], self.python),
-            ctx.environ,
-        )
-        found = cache.read()
+        cache = self._open_cache(ctx, copies, cpu_model)
+        found = cache.read() if cache else None
         cached = found is not None
         if found is None:
             found = self._measure_score(ctx, copies)
-            cache.write(found)
+            if cache:
+                cache.write(found)
         factor = db12.factor(found.python, cpu_model) if settings["cpu_score"] != "raw" else None
         if settings["cpu_score"] != "raw" and factor is None:
             self.log.warning(
@@ -104,6 +101,15 @@ class CPUNormalization(Command):
             "corrected" if factor else "raw",
             found.python,
         )
+
+    def _open_cache(self, ctx: Context, copies: int, cpu_model: str) -> "Optional[Cache]":
+        """None in a lean file, which measures at each start."""
+        try:
+            from pilot.node.score_cache import Cache, identity
+        except ImportError:
+            return None
+        which = identity(cpu_model, copies, ctx.settings["fast"], self.python)
+        return Cache(ctx.settings["cpu_cache"], which, ctx.environ)
 
     def _measure_score(self, ctx: Context, copies: int) -> "Score":
         from pilot.node import db12

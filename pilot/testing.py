@@ -13,7 +13,7 @@ from pilot.facts import BatchJob, WorkerNode
 from pilot.base.interrupts import Interrupts
 from pilot.base.log import Masker
 from pilot.engine.registry import all_options
-from pilot.engine.report import Outcome
+from pilot.engine.report import CommandOutcome
 from pilot.engine.runner import DEFAULT_LIMIT_S, run_command as run_one
 from pilot.engine.settings import Layer, resolve
 
@@ -23,7 +23,7 @@ Kind = TypeVar("Kind")
 class Trial(NamedTuple):
     """How the command ended, what it found, what it told."""
 
-    outcome: Outcome
+    outcome: CommandOutcome
     context: Context
     events: List[Event]
 

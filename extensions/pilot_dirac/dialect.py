@@ -14,7 +14,7 @@ from pilot.engine.settings import option_flag
 from . import vo
 
 
-class Word(NamedTuple):
+class CommandLineWord(NamedTuple):
     """One of DIRAC's options: `ours` is what it is called here; "" when it has had no effect for
     years."""
 
@@ -25,58 +25,58 @@ class Word(NamedTuple):
 
 
 WORDS = (
-    Word("requiredTag", "required_tag"),
-    Word("gridCEType", "ce_type", "a"),
-    Word("cert", "use_server_certificate", "c", False),
-    Word("debug", "debug", "d", False),
-    Word("extraPackages", "extra_packages", "e"),
-    Word("loggerURL", "remote_logger_url", "g"),
-    Word("help", "help", "h", False),
-    Word("keepPP", "keep_python_path", "k", False),
-    Word("project", "release_project", "l"),
-    Word("maxNumberOfProcessors", "max_number_of_processors", "m"),
-    Word("name", "site", "n"),
-    Word("Name", "ce", "N"),
-    Word("option", "option", "o"),
-    Word("release", "release_version", "r"),
-    Word("reference", "reference", "R"),
-    Word("section", "", "s"),
-    Word("url", "", "u"),
-    Word("setup", "setup", "S"),
-    Word("tag", "tag", "t"),
-    Word("CPUTime", "cpu_time", "T"),
-    Word("execute", "execute", "x"),
-    Word("CEType", "local_ce_type", "y"),
-    Word("pilotLogging", "remote_logging", "z", False),
-    Word("configurationServer", "configuration_servers", "C"),
-    Word("disk", "min_disk_mb", "D"),
-    Word("commandExtensions", "extensions", "E"),
-    Word("pilotCFGFile", "config", "F"),
-    Word("Group", "user_group", "G"),
-    Word("certLocation", "cert_location", "K"),
-    Word("MaxCycles", "max_cycles", "M"),
-    Word("PollingTime", "polling_time"),
-    Word("StopOnApplicationFailure", "stop_on_application_failure"),
-    Word("StopAfterFailedMatches", "stop_after_failed_matches"),
-    Word("OwnerDN", "owner_dn", "O"),
-    Word("wnVO", "vo"),
-    Word("pilotProcessors", "pilot_processors", "P"),
-    Word("Queue", "queue", "Q"),
-    Word("installation", "", "V"),
-    Word("gateway", "gateway", "W"),
-    Word("commands", "commands", "X"),
-    Word("commandOptions", "command_options", "Z"),
-    Word("pilotUUID", "pilot_id"),
-    Word("preinstalledEnv", "preinstalled_env"),
-    Word("preinstalledEnvPrefix", "preinstalled_env_prefix"),
-    Word("modules", "modules"),
-    Word("userEnvVariables", "user_env_variables"),
-    Word("pipInstallOptions", "pip_install_options"),
-    Word("architectureScript", "architecture_script"),
-    Word("CVMFS_locations", "cvmfs_locations"),
-    Word("diracx_URL", "diracx_url"),
-    Word("pilotSecret", "pilot_secret"),
-    Word("clientID", "client_id"),
+    CommandLineWord("requiredTag", "required_tag"),
+    CommandLineWord("gridCEType", "ce_type", "a"),
+    CommandLineWord("cert", "use_server_certificate", "c", False),
+    CommandLineWord("debug", "debug", "d", False),
+    CommandLineWord("extraPackages", "extra_packages", "e"),
+    CommandLineWord("loggerURL", "remote_logger_url", "g"),
+    CommandLineWord("help", "help", "h", False),
+    CommandLineWord("keepPP", "keep_python_path", "k", False),
+    CommandLineWord("project", "release_project", "l"),
+    CommandLineWord("maxNumberOfProcessors", "max_number_of_processors", "m"),
+    CommandLineWord("name", "site", "n"),
+    CommandLineWord("Name", "ce", "N"),
+    CommandLineWord("option", "option", "o"),
+    CommandLineWord("release", "release_version", "r"),
+    CommandLineWord("reference", "reference", "R"),
+    CommandLineWord("section", "", "s"),
+    CommandLineWord("url", "", "u"),
+    CommandLineWord("setup", "setup", "S"),
+    CommandLineWord("tag", "tag", "t"),
+    CommandLineWord("CPUTime", "cpu_time", "T"),
+    CommandLineWord("execute", "execute", "x"),
+    CommandLineWord("CEType", "local_ce_type", "y"),
+    CommandLineWord("pilotLogging", "remote_logging", "z", False),
+    CommandLineWord("configurationServer", "configuration_servers", "C"),
+    CommandLineWord("disk", "min_disk_mb", "D"),
+    CommandLineWord("commandExtensions", "extensions", "E"),
+    CommandLineWord("pilotCFGFile", "config", "F"),
+    CommandLineWord("Group", "user_group", "G"),
+    CommandLineWord("certLocation", "cert_location", "K"),
+    CommandLineWord("MaxCycles", "max_cycles", "M"),
+    CommandLineWord("PollingTime", "polling_time"),
+    CommandLineWord("StopOnApplicationFailure", "stop_on_application_failure"),
+    CommandLineWord("StopAfterFailedMatches", "stop_after_failed_matches"),
+    CommandLineWord("OwnerDN", "owner_dn", "O"),
+    CommandLineWord("wnVO", "vo"),
+    CommandLineWord("pilotProcessors", "pilot_processors", "P"),
+    CommandLineWord("Queue", "queue", "Q"),
+    CommandLineWord("installation", "", "V"),
+    CommandLineWord("gateway", "gateway", "W"),
+    CommandLineWord("commands", "commands", "X"),
+    CommandLineWord("commandOptions", "command_options", "Z"),
+    CommandLineWord("pilotUUID", "pilot_id"),
+    CommandLineWord("preinstalledEnv", "preinstalled_env"),
+    CommandLineWord("preinstalledEnvPrefix", "preinstalled_env_prefix"),
+    CommandLineWord("modules", "modules"),
+    CommandLineWord("userEnvVariables", "user_env_variables"),
+    CommandLineWord("pipInstallOptions", "pip_install_options"),
+    CommandLineWord("architectureScript", "architecture_script"),
+    CommandLineWord("CVMFS_locations", "cvmfs_locations"),
+    CommandLineWord("diracx_URL", "diracx_url"),
+    CommandLineWord("pilotSecret", "pilot_secret"),
+    CommandLineWord("clientID", "client_id"),
 )
 # proposed ones: they take no abbreviation from the old
 LATER = ("diracx_URL", "pilotSecret", "clientID")
@@ -195,7 +195,7 @@ class _Translation:
             self.out.append(self._words[self._at])
             self._at += 1
 
-    def _complete_name(self, name: str) -> Optional[Word]:
+    def _complete_name(self, name: str) -> Optional[CommandLineWord]:
         fits = [word for word in WORDS if name and word.long.startswith(name)]
         fits = [word for word in fits if word.long not in LATER] or fits
         if len(fits) > 1:
@@ -217,7 +217,7 @@ class _Translation:
                 return
             self._say_option(known, None, "-" + letter)
 
-    def _say_option(self, known: Word, value: Optional[str], told: str) -> None:
+    def _say_option(self, known: CommandLineWord, value: Optional[str], told: str) -> None:
         if known.takes and value is None:
             if self._at >= len(self._words):
                 raise UsageError("%s needs a value" % told)

@@ -12,16 +12,16 @@ from typing import Any, List, Optional, Sequence
 
 from pilot.engine import program
 from pilot.base import prctl
-from pilot.agent import confine, config as configuration, errands, isolation
+from pilot.agent import confine, config as configuration, pool_queries, isolation
 from pilot.agent.agent import Agent
 from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
 from pilot.agent.environment import AGENT_MARK
 from pilot.agent.leases import Leases
-from pilot.agent.loop import Exit, Loop
+from pilot.agent.loop import ChildExit, Loop
 from pilot.agent.marks import Marks
-from pilot.agent.patience import End
-from pilot.agent.surroundings import Surroundings
+from pilot.agent.timing import AgentEnd, EndKind
+from pilot.agent.payload_context import PayloadContext
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
 from pilot.agent.warden import Warden
@@ -39,6 +39,7 @@ from pilot.node.features import Features
 from pilot.node.poller import ends_reader
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Pool
+from pilot.events import event as events
 
 SIGNALS = (
     signal.SIGTERM,
@@ -101,7 +102,7 @@ class TellHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record."""
-        self._tell("log", level=record.levelname, message=record.getMessage())
+        self._tell(events.LOG, level=record.levelname, message=record.getMessage())
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -119,9 +120,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         end = run_agent(config, tell)
         reason = end.reason
         code = {
-            "pool": PoolUnreachable.exit_code,
-            "time": OutOfTime.exit_code,
-            "node": NodeUnfit.exit_code,
+            EndKind.POOL: PoolUnreachable.exit_code,
+            EndKind.TIME: OutOfTime.exit_code,
+            EndKind.NODE: NodeUnfit.exit_code,
         }.get(end.kind, 0)
     except Busy as error:
         code, reason = PoolUnreachable.exit_code, str(error)
@@ -136,12 +137,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
             if lacking(error)
             else (AgentFailed.exit_code, "%s" % error)
         )
-    tell("agent finished", exit_code=code, reason=reason)
+    tell(events.AGENT_FINISHED, exit_code=code, reason=reason)
     tell.close()
     return code
 
 
-def run_agent(config: AgentConfig, tell: Teller) -> End:
+def run_agent(config: AgentConfig, tell: Teller) -> AgentEnd:
     """Work until there is no more reason to; says which."""
     starter = os.getppid()
     mark = config.environ.setdefault(AGENT_MARK, uuid.uuid4().hex)
@@ -160,7 +161,7 @@ def run_agent(config: AgentConfig, tell: Teller) -> End:
     keep_watched(loop, warden)
     confinement = confine.Confinement(confine.delegated_parent())
     which = isolation.which_in(config.environ)
-    around = Surroundings(
+    shared = PayloadContext(
         config, loop, Strays(warden), confinement, which, sandboxes, tell, Marks(),
         lambda lease: leases.end_of((lease.task, lease.generation)),
     )
@@ -171,12 +172,12 @@ def run_agent(config: AgentConfig, tell: Teller) -> End:
         return open_patient_pool(open_pool(config.pool), config)
 
     with open_pool(config.pool) as pool:
-        lanes = errands.Errands(loop, open_patient_pool(pool, config), open_another)
-        agent = Agent(config, lanes, around, deadline, leases)
+        lanes = pool_queries.PoolQueries(loop, open_patient_pool(pool, config), open_another)
+        agent = Agent(lanes, shared, deadline, leases)
         agents.append(agent)
         run_loop(agent, loop, starter, tell)
     warden.close()
-    return agent.end or End("work", "")
+    return agent.end or AgentEnd(EndKind.WORK, "")
 
 
 def keep_watched(loop: Loop, warden: Warden) -> None:
@@ -184,7 +185,7 @@ def keep_watched(loop: Loop, warden: Warden) -> None:
     ended soon."""
     begun = [time.monotonic()]
 
-    def ended(_: Exit) -> None:
+    def ended(_: ChildExit) -> None:
         log.warning("the agent's warden was killed: another is started")
         soon = time.monotonic() - begun[0] < WARDEN_S
         loop.after(WARDEN_S if soon else 0.0, start)
@@ -213,7 +214,7 @@ def run_loop(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
     loop.watch_broken(1, agent.on_pilot_gone)
     if os.getppid() != starter:
         agent.on_pilot_gone()
-    tell("agent started", pid=os.getpid())
+    tell(events.AGENT_STARTED, pid=os.getpid())
     agent.begin()
     loop.run()
     agent.sweep()

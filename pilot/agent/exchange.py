@@ -12,7 +12,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
-from pilot.agent.errands import CARE, TURN, Errands
+from pilot.agent.pool_queries import RENEWAL, EXCHANGE, PoolQueries
 from pilot.agent.leases import Key
 from pilot.agent.loop import Loop
 from pilot.pool.interface import Busy, Final, Lease, Offer, Pool
@@ -44,9 +44,9 @@ def first_of(finals: List[Final]) -> List[Final]:
 class Exchange:
     """One at a time. `open_claim` tells whether a claim has no answer yet."""
 
-    def __init__(self, config: AgentConfig, loop: Loop, errands: Errands) -> None:
+    def __init__(self, config: AgentConfig, loop: Loop, pool_queries: PoolQueries) -> None:
         self.asked = 0.0  # when the last exchange began, by the boot clock
-        self._config, self._loop, self._errands = config, loop, errands
+        self._config, self._loop, self._queries = config, loop, pool_queries
         self._life, self._number = uuid.uuid4().hex, 0
         self._open: Optional[Claim] = None
         self._begun: Dict[Key, float] = {}  # started, since when, and the pool may not know it
@@ -89,7 +89,7 @@ class Exchange:
                 finals, pilot, claim.offer, claim.tasks, lease_s, claim.request, wait_s, begun
             )
 
-        self._errands.ask(TURN, exchange, settled, failed)
+        self._queries.ask(EXCHANGE, exchange, settled, failed)
 
     def begun(self, key: Key) -> None:
         """What runs under this lease was started: the pool shall know it soon, even if nothing else
@@ -124,10 +124,10 @@ class Exchange:
             self._forget_starts(keys)
             again()
 
-        if not keys or self._errands.busy(CARE) or self._errands.busy(TURN) and not self._waits:
+        if not keys or self._queries.busy(RENEWAL) or self._queries.busy(EXCHANGE) and not self._waits:
             return again()
-        self._errands.ask(
-            CARE,
+        self._queries.ask(
+            RENEWAL,
             lambda pool: pool.renew(self._config.pilot, keys, self._config.lease_s),
             confirmed,
             again,

@@ -8,6 +8,7 @@ import signal
 import time
 from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
+from pilot.events import event as events
 from pilot.agent import child
 from pilot.engine import program
 from pilot.base import pool_token, prctl, process, process_tree
@@ -140,7 +141,7 @@ def _check_pool(url: str, ctx: Context) -> str:
 
 def run_built_in_agent(ctx: Context, argv: List[str]) -> AgentSummary:
     """Run the built-in agent; raises the error that its end stands for."""
-    story = Story(ctx)
+    story = AgentRelay(ctx)
     # what an agent leaves that was killed together with its warden comes to us
     prctl.ask(prctl.CHILD_SUBREAPER, 1)
     before = set(process_tree.children(os.getpid()))
@@ -199,7 +200,7 @@ def _done_before(ctx: Context) -> bool:
         return bool(pool.status()["done"])
 
 
-def _raise_end(result: process.Result, story: "Story") -> AgentSummary:
+def _raise_end(result: process.Result, story: "AgentRelay") -> AgentSummary:
     if story.end is None:
         raise AgentFailed(describe_death(result, story))
     code, reason = story.end
@@ -217,7 +218,7 @@ def _raise_end(result: process.Result, story: "Story") -> AgentSummary:
     return AgentSummary(counts["done"], counts["error"], counts["released"], reason)
 
 
-def describe_death(result: process.Result, story: "Story") -> str:
+def describe_death(result: process.Result, story: "AgentRelay") -> str:
     """The sentence for an agent that ended without saying so."""
     how = (
         "was killed by %s" % signal_name(-result.exit_code)
@@ -234,7 +235,7 @@ def describe_death(result: process.Result, story: "Story") -> str:
     )
 
 
-class Story(child.Watched):
+class AgentRelay(child.Watched):
     """The built-in agent's lines, told on: events into the stream, log records into the log."""
 
     def __init__(self, ctx: Context) -> None:
@@ -253,19 +254,19 @@ class Story(child.Watched):
         if told is None:
             return log.info("%s", text)
         kind = told.pop("event")
-        if kind == "log":
+        if kind == events.LOG:
             return log.log(logging.getLevelName(told["level"]), "%s", told["message"])
-        if kind == "agent started":
+        if kind == events.AGENT_STARTED:
             self.listens = True
             if self._ctx.interrupts.drain:
                 process_tree.send_group(self.pid, signal.SIGUSR1)
-        elif kind == "agent finished":
+        elif kind == events.AGENT_FINISHED:
             self.end = (told["exit_code"], told["reason"])
-        elif kind == "task started":
+        elif kind == events.TASK_STARTED:
             self.running[told["task"]] = told
             if self._ctx.settings["task"]:
                 self._live = Live(told["home"])
-        elif kind == "task finished":
+        elif kind == events.TASK_FINISHED:
             self._task_finished(told)
         self._ctx.events.emit(kind, command="LaunchAgent", **told)
 
@@ -283,7 +284,7 @@ class Story(child.Watched):
         """The agent died: what it ran is lost, and counts so."""
         for task, told in self.running.items():
             self._ctx.events.emit(
-                "task finished",
+                events.TASK_FINISHED,
                 command="LaunchAgent",
                 task=task,
                 generation=told["generation"],

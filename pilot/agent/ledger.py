@@ -5,12 +5,11 @@ import os
 from typing import Any, Callable, Dict, List, Tuple
 
 from pilot.agent.leases import Key
-from pilot.agent.surroundings import Ending
-from pilot.pool.interface import Final, Lease
+from pilot.agent.payload_context import AttemptEnd
+from pilot.events import event as events
+from pilot.events.endings import AttemptOutcome
+from pilot.pool.interface import STALE, Final, Lease
 
-LOST = "lost"
-# (how it ended, what the task is now); an error else: retried
-_OUTCOMES = {("done", "done"): "done", ("error", "error"): "error"}
 MAX_REASON = 2000
 
 
@@ -19,15 +18,15 @@ class Ledger:
 
     def __init__(self, tell: Callable[..., None], told: Callable[[Lease], None]) -> None:
         self._tell, self._told = tell, told
-        self._endings: List[Tuple[Lease, Ending]] = []
+        self._ends: List[Tuple[Lease, AttemptEnd]] = []
         self._host = os.uname().nodename
 
     def __len__(self) -> int:
-        return len(self._endings)
+        return len(self._ends)
 
-    def add(self, lease: Lease, ending: Ending) -> None:
+    def add(self, lease: Lease, end: AttemptEnd) -> None:
         """An attempt is over."""
-        self._endings.append((lease, ending))
+        self._ends.append((lease, end))
 
     def finals(self) -> List[Final]:
         """What the pool is to be told."""
@@ -35,31 +34,31 @@ class Ledger:
             Final(
                 lease.task,
                 lease.generation,
-                ending.outcome,
-                ending.reason[:MAX_REASON],
-                dict(ending.result, host=self._host),
+                end.outcome,
+                end.reason[:MAX_REASON],
+                dict(end.result, host=self._host),
             )
-            for lease, ending in self._endings
+            for lease, end in self._ends
         ]
 
     def settle(self, states: Dict[Key, str]) -> None:
         """The pool has taken these finals: each task's new state, or "stale"."""
-        for lease, ending in list(self._endings):
+        for lease, end in list(self._ends):
             state = states.get((lease.task, lease.generation))
             if state is not None:
-                self._close_lease(lease, ending, _outcome_told(ending.outcome, state))
+                self._close_lease(lease, end, _outcome_told(end.outcome, state))
 
-    def _close_lease(self, lease: Lease, ending: Ending, outcome: str) -> None:
-        self._endings.remove((lease, ending))
+    def _close_lease(self, lease: Lease, end: AttemptEnd, outcome: str) -> None:
+        self._ends.remove((lease, end))
         self._told(lease)
-        result: Dict[str, Any] = ending.result
+        result: Dict[str, Any] = end.result
         self._tell(
-            "task finished",
+            events.TASK_FINISHED,
             task=lease.task,
             generation=lease.generation,
             outcome=outcome,
-            reason=ending.reason,
-            seconds=round(ending.seconds, 3),
+            reason=end.reason,
+            seconds=round(end.seconds, 3),
             cpu_s=result.get("cpu_s"),
             max_rss_mb=result.get("max_rss_mb"),
             cores=lease.spec.get("cores", 1),
@@ -70,8 +69,10 @@ class Ledger:
 def _outcome_told(ended: str, state: str) -> str:
     """How an attempt that ended so is told, when the pool says that the task is in this state
     now."""
-    if ended == LOST or state == "stale":
-        return LOST
-    if ended in ("released", "returned"):
+    if ended == AttemptOutcome.LOST or state == STALE:
+        return AttemptOutcome.LOST
+    if ended in (AttemptOutcome.RELEASED, AttemptOutcome.RETURNED):
         return ended
-    return _OUTCOMES.get((ended, state), "retried" if ended == "error" else ended)
+    if ended == state:  # done and done, error and error
+        return ended
+    return AttemptOutcome.RETRIED if ended == AttemptOutcome.ERROR else ended

@@ -5,7 +5,7 @@ from typing import Any, Dict, NamedTuple, Optional
 from pilot.agent.config import AgentConfig
 
 
-class Limits(NamedTuple):
+class PayloadLimits(NamedTuple):
     """Limits of one payload; None where there is none. Sizes in MB, times in seconds."""
 
     walltime_s: Optional[float]
@@ -34,13 +34,13 @@ NOTHING = Sample(0.0, 0.0, 0.0, 0.0, 0.0)
 OVERHEAD_MB = 80.0  # of pilot, agent and warden; at most a tenth of a small slot
 
 
-def limits_of(spec: Dict[str, Any], config: Optional[AgentConfig] = None) -> Limits:
+def limits_of(spec: Dict[str, Any], config: Optional[AgentConfig] = None) -> PayloadLimits:
     """The limits of a task: what it asks for is also what it may use; "limits" adds to that. One
     that asks for no memory has its cores' share of the slot's, so that no payload ends the whole
     slot."""
     limits = spec.get("limits", {})
     share = None if config is None else share_mb(config, spec.get("cores", 1))
-    return Limits(
+    return PayloadLimits(
         spec.get("walltime_s"),
         limits.get("cpu_s"),
         limits.get("memory_mb", spec.get("memory_mb", share)),
@@ -59,7 +59,7 @@ def share_mb(config: AgentConfig, cores: int) -> Optional[float]:
 
 
 def next_look_s(
-    limits: Limits, before: Sample, now: Sample, seconds: float, soonest_s: float, latest_s: float
+    limits: PayloadLimits, before: Sample, now: Sample, seconds: float, soonest_s: float, latest_s: float
 ) -> float:
     """Half the time in which the first limit would be passed if things went on as between these two
     samples."""
@@ -74,7 +74,7 @@ def next_look_s(
     return max(soonest_s, found)
 
 
-def find_breach(limits: Limits, sample: Sample) -> Optional[str]:
+def find_breach(limits: PayloadLimits, sample: Sample) -> Optional[str]:
     """The first limit that is passed, as a sentence; None when all is well."""
     for what, used, limit, unit in (
         ("memory", sample.memory_mb, limits.memory_mb, "MB"),

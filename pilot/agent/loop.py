@@ -12,7 +12,7 @@ Callback = Callable[[], None]
 HEARD_S = 5.0
 
 
-class Exit(NamedTuple):
+class ChildExit(NamedTuple):
     """How a child ended: -n when signal n killed it; CPU seconds and peak memory of it and what it
     waited for. Of a child that was smaller than we are the kernel tells our own memory, which it
     shared for a moment: then 0."""
@@ -48,7 +48,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._timers: List[Tuple[float, int, Timer]] = []
         self._count = 0
-        self._children: Dict[int, Tuple[Callback, Callable[[Exit], None]]] = {}
+        self._children: Dict[int, Tuple[Callback, Callable[[ChildExit], None]]] = {}
         self._running = True
         self._heard: Dict[int, float] = {}
         self._signals = set(signals)
@@ -68,7 +68,7 @@ class Loop:
         heapq.heappush(self._timers, (time.monotonic() + max(0.0, seconds), self._count, timer))
         return timer
 
-    def watch_child(self, pid: int, dying: Callback, dead: Callable[[Exit], None]) -> None:
+    def watch_child(self, pid: int, dying: Callback, dead: Callable[[ChildExit], None]) -> None:
         """`dying` is called when the child has ended but still holds its pid (its group cannot be
         another's), then `dead` with how it ended."""
         self._children[pid] = (dying, dead)
@@ -146,7 +146,7 @@ class Loop:
             _, status, used = os.wait4(seen.si_pid, 0)
             if known is not None:
                 known[1](
-                    Exit(exit_code(status), used.ru_utime + used.ru_stime, _peak_mb(used.ru_maxrss))
+                    ChildExit(exit_code(status), used.ru_utime + used.ru_stime, _peak_mb(used.ru_maxrss))
                 )
             stranger = stranger or known is None
         if stranger:

@@ -10,12 +10,14 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from pilot.base import process, process_tree
 from pilot.agent import identity, limits, marks, room, stages
-from pilot.agent.loop import Exit, Timer
+from pilot.agent.loop import ChildExit, Timer
 from pilot.agent.sandbox import folder_name
-from pilot.agent.stages import RUN, STAGE_IN, Answer, Place, Start
-from pilot.agent.surroundings import Ending, Surroundings
+from pilot.agent.stages import RUN, STAGE_IN, TransferAnswer, PayloadPlace, Start
+from pilot.agent.payload_context import AttemptEnd, PayloadContext
 from pilot.agent.watch import SOONEST_S, Watch
 from pilot.errors import lacking
+from pilot.events import event as events
+from pilot.events.endings import AttemptOutcome
 from pilot.pool.interface import Lease
 
 # a payload that was killed by a signal: whether the agent gets the same one is known by then
@@ -38,25 +40,25 @@ class Payload:
     def __init__(
         self,
         lease: Lease,
-        around: Surroundings,
+        shared: PayloadContext,
         vacated: Callable[["Payload"], None],
-        over: Callable[["Payload", Ending], None],
+        over: Callable[["Payload", AttemptEnd], None],
     ) -> None:
         self.lease, self.spec = lease, lease.spec
         self.gpus: List[str] = []
-        self.mark = "%s/%s.%d" % (around.config.pilot, lease.task, lease.generation)
+        self.mark = "%s/%s.%d" % (shared.config.pilot, lease.task, lease.generation)
         self.pid: Optional[int] = None
-        self._number = around.marks.new()
-        self._answer: Optional[Answer] = None
-        self._around, self._vacated, self._over = around, vacated, over
-        self._place: Optional[Place] = None
+        self._number = shared.marks.new()
+        self._answer: Optional[TransferAnswer] = None
+        self._shared, self._vacated, self._over = shared, vacated, over
+        self._place: Optional[PayloadPlace] = None
         self._prepared: Optional[Start] = None
         self._stage = ""
         self._stopped: Optional[Tuple[str, str]] = None  # outcome, reason
         self._timers: List[Timer] = []
         self._began = time.monotonic()
-        self._watch = Watch(limits.limits_of(self.spec, around.config))
-        self._ran: Optional[Exit] = None
+        self._watch = Watch(limits.limits_of(self.spec, shared.config))
+        self._ran: Optional[ChildExit] = None
         self._files: List[Dict[str, Any]] = []
 
     def prepare(self) -> None:
@@ -78,7 +80,7 @@ class Payload:
         if self._prepared is not None:
             _close_streams(self._prepared)
         if self._place is not None:
-            self._around.sandboxes.give_back(self._place.sandbox)
+            self._shared.sandboxes.give_back(self._place.sandbox)
         self._prepared = self._place = None
 
     def start(self, gpus: List[str]) -> None:
@@ -89,17 +91,17 @@ class Payload:
                 self._settle_in(gpus)
         except OSError as error:
             return self._end_attempt(
-                "released", "the node cannot run it: %s" % (lacking(error) or error), node=True
+                AttemptOutcome.RELEASED, "the node cannot run it: %s" % (lacking(error) or error), node=True
             )
         self._start_stage(stages.first_stage(self.spec))
 
     def _settle_in(self, gpus: List[str]) -> None:
         self.gpus = gpus
-        self._place = Place(
-            self.lease, self._around.sandboxes.take(), self._around.config, gpus, self.mark
+        self._place = PayloadPlace(
+            self.lease, self._shared.sandboxes.take(), self._shared.config, gpus, self.mark
         )
 
-    def _own_place(self) -> Place:
+    def _own_place(self) -> PayloadPlace:
         assert self._place is not None
         return self._place
 
@@ -109,15 +111,15 @@ class Payload:
         if self._stopped is None:
             self._stopped = (outcome, reason)
             self._signal_group(signal.SIGTERM)
-            self._timers.append(self._around.loop.after(grace_s, self._kill_tree))
+            self._timers.append(self._shared.loop.after(grace_s, self._kill_tree))
         elif grace_s <= 0:
             self._kill_tree()
 
     def extend(self) -> None:
         """Its lease was prolonged: the warden shall know how long it may run."""
-        end = self._around.lease_end(self.lease)
+        end = self._shared.lease_end(self.lease)
         if self.pid is not None and end is not None:
-            self._around.strays.until(self.pid, end)
+            self._shared.strays.until(self.pid, end)
 
     def _start_stage(self, stage: str) -> None:
         self._stage = stage
@@ -128,10 +130,10 @@ class Payload:
             )
         except OSError as error:
             return self._end_attempt(
-                "released", "the node cannot run it: %s" % (lacking(error) or error), node=True
+                AttemptOutcome.RELEASED, "the node cannot run it: %s" % (lacking(error) or error), node=True
             )
         except ValueError as error:
-            return self._end_attempt("error", "it cannot be started: %s" % error)
+            return self._end_attempt(AttemptOutcome.ERROR, "it cannot be started: %s" % error)
         try:
             self._note_start(self._spawn_child(start), start)
         except OSError as error:
@@ -139,16 +141,16 @@ class Payload:
         except subprocess.SubprocessError as error:  # what is done between fork and exec
             self._no_such_self(error)
         except ValueError as error:
-            self._end_attempt("error", "%s cannot be executed: %s" % (start.argv[0], error))
+            self._end_attempt(AttemptOutcome.ERROR, "%s cannot be executed: %s" % (start.argv[0], error))
 
-    def _prepare_stage(self, stage: str, place: Place) -> Start:
+    def _prepare_stage(self, stage: str, place: PayloadPlace) -> Start:
         if stage == RUN:
-            return stages.of_payload(place, self._around.which)
-        self._answer = Answer(place.config.workdir)
+            return stages.of_payload(place, self._shared.which)
+        self._answer = TransferAnswer(place.config.workdir)
         return stages.of_transfer(place, stage, self._answer)
 
     def _spawn_child(self, start: Start) -> "subprocess.Popen[bytes]":
-        options = identity.start_options(self._around.config) if self._stage == RUN else {}
+        options = identity.start_options(self._shared.config) if self._stage == RUN else {}
         try:
             with marks.marked_children(self._number):
                 # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is
@@ -168,9 +170,9 @@ class Payload:
 
     def _no_such_self(self, error: Exception) -> None:
         self._end_attempt(
-            "released",
+            AttemptOutcome.RELEASED,
             "the node cannot run it as %s: %s"
-            % (self._around.config.payload_user or "this user", error),
+            % (self._shared.config.payload_user or "this user", error),
             node=True,
         )
 
@@ -179,20 +181,20 @@ class Payload:
         program = start.argv[0]
         if lacking(error):
             return self._end_attempt(
-                "released", "the node cannot run it: %s" % lacking(error), node=True
+                AttemptOutcome.RELEASED, "the node cannot run it: %s" % lacking(error), node=True
             )
         # of setuid(2); a program that may not run is EACCES
-        if error.errno == errno.EPERM and self._around.config.payload_ids:
+        if error.errno == errno.EPERM and self._shared.config.payload_ids:
             return self._no_such_self(error)
         if isinstance(error, FileNotFoundError):
-            return self._end_attempt("error", "there is no program %s" % program)
+            return self._end_attempt(AttemptOutcome.ERROR, "there is no program %s" % program)
         how = "executed" if isinstance(error, PermissionError) else "started"
-        self._end_attempt("error", "%s cannot be %s: %s" % (program, how, error.strerror))
+        self._end_attempt(AttemptOutcome.ERROR, "%s cannot be %s: %s" % (program, how, error.strerror))
 
     def _note_start(self, child: "subprocess.Popen[bytes]", start: Start) -> None:
-        around, self.pid = self._around, child.pid
-        around.strays.began(child.pid, self.mark, self._number, around.lease_end(self.lease))
-        around.loop.watch_child(
+        shared, self.pid = self._shared, child.pid
+        shared.strays.began(child.pid, self.mark, self._number, shared.lease_end(self.lease))
+        shared.loop.watch_child(
             child.pid, self._kill_group, lambda ended: self._take_exit(child, ended)
         )
         limit_s = self._limit_s(start)
@@ -200,15 +202,15 @@ class Payload:
         if self._stage == RUN:
             reason = "wall time limit passed: allowed %g s" % self.spec.get("walltime_s", 0)
             self._watch.begin()
-            around.confinement.enter(self.mark, child.pid, self._watch.limits.memory_mb)
-            around.tell(
-                "task started",
+            shared.confinement.enter(self.mark, child.pid, self._watch.limits.memory_mb)
+            shared.tell(
+                events.TASK_STARTED,
                 task=self.lease.task,
                 generation=self.lease.generation,
                 attempt=self.lease.attempt,
                 home=self._place.sandbox.home if self._place else None,
             )
-            self._timers.append(around.loop.after(2 * SOONEST_S, self._take_sample))
+            self._timers.append(shared.loop.after(2 * SOONEST_S, self._take_sample))
         if limit_s is not None:
             self._limit_time(limit_s, reason)
 
@@ -228,11 +230,11 @@ class Payload:
             if left > 0:
                 self._limit_time(left, reason)
             else:
-                self.stop("error", reason, self._around.config.stop_grace_s)
-        self._timers.append(self._around.loop.after(seconds, over))
+                self.stop(AttemptOutcome.ERROR, reason, self._shared.config.stop_grace_s)
+        self._timers.append(self._shared.loop.after(seconds, over))
 
     def _own_tree(self) -> List[process_tree.Process]:
-        return [] if self.pid is None else self._around.strays.tree(self.pid, self.mark)
+        return [] if self.pid is None else self._shared.strays.tree(self.pid, self.mark)
 
     def _signal_group(self, signum: int) -> None:
         if self.pid is not None:
@@ -240,45 +242,45 @@ class Payload:
 
     def _kill_tree(self) -> None:
         if self.pid is not None:
-            tree = self._around.strays.tree(self.pid, self.mark)
+            tree = self._shared.strays.tree(self.pid, self.mark)
             self._signal_group(signal.SIGKILL)
             process_tree.send(tree, signal.SIGKILL)
-            self._around.confinement.kill(self.mark)
+            self._shared.confinement.kill(self.mark)
 
     def _kill_group(self) -> None:
         """The leader has ended and its pid is still taken: the group is surely ours."""
         self._signal_group(signal.SIGKILL)
 
-    def _take_exit(self, child: "subprocess.Popen[bytes]", ended: Exit) -> None:
+    def _take_exit(self, child: "subprocess.Popen[bytes]", ended: ChildExit) -> None:
         child.returncode = ended.code  # reaped by the loop
-        self._around.strays.ended(child.pid)
+        self._shared.strays.ended(child.pid)
         self.pid = None
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
         if self._stopped is None and -ended.code in OUTER_SIGNALS:
-            self._around.loop.after(ECHO_S, lambda: self._judge_exit(ended))
+            self._shared.loop.after(ECHO_S, lambda: self._judge_exit(ended))
         else:
             self._judge_exit(ended)
 
-    def _judge_exit(self, ended: Exit) -> None:
+    def _judge_exit(self, ended: ChildExit) -> None:
         failure = (
             self._payload_failure(ended) if self._stage == RUN else self._transfer_failure(ended)
         )
-        if self._stopped is None and -ended.code in self._around.loop.heard_lately():
+        if self._stopped is None and -ended.code in self._shared.loop.heard_lately():
             return self._end_attempt(
-                "released", "it was ended by signal %d, which the pilot got, too" % -ended.code
+                AttemptOutcome.RELEASED, "it was ended by signal %d, which the pilot got, too" % -ended.code
             )
         if self._stopped is not None:
             return self._end_attempt(*self._stopped)
         following = stages.next_stage(self._stage, self.spec)
         if failure or following is None:
-            return self._end_attempt("error" if failure else "done", failure)
+            return self._end_attempt(AttemptOutcome.ERROR if failure else "done", failure)
         self._start_stage(following)
 
-    def _payload_failure(self, ended: Exit) -> str:
+    def _payload_failure(self, ended: ChildExit) -> str:
         self._ran = ended
-        confinement, allowed = self._around.confinement, self._watch.limits.memory_mb or 0
+        confinement, allowed = self._shared.confinement, self._watch.limits.memory_mb or 0
         if confinement.leave(self.mark):
             return "memory limit passed: killed by the kernel, allowed %g MB" % allowed
         if ended.code == 0:
@@ -292,7 +294,7 @@ class Payload:
         how = "killed by signal %d" % -ended.code if ended.code < 0 else "exit code %d" % ended.code
         return how + (": " + last if last else "")
 
-    def _transfer_failure(self, ended: Exit) -> str:
+    def _transfer_failure(self, ended: ChildExit) -> str:
         assert self._answer is not None
         answer = self._answer.take()
         self._files += answer["files"]
@@ -308,24 +310,25 @@ class Payload:
             return
         passed = self._watch.look(self._own_tree(), self._place)
         if passed:
-            return self.stop("error", passed, self._around.config.stop_grace_s)
+            return self.stop(AttemptOutcome.ERROR, passed, self._shared.config.stop_grace_s)
         if self._watch.tells():
-            self._around.tell(
-                "task usage",
+            self._shared.tell(
+                events.TASK_USAGE,
                 task=self.lease.task,
                 generation=self.lease.generation,
                 **self._watch.told(),
             )
-        self._timers.append(self._around.loop.after(self._watch.next_look_s(), self._take_sample))
+        self._timers.append(self._shared.loop.after(self._watch.next_look_s(), self._take_sample))
 
     def _end_attempt(self, outcome: str, reason: str, node: bool = False) -> None:
         now = time.monotonic()
         self._vacated(self)
-        self._around.strays.settled()
+        self._shared.strays.settled()
         crowd = self._disk_filled()
         # what it did is no fault of the node's
-        if crowd and outcome != "done" and self._stopped is None:
-            outcome, reason, node = "error", crowd if node else "%s (%s)" % (reason, crowd), False
+        if crowd and outcome != AttemptOutcome.DONE and self._stopped is None:
+            outcome, node = AttemptOutcome.ERROR, False
+            reason = crowd if node else "%s (%s)" % (reason, crowd)
         result: Dict[str, Any] = {}
         if self._files:
             result["files"] = self._files
@@ -338,19 +341,19 @@ class Payload:
                 **self._place.sandbox.tails(),
             )
         if self._place is not None:
-            keep = self._around.config.keep
-            wanted = not crowd and (keep == "always" or (keep == "failed" and outcome == "error"))
-            folder = self._around.sandboxes.give_back(
+            keep = self._shared.config.keep
+            wanted = not crowd and (keep == "always" or (keep == "failed" and outcome == AttemptOutcome.ERROR))
+            folder = self._shared.sandboxes.give_back(
                 self._place.sandbox,
                 folder_name(self.lease.task, self.lease.generation) if wanted else None,
             )
             if folder:
                 result["folder"] = folder
-        self._over(self, Ending(outcome, reason, result, now - self._began, node))
+        self._over(self, AttemptEnd(outcome, reason, result, now - self._began, node))
 
     def _disk_filled(self) -> str:
         """Whether it is this payload that has used up the disk; in words."""
-        config = self._around.config
+        config = self._shared.config
         if self._place is None or not room.describe_lack(config.workdir, config.min_disk_mb):
             return ""
         return room.used_up_by(self._place.sandbox.home, config.min_disk_mb)

@@ -4,7 +4,7 @@ from typing import Iterable, List, Optional
 
 from pilot.agent import capacity
 from pilot.agent.config import AgentConfig
-from pilot.agent.patience import MARGIN_S
+from pilot.agent.timing import MARGIN_S
 from pilot.agent.payload import Payload
 from pilot.node.deadline import Deadline
 from pilot.pool.interface import Offer

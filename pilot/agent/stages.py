@@ -28,7 +28,7 @@ class Start(NamedTuple):
     stderr: int
 
 
-class Place(NamedTuple):
+class PayloadPlace(NamedTuple):
     """Where and for whom a task runs."""
 
     lease: Lease
@@ -38,7 +38,7 @@ class Place(NamedTuple):
     mark: str
 
 
-class Answer:
+class TransferAnswer:
     """What a transfer says: files without names, which no payload can reach."""
 
     def __init__(self, folder: str) -> None:
@@ -96,7 +96,7 @@ def next_stage(stage: str, spec: Dict[str, Any]) -> Optional[str]:
     return STAGE_OUT if stage == RUN and spec.get("outputs") else None
 
 
-def of_payload(place: Place, which: isolation.Which) -> Start:
+def of_payload(place: PayloadPlace, which: isolation.Which) -> Start:
     """The payload itself. OSError when its files cannot be made."""
     spec, box, config = place.lease.spec, place.sandbox, place.config
     wall = isolation.Wall(config.isolation, spec.get("container"), tuple(config.hidden))
@@ -117,7 +117,7 @@ def of_payload(place: Place, which: isolation.Which) -> Start:
     )
 
 
-def of_transfer(place: Place, stage: str, answer: Answer) -> Start:
+def of_transfer(place: PayloadPlace, stage: str, answer: TransferAnswer) -> Start:
     """The child that moves files; its order comes on standard input. OSError when that cannot be
     written."""
     config, box = place.config, place.sandbox

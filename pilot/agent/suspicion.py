@@ -1,6 +1,8 @@
 """Whether a node is sick: many payloads in a row that fail at once tell more of it than of
 themselves. Pure."""
 
+from pilot.events.endings import AttemptOutcome
+
 QUICK_S = 30.0
 
 
@@ -13,8 +15,8 @@ class Suspicion:
 
     def note(self, outcome: str, seconds: float, reason: str) -> str:
         """An attempt ended so; a sentence when the node is suspect now, else ""."""
-        if outcome in ("done", "error"):
-            self._row = self._row + 1 if outcome == "error" and seconds < QUICK_S else 0
+        if outcome in (AttemptOutcome.DONE, AttemptOutcome.ERROR):
+            self._row = self._row + 1 if outcome == AttemptOutcome.ERROR and seconds < QUICK_S else 0
         if not self._most or self._row < self._most:
             return ""
         return "%d payloads in a row failed within %.0f s each, the last: %s" % (

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 from pilot.base import process_tree
 from pilot.agent import limits
 from pilot.agent.sandbox import size_mb
-from pilot.agent.stages import Place
+from pilot.agent.stages import PayloadPlace
 
 SAMPLE_S, SOONEST_S = 1.0, 0.05  # between two looks at what a payload uses; while it grows fast
 # a look so late, with CPU time below this share of the gap, comes after a suspension
@@ -18,7 +18,7 @@ class Watch:
 
     TELL_EVERY = 30  # samples between two usage events
 
-    def __init__(self, allowed: limits.Limits) -> None:
+    def __init__(self, allowed: limits.PayloadLimits) -> None:
         self.limits = allowed
         self.began = self._looked = time.monotonic()
         self.peak_mb = 0.0
@@ -52,7 +52,7 @@ class Watch:
         self._used, self._looked = used, now
         self.peak_mb = max(self.peak_mb, used.rss_mb)
 
-    def look(self, tree: List[process_tree.Process], place: Place) -> Optional[str]:
+    def look(self, tree: List[process_tree.Process], place: PayloadPlace) -> Optional[str]:
         """Take a sample of all its processes; the limit that is passed, as a sentence, or None."""
         self._looks += 1
         self._take_sample(tree)

@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*\Z")  # b64token of RFC 6750, 2.1
 _BLANKS = " \t\n\v\f\r"
 
 
-class Proxy(NamedTuple):
+class X509Proxy(NamedTuple):
     """A proxy (or certificate) file: its end is that of the chain's first certificate to expire."""
 
     path: str
@@ -48,7 +48,7 @@ def proxy_path(environ: Dict[str, str], uid: Optional[int] = None) -> Optional[s
     return path if os.path.isfile(path) else None
 
 
-def read_proxy(path: str) -> Proxy:
+def read_proxy(path: str) -> X509Proxy:
     """A PEM file's dates and FQANs, without openssl. ConfigurationFailed when it is no
     certificate."""
     try:
@@ -58,13 +58,13 @@ def read_proxy(path: str) -> Proxy:
         raise ConfigurationFailed("proxy %s: cannot be read: %s" % (path, error.strerror))
 
 
-def parsed_proxy(text: bytes, path: str) -> Proxy:
+def parsed_proxy(text: bytes, path: str) -> X509Proxy:
     """The same of a PEM text; `path` names it in what is told."""
     try:
         chain = [der_node(block) for block in _PEM.findall(text)]
         if not chain:
             raise ValueError("it holds no certificate")
-        return Proxy(path, min(not_after(node) for node in chain), fqans(chain))
+        return X509Proxy(path, min(not_after(node) for node in chain), fqans(chain))
     except (ValueError, IndexError) as error:
         raise ConfigurationFailed("proxy %s: %s" % (path, error))
 

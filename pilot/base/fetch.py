@@ -32,7 +32,7 @@ class FetchFailed(StepFailed):
         self.status = status
 
 
-class Request(NamedTuple):
+class HTTPRequest(NamedTuple):
     """One thing to ask for, and the limits on the answer."""
 
     url: str
@@ -65,7 +65,7 @@ def get(
     """The body of a URL (http, https, file); with `data`, of the answer to a POST, or another
     `method`. Raises FetchFailed."""
     parts: List[bytes] = []
-    request = Request(url, timeout_s, headers or {}, context, max_bytes, data, method)
+    request = HTTPRequest(url, timeout_s, headers or {}, context, max_bytes, data, method)
     _with_retries(attempts, lambda: _read(request, parts.append, parts.clear))
     return b"".join(parts)
 
@@ -100,7 +100,7 @@ def download(
     Raises FetchFailed, also when the size limit or the checksum is not met; then no file is left.
     """
     wanted = parse_checksum(checksum)
-    request = Request(url, timeout_s, headers or {}, context, max_bytes, None)
+    request = HTTPRequest(url, timeout_s, headers or {}, context, max_bytes, None)
     partial = "%s.part-%d" % (path, os.getpid())
     try:
         with open(partial, "wb") as stream:
@@ -136,7 +136,7 @@ def upload(
                 "Content-Type": "application/octet-stream",
             }
             _read(
-                Request(
+                HTTPRequest(
                     url, timeout_s, dict(headers or {}, **kind), context, MAX_TEXT, stream, "PUT"
                 ),
                 lambda data: None,
@@ -189,7 +189,7 @@ def _with_retries(attempts: int, once: Callable[[], None]) -> None:
             time.sleep(BACK_OFF_S * 2 ** (attempt - 1))
 
 
-def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[], object]) -> None:
+def _read(request: HTTPRequest, take: Callable[[bytes], object], restart: Callable[[], object]) -> None:
     import http.client
     import urllib.error
     import urllib.request
@@ -212,7 +212,7 @@ def _read(request: Request, take: Callable[[bytes], object], restart: Callable[[
         raise FetchFailed("%s: %s" % (url, reason), 404 if gone else None)
 
 
-def _opener(request: Request) -> Any:
+def _opener(request: HTTPRequest) -> Any:
     """Follows redirects of reads only, never from https to http, and shows a token to nobody but
     who was asked."""
     import urllib.parse
@@ -224,7 +224,7 @@ def _opener(request: Request) -> Any:
         """With a time limit for heads, too."""
 
         def http_open(self, req: Any) -> Any:
-            return self.do_open(_timed(timed_http.Connection, request), req)
+            return self.do_open(_timed(timed_http.TimedConnection, request), req)
 
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
     # a machine's metadata is behind no proxy
@@ -246,7 +246,7 @@ def _opener(request: Request) -> Any:
     return urllib.request.build_opener(_redirects(request), Plain(), *handlers)
 
 
-def _timed(kind: Any, request: Request) -> Any:
+def _timed(kind: Any, request: HTTPRequest) -> Any:
     from pilot.base import timed_http
 
     def made(host: str, **how: Any) -> Any:
@@ -259,11 +259,11 @@ def _timed(kind: Any, request: Request) -> Any:
     return made
 
 
-def _redirects(request: Request) -> Any:
+def _redirects(request: HTTPRequest) -> Any:
     import urllib.parse
     import urllib.request
 
-    class Redirects(urllib.request.HTTPRedirectHandler):
+    class SameHostRedirects(urllib.request.HTTPRedirectHandler):
         """As the standard one, less trusting."""
 
         def redirect_request(
@@ -282,10 +282,10 @@ def _redirects(request: Request) -> Any:
                     found.remove_header(name)
             return found
 
-    return Redirects()
+    return SameHostRedirects()
 
 
-def _take_body(request: Request, reply: Any, take: Callable[[bytes], object]) -> None:
+def _take_body(request: HTTPRequest, reply: Any, take: Callable[[bytes], object]) -> None:
     deadline, size = time.monotonic() + request.timeout_s, 0
     expected = reply.headers.get("Content-Length") or ""
     # what is there now, so that the deadline is looked at

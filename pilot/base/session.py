@@ -23,14 +23,14 @@ MAX_SESSION = 64 << 20
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[?::1\]?)\Z")
 
 
-class Proxy(NamedTuple):
+class HTTPProxy(NamedTuple):
     """A web proxy, HOST:PORT, and the headers that it wants."""
 
     where: str
     headers: Dict[str, str]
 
 
-def proxy_for(url: str) -> Optional[Proxy]:
+def proxy_for(url: str) -> Optional[HTTPProxy]:
     """The proxy that $http_proxy, $https_proxy and $no_proxy (either case) name for this URL; None
     for none, and for this machine."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
@@ -56,7 +56,7 @@ def proxy_for(url: str) -> Optional[Proxy]:
         headers["Proxy-Authorization"] = "Basic " + base64.b64encode(word.encode("utf-8")).decode(
             "ascii"
         )
-    return Proxy(where, headers)
+    return HTTPProxy(where, headers)
 
 
 class Session:
@@ -163,7 +163,7 @@ class Session:
         if not self._secure:
             if proxy:
                 self._before, self._for_proxy = "http://" + self._where, words
-            return timed_http.Connection(where, timeout=timeout_s)
+            return timed_http.TimedConnection(where, timeout=timeout_s)
         from pilot.base.credentials import tls
 
         tls()

@@ -24,7 +24,7 @@ class StompError(Exception):
     """The broker cannot be reached, or says no; in words."""
 
 
-class Place(NamedTuple):
+class BrokerPlace(NamedTuple):
     """A destination at a broker."""
 
     secure: bool
@@ -54,7 +54,7 @@ class Frame(NamedTuple):
     body: bytes
 
 
-def parse_url(url: str) -> Place:
+def parse_url(url: str) -> BrokerPlace:
     """What a URL means. Raises ValueError with a sentence."""
     parts = urlsplit(url)
     try:
@@ -68,7 +68,7 @@ def parse_url(url: str) -> Place:
     if any(letter < " " for letter in unquote(url)):
         raise ValueError("a stomp URL holds no control characters")
     host = parse_qs(parts.query).get("host", ["/"])[0]
-    return Place(
+    return BrokerPlace(
         parts.scheme == "stomp+ssl",
         parts.hostname,
         port,
@@ -126,10 +126,10 @@ def cut_frame(data: bytes) -> Optional[Tuple[Frame, bytes]]:
     return Frame(command, headers, rest[:end]), rest[end + 1:]
 
 
-class Connection:
+class StompConnection:
     """One connection to a broker; raises StompError when it breaks. Not for several threads."""
 
-    def __init__(self, where: Place, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
+    def __init__(self, where: BrokerPlace, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
         self._data, self._receipts = b"", 0
         self._socket: Any = None
         try:
@@ -138,7 +138,7 @@ class Connection:
             self.close()
             raise
 
-    def _connect(self, where: Place, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
+    def _connect(self, where: BrokerPlace, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
         try:
             self._socket = socket.create_connection((where.host, where.port), timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

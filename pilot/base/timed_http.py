@@ -56,7 +56,7 @@ def _answer(connection: Any) -> Any:
     return http.client.HTTPConnection.getresponse(connection)
 
 
-class Connection(http.client.HTTPConnection):
+class TimedConnection(http.client.HTTPConnection):
     """`deadline` (monotonic) is the moment by which the answer must be there; with `answer_s`, so
     long after the question was sent."""
 
@@ -69,7 +69,7 @@ class Connection(http.client.HTTPConnection):
 def secure() -> Any:
     """The class for TLS; only where Python has it."""
     class SecureConnection(http.client.HTTPSConnection):
-        """As Connection."""
+        """As TimedConnection."""
 
         deadline = float("inf")
         answer_s: Optional[float] = None

@@ -22,6 +22,7 @@ from pilot.facts import WorkerNode
 from pilot.base.interrupts import Interrupts, ignore_signal
 from pilot.hosts import find_hosts
 from pilot.engine.request import Request
+from pilot.events.endings import AttemptOutcome
 
 if TYPE_CHECKING:
     from pilot.events.far import Far
@@ -63,7 +64,7 @@ class Life:
             self.masker,
             int(self.started * 1000) << 10 if settings["pilot_id"] else 1,
         )
-        self.outcomes: List[report.Outcome] = []
+        self.outcomes: List[report.CommandOutcome] = []
         self.context = Context(settings, request.environ, self.workdir, self.pilot_id,
                                self.stream, self.interrupts, self.masker)
         self.problems: List[str] = []
@@ -80,14 +81,14 @@ class Life:
 
     def last_words(self, code: int) -> int:
         """What the hosts wait for; returns the exit code that they are to see."""
-        tasks = sum(self.tally.counts[key] for key in ("done", "error", "released", "retried"))
+        tasks = sum(self.tally.counts[key] for key in self.tally.counts if key != AttemptOutcome.LOST)
         failed = (outcome.reason for outcome in self.outcomes if outcome.exit_code)
         reason = next(failed, "") or "; ".join(self.problems)
         seen = code
         if self.hosts:
-            from pilot.hosts.host import Ending  # only where there is one
+            from pilot.hosts.host import PilotEnd  # only where there is one
         for host in self.hosts:
-            told = host.ended(Ending(code, tasks, bool(self.tally.end), reason))
+            told = host.ended(PilotEnd(code, tasks, bool(self.tally.end), reason))
             seen = told if told != code else seen
         return seen
 
@@ -193,7 +194,7 @@ def _tell_hosts(life: Life) -> None:
         totals[:] = totals or [progress.count_tasks(settings)]
         elapsed_s = time.monotonic() - life.began
         fraction = progress.fraction_done(settings, elapsed_s, counts, totals[0])
-        return fraction, counts["done"] + counts["error"]
+        return fraction, counts[AttemptOutcome.DONE] + counts[AttemptOutcome.ERROR]
 
     for host in life.hosts:
         host.begin(measure)

@@ -8,14 +8,15 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 from pilot.base.files import write_whole
 from pilot.errors import EXIT_CODES, SIGNAL_BASE, signal_name
 from pilot.events.tally import TaskTally
+from pilot.events.endings import AttemptOutcome
 
 NAME = "pilot-report.json"
 # whole environments hold other people's secrets: only names are told
 _PRIVATE_FIELDS = ("environ",)
 
 
-class Outcome(NamedTuple):
-    """How one command ended: ok, skipped, failed, crashed, timed out, interrupted."""
+class CommandOutcome(NamedTuple):
+    """How one command ended: `status` is a CommandStatus."""
 
     command: str
     status: str
@@ -40,7 +41,7 @@ def jsonable(value: Any) -> Any:
     return str(value)
 
 
-def final_code(outcomes: Sequence[Outcome]) -> int:
+def final_code(outcomes: Sequence[CommandOutcome]) -> int:
     """The pilot's exit code: that of the first command that did not go well."""
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
@@ -55,7 +56,7 @@ def code_meaning(code: int) -> str:
 def compose_report(
     pilot: str,
     code: int,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[CommandOutcome],
     tasks: Dict[str, int],
     facts: List[Any],
     settings: Dict[str, Any],
@@ -98,7 +99,7 @@ def keep_former(path: str, environ: Dict[str, str]) -> None:
 
 def write_summary(
     code: int,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[CommandOutcome],
     tally: TaskTally,
     seconds: float,
     places: Dict[str, str],
@@ -138,15 +139,15 @@ def write_summary(
 def _task_line(tally: TaskTally) -> str:
     counts = tally.counts
     parts = [
-        "%d done" % counts["done"],
-        "%d failed" % counts["error"],
-        "%d released" % counts["released"],
+        "%d done" % counts[AttemptOutcome.DONE],
+        "%d failed" % counts[AttemptOutcome.ERROR],
+        "%d released" % counts[AttemptOutcome.RELEASED],
     ]
     parts += [
         "%d %s" % (counts[key], word)
         for key, word in (
-            ("retried", "sent back for another try"),
-            ("lost", "taken away while they ran"),
+            (AttemptOutcome.RETRIED, "sent back for another try"),
+            (AttemptOutcome.LOST, "taken away while they ran"),
         )
         if counts.get(key)
     ]

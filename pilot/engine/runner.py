@@ -22,7 +22,8 @@ from pilot.errors import (
     lacking,
 )
 from pilot.events import event as events
-from pilot.engine.report import Outcome
+from pilot.engine.report import CommandOutcome
+from pilot.events.endings import CommandStatus
 
 DEFAULT_LIMIT_S = 1800.0
 BUG = 1
@@ -30,7 +31,7 @@ BUG = 1
 Ask = Callable[[Type[Command]], bool]
 
 
-def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Outcome],
+def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[CommandOutcome],
              limits: Dict[str, float], ask: Optional[Ask] = None) -> None:
     """Run the commands in order, appending to `outcomes`; the first that does not go well ends the
     pilot.
@@ -40,7 +41,7 @@ def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Outcome
     for command in plan:
         blocked = _not_run(ctx, outcomes)
         if blocked:
-            outcomes.append(Outcome(command.name, "skipped", 0, 0.0, blocked))
+            outcomes.append(CommandOutcome(command.name, CommandStatus.SKIPPED, 0, 0.0, blocked))
             continue
         if ask is not None:
             asked = _asked(command, ctx, ask)
@@ -54,7 +55,7 @@ def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Outcome
         )
 
 
-def _asked(command: Type[Command], ctx: Context, ask: Ask) -> Optional[Outcome]:
+def _asked(command: Type[Command], ctx: Context, ask: Ask) -> Optional[CommandOutcome]:
     """None when the person at the terminal lets the command run; a signal at the prompt stops the
     pilot."""
     try:
@@ -62,23 +63,23 @@ def _asked(command: Type[Command], ctx: Context, ask: Ask) -> Optional[Outcome]:
             return (
                 None
                 if ask(command)
-                else Outcome(command.name, "skipped", 0, 0.0, "skipped at the terminal")
+                else CommandOutcome(command.name, CommandStatus.SKIPPED, 0, 0.0, "skipped at the terminal")
             )
     except Stopped as stop:
-        return Outcome(command.name, "interrupted", stop.exit_code, 0.0, str(stop))
+        return CommandOutcome(command.name, CommandStatus.INTERRUPTED, stop.exit_code, 0.0, str(stop))
 
 
-def _not_run(ctx: Context, outcomes: Sequence[Outcome]) -> str:
+def _not_run(ctx: Context, outcomes: Sequence[CommandOutcome]) -> str:
     bad = next((outcome for outcome in outcomes if outcome.exit_code), None)
     return "not run: %s %s" % (bad.command, bad.status) if bad else ""
 
 
-def run_command(command: Type[Command], ctx: Context, limit_s: float) -> Outcome:
+def run_command(command: Type[Command], ctx: Context, limit_s: float) -> CommandOutcome:
     """One command, timed and limited, with its events; never raises."""
     ctx.events.emit(events.COMMAND_STARTED, command=command.name, limit_s=limit_s)
     began = time.monotonic()
     status, code, reason = _attempt(command, ctx, limit_s)
-    outcome = Outcome(command.name, status, code, time.monotonic() - began, ctx.masker.text(reason))
+    outcome = CommandOutcome(command.name, status, code, time.monotonic() - began, ctx.masker.text(reason))
     ctx.events.emit(events.COMMAND_FINISHED, **outcome._asdict())
     return outcome
 
@@ -91,26 +92,26 @@ def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str,
             raise OutOfTime(ctx.slot_is_over())
         with ctx.interrupts.armed(limit_s, lambda: ctx.time_left_s(ending_s)):
             _keep_facts(command, ctx, command().run(ctx) or ())
-        return "ok", 0, ""
+        return CommandStatus.OK, 0, ""
     except Skip as reason:
-        return "skipped", 0, str(reason)
+        return CommandStatus.SKIPPED, 0, str(reason)
     except Stopped as stop:
-        return "interrupted", stop.exit_code, str(stop)
+        return CommandStatus.INTERRUPTED, stop.exit_code, str(stop)
     except TimeLimit as limit:
         if _is_over(ctx.time_left_s(ending_s)):
-            return "timed out", OutOfTime.exit_code, ctx.slot_is_over()
-        return "timed out", command.failure.exit_code, str(limit)
+            return CommandStatus.TIMED_OUT, OutOfTime.exit_code, ctx.slot_is_over()
+        return CommandStatus.TIMED_OUT, command.failure.exit_code, str(limit)
     except PilotError as error:
-        return "failed", error.exit_code, str(error)
+        return CommandStatus.FAILED, error.exit_code, str(error)
     except StepFailed as error:
-        return "failed", command.failure.exit_code, str(error)
+        return CommandStatus.FAILED, command.failure.exit_code, str(error)
     # the one place where anything at all is caught: it is told as our bug
     except (Exception, SystemExit) as bug:
         if lacking(bug):
-            return "failed", NodeUnfit.exit_code, lacking(bug)
+            return CommandStatus.FAILED, NodeUnfit.exit_code, lacking(bug)
         logging.getLogger("pilot." + command.name).error("%s", traceback.format_exc().rstrip())
         return (
-            "crashed",
+            CommandStatus.CRASHED,
             BUG,
             "%s: %s (a bug: the traceback is in the log)" % (type(bug).__name__, bug),
         )

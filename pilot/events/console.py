@@ -3,12 +3,13 @@
 import logging
 
 from pilot.events import event as events
+from pilot.events.endings import AttemptOutcome, CommandStatus
 
 _LEVELS = {
-    "failed": logging.ERROR,
-    "crashed": logging.ERROR,
-    "timed out": logging.ERROR,
-    "interrupted": logging.WARNING,
+    CommandStatus.FAILED: logging.ERROR,
+    CommandStatus.CRASHED: logging.ERROR,
+    CommandStatus.TIMED_OUT: logging.ERROR,
+    CommandStatus.INTERRUPTED: logging.WARNING,
 }
 
 
@@ -28,7 +29,7 @@ class ConsoleSink:
                 ": " + event["reason"] if event["reason"] else "",
             )
         elif kind == events.TASK_FINISHED:
-            ok = event["outcome"] == "done"
+            ok = event["outcome"] == AttemptOutcome.DONE
             logging.getLogger("pilot.agent").log(
                 logging.DEBUG if ok else logging.WARNING,
                 "task %s %s after %.1f s%s%s", event["task"], event["outcome"], event["seconds"],

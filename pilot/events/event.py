@@ -17,6 +17,7 @@ TASK_CLAIMED = "task claimed"
 TASK_STARTED = "task started"
 TASK_USAGE = "task usage"
 TASK_FINISHED = "task finished"
+FACTORY_STATE = "factory state"
 
 Event = Dict[str, Any]
 

@@ -2,6 +2,8 @@
 
 from typing import Any, Dict, Optional
 
+from pilot.events.endings import AttemptOutcome
+
 WIDTH = 30
 
 
@@ -14,7 +16,7 @@ def fraction_done(
     if settings["max_walltime"]:
         shares.append(elapsed_s / settings["max_walltime"])
     if total:
-        shares.append((counts["done"] + counts["error"]) / float(total))
+        shares.append((counts[AttemptOutcome.DONE] + counts[AttemptOutcome.ERROR]) / float(total))
     return min(1.0, max(shares))
 
 
@@ -34,9 +36,9 @@ def count_tasks(settings: Any) -> Optional[int]:
 
 def draw_bar(counts: Dict[str, int], running: int, total: int) -> str:
     """`[#####.....] 5 of 10 tasks, 1 failed, 2 running`"""
-    over = counts["done"] + counts["error"]
+    over = counts[AttemptOutcome.DONE] + counts[AttemptOutcome.ERROR]
     marks = WIDTH * min(over, total) // max(1, total)
     told = "[%s%s] %d of %d tasks" % ("#" * marks, "." * (WIDTH - marks), over, total)
-    if counts["error"]:
-        told += ", %d failed" % counts["error"]
+    if counts[AttemptOutcome.ERROR]:
+        told += ", %d failed" % counts[AttemptOutcome.ERROR]
     return told + (", %d running" % running if running else "")

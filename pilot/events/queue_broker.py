@@ -20,7 +20,7 @@ class QueueBroker(Transport):
         self._place = stomp.parse_url(url)
         self.name = self._place.name
         self._environ = dict(os.environ if environ is None else environ)
-        self._open: Optional[stomp.Connection] = None
+        self._open: Optional[stomp.StompConnection] = None
 
     def send(self, events: List[Dict[str, Any]]) -> None:
         """Returns when the other side has them all."""
@@ -34,14 +34,14 @@ class QueueBroker(Transport):
                 return self.send(events)
             raise SendFailed(str(error))
 
-    def _open_connection(self) -> stomp.Connection:
+    def _open_connection(self) -> stomp.StompConnection:
         if self._open is None:
             context = (
                 credentials.tls_context(self._environ, credentials.proxy_path(self._environ))
                 if self._place.secure
                 else None
             )
-            self._open = stomp.Connection(self._place, context, TIMEOUT_S)
+            self._open = stomp.StompConnection(self._place, context, TIMEOUT_S)
         return self._open
 
     def close(self) -> None:

@@ -4,8 +4,10 @@ out."""
 from typing import Any, Dict, List, Set
 
 from pilot.events import event as events
+from pilot.events.endings import AttemptOutcome
 
 MAX_FAILURES = 10
+FAILED = (AttemptOutcome.ERROR, AttemptOutcome.RETRIED)
 
 
 class TaskTally:
@@ -16,11 +18,14 @@ class TaskTally:
 
     def __init__(self) -> None:
         self.counts: Dict[str, int] = {
-            "done": 0,
-            "error": 0,
-            "released": 0,
-            "retried": 0,
-            "lost": 0,
+            outcome.value: 0
+            for outcome in (
+                AttemptOutcome.DONE,
+                AttemptOutcome.ERROR,
+                AttemptOutcome.RELEASED,
+                AttemptOutcome.RETRIED,
+                AttemptOutcome.LOST,
+            )
         }
         self.failures: List[Dict[str, Any]] = []
         self.running: Set[str] = set()
@@ -36,7 +41,7 @@ class TaskTally:
             self.running.discard(event["task"])
             if event["outcome"] in self.counts:
                 self.counts[event["outcome"]] += 1
-            if event["outcome"] in ("error", "retried") and len(self.failures) < MAX_FAILURES:
+            if event["outcome"] in FAILED and len(self.failures) < MAX_FAILURES:
                 self.failures.append(
                     {key: event.get(key) for key in ("task", "outcome", "reason", "folder")}
                 )

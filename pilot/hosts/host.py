@@ -7,7 +7,7 @@ from pilot.errors import UsageError
 Progress = Callable[[], Tuple[float, int]]  # the fraction done (0 to 1), and tasks that have ended
 
 
-class Ending(NamedTuple):
+class PilotEnd(NamedTuple):
     """How a pilot ends: its exit code, tasks that were run, whether work was asked for, why."""
 
     code: int
@@ -31,7 +31,7 @@ class Host:
     def stopping(self, code: int) -> None:
         """A signal came: called in its handler, once; the pilot will end with this code."""
 
-    def ended(self, ending: Ending) -> int:
+    def ended(self, ending: PilotEnd) -> int:
         """The last call, on every end; returns the exit code that the host is to see."""
         return ending.code
 

@@ -13,7 +13,7 @@ from typing import Any, Dict, Optional, Tuple
 
 from pilot.base.files import write_whole
 from pilot.errors import SIGNAL_BASE, StepFailed
-from pilot.hosts.host import Ending, Host, Progress
+from pilot.hosts.host import PilotEnd, Host, Progress
 
 HEARTBEAT, SHUTDOWN_MESSAGE = "heartbeat", "shutdown_message"
 EVERY_S = 300.0
@@ -135,7 +135,7 @@ class VacHost(Host):
         if self._outputs is not None:
             self._outputs.stopping(code)
 
-    def ended(self, ending: Ending) -> int:
+    def ended(self, ending: PilotEnd) -> int:
         """The shutdown_message; a warning where it could not be left."""
         if self._outputs is not None:
             problem = self._outputs.close(ending.code, ending.tasks, ending.asked_for_work)

@@ -8,7 +8,7 @@ NONE_FROM = 1 << 60  # v1 writes a huge number for "no limit"
 V2 = ""  # v2 has one hierarchy; v1 one per controller
 
 
-class Limits(NamedTuple):
+class CgroupLimits(NamedTuple):
     """Cores (1.5 = a quota of one and a half), MiB, pids; None where nothing limits."""
 
     cores: Optional[float]
@@ -71,7 +71,7 @@ def _ancestors(path: str, mount_root: str, point: str) -> List[str]:
     return found + [point]
 
 
-def limits(found: Dict[str, List[str]]) -> Limits:
+def limits(found: Dict[str, List[str]]) -> CgroupLimits:
     """The smallest limit over all directories of each controller."""
     cores = [_quota_v2(read(d, "cpu.max")) for d in found.get(V2, [])]
     cores += [
@@ -85,14 +85,14 @@ def limits(found: Dict[str, List[str]]) -> Limits:
     memory += [_hierarchical(read(d, "memory.stat")) for d in found.get("memory", [])]
     pids = [_number(read(d, "pids.max")) for d in found.get(V2, []) + found.get("pids", [])]
     bytes_ = _smallest(memory)
-    return Limits(
+    return CgroupLimits(
         _smallest(cores),
         int(bytes_ / 1048576) if bytes_ is not None else None,
         _whole(_smallest(pids)),
     )
 
 
-def read_limits() -> Limits:
+def read_limits() -> CgroupLimits:
     """The limits of this process; all None where there are no control groups."""
     return limits(own_directories())
 

@@ -10,7 +10,7 @@ SHARE = 4  # of a short slot no more than this part of its whole length
 MAX_WALLTIME = "--max-walltime"
 
 
-class End(NamedTuple):
+class SlotEnd(NamedTuple):
     """Seconds left and the source that says so."""
 
     left_s: float
@@ -49,13 +49,13 @@ class Deadline:
         if found is not None:
             self._moving = {source: moment + shift for source, moment in found.items()}
 
-    def end(self) -> Optional[End]:
+    def end(self) -> Optional[SlotEnd]:
         """The earliest end, or None when none is known."""
         known = dict(self.fixed, **self._moving)
         if not known:
             return None
         source = min(known, key=lambda name: known[name])
-        return End(known[source] - self._clock(), source)
+        return SlotEnd(known[source] - self._clock(), source)
 
     def left_s(self, reserve_s: float = RESERVE_S) -> Optional[float]:
         """Seconds for work that takes `reserve_s` to end; None when no end is known."""

@@ -21,7 +21,7 @@ class Processor(NamedTuple):
     mhz: float
 
 
-def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limits,
+def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.CgroupLimits,
                   places: features.Features) -> List[Reading]:
     """How many cores this slot has, by each source that says so. A quota of 1.5 gives 2 (rounded
     up)."""
@@ -39,7 +39,7 @@ def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Limit
 def memory_readings(
     environ: Dict[str, str],
     batch: BatchJob,
-    limits: cgroup.Limits,
+    limits: cgroup.CgroupLimits,
     places: features.Features,
     meminfo: str,
 ) -> List[Reading]:

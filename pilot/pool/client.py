@@ -20,6 +20,7 @@ from pilot.base.fetch import FetchFailed
 from pilot.pool import interface, task as tasks
 from pilot.pool.interface import Backlog, Busy, Denied, Final, Lease, Offer, StaleLease
 from pilot.base.session import Session
+from pilot.events.endings import AttemptOutcome, TaskState
 
 TIMEOUT_S = 30.0
 MAX_WAIT_S = 20.0
@@ -214,7 +215,7 @@ class HTTPPool(interface.Pool):
             return str(found["state"])
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
-        self.finish(Final(task, generation, "released", reason, {}), pilot)
+        self.finish(Final(task, generation, AttemptOutcome.RELEASED, reason, {}), pilot)
 
     def renew(
         self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
@@ -249,7 +250,7 @@ class HTTPPool(interface.Pool):
         found = self._ask_again("/v1/backlog", {"offer": offer._asdict()})
         with _expect_shape(self._url):
             return Backlog(
-                int(found["todo"]),
+                int(found[TaskState.TODO]),
                 int(found["waiting"]),
                 None if found["retry_s"] is None else float(found["retry_s"]),
             )

@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterable, Iterator, List
 
 from pilot.pool import task
 from pilot.pool.interface import STATES
+from pilot.events.endings import TaskState
 
 BESIDE = (
     "state",
@@ -33,7 +34,7 @@ def find_problems(exported: Any) -> List[str]:
     found = ["%s: %s" % (name, mistake) for mistake in task.check_task(spec_of(exported), "/")[1]]
     if not isinstance(exported.get("id"), str):
         found.append("%s: has no id" % name)
-    if exported.get("state", "todo") not in STATES:
+    if exported.get("state", TaskState.TODO) not in STATES:
         found.append("%s: state is none of %s" % (name, ", ".join(STATES)))
     for key in ("generation", "attempts_used", "releases"):
         if not _is_whole(exported.get(key, 0)):

@@ -2,7 +2,10 @@
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-STATES = ("todo", "locked", "done", "error", "held")
+from pilot.events.endings import AttemptOutcome, TaskState
+
+STATES = tuple(state.value for state in TaskState)
+STALE = "stale"  # in place of a state: the lease was not this pilot's any more
 
 
 class StaleLease(Exception):
@@ -51,7 +54,13 @@ class Lease(NamedTuple):
     spec: Dict[str, Any]
 
 
-OUTCOMES = ("done", "error", "released", "returned", "lost")
+OUTCOMES = (
+    AttemptOutcome.DONE,
+    AttemptOutcome.ERROR,
+    AttemptOutcome.RELEASED,
+    AttemptOutcome.RETURNED,
+    AttemptOutcome.LOST,
+)
 
 
 class Final(NamedTuple):

@@ -9,7 +9,8 @@ import time
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from pilot.pool import interface, sqlite_file
-from pilot.pool.interface import Backlog, Final, Lease, Offer, Pool, StaleLease
+from pilot.events.endings import AttemptOutcome, TaskState
+from pilot.pool.interface import STALE, Backlog, Final, Lease, Offer, Pool, StaleLease
 from pilot.pool.sqlite_file import SQLiteFile
 from pilot.pool.sqlite_line import TaskLine
 from pilot.pool.sqlite_requests import ClaimLog
@@ -19,7 +20,7 @@ from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
 if TYPE_CHECKING:
     from pilot.pool.sqlite_operator import SQLiteOperator
 
-STALE = "stale"
+GIVEN_BACK = (AttemptOutcome.RELEASED, AttemptOutcome.RETURNED, AttemptOutcome.LOST)
 
 
 class SQLitePool(Pool):
@@ -128,12 +129,12 @@ class SQLitePool(Pool):
 
     def _state_after(self, row: Row, final: Final) -> str:
         """What an end makes of a task whose attempt is charged."""
-        if final.outcome in ("released", "returned", "lost"):
-            return self._rows.give_back(row, final.outcome != "returned", final.reason)
-        if final.outcome != "done":
+        if final.outcome in GIVEN_BACK:
+            return self._rows.give_back(row, final.outcome != AttemptOutcome.RETURNED, final.reason)
+        if final.outcome != AttemptOutcome.DONE:
             return self._rows.fail_attempt(row, final.reason)
-        self._rows.set_state(row, "done", final.reason)
-        return "done"
+        self._rows.set_state(row, TaskState.DONE, final.reason)
+        return TaskState.DONE
 
     def _finish_late(self, row: Optional[Row], final: Final, pilot: str) -> str:
         """An end without a lease: the state again if this very end was accepted before; accepted if
@@ -151,9 +152,10 @@ class SQLitePool(Pool):
         if attempt[0] == final.outcome:
             return row.state
         newest = row.generation == final.generation
-        if newest and row.pilot == pilot and row.state in ("todo", "held"):
+        if newest and row.pilot == pilot and row.state in (TaskState.TODO, TaskState.HELD):
             self._release_wait(row)
-        if not newest or attempt[0] != "lost" or row.state not in ("todo", "error"):
+        open_again = row.state in (TaskState.TODO, TaskState.ERROR)
+        if not newest or attempt[0] != AttemptOutcome.LOST or not open_again:
             return STALE
         return self._accept_late(row, final)
 
@@ -161,7 +163,7 @@ class SQLitePool(Pool):
         """The run of a cancelled task has ended: nobody need wait for it."""
         self._db.execute(
             "UPDATE tasks SET pilot = NULL, until = NULL, ready = ? WHERE seq = ?",
-            (int(row.state == "todo"), row.seq),
+            (int(row.state == TaskState.TODO), row.seq),
         )
 
     def _accept_late(self, row: Row, final: Final) -> str:
@@ -190,7 +192,7 @@ class SQLitePool(Pool):
         return stale
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
-        self.finish(Final(task, generation, "released", reason, {}), pilot)
+        self.finish(Final(task, generation, AttemptOutcome.RELEASED, reason, {}), pilot)
 
     def backlog(self, offer: Offer) -> Backlog:
         with self._file.writing():
@@ -220,7 +222,7 @@ class SQLitePool(Pool):
             )
         ]
         known = [moment for moment in moments if moment is not None]
-        return found["todo"] + found["locked"], (
+        return found[TaskState.TODO] + found[TaskState.LOCKED], (
             max(0.0, min(known) - sqlite_file.monotonic_s()) if known else None
         )
 
@@ -257,4 +259,4 @@ class SQLitePool(Pool):
 
 
 def _is_held(row: Row, generation: int, pilot: str) -> bool:
-    return row.state == "locked" and row.generation == generation and row.pilot == pilot
+    return row.state == TaskState.LOCKED and row.generation == generation and row.pilot == pilot

@@ -9,6 +9,7 @@ from pilot.pool import sqlite_file
 from pilot.pool import exported as moving
 from pilot.pool.sqlite_rows import TASK, Row, TaskRows
 from pilot.base.shared_defaults import MAX_ATTEMPTS, MAX_RELEASES
+from pilot.events.endings import AttemptOutcome, TaskState
 
 
 def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> Dict[str, Any]:
@@ -74,14 +75,14 @@ class SQLiteOperator:
         with self._file.writing():
             for name in tasks:
                 row = self._rows.find_row(name)
-                if row is None or row.state not in ("todo", "locked"):
+                if row is None or row.state not in (TaskState.TODO, TaskState.LOCKED):
                     continue
-                if row.state == "locked":
+                if row.state == TaskState.LOCKED:
                     self._rows.end_attempt(
-                        row.seq, row.generation, "cancelled", "cancelled by an operator", None
+                        row.seq, row.generation, AttemptOutcome.CANCELLED, "cancelled by an operator", None
                     )
                 waits = row.pilot is not None  # its run goes on until its agent hears of it
-                self._rows.set_state(row, "held", "cancelled by an operator")
+                self._rows.set_state(row, TaskState.HELD, "cancelled by an operator")
                 if waits:
                     self._db.execute(
                         "UPDATE tasks SET pilot = ?, until = ? WHERE seq = ?",
@@ -129,7 +130,8 @@ class SQLiteOperator:
 
     def _restore_task(self, task: Dict[str, Any]) -> int:
         spec = moving.spec_of(task)
-        state = "todo" if task.get("state", "todo") == "locked" else task.get("state", "todo")
+        state = task.get("state", TaskState.TODO)
+        state = TaskState.TODO if state == TaskState.LOCKED else state
         generation = max(
             [task.get("generation", 0)]
             + [attempt["generation"] for attempt in task.get("attempts", ())]
@@ -138,7 +140,7 @@ class SQLiteOperator:
             spec["id"],
             self._rows.class_of(spec),
             state,
-            int(state == "todo"),
+            int(state == TaskState.TODO),
             task.get("priority", 0),
             generation,
             task.get("attempts_used", 0),
@@ -164,7 +166,7 @@ class SQLiteOperator:
         cut = not attempt["outcome"]
         values = (
             row, attempt["generation"], attempt["pilot"], attempt["started"], attempt["ended"],
-            "lost" if cut else attempt["outcome"],
+            AttemptOutcome.LOST if cut else attempt["outcome"],
             "moved to another pool while it ran" if cut else attempt["reason"],
             json.dumps(attempt["result"]) if attempt["result"] else None,
         )

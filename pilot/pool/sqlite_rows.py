@@ -6,6 +6,7 @@ import time
 from typing import Any, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.pool import sqlite_file
+from pilot.events.endings import AttemptOutcome, TaskState
 
 MAX_BACKOFF_S = 600.0
 # attempts that nobody confirmed and that cost nothing; more of them are a task that kills its
@@ -82,8 +83,8 @@ class TaskRows:
 
     def set_state(self, row: Row, state: str, reason: str, wait_s: float = 0.0) -> None:
         """Put a task into this state; one that is todo waits first for `wait_s` seconds."""
-        ready = state == "todo" and wait_s <= 0
-        until = sqlite_file.monotonic_s() + wait_s if state == "todo" and not ready else None
+        ready = state == TaskState.TODO and wait_s <= 0
+        until = sqlite_file.monotonic_s() + wait_s if state == TaskState.TODO and not ready else None
         self._db.execute(
             "UPDATE tasks SET state = ?, ready = ?, until = ?, pilot = NULL, reason = ? WHERE seq = ?",
             (state, int(ready), until, reason, row.seq),
@@ -91,7 +92,7 @@ class TaskRows:
 
     def fail_attempt(self, row: Row, reason: str) -> str:
         """An attempt is used up: the task's new state, error when it was the last."""
-        state = "error" if row.attempts >= row.max_attempts else "todo"
+        state = TaskState.ERROR if row.attempts >= row.max_attempts else TaskState.TODO
         self.set_state(row, state, reason, self._wait_s(row.attempts))
         return state
 
@@ -110,7 +111,7 @@ class TaskRows:
             )
             self.set_state(
                 row,
-                "error",
+                TaskState.ERROR,
                 "given back %d times, max_releases is %d: %s"
                 % (
                     row.releases + 1,
@@ -118,13 +119,13 @@ class TaskRows:
                     "; ".join(dict.fromkeys(one[0] or "" for one in told))[:3000],
                 ),
             )
-            return "error"
+            return TaskState.ERROR
         self._refund_attempt(row)
         self._db.execute(
             "UPDATE tasks SET releases = releases + ? WHERE seq = ?", (int(begun), row.seq)
         )
-        self.set_state(row, "todo", reason)
-        return "todo"
+        self.set_state(row, TaskState.TODO, reason)
+        return TaskState.TODO
 
     def _wait_s(self, attempts: int) -> float:
         wait = min(self._file.backoff_s * 2 ** min(attempts, 20), MAX_BACKOFF_S)
@@ -158,17 +159,17 @@ class TaskRows:
 
     def _lose_lease(self, row: Row) -> None:
         if row.begun or row.unconfirmed >= MAX_UNCONFIRMED:
-            self.end_attempt(row.seq, row.generation, "lost", "the lease ran out", None)
+            self.end_attempt(row.seq, row.generation, AttemptOutcome.LOST, "the lease ran out", None)
             self._db.execute("UPDATE tasks SET begun = 1 WHERE seq = ?", (row.seq,))
             self.fail_attempt(row, "pilot %s was not heard of within the lease" % row.pilot)
             return
         self.end_attempt(
             row.seq,
             row.generation,
-            "lost",
+            AttemptOutcome.LOST,
             "the lease ran out; its start was never confirmed",
             None,
         )
         self._refund_attempt(row)
         self._db.execute("UPDATE tasks SET unconfirmed = unconfirmed + 1 WHERE seq = ?", (row.seq,))
-        self.set_state(row, "todo", "pilot %s claimed it and was not heard of again" % row.pilot)
+        self.set_state(row, TaskState.TODO, "pilot %s claimed it and was not heard of again" % row.pilot)

@@ -48,16 +48,16 @@ def test_what_a_task_asks_for_is_what_it_may_use():
     ],
 )
 def test_the_first_limit_passed_is_named(sample, words):
-    assert words in limits.find_breach(limits.Limits(1, 5, 100, 10, 1, 7), sample)
+    assert words in limits.find_breach(limits.PayloadLimits(1, 5, 100, 10, 1, 7), sample)
 
 
 def test_within_limits_all_is_well():
     assert (
-        limits.find_breach(limits.Limits(*[None] * 6), limits.Sample(1e9, 1e9, 1e9, 1e9, 1e9))
+        limits.find_breach(limits.PayloadLimits(*[None] * 6), limits.Sample(1e9, 1e9, 1e9, 1e9, 1e9))
         is None
     )
     assert (
-        limits.find_breach(limits.Limits(1, 5, 100, 10, 1, 7), limits.Sample(5, 100, 10, 1, 7))
+        limits.find_breach(limits.PayloadLimits(1, 5, 100, 10, 1, 7), limits.Sample(5, 100, 10, 1, 7))
         is None
     )
 

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from pilot.base import process
-from pilot.agent.loop import Exit, Loop, exit_code
+from pilot.agent.loop import ChildExit, Loop, exit_code
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_child_that_ends_is_told_with_what_it_used(loop):
         loop.stop()
     loop.watch_child(child.pid, lambda: told.append("dying"), dead)
     loop.run()
-    assert told[0] == "dying" and isinstance(told[1], Exit) and told[1].code == 3
+    assert told[0] == "dying" and isinstance(told[1], ChildExit) and told[1].code == 3
 
 
 def test_a_reader_that_goes_is_noticed(loop):

@@ -10,7 +10,7 @@ from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session, proxy_for
 
 
-class Proxy:
+class HTTPProxy:
     """Keeps the first request that it is sent, and answers it as told."""
 
     def __init__(self, answer):
@@ -42,7 +42,7 @@ def no_proxies(monkeypatch):
 
 
 def test_plain_http_is_asked_of_the_proxy_by_its_whole_address(monkeypatch):
-    proxy = Proxy(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    proxy = HTTPProxy(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
     monkeypatch.setenv("http_proxy", "http://me:se%40cret@" + proxy.where)
     one = Session("http://pool.example.org:8420/base")
     assert one.ask("GET", "/v1/status", None, {"Authorization": "Bearer t"}, 5) == (200, b"{}")
@@ -57,7 +57,7 @@ def test_plain_http_is_asked_of_the_proxy_by_its_whole_address(monkeypatch):
 
 
 def test_tls_goes_through_the_proxy_untouched(monkeypatch):
-    proxy = Proxy(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+    proxy = HTTPProxy(b"HTTP/1.1 403 Forbidden\r\n\r\n")
     monkeypatch.setenv("HTTPS_PROXY", proxy.where)
     one = Session("https://pool.example.org")
     with pytest.raises(FetchFailed, match="403"):

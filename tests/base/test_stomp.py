@@ -187,7 +187,7 @@ def test_a_broker_that_refuses_or_is_not_there_is_told(broker):
 def test_a_connection_that_was_not_welcome_is_hung_up(broker):
     broker.moody = 1
     with pytest.raises(stomp.StompError, match="closed the connection"):
-        stomp.Connection(stomp.parse_url(broker.url), None, 60)
+        stomp.StompConnection(stomp.parse_url(broker.url), None, 60)
     gc.collect()  # a socket left open is told here, and the suite takes that for an error
     until(lambda: broker.ended == 1)
 

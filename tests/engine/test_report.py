@@ -3,12 +3,12 @@ import json
 from pilot.engine import report
 from pilot.events.tally import TaskTally
 from pilot.facts import Installation, Reading
-from pilot.engine.report import Outcome
+from pilot.engine.report import CommandOutcome
 
 OUTCOMES = [
-    Outcome("A", "ok", 0, 1.23456, ""),
-    Outcome("B", "failed", 10, 0.1, "1200 MB free"),
-    Outcome("C", "skipped", 0, 0.0, ""),
+    CommandOutcome("A", "ok", 0, 1.23456, ""),
+    CommandOutcome("B", "failed", 10, 0.1, "1200 MB free"),
+    CommandOutcome("C", "skipped", 0, 0.0, ""),
 ]
 TASKS = {"done": 2, "error": 1, "released": 0, "retried": 3, "lost": 0}
 

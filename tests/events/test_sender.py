@@ -55,7 +55,7 @@ def test_a_spool_that_cannot_be_written_loses_only_what_does_not_fit_in_memory()
     assert 0 < kept < 20 and box.lost == 20 - kept and emptied(box) == list(range(kept))
 
 
-class Place(Transport):
+class BrokerPlace(Transport):
     """Takes events, or fails as it is told."""
 
     name = "place"
@@ -88,7 +88,7 @@ def make(place, tmp_path, **how):
 
 
 def test_events_travel_in_order_and_the_end_waits_for_them(tmp_path, quick):
-    place = Place()
+    place = BrokerPlace()
     sender, lost = make(place, tmp_path)
     for seq in range(2000):
         sender(event(seq))
@@ -101,7 +101,7 @@ def test_events_travel_in_order_and_the_end_waits_for_them(tmp_path, quick):
 
 
 def test_a_place_that_is_down_gets_everything_when_it_is_back(tmp_path, quick):
-    place = Place()
+    place = BrokerPlace()
     place.fail = SendFailed("down")
     sender, lost = make(place, tmp_path)
     for seq in range(100):
@@ -113,7 +113,7 @@ def test_a_place_that_is_down_gets_everything_when_it_is_back(tmp_path, quick):
 
 
 def test_a_place_that_stays_down_is_left_in_time_and_the_loss_is_counted(tmp_path, quick):
-    place = Place()
+    place = BrokerPlace()
     place.fail = SendFailed("down")
     sender, lost = make(place, tmp_path)
     for seq in range(7):
@@ -122,7 +122,7 @@ def test_a_place_that_stays_down_is_left_in_time_and_the_loss_is_counted(tmp_pat
 
 
 def test_what_is_refused_for_good_is_not_tried_for_ever(tmp_path, quick):
-    place = Place()
+    place = BrokerPlace()
     place.fail = SendFailed("bad", final=True)
     sender, lost = make(place, tmp_path)
     sender(event(1))
@@ -134,13 +134,13 @@ def test_what_is_refused_for_good_is_not_tried_for_ever(tmp_path, quick):
 
 def test_the_heart_beats_in_the_senders_thread(tmp_path, quick):
     beats = []
-    sender, _ = make(Place(), tmp_path, every=lambda: beats.append(1), every_s=0.01)
+    sender, _ = make(BrokerPlace(), tmp_path, every=lambda: beats.append(1), every_s=0.01)
     until(lambda: len(beats) > 3)
     sender.close(1)
 
 
 def test_one_event_that_is_refused_takes_no_other_along(tmp_path, quick):
-    class Picky(Place):
+    class Picky(BrokerPlace):
         def send(self, events):
             self.calls += 1
             if any(one["seq"] == 77 for one in events):
@@ -154,7 +154,7 @@ def test_one_event_that_is_refused_takes_no_other_along(tmp_path, quick):
 
 
 def test_a_bug_in_a_transport_ends_no_story(tmp_path, quick):
-    place = Place()
+    place = BrokerPlace()
     place.fail = RuntimeError("a bug")
     sender, lost = make(place, tmp_path)
     sender(event(1))
@@ -199,7 +199,7 @@ def test_a_large_spool_goes_out_in_order(tmp_path):
 
 
 def test_an_event_that_cannot_be_told_ends_no_story(tmp_path, quick):
-    place = Place()
+    place = BrokerPlace()
     sender, lost = make(place, tmp_path, every=lambda: 1 / 0, every_s=0.01)
     sender(dict(event(1), odd={1, 2}))
     sender(event(2))

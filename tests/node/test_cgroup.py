@@ -35,7 +35,7 @@ def test_the_smallest_limit_of_all_ancestors_counts_in_version_2(tmp_path):
         root + "/sys/fs/cgroup/a",
         root + "/sys/fs/cgroup",
     ]
-    assert cgroup.limits(found) == cgroup.Limits(1.5, 2048, 100)
+    assert cgroup.limits(found) == cgroup.CgroupLimits(1.5, 2048, 100)
 
 
 def test_version_1_has_a_hierarchy_for_each_controller(tmp_path):
@@ -54,7 +54,7 @@ def test_version_1_has_a_hierarchy_for_each_controller(tmp_path):
     found = cgroup.directories(
         "3:memory:/job\n2:cpu,cpuacct:/job\n4:pids:/job\n0::/\n", V1_MOUNTS, root
     )
-    assert cgroup.limits(found) == cgroup.Limits(2.0, 64, None)
+    assert cgroup.limits(found) == cgroup.CgroupLimits(2.0, 64, None)
 
 
 def test_in_a_container_the_mount_is_a_part_of_the_tree(tmp_path):
@@ -71,7 +71,7 @@ def test_in_a_container_the_mount_is_a_part_of_the_tree(tmp_path):
     [("", ""), ("0::/a\n", ""), ("junk", "junk\n"), ("0::/a\n", "30 23 - cgroup2\n")],
 )
 def test_where_there_are_no_groups_there_are_no_limits(groups, mounts):
-    assert cgroup.limits(cgroup.directories(groups, mounts)) == cgroup.Limits(None, None, None)
+    assert cgroup.limits(cgroup.directories(groups, mounts)) == cgroup.CgroupLimits(None, None, None)
 
 
 def test_our_own_machine_can_be_asked():

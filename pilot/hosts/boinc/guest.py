@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 
 from pilot.base import prctl, process_tree
 from pilot.hosts.boinc import channels, slot
-from pilot.hosts.host import Ending, Host, Progress
+from pilot.hosts.host import PilotEnd, Host, Progress
 from pilot.node.batch import boinc
 
 EVERY_S = 0.25
@@ -179,7 +179,7 @@ class BoincHost(Host):
         if self._guest is not None:
             self._guest.resume()
 
-    def ended(self, ending: Ending) -> int:
+    def ended(self, ending: PilotEnd) -> int:
         """The last files; a native application ends with BOINC's own exit code."""
         if self._guest is None:
             return ending.code

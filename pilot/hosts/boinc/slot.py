@@ -15,7 +15,7 @@ ABORTED, INIT_FAILURE, SUB_TASK_FAILURE = 194, 206, 208
 AGAIN_S = 900
 
 
-class Ending(NamedTuple):
+class SlotEnding(NamedTuple):
     """What BOINC is told: finished with this status; or to be started again after so many seconds;
     or neither."""
 
@@ -27,18 +27,18 @@ class Ending(NamedTuple):
 
 def choose_ending(
     code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: str
-) -> Ending:
+) -> SlotEnding:
     """For a pilot's exit code. No work, and a pool that does not answer, are no results: the task
     is postponed."""
     if code > 128:
-        return Ending(ABORTED if aborted else 0, finished=False, reason=reason)
+        return SlotEnding(ABORTED if aborted else 0, finished=False, reason=reason)
     if code == 0 and asked_for_work and not tasks:
-        return Ending(0, AGAIN_S, False, "no work in the task queue")
+        return SlotEnding(0, AGAIN_S, False, "no work in the task queue")
     if code == 50:
-        return Ending(0, AGAIN_S, False, reason or "the task queue cannot be reached")
+        return SlotEnding(0, AGAIN_S, False, reason or "the task queue cannot be reached")
     if code in (0, 60):
-        return Ending(0, reason=reason)
-    return Ending(INIT_FAILURE if code in (2, 10, 20, 30) else SUB_TASK_FAILURE, reason=reason)
+        return SlotEnding(0, reason=reason)
+    return SlotEnding(INIT_FAILURE if code in (2, 10, 20, 30) else SUB_TASK_FAILURE, reason=reason)
 
 
 def take_lock(folder: str) -> Optional[int]:
@@ -80,7 +80,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())[:250] or "no reason was told"
 
 
-def tell_client(folder: str, end: Ending) -> Optional[str]:
+def tell_client(folder: str, end: SlotEnding) -> Optional[str]:
     """boinc_finish_called or boinc_temporary_exit, whose reason must not be empty. Why it could not
     be written, or None."""
     if end.again_s:

@@ -51,8 +51,7 @@ def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, 
 
 
 def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """What is said of the types of variables that get a value inside functions; a class's fields
-    keep theirs."""
+    """What is said of the types of variables that get a value; a class's fields keep theirs."""
     found: List[Tuple[int, int, int]] = []
     blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
     for token in tokens:
@@ -69,7 +68,7 @@ def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, in
                 and words[0] != "case"
                 and not keyword.iskeyword(words[0])
             )
-            if blocks[-1] == "def" and target:
+            if blocks[-1] != "class" and target:
                 found += _annotated_variable(line)
             line = []
         else:

@@ -23,6 +23,7 @@ FILES = (
     "pilot/events/queue_broker.py",
     "pilot/events/progress.py",
     "pilot/events/bar.py",
+    "pilot/node/score_cache.py",
     "pilot/node/spot.py",
     "pilot/node/poller.py",
     "pilot/engine/onefile.py",

@@ -12,6 +12,7 @@ from pilot.base import log
 from pilot.errors import PoolUnreachable, UsageError
 from pilot.ops.pool import intake, keeping
 from pilot.pool import interface, open_pool
+from pilot.events.endings import TaskState
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -232,7 +233,7 @@ def retry_tasks(given: argparse.Namespace) -> int:
     with open_pool(given.pool) as pool:
         print("%d sent back" % pool.retry(given.tasks or None))
         return _check_names(
-            pool, given.tasks, ("todo", "locked"), "only tasks in error or held are sent back"
+            pool, given.tasks, (TaskState.TODO, TaskState.LOCKED), "only tasks in error or held are sent back"
         )
 
 
@@ -241,7 +242,7 @@ def cancel_tasks(given: argparse.Namespace) -> int:
     with open_pool(given.pool) as pool:
         print("%d held" % pool.cancel(given.tasks))
         return _check_names(
-            pool, given.tasks, ("held",), "only tasks that are todo or locked are held"
+            pool, given.tasks, (TaskState.HELD,), "only tasks that are todo or locked are held"
         )
 
 
@@ -283,7 +284,7 @@ def import_tasks(given: argparse.Namespace) -> int:
 def serve_pool(given: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT."""
     from pilot.ops.server import serve  # not for the other verbs: they need no event loop
-    from pilot.ops.server.server import Keep
+    from pilot.ops.server.server import Retention
 
     return serve.run_server(
         serve.plan_server(
@@ -293,7 +294,7 @@ def serve_pool(given: argparse.Namespace) -> int:
             given.tls_key,
             given.tokens,
             given.tls_client_ca,
-            Keep(given.keep_days, given.keep_mb, given.keep_done_days),
+            Retention(given.keep_days, given.keep_mb, given.keep_done_days),
             given.create,
         )
     )

@@ -7,6 +7,7 @@ from typing import Any
 from pilot.errors import UsageError
 from pilot.ops.pool import copies as sqlite_copies
 from pilot.pool import interface, open_pool
+from pilot.events.endings import TaskState
 
 AT_ONCE = 1000
 _AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|h|d)\Z")
@@ -44,7 +45,7 @@ def add_verbs(verbs: Any, verb: Any) -> None:
         metavar="AGE",
         help="since when nothing has changed: 90d, 36h, 600s",
     )
-    forget.add_argument("--state", required=True, choices=("done", "error", "held"))
+    forget.add_argument("--state", required=True, choices=[TaskState.DONE.value, TaskState.ERROR.value, TaskState.HELD.value])
     taken = verbs.add_parser(
         "withdraw",
         help="take back every token of one pilot; needs a token of a factory or an admin",

@@ -24,7 +24,7 @@ Handle = Callable[["Connection", Head, bytes], None]
 Limit = Callable[["Connection", Head], int]
 
 
-class House:
+class Connections:
     """What all connections share: who serves, what is open, how much is in memory."""
 
     def __init__(
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
     """asyncio's protocol: buffers, cuts requests out, hands them to the house, writes the
     answers."""
 
-    def __init__(self, house: House, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, house: Connections, loop: asyncio.AbstractEventLoop) -> None:
         self.house, self._loop = house, loop
         self.deadline: Optional[float] = None
         # told when the client goes while its request is served

@@ -7,7 +7,7 @@ import logging
 import socket
 from typing import Any, Callable, List, Optional
 
-from pilot.ops.server.connection import STRANGER_S, Connection, House
+from pilot.ops.server.connection import STRANGER_S, Connection, Connections
 
 AT_ONCE = 64  # accepted in one turn of the loop
 PAUSE_S = 0.25  # until the next try after the descriptors, or the limit, were used up
@@ -21,7 +21,7 @@ class Door:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        house: House,
+        house: Connections,
         make: Callable[[], Connection],
         context: Any,
     ) -> None:

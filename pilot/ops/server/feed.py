@@ -26,7 +26,7 @@ log = logging.getLogger("pilot.pool")
 class Feed:
     """`run` until `stop` is set."""
 
-    def __init__(self, source: stomp.Place, target: PoolServer, stop: threading.Event) -> None:
+    def __init__(self, source: stomp.BrokerPlace, target: PoolServer, stop: threading.Event) -> None:
         self._source, self._target, self._stop = source, target, stop
         self._environ = dict(os.environ)
         self.moved = self.refused = 0
@@ -37,7 +37,7 @@ class Feed:
         while not self._stop.is_set():
             try:
                 context = credentials.tls_context(self._environ) if self._source.secure else None
-                connection = stomp.Connection(self._source, context, CONNECT_S)
+                connection = stomp.StompConnection(self._source, context, CONNECT_S)
                 log.info("moving events from %s to %s", self._source.name, self._target.name)
                 try:
                     connection.subscribe(self._source.destination, PREFETCH)
@@ -50,7 +50,7 @@ class Feed:
                 self._wait_after(failures)
                 failures += 1
 
-    def _move_messages(self, connection: stomp.Connection) -> None:
+    def _move_messages(self, connection: stomp.StompConnection) -> None:
         while not self._stop.is_set():
             message = connection.read(LISTEN_S)
             if message is None:
@@ -60,7 +60,7 @@ class Feed:
             if message.command == "MESSAGE":
                 self._move_one(connection, message)
 
-    def _move_one(self, connection: stomp.Connection, message: stomp.Frame) -> None:
+    def _move_one(self, connection: stomp.StompConnection, message: stomp.Frame) -> None:
         events = read_events(message.body)
         good = events is not None and self._deliver_events(events)
         if good is None:  # we are to stop: the broker gives the message to the next

@@ -36,7 +36,7 @@ class Waiter(NamedTuple):
     nothing: Answer
 
 
-class Hub:
+class CommitQueue:
     """`submit` work; its answer goes to `respond` once it is on disk. For the event loop's thread
     alone."""
 

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from pilot.events import event as events
 from pilot.pool.interface import STATES
 from pilot.ops.server import statistics
 from pilot.ops.server.story import SILENT_S
@@ -39,7 +40,13 @@ _SHOWN_STATE = (
 )
 MAX_ROWS = 200000
 MOST_REASONS = 20
-NO_MILESTONES = ("log", "pilot heartbeat", "fact found", "task usage", "task claimed")
+NO_MILESTONES = (
+    events.LOG,
+    events.PILOT_HEARTBEAT,
+    events.FACT_FOUND,
+    events.TASK_USAGE,
+    events.TASK_CLAIMED,
+)
 MAX_ANSWER = 4 << 20
 
 
@@ -191,7 +198,7 @@ class Reader:
         )
         no_milestones = "pilot = ? AND kind NOT IN (%s)" % ", ".join("?" * len(NO_MILESTONES))
         told["timeline"] = self._read_events(no_milestones, (name,) + NO_MILESTONES, 3000)
-        told["facts"] = self._read_events("pilot = ? AND kind = 'fact found'", (name,), 100)
+        told["facts"] = self._read_events("pilot = ? AND kind = ?", (name, events.FACT_FOUND), 100)
         return told
 
     def events(

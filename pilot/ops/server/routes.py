@@ -8,6 +8,7 @@ from pilot.ops.server import shape, tasks_api, story_api
 from pilot.ops.server.call import Call
 from pilot.ops.server.shape import Shapes
 from pilot.ops.server.wire import Answer
+from pilot.events.endings import TaskState
 
 ANYBODY: Tuple[str, ...] = ()
 READERS = ("reader", "factory", "admin", "pilot")
@@ -209,7 +210,7 @@ ROUTES: List[Route] = [
         "write",
         tasks_api.purge_ended,
         {
-            "state": shape.one_of("done", "error", "held"),
+            "state": shape.one_of(TaskState.DONE, TaskState.ERROR, TaskState.HELD),
             "older_than_s": shape.any_number(0, 1e10),
             "most": shape.whole_number(1, 5000),
         },

@@ -21,7 +21,7 @@ from pilot.ops.server.connection import MAX_CONNECTIONS
 from pilot.ops.server.custody import Custody
 from pilot.ops.server.door import Door, listen_on
 from pilot.ops.server.seldom import Seldom
-from pilot.ops.server.server import Keep, Server
+from pilot.ops.server.server import Retention, Server
 from pilot.ops.server.sqlite_store import SQLiteStore
 
 BACKLOG = 1024
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     port: int
     context: Optional[ssl.SSLContext]
     keyring: Optional[tokens.Keyring]
-    keep: Keep
+    keep: Retention
     create: bool = False
 
 
@@ -49,7 +49,7 @@ def plan_server(
     key: Optional[str],
     token_file: Optional[str],
     client_ca: Optional[str],
-    keep: Keep,
+    keep: Retention,
     create: bool = False,
 ) -> Plan:
     """The checked plan; UsageError with a sentence per mistake."""

@@ -12,13 +12,14 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional
 from pilot.pool.interface import Busy
 from pilot.ops.server import page, routes, shape, story as stories, tasks_api, wire
 from pilot.ops.server.call import Call
-from pilot.ops.server.connection import MAX_CONNECTIONS, Connection, House
-from pilot.ops.server.hub import SWEEP_S, Hub
+from pilot.ops.server.connection import MAX_CONNECTIONS, Connection, Connections
+from pilot.ops.server.hub import SWEEP_S, CommitQueue
 from pilot.ops.server.reader import Reader
 from pilot.ops.server.routes import Route
-from pilot.ops.server.tokens import LOCAL, Identity, Keyring, Refused
+from pilot.ops.server.tokens import LOCAL, Identity, Keyring, BadToken
 from pilot.ops.server.store import Store
 from pilot.ops.server.wire import Answer, BadRequest, Head, answer_error
+from pilot.events.endings import TaskState
 
 TICK_S = 60.0
 PILOT_BYTES = 2 << 20  # of a body from a pilot
@@ -30,7 +31,7 @@ _LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}\Z")
 log = logging.getLogger("pilot.pool")
 
 
-class Keep(NamedTuple):
+class Retention(NamedTuple):
     """How long and how much of the pilots' story is kept, and for how long what is done."""
 
     days: float = 30.0
@@ -56,7 +57,7 @@ class Server:
         pool: Store,
         path: str,
         keyring: Optional[Keyring],
-        keep: Keep = Keep(),
+        keep: Retention = Retention(),
         max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         self.loop, self.pool, self.keyring, self.keep = loop, pool, keyring, keep
@@ -65,8 +66,8 @@ class Server:
             stories.path_of(path), int(min(stories.PILOT_BYTES, keep.megabytes * (1 << 20) / 20))
         )
         self.reader = Reader(path, stories.path_of(path))
-        self.hub = Hub(loop, pool, self.story)
-        self.house = House(self._handle_request, self._body_limit, max_connections)
+        self.hub = CommitQueue(loop, pool, self.story)
+        self.house = Connections(self._handle_request, self._body_limit, max_connections)
         self._readers = concurrent.futures.ThreadPoolExecutor(1, "reader")
         self._timers: List[Any] = []
         # called when the file is not what it was
@@ -128,7 +129,7 @@ class Server:
         """Within the transaction of a batch."""
         self.pool.forget_requests()
         if self.keep.done_days is not None:
-            self.pool.purge("done", self.keep.done_days * 86400, PURGE_ROWS)
+            self.pool.purge(TaskState.DONE, self.keep.done_days * 86400, PURGE_ROWS)
         self.loop.call_soon(self._keep_count, self.pool.status())
         return tasks_api.NOTHING
 
@@ -256,7 +257,7 @@ class Server:
             raise BadRequest(401, "a token is needed")
         try:
             who = self.keyring.identify(token)
-        except Refused as error:
+        except BadToken as error:
             raise BadRequest(401, str(error))
         if who.role not in route.roles:
             raise BadRequest(

@@ -2,7 +2,14 @@
 
 from typing import Any, Dict, Iterable, List, Sequence, Tuple
 
-BAD = ("failed", "crashed", "timed out", "interrupted")
+from pilot.events.endings import CommandStatus
+
+BAD = (
+    CommandStatus.FAILED,
+    CommandStatus.CRASHED,
+    CommandStatus.TIMED_OUT,
+    CommandStatus.INTERRUPTED,
+)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
@@ -25,7 +32,7 @@ def by_command(steps: Iterable[Tuple[str, str, str, str, float]]) -> List[Dict[s
 
 
 def _sum_rows(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, Any]:
-    ran = sorted(seconds for status, _, seconds in rows if status != "skipped")
+    ran = sorted(seconds for status, _, seconds in rows if status != CommandStatus.SKIPPED)
     reasons = [reason for status, reason, _ in rows if status in BAD]
     counts: Dict[str, int] = {}
     for reason in reasons:
@@ -33,7 +40,7 @@ def _sum_rows(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, Any]:
     common = max(sorted(counts), key=lambda reason: counts[reason]) if counts else ""
     return {
         "runs": len(ran),
-        "ok": sum(1 for status, _, _ in rows if status == "ok"),
+        "ok": sum(1 for status, _, _ in rows if status == CommandStatus.OK),
         "skipped": len(rows) - len(ran),
         "median_s": round(quantile(ran, 0.5), 3),
         "p95_s": round(quantile(ran, 0.95), 3),

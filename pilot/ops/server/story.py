@@ -15,6 +15,9 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 from pilot.pool import sqlite_file
 from pilot.pool.interface import Busy
+from pilot.events import event as events
+from pilot.events.endings import AttemptOutcome, TaskState
+from pilot.events.tally import FAILED
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS story.events (
@@ -50,7 +53,7 @@ SILENT_S = 300.0  # a running pilot that was not heard for so long is called sil
 MAX_TEXT = 2000
 PILOT_BYTES = 64 << 20  # of one pilot's story
 ROW_BYTES = 400  # what an event takes besides its body: its keys, and the rows that are made of it
-CHATTER = ("log", "task usage", "pilot heartbeat", "fact found")
+CHATTER = (events.LOG, events.TASK_USAGE, events.PILOT_HEARTBEAT, events.FACT_FOUND)
 log = logging.getLogger("pilot.pool")
 AGENTS = ("LaunchAgent", "MultiLaunchAgent")  # what is not set-up
 
@@ -131,7 +134,7 @@ class Story:
             for key, value in event.items()
             if key not in ("pilot", "seq", "time", "event")
         }
-        if kind == "factory state":
+        if kind == events.FACTORY_STATE:
             self._db.execute(
                 "INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)",
                 (pilot, now, json.dumps(body)),
@@ -175,15 +178,15 @@ class Story:
     def _set_state(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
         """What only the newest event may change."""
         changes: Dict[str, Any] = {}
-        if kind == "command started":
+        if kind == events.COMMAND_STARTED:
             changes = {"command": _as_text(body.get("command")), "state": "running"}
-        elif kind == "pilot heartbeat":
+        elif kind == events.PILOT_HEARTBEAT:
             changes = {
                 "pulse": json.dumps(body)[:MAX_TEXT] if len(json.dumps(body)) <= MAX_TEXT else "{}"
             }
-        elif kind in ("pilot stopping", "pilot holding"):
+        elif kind in (events.PILOT_STOPPING, events.PILOT_HOLDING):
             changes = {"state": kind.split()[1]}
-        elif kind == "pilot started":  # another life of a pilot whose id was given to it
+        elif kind == events.PILOT_STARTED:  # another life of a pilot whose id was given to it
             changes = {
                 "state": "running",
                 "command": "",
@@ -192,7 +195,7 @@ class Story:
                 "reason": "",
                 "running": 0,
             }
-        elif kind == "pilot finished":
+        elif kind == events.PILOT_FINISHED:
             changes = {
                 "state": "finished",
                 "ended": now,
@@ -208,7 +211,7 @@ class Story:
 
     def _account_event(self, pilot: str, kind: str, body: Dict[str, Any], now: float) -> None:
         """What each event adds, in whatever order they come."""
-        if kind == "pilot started":
+        if kind == events.PILOT_STARTED:
             self._db.execute(
                 "UPDATE story.pilots SET site = ?, host = ?, version = ? WHERE pilot = ?",
                 (
@@ -218,20 +221,20 @@ class Story:
                     pilot,
                 ),
             )
-        elif kind == "fact found" and body.get("kind") == "WorkerNode":
+        elif kind == events.FACT_FOUND and body.get("kind") == "WorkerNode":
             cores = _as_whole(
                 (body.get("fact") or {}).get("cores") if isinstance(body.get("fact"), dict) else 1
             )
             self._db.execute(
                 "UPDATE story.pilots SET cores = ? WHERE pilot = ?", (max(1, cores), pilot)
             )
-        elif kind == "command finished":
+        elif kind == events.COMMAND_FINISHED:
             self._account_step(pilot, body, now)
-        elif kind == "task started":
+        elif kind == events.TASK_STARTED:
             self._db.execute(
                 "UPDATE story.pilots SET running = running + 1 WHERE pilot = ?", (pilot,)
             )
-        elif kind == "task finished":
+        elif kind == events.TASK_FINISHED:
             self._account_run(pilot, body, now)
 
     def _account_step(self, pilot: str, body: Dict[str, Any], now: float) -> None:
@@ -261,7 +264,7 @@ class Story:
                 "%s: %s" % (command, _as_text(body.get("reason"))), pilot))
 
     def _account_run(self, pilot: str, body: Dict[str, Any], now: float) -> None:
-        if body.get("outcome") == "returned":  # it was never begun
+        if body.get("outcome") == AttemptOutcome.RETURNED:  # it was never begun
             return
         outcome, seconds, cores = (
             _as_text(body.get("outcome")),
@@ -282,7 +285,7 @@ class Story:
                 pilot,
             ),
         )
-        done, failed = int(outcome == "done"), int(outcome in ("error", "retried"))
+        done, failed = int(outcome == AttemptOutcome.DONE), int(outcome in FAILED)
         self._db.execute(
             "UPDATE story.pilots SET running = max(0, running - 1), done = done + ?, failed = failed + ?, busy_s = busy_s + ?,"
             " failed_s = failed_s + ? WHERE pilot = ?",
@@ -299,11 +302,11 @@ class Story:
             "INSERT OR REPLACE INTO story.ticks VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 int(time.time() // 60),
-                counts["todo"],
-                counts["locked"],
-                counts["done"],
-                counts["error"],
-                counts["held"],
+                counts[TaskState.TODO],
+                counts[TaskState.LOCKED],
+                counts[TaskState.DONE],
+                counts[TaskState.ERROR],
+                counts[TaskState.HELD],
                 pilots,
             ),
         )

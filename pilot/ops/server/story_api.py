@@ -4,10 +4,11 @@ import json
 import time
 from typing import Any, Dict
 
+from pilot.events import event as events
 from pilot import values
 from pilot.ops.server import metrics as metrics_text
 from pilot.ops.server.call import Call
-from pilot.ops.server.tokens import Refused
+from pilot.ops.server.tokens import BadToken
 from pilot.ops.server.wire import Answer, BadRequest, answer_error, answer_json
 
 MAX_EVENT = 1 << 18
@@ -16,13 +17,13 @@ _NAMES = ("pilot", "event")
 
 def post_events(call: Call) -> Answer:
     """POST /v1/events"""
-    events = call.given["events"]
-    for event in events:
+    given = call.given["events"]
+    for event in given:
         _check_event(event)
         call.own(event["pilot"])
-        if event["event"] == "factory state" and call.who.role == "pilot":
+        if event["event"] == events.FACTORY_STATE and call.who.role == "pilot":
             raise BadRequest(403, "a pilot tells no factory's state")
-    return answer_json({"new": call.server.story.tell(events), "heard": len(events)})
+    return answer_json({"new": call.server.story.tell(given), "heard": len(given)})
 
 
 def _check_event(event: Dict[str, Any]) -> None:
@@ -64,7 +65,7 @@ def renew_token(call: Call) -> Answer:
         return answer_error(409, "this server runs without tokens")
     try:
         return answer_json({"token": call.server.keyring.renew(call.token)})
-    except Refused as error:
+    except BadToken as error:
         return answer_error(403, str(error))
 
 

@@ -6,7 +6,8 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from pilot.pool import task
 from pilot.pool import exported as moving
-from pilot.pool.interface import Final, Offer, StaleLease
+from pilot.events.endings import TaskState
+from pilot.pool.interface import STALE, Final, Offer, StaleLease
 from pilot.ops.server.call import Call
 from pilot.ops.server.wire import Answer, BadRequest, answer_error, answer_json
 
@@ -83,7 +84,7 @@ def next_tasks(call: Call) -> Optional[Answer]:
         0.0,
         begun,
     )
-    if any(state in ("todo", "stale") for state in states.values()):
+    if any(state in (TaskState.TODO, STALE) for state in states.values()):
         call.server.hub.stir()
     waits = given["wait_s"] and given["count"] and not finals
     if not leases and waits and not call.server.pool.is_overtaken(pilot, given["request_id"]):
@@ -126,7 +127,7 @@ def finish_attempts(call: Call) -> Answer:
     except StaleLease as error:
         call.server.hub.stir()
         return answer_error(409, "the lease is not this pilot's any more: %s" % error)
-    if state == "todo":
+    if state == TaskState.TODO:
         call.server.hub.stir()
     return answer_json({"state": state})
 

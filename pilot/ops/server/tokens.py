@@ -36,7 +36,7 @@ class Identity(NamedTuple):
     until: float = 0.0
 
 
-class Refused(Exception):
+class BadToken(Exception):
     """The token is not good; the sentence says why."""
 
 
@@ -80,7 +80,7 @@ class Keyring:
         self._seen: Dict[str, Identity] = {}
 
     def identify(self, token: str) -> Identity:
-        """Who shows this token. Raises Refused."""
+        """Who shows this token. Raises BadToken."""
         who = self._seen.get(token)
         if who is None:
             who = self._identify_pilot(token)
@@ -88,9 +88,9 @@ class Keyring:
                 self._seen.clear()
             self._seen[token] = who
         if who.role == "pilot" and who.name in self._withdrawn:
-            raise Refused("the token of pilot %s was withdrawn" % who.name)
+            raise BadToken("the token of pilot %s was withdrawn" % who.name)
         if who.until and time.time() > who.until:
-            raise Refused("the token of pilot %s has expired" % who.name)
+            raise BadToken("the token of pilot %s has expired" % who.name)
         return who
 
     def _identify_pilot(self, token: str) -> Identity:
@@ -99,7 +99,7 @@ class Keyring:
                 hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
             )
             if found is None:
-                raise Refused("the token is not known here")
+                raise BadToken("the token is not known here")
             return found
         claims = self._read_claims(token)
         return Identity("pilot", str(claims["p"]), float(claims["e"]))
@@ -112,7 +112,7 @@ class Keyring:
                 "ascii"
             ),
         ):
-            raise Refused("the token's signature is not ours")
+            raise BadToken("the token's signature is not ours")
         claims: Dict[str, float] = claims_of(token)  # type: ignore[assignment]
         return claims
 
@@ -134,13 +134,13 @@ class Keyring:
 
     def renew(self, token: str, seconds: float = LIFE_S) -> str:
         """A fresh token for a pilot whose own is still good; none lives longer than RENEWABLE_S.
-        Raises Refused."""
+        Raises BadToken."""
         who = self.identify(token)
         if who.role != "pilot":
-            raise Refused("only a pilot's token is renewed")
+            raise BadToken("only a pilot's token is renewed")
         last = float(self._read_claims(token)["u"])
         if time.time() >= last:
-            raise Refused("the token of pilot %s is as old as it may become" % who.name)
+            raise BadToken("the token of pilot %s is as old as it may become" % who.name)
         return sign_token(self._secret, who.name, min(time.time() + seconds, last), last)
 
 

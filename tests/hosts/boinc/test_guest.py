@@ -400,17 +400,17 @@ def test_a_trigger_file_is_there_whole_or_not_at_all(tmp_path, name, tasks):
 @pytest.mark.parametrize(
     "code, tasks, expected",
     [
-        (0, 3, slot.Ending(0)),
-        (60, 0, slot.Ending(0)),
-        (10, 0, slot.Ending(206)),
-        (20, 0, slot.Ending(206)),
-        (30, 0, slot.Ending(206)),
-        (2, 0, slot.Ending(206)),
-        (1, 0, slot.Ending(208)),
-        (40, 1, slot.Ending(208)),
-        (0, 0, slot.Ending(0, 15 * 60, False, "no work in the task queue")),
-        (50, 0, slot.Ending(0, 15 * 60, False, "the task queue cannot be reached")),
-        (143, 1, slot.Ending(0, finished=False)),
+        (0, 3, slot.PilotEnd(0)),
+        (60, 0, slot.PilotEnd(0)),
+        (10, 0, slot.PilotEnd(206)),
+        (20, 0, slot.PilotEnd(206)),
+        (30, 0, slot.PilotEnd(206)),
+        (2, 0, slot.PilotEnd(206)),
+        (1, 0, slot.PilotEnd(208)),
+        (40, 1, slot.PilotEnd(208)),
+        (0, 0, slot.PilotEnd(0, 15 * 60, False, "no work in the task queue")),
+        (50, 0, slot.PilotEnd(0, 15 * 60, False, "the task queue cannot be reached")),
+        (143, 1, slot.PilotEnd(0, finished=False)),
     ],
 )
 def test_what_boinc_is_told(code, tasks, expected):
@@ -419,5 +419,5 @@ def test_what_boinc_is_told(code, tasks, expected):
 
 
 def test_a_reason_of_many_lines_is_one(tmp_path):
-    slot.tell_client(str(tmp_path), slot.Ending(0, 10 ** 9, False, "a\nb \n"))
+    slot.tell_client(str(tmp_path), slot.PilotEnd(0, 10 ** 9, False, "a\nb \n"))
     assert (tmp_path / "boinc_temporary_exit").read_text() == "86400\na b\n"

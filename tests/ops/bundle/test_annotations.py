@@ -12,21 +12,21 @@ FILES = onefile.collect_files(str(ROOT), [str(ROOT / "extensions" / "pilot_examp
 class Untyped(ast.NodeTransformer):
     """A tree without what its functions say of types."""
 
-    inside = 0
+    in_class = False
 
     def visit_FunctionDef(self, node):
-        self.inside += 1
+        before, self.in_class = self.in_class, False
         node.returns = None
         node = self.generic_visit(node)
-        self.inside -= 1
+        self.in_class = before
         return node
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_ClassDef(self, node):
-        before, self.inside = self.inside, 0
+        before, self.in_class = self.in_class, True
         node = self.generic_visit(node)
-        self.inside = before
+        self.in_class = before
         return node
 
     def visit_arg(self, node):
@@ -35,7 +35,7 @@ class Untyped(ast.NodeTransformer):
 
     def visit_AnnAssign(self, node):
         node = self.generic_visit(node)
-        if not self.inside or node.value is None:
+        if self.in_class or node.value is None:
             return node
         plain = ast.Assign(targets=[node.target], value=node.value)
         return ast.copy_location(plain, node)

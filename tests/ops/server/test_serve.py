@@ -14,7 +14,7 @@ from pilot.pool import open_pool
 from pilot.ops.pool.__main__ import main
 from pilot.pool.interface import Busy, Offer
 from pilot.ops.server import serve
-from pilot.ops.server.server import Keep
+from pilot.ops.server.server import Retention
 from tests.conftest import ROOT, until
 from tests.pool.served import Served
 
@@ -22,7 +22,7 @@ from tests.pool.served import Served
 def plan(
     pool="sqlite:x", listen="127.0.0.1:0", certificate=None, key=None, tokens=None, client_ca=None
 ):
-    return serve.plan_server(pool, listen, certificate, key, tokens, client_ca, Keep(), True)
+    return serve.plan_server(pool, listen, certificate, key, tokens, client_ca, Retention(), True)
 
 
 @pytest.mark.parametrize(

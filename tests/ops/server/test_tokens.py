@@ -5,7 +5,7 @@ import pytest
 from pilot.base import pool_token
 from pilot.errors import UsageError
 from pilot.ops.server import tokens
-from pilot.ops.server.tokens import Identity, Keyring, Refused
+from pilot.ops.server.tokens import Identity, Keyring, BadToken
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def test_an_expired_token_is_refused_even_if_it_was_seen_before(ring, monkeypatc
     assert ring.identify(token).name == "p1"
     now = tokens.time.time()
     monkeypatch.setattr(tokens.time, "time", lambda: now + 101)
-    with pytest.raises(Refused, match="expired"):
+    with pytest.raises(BadToken, match="expired"):
         ring.identify(token)
-    with pytest.raises(Refused, match="expired"):
+    with pytest.raises(BadToken, match="expired"):
         ring.renew(token)
 
 
@@ -34,7 +34,7 @@ def test_a_token_is_renewed_but_not_for_ever(ring, monkeypatch):
         monkeypatch.setattr(tokens.time, "time", lambda: now + hour * 1800)
         try:
             token = ring.renew(token, 3600)
-        except Refused as error:
+        except BadToken as error:
             assert "as old as it may become" in str(error) or "expired" in str(error)
             assert hour * 1800 >= tokens.RENEWABLE_S - 3600
             return
@@ -56,12 +56,12 @@ def test_a_token_is_renewed_but_not_for_ever(ring, monkeypatch):
     ],
 )
 def test_what_was_changed_is_refused(ring, spoil):
-    with pytest.raises(Refused):
+    with pytest.raises(BadToken):
         ring.identify(spoil(ring.mint("p1")))
 
 
 def test_another_secret_refuses_all(ring):
-    with pytest.raises(Refused, match="not ours"):
+    with pytest.raises(BadToken, match="not ours"):
         Keyring(b"t" * 64, {}).identify(ring.mint("p1"))
 
 
@@ -76,7 +76,7 @@ def test_the_file_keeps_hashes_and_is_nobody_elses(tmp_path):
     assert ring.identify(admin) == Identity("admin", "alice") and ring.identify(reader) == Identity(
         "reader", "bob"
     )
-    with pytest.raises(Refused):
+    with pytest.raises(BadToken):
         ring.identify("nonsense")
 
 

@@ -5,6 +5,7 @@ from typing import Dict, List
 
 from pilot.agent.leases import Key
 from pilot.pool.interface import Backlog, Busy, Pool
+from pilot.events.endings import TaskState
 
 NOT_RENEWED = "the lease could not be renewed in time"
 log = logging.getLogger("pilot.agent")
@@ -42,7 +43,7 @@ def why_lost(pool: Pool, key: Key) -> str:
         told = pool.show(key[0]) or {}
     except Busy:
         told = {}
-    if told.get("generation") == key[1] and told.get("state") == "locked":
+    if told.get("generation") == key[1] and told.get("state") == TaskState.LOCKED:
         return NOT_RENEWED
     reason = told.get("reason") or "another pilot has it now"
     return "the lease was lost: the task is %s, %s" % (told.get("state", "gone"), reason)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple, Optional
 
+from pilot.events.endings import Word
+
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # waits when the pool is busy; the last one repeats
 GIVE_UP_S = 120.0  # a pool that does not answer for so long, with nothing running, ends the agent
 POLL_S = (0.5, 1.0, 2.0, 5.0, 10.0)  # waits when there is nothing to claim
@@ -22,11 +24,22 @@ AHEAD_S = 1.0  # a task claimed ahead is given back when its payload cannot star
 SWEEP_S = 0.2  # after a payload's end: what it left behind is reparented to us by then
 
 
-class End(NamedTuple):
-    """Why the agent stops: kind work (none left), drain, time, signal, pilot (it is gone), pool,
-    node; in words."""
+class EndKind(Word):
+    """Why an agent ends."""
 
-    kind: str
+    WORK = "work"  # there is none left
+    DRAIN = "drain"
+    TIME = "time"
+    SIGNAL = "signal"
+    PILOT = "pilot"  # the pilot is gone
+    POOL = "pool"  # it does not answer
+    NODE = "node"  # it cannot run payloads
+
+
+class AgentEnd(NamedTuple):
+    """Why the agent ends, and in words."""
+
+    kind: EndKind
     reason: str
     cut: bool = False  # payloads were ended that would have gone on
 

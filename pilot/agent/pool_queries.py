@@ -12,10 +12,10 @@ import threading
 from typing import Any, Callable, Deque, Dict, NamedTuple, Tuple
 
 from pilot.agent.loop import Loop
-from pilot.agent.patience import NUDGE_AGAIN_S
+from pilot.agent.timing import NUDGE_AGAIN_S
 from pilot.pool.interface import Busy, Pool
 
-TURN, CARE = "turn", "care"
+EXCHANGE, RENEWAL = "turn", "care"
 Question = Callable[[Pool], Any]
 Then = Callable[[Any], None]
 Failed = Callable[[Busy], None]
@@ -28,14 +28,14 @@ class _Asked(NamedTuple):
     failed: Failed
 
 
-class Errands:
+class PoolQueries:
     """`ask` in a lane; `then` gets the answer, `failed` the pool's Busy, both in the loop. Any
     other error ends the agent."""
 
     def __init__(self, loop: Loop, pool: Pool, another: Callable[[], Pool]) -> None:
         self._loop, self._pool, self._another = loop, pool, another
         self._lanes: Dict[str, "_Lane"] = {}
-        self._under_way = {TURN: 0, CARE: 0}
+        self._under_way = {EXCHANGE: 0, RENEWAL: 0}
         self._turns = 0
         self._answers: Deque[Tuple[_Asked, Any, Any]] = collections.deque()
         if pool.remote:
@@ -65,10 +65,10 @@ class Errands:
             return then(answer)
         if lane not in self._lanes:
             self._lanes[lane] = _Lane(
-                self._pool if lane == TURN else self._another(), self._keep_answer
+                self._pool if lane == EXCHANGE else self._another(), self._keep_answer
             )
         self._under_way[lane] += 1
-        self._turns += lane == TURN
+        self._turns += lane == EXCHANGE
         self._lanes[lane].put(asked)
 
     def hurry(self, pilot: str) -> None:
@@ -77,9 +77,9 @@ class Errands:
         self._nudge_again(pilot, self._turns)
 
     def _nudge_again(self, pilot: str, turn: int) -> None:
-        if self.busy(TURN) and turn == self._turns:
-            if not self.busy(CARE):
-                self.ask(CARE, lambda pool: pool.nudge(pilot), lambda _: None, lambda _: None)
+        if self.busy(EXCHANGE) and turn == self._turns:
+            if not self.busy(RENEWAL):
+                self.ask(RENEWAL, lambda pool: pool.nudge(pilot), lambda _: None, lambda _: None)
             self._loop.after(NUDGE_AGAIN_S, lambda: self._nudge_again(pilot, turn))
 
     def _keep_answer(self, asked: _Asked, answer: Any, error: Any) -> None:

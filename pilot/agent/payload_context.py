@@ -13,10 +13,8 @@ from pilot.pool.interface import Lease
 Tell = Callable[..., None]
 
 
-class Ending(NamedTuple):
-    """How an attempt ended: outcome done or error (to be reported), released (given back), returned
-    (given back before it was started), lost (nothing to say).
-    `node` when it is the node that could not run it."""
+class AttemptEnd(NamedTuple):
+    """How an attempt ended, an AttemptOutcome; `node` when the node could not run it."""
 
     outcome: str
     reason: str
@@ -25,7 +23,7 @@ class Ending(NamedTuple):
     node: bool = False
 
 
-class Surroundings(NamedTuple):
+class PayloadContext(NamedTuple):
     """What every payload of an agent shares."""
 
     config: AgentConfig

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pilot.agent.patience import (
+from pilot.agent.timing import (
     BRISK_COUNT,
     BRISK_S,
     GIVE_UP_S,

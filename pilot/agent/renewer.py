@@ -3,10 +3,10 @@
 import logging
 from typing import Callable, Dict, List
 
-from pilot.agent import enquiry
+from pilot.agent import pool_reasons
 from pilot.agent.clock import boot_s
 from pilot.agent.config import AgentConfig
-from pilot.agent.errands import CARE, Errands
+from pilot.agent.pool_queries import RENEWAL, PoolQueries
 from pilot.agent.leases import Key, Leases
 from pilot.agent.loop import Loop
 from pilot.pool.interface import Busy
@@ -15,7 +15,7 @@ LOOK_S = 1.0
 log = logging.getLogger("pilot.agent")
 
 
-class Care:
+class LeaseRenewer:
     """From `begin` on all leases are renewed in one request at a time; `lose` is called with each
     that is lost, and why,
     `extended` with those that are ours for longer."""
@@ -24,12 +24,12 @@ class Care:
         self,
         config: AgentConfig,
         loop: Loop,
-        errands: Errands,
+        queries: PoolQueries,
         leases: Leases,
         lose: Callable[[Key, str], None],
         extended: Callable[[List[Key]], None],
     ) -> None:
-        self._config, self._loop, self._errands, self._leases = config, loop, errands, leases
+        self._config, self._loop, self._queries, self._leases = config, loop, queries, leases
         self._lose, self._extended = lose, extended
 
     def begin(self) -> None:
@@ -47,9 +47,9 @@ class Care:
         if not keys:
             self._loop.after(self._leases.every_s(), self._renew_leases)
             return
-        self._errands.ask(
-            CARE,
-            lambda pool: enquiry.renew_leases(pool, self._config.pilot, keys, self._config.lease_s),
+        self._queries.ask(
+            RENEWAL,
+            lambda pool: pool_reasons.renew_leases(pool, self._config.pilot, keys, self._config.lease_s),
             lambda lost: self._take_renewal(keys, asked, lost),
             self._not_renewed,
         )
@@ -74,4 +74,4 @@ class Care:
 
     def _watch_once(self) -> None:
         for key in self._leases.in_danger():
-            self._lose(key, enquiry.NOT_RENEWED)
+            self._lose(key, pool_reasons.NOT_RENEWED)

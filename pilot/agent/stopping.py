@@ -1,0 +1,106 @@
+"""How an agent comes to its end: it drains, or it stops what runs, in time and in steps."""
+
+import logging
+from typing import Optional
+
+from pilot.agent.clock import boot_s
+from pilot.agent.exchange import Exchange
+from pilot.agent.ledger import Ledger
+from pilot.agent.payload_context import PayloadContext
+from pilot.agent.pool_queries import EXCHANGE, PoolQueries
+from pilot.agent.runs import Runs
+from pilot.agent.slot import Slot
+from pilot.agent.timing import LOOK_S, STOP_REPORT_S, AgentEnd, EndKind, patience_s
+from pilot.agent.turns import Turns
+from pilot.node.deadline import Deadline
+
+
+log = logging.getLogger("pilot.agent")
+
+
+class Stopping:
+    """`end` says why the agent ends, from the moment that is known."""
+
+    def __init__(
+        self,
+        shared: PayloadContext,
+        deadline: Deadline,
+        slot: Slot,
+        runs: Runs,
+        ledger: Ledger,
+        exchange: Exchange,
+        queries: PoolQueries,
+    ) -> None:
+        self.end: Optional[AgentEnd] = None
+        self._shared, self._deadline, self._slot, self._runs = shared, deadline, slot, runs
+        self._ledger, self._exchange, self._queries = ledger, exchange, queries
+        self._turns: Optional[Turns] = None
+        self._begun = False
+
+    def attach(self, turns: Turns) -> None:
+        """What is to be reported is reported by these."""
+        self._turns = turns
+
+    def finish(self, end: AgentEnd) -> None:
+        """Nothing more is claimed or started, for this reason."""
+        self.end = end
+        self._runs.open = False
+
+    def patience_s(self) -> float:
+        """How long a pool that does not answer is asked again while nothing runs."""
+        return STOP_REPORT_S if self._begun else patience_s(self._slot.time_left_s())
+
+    def watch_deadline(self) -> None:
+        """Read the ends of the slot anew, again and again; stop in time, drain when told."""
+        self._deadline.refresh()
+        drain = self._deadline.draining()
+        if drain:
+            self.drain("the drain file %s is there" % drain)
+        left_s, end = self._slot.time_left_s(), self._deadline.end()
+        if left_s is not None and left_s <= 0 and end is not None and self._runs.running:
+            reason = "the slot's end by %s" % end.source
+            self.stop(AgentEnd(EndKind.TIME, reason, True), self._shared.config.stop_grace_s)
+        soon_s = LOOK_S if left_s is None else max(0.2, min(LOOK_S, left_s))
+        self._shared.loop.after(soon_s, self.watch_deadline)
+
+    def drain(self, reason: str) -> None:
+        """Claim nothing more; what runs may finish."""
+        if self.end is None:
+            log.info("draining: %s", reason)
+            self.finish(AgentEnd(EndKind.DRAIN, reason))
+            self._runs.give_back_ahead()
+            self._take_turn_soon()
+
+    def stop(self, end: AgentEnd, grace_s: float) -> None:
+        """End every payload, release its task, and then the agent. Called again it hurries."""
+        if self.end is None or self.end.kind == EndKind.DRAIN:
+            self.finish(end)
+            if self._turns is not None:
+                self._turns.outage.restart()
+        self._runs.stop_all((self.end or end).reason, grace_s)
+        self._take_turn_soon()
+        if not self._begun:
+            self._begun = True
+            self._shared.loop.after(grace_s + STOP_REPORT_S, self._give_up)
+
+    def stop_by_signal(self) -> None:
+        """The pilot was stopped; a second time without grace."""
+        again = self.end is not None and self.end.kind == EndKind.SIGNAL
+        grace_s = 0.0 if again else self._shared.config.stop_grace_s
+        self.stop(AgentEnd(EndKind.SIGNAL, "the pilot was stopped"), grace_s)
+
+    def _take_turn_soon(self) -> None:
+        if self._turns is not None:
+            self._turns.soon()
+
+    def _give_up(self) -> None:
+        """Leave a pool that does not answer: its leases end by themselves."""
+        recent = boot_s() - self._exchange.asked < STOP_REPORT_S
+        if self._runs.running or not self._queries.busy(EXCHANGE) or recent:
+            self._shared.loop.after(STOP_REPORT_S / 5, self._give_up)
+            return
+        log.error(
+            "the pool does not answer in time: the ends of %d tasks could not be reported",
+            len(self._ledger),
+        )
+        self._shared.loop.stop()
