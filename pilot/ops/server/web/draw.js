@@ -68,7 +68,7 @@ export function short(value) {
 
 // ticks: [minute, todo, locked, done, error, held, pilots]
 export function stacked(ticks, states) {
-  if (ticks.length < 2) return h("p", { class: "quiet" }, "A curve needs two minutes of history.");
+  if (ticks.length < 2) return h("p", { class: "quiet" }, "A chart needs two minutes of history.");
   const column = { todo: 1, locked: 2, done: 3, error: 4, held: 5 };
   const sums = ticks.map(() => 0);
   const most = Math.max(1, ...ticks.map((tick) => states.reduce((sum, state) => sum + tick[column[state]], 0)));
@@ -81,7 +81,7 @@ export function stacked(ticks, states) {
 }
 
 export function line(points, title, kind) {
-  if (points.length < 2) return h("p", { class: "quiet" }, "A curve needs two minutes of history.");
+  if (points.length < 2) return h("p", { class: "quiet" }, "A chart needs two minutes of history.");
   const most = Math.max(1, ...points.map((point) => point[1]));
   return h("div", { class: "panel" }, frame(points.map((point) => point[0]), most, title, (x, y) =>
     s("polyline", { class: "stroke-" + kind, points: points.map(([minute, value]) => `${x(minute).toFixed(1)},${y(value).toFixed(1)}`).join(" ") })));
@@ -89,7 +89,7 @@ export function line(points, title, kind) {
 
 // rows: {name, note, from, to, state} in seconds from the pilot's start
 export function timeline(rows, length) {
-  if (!rows.length) return h("p", { class: "quiet" }, "Nothing has begun yet.");
+  if (!rows.length) return h("p", { class: "quiet" }, "Nothing has started yet.");
   const high = 22, width = 900, left = 190, all = Math.max(1, length);
   const x = (seconds) => left + (width - left - 90) * Math.min(seconds, all) / all;
   return h("div", { class: "panel" }, s("svg", { viewBox: `0 0 ${width} ${rows.length * high + 4}`, role: "img", "aria-label": "Timeline of commands and payloads" },

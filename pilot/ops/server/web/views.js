@@ -28,16 +28,16 @@ export async function overview(api) {
   return [
     h("h1", null, "Overview"),
     h("h2", null, "Tasks"), h("div", { class: "tiles" }, ["todo", "locked", "done", "error", "held"].map((name) => tile(name, found.tasks[name], place("tasks", { state: name })))),
-    h("h2", null, "Pilots"), pilots.length ? h("div", { class: "tiles" }, pilots.map(([name, count]) => tile(name, count, place("pilots", { state: name })))) : h("p", { class: "quiet" }, "No pilot was heard of in the last day."),
+    h("h2", null, "Pilots"), pilots.length ? h("div", { class: "tiles" }, pilots.map(([name, count]) => tile(name, count, place("pilots", { state: name })))) : h("p", { class: "quiet" }, "No pilot reported in the last day."),
     h("h2", null, "Why pilots failed, last day"),
     table([["Command", ""], ["Reason", "why"], ["Pilots", "num"], ["Sites", "num"], ["Last", "short wide"]], each(found.failures, (row) => [
       h("a", { href: place("pilots", { command: row.command, state: "failed" }) }, row.command), row.reason, row.count, row.sites === 1 ? row.site || "1" : row.sites, since(row.last, found.time)]), "No pilot failed."),
     h("h2", null, "Why tasks failed, last day"),
-    table([["Reason", "why"], ["Attempts", "num"], ["One of them", "id"], ["Last", "short wide"]], each(found.task_failures, (row) => [row.reason, row.count, taskLink(row.task), since(row.last, found.time)]), "No task failed."),
+    table([["Reason", "why"], ["Attempts", "num"], ["Example", "id"], ["Last", "short wide"]], each(found.task_failures, (row) => [row.reason, row.count, taskLink(row.task), since(row.last, found.time)]), "No task failed."),
     h("div", { class: "halves" },
       h("section", null, h("h2", null, "Tasks by state, last day"), stacked(found.ticks, STATES)),
       h("section", null, h("h2", null, "Tasks done per minute"), line(rate, "Tasks done per minute over time", "done")),
-      h("section", null, h("h2", null, "Pilots at work"), line(found.ticks.map((tick) => [tick[0], tick[6]]), "Pilots at work over time", "running")))];
+      h("section", null, h("h2", null, "Running pilots"), line(found.ticks.map((tick) => [tick[0], tick[6]]), "Running pilots over time", "running")))];
 }
 
 export async function pilots(api, at, query) {
@@ -46,7 +46,7 @@ export async function pilots(api, at, query) {
     pilotLink(pilot.pilot), state(pilot.state), pilot.site || "–", pilot.host, pilot.command, since(pilot.started), pilot.done, pilot.failed ? h("span", { class: "bad" }, pilot.failed) : 0,
     pilot.exit_code === null ? "" : pilot.exit_code, h("span", { class: pilot.reason ? "bad" : "" }, pilot.reason)]);
   return [h("h1", null, "Pilots"), filter("pilots", query, [["site", null], ["state", ["", "running", "silent", "stopping", "holding", "failed", "finished"]], ["command", null]]),
-    table([["Pilot", "id"], ["State", ""], ["Site", ""], ["Host", "wide"], ["Command", "wide"], ["Started", "short wide"], ["Done", "num"], ["Failed", "num"], ["Code", "num"], ["Reason", "why"]], rows, "No pilot fits."),
+    table([["Pilot", "id"], ["State", ""], ["Site", ""], ["Host", "wide"], ["Command", "wide"], ["Started", "short wide"], ["Done", "num"], ["Failed", "num"], ["Code", "num"], ["Reason", "why"]], rows, "No matching pilots."),
     more("pilots", query, found.next)];
 }
 
@@ -68,7 +68,7 @@ function more(page, query, next) {
 export async function pilot(api, at) {
   const found = await api("pilots/" + encodeURIComponent(at));
   const facts = found.facts.filter((event) => event.kind === "WorkerNode" && event.fact).map((event) => event.fact).pop();
-  const shown = [["state", state(found.state)], ["site", found.site || "–"], ["host", found.host], ["started", since(found.started)], ["last heard", since(found.heard)],
+  const shown = [["state", state(found.state)], ["site", found.site || "–"], ["host", found.host], ["started", since(found.started)], ["last event", since(found.heard)],
     ["exit code", found.exit_code === null ? "–" : found.exit_code], ["reason", found.reason || "–"], ["version", found.version], ["tasks", `${found.done} done, ${found.failed} failed, ${found.running} running`]];
   if (facts) shown.push(["node", `${facts.cores} cores of ${facts.cpu_model}, ${facts.memory_mb} MB, ${facts.os}`], ["batch job", facts.batch ? `${facts.batch.system || "local"} ${facts.batch.job_id || ""}` : "–"]);
   const pulse = found.pulse || {};
@@ -111,7 +111,7 @@ export async function tasks(api, at, query) {
   const found = await api("tasks?" + new URLSearchParams({ limit: 100, ...query }));
   return [h("h1", null, "Tasks"), filter("tasks", query, [["state", ["", "todo", "locked", "done", "error", "held"]]]),
     table([["Task", "id"], ["State", ""], ["Attempts", "num"], ["Priority", "num wide"], ["Pilot", "id wide"], ["Reason", "why"]], each(found.tasks, (task) => [
-      taskLink(task.id), state(task.state), `${task.attempts.length}`, task.priority, task.pilot ? pilotLink(task.pilot) : "", task.reason || ""]), "No task fits."),
+      taskLink(task.id), state(task.state), `${task.attempts.length}`, task.priority, task.pilot ? pilotLink(task.pilot) : "", task.reason || ""]), "No matching tasks."),
     more("tasks", query, found.next)];
 }
 
@@ -121,27 +121,27 @@ export async function task(api, at, query, act) {
   const what = found.command ? found.command.join(" ") : found.script;
   return [h("h1", null, "Task " + found.id), h("p", null, state(found.state), found.reason ? ", " + found.reason : ""),
     h("p", null, ["error", "held"].includes(found.state) ? button("Send back to todo", "retry") : ["todo", "locked"].includes(found.state) ? button("Hold", "cancel") : null),
-    h("h2", null, "Runs"), h("div", { class: "panel" }, h("pre", null, what)),
+    h("h2", null, "Command or script"), h("div", { class: "panel" }, h("pre", null, what)),
     each(found.attempts, (attempt) => h("section", null,
       h("h2", null, `Attempt ${attempt.generation}: `, state(attempt.outcome || "running")),
       h("p", null, "by pilot ", pilotLink(attempt.pilot), `, ${new Date(attempt.started * 1000).toLocaleString()}`, attempt.ended ? `, ${span(attempt.ended - attempt.started)}` : "", attempt.reason ? `: ${attempt.reason}` : ""),
-      attempt.result ? ["stdout", "stderr"].filter((name) => attempt.result[name]).map((name) => h("div", { class: "panel" }, h("div", { class: "quiet" }, name + ", its end"), h("pre", null, attempt.result[name]))) : null)),
-    h("details", null, h("summary", null, "Everything"), h("pre", null, JSON.stringify(found, null, 1)))];
+      attempt.result ? ["stdout", "stderr"].filter((name) => attempt.result[name]).map((name) => h("div", { class: "panel" }, h("div", { class: "quiet" }, name + ", tail"), h("pre", null, attempt.result[name]))) : null)),
+    h("details", null, h("summary", null, "All fields"), h("pre", null, JSON.stringify(found, null, 1)))];
 }
 
 export async function sites(api) {
   const found = await api("sites?hours=24");
   const count = (site, name) => site.pilots[name] || 0;
-  return [h("h1", null, "Sites, last day"), table([["Site", ""], ["Running", "num"], ["Silent", "num"], ["Holding", "num wide"], ["Finished", "num"], ["Ended badly", "num"], ["Tasks done", "num"], ["Failed", "num"]], each(found.sites, (site) => [
+  return [h("h1", null, "Sites, last day"), table([["Site", ""], ["Running", "num"], ["Silent", "num"], ["Holding", "num wide"], ["Finished", "num"], ["Failed", "num"], ["Tasks done", "num"], ["Tasks failed", "num"]], each(found.sites, (site) => [
     h("a", { href: place("pilots", { site: site.site }) }, site.site || "(no name)"), count(site, "running") + count(site, "stopping"), count(site, "silent"), count(site, "holding"), count(site, "finished"),
-    count(site, "failed") ? h("span", { class: "bad" }, count(site, "failed")) : 0, site.done, site.failed ? h("span", { class: "bad" }, site.failed) : 0]), "No site was heard of.")];
+    count(site, "failed") ? h("span", { class: "bad" }, count(site, "failed")) : 0, site.done, site.failed ? h("span", { class: "bad" }, site.failed) : 0]), "No site reported.")];
 }
 
 export async function factories(api) {
   const found = await api("factories");
-  return [h("h1", null, "Factories"), table([["Factory", "id"], ["State", ""], ["Heard", ""], ["Sites", "why"]], each(found.factories, (one) => [
+  return [h("h1", null, "Factories"), table([["Factory", "id"], ["State", ""], ["Last event", ""], ["Sites", "why"]], each(found.factories, (one) => [
     one.factory, state(one.state || "running"), since(one.heard), each(one.sites, (site) => h("div", null, `${site.site}: ${site.running || 0} running, ${site.pending || 0} pending. ${site.why || ""}`))]),
-    "No factory reports here. A factory keeps the right number of pilots submitted; it tells its state as events of the kind \"factory state\".")];
+    "No factory has reported. A factory keeps the right number of pilots submitted. It reports its state as events of the kind \"factory state\".")];
 }
 
 export async function statistics(api, at, query) {
@@ -149,7 +149,7 @@ export async function statistics(api, at, query) {
   const found = await api("statistics?hours=" + encodeURIComponent(hours));
   return [h("h1", null, "Statistics"), filter("statistics", { hours }, [["hours", ["1", "24", "168", "720"]]]),
     h("h2", null, "Commands"), table([["Command", ""], ["Site", ""], ["Runs", "num"], ["Ok", "num"], ["Median", "num"], ["95 %", "num"], ["First reason", "why"]], each(found.commands.sort((a, b) => (b.runs - b.ok) - (a.runs - a.ok)), (row) => [
-      row.command, row.site || "–", row.runs, row.runs && row.ok < row.runs ? h("span", { class: "bad" }, `${Math.round(100 * row.ok / row.runs)} %`) : "100 %", span(row.median_s), span(row.p95_s), row.first_reason]), "No command ended in this time."),
-    h("h2", null, "Where the core hours went"), table([["Site", ""], ["Pilots", "num"], ["Used", "num"], ["Failed", "num"], ["Validation", "num"], ["Idle", "num"]], each(found.waste, (row) => [
-      row.site || "–", row.pilots, row.used_h.toFixed(2), row.failed_h.toFixed(2), row.validation_h.toFixed(2), row.idle_h.toFixed(2)]), "No pilot ended in this time.")];
+      row.command, row.site || "–", row.runs, row.runs && row.ok < row.runs ? h("span", { class: "bad" }, `${Math.round(100 * row.ok / row.runs)} %`) : "100 %", span(row.median_s), span(row.p95_s), row.first_reason]), "No command ended in this period."),
+    h("h2", null, "Core hours by use"), table([["Site", ""], ["Pilots", "num"], ["Used", "num"], ["Failed", "num"], ["Validation", "num"], ["Idle", "num"]], each(found.waste, (row) => [
+      row.site || "–", row.pilots, row.used_h.toFixed(2), row.failed_h.toFixed(2), row.validation_h.toFixed(2), row.idle_h.toFixed(2)]), "No pilot ended in this period.")];
 }
