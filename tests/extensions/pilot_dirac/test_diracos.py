@@ -1,0 +1,71 @@
+"""DIRACOS and pip, where nothing is installed for all."""
+
+import hashlib
+import subprocess
+
+from tests.conftest import extension
+
+diracos = extension("pilot_dirac.diracos")
+
+
+def test_diracos_and_pip_where_nothing_is_installed(install, installer, client, tmp_path):
+    digest = hashlib.sha256(installer.read_bytes()).hexdigest()
+    ended = install(
+        "-o",
+        "diracInstallOnly",
+        "--diracos-url",
+        "%s#sha256:%s" % (installer, digest),
+        "-l",
+        "LHCb",
+        "-r",
+        "v10r1p2",
+        "--modules",
+        "https://h/Other.git:::Other:::dev",
+        "--pipInstallOptions",
+        "--no-cache -q",
+        "--userEnvVariables",
+        "A:::1 2,B:::x",
+        "-d",
+    )
+    assert ended.code == 0, ended.out
+    assert client.calls("pip") == [
+        ["install", "--no-cache", "-q", "Other[pilot] @ git+https://h/Other.git@dev"]
+    ]
+    assert "threads 1" in ended.err
+    assert int(ended.err.split("files ")[1].split()[0]) <= 1048575
+    shell = subprocess.check_output(
+        ["bash", "-c", '. ./bashrc; printf \'%s|%s|%s\' "$A" "$DIRAC" "$B"'], cwd=str(ended.workdir)
+    ).decode()
+    assert shell == "1 2|%s|x" % client.folder
+    assert "export A='1 2'" in (ended.workdir / "diracos" / "diracosrc").read_text()
+    ended = install(
+        "-o", "diracInstallOnly", "--diracos-url", installer, "--userEnvVariables", "A:::3"
+    )
+    assert ended.code == 0
+    assert "export A=3" in (ended.workdir / "bashrc").read_text()
+
+
+def test_an_installer_that_is_not_the_right_one_is_not_run(install, installer, tmp_path):
+    installer.write_text("touch %s/run\n" % tmp_path)
+    ended = install(
+        "-o", "diracInstallOnly", "--diracos-url", "%s#sha256:%s" % (installer, "0" * 64)
+    )
+    assert ended.code == 20
+    assert "sha256" in ended.out
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_second_run_finds_no_ruins(install, installer, tmp_path):
+    (tmp_path / "work" / "diracos").mkdir(parents=True)
+    (tmp_path / "work" / "diracos" / "half").write_text("")
+    ended = install("-o", "diracInstallOnly", "--diracos-url", installer)
+    assert ended.code == 0
+    assert not (ended.workdir / "diracos" / "half").exists()
+
+
+def test_what_pip_is_asked_for():
+    assert diracos.pip_requirements("", "v9r1", (("https://h/DIRAC", "DIRAC", "x"),)) == [
+        ["DIRAC[pilot] @ git+https://h/DIRAC@x"]
+    ]
+    assert diracos.pip_requirements("LHCb", "v10r1p2", ()) == [["LHCbDIRAC[pilot]==10.1.2"]]
+    assert diracos.pip_requirements("", "integration", ()) == [["DIRAC[pilot]"]]
