@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+from pilot.testing import run_command
 from tests.conftest import extension
 from tests.extensions.pilot_dirac.dirac_client import Client
 from tests.extensions.pilot_dirac.log_server import ID, LogServer
@@ -17,6 +18,17 @@ publish = extension("pilot_dirac.publish")
 @pytest.fixture
 def client(tmp_path):
     return Client(tmp_path)
+
+
+@pytest.fixture
+def step(client, tmp_path):
+    """Runs one command of DIRAC alone in tmp_path, the client's programs on PATH."""
+
+    def run(command, settings=None, facts=(), **environ):
+        environ.setdefault("PATH", "%s:%s" % (client.bin, os.environ["PATH"]))
+        return run_command(command, tmp_path, settings or {}, facts, environ)
+
+    return run
 
 
 @pytest.fixture

@@ -97,9 +97,14 @@ NINE = (
 )
 
 
+def settings_in(folder):
+    """The sections of pilot.cfg in this folder."""
+    return cfg.parse_cfg((folder / "pilot.cfg").read_text())
+
+
 def settings_of(ended):
     """The pilot.cfg that a pilot left."""
-    return cfg.parse_cfg((ended.workdir / "pilot.cfg").read_text())
+    return settings_in(ended.workdir)
 
 
 # a community's module of one command: its name, and what it does

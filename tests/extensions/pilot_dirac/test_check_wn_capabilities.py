@@ -4,6 +4,7 @@ import os
 
 from pilot.testing import run_command, worker_node as node
 from tests.conftest import extension
+from tests.extensions.pilot_dirac.dirac_client import settings_in
 
 dirac = extension("pilot_dirac")
 cfg = extension("pilot_dirac.cfg")
@@ -57,3 +58,32 @@ def test_no_numbers_at_all_are_one_processor(tmp_path, client):
     )
     assert trial.outcome.status == "ok"
     assert "NumberOfProcessors = 1" in (tmp_path / "pilot.cfg").read_text()
+
+
+def defaults(folder):
+    return settings_in(folder)["Resources"]["Computing"]["CEDefaults"]
+
+
+def test_the_operators_number_of_processors_bounds_too(step, tmp_path):
+    step(COMMANDS["CheckWNCapabilities"], {"pilot_processors": 1}, [node(cores=8)])
+    assert defaults(tmp_path)["NumberOfProcessors"] == "1"
+
+
+def test_gpus_that_dirac_does_not_see_are_the_nodes(step, tmp_path):
+    step(COMMANDS["CheckWNCapabilities"], {}, [node(gpus=("a", "b"))])
+    assert defaults(tmp_path)["NumberOfGPUs"] == "2"
+
+
+def test_without_gpus_there_is_no_such_tag(step, tmp_path):
+    step(COMMANDS["CheckWNCapabilities"], {}, [node()])
+    assert "Tag" not in defaults(tmp_path)
+
+
+def test_memory_that_nobody_knows_is_not_written(step, tmp_path):
+    step(COMMANDS["CheckWNCapabilities"])
+    assert "MaxRAM" not in defaults(tmp_path)
+
+
+def test_what_is_not_known_of_the_place_is_left_out_of_the_words(step, client):
+    step(COMMANDS["CheckWNCapabilities"], {"site": "LCG.T.org"})
+    assert client.calls("dirac-wms-get-wn-parameters") == [["-S", "LCG.T.org", "-d"]]
