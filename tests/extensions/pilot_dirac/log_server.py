@@ -41,7 +41,7 @@ class LogServer:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
                 status, found = outer.answer(self.path, body, self.headers)
-                text = json.dumps(found).encode()
+                text = b"" if status == 204 else json.dumps(found).encode()
                 try:
                     self.send_response(status)
                     self.send_header("Content-Length", str(len(text)))

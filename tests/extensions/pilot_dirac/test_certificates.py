@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+
 from pilot.base import process
 from tests.conftest import extension
 
@@ -67,3 +69,21 @@ def test_a_repository_that_hangs_is_asked_once(tmp_path, monkeypatch):
     assert all(path.startswith("/etc/grid-security/") for path in found.values())
     assert len([text for text in asked if text.startswith("/cvmfs/") and " " not in text]) == 1
     assert any("/cvmfs/a.example.org did not answer" in text for text in asked)
+
+
+def test_the_sites_file_of_vomses_counts_like_a_folder(tmp_path, monkeypatch):
+    (tmp_path / "vomses").write_text("x")
+    path = str(tmp_path / "vomses")
+    assert certificates_of(tmp_path, monkeypatch, X509_VOMSES=path)[0]["X509_VOMSES"] == path
+
+
+def test_a_place_that_is_not_there_is_told_with_all_that_was_tried(tmp_path, monkeypatch):
+    if os.path.isdir("/etc/grid-security/vomsdir"):
+        pytest.skip("this machine has a vomsdir")
+    asked = certificates_of(tmp_path, monkeypatch, X509_VOMS_DIR="/no/such")[1]
+    told = next(text for text in asked if text.startswith("X509_VOMS_DIR: nothing in /no/such, "))
+    assert told.endswith("/etc/grid-security/vomsdir")
+
+
+def test_a_look_has_the_exit_code_of_its_program():
+    assert module.look_by_child(["sh", "-c", "exit 3"]).exit_code == 3

@@ -255,3 +255,31 @@ def test_odd_ones_are_understood(words, ours):
 
 def test_a_stamp_may_have_any_letters():
     assert said(DIRAC_PILOT_STAMP="vm://s/x").environ["PILOT_PILOT_ID"] == "vm-s-x"
+
+
+@pytest.mark.parametrize("words", [["-N"], ["--Name"], ["-dN"], ["--Nam"]])
+def test_a_value_that_is_missing_is_told(words):
+    with pytest.raises(UsageError, match="needs a value"):
+        said(*words)
+
+
+@pytest.mark.parametrize(
+    "text, known_as",
+    [("vm://space/x", "vm-space-x"), ("12_3.a", "12_3.a"), ("..//x-", "x"), ("a b", "a-b")],
+)
+def test_an_id_has_only_letters_that_a_folder_may_have(text, known_as):
+    assert dialect.as_id(text) == known_as
+
+
+def test_modules_get_what_stood_before_a_mistake():
+    assert dialect.getopt_pairs(["-N", "ce", "--pre", "x", "-Q", "q"]) == [("-N", "ce")]
+
+
+def test_modules_never_see_the_secret():
+    assert dialect.getopt_pairs(["--pilotSecret=tell-nobody", "-d"]) == [("-d", "")]
+
+
+@pytest.mark.parametrize("variable", ["PILOT_VO", "PILOT_PILOT_ID"])
+def test_our_own_variables_come_before_diracs(variable):
+    given = {variable: "ours", "DIRAC_PILOT_VO": "theirs", "DIRAC_PILOT_STAMP": "theirs"}
+    assert said(**given).environ[variable] == "ours"

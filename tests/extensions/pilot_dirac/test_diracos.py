@@ -3,6 +3,8 @@
 import hashlib
 import subprocess
 
+import pytest
+
 from tests.conftest import extension
 
 diracos = extension("pilot_dirac.diracos")
@@ -69,3 +71,34 @@ def test_what_pip_is_asked_for():
     ]
     assert diracos.pip_requirements("LHCb", "v10r1p2", ()) == [["LHCbDIRAC[pilot]==10.1.2"]]
     assert diracos.pip_requirements("", "integration", ()) == [["DIRAC[pilot]"]]
+
+
+@pytest.mark.parametrize(
+    "project, version, modules, words",
+    [
+        ("", "", (), [["DIRAC[pilot]"]]),
+        ("", "v9r1p2-pre3", (), [["DIRAC[pilot]==9.1.2a3"]]),
+        ("", "v9r1", (("https://h/A", "A", ""),), [["A[pilot] @ git+https://h/A"]]),
+        (
+            "",
+            "",
+            (("https://h/A", "A", ""), ("https://h/B", "B", "dev")),
+            [["A[pilot] @ git+https://h/A"], ["B[pilot] @ git+https://h/B@dev"]],
+        ),
+    ],
+)
+def test_modules_come_instead_of_a_release(project, version, modules, words):
+    assert diracos.pip_requirements(project, version, modules) == words
+
+
+def test_an_installer_that_fails_is_told_with_its_last_line(install, installer):
+    installer.write_text("echo no room left; exit 3\n")
+    ended = install("-o", "diracInstallOnly", "--diracos-url", installer)
+    assert ended.code == 20
+    assert "no room left" in ended.out
+
+
+def test_an_installer_that_is_not_there_is_named(install, tmp_path):
+    ended = install("-o", "diracInstallOnly", "--diracos-url", tmp_path / "none.sh")
+    assert ended.code == 20
+    assert str(tmp_path / "none.sh") in ended.out

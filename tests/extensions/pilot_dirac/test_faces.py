@@ -2,8 +2,13 @@
 
 import importlib
 import json
+import types
 
+import pytest
+
+from pilot.errors import ConfigurationFailed
 from tests.conftest import extension
+from tests.grid_proxy import proxy_with
 
 cfg = extension("pilot_dirac.cfg")
 faces = extension("pilot_dirac.faces")
@@ -150,3 +155,49 @@ def test_a_modules_program_has_the_modules_time(modules_flight):
 def test_words_gathered_before_are_kept(modules_flight):
     ended = modules_flight("-X", "InstallDIRAC,Basics", More=MORE)
     assert cfg.parse_cfg((ended.workdir / "pilot.cfg").read_text())["LocalSite"]["Mine"] == "1"
+
+
+def test_the_vo_of_a_proxys_text_is_found():
+    assert faces.getVO(proxy_with("/dteam/Role=pilot")) == "dteam"
+
+
+def test_a_proxy_without_a_vo_is_told():
+    with pytest.raises(ConfigurationFailed, match="the proxy has no VOMS attributes"):
+        faces.getVO(proxy_with(""))
+
+
+def test_flavour_and_reference_come_from_the_environment(monkeypatch):
+    for name in ("PBS_JOBID", "OAR_JOBID", "JOB_ID", "LSB_JOBID", "HTCONDOR_JOBID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    assert faces.getFlavour("ce.test") == ("SSHSLURM", "sshslurm://ce.test/12")
+
+
+def test_a_module_is_loaded_from_a_folder(tmp_path):
+    (tmp_path / "somewhere_else.py").write_text("WHO = 'me'\n")
+    assert faces.load_module_from_path("somewhere_else", str(tmp_path)).WHO == "me"
+
+
+def test_a_module_that_is_not_in_the_folder_is_an_error(tmp_path):
+    with pytest.raises((ImportError, OSError)):
+        faces.load_module_from_path("somewhere_else", str(tmp_path))
+
+
+def test_a_command_that_nobody_has_is_none():
+    faces.install_faces()
+    pp = types.SimpleNamespace(commandExtensions=["NoSuchCommunity"])
+    assert faces.getCommand(pp, "NoSuchCommand") == (None, "")
+
+
+def test_the_lines_that_were_kept_can_be_forgotten():
+    buffer = faces.FixedSizeBuffer()
+    buffer.write("a")
+    buffer.flush()
+    assert buffer.getValue() == ""
+
+
+def test_a_fetch_that_fails_is_in_the_log(tmp_path):
+    told = []
+    log = types.SimpleNamespace(error=told.append)
+    faces.retrieveUrlTimeout("file://%s/none" % tmp_path, str(tmp_path / "copy"), log, 2)
+    assert "none" in told[0]

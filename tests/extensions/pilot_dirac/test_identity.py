@@ -42,3 +42,30 @@ identity = extension("pilot_dirac.identity")
 def test_reference_and_flavour(environ, flavour, reference, kind):
     found = identity.find_submitter(environ, "ce", "p1")
     assert (found.flavour, found.reference, found.system.get("Type")) == (flavour, reference, kind)
+
+
+def test_the_systems_own_variables_are_its_parameters():
+    environ = {"PBS_JOBID": "5.server", "PBS_O_QUEUE": "long", "PBS_O_PATH": ""}
+    assert identity.find_submitter(environ, "ce", "p1").system == {
+        "Type": "PBS",
+        "JobID": "5.server",
+        "Parameters": {"Queue": "long"},
+    }
+
+
+def test_outside_a_batch_system_there_is_no_description():
+    assert identity.find_submitter({}, "ce", "p1").system == {}
+
+
+def test_a_pilot_without_any_name_is_unknown():
+    assert identity.find_submitter({}, "ce", "").reference == "unknown"
+
+
+def test_the_last_system_of_the_list_wins():
+    environ = {"PBS_JOBID": "5", "SLURM_JOB_ID": "10"}
+    assert identity.find_submitter(environ, "ce", "p1").reference == "sshslurm://ce/10"
+
+
+@pytest.mark.parametrize("environ", [{"_CONDOR_JOB_AD": "/x"}, {"CONDORJOBID": "1.0"}])
+def test_half_of_what_condor_tells_is_nothing(environ):
+    assert identity.find_submitter(environ, "ce", "p1").flavour == "DIRAC"

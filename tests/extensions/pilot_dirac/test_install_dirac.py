@@ -57,3 +57,34 @@ def test_values_of_any_shape_come_through_and_nothing_is_echoed(install, client,
         cwd=str(ended.workdir),
     ).decode()
     assert shell == 'one\ntwo|{x}|a$b`c";:'
+
+
+def test_a_source_of_the_operator_comes_before_all(install, client, tmp_path):
+    script = tmp_path / "mine.sh"
+    script.write_text(client.env.read_text())
+    ended = install("--install", "env:%s" % script, "--preinstalledEnv", client.env)
+    assert ended.report["facts"]["Installation"]["source"] == "env:%s" % script
+
+
+def test_every_source_that_failed_is_told_with_its_reason(install, tmp_path):
+    (tmp_path / "bad.sh").write_text("echo no licence; return 3\n")
+    ended = install("--preinstalledEnv", tmp_path / "bad.sh", "-o", "cvmfsOnly")
+    assert ended.code == 20
+    assert "no source worked: env:%s" % (tmp_path / "bad.sh") in ended.out
+
+
+def test_the_script_finds_its_own_path(install, client, tmp_path):
+    script = tmp_path / "where.sh"
+    script.write_text(client.env.read_text() + 'export FOUND="$DIRAC_RC_PATH"\n')
+    ended = install("--preinstalledEnv", script)
+    assert "export FOUND=%s\n" % script in (ended.workdir / "bashrc").read_text()
+
+
+def test_the_users_variables_are_in_the_environment(install, client):
+    ended = install("--preinstalledEnv", client.env, "--userEnvVariables", "A:::1 2")
+    assert "export A='1 2'\n" in (ended.workdir / "environmentSourceDirac").read_text()
+
+
+def test_a_place_may_be_named_by_a_variable(install, client, tmp_path):
+    environ = dict(os.environ, PLACE=str(client.folder))
+    assert install("--preinstalledEnv", "$PLACE/diracosrc", env=environ).code == 0

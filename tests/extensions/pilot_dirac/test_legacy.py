@@ -4,12 +4,14 @@ are in use."""
 import json
 import subprocess
 import sys
+import types
 
 import pytest
 
 from tests.conftest import ROOT, extension, until
 from tests.extensions.pilot_dirac.dirac_client import A_MODULE
 
+legacy = extension("pilot_dirac.legacy")
 cfg = extension("pilot_dirac.cfg")
 
 
@@ -282,3 +284,50 @@ def test_only_the_extensions_of_the_own_vo_are_loaded(pilot, tmp_path):
     ended = pilot("-E", "dirac", "--wnVO", "dteam", "-X", "GetPilotVersion")
     assert ended.code == 0, ended.err
     assert not (tmp_path / "gone-was-run").exists(), ended.err
+
+
+def test_what_a_module_defines_itself_is_not_gone(tmp_path):
+    path = tmp_path / "OwnCommands.py"
+    path.write_text("class A:\n    def _installDIRAC(self):\n        self.gitRepos = 1\n\n")
+    with path.open("a") as stream:
+        stream.write("    def execute(self):\n        self._installDIRAC(self.gitRepos)\n")
+    assert legacy.refuse_the_gone(str(path)) is None
+
+
+def test_a_file_that_cannot_be_parsed_is_left_to_the_import(tmp_path):
+    (tmp_path / "x.py").write_text("self.installOpts = (\n")
+    assert legacy.refuse_the_gone(str(tmp_path / "x.py")) is None
+
+
+def test_our_own_classes_are_not_commands_of_a_module():
+    def execute(self):
+        pass
+
+    theirs = type("Theirs", (), {"execute": execute, "__module__": "VoCommands"})
+    ours = type("Ours", (), {"execute": execute, "__module__": "pilot_dirac.x"})
+    module = types.SimpleNamespace(a=theirs, b=ours, c=3, d=type("NoStep", (), {}))
+    assert legacy.commands_in(module) == [theirs]
+
+
+def test_a_class_that_says_nothing_is_told_by_its_module():
+    adopted = legacy.adopt_class(type("Quiet", (), {"__module__": "VoCommands"}))
+    assert adopted.__doc__ == "A command of VoCommands."
+
+
+def test_a_command_of_ours_that_is_extended_keeps_its_options():
+    basics = extension("pilot_dirac.configure_basics").ConfigureBasics
+    adopted = legacy.adopt_class(type("More", (basics,), {}))
+    assert {option.name for option in basics.options} <= {option.name for option in adopted.options}
+
+
+def test_a_communitys_step_has_hours():
+    basics = extension("pilot_dirac.configure_basics").ConfigureBasics
+    assert legacy.adopt_class(type("Long", (basics,), {})).timeout_s == 4 * 3600
+
+
+def test_a_name_without_anything_has_no_commands():
+    assert legacy.adopt("NobodyAtAll").COMMANDS == ()
+
+
+def test_a_name_may_be_that_of_a_package_of_ours():
+    assert legacy.adopt("LHCbPilot") is extension("pilot_lhcb")

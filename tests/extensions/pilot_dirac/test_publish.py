@@ -1,9 +1,11 @@
 """The pilot where sites fetch it."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -77,3 +79,34 @@ def test_what_would_break_every_pilot_is_not_published(tmp_path, capsys, words, 
     )
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_tar_is_the_same_in_whatever_order_it_is_made():
+    assert publish.pack_tar({"a": b"1", "b": b"2"}) == publish.pack_tar({"b": b"2", "a": b"1"})
+
+
+def test_a_tars_files_come_out_as_they_went_in(tmp_path):
+    (tmp_path / "x.tar").write_bytes(publish.pack_tar({"a": b"1", "b": b"2"}))
+    with tarfile.open(str(tmp_path / "x.tar")) as archive:
+        assert {one.name: archive.extractfile(one).read() for one in archive} == {
+            "a": b"1",
+            "b": b"2",
+        }
+
+
+def test_the_checksums_are_those_of_the_files(published):
+    lines = (published / "checksums.sha512").read_text().splitlines()
+    sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    assert sums == {
+        name: hashlib.sha512((published / name).read_bytes()).hexdigest()
+        for name in ("pilot.json", "pilot.tar")
+    }
+
+
+def test_the_web_server_may_read_what_is_published(published):
+    assert (published / "manifest.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_without_a_folder_the_use_is_told(capsys):
+    assert publish.main(["--module", "x"]) == 2
+    assert "-o" in capsys.readouterr().err

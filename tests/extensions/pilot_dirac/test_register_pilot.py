@@ -58,3 +58,32 @@ def test_a_stamp_fits_the_pilot_managers_table(flight, client):
         "-X", "InstallDIRAC,RegisterPilot", "--pilotUUID", "12345678-aaaa-bbbb-cccc-123456789012"
     )
     assert len(client.calls("dirac-admin-add-pilot")[1][3]) <= 32
+
+
+def register(pilot, client, *words):
+    given = ("-E", "dirac", "--preinstalledEnv", client.env, "--wnVO", "dteam", "--pilotUUID", "u1")
+    return pilot(*(given + ("-X", "InstallDIRAC,RegisterPilot") + words))
+
+
+def test_a_reference_that_is_given_is_registered(pilot, client):
+    register(pilot, client, "--reference", "ssh://ce/7")
+    assert client.calls("dirac-admin-add-pilot")[0][0] == "ssh://ce/7"
+
+
+def test_a_pilot_is_registered_as_running(pilot, client):
+    register(pilot, client)
+    assert "--status=Running" in client.calls("dirac-admin-add-pilot")[0]
+
+
+def test_a_refusal_is_told_and_costs_no_pilot(pilot, client):
+    client.say(dirac_admin_add_pilot={"code": 1, "out": "no such VO\n"})
+    ended = register(pilot, client)
+    assert ended.code == 0
+    assert "dirac-admin-add-pilot ended with 1: no such VO" in ended.err
+
+
+def test_a_refusal_ends_the_pilot_that_must_be_registered(pilot, client):
+    client.say(dirac_admin_add_pilot={"code": 1, "out": "no such VO\n"})
+    ended = register(pilot, client, "--register-required")
+    assert ended.code not in (0, 1)
+    assert "the pilot could not be registered: " in ended.out

@@ -22,3 +22,22 @@ def test_versions_as_pip_has_them(text, version):
     assert release.pinned_version(text) == "==" + version
     assert release.pinned_version("integration") == release.pinned_version("") == ""
     assert release.dotted_version(release.lettered_version(version)) == version or version == "9.12"
+
+
+@pytest.mark.parametrize(
+    "version, text",
+    [
+        ("9.1.22", "v9r1p22"),
+        ("9.1.0", "v9r1"),
+        ("9.1", "v9r1"),
+        ("9.1.2a3", "v9r1p2-pre3"),
+        ("integration", "integration"),
+    ],
+)
+def test_versions_as_dirac_has_them(version, text):
+    assert release.lettered_version(version) == text
+
+
+@pytest.mark.parametrize("text", ["integration", "v9", "v9r1x", "", "9.1; rm -rf /"])
+def test_what_is_no_release_stays_as_it_is(text):
+    assert release.dotted_version(text) == text

@@ -68,3 +68,53 @@ def test_a_log_server_without_an_address_is_told(pilot, words):
     ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", *words)
     assert ended.code == 0
     assert "the log is not sent: pilotLogging wants a loggerURL" in ended.err
+
+
+STORY = [
+    {"event": "log", "lines": ["2026-11-20T03:11:06.320Z CRITICAL pilot: gone"]},
+    {"event": "pilot finished", "exit_code": 20},
+    {"event": "log", "lines": ["plain"]},
+]
+
+
+def test_only_lines_of_the_log_are_told():
+    assert [line.message for line in telling.lines_of(STORY)] == ["gone", "plain"]
+
+
+def test_the_words_are_those_that_the_servers_know():
+    line = telling.lines_of(STORY)[0]
+    assert (line.severity, line.scope) == ("ERROR", "Pilot")
+
+
+@pytest.mark.parametrize("story, ending", [(STORY, (True, 20)), (STORY[:1], (False, 0))])
+def test_the_end_is_found_with_its_code(story, ending):
+    assert telling.find_ending(story) == ending
+
+
+@pytest.mark.parametrize("text", [b"", b"one\n", b"caf\xc3\xa9 \xff"])
+def test_what_a_wrapper_wrote_is_read_to_its_end(text):
+    reading = _pipe(text, False)
+    try:
+        assert telling.from_wrapper(reading) == text.decode("utf-8", "replace")
+    finally:
+        os.close(reading)
+
+
+def test_a_closed_standard_input_says_nothing():
+    reading = _pipe(b"x", False)
+    os.close(reading)
+    assert telling.from_wrapper(reading) == ""
+
+
+def test_a_terminal_is_not_read():
+    master, terminal = os.openpty()
+    os.write(master, b"typed\n")
+    try:
+        assert telling.from_wrapper(terminal) == ""
+    finally:
+        os.close(master)
+        os.close(terminal)
+
+
+def test_nobody_is_told_unless_a_server_is_named():
+    assert telling.transports({"ce": "ce1"}, {}, ID) == []

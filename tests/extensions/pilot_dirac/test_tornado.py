@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from pilot.errors import ConfigurationFailed
 from pilot.events.sender import SendFailed
 from tests.conftest import extension, steady, until
 from tests.extensions.pilot_dirac.dirac_client import A_MODULE
@@ -164,3 +165,101 @@ def test_what_is_not_ok_is_a_failure(status, data, final):
         tornado.judge_answer(status, data)
     assert told.value.final == final
     tornado.judge_answer(200, b'{"OK": true, "Value": 1}')
+
+
+class Settings(dict):
+    """Settings without secrets."""
+
+    def secrets(self):
+        return ()
+
+
+@pytest.fixture
+def sender(server, grid):
+    """Makes what sends to that server."""
+    made = []
+
+    def make(pilot_id=ID, **settings):
+        given = Settings(remote_logger_url=server.url + "/x", vo=None, **settings)
+        environ = {"X509_CERT_DIR": str(grid / "cas"), "X509_USER_PROXY": str(grid / "long.pem")}
+        made.append(tornado.Tornado(given, environ, pilot_id))
+        # the wrapper's words are on the standard input, which is the tests' here
+        made[-1]._first = "begin\n"
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def story(number, *lines):
+    return [{"event": "log", "seq": number, "lines": list(lines)}]
+
+
+def test_what_was_told_is_not_told_again(sender, server):
+    one = sender()
+    one.send(story(1, "first"))
+    one.send(story(1, "first") + story(2, "second"))
+    assert server.logs[("unknown", ID)].count("first") == 1
+
+
+def test_the_beginning_is_told_once(sender, server):
+    one = sender()
+    one.send(story(1, "first"))
+    one.send(story(2, "second"))
+    assert server.logs[("unknown", ID)].count("begin\n") == 1
+
+
+def test_what_a_server_refused_is_told_again(sender, server):
+    one = sender()
+    server.mode = "refusing"
+    with pytest.raises(SendFailed):
+        one.send(story(1, "first"))
+    server.mode = "ok"
+    one.send(story(1, "first"))
+    assert "first" in server.logs[("unknown", ID)]
+
+
+def test_the_end_goes_with_its_code(sender, server):
+    sender().send(story(1, "x") + [{"event": "pilot finished", "seq": 2, "exit_code": 30}])
+    assert server.final == {ID: "30"}
+
+
+def test_the_beginning_of_a_pilot_is_sent_at_once(sender):
+    one = sender(remote_logger_bufsize=50)
+    assert one.weigh({"event": "pilot started"}) == one.gather
+
+
+def test_lines_are_weighed_and_other_events_are_not(sender):
+    one = sender()
+    events = story(1, "a", "b") + [{"event": "fact found"}]
+    assert [one.weigh(event) for event in events] == [2, 0]
+
+
+@pytest.mark.parametrize("address", ["", "nothing", "ftp://h/x"])
+def test_an_address_that_is_none_is_refused_with_a_sentence(address):
+    with pytest.raises(ValueError, match="pilotLogging wants a loggerURL, https://HOST:PORT"):
+        tornado.Tornado(Settings(remote_logger_url=address, vo=None), {}, ID)
+
+
+@pytest.mark.parametrize("given", [ID, ID.upper(), "a" * 32])
+def test_an_id_that_the_server_takes_is_kept_in_small_letters(given):
+    assert tornado.server_uuid(given) == given.lower()
+
+
+def test_ids_that_it_would_drop_stay_apart():
+    assert tornado.server_uuid("p1") != tornado.server_uuid("p2")
+
+
+@pytest.mark.parametrize("names", [["hostcert.pem"], ["hostkey.pem"], []])
+def test_half_of_a_host_certificate_is_none(tmp_path, names):
+    for name in names:
+        (tmp_path / name).write_text("x")
+    assert tornado.host_certificate({"X509_USER_PROXY": str(tmp_path)}) == ""
+
+
+def test_a_host_certificate_that_cannot_be_used_is_named(tmp_path):
+    for name in ("hostcert.pem", "hostkey.pem"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(ConfigurationFailed, match="hostcert.pem: cannot be used for TLS"):
+        tornado.tls_context({"X509_USER_PROXY": str(tmp_path)})

@@ -57,3 +57,35 @@ def test_the_vo_of_a_token(claims, vo):
         else "plain"
     )
     assert vos.find_vo({"BEARER_TOKEN": token}) == vo
+
+
+def token_of(claims):
+    text = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return "h.%s.s" % text
+
+
+def test_the_proxy_comes_before_the_token(tmp_path):
+    (tmp_path / "proxy").write_text(proxy_with("/dteam/Role=pilot"))
+    environ = {"BEARER_TOKEN": token_of({"wlcg.groups": ["/other"]})}
+    assert vos.find_vo(dict(environ, X509_USER_PROXY=str(tmp_path / "proxy"))) == "dteam"
+
+
+def test_where_the_proxy_tells_nothing_the_token_may(tmp_path):
+    (tmp_path / "proxy").write_text(proxy_with(""))
+    environ = {"BEARER_TOKEN": token_of({"wlcg.groups": ["/other"]})}
+    assert vos.find_vo(dict(environ, X509_USER_PROXY=str(tmp_path / "proxy"))) == "other"
+
+
+@pytest.mark.parametrize("groups", ["text", {"a": 1}, 5, None])
+def test_groups_of_an_odd_kind_cost_no_pilot(groups):
+    assert "/" not in vos.of_token({"BEARER_TOKEN": token_of({"wlcg.groups": groups})})
+
+
+def test_a_proxy_that_is_not_there_tells_nothing(tmp_path):
+    assert vos.of_proxy(str(tmp_path / "none")) == ""
+
+
+def test_what_openssl_cannot_read_either_tells_nothing(tmp_path, programs):
+    (tmp_path / "proxy").write_text("garbage")
+    programs.make("openssl", "exit 1")
+    assert vos.of_proxy(str(tmp_path / "proxy")) == ""

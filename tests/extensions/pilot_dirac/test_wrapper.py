@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import extension
 from tests.extensions.pilot_dirac.wrapping import fly
 
+publish = extension("pilot_dirac.publish")
 wrapper = extension("pilot_dirac.wrapper")
 
 
@@ -245,3 +246,58 @@ def test_a_place_with_odd_answers_is_passed_over(published, monkeypatch, answer)
     stop.set()
     server.close()
     assert found["pilot.json"] == b'{"n": 1}'
+
+
+def test_a_checksum_may_be_in_capital_letters():
+    assert wrapper.fits_digest(b"x", hashlib.sha512(b"x").hexdigest().upper())
+
+
+@pytest.mark.parametrize("form", ["%s", "file:%s", "file://%s"])
+def test_a_folder_may_be_written_in_three_ways(tmp_path, form):
+    (tmp_path / "there").write_bytes(b"x")
+    assert wrapper.get_bytes(form % (tmp_path / "there")) == b"x"
+
+
+def test_what_is_too_large_is_refused_with_its_bound(tmp_path, monkeypatch):
+    (tmp_path / "there").write_bytes(b"x" * 100)
+    monkeypatch.setattr(wrapper, "MOST_BYTES", 10)
+    with pytest.raises(OSError, match="is larger than 10 bytes"):
+        wrapper.get_bytes(str(tmp_path / "there"))
+
+
+@pytest.mark.parametrize(
+    "content, sentence",
+    [
+        (publish.pack_tar({"other.py": b""}), "what was fetched has no dirac-pilot.py"),
+        (b"no tar", "what was fetched cannot be unpacked: "),
+    ],
+)
+def test_what_is_no_pilot_is_not_started(tmp_path, content, sentence):
+    publish.publish_files(str(tmp_path / "www"), {"pilot.json": b"{}", "pilot.tar": content})
+    code, out, err = fly(tmp_path, "--locations", tmp_path / "www")
+    assert code == 20
+    assert sentence in err
+
+
+def test_an_id_that_is_given_is_kept(published, tmp_path):
+    words = ("--locations", published, "--", "--pilotUUID", "mine")
+    out = fly(tmp_path, *words, DIRAC_PILOT_STAMP="abc")[1]
+    assert json.loads(out)[0] == ["--pilotUUID", "mine"]
+
+
+def test_a_pilot_without_any_id_gets_one(published, tmp_path):
+    out = fly(tmp_path, "--locations", published, DIRAC_PILOT_STAMP="")[1]
+    assert json.loads(out)[0][0] == "--pilotUUID"
+    assert len(json.loads(out)[0][1]) == 36
+
+
+def test_the_pilots_folder_is_made_where_it_is_wanted(published, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    fly(tmp_path, "--locations", published, "--folder", tmp_path / "scratch")
+    assert len(list((tmp_path / "scratch").glob("DIRAC_*pilot/dirac-pilot.py"))) == 1
+
+
+def test_without_a_location_the_use_is_told(tmp_path):
+    code, out, err = fly(tmp_path)
+    assert code == 2
+    assert "--locations" in err
