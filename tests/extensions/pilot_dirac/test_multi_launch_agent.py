@@ -73,3 +73,24 @@ def running():
         except OSError:
             pass
     return found
+
+
+def test_each_agent_has_the_pilots_configuration(flight, client):
+    ended = flight("-X", "InstallDIRAC,ConfigureBasics,MultiLaunchAgent", "-P", "2")
+    path = str(ended.workdir / "pilot.cfg")
+    assert [words[-2:] for words in client.calls("dirac-agent")] == [["--cfg", path]] * 2
+
+
+def test_the_jobs_of_all_agents_are_counted(flight, client):
+    ended = flight("-X", "InstallDIRAC,MultiLaunchAgent", "-P", "2")
+    summary = ended.report["facts"]["AgentSummary"]
+    assert summary["reason"] == "2 JobAgents ended well; they took 2 jobs"
+
+
+def test_without_a_number_there_is_an_agent_for_each_processor_of_the_slot(
+    flight, client, tmp_path
+):
+    (tmp_path / "allocated_cpu").write_text("2")
+    environ = dict(os.environ, JOBFEATURES=str(tmp_path))
+    flight("-X", "InstallDIRAC,MultiLaunchAgent", env=environ)
+    assert len(client.calls("dirac-agent")) == 2

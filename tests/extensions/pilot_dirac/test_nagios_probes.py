@@ -6,6 +6,10 @@ import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+from tests.conftest import extension
+
+NagiosProbes = extension("pilot_dirac.nagios_probes").NagiosProbes
+
 
 def test_probes_are_run_and_none_ends_the_pilot(pilot, client, tmp_path):
     work = tmp_path / "work"
@@ -80,3 +84,15 @@ def test_a_probes_result_is_put_with_the_proxy(pilot, tmp_path, grid):
     assert got[0][1].endswith("\na warning")
     assert got[1][1].split()[0] == "3"
     assert "4711" in str(got[0][2])
+
+
+def test_without_probes_nothing_is_run(step):
+    outcome = step(NagiosProbes).outcome
+    assert (outcome.status, outcome.reason) == ("skipped", "pilot.json names no probes")
+
+
+def test_a_server_that_takes_no_result_costs_no_pilot(step, tmp_path, caplog):
+    (tmp_path / "probe1").write_text("#!/bin/sh\necho well\n")
+    settings = {"probes": "probe1", "nagios_put_url": "file://%s/none" % tmp_path}
+    assert step(NagiosProbes, settings).outcome.status == "ok"
+    assert "the result of probe1 could not be PUT: " in caplog.text

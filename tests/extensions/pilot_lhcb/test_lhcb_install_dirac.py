@@ -50,3 +50,39 @@ def test_lhcbs_names_take_cvmfs_first_and_fall_back(flight, client, tmp_path):
     )
     assert ended.code == 0
     assert [one["ok"] for one in ended.report["facts"]["Installation"]["attempts"]] == [False, True]
+
+
+def test_an_environment_that_is_named_comes_before_lhcbs_place(flight, client, tmp_path):
+    ended = flight("-X", "LHCbInstallDIRAC", "--lhcb-cvmfs", str(tmp_path), extensions="lhcb,dirac")
+    assert str(client.env) in ended.report["facts"]["Installation"]["source"]
+
+
+def test_lhcbs_place_may_be_named_by_a_variable(flight, client, tmp_path):
+    shared = tmp_path / "sw" / "pro" / ("Linux-" + os.uname().machine)
+    shared.mkdir(parents=True)
+    (shared / "diracosrc").write_text(client.env.read_text())
+    ended = flight(
+        "-X",
+        "LHCbInstallDIRAC",
+        "--lhcb-cvmfs",
+        "$SOFTWARE/sw",
+        "--preinstalledEnv=",
+        extensions="lhcb,dirac",
+        env=dict(os.environ, SOFTWARE=str(tmp_path)),
+    )
+    assert str(shared) in ended.report["facts"]["Installation"]["source"]
+
+
+def test_where_nothing_lies_cvmfs_only_is_a_sentence(flight, tmp_path):
+    ended = flight(
+        "-X",
+        "LHCbInstallDIRAC",
+        "--lhcb-cvmfs",
+        str(tmp_path / "none"),
+        "--preinstalledEnv=",
+        "-o",
+        "cvmfsOnly",
+        extensions="lhcb,dirac",
+    )
+    assert ended.code == 20
+    assert "cvmfsOnly forbids to install here" in ended.out

@@ -4,7 +4,10 @@ import pytest
 
 from pilot.errors import UsageError
 from pilot.pool import open_pool
+from tests.conftest import extension
 from tests.pool.asking import add
+
+config = extension("pilot_picas.config")
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,26 @@ def test_a_picasconfig_is_honoured(tmp_path, couch):
     )
     with open_pool("picas:%s/picasconfig.py" % tmp_path, create=True) as pool:
         assert add(pool, "a") == (1, 0)
+
+
+def test_user_and_password_are_quoted(tmp_path):
+    path = tmp_path / "picasconfig.py"
+    path.write_text(
+        "PICAS_HOST_URL = 'https://other@h:6984'\nPICAS_DATABASE = 'to/k'\n"
+        "PICAS_USERNAME = 'us er'\nPICAS_PASSWORD = 'p@ss/w'\n"
+    )
+    assert config.url_of(str(path)) == "https://us%20er:p%40ss%2Fw@h:6984/to%2Fk"
+
+
+def test_without_a_user_there_is_none_in_the_address(tmp_path):
+    path = tmp_path / "picasconfig.py"
+    path.write_text("PICAS_HOST_URL = 'http://h'\nPICAS_DATABASE = 'd'\n")
+    assert config.url_of(str(path)) == "http://h/d"
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [({}, ""), ({"startkey": "a b"}, "&startkey=%22a+b%22"), ({"skip": 1}, "&skip=1")],
+)
+def test_options_of_a_view_are_json(options, text):
+    assert config.query_string(options) == text

@@ -2,8 +2,13 @@
 
 import json
 
+import pytest
+
+from tests.conftest import extension
 from tests.extensions.pilot_picas.tokens import TOKEN
 from tests.pool.asking import add
+
+launch_agent = extension("pilot_picas.launch_agent")
 
 
 def test_a_pilot_runs_tokens(couch, pool, pilot, tmp_path):
@@ -44,3 +49,27 @@ def test_plan_mistakes_are_told(pilot):
     )
     assert ended.code == 2
     assert "a { without its }" in ended.err
+
+
+SETTINGS = {"picas_view": "Monitor/todo", "picas_command": None}
+
+
+@pytest.mark.parametrize(
+    "command, words",
+    [("./run.sh {input}", "/here/./run.sh '{input}'"), ("run {_id}", "run '{_id}'")],
+)
+def test_a_program_named_from_here_is_named_from_the_root(command, words):
+    orders = launch_agent.agent_orders(dict(SETTINGS, picas_command=command), "/here")
+    assert orders["PILOT_PICAS_COMMAND"] == words
+
+
+def test_without_a_command_none_is_ordered():
+    assert "PILOT_PICAS_COMMAND" not in launch_agent.agent_orders(SETTINGS, "/here")
+
+
+@pytest.mark.parametrize("view", ["todo", "a/b/c"])
+def test_a_view_that_is_none_is_told(pilot, view):
+    words = ("-E", "picas", "-X", "CheckWorkerNode,LaunchAgent", "--pool", "picas+http://h/d")
+    ended = pilot(*(words + ("--picas-view", view)))
+    assert ended.code == 2
+    assert "--picas-view %s: is not DESIGN/VIEW" % view in ended.err

@@ -2,10 +2,14 @@
 
 import pytest
 
+from pilot.errors import UsageError
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Offer, StaleLease
+from tests.conftest import extension
 from tests.extensions.pilot_picas.tokens import TOKEN
 from tests.pool.asking import add, claim, finish, state
+
+couch_module = extension("pilot_picas.couch")
 
 
 def test_a_token_of_the_old_client_is_run_only_with_a_command(couch, pool):
@@ -147,3 +151,82 @@ def test_what_people_edited_holds_up_nobody(couch, pool, edit):
         assert other.pending()
         assert list(other.export())
         assert other.renew("p1", [("odd", 1)], 300) is not None
+
+
+def test_tokens_are_not_removed_by_us(pool):
+    with pytest.raises(UsageError, match="tokens are removed by PiCaS' own tools"):
+        pool.purge("done", 0, 10)
+
+
+def test_a_token_that_is_not_there_is_not_shown(pool):
+    assert pool.show("nobody") is None
+
+
+def test_the_end_of_a_token_that_is_gone_is_stale(couch, pool):
+    add(pool, "a")
+    lease = claim(pool)[0]
+    del couch.documents["a"]
+    with pytest.raises(StaleLease, match="a is gone"):
+        finish(pool, lease)
+
+
+def test_an_end_that_is_told_twice_is_one(pool):
+    add(pool, "a")
+    lease = claim(pool)[0]
+    finish(pool, lease)
+    assert finish(pool, lease) == "done"
+
+
+def test_another_pilots_end_is_stale(pool):
+    add(pool, "a")
+    lease = claim(pool)[0]
+    with pytest.raises(StaleLease):
+        finish(pool, lease, pilot="p2")
+
+
+def test_a_lease_that_is_not_ours_is_not_renewed(pool):
+    add(pool, "a", "b")
+    leases = claim(pool, count=2)
+    mine = (leases[0].task, leases[0].generation)
+    assert pool.renew("p1", [mine, ("none", 1)], 300.0) == [("none", 1)]
+
+
+def test_a_token_that_is_changed_all_the_time_is_told(pool, monkeypatch):
+    add(pool, "a")
+    lease = claim(pool)[0]
+
+    def never(document):
+        raise couch_module.Conflict("changed")
+
+    monkeypatch.setattr(pool.database, "put", never)
+    with pytest.raises(Busy, match="token a is changed all the time"):
+        finish(pool, lease)
+
+
+def test_another_view_may_say_what_there_is_to_do(couch, pool):
+    add(pool, "a")
+    with open_pool(couch.url, environ={"PILOT_PICAS_VIEW": "Monitor/error"}) as other:
+        assert claim(other) == []
+
+
+def test_a_picasconfig_lies_where_the_pilot_began(couch, pool, tmp_path):
+    (tmp_path / "picasconfig.py").write_text(
+        "PICAS_HOST_URL = '%s'\nPICAS_DATABASE = 'tokens'\n"
+        % couch.url[len("picas+") :].rpartition("/")[0]
+    )
+    add(pool, "a")
+    with open_pool("picas:", environ={"PILOT_PICAS_FOLDER": str(tmp_path)}) as other:
+        assert other.status()["todo"] == 1
+
+
+def test_only_tokens_of_the_state_are_exported(pool):
+    add(pool, "a", "b")
+    pool.cancel(["b"])
+    assert [task["id"] for task in pool.export("held")] == ["b"]
+
+
+def test_an_operator_sends_back_what_failed_only(pool):
+    add(pool, "a", "b", max_attempts=1)
+    leases = claim(pool, count=2)
+    finish(pool, leases[0], "error")
+    assert pool.retry(None) == 1
