@@ -39,8 +39,8 @@ for signum in STOP_SIGNALS:
 
 LONG_MODULES = (
     "test_bundle",
-    "test_dirac_dialect",
-    "test_dirac_remote",
+    "test_dialect",
+    "test_tornado",
     "test_readme",
     "test_credentials",
 )

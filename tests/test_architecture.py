@@ -301,7 +301,7 @@ def test_bounds_are_counted_by_a_clock_that_stands_with_the_machine():
     }
     assert found - {"tests/test_architecture.py"} == {
         "tests/test_deadline.py",
-        "tests/extensions/test_dirac.py",
+        "tests/extensions/pilot_dirac/test_launch_agent.py",
     }
 
 

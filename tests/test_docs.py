@@ -320,13 +320,13 @@ def commands(document):
 # a document's command that only works beside something a test of its own brings: that test
 ELSEWHERE = {
     "docs/picas.md": {
-        "--pool picas+https": "tests/extensions/test_picas.py::test_a_pilot_runs_tokens",
-        "--pool picas:picasconfig": "tests/extensions/test_picas.py::test_a_picasconfig_is_honoured",
+        "--pool picas+https": "tests/extensions/pilot_picas/test_launch_agent.py::test_a_pilot_runs_tokens",
+        "--pool picas:picasconfig": "tests/extensions/pilot_picas/test_config.py::test_a_picasconfig_is_honoured",
     },
     "docs/dirac.md": {
-        "-m pilot.bundle": "tests/extensions/test_dirac_install.py",
-        "pilot_dirac.publish": "tests/extensions/test_dirac_install.py",
-        "wrapper.py": "tests/extensions/test_dirac_install.py",
+        "-m pilot.bundle": "tests/extensions/pilot_dirac/test_dialect.py",
+        "pilot_dirac.publish": "tests/extensions/pilot_dirac/test_publish.py",
+        "wrapper.py": "tests/extensions/pilot_dirac/test_wrapper.py",
     },
     "docs/server.md": {
         "pilot.pool feed": "tests/real/test_rabbitmq.py",

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.conftest import ROOT
-from tests.extensions.dirac_client import Client
+from tests.extensions.pilot_dirac.dirac_client import Client
 from tests.real.conftest import SYSTEMS, need
 from tests.test_deadline import make_sick_python, words_of
 
@@ -167,7 +167,8 @@ def test_a_spot_machines_notice_ends_what_runs_in_time(machine, cloud, given_s):
     ],
 )
 def test_a_spot_machines_notice_bounds_every_command(machine, tmp_path, what):
-    """As each other source does in tests/test_deadline.py and tests/extensions/test_dirac.py."""
+    """As each other source does in tests/test_deadline.py and, for a JobAgent, in
+    tests/extensions/pilot_dirac/test_launch_agent.py."""
     if what.startswith("DIRAC's"):
         client = Client(tmp_path)
         client.say(dirac_agent={"out": "began\n", "hangs": True})

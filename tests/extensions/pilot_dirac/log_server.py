@@ -9,6 +9,7 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from socketserver import ThreadingMixIn
 
+ID = "12345678-aaaa-bbbb-cccc-123456789012"  # of the pilot that tells
 UUID = re.compile(r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-z]{32})$")
 
 
@@ -40,7 +41,7 @@ class LogServer:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
                 status, found = outer.answer(self.path, body, self.headers)
-                text = json.dumps(found).encode()
+                text = b"" if status == 204 else json.dumps(found).encode()
                 try:
                     self.send_response(status)
                     self.send_header("Content-Length", str(len(text)))
@@ -48,6 +49,7 @@ class LogServer:
                     self.wfile.write(text)
                 except OSError:  # it has waited long enough
                     pass
+
         self.server = Threaded(("127.0.0.1", 0), Handler)
         if grid is not None:
             context = ssl.SSLContext(getattr(ssl, "PROTOCOL_TLS_SERVER", ssl.PROTOCOL_TLS))

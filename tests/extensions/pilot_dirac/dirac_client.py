@@ -5,7 +5,10 @@ import json
 import stat
 import sys
 
-PROGRAM = '''#!%(python)s
+from tests.conftest import extension
+
+cfg = extension("pilot_dirac.cfg")
+PROGRAM = """#!%(python)s
 import json, os, signal, sys
 here, name = os.path.dirname(os.path.abspath(__file__)), os.path.basename(__file__)
 with open(os.path.join(here, "calls.jsonl"), "a") as log:
@@ -28,19 +31,23 @@ if name == "dirac-configure" and not told.get("code"):
     lines = [word for at, word in enumerate(words) if at and words[at - 1] == "-o" and "=" in word]
     with open(words[words.index("-O") + 1], "w") as stream:
         stream.write("LocalInstallation\\n{\\n  SkipCAChecks = True\\n}\\nLocalSite\\n{\\n")
-        stream.write("".join("  %%s = %%s\\n" %% tuple(line[len("/LocalSite/"):].split("=", 1)) for line in lines if line.startswith("/LocalSite/")))
+        for line in lines:
+            if line.startswith("/LocalSite/"):
+                pair = tuple(line[len("/LocalSite/"):].split("=", 1))
+                stream.write("  %%s = %%s\\n" %% pair)
         stream.write("}\\n")
 if name == "python3":
     os.execv(%(python)r, [%(python)r] + sys.argv[1:])
 sys.exit(told.get("code", 0))
-'''
+"""
 TOLD = {
     "dirac-version": {"out": "9.1.22\n"},
     "dirac-configure": {},
     "dirac-admin-add-pilot": {},
     "dirac-resource-get-parameters": {
-        "out": 'Running without remote configuration\n{"CEType": "HTCondorCE", "MaxRAM": "2048", "Tag": ["GPU", "MyTag"], '
-        '"maxCPUTime": "120", "RequiredTag": ["special"], "NumberOfProcessors": "2", "Queue": "q1"}\n'
+        "out": "Running without remote configuration\n"
+        '{"CEType": "HTCondorCE", "MaxRAM": "2048", "Tag": ["GPU", "MyTag"], "maxCPUTime": "120", '
+        '"RequiredTag": ["special"], "NumberOfProcessors": "2", "Queue": "q1"}\n'
     },
     "dirac-wms-get-wn-parameters": {"out": "Getting number of processors\n2 0 0\n"},
     "dirac-platform": {"out": "Linux_x86_64_glibc-2.36\n"},
@@ -49,7 +56,8 @@ TOLD = {
         "out": "Batch system information not available\nCPU time left determined as 7200\n"
     },
     "dirac-agent": {
-        "out": "JobAgent INFO: Job being submitted (DIRAC JobID: 7; Task ID: 0)\nJobAgent INFO: No more agent modules to execute. Exiting\n"
+        "out": "JobAgent INFO: Job being submitted (DIRAC JobID: 7; Task ID: 0)\n"
+        "JobAgent INFO: No more agent modules to execute. Exiting\n"
     },
 }
 
@@ -81,3 +89,29 @@ class Client:
         log = self.bin / "calls.jsonl"
         found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return [words[1:] for words in found if words[0] == name]
+
+
+NINE = (
+    "CheckWorkerNode,InstallDIRAC,ConfigureBasics,RegisterPilot,CheckCECapabilities,"
+    "CheckWNCapabilities,ConfigureSite,ConfigureArchitecture,ConfigureCPURequirements"
+)
+
+
+def settings_in(folder):
+    """The sections of pilot.cfg in this folder."""
+    return cfg.parse_cfg((folder / "pilot.cfg").read_text())
+
+
+def settings_of(ended):
+    """The pilot.cfg that a pilot left."""
+    return settings_in(ended.workdir)
+
+
+# a community's module of one command: its name, and what it does
+A_MODULE = """from pilotTools import CommandBase
+
+
+class %s(CommandBase):
+    def execute(self):
+        %s
+"""

@@ -6,21 +6,20 @@ import re
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "dirac.md").read_text()
+
+
 WHERE = {
-    "commands": "extensions/test_dirac.py",
-    "line": "extensions/test_dirac_dialect.py",
-    "modules": "extensions/test_dirac_legacy.py",
-    "install": "extensions/test_dirac_install.py",
-    "remote": "extensions/test_dirac_remote.py",
-    "real": "real/test_dirac.py",
-    "`tests/node/test_hardware.py`": "node/test_hardware.py",
+    word: "extensions/pilot_*/test_*.py"
+    for word in ("commands", "line", "modules", "install", "remote")
 }
+WHERE["real"] = "real/test_dirac.py"
+WHERE["`tests/node/test_hardware.py`"] = "node/test_hardware.py"
 
 
 def test_every_test_that_the_page_names_is_there():
     named = 0
     for words, names in re.findall(r"((?:%s)): ((?:`\w+`(?:, )?)+)" % "|".join(WHERE), PAGE):
-        text = (ROOT / "tests" / WHERE[words]).read_text()
+        text = "".join(path.read_text() for path in (ROOT / "tests").glob(WHERE[words]))
         for name in re.findall(r"`(\w+)`", names):
             named += 1
             assert "def test_%s(" % name in text, (words, name)
