@@ -1,3 +1,5 @@
+"""Files and answers of web servers: whole, checked, or one sentence."""
+
 import hashlib
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -1,3 +1,5 @@
+"""Programs that are run: bounded, ended with all they started, and told."""
+
 import os
 import signal
 import threading

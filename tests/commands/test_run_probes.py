@@ -1,3 +1,5 @@
+"""The command that runs Nagios plug-ins."""
+
 import pytest
 
 from commands.run_probes import RunProbes

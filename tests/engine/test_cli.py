@@ -1,3 +1,5 @@
+"""The command line, in every usual spelling."""
+
 import pytest
 
 from pilot import values

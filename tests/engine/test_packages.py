@@ -1,3 +1,5 @@
+"""Packages of commands, found, loaded, or told why not."""
+
 import sys
 
 import pytest

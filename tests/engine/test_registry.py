@@ -1,3 +1,5 @@
+"""The table of commands, and the plan made of it."""
+
 import pytest
 
 from pilot.engine import registry

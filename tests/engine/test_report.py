@@ -1,3 +1,5 @@
+"""The report and the summary of a pilot."""
+
 import json
 
 from pilot.engine import report

@@ -1,3 +1,5 @@
+"""Each way out of a command becomes one outcome."""
+
 import os
 import signal
 import time

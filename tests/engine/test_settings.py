@@ -1,3 +1,5 @@
+"""Settings in layers, each value with its source."""
+
 import json
 import os
 

@@ -1,3 +1,5 @@
+"""A site's pilot.json, by VO, CE and queue."""
+
 import json
 
 import pytest

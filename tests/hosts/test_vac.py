@@ -1,3 +1,5 @@
+"""What a pilot leaves in $JOBOUTPUTS."""
+
 import json
 import os
 import signal

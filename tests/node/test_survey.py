@@ -43,7 +43,7 @@ def test_each_source_that_was_asked_is_kept(look):
     assert ("Slurm", 1) in [tuple(reading) for reading in node.core_sources]
 
 
-def test_the_smallest_disk_counts(look):
+def test_the_disk_that_the_job_has_counts_where_it_is_the_smallest(look):
     assert look(BatchJob("local", disk_mb=1))[0].disk_mb == 1
 
 
