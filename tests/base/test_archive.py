@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from pilot.base import archive
+from tests.install.software import link, tarball
 
 
 def tar(path, *members):
@@ -62,3 +63,26 @@ def test_a_link_with_an_endless_target_is_not_read(tmp_path):
         made.writestr(info, b"a" * (50 << 20), zipfile.ZIP_DEFLATED)
     with pytest.raises(archive.BadArchive, match="target of"):
         archive.unpack(str(path), str(tmp_path / "out"))
+
+
+def test_links_inside_an_archive_work(tmp_path):
+    tarball(
+        tmp_path / "s.tgz",
+        [
+            ("lib/real", b"x"),
+            ("lib/soft", link("lib/soft", "real")),
+            ("lib/hard", link("lib/hard", "lib/real", tarfile.LNKTYPE)),
+            ("bin/up", link("bin/up", "../lib/real")),
+        ],
+    )
+    archive.unpack(str(tmp_path / "s.tgz"), str(tmp_path / "out"))
+    assert all(
+        (tmp_path / "out" / name).read_text() == "x" for name in ("lib/soft", "lib/hard", "bin/up")
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all", b"\x1f\x8b damaged"])
+def test_what_is_no_archive_is_refused(tmp_path, content):
+    (tmp_path / "s.tgz").write_bytes(content)
+    with pytest.raises(archive.BadArchive):
+        archive.unpack(str(tmp_path / "s.tgz"), str(tmp_path / "out"))

@@ -1,10 +1,12 @@
+"""Programs that are run: bounded, ended with all they started, and told."""
+
 import os
 import signal
 import threading
 
 import pytest
 
-from pilot.base import process, process_tree, shell
+from pilot.base import process, process_tree
 from pilot.errors import TimeLimit
 from pilot.base.interrupts import Interrupts
 from tests.conftest import steady, until
@@ -50,14 +52,17 @@ def test_more_than_a_pipe_holds_on_either_stream(redirect):
 
 def test_a_flood_on_both_streams_at_once():
     result = bash(
-        "(head -c 500000 /dev/zero | tr '\\0' a) & (head -c 500000 /dev/zero | tr '\\0' b >&2) & wait"
+        "(head -c 500000 /dev/zero | tr '\\0' a) &"
+        " (head -c 500000 /dev/zero | tr '\\0' b >&2) & wait"
     )
-    assert result.stdout == "a" * 500000 and result.stderr == "b" * 500000
+    assert result.stdout == "a" * 500000
+    assert result.stderr == "b" * 500000
 
 
 def test_memory_is_bounded_and_what_was_dropped_is_counted():
     result = bash("head -c 5000000 /dev/zero | tr '\\0' z; echo end", keep=1000)
-    assert len(result.stdout) == 1000 and result.stdout.endswith("end\n")
+    assert len(result.stdout) == 1000
+    assert result.stdout.endswith("end\n")
     assert result.dropped_bytes == 5000004 - 1000
 
 
@@ -75,7 +80,8 @@ def test_lines_are_told_as_they_come_also_the_last_without_a_newline():
 def test_a_line_without_end_does_not_fill_the_memory():
     lines = []
     bash("head -c 200000 /dev/zero | tr '\\0' q", on_line=lines.append)
-    assert sum(map(len, lines)) == 200000 and len(lines) > 1
+    assert sum(map(len, lines)) == 200000
+    assert len(lines) > 1
 
 
 def test_a_hanging_child_is_ended_with_all_it_started(tmp_path):
@@ -85,8 +91,10 @@ def test_a_hanging_child_is_ended_with_all_it_started(tmp_path):
     )
     with pytest.raises(process.ProgramFailed) as caught:
         bash(text, timeout_s=0.5, grace_s=0.3)
-    assert caught.value.result.timed_out and caught.value.result.stdout == "before\n"
-    assert "without an end" in str(caught.value) and "before" in str(caught.value)
+    assert caught.value.result.timed_out
+    assert caught.value.result.stdout == "before\n"
+    assert "without an end" in str(caught.value)
+    assert "before" in str(caught.value)
     pid = int((tmp_path / "pid").read_text())
     until(
         lambda: (process_tree.look_up(pid) or process_tree.Process(0, 0, 0, "Z", 0, 0, 0)).state
@@ -102,12 +110,15 @@ def test_a_child_may_end_well_within_the_grace():
         grace_s=5,
         ok=None,
     )
-    assert result.timed_out and result.stdout == "go\nbye\n" and result.exit_code == 0
+    assert result.timed_out
+    assert result.stdout == "go\nbye\n"
+    assert result.exit_code == 0
 
 
 def test_a_program_that_is_not_there_is_a_result_like_others():
     result = process.run(["no-such-program"], timeout_s=5, ok=None)
-    assert result.exit_code == process.NOT_FOUND and "cannot be started" in result.told()
+    assert result.exit_code == process.NOT_FOUND
+    assert "cannot be started" in result.told()
     with pytest.raises(process.ProgramFailed, match="no-such-program"):
         process.run(["no-such-program"], timeout_s=5)
 
@@ -165,25 +176,6 @@ def test_no_descriptor_is_left_behind():
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_the_environment_of_a_script_comes_back_whole(tmp_path):
-    script = tmp_path / "set up.sh"
-    script.write_text("echo noise\nexport MULTI='a\nb=c'\nexport SSH_KIND=kept\nexport ARG=$1\n")
-    found = shell.shell_environ([str(script), "one"], {"PATH": os.environ["PATH"], "OLD": "1"}, 20)
-    assert (
-        found["MULTI"] == "a\nb=c"
-        and found["SSH_KIND"] == "kept"
-        and found["ARG"] == "one"
-        and found["OLD"] == "1"
-    )
-
-
-def test_a_script_that_fails_is_told(tmp_path):
-    script = tmp_path / "setup.sh"
-    script.write_text("echo no such release >&2\nreturn 7\n")
-    with pytest.raises(process.ProgramFailed, match="no such release"):
-        shell.shell_environ([str(script)], dict(os.environ), 20)
-
-
 def test_a_process_group_that_is_gone_is_no_error():
     child = process.spawn(["true"])
     child.wait()
@@ -197,11 +189,10 @@ def test_a_child_that_cannot_be_killed_is_left_in_a_few_seconds(monkeypatch):
     monkeypatch.setattr(process_tree, "send", lambda *words: 1)
     began = steady()
     result = process.run(["sleep", "30"], timeout_s=0.2, grace_s=0.2, ok=None, on_start=pids.append)
-    assert steady() - began < 6 and process_tree.look_up(pids[0]).state == "S"
-    assert (
-        result.timed_out
-        and result.exit_code == -signal.SIGKILL
-        and "without an end" in result.told()
-    )
+    assert steady() - began < 6
+    assert process_tree.look_up(pids[0]).state == "S"
+    assert result.timed_out
+    assert result.exit_code == -signal.SIGKILL
+    assert "without an end" in result.told()
     os.kill(pids[0], signal.SIGKILL)
     until(lambda: process_tree.look_up(pids[0]) is None, what="the end of the sleep")

@@ -1,3 +1,5 @@
+"""The command line, in every usual spelling."""
+
 import pytest
 
 from pilot import values
@@ -37,7 +39,8 @@ def test_every_usual_spelling_is_read(argv, found):
     (["-X", "--debug"], "-X needs a value"), (["-q"], "unknown option -q")])
 def test_what_is_not_understood_is_told(argv, words):
     problems = scan(argv, OPTIONS).problems
-    assert len(problems) == 1 and words in problems[0]
+    assert len(problems) == 1
+    assert words in problems[0]
 
 
 def test_all_problems_are_told_at_once():

@@ -134,7 +134,8 @@ def test_children_that_the_starter_lets_vanish_are_heard_of(pilot, entry):
     ignoring = [
         sys.executable,
         "-c",
-        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])",
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "os.execv(sys.argv[1], sys.argv[1:])",
     ]
     assert (
         pilot(

@@ -1,3 +1,5 @@
+"""Packages of commands, found, loaded, or told why not."""
+
 import sys
 
 import pytest
@@ -65,22 +67,23 @@ def test_several_broken_extensions_are_told_at_once(tmp_path, extension):
     extension("bad1", "raise ValueError(1)")
     with pytest.raises(UsageError) as caught:
         load(tmp_path, "bad1", "nowhere")
-    assert (
-        len(caught.value.problems) == 2 and "no package pilot_nowhere" in caught.value.problems[1]
-    )
+    assert len(caught.value.problems) == 2
+    assert "no package pilot_nowhere" in caught.value.problems[1]
 
 
 def test_a_name_clash_without_inheritance_names_both_files(tmp_path, extension):
     folder = extension("clash", COMMAND.replace("Greet", "Install"))
     with pytest.raises(UsageError) as caught:
         load(tmp_path, "clash")
-    assert str(folder) in str(caught.value) and "commands/install.py" in str(caught.value)
+    assert str(folder) in str(caught.value)
+    assert "commands/install.py" in str(caught.value)
 
 
 def test_an_override_that_subclasses_wins(tmp_path, extension):
     extension(
         "over",
-        "from commands.install import Install as Base\nclass Install(Base):\n    'Mine.'\nCOMMANDS = (Install,)\n",
+        "from commands.install import Install as Base\n"
+        "class Install(Base):\n    'Mine.'\nCOMMANDS = (Install,)\n",
     )
     assert registry.commands_by_name(load(tmp_path, "over"))["Install"].__module__ == "pilot_over"
 

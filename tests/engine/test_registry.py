@@ -1,3 +1,5 @@
+"""The table of commands, and the plan made of it."""
+
 import pytest
 
 from pilot.engine import registry
@@ -47,13 +49,12 @@ def test_two_commands_may_share_an_option_only_if_they_mean_the_same():
         name, options = "Three", (Option("size", "", str, "1"),)
 
     assert registry.all_options([One, Two], [])[1] == []
-    assert (
-        "One" in registry.all_options([One, Three], [])[1][0]
-        and "Three" in registry.all_options([One, Three], [])[1][0]
-    )
+    assert "One" in registry.all_options([One, Three], [])[1][0]
+    assert "Three" in registry.all_options([One, Three], [])[1][0]
 
 
 @pytest.mark.parametrize("name", ["foo.bar", "../x", "a/b"])
 def test_a_name_that_is_none_is_told_and_no_bug(pilot, name):
     ended = pilot("-E", name, "-X", "CheckWorkerNode")
-    assert ended.code == 2 and "-E %s" % name in ended.err
+    assert ended.code == 2
+    assert "-E %s" % name in ended.err

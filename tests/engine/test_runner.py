@@ -1,3 +1,5 @@
+"""Each way out of a command becomes one outcome."""
+
 import os
 import signal
 import time
@@ -43,7 +45,8 @@ def test_a_tool_that_fails_gets_the_commands_own_code_never_the_tools(tmp_path):
     def run(self, ctx):
         process.run(["bash", "-c", "echo why >&2; exit 77"], timeout_s=10)
     outcome = run_command(command(run, failure=AgentFailed), tmp_path).outcome
-    assert (outcome.status, outcome.exit_code) == ("failed", 40) and "why" in outcome.reason
+    assert (outcome.status, outcome.exit_code) == ("failed", 40)
+    assert "why" in outcome.reason
 
 
 def test_a_command_over_its_limit_is_timed_out_with_its_own_code(tmp_path):
@@ -79,7 +82,8 @@ def test_a_broad_except_in_an_extension_does_not_swallow_the_limit(tmp_path):
 
 def test_promised_facts_must_come(tmp_path):
     outcome = run_command(command(lambda self, ctx: (), provides=(Probes,)), tmp_path).outcome
-    assert outcome.status == "crashed" and "Probes" in outcome.reason
+    assert outcome.status == "crashed"
+    assert "Probes" in outcome.reason
 
 
 def test_facts_are_kept_and_told(tmp_path):
@@ -98,7 +102,8 @@ def test_secrets_do_not_leave_through_a_reason_or_an_event(tmp_path):
     trial = run_command(
         command(run, options=(Option("token", "", secret=True),)), tmp_path, {"token": "hunter22"}
     )
-    assert "hunter22" not in str(trial.outcome) and "hunter22" not in str(trial.events)
+    assert "hunter22" not in str(trial.outcome)
+    assert "hunter22" not in str(trial.events)
 
 
 def test_the_environment_of_the_process_is_never_touched(tmp_path):
@@ -119,4 +124,5 @@ def test_errors_outside_commands_become_codes_and_sentences():
     assert fail(NodeUnfit("no disk")) == 10
     assert fail(RuntimeError("bug")) == 1
     assert fail(Stopped(signal.SIGTERM)) == 143
-    assert told[0] == (10, ["no disk"]) and "Traceback" in told[1][1][0]
+    assert told[0] == (10, ["no disk"])
+    assert "Traceback" in told[1][1][0]

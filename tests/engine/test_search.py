@@ -118,44 +118,39 @@ def test_an_extension_is_found_in_a_folder_of_the_variable(pilot, tmp_path):
     for path in (folder, folder / "pilot_faraway", folder / "pilot_faraway" / "__init__.py"):
         path.chmod(0o755)
     words = ("-X", "CheckWorkerNode", "-E", "faraway")
-    assert (
-        pilot(*words).code == 2
-        and pilot(*words, env=dict(os.environ, PILOT_EXTENSION_PATH=str(folder))).code == 0
-    )
+    assert pilot(*words).code == 2
+    assert pilot(*words, env=dict(os.environ, PILOT_EXTENSION_PATH=str(folder))).code == 0
 
 
 def test_an_extension_here_is_found_and_one_that_anybody_may_write_is_told(tmp_path):
     package = extension(tmp_path)
     for words in (("--list",), ("--plan", "-X", "CheckWorkerNode")):
-        assert run(tmp_path, *words).returncode == 0 and not (tmp_path / "EXECUTED").exists()
-    assert (
-        run(tmp_path, "-E", "evil", "--list").returncode == 0 and (tmp_path / "EXECUTED").exists()
-    )
+        assert run(tmp_path, *words).returncode == 0
+        assert not (tmp_path / "EXECUTED").exists()
+    assert run(tmp_path, "-E", "evil", "--list").returncode == 0
+    assert (tmp_path / "EXECUTED").exists()
     (tmp_path / "EXECUTED").unlink()
     (package / "__init__.py").chmod(0o666)
     done = run(tmp_path, "-E", "evil", "--list")
-    assert (
-        done.returncode == 2
-        and b"pilot_evil/__init__.py may be written by anybody" in done.stdout
-        and not (tmp_path / "EXECUTED").exists()
-    )
+    assert done.returncode == 2
+    assert b"pilot_evil/__init__.py may be written by anybody" in done.stdout
+    assert not (tmp_path / "EXECUTED").exists()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of another user")
 def test_another_users_extension_and_profile_are_not_read(tmp_path):
     extension(tmp_path, uid=12345)
     done = run(tmp_path, "-E", "evil", "--list")
-    assert (
-        done.returncode == 2
-        and b"belongs to another user (uid 12345)" in done.stdout
-        and not (tmp_path / "EXECUTED").exists()
-    )
+    assert done.returncode == 2
+    assert b"belongs to another user (uid 12345)" in done.stdout
+    assert not (tmp_path / "EXECUTED").exists()
     # an operator named it
     assert run(tmp_path, "-E", "evil", "--list", PILOT_EXTENSION_PATH=str(tmp_path)).returncode == 0
     (tmp_path / "pilot.json").write_text('{"Defaults": {"min_disk_mb": 1}}')
     os.chown(str(tmp_path / "pilot.json"), 12345, 12345)
     done = run(tmp_path, "-X", "CheckWorkerNode")
-    assert done.returncode == 2 and b"pilot.json: it is not read unless -F names it" in done.stdout
+    assert done.returncode == 2
+    assert b"pilot.json: it is not read unless -F names it" in done.stdout
     assert (
         run(tmp_path, "-F", "pilot.json", "-X", "CheckWorkerNode", "--workdir", "w").returncode == 0
     )
@@ -166,7 +161,7 @@ def test_only_extensions_are_found_by_the_finder(tmp_path):
     (tmp_path / "pilot_mine").mkdir()
     (tmp_path / "pilot_mine" / "__init__.py").write_text("")
     finder = search.ExtensionFinder([Root(str(tmp_path / "none")), Root(str(tmp_path))])
-    assert finder.find_spec("msvcrt") is None and finder.find_spec("pilot_other") is None
-    assert finder.find_spec("pilot_mine").origin == str(
-        tmp_path / "pilot_mine" / "__init__.py"
-    ) and finder.folders() == [str(tmp_path)]
+    assert finder.find_spec("msvcrt") is None
+    assert finder.find_spec("pilot_other") is None
+    assert finder.find_spec("pilot_mine").origin == str(tmp_path / "pilot_mine" / "__init__.py")
+    assert finder.folders() == [str(tmp_path)]

@@ -1,3 +1,5 @@
+"""Settings in layers, each value with its source."""
+
 import json
 import os
 
@@ -25,11 +27,9 @@ def test_a_variable_may_hold_several_values_as_pilot_json_does(pilot):
         os.environ, PILOT_INSTALL='["env:/nope1", "env:/nope,2"]', PILOT_SET='["A=1", "B=2,3"]'
     )
     ended = pilot("-X", "CheckWorkerNode,Configure,Install", env=environ)
-    assert (
-        ended.code == 20
-        and "there is no /nope1" in ended.err
-        and "there is no /nope,2" in ended.err
-    )
+    assert ended.code == 20
+    assert "there is no /nope1" in ended.err
+    assert "there is no /nope,2" in ended.err
     found = json.loads((ended.workdir / "pilot-agent.json").read_text())
     assert (found["A"], found["B"]) == ("1", "2,3")
     assert (
@@ -80,7 +80,8 @@ def test_all_bad_values_are_told_at_once_in_the_spelling_of_their_place():
         "PILOT_MIN_DISK_MB",
         "--min-disk-mb",
     ]
-    assert "CEs/ce1" in problems[0] and "'lots'" in problems[0]
+    assert "CEs/ce1" in problems[0]
+    assert "'lots'" in problems[0]
 
 
 def test_a_repeatable_option_collects():

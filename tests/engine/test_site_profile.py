@@ -1,3 +1,5 @@
+"""A site's pilot.json, by VO, CE and queue."""
+
 import json
 
 import pytest
@@ -31,10 +33,8 @@ def merged(profile):
     ],
 )
 def test_a_name_that_the_profile_does_not_have_is_told(where, told):
-    assert (
-        read(OWN, where, "x").doubts == (told,)
-        and read(OWN, Where(setup="test", vo="lhcb", ce="ce1", queue="long"), "x").doubts == ()
-    )
+    assert read(OWN, where, "x").doubts == (told,)
+    assert read(OWN, Where(setup="test", vo="lhcb", ce="ce1", queue="long"), "x").doubts == ()
 
 
 @pytest.mark.parametrize("where, expected", [
@@ -74,7 +74,8 @@ def test_a_broken_profile_is_one_sentence(tmp_path, text, words):
         path.write_text(text)
     with pytest.raises(UsageError) as caught:
         load(str(path))
-    assert words in str(caught.value) and str(path) in str(caught.value)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
 
 
 def test_a_part_of_the_wrong_kind_is_named():

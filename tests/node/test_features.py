@@ -1,11 +1,12 @@
+"""Machine/Job Features, read from folders and web servers alike."""
+
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from pilot.node import features, poller
+from pilot.node import features
 from pilot.node.deadline import Deadline
-from tests.conftest import until
 
 KEYS = {
     "allocated_cpu": "4\n",
@@ -65,7 +66,8 @@ def test_a_folder_and_a_url_are_read_alike(place):
 )
 def test_without_features_nothing_is_known(environ):
     found = features.find(environ)
-    assert features.cores(found) is None and features.ends(found) == {}
+    assert features.cores(found) is None
+    assert features.ends(found) == {}
 
 
 @pytest.mark.parametrize("text", ["11d5b0f2-uuid", "", "-5", "nan", "inf"])
@@ -98,21 +100,10 @@ def test_the_earliest_end_is_the_deadline_and_features_are_read_anew(tmp_path):
 def test_no_known_end_is_none_and_a_drain_file_is_seen_when_it_comes(tmp_path):
     deadline = Deadline({}, dict, [str(tmp_path / "drain")])
     deadline.refresh()
-    assert deadline.end() is None and deadline.draining() == ""
+    assert deadline.end() is None
+    assert deadline.draining() == ""
     (tmp_path / "drain").write_text("")
     assert deadline.draining() == str(tmp_path / "drain")
-
-
-@pytest.fixture
-def silent():
-    """A server that takes connections and never answers."""
-    import socket
-
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(8)
-    yield "http://127.0.0.1:%d/mf" % listener.getsockname()[1]
-    listener.close()
 
 
 def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):
@@ -124,44 +115,10 @@ def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):
         lambda reader, place, key: asked.append(key) or inner(reader, place, key),
     )
     place = features.find({"MACHINEFEATURES": silent, "JOBFEATURES": silent})
-    assert (
-        features.cores(place) is None
-        and features.ends(place) == {}
-        and features.memory_mb(place) is None
-    )
+    assert features.cores(place) is None
+    assert features.ends(place) == {}
+    assert features.memory_mb(place) is None
     assert asked == ["allocated_cpu"]
-
-
-def test_a_poller_never_lets_anybody_wait(silent, tmp_path):
-    one = poller.Poller(lambda: features.known_ends(features.Features(silent, None)), 60)
-    assert one.latest == {}
-    one.stop()
-    (tmp_path / "shutdowntime").write_text("5000")
-    one = poller.Poller(lambda: features.known_ends(features.Features(str(tmp_path), None)), 0.01)
-    until(lambda: one.latest == {"MACHINEFEATURES/shutdowntime": 5000.0})
-    (tmp_path / "shutdowntime").unlink()
-    until(lambda: one.latest == {})
-    one.stop()
-
-
-def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
-    class Failing(features.Features):
-        """A web server that has become too busy to answer."""
-
-        def read(self, place, key):
-            self._silent.add(place)
-
-    places = [features.Features(str(tmp_path), None)]
-    (tmp_path / "shutdowntime").write_text("5000")
-    one = poller.Poller(lambda: features.known_ends(places[0]), 0.01)
-    assert one.first.wait(5) and one.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
-    asked = []
-    places[0] = Failing("http://busy", None)
-    inner = places[0].read
-    places[0].read = lambda place, key: asked.append(key) or inner(place, key)
-    until(lambda: len(asked) > 12)
-    assert one.latest == {"MACHINEFEATURES/shutdowntime": 5000.0}
-    one.stop()
 
 
 @pytest.mark.parametrize(

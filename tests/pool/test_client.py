@@ -6,7 +6,6 @@ import threading
 
 import pytest
 
-from pilot.base.pool_token import Bearer
 from pilot.errors import UsageError
 from pilot.events.pool_server import PoolServer
 from pilot.events.sender import SendFailed
@@ -208,22 +207,6 @@ def test_an_end_that_is_refused_costs_that_end_alone(within):
         states, more = pool.next(finals, "p1", Offer(), 1, 300.0, "n")
         assert states == {("a", 1): "done", ("b", 1): "stale", ("c", 1): "done"} and more == []
         assert len(pool.show("a")["attempts"][0]["reason"]) == 500
-
-
-def test_a_renewed_token_outlives_a_single_refusal():
-    class Server:
-        def ask(self, *words):
-            return 200, json.dumps({"token": "renewed"}).encode()
-    environ = {"PILOT_POOL_TOKEN": "first"}
-    one = Bearer(environ, Server())
-    assert one.headers() == {"Authorization": "Bearer first"}
-    one._renew_at = 1.0
-    assert one.headers() == {"Authorization": "Bearer renewed"}
-    one.refused()
-    assert one.headers() == {"Authorization": "Bearer renewed"}
-    environ["PILOT_POOL_TOKEN"] = "fresh"
-    one.refused()
-    assert one.headers() == {"Authorization": "Bearer fresh"}
 
 
 @pytest.mark.parametrize("status", ["400 Bad", "409 No", "413 Large", "401 No"])

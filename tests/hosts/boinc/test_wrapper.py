@@ -57,7 +57,9 @@ def test_it_runs_with_an_environment_of_nothing(slot, capsys):
     assert wrapper.wait(timeout=60) == 0
     assert json.loads((slot.folder / "out").read_text())["tasks"]["done"] == 2
     seen = [float(word) for word in (slot.folder / "seen").read_text().split()]
-    assert seen == sorted(seen) and 0.5 in seen and (slot.folder / "pilot.checkpoint").exists()
+    assert seen == sorted(seen)
+    assert 0.5 in seen
+    assert (slot.folder / "pilot.checkpoint").exists()
 
 
 def test_a_failure_is_seen_as_one(slot):

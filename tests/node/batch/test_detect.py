@@ -94,7 +94,8 @@ def test_each_system_is_known_by_its_variables(environ, expected):
 
 def test_a_ce_around_a_system_is_told_besides(tmp_path):
     job = detect_job({"GRID_GLOBAL_JOBID": "g", "SLURM_JOB_ID": "7"}, NOW, ask=False)
-    assert job.system == "Slurm" and job.others == ("ARC",)
+    assert job.system == "Slurm"
+    assert job.others == ("ARC",)
 
 
 def test_outside_all_there_is_a_cloud_or_just_this_machine(tmp_path):

@@ -60,18 +60,22 @@ def test_grid_engines_spool_folder_tells_when_the_job_began(tmp_path):
     (tmp_path / "environment").write_text("")
     os.utime(str(tmp_path / "environment"), (NOW, NOW))
     assert job_began({"SGE_JOB_SPOOL_DIR": str(tmp_path)}) == NOW
-    assert job_began({}) is None and job_began({"SGE_JOB_SPOOL_DIR": "/nowhere"}) is None
+    assert job_began({}) is None
+    assert job_began({"SGE_JOB_SPOOL_DIR": "/nowhere"}) is None
 
 
 @pytest.mark.parametrize("task, job_id", [("3", "5.3"), ("undefined", "5")])
 def test_the_parts_of_an_array_have_ids_and_ends_of_their_own(programs, tmp_path, task, job_id):
     programs.make(
         "qstat",
-        "printf 'hard resource_list: h_rt=1000\\nstart_time 1: 11/20/2026 10:00:00\\nstart_time 2: 11/20/2026 11:00:00\\n'",
+        "printf 'hard resource_list: h_rt=1000\\nstart_time 1: 11/20/2026 10:00:00\\n"
+        "start_time 2: 11/20/2026 11:00:00\\n'",
     )
     began = time.mktime(time.strptime("11/20/2026 10:00:00", "%m/%d/%Y %H:%M:%S"))
     job = detect_job({"JOB_ID": "5", "SGE_TASK_ID": task, "PATH": os.environ["PATH"]}, began + 100)
-    assert job.job_id == job_id and job.time_left_s == 900 and programs.calls("qstat") == ["-j 5"]
+    assert job.job_id == job_id
+    assert job.time_left_s == 900
+    assert programs.calls("qstat") == ["-j 5"]
     (tmp_path / "environment").write_text("")
     # our own part's beginning
     os.utime(str(tmp_path / "environment"), (began + 3600, began + 3600))

@@ -52,7 +52,8 @@ def test_condors_ends_count_from_the_jobs_start_and_the_first_holds(tmp_path, li
         "ClusterId = 12\nJobCurrentStartDate = %d\n%s\n" % (NOW - 1000, lines)
     )
     job = detect_job({"_CONDOR_JOB_AD": str(tmp_path / ".job.ad")}, NOW, ask=False)
-    assert job.time_left_s == left and bool(job.source) == (left is not None)
+    assert job.time_left_s == left
+    assert bool(job.source) == (left is not None)
 
 
 def test_a_missing_ad_is_no_harm():
@@ -64,8 +65,6 @@ def test_a_missing_ad_is_no_harm():
 
 def test_ads_keep_expressions_as_text():
     ad = parse_ad(JOB_AD)
-    assert (
-        ad["GlobalJobId"] == "host#12.3#1795229000"
-        and ad["Undefined"] == "undefined"
-        and "TARGET" in ad["Requirements"]
-    )
+    assert ad["GlobalJobId"] == "host#12.3#1795229000"
+    assert ad["Undefined"] == "undefined"
+    assert "TARGET" in ad["Requirements"]

@@ -14,8 +14,6 @@ def test_the_parts_of_an_lsf_array_are_asked_for_one_by_one(programs, index, job
     programs.make("bjobs", "echo '0:10 L'")
     environ = {"LSB_JOBID": "8", "PATH": os.environ["PATH"]}
     job = detect_job(dict(environ, LSB_JOBINDEX=index) if index else environ, NOW)
-    assert (
-        job.job_id == job_id
-        and job.time_left_s == 600
-        and programs.calls("bjobs") == ["-noheader -o time_left " + job_id]
-    )
+    assert job.job_id == job_id
+    assert job.time_left_s == 600
+    assert programs.calls("bjobs") == ["-noheader -o time_left " + job_id]

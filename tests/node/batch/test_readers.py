@@ -7,7 +7,6 @@ import pytest
 from pilot.node.batch.gridengine import SYSTEM as GRIDENGINE
 from pilot.node.batch.lsf import SYSTEM as LSF
 from pilot.node.batch.oar import SYSTEM as OAR
-from pilot.node.batch.pbs import SYSTEM as PBS
 from pilot.node.batch.readers import seconds_of_duration
 
 
@@ -29,26 +28,13 @@ def test_durations(text, seconds):
     assert seconds_of_duration(text) == seconds
 
 
-def test_pbs_counts_this_hosts_lines(tmp_path):
-    (tmp_path / "nodes").write_text("h1\nh1\nh2\n")
-    assert (
-        PBS.cores({"PBS_NODEFILE": str(tmp_path / "nodes")}) == 2
-        and OAR.cores({"OAR_NODEFILE": str(tmp_path / "nodes")}) == 2
-    )
-    assert PBS.cores({}) is None and OAR.cores({}) is None
-
-
 def test_of_a_job_on_many_hosts_only_ours_counts(tmp_path):
     own = os.uname().nodename
     (tmp_path / "nodes").write_text("h1\nh1\n%s.example.org\n" % own)
     (tmp_path / "pe").write_text("h1 4 q@h1 UNDEFINED\n%s 3 q@x UNDEFINED\n" % own)
     assert OAR.cores({"OAR_NODEFILE": str(tmp_path / "nodes")}) == 1
-    assert (
-        GRIDENGINE.cores({"NSLOTS": "7", "PE_HOSTFILE": str(tmp_path / "pe")}) == 3
-        and GRIDENGINE.cores({"NSLOTS": "2"}) == 2
-        and GRIDENGINE.cores({}) is None
-    )
-    assert (
-        LSF.cores({"LSB_DJOB_NUMPROC": "6", "LSB_MCPU_HOSTS": "h1 4 %s 2" % own}) == 2
-        and LSF.cores({"LSB_DJOB_NUMPROC": "6"}) == 6
-    )
+    assert GRIDENGINE.cores({"NSLOTS": "7", "PE_HOSTFILE": str(tmp_path / "pe")}) == 3
+    assert GRIDENGINE.cores({"NSLOTS": "2"}) == 2
+    assert GRIDENGINE.cores({}) is None
+    assert LSF.cores({"LSB_DJOB_NUMPROC": "6", "LSB_MCPU_HOSTS": "h1 4 %s 2" % own}) == 2
+    assert LSF.cores({"LSB_DJOB_NUMPROC": "6"}) == 6

@@ -2,7 +2,6 @@ import os
 
 import pytest
 
-from pilot.base import pool_token
 from pilot.errors import UsageError
 from pilot.ops.server import tokens
 from pilot.ops.server.tokens import Identity, Keyring, BadToken
@@ -109,19 +108,3 @@ def test_a_file_that_is_not_there_is_told():
 def test_what_no_token_is_made_for(tmp_path, role, name):
     with pytest.raises(UsageError):
         tokens.add_token(str(tmp_path / "t"), role, name)
-
-
-def test_the_pilots_side_finds_a_token_and_when_to_renew_it(tmp_path, ring):
-    (tmp_path / "t").write_text(" filed \n")
-    assert (
-        pool_token.find({"PILOT_POOL_TOKEN": " given "}) == "given"
-        and pool_token.find({"PILOT_POOL_TOKEN_FILE": str(tmp_path / "t")}) == "filed"
-    )
-    assert pool_token.find({"BEARER_TOKEN": "wlcg"}) == "wlcg"
-    with pytest.raises(pool_token.NoToken):
-        pool_token.find({"PILOT_POOL_TOKEN_FILE": "/no/file"})
-    now = tokens.time.time()
-    assert 1700 < pool_token.renewal(ring.mint("p1", 3600), now) - now < 1900
-    assert (
-        pool_token.renewal("an-operators", now) == 0 and pool_token.renewal("pilot1.%%.x", now) == 0
-    )

@@ -1,0 +1,164 @@
+"""A pilot's token: where it is found, what it says of itself, when it is renewed."""
+
+import base64
+import json
+import os
+import time
+
+import pytest
+
+from pilot.base import pool_token
+from pilot.base.fetch import FetchFailed
+from pilot.base.pool_token import Bearer
+from pilot.ops.server.tokens import Keyring
+
+
+def token_of(claims):
+    """A token that says this of itself; nobody has signed it."""
+    text = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return "pilot1.%s.x" % text
+
+
+class Server:
+    """Answers each question for a new token in the same way."""
+
+    def __init__(self, status, text):
+        self.status, self.text, self.asked = status, text, []
+
+    def ask(self, *words):
+        self.asked.append(words)
+        return self.status, self.text.encode()
+
+
+def test_the_pilots_side_finds_a_token_and_when_to_renew_it(tmp_path):
+    ring = Keyring(b"s" * 64, {})
+    (tmp_path / "t").write_text(" filed \n")
+    assert pool_token.find({"PILOT_POOL_TOKEN": " given "}) == "given"
+    assert pool_token.find({"PILOT_POOL_TOKEN_FILE": str(tmp_path / "t")}) == "filed"
+    assert pool_token.find({"BEARER_TOKEN": "wlcg"}) == "wlcg"
+    with pytest.raises(pool_token.NoToken):
+        pool_token.find({"PILOT_POOL_TOKEN_FILE": "/no/file"})
+    now = time.time()
+    assert 1700 < pool_token.renewal(ring.mint("p1", 3600), now) - now < 1900
+    assert pool_token.renewal("an-operators", now) == 0
+    assert pool_token.renewal("pilot1.%%.x", now) == 0
+
+
+def test_a_renewed_token_outlives_a_single_refusal():
+    environ = {"PILOT_POOL_TOKEN": "first"}
+    one = Bearer(environ, Server(200, '{"token": "renewed"}'))
+    assert one.headers() == {"Authorization": "Bearer first"}
+    one._renew_at = 1.0
+    assert one.headers() == {"Authorization": "Bearer renewed"}
+    one.refused()
+    assert one.headers() == {"Authorization": "Bearer renewed"}
+    environ["PILOT_POOL_TOKEN"] = "fresh"
+    one.refused()
+    assert one.headers() == {"Authorization": "Bearer fresh"}
+
+
+def test_settings_name_the_token_in_the_pilots_variables(tmp_path, monkeypatch):
+    monkeypatch.chdir(str(tmp_path))
+    found = pool_token.variables({"pool_token": "t", "pool_token_file": "f"})
+    assert found == {"PILOT_POOL_TOKEN": "t", "PILOT_POOL_TOKEN_FILE": str(tmp_path / "f")}
+
+
+def test_settings_without_a_token_name_none():
+    assert pool_token.variables({"pool_token": None}) == {}
+
+
+def test_without_any_token_there_is_none(tmp_path):
+    assert pool_token.find({"XDG_RUNTIME_DIR": str(tmp_path)}) == ""
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [(b" \n", "is empty"), (b"\xff\xfe", "cannot be read"), (None, "No such file")],
+)
+def test_a_token_file_that_holds_none_is_named(tmp_path, content, words):
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(pool_token.NoToken, match="%s.*%s" % (path, words)):
+        pool_token.find({"PILOT_POOL_TOKEN_FILE": str(path)})
+
+
+def test_files_are_those_that_are_there_behind_their_links(tmp_path):
+    (tmp_path / "key").write_text("k")
+    (tmp_path / "real").write_text("t")
+    (tmp_path / "token").symlink_to(tmp_path / "real")
+    environ = {
+        "X509_USER_KEY": str(tmp_path / "key"),
+        "BEARER_TOKEN_FILE": str(tmp_path / "none"),
+        "XDG_RUNTIME_DIR": str(tmp_path),
+    }
+    found = pool_token.files(environ, {"pool_token_file": str(tmp_path / "token")})
+    ours = [path for path in found if path.startswith(str(tmp_path))]
+    assert ours == [os.path.realpath(str(tmp_path / name)) for name in ("key", "real")]
+
+
+def test_a_pilots_token_tells_what_it_says_of_itself():
+    assert pool_token.claims_of(token_of({"n": "p1", "e": 5})) == {"n": "p1", "e": 5}
+
+
+@pytest.mark.parametrize(
+    "token", ["", "a.b.c", "pilot1.e30", "pilot1.%%.x", "pilot1.AAAA.x", token_of([1])]
+)
+def test_what_is_no_pilots_token_says_nothing(token):
+    assert pool_token.claims_of(token) == {}
+
+
+def test_a_token_that_ends_is_renewed_at_half_its_life():
+    assert pool_token.renewal(token_of({"e": 3000}), 1000.0) == 2000.0
+
+
+def test_a_token_that_has_ended_is_renewed_soon():
+    assert pool_token.renewal(token_of({"e": 10}), 1000.0) == 1001.0
+
+
+def test_a_token_that_never_ends_is_not_renewed():
+    assert pool_token.renewal(token_of({"n": "p1"}), 1000.0) == 0.0
+
+
+def test_without_a_token_no_header_is_sent(tmp_path):
+    assert Bearer({"XDG_RUNTIME_DIR": str(tmp_path)}, Server(200, "")).headers() == {}
+
+
+def test_the_server_is_asked_for_a_new_token_with_the_old_one():
+    server = Server(200, '{"token": "renewed"}')
+    one = Bearer({"PILOT_POOL_TOKEN": "first"}, server)
+    one.headers()
+    one._renew_at = 1.0
+    one.headers()
+    assert server.asked[0][:2] == ("POST", "/v1/tokens/renew")
+    assert server.asked[0][3]["Authorization"] == "Bearer first"
+
+
+@pytest.mark.parametrize(
+    "status, text", [(403, "{}"), (200, "no JSON"), (200, "{}"), (200, "[]"), (200, "null")]
+)
+def test_a_server_that_renews_nothing_leaves_the_old_token(status, text):
+    one = Bearer({"PILOT_POOL_TOKEN": "first"}, Server(status, text))
+    one.headers()
+    one._renew_at = 1.0
+    assert one.headers() == {"Authorization": "Bearer first"}
+
+
+def test_a_server_that_cannot_be_reached_leaves_the_old_token():
+    class Gone:
+        def ask(self, *words):
+            raise FetchFailed("gone")
+    one = Bearer({"PILOT_POOL_TOKEN": "first"}, Gone())
+    one.headers()
+    one._renew_at = 1.0
+    assert one.headers() == {"Authorization": "Bearer first"}
+
+
+def test_after_a_renewal_that_failed_the_server_is_left_alone_for_a_while():
+    server = Server(403, "{}")
+    one = Bearer({"PILOT_POOL_TOKEN": "first"}, server)
+    one.headers()
+    one._renew_at = 1.0
+    one.headers()
+    one.headers()
+    assert len(server.asked) == 1
