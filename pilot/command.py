@@ -26,7 +26,6 @@ class Command:
     uses: Tuple[str, ...] = ()
     timeout_s: Optional[float] = None  # the engine's limit; --time-limits sets it per command
     failure: Type[PilotError] = ConfigurationFailed  # what a run over the limit is
-    replaces = False  # whether it may bear the name of a command that it is no kind of
 
     def __init__(self) -> None:
         self.log = logging.getLogger("pilot." + self.name)

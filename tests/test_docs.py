@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from pilot.agent import launch, leases, outputs, patience
+from pilot.agent import launch, leases, outputs, timing
 from pilot.errors import EXIT_CODES
 from pilot.events import event, far
 from pilot.pool import sqlite_rows
@@ -210,8 +210,8 @@ def test_the_kinds_of_events_are_those_of_the_source():
 
 # what a document says in words, and the number of the program
 NUMBERS = [
-    ("docs/server.md", "gives up after two minutes", patience.GIVE_UP_S, 120),
-    ("docs/server.md", "15 s at a time", patience.WAIT_S, 15),
+    ("docs/server.md", "gives up after two minutes", timing.GIVE_UP_S, 120),
+    ("docs/server.md", "15 s at a time", timing.WAIT_S, 15),
     ("docs/server.md", "a heartbeat each minute", far.EVERY_S * far.BEAT_EVERY, 60),
     ("docs/server.md", "in batches\neach ten seconds", far.EVERY_S, 10),
     ("docs/server.md", "lives six hours", tokens.LIFE_S, 6 * 3600),
@@ -220,8 +220,8 @@ NUMBERS = [
     ("docs/server.md", "an idle connection 150 s", connection.IDLE_S, 150),
     ("docs/server.md", "1,000 of one address", connection.MAX_STRANGERS, 1000),
     ("docs/server.md", "4 MB of one pilot", connection.OWN_BYTES, 4 << 20),
-    ("docs/tasks.md", "While payloads take less than half a second", patience.SHORT_S, 0.5),
-    ("docs/tasks.md", "within a second is given back", patience.AHEAD_S, 1.0),
+    ("docs/tasks.md", "While payloads take less than half a second", timing.SHORT_S, 0.5),
+    ("docs/tasks.md", "within a second is given back", timing.AHEAD_S, 1.0),
     ("docs/tasks.md", "at most 10 minutes", sqlite_rows.MAX_BACKOFF_S, 600),
     ("docs/tasks.md", "once a minute at least", leases.LONGEST_S, 60),
     (
@@ -230,7 +230,7 @@ NUMBERS = [
         (outputs.MAX_FILES, outputs.MAX_NAMES),
         (1000, 200000),
     ),
-    ("docs/tasks.md", "up to a minute after its last payload", patience.RETRY_PATIENCE_S, 60),
+    ("docs/tasks.md", "up to a minute after its last payload", timing.RETRY_PATIENCE_S, 60),
     (
         "docs/tasks.md",
         "(300 s; seven days with",

@@ -42,7 +42,6 @@ class Adopted(Command):
     """A command of a community's module."""
 
     options = tuple(TABLE.values()) + _EXECUTE
-    replaces = True
     legacy: Any = None
 
     def run(self, ctx: Context) -> Tuple[object, ...]:

@@ -7,13 +7,13 @@ from typing import IO, List, Optional
 from pilot.base import process, process_tree
 from pilot.errors import AgentFailed, OutOfTime, TimeLimit
 from pilot.facts import AgentSummary, WorkerNode
+from pilot.base.shared_defaults import AGENT_STOP_S
 
 from .launch_agent import JobAgent, LaunchAgent
 
 LOG = "jobagent.%02d.log"
 MESSAGE = "shutdown_message"
 TIME_OVER = "200 Intended work completed: the time is over"
-GRACE_S = 4.5
 TERM, KILL = 15, 9
 
 
@@ -35,7 +35,7 @@ class OneAgent(JobAgent):
                 ok=None,
                 environ=dict(how.pp.installEnv),
                 cwd=folder,
-                grace_s=GRACE_S,
+                grace_s=AGENT_STOP_S,
                 on_line=self.line,
                 on_error_line=self.write,
                 on_start=self._note_start,
@@ -117,7 +117,7 @@ class MultiLaunchAgent(LaunchAgent):
             if agent.pid and agent.result is None:
                 process_tree.send_group(agent.pid, TERM)
         for thread in threads:
-            thread.join(GRACE_S)
+            thread.join(AGENT_STOP_S)
         for agent in agents:
             if agent.pid and agent.result is None:
                 process_tree.send_group(agent.pid, KILL)

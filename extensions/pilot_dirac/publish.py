@@ -6,7 +6,6 @@ for ours: every file also lies under its own checksum, and the manifest, which n
 replaced last and as a whole.
 """
 
-import argparse
 import hashlib
 import io
 import json
@@ -18,8 +17,9 @@ from typing import Dict, List, Sequence
 
 from pilot.engine import onefile
 from pilot.ops.bundle import make
-from pilot.engine import runner, site_profile
+from pilot.engine import site_profile
 from pilot.errors import UsageError
+from pilot.ops.tool import ToolParser, run_tool
 
 from .wrapper import CHECKSUMS, MANIFEST, PILOT, TAR
 
@@ -29,17 +29,11 @@ FILES = "files"
 
 def main(argv: Sequence[str] = ()) -> int:
     """Publish; returns the exit code."""
-    words: List[str] = list(argv or sys.argv[1:])
-    return runner.guarded(lambda: _run_tool(words), _tell_problems)
+    return run_tool("pilot_dirac.publish", argv or None, _run_tool)
 
 
-def _tell_problems(code: int, problems: Sequence[str]) -> None:
-    for problem in problems:
-        sys.stderr.write("pilot_dirac.publish: error: %s\n" % problem)
-
-
-def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _make_parser() -> ToolParser:
+    parser = ToolParser(
         prog="pilot_dirac.publish", description="Put the pilot where sites fetch it."
     )
     parser.add_argument(
@@ -66,10 +60,7 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _run_tool(words: List[str]) -> int:
-    try:
-        given = _make_parser().parse_args(words)
-    except SystemExit as end:  # argparse has told what is wrong
-        return int(end.code or 0)
+    given = _make_parser().parse_args(words)
     if given.pilot_json:
         site_profile.load(given.pilot_json)
     pilot = make.make_file(

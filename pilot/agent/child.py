@@ -11,11 +11,10 @@ from pilot.context import Context
 from pilot.errors import AgentFailed
 from pilot.facts import AgentSummary, Configuration, Installation
 from pilot.base.log import passwords
-from pilot.base.shared_defaults import FOREVER_S
+from pilot.base.shared_defaults import AGENT_STOP_S, FOREVER_S, STOP_WITHIN_S
 
-TELL_S = 0.5  # for the report, after everything has ended
-STOP_S = 4.5  # from SIGTERM to the agent until it is killed: five seconds are promised in all
-ENDING_S = STOP_S + 2 * TELL_S  # before the slot's end an agent is told to stop
+TELL_S = STOP_WITHIN_S - AGENT_STOP_S  # for the report, after everything has ended
+ENDING_S = AGENT_STOP_S + 2 * TELL_S  # before the slot's end an agent is told to stop
 log = logging.getLogger("pilot.LaunchAgent")
 
 
@@ -104,9 +103,9 @@ def grace_s(ctx: Context) -> float:
     """From SIGTERM to SIGKILL for an agent: in a short slot less."""
     end, left = ctx.deadline.end(), ctx.time_left_s(ENDING_S)
     return (
-        STOP_S
+        AGENT_STOP_S
         if end is None or left is None
-        else max(TELL_S, min(STOP_S, end.left_s - left - TELL_S))
+        else max(TELL_S, min(AGENT_STOP_S, end.left_s - left - TELL_S))
     )
 
 

@@ -3,6 +3,8 @@
 import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from pilot.base.shared_defaults import GRACE_S
+
 
 class AgentConfig(NamedTuple):
     """All that an agent must know. `ends` maps a source to the seconds it leaves; None: no limit
@@ -29,7 +31,7 @@ class AgentConfig(NamedTuple):
     drain_files: List[str] = []
     isolation: str = "none"
     containers: bool = False
-    stop_grace_s: float = 2.0
+    stop_grace_s: float = GRACE_S
     transfer_timeout_s: float = 3600.0
     keep: str = "failed"
     max_quick_failures: int = 0

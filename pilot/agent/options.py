@@ -6,7 +6,7 @@ from typing import Any, List, Tuple
 from pilot import values
 from pilot.command import Option
 from pilot.errors import UsageError
-from pilot.base.shared_defaults import ISOLATION_WAYS, LEASE_S, SPOT_CLOUDS
+from pilot.base.shared_defaults import GRACE_S, ISOLATION_WAYS, LEASE_S, SPOT_CLOUDS
 
 BUILT_IN: Tuple[Option, ...] = (
     Option("slots", "payloads at once (default: one per core)", values.count),
@@ -41,7 +41,7 @@ BUILT_IN: Tuple[Option, ...] = (
         "who payloads run as when the pilot is root (default: nobody, where that user can reach the workdir; "
         "root: as the pilot)",
     ),
-    Option("stop_grace_s", "seconds from SIGTERM to SIGKILL for a payload", values.seconds, 2.0),
+    Option("stop_grace_s", "seconds from SIGTERM to SIGKILL for a payload", values.seconds, GRACE_S),
     Option(
         "keep_sandboxes",
         "payloads' folders to keep: never, failed, always",

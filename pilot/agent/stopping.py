@@ -10,8 +10,9 @@ from pilot.agent.payload_context import PayloadContext
 from pilot.agent.pool_queries import EXCHANGE, PoolQueries
 from pilot.agent.runs import Runs
 from pilot.agent.slot import Slot
-from pilot.agent.timing import LOOK_S, STOP_REPORT_S, AgentEnd, EndKind, patience_s
+from pilot.agent.timing import LOOK_S, AgentEnd, EndKind, patience_s
 from pilot.agent.turns import Turns
+from pilot.base.shared_defaults import STOP_REPORT_S
 from pilot.node.deadline import Deadline
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Optional
 
+from pilot.base.shared_defaults import STOP_REPORT_S
 from pilot.events.endings import Word
 
 RETRY_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # waits when the pool is busy; the last one repeats
@@ -13,7 +14,6 @@ NUDGE_AGAIN_S = 1.0
 WAIT_S = 15.0  # how long a claim may wait at a server for work
 LOOK_S = 1.0  # between two looks at the slot's end and at the drain files
 MARGIN_S = 2.0  # after a payload's grace: what the last reports may take
-STOP_REPORT_S = 1.0
 # while payloads take less than this, the next task is claimed before the slot is free
 SHORT_S = 0.5
 # while they take less than this, several are claimed at once, and their ends told together

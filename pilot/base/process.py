@@ -13,11 +13,11 @@ import time
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.base import prctl, process_tree
+from pilot.base.shared_defaults import GRACE_S
 from pilot.errors import NodeUnfit, StepFailed, lacking
 from pilot.base.interrupts import shielded
 
 DEVNULL = subprocess.DEVNULL
-GRACE_S = 2.0
 LINGER_S = 0.2  # how long a dead child's pipes are still listened to while others hold them,
 PIPE_BYTES = 1 << 20  # and at least so much of them is read: no pipe holds more that was its own
 KEEP_BYTES = 1 << 20

@@ -18,7 +18,8 @@ def adopt_module(name: str, packages: Sequence[Package], missing: UnknownPackage
             except Exception as error:  # at import time: it is told, with its place
                 raise UsageError("-E %s: %s" % (name, tell_cause(error)))
             if module is not None:
-                return make_package(module, module.__name__, "-E " + name)
+                package = make_package(module, module.__name__, "-E " + name)
+                return package._replace(adopted=True)
     raise missing
 
 

@@ -66,6 +66,7 @@ class Package(NamedTuple):
     adopt: Optional[Callable[[str], Any]] = None
     transports: Optional[Callable[[Any, Dict[str, str], str], Sequence[Any]]] = None
     help: Optional[Callable[[], str]] = None
+    adopted: bool = False  # its commands may bear the names of commands that they do not subclass
 
 
 class UnknownPackage(UsageError):
@@ -169,17 +170,29 @@ def make_package(found: Any, name: str, asked: str) -> Package:
     nameless = [c.__name__ for c in commands if not c.name]
     if nameless:
         raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
+    for option in [one for c in commands for one in c.options] + list(getattr(found, "OPTIONS", ())):
+        if not option.name.isidentifier():
+            raise UsageError(
+                "%s: %s: Option(%r): write %r, which is --%s on the command line"
+                % (asked, found.__file__, option.name, *_spellings(option.name))
+            )
     return Package(
         name,
         found.__file__ or "",
         commands,
         tuple(getattr(found, "USUAL_PLAN", ())),
         tuple(getattr(found, "OPTIONS", ())),
-        *(
-            getattr(found, hook, None)
-            for hook in ("dialect", "profile", "adopt", "transports", "help")
-        ),
+        getattr(found, "dialect", None),
+        getattr(found, "profile", None),
+        getattr(found, "adopt", None),
+        getattr(found, "transports", None),
+        getattr(found, "help", None),
     )
+
+
+def _spellings(name: str) -> Tuple[str, str]:
+    right = "".join(letter if letter.isalnum() else "_" for letter in name).strip("_")
+    return right, right.replace("_", "-")
 
 
 def _tell_cause(error: BaseException, module: str) -> str:
@@ -195,11 +208,11 @@ def source_file(command: Type[Command]) -> str:
 
 def _collisions(packages: List[Package]) -> List[str]:
     problems = []
-    seen: Dict[str, Type[Command]] = {}
+    seen: Dict[str, Tuple[Type[Command], Package]] = {}
     for package in packages:
         for command in package.commands:
-            first = seen.setdefault(command.name, command)
-            if first is not command and not issubclass(first, command) and not first.replaces:
+            first, owner = seen.setdefault(command.name, (command, package))
+            if first is not command and not issubclass(first, command) and not owner.adopted:
                 problems.append(
                     "two commands are called %s: %s and %s; an override must subclass what it overrides"
                     % (command.name, source_file(first), source_file(command))

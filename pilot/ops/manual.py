@@ -10,13 +10,14 @@ import sys
 from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
 from pilot import VERSION
-from pilot.engine import packages as loading, program, registry, runner, search
+from pilot.engine import packages as loading, program, registry, search
 from pilot.base import log
 from pilot.engine.cli import ENGINE_OPTIONS, spellings
 from pilot.command import Option
 from pilot.errors import EXIT_CODES, UsageError
 from pilot.engine.settings import option_flag
 from pilot.engine.texts import help_of
+from pilot.ops.tool import run_tool
 from pilot.values import boolean
 
 COMPLETION = """# bash completion for the pilot: source it, or put it into bash-completion's folder
@@ -115,8 +116,7 @@ WRITERS: Dict[str, Callable[[Sequence[loading.Package]], str]] = {
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Prints it; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    return runner.guarded(lambda: _run_tool(words), _tell_problems)
+    return run_tool("pilot.manual", argv, _run_tool)
 
 
 def _run_tool(words: List[str]) -> int:
@@ -124,11 +124,6 @@ def _run_tool(words: List[str]) -> int:
         raise UsageError("usage: -m pilot.manual man|bash [EXTENSION...]")
     log.say(WRITERS[words[0]](known_packages(words[1:])))
     return 0
-
-
-def _tell_problems(code: int, problems: Sequence[str]) -> None:
-    for problem in problems:
-        sys.stderr.write("pilot.manual: error: %s\n" % problem)
 
 
 if __name__ == "__main__":

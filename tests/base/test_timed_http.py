@@ -119,7 +119,7 @@ def waiting():
 
 def test_an_answer_that_comes_in_time_is_whole(waiting):
     server = waiting(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"hello")
-    one = timed_http.within(timed_http.Connection("127.0.0.1", server.port), 60)
+    one = timed_http.within(timed_http.TimedConnection("127.0.0.1", server.port), 60)
     one.request("GET", "/")
     assert one.getresponse().read() == b"hello"
     one.close()
@@ -127,7 +127,7 @@ def test_an_answer_that_comes_in_time_is_whole(waiting):
 
 def test_a_head_that_does_not_come_is_given_up_at_the_deadline(waiting):
     server = waiting(b"HTTP/1.1 200 ")
-    one = timed_http.within(timed_http.Connection("127.0.0.1", server.port, timeout=600), 0.2)
+    one = timed_http.within(timed_http.TimedConnection("127.0.0.1", server.port, timeout=600), 0.2)
     one.request("GET", "/")
     with pytest.raises(socket.timeout):
         one.getresponse()
@@ -136,7 +136,7 @@ def test_a_head_that_does_not_come_is_given_up_at_the_deadline(waiting):
 
 def test_a_body_that_does_not_come_is_given_up_at_the_deadline(waiting):
     server = waiting(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")
-    one = timed_http.within(timed_http.Connection("127.0.0.1", server.port), 60)
+    one = timed_http.within(timed_http.TimedConnection("127.0.0.1", server.port), 60)
     one.request("GET", "/")
     answer = one.getresponse()
     timed_http.within(one, 0.2)
@@ -148,7 +148,7 @@ def test_a_body_that_does_not_come_is_given_up_at_the_deadline(waiting):
 
 def test_a_deadline_that_is_over_lets_nothing_be_read(waiting):
     server = waiting(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-    one = timed_http.within(timed_http.Connection("127.0.0.1", server.port), -1)
+    one = timed_http.within(timed_http.TimedConnection("127.0.0.1", server.port), -1)
     one.request("GET", "/")
     with pytest.raises(socket.timeout, match="timed out"):
         one.getresponse()
@@ -157,7 +157,7 @@ def test_a_deadline_that_is_over_lets_nothing_be_read(waiting):
 
 def test_the_time_for_the_answer_counts_from_the_end_of_the_question(waiting):
     server = waiting(b"HTTP/1.1 204 OK\r\nContent-Length: 0\r\n\r\n")
-    one = timed_http.within(timed_http.Connection("127.0.0.1", server.port), -1)
+    one = timed_http.within(timed_http.TimedConnection("127.0.0.1", server.port), -1)
     one.answer_s = 60.0
     one.request("GET", "/")
     assert one.getresponse().status == 204

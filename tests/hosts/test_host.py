@@ -3,7 +3,7 @@
 import pytest
 
 from pilot.errors import UsageError
-from pilot.hosts.host import Ending, Host, MissingHost
+from pilot.hosts.host import PilotEnd, Host, MissingHost
 
 
 def progress():
@@ -11,7 +11,7 @@ def progress():
 
 
 def test_a_host_that_wants_nothing_changes_no_exit_code():
-    assert Host().ended(Ending(40, 3, True, "the agent failed")) == 40
+    assert Host().ended(PilotEnd(40, 3, True, "the agent failed")) == 40
 
 
 def test_a_host_that_wants_nothing_leaves_each_file_where_it_is():
@@ -37,4 +37,4 @@ def test_a_host_that_is_named_and_missing_is_told():
 def test_a_host_that_is_only_seen_is_done_without():
     host = MissingHost(False)
     host.begin(progress)
-    assert host.ended(Ending(0, 1, True, "")) == 0
+    assert host.ended(PilotEnd(0, 1, True, "")) == 0

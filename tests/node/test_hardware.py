@@ -6,7 +6,7 @@ import pytest
 
 from pilot.facts import BatchJob, Reading
 from pilot.node import hardware
-from pilot.node.cgroup import Limits
+from pilot.node.cgroup import CgroupLimits
 from pilot.node.features import Features
 
 NOWHERE = Features(None, None)
@@ -26,7 +26,7 @@ MOUNTS = ("20 1 8:1 / / rw - ext4 /dev/root rw\n"
 
 def test_cores_are_asked_everywhere_and_the_smallest_counts():
     readings = hardware.core_readings(
-        {"TardisDroneCores": "3"}, BatchJob("Slurm", cores=2), Limits(1.5, None, None), NOWHERE
+        {"TardisDroneCores": "3"}, BatchJob("Slurm", cores=2), CgroupLimits(1.5, None, None), NOWHERE
     )
     found = {reading.source: reading.value for reading in readings}
     assert found["Slurm"] == 2
@@ -38,7 +38,7 @@ def test_cores_are_asked_everywhere_and_the_smallest_counts():
 
 def test_without_proc_the_machines_memory_is_known_all_the_same():
     readings = hardware.memory_readings(
-        {}, BatchJob("local"), Limits(None, None, None), NOWHERE, ""
+        {}, BatchJob("local"), CgroupLimits(None, None, None), NOWHERE, ""
     )
     assert {reading.source: reading.value for reading in readings}["machine"] == os.sysconf(
         "SC_PHYS_PAGES"
@@ -49,7 +49,7 @@ def test_affinity_alone_makes_one_core_of_many(monkeypatch):
     monkeypatch.setattr(os, "sysconf", lambda name: 8)
     monkeypatch.setenv("PYTHON_CPU_COUNT", "99")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
-    readings = hardware.core_readings({}, BatchJob("local"), Limits(None, None, None), NOWHERE)
+    readings = hardware.core_readings({}, BatchJob("local"), CgroupLimits(None, None, None), NOWHERE)
     assert readings == [Reading("processors", 8), Reading("affinity", 1)]
     assert hardware.smallest(readings) == 1
 
@@ -58,7 +58,7 @@ def test_memory_too():
     readings = hardware.memory_readings(
         {},
         BatchJob("Slurm", memory_mb=2000),
-        Limits(None, 1500, None),
+        CgroupLimits(None, 1500, None),
         NOWHERE,
         "MemTotal:  4096000 kB\n",
     )

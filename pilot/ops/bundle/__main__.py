@@ -1,25 +1,23 @@
 """`python3 -m pilot.bundle -o pilot.pyz [--text] [--lean] [--with-ops] [--extension DIR]...
 [--defaults FILE]`"""
 
-import argparse
 import hashlib
 import sys
 from typing import List, Optional, Sequence
 
-from pilot.engine import runner
 from pilot.engine.onefile import write_program
 from pilot.errors import UsageError
 from pilot.ops.bundle.make import make_file
+from pilot.ops.tool import ToolParser, run_tool
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Write the file and print its size and sha256."""
-    words: List[str] = list(sys.argv[1:] if argv is None else argv)
-    return runner.guarded(lambda: _run_tool(words), _tell_problems)
+    return run_tool("pilot.bundle", argv, _run_tool)
 
 
 def _run_tool(words: List[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = ToolParser(
         prog="pilot.bundle", description="Make the single file that travels."
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="what to write")
@@ -46,10 +44,7 @@ def _run_tool(words: List[str]) -> int:
     parser.add_argument(
         "--defaults", metavar="FILE", help="settings built in, laid out as pilot.json"
     )
-    try:
-        given = parser.parse_args(words)
-    except SystemExit as end:  # argparse has told what is wrong
-        return int(end.code or 0)
+    given = parser.parse_args(words)
     if given.lean and not given.text:
         raise UsageError("--lean is for --text")
     if given.lean and given.with_ops:
@@ -58,11 +53,6 @@ def _run_tool(words: List[str]) -> int:
     write_program(given.output, data)
     print("%s: %d bytes, sha256 %s" % (given.output, len(data), hashlib.sha256(data).hexdigest()))
     return 0
-
-
-def _tell_problems(code: int, problems: Sequence[str]) -> None:
-    for problem in problems:
-        sys.stderr.write("pilot.bundle: error: %s\n" % problem)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,17 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence
 
 from pilot import values
-from pilot.engine import runner
 from pilot.base import log
 from pilot.errors import PoolUnreachable, UsageError
 from pilot.ops.pool import intake, keeping
+from pilot.ops.tool import ToolParser, run_tool
 from pilot.pool import interface, open_pool
 from pilot.events.endings import TaskState
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line; each sub-command knows its function."""
-    top = argparse.ArgumentParser(
+    top = ToolParser(
         prog="pilot.pool", description="Tasks for pilots: add them, look at them, send them back."
     )
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
@@ -142,16 +142,12 @@ def _add_verb(verbs: Any, name: str, function: Any, text: str) -> argparse.Argum
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Returns the exit code; errors are sentences on stderr."""
-    words = sys.argv[1:] if argv is None else argv
-    return runner.guarded(lambda: _run_verb(list(words)), _tell_problems)
+    return run_tool("pilot.pool", argv, _run_verb)
 
 
 def _run_verb(words: List[str]) -> int:
     top = make_parser()
-    try:
-        given = top.parse_args(words)
-    except SystemExit as end:  # argparse has told what is wrong
-        return int(end.code or 0)
+    given = top.parse_args(words)
     if not given.verb:
         raise UsageError(
             "which of add, status, show, retry, cancel, export, import, backup, restore, purge, serve, feed, mint, withdraw, "
@@ -163,11 +159,6 @@ def _run_verb(words: List[str]) -> int:
         raise PoolUnreachable(str(error))
     except BrokenPipeError:
         return 0
-
-
-def _tell_problems(code: int, problems: Sequence[str]) -> None:
-    for problem in problems:
-        sys.stderr.write("pilot.pool: error: %s\n" % log.printable(problem))
 
 
 def add_tasks(given: argparse.Namespace) -> int:

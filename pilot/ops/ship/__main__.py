@@ -10,10 +10,11 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple
 from pilot import values
 from pilot.engine import onefile
 from pilot.ops.bundle import make
-from pilot.engine import request, runner
+from pilot.engine import request
 from pilot.errors import UsageError
 from pilot.ops.ship import batch, check, cloud, service, volunteer
 from pilot.ops.ship.order import Order, Parcel
+from pilot.ops.tool import ToolParser, run_tool
 
 WORLDS: Dict[str, Callable[[Order], Parcel]] = {
     "slurm": batch.ship_slurm,
@@ -29,7 +30,7 @@ MACHINES = {"cloud-init": cloud.cloud_init, "vac": cloud.ship_vac}
 
 def make_parser() -> argparse.ArgumentParser:
     """The command line; what stands behind -- is the pilot's."""
-    top = argparse.ArgumentParser(
+    top = ToolParser(
         prog="pilot.ship",
         description="Write what a world of workers expects of a pilot.",
         epilog="What stands behind -- are the pilot's own options.",
@@ -98,16 +99,12 @@ def _check_values(parse: Callable[[str], object]) -> Callable[[str], object]:
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Returns the exit code; errors are sentences on stderr."""
-    words: List[str] = list(sys.argv[1:] if argv is None else argv)
-    return runner.guarded(lambda: _run_tool(words), _tell_problems)
+    return run_tool("pilot.ship", argv, _run_tool)
 
 
 def _run_tool(words: List[str]) -> int:
     mine, theirs = _split_words(words)
-    try:
-        given = make_parser().parse_args(mine)
-    except SystemExit as end:  # argparse has told what is wrong
-        return int(end.code or 0)
+    given = make_parser().parse_args(mine)
     if not given.count:
         raise UsageError("--count must be 1 or more")
     if given.cores == 0:
@@ -191,11 +188,6 @@ def _deliver_files(parcel: Parcel, folder: str, secret: bool) -> None:
     print("\nUse it:\n  cd %s" % shlex.quote(folder))
     for line in parcel.use:
         print("  " + line)
-
-
-def _tell_problems(code: int, problems: Sequence[str]) -> None:
-    for problem in problems:
-        sys.stderr.write("pilot.ship: error: %s\n" % problem)
 
 
 if __name__ == "__main__":

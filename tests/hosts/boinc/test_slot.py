@@ -25,17 +25,17 @@ with open(sys.argv[1], "w") as lock:
 @pytest.mark.parametrize(
     "code, tasks, expected",
     [
-        (0, 3, slot.Ending(0)),
-        (60, 0, slot.Ending(0)),
-        (10, 0, slot.Ending(206)),
-        (20, 0, slot.Ending(206)),
-        (30, 0, slot.Ending(206)),
-        (2, 0, slot.Ending(206)),
-        (1, 0, slot.Ending(208)),
-        (40, 1, slot.Ending(208)),
-        (0, 0, slot.Ending(0, 15 * 60, False, "no work in the task queue")),
-        (50, 0, slot.Ending(0, 15 * 60, False, "the task queue cannot be reached")),
-        (143, 1, slot.Ending(0, finished=False)),
+        (0, 3, slot.SlotEnding(0)),
+        (60, 0, slot.SlotEnding(0)),
+        (10, 0, slot.SlotEnding(206)),
+        (20, 0, slot.SlotEnding(206)),
+        (30, 0, slot.SlotEnding(206)),
+        (2, 0, slot.SlotEnding(206)),
+        (1, 0, slot.SlotEnding(208)),
+        (40, 1, slot.SlotEnding(208)),
+        (0, 0, slot.SlotEnding(0, 15 * 60, False, "no work in the task queue")),
+        (50, 0, slot.SlotEnding(0, 15 * 60, False, "the task queue cannot be reached")),
+        (143, 1, slot.SlotEnding(0, finished=False)),
     ],
 )
 def test_what_boinc_is_told(code, tasks, expected):
@@ -44,7 +44,7 @@ def test_what_boinc_is_told(code, tasks, expected):
 
 
 def test_a_reason_of_many_lines_is_one(tmp_path):
-    slot.tell_client(str(tmp_path), slot.Ending(0, 10 ** 9, False, "a\nb \n"))
+    slot.tell_client(str(tmp_path), slot.SlotEnding(0, 10 ** 9, False, "a\nb \n"))
     assert (tmp_path / "boinc_temporary_exit").read_text() == "86400\na b\n"
 
 
@@ -144,11 +144,11 @@ def test_a_reason_is_bounded():
 
 
 def test_a_finished_task_leaves_its_status_alone(tmp_path):
-    assert slot.tell_client(str(tmp_path), slot.Ending(206, reason="unfit")) is None
+    assert slot.tell_client(str(tmp_path), slot.SlotEnding(206, reason="unfit")) is None
     assert (tmp_path / slot.FINISHED).read_text() == "206\n"
     assert os.listdir(str(tmp_path)) == [slot.FINISHED]
 
 
 def test_a_task_that_is_to_be_started_again_leaves_nothing(tmp_path):
-    slot.tell_client(str(tmp_path), slot.Ending(0, finished=False))
+    slot.tell_client(str(tmp_path), slot.SlotEnding(0, finished=False))
     assert os.listdir(str(tmp_path)) == []

@@ -1,0 +1,47 @@
+"""The one main of the operators' tools: exit codes, and errors as sentences on stderr."""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Callable, List, Optional, Sequence
+
+from pilot.base import log
+from pilot.engine import runner
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+class Finished(Exception):
+    """The parser has printed help, or told what is wrong; `code` is the exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class ToolParser(argparse.ArgumentParser):
+    """argparse's parser, which raises Finished instead of ending the process."""
+
+    def exit(self, status: int = 0, message: Optional[str] = None) -> "NoReturn":
+        """argparse's hook."""
+        if message:
+            self._print_message(message, sys.stderr)
+        raise Finished(status)
+
+
+def run_tool(name: str, argv: Optional[Sequence[str]], run: Callable[[List[str]], int]) -> int:
+    """Run a tool with the words of its command line (None: the process's); returns the exit
+    code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+
+    def tell(code: int, problems: Sequence[str]) -> None:
+        for problem in problems:
+            sys.stderr.write("%s: error: %s\n" % (name, log.printable(problem)))
+
+    def work() -> int:
+        try:
+            return run(words)
+        except Finished as end:
+            return end.code
+
+    return runner.guarded(work, tell)
