@@ -9,16 +9,6 @@ from pilot.base import process
 from pilot.agent.loop import Exit, Loop, exit_code
 
 
-@pytest.fixture
-def loop():
-    saved = {signum: signal.getsignal(signum) for signum in (signal.SIGCHLD, signal.SIGUSR1)}
-    heard = []
-    one = Loop([signal.SIGUSR1], heard.append, lambda: None)
-    one.heard = heard
-    yield one
-    signal.set_wakeup_fd(-1)
-    for signum, handler in saved.items():
-        signal.signal(signum, handler)
 
 
 def test_timers_come_in_order_and_can_be_taken_back(loop):
