@@ -111,3 +111,28 @@ def around(config, loop, books):
     )
     tell.told = told
     return one
+
+
+class ByHand:
+    """Stands for the loop: what is to be done later is done when the test says so."""
+
+    def __init__(self):
+        self.later = []
+
+    def after(self, seconds, callback):
+        self.later.append((seconds, callback))
+
+    def seconds(self):
+        """When what waits is due."""
+        return [seconds for seconds, _ in self.later]
+
+    def go_on(self):
+        """Do what waits now."""
+        now, self.later = self.later, []
+        for _, callback in now:
+            callback()
+
+
+@pytest.fixture
+def by_hand():
+    return ByHand()

@@ -8,7 +8,13 @@ import time
 
 import pytest
 
+from pilot.agent import care as cares
+from pilot.agent import enquiry
+from pilot.agent.care import Care
+from pilot.agent.errands import Errands
+from pilot.agent.leases import Leases
 from pilot.base import process_tree
+from pilot.pool.interface import Busy
 from pilot.pool import open_pool
 from tests.agent.running import (
     PLAN,
@@ -196,3 +202,99 @@ def test_a_frozen_server_costs_no_attempt(server, start_pilot, tmp_path):
     assert child.wait(timeout=60) == 0
     with open_pool(server.url) as one:
         assert one.status()["done"] == 30
+
+
+class Lessor:
+    """A pool's file that renews all leases but `stale`, or is busy."""
+
+    remote = False
+
+    def __init__(self):
+        self.asked, self.stale, self.busy = [], [], False
+
+    def renew(self, pilot, keys, lease_s):
+        self.asked.append((pilot, list(keys), lease_s))
+        if self.busy:
+            raise Busy("away")
+        return self.stale
+
+    def show(self, task):
+        return None
+
+
+@pytest.fixture
+def lessor():
+    return Lessor()
+
+
+@pytest.fixture
+def now():
+    return [1000.0]
+
+
+@pytest.fixture
+def leases(config, now, monkeypatch):
+    monkeypatch.setattr(cares, "boot_s", lambda: now[0])
+    return Leases(config.lease_s, config.stop_grace_s, lambda: now[0])
+
+
+@pytest.fixture
+def care(config, by_hand, lessor, leases):
+    """`lost` and `kept` have the leases that are lost, and ours for longer."""
+    lost, kept = [], []
+    one = Care(
+        config,
+        by_hand,
+        Errands(by_hand, lessor, None),
+        leases,
+        lambda key, why: lost.append((key, why)),
+        kept.extend,
+    )
+    one.lost, one.kept = lost, kept
+    one.begin()
+    return one
+
+
+def test_without_leases_the_pool_is_not_asked(care, by_hand, lessor):
+    by_hand.go_on()
+    assert lessor.asked == []
+
+
+def test_all_leases_are_renewed_in_one_request(care, by_hand, lessor, leases, now):
+    leases.add(("a", 1), now[0])
+    leases.add(("b", 2), now[0])
+    by_hand.go_on()
+    assert lessor.asked == [("p1", [("a", 1), ("b", 2)], 300.0)]
+
+
+def test_a_lease_that_is_not_ours_any_more_is_lost_and_the_others_kept(
+    care, by_hand, lessor, leases, now
+):
+    leases.add(("a", 1), now[0])
+    leases.add(("b", 2), now[0])
+    lessor.stale = [("a", 1)]
+    by_hand.go_on()
+    assert ([key for key, _ in care.lost], care.kept) == ([("a", 1)], [("b", 2)])
+
+
+def test_a_renewal_counts_from_when_it_was_asked_for(care, by_hand, leases, now):
+    leases.add(("a", 1), now[0])
+    before = leases.end_of(("a", 1))
+    now[0] += 60
+    by_hand.go_on()
+    assert leases.end_of(("a", 1)) == before + 60
+
+
+def test_a_renewal_that_failed_is_tried_again_sooner(care, by_hand, lessor, leases, now):
+    leases.add(("a", 1), now[0])
+    lessor.busy = True
+    by_hand.go_on()
+    assert leases.retry_s() in by_hand.seconds()
+
+
+def test_what_could_not_be_renewed_in_time_is_given_up(care, by_hand, lessor, leases, now):
+    leases.add(("a", 1), now[0])
+    lessor.busy = True
+    now[0] += 299
+    by_hand.go_on()
+    assert care.lost[0] == (("a", 1), enquiry.NOT_RENEWED)

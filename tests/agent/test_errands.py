@@ -2,9 +2,12 @@
 
 import json
 import signal
+import threading
 
 import pytest
 
+from pilot.agent.errands import CARE, TURN, Errands
+from pilot.pool.interface import Busy
 from tests.agent.running import PLAN, add, gone, show, sleeper, started
 from tests.conftest import steady, until
 
@@ -91,3 +94,123 @@ def test_a_server_that_hangs_does_not_hold_up_the_pilots_end(server, start_pilot
         server.child.send_signal(signal.SIGCONT)
     assert "could not be reported" in (tmp_path / "w" / "pilot.log").read_text()
     assert json.loads((tmp_path / "w" / "pilot-report.json").read_text())["events_lost"]
+
+
+class Told:
+    """Stands for a pool: a question is a function, which is asked with this."""
+
+    def __init__(self, remote):
+        self.remote, self.nudged = remote, threading.Event()
+
+    def nudge(self, pilot):
+        self.nudged.set()
+
+
+@pytest.fixture
+def file_errands(loop):
+    return Errands(loop, Told(False), None)
+
+
+@pytest.fixture
+def errands(loop):
+    """Those of a server; `care` is the pool of the second lane."""
+    care = Told(True)
+    one = Errands(loop, Told(True), lambda: care)
+    one.care = care
+    return one
+
+
+def refuse(pool):
+    raise Busy("away")
+
+
+def test_a_file_has_answered_before_the_question_is_over(file_errands):
+    told = []
+    file_errands.ask(TURN, lambda pool: 7, told.append, None)
+    assert told == [7]
+
+
+def test_a_file_that_is_busy_is_told_at_once(file_errands):
+    told = []
+    file_errands.ask(TURN, refuse, None, lambda error: told.append(str(error)))
+    assert told == ["away"]
+
+
+def test_a_server_answers_in_the_loops_thread(errands, loop):
+    told = []
+
+    def then(asked_in):
+        told.append((asked_in is threading.current_thread(), threading.current_thread()))
+        loop.stop()
+
+    errands.ask(TURN, lambda pool: threading.current_thread(), then, None)
+    loop.run()
+    assert told == [(False, threading.main_thread())]
+
+
+def test_a_lane_is_busy_until_its_answer_was_taken(errands, loop):
+    seen = []
+
+    def then(_):
+        seen.append(errands.busy(TURN))
+        loop.stop()
+
+    errands.ask(TURN, lambda pool: None, then, None)
+    seen.append(errands.busy(TURN))
+    loop.run()
+    assert seen == [True, False]
+
+
+def test_a_server_that_is_busy_is_told_in_the_loop(errands, loop):
+    told = []
+
+    def failed(error):
+        told.append(str(error))
+        loop.stop()
+
+    errands.ask(CARE, refuse, None, failed)
+    loop.run()
+    assert told == ["away"]
+
+
+def test_any_other_error_ends_the_agent(errands, loop):
+    errands.ask(TURN, lambda pool: {}["a bug"], None, None)
+    with pytest.raises(KeyError, match="a bug"):
+        loop.run()
+
+
+def test_a_claim_that_waits_holds_no_renewal_up(errands, loop):
+    told, work = [], threading.Event()
+
+    def then(answer):
+        told.append(answer)
+        if len(told) == 2:
+            loop.stop()
+
+    errands.ask(TURN, lambda pool: work.wait(60) and "turn", then, None)
+    errands.ask(CARE, lambda pool: work.set() or "care", then, None)
+    loop.run()
+    assert sorted(told) == ["care", "turn"]
+
+
+def test_questions_of_one_lane_are_asked_one_after_another(errands, loop):
+    told = []
+    for number in range(50):
+        errands.ask(TURN, lambda pool, number=number: number, told.append, None)
+    errands.ask(TURN, lambda pool: None, lambda _: loop.stop(), None)
+    loop.run()
+    assert told == list(range(50))
+
+
+def test_who_is_in_a_hurry_nudges_the_claim_that_waits(errands, loop):
+    errands.ask(TURN, lambda pool: errands.care.nudged.wait(60), lambda _: loop.stop(), None)
+    errands.hurry("p1")
+    loop.run()
+    assert errands.care.nudged.is_set()
+
+
+def test_where_no_claim_waits_nobody_is_nudged(errands, loop):
+    errands.hurry("p1")
+    errands.ask(CARE, lambda pool: None, lambda _: loop.stop(), None)
+    loop.run()
+    assert not errands.care.nudged.is_set()

@@ -3,10 +3,9 @@
 import os
 import signal
 
-import pytest
 
 from pilot.base import process
-from pilot.agent.loop import Exit, Loop, exit_code
+from pilot.agent.loop import Exit, exit_code
 
 
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from pilot.agent.payload import Payload
+from pilot.pool.interface import Lease
 from tests.agent.running import PLAN, agent_of, look, outcomes, put, shown, sleeper, started
 from tests.conftest import steady
 
@@ -127,3 +129,69 @@ def test_a_signal_that_the_batch_system_sends_to_every_process_is_no_failure(
     told = look(pool, "a")
     assert (told["state"], told["attempts_used"], outcomes(told)) == ("todo", 0, ["released"])
     assert "signal 12" in told["reason"]
+
+
+@pytest.fixture
+def payload(around):
+    """A payload of this task; what it is told to do is done when the loop runs."""
+
+    def make(**spec):
+        lease = Lease("a", 1, 1, 300.0, dict({"id": "a"}, **spec))
+        told = []
+
+        def over(_, ending):
+            told.append(ending)
+            around.loop.stop()
+
+        one = Payload(lease, around, lambda _: told.append("vacated"), over)
+        one.told = told
+        return one
+
+    return make
+
+
+def test_its_place_is_free_before_its_result_is_told(payload, loop):
+    one = payload(command=["true"])
+    loop.after(0, lambda: one.start([]))
+    loop.run()
+    assert [one.told[0], one.told[1].outcome] == ["vacated", "done"]
+
+
+def test_the_first_call_that_stops_it_says_why(payload, loop):
+    one = payload(command=["sleep", "300"])
+    loop.after(0, lambda: one.start([]))
+    loop.after(0, lambda: one.stop("released", "draining", 60.0))
+    loop.after(0, lambda: one.stop("error", "too late to say", 60.0))
+    loop.run()
+    assert one.told[1][:2] == ("released", "draining")
+
+
+def test_who_does_not_heed_the_first_signal_is_killed_when_its_grace_is_over(payload, loop):
+    one = payload(script="trap '' TERM; while :; do sleep 300; done")
+    loop.after(0, lambda: one.start([]))
+    loop.after(0, lambda: one.stop("released", "draining", 0.0))
+    loop.run()
+    assert one.told[1].result["exit_code"] == -9
+
+
+def test_what_was_made_ready_is_used_by_the_start(payload, loop, around):
+    one = payload(command=["pwd"])
+    one.prepare()
+    made = os.listdir(around.config.workdir + "/tasks")
+    loop.after(0, lambda: one.start([]))
+    loop.run()
+    stdout = one.told[1].result["stdout"]
+    assert [stdout] == ["%s/tasks/%s/work\n" % (around.config.workdir, name) for name in made]
+
+
+def test_what_was_made_ready_in_vain_is_the_next_ones(payload, around):
+    one = payload(command=["true"])
+    one.prepare()
+    one.discard()
+    assert around.sandboxes.take().home == around.config.workdir + "/tasks/slot-1"
+
+
+def test_what_wants_gpus_or_files_is_not_made_ready_ahead(payload, around):
+    payload(command=["true"], gpus=1).prepare()
+    payload(command=["true"], inputs=[{"name": "f"}]).prepare()
+    assert os.listdir(around.config.workdir + "/tasks") == []
