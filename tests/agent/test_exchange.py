@@ -2,8 +2,6 @@
 
 import pytest
 
-import pytest
-
 from pilot.agent import exchange as exchanges
 from pilot.agent.errands import Errands
 from pilot.agent.exchange import Exchange, first_of

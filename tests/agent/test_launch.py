@@ -5,7 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import pytest
+
+from pilot.agent import launch
+from pilot.base import process
+from pilot.errors import NodeUnfit
 from pilot.pool import open_pool
 from tests.agent.running import (
     PLAN,
@@ -136,3 +142,122 @@ def test_a_token_file_named_from_here_is_found_by_the_agent_elsewhere(tmp_path, 
         assert steady() - began < 40
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize(
+    "code, stderr, running, sentence",
+    [
+        (3, "", [], "it ended with 3"),
+        (-9, "", [], "it was killed by SIGKILL"),
+        (1, "Traceback\nKeyError: 'x'\n\n", [], "it ended with 1: KeyError: 'x'"),
+        (
+            -9,
+            "",
+            ["b", "a"],
+            "it was killed by SIGKILL; it was running a, b, whose leases end by themselves",
+        ),
+        (
+            -9,
+            "",
+            list("abcdefg"),
+            "it was killed by SIGKILL; it was running a, b, c, d, e and others, whose leases end by"
+            " themselves",
+        ),
+    ],
+)
+def test_how_an_agent_died_is_one_sentence(code, stderr, running, sentence):
+    result = process.Result(("agent",), code, "", stderr, 1.0)
+    told = launch.describe_death(result, SimpleNamespace(running=dict.fromkeys(running)))
+    assert told == "the agent died without a last word: " + sentence
+
+
+@pytest.fixture
+def story():
+    """What the agent says, told on; `events` has what went into the stream."""
+    events = []
+
+    def emit(kind, command, **fields):
+        events.append(dict(fields, event=kind))
+
+    ctx = SimpleNamespace(
+        events=SimpleNamespace(emit=emit),
+        settings={"task": ""},
+        interrupts=SimpleNamespace(drain=False),
+    )
+    one = launch.Story(ctx)
+    one.events = events
+    one.say = lambda **told: one.line(json.dumps(told))
+    return one
+
+
+def finish(story, outcome, reason=""):
+    story.say(event="task started", task="a", generation=1)
+    story.say(event="task finished", task="a", outcome=outcome, reason=reason)
+
+
+def test_an_agents_events_go_into_the_stream(story):
+    story.say(event="task usage", task="a", cpu_s=3)
+    assert story.events == [{"event": "task usage", "task": "a", "cpu_s": 3}]
+
+
+def test_an_agent_listens_when_it_says_so(story):
+    before = story.listens
+    story.say(event="agent started")
+    assert (before, story.listens) == (False, True)
+
+
+def test_an_agents_last_word_is_kept(story):
+    story.say(event="agent finished", exit_code=50, reason="away")
+    assert story.end == (50, "away")
+
+
+@pytest.mark.parametrize("outcome", ["done", "error", "released"])
+def test_ends_of_tasks_are_counted(story, outcome):
+    finish(story, outcome)
+    assert story.counts == dict({"done": 0, "error": 0, "released": 0}, **{outcome: 1})
+
+
+def test_a_task_that_is_over_runs_no_more(story):
+    finish(story, "done")
+    assert story.running == {}
+
+
+def test_the_last_failure_is_kept(story):
+    finish(story, "error", "exit code 3")
+    assert story.failure == "exit code 3"
+
+
+def test_what_ran_when_the_agent_died_is_told_as_lost(story):
+    story.say(event="task started", task="a", generation=4)
+    story.lose_all()
+    assert story.events[-1] == {
+        "event": "task finished",
+        "task": "a",
+        "generation": 4,
+        "outcome": "lost",
+        "reason": "the agent died",
+    }
+
+
+@pytest.mark.parametrize("line", ["no JSON", "[1]", '{"x": 1}', '{"event": 7}', "[" * 100000])
+def test_a_line_that_is_no_event_goes_to_the_log(story, caplog, line):
+    with caplog.at_level("INFO"):
+        story.line(line)
+    assert (story.events, caplog.messages) == ([], [line])
+
+
+def test_a_log_record_of_the_agents_has_its_level(story, caplog):
+    story.say(event="log", level="WARNING", message="100 % full")
+    assert [(one.levelname, one.message) for one in caplog.records] == [("WARNING", "100 % full")]
+
+
+def test_a_workdir_too_deep_for_a_pool_is_told(tmp_path):
+    ctx = SimpleNamespace(settings={"pool": ""}, workdir="/" + "w" * 490)
+    with pytest.raises(NodeUnfit, match="path has 491 bytes, SQLite takes no more than 470: give"):
+        launch.pool_url(ctx, ctx.workdir + "/pilot-123")
+
+
+def test_outputs_that_cannot_be_made_are_told_before_any_task(pilot, tasks_file):
+    tasks = tasks_file({"command": ["true"]})
+    ended = pilot(*PLAN, "--tasks", tasks, "--output-dir", "/dev/null/x")
+    assert "--output-dir /dev/null/x cannot be made here: Not a directory" in ended.err
