@@ -127,3 +127,47 @@ def test_condors_submit_file_acts_upon_the_exit_code(ship):
     )
     assert (folder / "pilot.sub").stat().st_mode & 0o777 == 0o644
     assert "on_exit_remove = (NumJobStarts >= 5) || " in text
+
+
+def test_one_pilot_of_slurm_has_a_folder_by_its_jobs_number(ship):
+    folder, _ = ship("slurm")
+    assert b"pilot-${SLURM_JOB_ID}" in (folder / "pilot-job.py").read_bytes()
+
+
+def test_of_several_pilots_of_slurm_each_has_a_folder_by_its_place_in_the_array(ship):
+    folder, _ = ship("slurm", "--count", "2")
+    text = (folder / "pilot-job.py").read_bytes()
+    assert b"pilot-${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}" in text
+
+
+def test_several_pilots_of_grid_engine_are_an_array(ship):
+    folder, _ = ship("gridengine", "--count", "5", "--queue", "all.q")
+    assert {"#$ -t 1-5", "#$ -q all.q"} <= set(header(folder / "pilot-job.py", "#$"))
+
+
+def test_memory_that_does_not_divide_is_rounded_up_for_each_slot(ship):
+    folder, _ = ship("gridengine", "--cores", "3", "--memory", "1000")
+    assert "#$ -l h_vmem=334M" in header(folder / "pilot-job.py", "#$")
+
+
+def test_arcs_description_asks_for_the_slot(ship):
+    folder, said = ship("arc", *(SLOT + ("--queue", "long")))
+    text = (folder / "pilot.xrsl").read_text()
+    wanted = [
+        '(count="2")(countpernode="2")',
+        '(memory="1024")',
+        '(walltime="120 minutes")',
+        '(queue="long")',
+    ]
+    assert [one for one in wanted if one not in text] == []
+
+
+def test_arcs_description_quotes_the_words(ship):
+    folder, _ = ship("arc", *WORDS)
+    text = (folder / "pilot.xrsl").read_text()
+    assert '"--site" "it\'s ""odd"" $HOME %h"' in text
+
+
+def test_condor_queues_as_many_pilots_as_were_asked_for(ship):
+    folder, _ = ship("htcondor", "--count", "7")
+    assert (folder / "pilot.sub").read_text().splitlines()[-1] == "queue 7"

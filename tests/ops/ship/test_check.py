@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pilot.ops.ship import check
 from pilot.ops.ship.__main__ import main
 from tests.conftest import ROOT
 
@@ -91,3 +92,63 @@ def test_what_would_do_nothing_is_refused(tmp_path, capsys, words, told):
     assert main(list(words) + ["-o", str(tmp_path / "o")]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_a_world_uses_what_it_was_given():
+    assert check.useless_options("slurm", {"queue": "long", "count": 3}, {}) == []
+
+
+def test_what_is_as_it_was_anyway_is_no_mistake():
+    assert check.useless_options("arc", {"count": 1}, {"count": 1}) == []
+
+
+def test_each_option_of_no_use_is_told():
+    assert check.useless_options("arc", {"image": "x", "count": 2}, {"count": 1}) == [
+        "arc has no --count: it would change nothing there",
+        "arc has no --image: it would change nothing there",
+    ]
+
+
+@pytest.mark.parametrize("name", ["long", "a.b/c:d-1", "x{y}"])
+def test_a_plain_name_is_none_too_odd(name):
+    assert check.odd_texts([name], []) == []
+
+
+@pytest.mark.parametrize("name", ["two words", "q'", 'q"', "a\\b", "`x`", "$x", "a\tb", "\u00fc"])
+def test_a_name_that_some_syntax_would_read_otherwise_is_told(name):
+    sentence = "%r: a name here is of plain ASCII without blanks and quotes" % name
+    assert check.odd_texts([name], []) == [sentence]
+
+
+def test_a_word_for_the_pilot_may_hold_all_but_control_characters():
+    told = check.odd_texts([], ["it's \u00fc $x", "two\nlines"])
+    assert [one.split(": ")[0] for one in told] == [repr("two\nlines")]
+
+
+@pytest.mark.parametrize(
+    "words, secret",
+    [
+        (("--pool-token", "x"), True),
+        (("--myPassword=x",), True),
+        (("--execute", "agent --token x"), True),
+        (("--events", "stomp://u:p@h/q"), True),
+        (("--pool-token-file", "/x"), False),
+        (("--site", "token"), False),
+    ],
+)
+def test_a_secret_among_the_words_is_seen(words, secret):
+    assert check.has_secret(words) is secret
+
+
+@pytest.mark.parametrize(
+    "defaults, secret",
+    [
+        ({"Defaults": {"pool_token": "x"}}, True),
+        ({"Defaults": {"pool_token": ""}}, False),
+        ({"Sites": [{"password": "x"}]}, True),
+        ({"Defaults": {"pool": ["https://u:p@h/"]}}, True),
+        ({"Defaults": {"site": "S"}}, False),
+    ],
+)
+def test_a_secret_that_is_built_in_is_seen_however_deep(defaults, secret):
+    assert check.has_secret((), json.dumps(defaults).encode()) is secret

@@ -148,3 +148,24 @@ def test_a_brokers_password_goes_where_systemd_shows_it_to_nobody(ship):
     assert "hunter22" not in (folder / "pilot.service").read_text()
     assert 'PILOT_EVENTS="stomp://pilots:hunter22@broker' in (folder / "pilot.env").read_text()
     assert (folder / "pilot.env").stat().st_mode & 0o077 == 0
+
+
+def test_two_places_for_events_with_a_password_are_too_many_for_a_variable(tmp_path, capsys):
+    words = ["--events", "stomp://u:p@b/queue/x", "--events", "stomp://u:p@c/queue/x"]
+    code = main(["systemd", "-o", str(tmp_path / "o"), "--", "-X", "CheckWorkerNode"] + words)
+    told = "systemd: --events with a password goes into a variable, which holds one"
+    assert (code, told in capsys.readouterr().err) == (2, True)
+
+
+def test_a_pod_has_the_image_that_was_asked_for(ship):
+    folder, _ = ship("kubernetes", "--image", "my/python:3")
+    job = json.loads((folder / "pilot-job.json").read_text())["items"][1]
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == "my/python:3"
+
+
+def test_a_pod_that_asks_for_nothing_has_the_clusters_default(ship):
+    folder, _ = ship("kubernetes")
+    job = json.loads((folder / "pilot-job.json").read_text())["items"][1]
+    pod = job["spec"]["template"]["spec"]
+    assert (pod["containers"][0]["resources"], "activeDeadlineSeconds" in pod) == ({}, False)
