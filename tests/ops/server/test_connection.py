@@ -166,3 +166,46 @@ def test_what_one_pilot_holds_under_way_is_bounded(guarded, keyring):
     )
     for one in greedy:
         one.close()
+
+
+@pytest.fixture
+def house():
+    return connection.House(None, None, 3)
+
+
+def test_a_house_is_full_with_those_who_are_only_arriving(house):
+    before = house.is_full()
+    for _ in range(3):
+        house.arrive("10.0.0.1")
+    assert (before, house.is_full()) == (False, True)
+
+
+def test_one_address_is_crowded_and_another_is_not(house):
+    for _ in range(3):
+        house.arrive("10.0.0.1")
+    assert (house.is_crowded("10.0.0.1"), house.is_crowded("10.0.0.2")) == (True, False)
+
+
+def test_who_has_gone_counts_no_more(house):
+    house.arrive("10.0.0.1")
+    house.arrived("10.0.0.1")
+    assert (house.arriving, house.strangers) == (0, {})
+
+
+def test_what_was_refused_is_told_once_with_the_last_words(house):
+    house.refuse(403, "10.0.0.1", b"first")
+    house.refuse(401, "10.0.0.2", b"second")
+    told = "refused lately: 1 times HTTP 401, 1 times HTTP 403; the last, from 10.0.0.2: second"
+    assert [house.news(), house.news()] == [told, ""]
+
+
+def test_a_head_that_comes_again_is_parsed_once(house):
+    data = b"GET / HTTP/1.1\r\nHost: x"
+    assert house.head(data) is house.head(bytes(bytearray(data)))
+
+
+def test_endless_heads_take_no_endless_memory(house, monkeypatch):
+    monkeypatch.setattr(connection, "MAX_HEADS", 10)
+    for number in range(100):
+        house.head(b"GET /%d HTTP/1.1\r\nHost: x" % number)
+    assert len(house._heads) <= 10

@@ -73,3 +73,57 @@ def test_locks_that_do_nothing_are_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", lacking)
     with pytest.raises(UsageError, match="has no locks: No locks available"):
         Custody(str(tmp_path / "p"))
+
+
+@pytest.fixture
+def held(tmp_path):
+    """A file in custody."""
+    (tmp_path / "p").write_bytes(b"tasks")
+    one = Custody(str(tmp_path / "p"))
+    yield one
+    one.close()
+
+
+def test_a_file_that_is_as_it_was_is_no_problem(held):
+    assert held.problem() == ""
+
+
+def test_another_cannot_take_what_is_held(held):
+    with pytest.raises(UsageError, match="another server serves it already"):
+        Custody(held.path)
+
+
+def test_what_was_let_go_of_can_be_taken(tmp_path):
+    (tmp_path / "p").write_bytes(b"")
+    for _ in range(2):
+        Custody(str(tmp_path / "p")).close()
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(UsageError, match="/p: cannot be served: No such file or directory"):
+        Custody(str(tmp_path / "p"))
+
+
+def test_a_file_that_was_removed_is_gone(held):
+    os.unlink(held.path)
+    assert held.problem() == "%s is gone: No such file or directory" % held.path
+
+
+def test_a_file_in_its_place_is_another(held):
+    with open(held.path + ".new", "wb") as stream:
+        stream.write(b"tasks")
+    os.rename(held.path + ".new", held.path)
+    assert held.problem() == "%s was replaced by another file" % held.path
+
+
+def test_a_write_ahead_log_that_comes_later_is_no_problem(held):
+    held.problem()
+    open(held.path + "-wal", "w").close()
+    assert held.problem() == ""
+
+
+def test_a_write_ahead_log_that_goes_is_one(held):
+    open(held.path + "-wal", "w").close()
+    held.problem()
+    os.unlink(held.path + "-wal")
+    assert held.problem() == "%s-wal was removed or replaced" % held.path

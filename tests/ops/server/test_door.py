@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from pilot.ops.server import connection
+from pilot.ops.server.door import listen_on
 from pilot.pool import open_pool
 from tests.conftest import ROOT, until
 from tests.ops.server.asking import REQUEST, connect, stay
@@ -84,3 +85,24 @@ def test_one_address_without_a_token_leaves_room_for_others(guarded, keyring, mo
     assert guarded.server.house.strangers == {"127.0.0.1": 4}
     for one in crowd + [late, good]:
         one.close()
+
+
+def test_a_host_with_several_addresses_has_one_port():
+    sockets = listen_on("localhost", 0, 5)
+    ports = {one.getsockname()[1] for one in sockets}
+    for one in sockets:
+        one.close()
+    assert len(ports) == 1
+
+
+def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        with pytest.raises(OSError):
+            listen_on("127.0.0.1", taken.getsockname()[1], 5)
+
+
+def test_a_host_that_is_not_there_is_an_error():
+    with pytest.raises(OSError):
+        listen_on("256.256.256.256", 0, 5)

@@ -81,3 +81,30 @@ def test_the_description_is_that_of_the_server(within):
                 or (status == 409 and "tokens" in path)
                 or (status == 403 and "token" in told["error"])
             ), (path, told)
+
+
+def test_what_an_address_names_is_found():
+    route, named = routes.find_route("GET", ("v1", "pilots", "p/1", "events"))
+    assert (route.path, named) == ("/v1/pilots/{pilot}/events", {"pilot": "p/1"})
+
+
+def test_a_head_is_a_get():
+    assert routes.find_route("HEAD", ("healthz",)) == routes.find_route("GET", ("healthz",))
+
+
+@pytest.mark.parametrize("path", [("v1", "tasks", ""), ("v1",), (), ("v1", "pilots", "p", "x")])
+def test_an_address_that_is_none_is_not_found(path):
+    assert routes.find_route("GET", path) is None
+
+
+@pytest.mark.parametrize(
+    "path, methods",
+    [
+        (("v1", "tasks"), ["GET", "POST"]),
+        (("v1", "next"), ["POST"]),
+        (("healthz",), ["GET"]),
+        (("none",), []),
+    ],
+)
+def test_an_address_has_its_methods(path, methods):
+    assert routes.methods_of(path) == methods
