@@ -166,10 +166,20 @@ def test_the_first_call_that_stops_it_says_why(payload, loop):
     assert one.told[1][:2] == ("released", "draining")
 
 
-def test_who_does_not_heed_the_first_signal_is_killed_when_its_grace_is_over(payload, loop):
-    one = payload(script="trap '' TERM; while :; do sleep 300; done")
+def test_who_does_not_heed_the_first_signal_is_killed_when_its_grace_is_over(
+    payload, loop, tmp_path
+):
+    deaf = tmp_path / "deaf"
+    one = payload(script="trap '' TERM; touch %s; while :; do sleep 300; done" % deaf)
+
+    def stop():
+        if deaf.exists():
+            one.stop("released", "draining", 0.0)
+        else:
+            loop.after(0.01, stop)
+
     loop.after(0, lambda: one.start([]))
-    loop.after(0, lambda: one.stop("released", "draining", 0.0))
+    loop.after(0, stop)
     loop.run()
     assert one.told[1].result["exit_code"] == -9
 
