@@ -285,8 +285,9 @@ def test_nothing_sleeps_to_wait():
         "tests/hosts/boinc/wrapper.py",
         "tests/test_architecture.py",
         "tests/engine/test_runner.py",
-        "tests/agent/test_faults.py",
-        "tests/agent/test_agent.py",
+        "tests/agent/test_limits.py",
+        "tests/agent/test_payload.py",
+        "tests/agent/test_watch.py",
     }
 
 

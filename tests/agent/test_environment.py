@@ -1,9 +1,12 @@
 """What a payload sees of the world."""
 
+import os
+
 import pytest
 
 from pilot.agent import environment
 from pilot.node import gpu
+from tests.agent.running import shown
 
 
 def test_a_payload_sees_its_own_facts_and_no_secrets():
@@ -35,17 +38,13 @@ def test_a_payload_sees_its_own_facts_and_no_secrets():
         ["1/uuid"],
         "mark",
     )
-    assert (
-        found["PILOT_TASK_ID"] == "t1"
-        and found["PILOT_TASK_CORES"] == "2"
-        and found["MY"] == "1"
-        and found["OMP_NUM_THREADS"] == "7"
-    )
-    assert (
-        found["CUDA_VISIBLE_DEVICES"] == "1"
-        and found["TMPDIR"] == "/h/tmp"
-        and found["PILOT_TASK_MEMORY_MB"] == "10"
-    )
+    assert found["PILOT_TASK_ID"] == "t1"
+    assert found["PILOT_TASK_CORES"] == "2"
+    assert found["MY"] == "1"
+    assert found["OMP_NUM_THREADS"] == "7"
+    assert found["CUDA_VISIBLE_DEVICES"] == "1"
+    assert found["TMPDIR"] == "/h/tmp"
+    assert found["PILOT_TASK_MEMORY_MB"] == "10"
     assert "s" not in found.values()
     assert {
         name: found[name] for name in ("PILOT_TASK_WALLTIME_S", "PILOT_ID", "PILOT_PAYLOAD")
@@ -77,7 +76,8 @@ def test_a_payload_without_gpus_sees_none_whatever_the_slot_has(slot):
         )
         == ()
     )
-    assert found["CUDA_VISIBLE_DEVICES"] != "10000" and found["NVIDIA_VISIBLE_DEVICES"] == "none"
+    assert found["CUDA_VISIBLE_DEVICES"] != "10000"
+    assert found["NVIDIA_VISIBLE_DEVICES"] == "none"
 
 
 def test_a_payload_has_no_more_threads_than_cores():
@@ -85,4 +85,24 @@ def test_a_payload_has_no_more_threads_than_cores():
     found = environment.of_task(
         environment.base_environ(slot, {}), {"id": "t1", "cores": 2}, "/h", "p1", [], "mark"
     )
-    assert [found[name] for name in sorted(slot)] == ["2"] * 3 and "GOMAXPROCS" not in found
+    assert [found[name] for name in sorted(slot)] == ["2"] * 3
+    assert "GOMAXPROCS" not in found
+
+
+def test_a_payload_sees_its_surroundings_and_no_secrets(run, tmp_path):
+    environ = dict(
+        os.environ,
+        PILOT_REGISTER_TOKEN="hunter22",
+        BEARER_TOKEN="hunter22",
+        LD_LIBRARY_PATH="../..",
+    )
+    ended = run(
+        [{"id": "env", "command": ["env"], "env": {"MINE": "yes"}, "cores": 1, "memory_mb": 100}],
+        env=environ,
+    )
+    found = shown(ended, "env")["attempts"][0]["result"]["stdout"]
+    assert "MINE=yes" in found
+    assert "PILOT_TASK_ID=env" in found
+    assert "PILOT_TASK_MEMORY_MB=100" in found
+    assert "hunter22" not in found
+    assert "LD_LIBRARY_PATH" not in found

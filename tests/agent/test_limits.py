@@ -1,9 +1,13 @@
 """What a payload may use, and when it passed a limit."""
 
+import os
+import sys
+
 import pytest
 
 from pilot.agent import capacity, limits
 from pilot.agent.config import AgentConfig
+from tests.agent.running import PLAN, look, put
 
 CONFIG = AgentConfig(
     "sqlite:p",
@@ -83,3 +87,20 @@ def test_a_look_comes_sooner_the_faster_something_grows():
     assert limits.next_look_s(allowed, before, now, 0.1, 0.05, 1.0) == pytest.approx(0.4)
     assert limits.next_look_s(allowed, before, now._replace(memory_mb=99.0), 0.1, 0.05, 1.0) == 0.05
     assert limits.next_look_s(limits.limits_of({}), before, now, 0.001, 0.05, 1.0) == 1.0
+
+
+def test_a_payload_without_a_limit_has_its_share_of_the_slots_memory(pool, pilot):
+    put(
+        pool,
+        {
+            "id": "hog",
+            "command": [sys.executable, "-c", "import time; x = b'x' * 400000000; time.sleep(60)"],
+            "max_attempts": 1,
+        },
+    )
+    job = dict(os.environ, SLURM_JOB_ID="7", SLURM_MEM_PER_NODE="300", SLURM_CPUS_PER_TASK="1")
+    ended = pilot(*(PLAN + ("--pool", pool, "--slots", "1", "--min-memory-mb", "100")), env=job)
+    reason = look(pool, "hog")["reason"]
+    assert ended.code == 0
+    assert reason.startswith("memory limit passed")
+    assert int(reason.rpartition(" ")[2]) <= 270

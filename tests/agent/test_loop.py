@@ -3,22 +3,8 @@
 import os
 import signal
 
-import pytest
-
+from pilot.agent.loop import ChildExit, exit_code
 from pilot.base import process
-from pilot.agent.loop import ChildExit, Loop, exit_code
-
-
-@pytest.fixture
-def loop():
-    saved = {signum: signal.getsignal(signum) for signum in (signal.SIGCHLD, signal.SIGUSR1)}
-    heard = []
-    one = Loop([signal.SIGUSR1], heard.append, lambda: None)
-    one.heard = heard
-    yield one
-    signal.set_wakeup_fd(-1)
-    for signum, handler in saved.items():
-        signal.signal(signum, handler)
 
 
 def test_timers_come_in_order_and_can_be_taken_back(loop):
@@ -46,9 +32,12 @@ def test_a_child_that_ends_is_told_with_what_it_used(loop):
         child.returncode = ended.code
         told.append(ended)
         loop.stop()
+
     loop.watch_child(child.pid, lambda: told.append("dying"), dead)
     loop.run()
-    assert told[0] == "dying" and isinstance(told[1], ChildExit) and told[1].code == 3
+    assert told[0] == "dying"
+    assert isinstance(told[1], ChildExit)
+    assert told[1].code == 3
 
 
 def test_a_reader_that_goes_is_noticed(loop):
@@ -65,4 +54,5 @@ def test_a_regular_file_as_output_is_no_harm(loop, tmp_path):
 
 
 def test_exit_codes_are_those_of_subprocess():
-    assert exit_code(3 << 8) == 3 and exit_code(9) == -9
+    assert exit_code(3 << 8) == 3
+    assert exit_code(9) == -9

@@ -2,11 +2,17 @@
 
 import os
 import signal
+import subprocess
 import sys
 
-from pilot.base import process, process_tree
+import pytest
+
+from pilot.agent import marks
 from pilot.agent.clock import boot_s
 from pilot.agent.warden import Warden
+from pilot.base import process, process_tree
+from tests.agent.running import PLAN, BusyPilot, agent_of, gone, put, sleeper, started
+from tests.conftest import steady, until
 
 
 def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
@@ -25,7 +31,8 @@ def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
             warden.saw(group, child.pid, process_tree.look_up(child.pid).started)
         warden.close()
         assert until(lambda: os.waitpid(warden.pid, os.WNOHANG))[1] == 0
-        assert seen.wait(5) == nobodys.wait(5) == -signal.SIGKILL and stranger.poll() is None
+        assert seen.wait(5) == nobodys.wait(5) == -signal.SIGKILL
+        assert stranger.poll() is None
     finally:
         for child in (seen, nobodys, stranger):
             child.kill()
@@ -50,3 +57,99 @@ def test_a_new_warden_hears_all_that_matters_however_much_there_was(tmp_path):
         os.waitpid(warden.pid, 0)
         victim.kill()
         victim.wait()
+
+
+def test_a_warden_knows_what_left_its_group_by_its_mark():
+    """The agent was frozen before it could see it: a daemon with an empty environment whose
+    leader has ended."""
+    with marks.marked_children(4711):
+        leader = process.spawn(
+            ["sh", "-c", "env -i setsid sleep 60 & echo $!"],
+            stdout=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"]},
+        )
+    with marks.marked_children(4712):
+        other = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    try:
+        warden.began(leader.pid, 4711)
+        stray = int(leader.stdout.readline())
+        assert leader.wait(timeout=60) == 0
+        assert process_tree.look_up(stray)
+        warden.until(leader.pid, boot_s() + 0.2)
+        until(
+            lambda: process_tree.look_up(stray) is None or process_tree.look_up(stray).state == "Z"
+        )
+        assert other.poll() is None
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+        leader.stdout.close()
+        other.kill()
+        other.wait()
+
+
+def test_a_warden_ends_what_outlives_its_lease_though_its_agent_lives():
+    victim, other = (
+        process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]}) for _ in range(2)
+    )
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    try:
+        warden.began(victim.pid, 1)
+        warden.until(victim.pid, boot_s() + 60)
+        warden.until(victim.pid, boot_s() + 0.3)  # the later word counts
+        warden.began(other.pid, 2)
+        warden.until(other.pid, boot_s() + 60)
+        assert victim.wait(timeout=60) == -signal.SIGKILL
+        assert other.poll() is None
+        warden.ended(other.pid)
+        warden.flush()
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+        for one in (victim, other):
+            one.kill()
+            one.wait()
+
+
+@pytest.mark.slow
+def test_a_frozen_agent_s_payload_ends_with_its_lease(pool, start_pilot, tmp_path):
+    put(pool, {"id": "a", "script": sleeper(tmp_path)})
+    child = start_pilot(
+        *(PLAN + ("--pool", pool, "--workdir", str(tmp_path / "w"), "--lease-s", "4"))
+    )
+    payload = started(tmp_path)
+    agent, warden = agent_of(child)
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        began = steady()
+        until(lambda: gone(payload), what="the payload's end")
+        assert steady() - began < 5.5  # a second for the warden's look on a busy machine
+    finally:
+        os.kill(agent, signal.SIGCONT)
+
+
+def test_a_warden_that_is_killed_is_replaced(pool, start_pilot, tmp_path):
+    put(pool, {"id": "a", "script": "setsid sleep 300 & " + sleeper(tmp_path)})
+    child = start_pilot(*(PLAN + ("--pool", pool, "--workdir", str(tmp_path / "w"))))
+    payload = started(tmp_path)
+    agent, warden = agent_of(child)
+    os.kill(warden, signal.SIGKILL)
+    until(lambda: agent_of(child)[1] != warden)
+    os.kill(agent, signal.SIGKILL)
+    until(lambda: gone(payload), what="the payload's end")
+    assert child.wait(timeout=20) == 40
+
+
+def test_pilot_and_agent_killed_at_once_leave_nothing(tmp_path, start_pilot):
+    busy = BusyPilot(
+        tmp_path, start_pilot, "setsid sh -c 'echo $$ > %s/inner; exec sleep 300' & wait" % tmp_path
+    )
+    inner = int(until(lambda: (tmp_path / "inner").exists() and (tmp_path / "inner").read_text()))
+    for pid in (busy.agent, busy.child.pid):
+        os.kill(pid, signal.SIGKILL)
+    until(
+        lambda: gone(busy.payload) and gone(inner),
+        6,
+        "the end of the payload and of what it started",
+    )

@@ -1,14 +1,10 @@
 """STOMP frames, and the feed against a small broker of the tests."""
 
 import gc
-import threading
 
 import pytest
 
 from pilot.base import stomp
-from pilot.events.queue_broker import QueueBroker
-from pilot.events.sender import SendFailed
-from pilot.ops.server import feed
 from tests.base.broker import broker  # noqa: F401
 from tests.conftest import until
 
@@ -58,56 +54,3 @@ def test_a_connection_that_was_not_welcome_is_hung_up(broker):  # noqa: F811
         stomp.StompConnection(stomp.parse_url(broker.url), None, 60)
     gc.collect()  # a socket left open is told here, and the suite takes that for an error
     until(lambda: broker.ended == 1)
-
-
-class Target:
-    """A pool server that takes events, fails, or refuses."""
-
-    name = "target"
-
-    def __init__(self):
-        self.got, self.fail = [], []
-
-    def send(self, events):
-        if self.fail:
-            raise self.fail.pop(0)
-        self.got += [event["seq"] for event in events]
-
-
-@pytest.fixture
-def moving(broker, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(feed, "BACK_OFF_S", (0.01,))
-    monkeypatch.setattr(feed, "LISTEN_S", 0.02)
-    stop, target = threading.Event(), Target()
-    thread = threading.Thread(target=feed.Feed(stomp.parse_url(broker.url), target, stop).run)
-    thread.start()
-    yield target
-    stop.set()
-    thread.join(10)
-
-
-def test_the_feed_moves_what_the_sink_sent_also_when_both_ends_fail(broker, moving):  # noqa: F811
-    moving.fail = [SendFailed("down")] * 3
-    broker.moody = 7
-    sink = QueueBroker(broker.url, {})
-    for seq in range(60):
-        for _ in range(5):
-            try:
-                sink.send([{"pilot": "p", "seq": seq, "event": "x"}])
-                break
-            except SendFailed:
-                pass
-    until(lambda: set(moving.got) == set(range(60)))
-    firsts = sorted(set(moving.got), key=moving.got.index)
-    assert firsts[0] == 0
-    assert broker.dead == []
-    sink.close()
-
-
-def test_what_is_no_message_of_ours_is_refused_and_holds_up_nothing(broker, moving):  # noqa: F811
-    broker.queue += [b"not JSON", b'{"x": 1}', b'{"events": [{"seq": 5}]}']
-    until(lambda: moving.got == [5])
-    until(lambda: len(broker.dead) == 2)
-    moving.fail = [SendFailed("400", final=True)]
-    broker.queue.append(b'{"events": [{"seq": 6}]}')
-    until(lambda: len(broker.dead) == 3)

@@ -30,3 +30,9 @@ def test_a_url_of_no_pool_is_told(url):
     with pytest.raises(UsageError) as caught:
         check_url(url)
     assert "is not a pool: use sqlite:FILE" in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:", "ftp://x", "x", ""])
+def test_other_schemes_are_refused(url):
+    with pytest.raises(UsageError, match="is not a pool"):
+        open_pool(url)

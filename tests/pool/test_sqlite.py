@@ -1,67 +1,13 @@
-import contextlib
+"""The agent's half of a SQLite pool: claims, ends, several processes at one file."""
+
 import multiprocessing
 import random
-import sqlite3
-import threading
 
 import pytest
 
-from pilot.errors import UsageError
-from pilot.pool import open_pool, sqlite_file
-from pilot.pool.interface import Busy, Final, Offer
-from tests.pool.asking import ANY, add, claim, finish
-
-
-def test_after_a_restart_of_the_machine_leases_begin_anew(url, pool, clock, monkeypatch):
-    add(pool, "a", "b")
-    claim(pool, lease_s=10)
-    finish(pool, claim(pool)[0], "error")
-    monkeypatch.setattr(sqlite_file, "boot_id", lambda: "another boot")
-    clock.now = 5.0
-    other = open_pool(url)
-    assert other.status() == {"todo": 1, "locked": 1, "done": 0, "error": 0, "held": 0}
-    assert len(claim(other)) == 1  # the wait is over
-    clock.now += 301
-    assert other.status()["locked"] == 0 or other.show("a")["state"] == "todo"
-    other.close()
-
-
-def test_a_pool_that_is_locked_by_another_is_busy(url, pool, tmp_path, monkeypatch):
-    monkeypatch.setattr(sqlite_file, "BUSY_S", 0.05)
-    other = open_pool(url)
-    hog = sqlite3.connect(str(tmp_path / "pool.sqlite"), isolation_level=None)
-    hog.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Busy, match="cannot be written"):
-        claim(other)
-    hog.execute("ROLLBACK")
-    hog.close()
-    assert claim(other) == []
-    other.close()
-
-
-@pytest.mark.parametrize(
-    "make, words",
-    [
-        (lambda path: None, "there is no such file"),
-        (lambda path: path.write_text("not a database, " * 100), "cannot be opened"),
-        (
-            lambda path: sqlite3.connect(str(path))
-            .execute("CREATE TABLE x (a)")
-            .connection.close(),
-            "another program's database",
-        ),
-    ],
-)
-def test_what_is_no_pool_is_told(tmp_path, make, words):
-    make(tmp_path / "p")
-    with pytest.raises(UsageError, match=words):
-        open_pool("sqlite:%s/p" % tmp_path)
-
-
-@pytest.mark.parametrize("url", ["sqlite:", "ftp://x", "x", ""])
-def test_other_schemes_are_refused(url):
-    with pytest.raises(UsageError, match="is not a pool"):
-        open_pool(url)
+from pilot.pool import open_pool
+from pilot.pool.interface import Final, Offer, StaleLease
+from tests.pool.asking import ANY, add, begin, claim, finish, state
 
 
 def _work(url, pilot, results):
@@ -91,45 +37,9 @@ def test_several_processes_share_a_file_and_each_task_is_given_once(url, pool):
         worker.join()
     results.close()
     results.join_thread()
-    assert len(done) == 400 and len(set(done)) == 400 and pool.status()["done"] == 400
-
-
-def test_counters_agree_with_the_tasks(pool, tmp_path):
-    add(pool, *["t%d" % n for n in range(50)], max_attempts=1)
-    for number, lease in enumerate(claim(pool, count=30)):
-        finish(pool, lease, "done" if number % 3 else "error")
-    pool.cancel(["t40", "t41"])
-    pool.retry(["t0"])
-    with contextlib.closing(sqlite3.connect(str(tmp_path / "pool.sqlite"))) as other:
-        counted = dict(other.execute("SELECT state, count(*) FROM tasks GROUP BY state"))
-    assert {state: count for state, count in pool.status().items() if count} == counted
-
-
-def test_a_pool_is_not_shared_between_threads_by_accident(pool):
-    caught = []
-
-    def use():
-        try:
-            pool.status()
-        except sqlite3.ProgrammingError as error:
-            caught.append(error)
-    thread = threading.Thread(target=use)
-    thread.start()
-    thread.join()
-    assert caught
-
-
-def test_a_damaged_file_is_busy_not_a_crash(url, pool, tmp_path):
-    add(pool, *["t%d" % n for n in range(300)])
-    pool.close()
-    path = tmp_path / "pool.sqlite"
-    data = bytearray(path.read_bytes())
-    data[4096:] = b"\xff" * (len(data) - 4096)
-    path.write_bytes(bytes(data))
-    with pytest.raises((Busy, UsageError)):
-        with open_pool(url) as damaged:
-            damaged.status()
-            list(damaged.export())
+    assert len(done) == 400
+    assert len(set(done)) == 400
+    assert pool.status()["done"] == 400
 
 
 def _fits(spec, offer):
@@ -180,34 +90,67 @@ def test_who_asks_gets_the_foremost_tasks_that_fit(pool, seed):
         short += len(expected) < count
 
 
+@pytest.mark.transactions
 @pytest.mark.parametrize(
-    "act", ["claim and finish", "claim and finish, a class per task", "renew", "status", "pending"]
+    "outcome, max_attempts, expected, used",
+    [
+        ("done", 1, "done", 1),
+        ("done", 3, "done", 1),
+        ("error", 1, "error", 1),
+        ("error", 3, "todo", 1),
+        ("released", 1, "todo", 0),
+        ("returned", 1, "todo", 0),
+    ],
 )
-def test_the_work_of_a_request_does_not_grow_with_the_pool(tmp_path, act):
-    """Counted in steps of SQLite's own machine, so that it says the same on every computer."""
-    def steps(size):
-        pool, count = open_pool("sqlite:%s/%d" % (tmp_path, size), create=True), [0]
-        pool.add(
-            [
-                {"id": "t%d" % n, "command": ["true"], "walltime_s": 60 + ("class" in act) * n}
-                for n in range(size)
-            ]
-        )
-        for lease in claim(pool, count=size // 2):
-            if lease.task[-1] != "7":
-                finish(pool, lease, "error" if lease.task[-1] == "3" else "done")
-        lease = claim(pool)[0]
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_an_end_that_nobody_else_holds_is_taken_after_its_lease(
+    store, clock, outcome, max_attempts, expected, used, confirmed
+):
+    add(store, "a", max_attempts=max_attempts)
+    lease = claim(store, lease_s=10)[0]
+    if confirmed:
+        begin(store, lease)
+    clock.now += 11
+    assert store.status()["locked"] == 0
+    assert [finish(store, lease, outcome, reason="late") for _ in range(2)] == [expected] * 2
+    told = store.show("a")
+    assert (told["state"], told["attempts_used"], [one["outcome"] for one in told["attempts"]]) == (
+        expected,
+        used,
+        [outcome],
+    )
 
-        def step():
-            count[0] += 1
-        pool._db.set_progress_handler(step, 1)
-        if act.startswith("claim and finish"):
-            pool.next([Final(lease.task, lease.generation, "done", "", {})], "p1", ANY, 1, 300, "z")
-        elif act == "renew":
-            pool.renew("p1", [(lease.task, lease.generation)], 300)
-        else:
-            getattr(pool, act)()
-        pool._db.set_progress_handler(None, 1)
-        pool.close()
-        return count[0]
-    assert steps(6000) <= 1.2 * steps(600)
+
+@pytest.mark.transactions
+def test_an_end_after_its_lease_is_refused_once_another_has_claimed_or_an_operator_held_it(
+    store, clock
+):
+    add(store, "a", "b")
+    old = claim(store, count=2, lease_s=10)
+    clock.now += 11
+    assert store.cancel(["b"]) == 1
+    assert [lease.task for lease in claim(store, "p2", count=2)] == ["a"]
+    for lease in old:
+        with pytest.raises(StaleLease):
+            finish(store, lease)
+    assert state(store, "a") == "locked"
+    assert state(store, "b") == "held"
+
+
+@pytest.mark.transactions
+def test_a_request_that_was_long_under_way_is_given_nothing(store):
+    add(store, "a", "b", "c")
+    assert [lease.task for lease in claim(store, request="life:1")] == ["a"]
+    assert [lease.task for lease in claim(store, request="life:3")] == ["b"]
+    assert claim(store, request="life:2") == claim(store, request="life:1") == []
+    # the newest may be asked again
+    assert [lease.task for lease in claim(store, request="life:3")] == ["b"]
+    assert [lease.task for lease in claim(store, request="other:1")] == ["c"]
+
+
+@pytest.mark.transactions
+def test_an_old_request_is_known_also_when_the_newer_one_was_given_nothing(store):
+    assert claim(store, request="life:2") == []
+    add(store, "a")
+    assert claim(store, request="life:1") == []
+    assert len(claim(store, request="life:2")) == 1

@@ -20,7 +20,7 @@ import pytest
 
 from pilot.base import process_tree
 from pilot.pool import open_pool
-from tests.agent.test_faults import command_line
+from tests.agent.running import command_line
 from tests.conftest import ROOT, until
 from tests.pool.cutting import Cutting
 from tests.pool.served import Served

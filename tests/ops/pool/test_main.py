@@ -1,12 +1,13 @@
-import io
+"""The command line of pilot.pool."""
+
 import json
 import subprocess
 import sys
 
 import pytest
 
-from pilot.pool import open_pool
 from pilot.ops.pool.__main__ import main
+from pilot.pool import open_pool
 from pilot.pool.interface import Final, Offer
 from tests.conftest import ROOT
 
@@ -39,7 +40,9 @@ def test_a_task_is_shown_in_words_and_json(url, capsys):
     assert "a: todo" in capsys.readouterr().out
     main(["show", url, "a", "--json"])
     shown = json.loads(capsys.readouterr().out)
-    assert shown["id"] == "a" and shown["state"] == "todo" and shown["attempts"] == []
+    assert shown["id"] == "a"
+    assert shown["state"] == "todo"
+    assert shown["attempts"] == []
 
 
 def test_cancel_retry_export(url, capsys):
@@ -86,12 +89,6 @@ def test_the_first_wait_is_set_with_a_new_pool(tmp_path, tasks_file, capsys):
         assert 5 < pool.pending()[1] <= 6.7  # 3 s x 2, and up to a tenth
 
 
-def test_tasks_come_by_standard_input_too(url, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO('{"command": ["x"]}\n'))
-    assert main(["add", url, "-"]) == 0
-    assert "1 added" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     "words, code, told",
     [
@@ -120,7 +117,8 @@ def test_it_runs_as_a_module(url):
     done = subprocess.run(
         [sys.executable, "-m", "pilot.pool", "status", url], cwd=str(ROOT), stdout=subprocess.PIPE
     )
-    assert done.returncode == 0 and b"todo 2" in done.stdout
+    assert done.returncode == 0
+    assert b"todo 2" in done.stdout
 
 
 def test_a_reader_that_goes_away_is_no_traceback(url):

@@ -10,12 +10,13 @@ import sys
 import pytest
 
 from pilot.errors import UsageError
-from pilot.pool import open_pool
 from pilot.ops.pool.__main__ import main
-from pilot.pool.interface import Busy, Offer
 from pilot.ops.server import serve
 from pilot.ops.server.server import Retention
+from pilot.pool import open_pool
+from pilot.pool.interface import Busy, Offer
 from tests.conftest import ROOT, until
+from tests.pool.asking import add
 from tests.pool.served import Served
 
 
@@ -136,7 +137,8 @@ def test_by_tls_with_tokens_also_beyond_this_machine(tmp_path, certificate):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        assert tell.returncode == 0 and tell.stdout.split()[:2] == [b"todo", b"0"]
+        assert tell.returncode == 0
+        assert tell.stdout.split()[:2] == [b"todo", b"0"]
         minted = subprocess.check_output(
             [sys.executable, "-m", "pilot.pool", "mint", server.url, "p1", "--seconds", "600"],
             cwd=str(ROOT),
@@ -151,11 +153,9 @@ def test_by_tls_with_tokens_also_beyond_this_machine(tmp_path, certificate):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        assert (
-            tell.returncode == 50
-            and b"certificate" in tell.stderr.lower()
-            and token.encode() not in tell.stderr
-        )
+        assert tell.returncode == 50
+        assert b"certificate" in tell.stderr.lower()
+        assert token.encode() not in tell.stderr
         plain = socket.create_connection(server.listen.split(":"), 10)
         with plain, ssl.create_default_context(cafile=certificate).wrap_socket(
             plain, server_hostname="localhost"
@@ -196,12 +196,14 @@ def test_clients_may_have_to_show_a_certificate(tmp_path, certificate):
 
 def test_it_ends_when_it_is_told_and_those_who_wait_are_sent_home(tmp_path):
     import threading
+
     server = Served(tmp_path)
     found = []
 
     def wait():
         with open_pool(server.url) as pool:
             found.append(pool.next([], "p1", Offer(), 1, 300.0, "r", 20.0))
+
     thread = threading.Thread(target=wait)
     thread.start()
     with open_pool(server.url) as pool:
@@ -210,6 +212,7 @@ def test_it_ends_when_it_is_told_and_those_who_wait_are_sent_home(tmp_path):
         def waits():
             with urllib.request.urlopen(server.url + "/metrics", timeout=10) as reply:
                 return b"pilot_pool_waiting_claims 1" in reply.read()
+
         until(waits)
         assert server.stop() == 0
         thread.join(10)
@@ -231,7 +234,11 @@ def test_the_socket_of_systemd_is_used(tmp_path):
             os.dup2(held.fileno(), 3)
             os.set_inheritable(3, True)
             os.environ["LISTEN_PID"] = str(os.getpid())
-        script = "import os, runpy, sys; os.environ['LISTEN_PID'] = str(os.getpid()); sys.argv[0:1] = ['pilot.pool']; runpy.run_module('pilot.pool', run_name='__main__')"
+
+        script = (
+            "import os, runpy, sys; os.environ['LISTEN_PID'] = str(os.getpid());"
+            " sys.argv[0:1] = ['pilot.pool']; runpy.run_module('pilot.pool', run_name='__main__')"
+        )
         child = subprocess.Popen(
             [sys.executable, "-c", script, "serve", "sqlite:%s/p" % tmp_path, "--create"],
             cwd=str(ROOT),
@@ -266,6 +273,7 @@ def test_files_are_for_who_serves_them_alone(tmp_path):
 
 def test_a_token_goes_into_a_file_that_is_empty_too(tmp_path):
     from pilot.ops.server import tokens
+
     (tmp_path / "t").write_text("")
     (tmp_path / "t").chmod(0o600)
     token = tokens.add_token(str(tmp_path / "t"), "admin", "a")
@@ -297,6 +305,7 @@ def test_a_certificate_without_its_key_is_told(certificate):
 
 def test_hints_for_the_wrong_scheme_and_the_unknown_ca(tmp_path, certificate, monkeypatch):
     from pilot.pool.interface import Denied
+
     for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     server = Served(tmp_path, "--tls-cert", certificate, "--tls-key", certificate + ".key")
@@ -315,6 +324,27 @@ def test_hints_for_the_wrong_scheme_and_the_unknown_ca(tmp_path, certificate, mo
 
 def test_a_name_has_one_token(tmp_path):
     from pilot.ops.server import tokens
+
     tokens.add_token(str(tmp_path / "t"), "admin", "a")
     with pytest.raises(UsageError, match="has a token already"):
         tokens.add_token(str(tmp_path / "t"), "reader", "a")
+
+
+def test_a_new_file_is_made_only_when_asked_for_and_a_broken_one_is_told(tmp_path, capsys):
+    path = tmp_path / "pool.sqlite"
+    words = ["serve", "sqlite:%s" % path, "--listen", "127.0.0.1:0"]
+    assert main(words) == 2
+    assert "--create makes a new pool" in capsys.readouterr().err
+    assert not path.exists()
+    path.write_bytes(b"")
+    assert main(words) == 2
+    assert main(words + ["--create"]) == 2
+    assert "is empty" in capsys.readouterr().err
+    path.unlink()
+    with open_pool("sqlite:%s" % path, create=True) as pool:
+        add(pool, *["t%d" % n for n in range(500)])
+    with open(str(path), "r+b") as stream:
+        stream.seek(8192)
+        stream.write(b"\xff" * 20000)
+    assert main(words) == 2
+    assert "is damaged" in capsys.readouterr().err

@@ -1,29 +1,17 @@
+"""Stories of pilots as a server keeps them."""
+
 import json
 import random
 import time
 
 import pytest
 
-from pilot.pool import sqlite
-from pilot.ops.server import metrics, statistics, story as stories
-from pilot.ops.server.reader import Reader
+from pilot.ops.server.story import Story
+from pilot.pool import open_pool
+from tests.ops.server.asking import ask
+from tests.pool.asking import add, claim
+from tests.pool.conftest import Within
 from tests.pool.stories import story
-
-
-@pytest.fixture
-def told(tmp_path):
-    """(tell, reader): a story file that is written and read."""
-    path = str(tmp_path / "p.sqlite")
-    sqlite.SQLitePool(path, create=True).close()
-    one, reader = stories.Story(stories.path_of(path)), Reader(path, stories.path_of(path))
-
-    def tell(*events):
-        with one.batch():
-            return one.tell(list(events))
-    tell.story = one
-    yield tell, reader
-    reader.close()
-    one.close()
 
 
 def test_a_pilots_story_becomes_its_state_its_steps_and_its_runs(told):
@@ -39,7 +27,8 @@ def test_a_pilots_story_becomes_its_state_its_steps_and_its_runs(told):
         found["done"] + found["failed"],
         found["running"],
     ) == ("finished", "SURF", 0, 4, 4, 0)
-    assert found["host"] == "wn0001.example.org" and found["pulse"]["load"] == [3.9, 4.0, 3.7]
+    assert found["host"] == "wn0001.example.org"
+    assert found["pulse"]["load"] == [3.9, 4.0, 3.7]
     assert [
         event["command"] for event in found["timeline"] if event["event"] == "command finished"
     ] == ["CheckWorkerNode", "Install", "Configure", "CPUNormalization", "LaunchAgent"]
@@ -69,87 +58,6 @@ def test_an_old_event_that_comes_late_turns_no_state_back(told):
     assert reader.pilot("pilot-00001")["state"] == "finished"
 
 
-def test_why_pilots_failed_is_counted_by_reason(told):
-    tell, reader = told
-    for number in range(70):
-        tell(*story(number))
-    found = reader.overview(0)
-    assert sum(row["count"] for row in found["failures"]) == found["pilots"]["failed"] == 10
-    assert (
-        found["failures"][0]["command"] == "CheckWorkerNode"
-        and found["failures"][0]["count"] >= found["failures"][-1]["count"]
-    )
-    assert found["task_failures"][0]["reason"] == "exit code 3: cannot open input"
-
-
-def test_pilots_are_found_by_site_state_and_command_page_by_page(told):
-    tell, reader = told
-    for number in range(50):
-        tell(*story(number))
-    everybody, after = [], None
-    while True:
-        page = reader.pilots({}, after, 7)
-        everybody += [pilot["pilot"] for pilot in page["pilots"]]
-        after = page["next"]
-        if after is None:
-            break
-    assert len(everybody) == len(set(everybody)) == 50
-    assert {pilot["site"] for pilot in reader.pilots({"site": "SURF"}, None, 100)["pilots"]} == {
-        "SURF"
-    }
-    assert all(
-        pilot["exit_code"] == 10
-        for pilot in reader.pilots({"state": "failed"}, None, 100)["pilots"]
-    )
-    assert (
-        reader.pilots({"state": "running", "command": "LaunchAgent"}, None, 100)["pilots"]
-        and not reader.pilots({"state": "silent"}, None, 100)["pilots"]
-    )
-
-
-def test_a_pilot_that_is_not_heard_of_is_silent(told, monkeypatch):
-    tell, reader = told
-    tell(*story(6))
-    now = time.time()
-    monkeypatch.setattr(stories.time, "time", lambda: now + 600)
-    assert reader.pilot("pilot-00006")["state"] == "silent" and reader.overview(0)["pilots"] == {
-        "silent": 1
-    }
-
-
-def test_statistics_of_each_command_and_site(told):
-    tell, reader = told
-    for number in range(70):
-        tell(*story(number))
-    rows = {(row["command"], row["site"]): row for row in reader.statistics(0)["commands"]}
-    check = rows[("CheckWorkerNode", "NIKHEF")]
-    assert (
-        check["runs"] == 14
-        and check["ok"] == 12
-        and check["first_reason"] == check["common_reason"] != ""
-    )
-    assert rows[("Install", "NIKHEF")]["ok"] == rows[("Install", "NIKHEF")]["runs"] == 12
-
-
-def test_quantiles_and_waste():
-    assert (
-        statistics.quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.0
-        and statistics.quantile([], 0.5) == 0.0
-    )
-    assert statistics.quantile(list(map(float, range(1, 101))), 0.95) == 95.0
-    waste = statistics.wasted_hours([("A", 4, 3600.0, 7200.0, 3600.0, 360.0)])
-    assert waste == [
-        {
-            "site": "A",
-            "pilots": 1,
-            "used_h": 1.0,
-            "failed_h": 1.0,
-            "validation_h": 0.4,
-            "idle_h": 1.6,
-        }
-    ]
-
-
 @pytest.mark.parametrize(
     "event",
     [
@@ -167,12 +75,10 @@ def test_quantiles_and_waste():
 def test_odd_events_are_kept_and_hurt_nobody(told, event):
     tell, reader = told
     assert tell(dict(event, pilot="odd", seq=1)) == 1
-    assert (
-        reader.pilot("odd")["pilot"] == "odd"
-        and reader.overview(0)
-        and reader.statistics(0)
-        and reader.sites(0)
-    )
+    assert reader.pilot("odd")["pilot"] == "odd"
+    assert reader.overview(0)
+    assert reader.statistics(0)
+    assert reader.sites(0)
 
 
 def test_what_is_old_or_too_much_is_forgotten(told):
@@ -185,18 +91,8 @@ def test_what_is_old_or_too_much_is_forgotten(told):
         assert tell.story.forget(time.time() - 60, 0, 10)
     with tell.story.batch():
         tell.story.forget(time.time() + 60, 1 << 40, 10000)
-    assert reader.pilots({}, None, 100)["pilots"] == [] and reader.statistics(0)["commands"] == []
-
-
-def test_factories_tell_their_newest_state(told):
-    tell, reader = told
-    tell(
-        {"pilot": "f1", "seq": 1, "event": "factory state", "state": "running"},
-        {"pilot": "f1", "seq": 2, "event": "factory state", "state": "paused"},
-    )
-    assert [(one["factory"], one["state"]) for one in reader.factories()] == [
-        ("f1", "paused")
-    ] and reader.pilots({}, None, 9)["pilots"] == []
+    assert reader.pilots({}, None, 100)["pilots"] == []
+    assert reader.statistics(0)["commands"] == []
 
 
 def test_ticks_make_the_curves(told):
@@ -205,24 +101,16 @@ def test_ticks_make_the_curves(told):
     assert reader.overview(0)["ticks"][0][1:] == [1, 2, 3, 4, 5, 0]
 
 
-def test_labels_are_escaped_for_prometheus():
-    assert metrics.escape_label('a"b\\c\nd') == 'a\\"b\\\\c\\nd'
-
-
 def test_another_life_of_the_same_id_is_told_too(told):
     tell, reader = told
     tell(*story(1))
-    again = [dict(event, seq=event["seq"] + 10 ** 9) for event in story(1)]
-    assert (
-        tell(*again[:3]) == 3
-        and reader.pilot("pilot-00001")["state"] == "running"
-        and reader.pilot("pilot-00001")["exit_code"] is None
-    )
+    again = [dict(event, seq=event["seq"] + 10**9) for event in story(1)]
+    assert tell(*again[:3]) == 3
+    assert reader.pilot("pilot-00001")["state"] == "running"
+    assert reader.pilot("pilot-00001")["exit_code"] is None
     tell(*again[3:])
-    assert (
-        reader.pilot("pilot-00001")["state"] == "finished"
-        and reader.pilot("pilot-00001")["done"] + reader.pilot("pilot-00001")["failed"] == 8
-    )
+    assert reader.pilot("pilot-00001")["state"] == "finished"
+    assert reader.pilot("pilot-00001")["done"] + reader.pilot("pilot-00001")["failed"] == 8
 
 
 def test_cores_count_and_what_was_given_back_unbegun_does_not(told):
@@ -253,19 +141,11 @@ def test_cores_count_and_what_was_given_back_unbegun_does_not(told):
     assert (reader.pilot("p")["running"], reader.pilot("p")["busy_s"]) == (0, 6.0)
 
 
-def test_an_answer_has_its_limit_in_bytes(told, monkeypatch):
-    from pilot.ops.server import reader as readers
-    tell, reader = told
-    monkeypatch.setattr(readers, "MAX_ANSWER", 5000)
-    tell(*[{"pilot": "p", "seq": n, "event": "log", "lines": ["x" * 1000]} for n in range(1, 30)])
-    assert [event["seq"] for event in reader.events("p", 0, 500, None)] == [1, 2, 3, 4]
-    assert reader.events("p", 4, 500, None)[0]["seq"] == 5
-
-
 def test_a_story_that_is_only_locked_is_not_thrown_away(tmp_path, told):
     import sqlite3
 
     from pilot.pool.interface import Busy
+
     tell, reader = told
     tell(*story(1))
     other = sqlite3.connect(str(tmp_path / "p.sqlite.story"), isolation_level=None)
@@ -274,4 +154,48 @@ def test_a_story_that_is_only_locked_is_not_thrown_away(tmp_path, told):
         tell(*story(2))
     other.execute("ROLLBACK")
     other.close()
-    assert tell(*story(2)) == len(story(2)) and not list(tmp_path.glob("*damaged*"))
+    assert tell(*story(2)) == len(story(2))
+    assert not list(tmp_path.glob("*damaged*"))
+
+
+def test_one_pilots_story_does_not_push_out_anothers(tmp_path):
+    story = Story(str(tmp_path / "story"), most_bytes=20000)
+    with story.batch():
+        assert (
+            story.tell(
+                [
+                    {"pilot": "quiet", "seq": n, "event": "log", "lines": ["x" * 100]}
+                    for n in range(1, 11)
+                ]
+            )
+            == 10
+        )
+        told = story.tell(
+            [
+                {"pilot": "loud", "seq": n, "event": "log", "lines": ["x" * 1000]}
+                for n in range(1, 101)
+            ]
+        )
+        assert 5 < told < 12
+        assert (
+            story.tell([{"pilot": "loud", "seq": 500, "event": "pilot finished", "exit_code": 0}])
+            == 1
+        )
+    assert story.rows("SELECT count(*) FROM events WHERE pilot = 'quiet'") == [(10,)]
+    assert story.rows("SELECT state, dropped FROM pilots WHERE pilot = 'loud'") == [
+        ("finished", 100 - told)
+    ]
+    story.close()
+
+
+def test_a_damaged_story_costs_no_task(tmp_path):
+    (tmp_path / "p.sqlite.story").write_bytes(b"no database " * 1000)
+    server = Within(tmp_path / "p.sqlite")
+    with open_pool(server.url) as pool:
+        assert add(pool, "a") == (1, 0)
+        assert ask(server, "POST", "/v1/events", {"events": story(1)})[0] == 200
+        server.call(lambda: server.server.story._db.execute("DROP TABLE story.events"))
+        assert ask(server, "POST", "/v1/events", {"events": story(2)})[0] == 503
+        assert claim(pool)[0].task == "a"
+    server.close()
+    assert list(tmp_path.glob("p.sqlite.story.damaged-*"))

@@ -1,10 +1,15 @@
+"""Who may do what: tokens, their file, their life."""
+
 import os
 
 import pytest
 
+from pilot.base import pool_token
 from pilot.errors import UsageError
 from pilot.ops.server import tokens
 from pilot.ops.server.tokens import Identity, Keyring, BadToken
+from pilot.pool import open_pool
+from pilot.pool.interface import Denied, Offer
 
 
 @pytest.fixture
@@ -70,11 +75,11 @@ def test_the_file_keeps_hashes_and_is_nobody_elses(tmp_path):
         path, "reader", "bob"
     )
     text = (tmp_path / "tokens").read_text()
-    assert admin not in text and oct(os.stat(path).st_mode & 0o777) == "0o600"
+    assert admin not in text
+    assert oct(os.stat(path).st_mode & 0o777) == "0o600"
     ring = tokens.read_keyring(path)
-    assert ring.identify(admin) == Identity("admin", "alice") and ring.identify(reader) == Identity(
-        "reader", "bob"
-    )
+    assert ring.identify(admin) == Identity("admin", "alice")
+    assert ring.identify(reader) == Identity("reader", "bob")
     with pytest.raises(BadToken):
         ring.identify("nonsense")
 
@@ -108,3 +113,35 @@ def test_a_file_that_is_not_there_is_told():
 def test_what_no_token_is_made_for(tmp_path, role, name):
     with pytest.raises(UsageError):
         tokens.add_token(str(tmp_path / "t"), role, name)
+
+
+def test_the_pilots_side_finds_a_token_and_when_to_renew_it(tmp_path, ring):
+    (tmp_path / "t").write_text(" filed \n")
+    assert pool_token.find({"PILOT_POOL_TOKEN": " given "}) == "given"
+    assert pool_token.find({"PILOT_POOL_TOKEN_FILE": str(tmp_path / "t")}) == "filed"
+    assert pool_token.find({"BEARER_TOKEN": "wlcg"}) == "wlcg"
+    with pytest.raises(pool_token.NoToken):
+        pool_token.find({"PILOT_POOL_TOKEN_FILE": "/no/file"})
+    now = tokens.time.time()
+    assert 1700 < pool_token.renewal(ring.mint("p1", 3600), now) - now < 1900
+    assert pool_token.renewal("an-operators", now) == 0
+    assert pool_token.renewal("pilot1.%%.x", now) == 0
+
+
+CLAIM_WORDS = (Offer(), 1, 300.0, "r:1")
+
+
+def test_a_pilots_tokens_are_withdrawn_for_good(guarded, keyring, tmp_path):
+    token = keyring.mint("bad")
+    with open_pool(guarded.url, environ={"PILOT_POOL_TOKEN": token}) as pool:
+        assert pool.claim("bad", *CLAIM_WORDS) == []
+        guarded.call(lambda: keyring.withdraw("bad"))
+        with pytest.raises(Denied, match="was withdrawn"):
+            pool.claim("bad", *CLAIM_WORDS)
+    again = tokens.read_keyring(str(tmp_path / "tokens"))
+    with pytest.raises(tokens.BadToken):
+        again.identify(again.mint("bad"))
+    assert again.identify(again.mint("good")).name == "good"
+    for odd in ("", "a b", "a\nadmin x " + "0" * 64):
+        with pytest.raises(ValueError):
+            keyring.withdraw(odd)
