@@ -92,7 +92,7 @@ def test_it_has_a_test_file(command):
     folder = (
         ROOT / "tests" / ("commands" if command.__module__.startswith("commands") else "extensions")
     )
-    assert any(command.name in path.read_text() for path in folder.glob("test_*.py"))
+    assert any(command.name in path.read_text() for path in folder.rglob("test_*.py"))
 
 
 @pytest.fixture(params=LOADED, ids=lambda packages: "+".join(package.name for package in packages))

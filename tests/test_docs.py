@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from pilot.agent import launch, leases, outputs, timing
+from pilot.agent import task_pool, leases, outputs, timing
 from pilot.errors import EXIT_CODES
 from pilot.events import event, far
 from pilot.pool import sqlite_rows
@@ -202,7 +202,7 @@ def test_the_kinds_of_events_are_those_of_the_source():
     }
     named = {
         "%s %s" % (whose, verb) for whose, verbs in words.items() for verb in verbs.split(" / ")
-    } | {"log", "fact found"}
+    } | {"log", "fact found", "factory state"}
     assert set(kinds) == named and all(
         re.search(re.escape("%s %s" % pair), told) for pair in words.items()
     )
@@ -234,7 +234,7 @@ NUMBERS = [
     (
         "docs/tasks.md",
         "(300 s; seven days with",
-        (LEASE_S, launch.PRIVATE_LEASE_S),
+        (LEASE_S, task_pool.PRIVATE_LEASE_S),
         (300, 7 * 86400),
     ),
 ]

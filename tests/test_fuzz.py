@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from pilot.agent import launch, stages
+from pilot.agent import relay, stages
 from pilot.pool import client, task
 from pilot.pool import exported as moving
 from pilot.pool.interface import Busy
@@ -150,7 +150,7 @@ def body_of(text):
     [
         (ANSWER, stages.checked_answer),
         (LEASE, lease_of),
-        (dict(EVENT), launch._parse_event),
+        (dict(EVENT), relay._parse_event),
         (EVENT, body_of),
         (SPEC, lambda text: list(task.Lines("f", "/").each([text]))),
         (EXPORTED, lambda text: list(moving.each_task("f", [text], []))),
@@ -173,7 +173,7 @@ def test_nothing_that_others_write_is_a_surprise(right, read):
 def test_what_is_right_is_read():
     assert (
         stages.checked_answer(json.dumps(ANSWER)) == ANSWER
-        and launch._parse_event(json.dumps(EVENT)) == EVENT
+        and relay._parse_event(json.dumps(EVENT)) == EVENT
     )
     assert (
         client._read_lease(LEASE, 0.0, 300.0).spec == SPEC and moving.find_problems(EXPORTED) == []

@@ -170,11 +170,11 @@ def make_package(found: Any, name: str, asked: str) -> Package:
     nameless = [c.__name__ for c in commands if not c.name]
     if nameless:
         raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
-    for option in [one for c in commands for one in c.options] + list(getattr(found, "OPTIONS", ())):
+    for option in sum((c.options for c in commands), ()):
         if not option.name.isidentifier():
             raise UsageError(
-                "%s: %s: Option(%r): write %r, which is --%s on the command line"
-                % (asked, found.__file__, option.name, *_spellings(option.name))
+                "%s: %s: an option is named as a variable: option_name, which is --option-name, not %r"
+                % (asked, found.__file__, option.name)
             )
     return Package(
         name,
@@ -188,11 +188,6 @@ def make_package(found: Any, name: str, asked: str) -> Package:
         getattr(found, "transports", None),
         getattr(found, "help", None),
     )
-
-
-def _spellings(name: str) -> Tuple[str, str]:
-    right = "".join(letter if letter.isalnum() else "_" for letter in name).strip("_")
-    return right, right.replace("_", "-")
 
 
 def _tell_cause(error: BaseException, module: str) -> str:

@@ -7,31 +7,9 @@ import sqlite3
 
 import pytest
 
-from pilot.agent.agent import Agent
-from pilot.pool import interface, open_pool
+from pilot.pool import open_pool
 from tests.agent.running import PLAN, STUBBORN, BusyPilot, gone, shown, status_of
 from tests.conftest import steady, until
-
-
-def test_the_first_failed_exchange_after_a_long_payload_gives_nothing_up():
-    """How long a pool has not answered counts from its first failure, not from the last exchange
-    before an hour's payload."""
-    agent, waits = Agent.__new__(Agent), []
-    agent.__dict__.update(
-        _silent_since=0.0,
-        _payloads={},
-        _stopping=False,
-        _met=True,
-        end=None,
-        _ledger=[1],
-        _failures=0,
-        _turn_soon=waits.append,
-        _slot=type("Slot", (), {"time_left_s": staticmethod(lambda: None)}),
-        _loop=None,
-    )
-    agent._bear_silence(interface.Busy("away"))
-    assert waits == [0.2]
-    assert agent.end is None
 
 
 def test_work_is_done_and_counted(run):

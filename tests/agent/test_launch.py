@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pilot.agent import launch
+from pilot.agent import relay, task_pool
 from pilot.base import process
 from pilot.errors import NodeUnfit
 from pilot.pool import open_pool
@@ -47,7 +47,7 @@ def test_a_killed_agent_takes_its_payload_along_and_the_pilot_says_so(tmp_path, 
     os.kill(busy.agent, signal.SIGKILL)
     assert busy.child.wait(timeout=60) == 40
     until(lambda: gone(busy.payload), 5, "the payload's end")
-    assert "died without a last word" in busy.report["commands"][-1]["reason"]
+    assert "exited without reporting its end" in busy.report["commands"][-1]["reason"]
     until(lambda: status_of(busy.pool)["locked"] == 0, 10, "the lease's end")
     assert json.loads((tmp_path / "w" / "pilot-report.json").read_text())["tasks"]["lost"] == 1
 
@@ -167,8 +167,8 @@ def test_a_token_file_named_from_here_is_found_by_the_agent_elsewhere(tmp_path, 
 )
 def test_how_an_agent_died_is_one_sentence(code, stderr, running, sentence):
     result = process.Result(("agent",), code, "", stderr, 1.0)
-    told = launch.describe_death(result, SimpleNamespace(running=dict.fromkeys(running)))
-    assert told == "the agent died without a last word: " + sentence
+    told = relay.describe_death(result, SimpleNamespace(running=dict.fromkeys(running)))
+    assert told == "the agent exited without reporting its end: " + sentence
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def story():
         settings={"task": ""},
         interrupts=SimpleNamespace(drain=False),
     )
-    one = launch.AgentRelay(ctx)
+    one = relay.AgentRelay(ctx)
     one.events = events
     one.say = lambda **told: one.line(json.dumps(told))
     return one
@@ -254,7 +254,7 @@ def test_a_log_record_of_the_agents_has_its_level(story, caplog):
 def test_a_workdir_too_deep_for_a_pool_is_told(tmp_path):
     ctx = SimpleNamespace(settings={"pool": ""}, workdir="/" + "w" * 490)
     with pytest.raises(NodeUnfit, match="path has 491 bytes, SQLite takes no more than 470: give"):
-        launch.pool_url(ctx, ctx.workdir + "/pilot-123")
+        task_pool.choose_pool(ctx, ctx.workdir + "/pilot-123")
 
 
 def test_outputs_that_cannot_be_made_are_told_before_any_task(pilot, tasks_file):

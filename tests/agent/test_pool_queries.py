@@ -107,12 +107,12 @@ class Told:
 
 
 @pytest.fixture
-def file_errands(loop):
+def file_queries(loop):
     return PoolQueries(loop, Told(False), None)
 
 
 @pytest.fixture
-def errands(loop):
+def queries(loop):
     """Those of a server; `care` is the pool of the second lane."""
     care = Told(True)
     one = PoolQueries(loop, Told(True), lambda: care)
@@ -124,19 +124,19 @@ def refuse(pool):
     raise Busy("away")
 
 
-def test_a_file_has_answered_before_the_question_is_over(file_errands):
+def test_a_file_has_answered_before_the_question_is_over(file_queries):
     told = []
-    file_errands.ask(EXCHANGE, lambda pool: 7, told.append, None)
+    file_queries.ask(EXCHANGE, lambda pool: 7, told.append, None)
     assert told == [7]
 
 
-def test_a_file_that_is_busy_is_told_at_once(file_errands):
+def test_a_file_that_is_busy_is_told_at_once(file_queries):
     told = []
-    file_errands.ask(EXCHANGE, refuse, None, lambda error: told.append(str(error)))
+    file_queries.ask(EXCHANGE, refuse, None, lambda error: told.append(str(error)))
     assert told == ["away"]
 
 
-def test_a_server_answers_in_the_loops_thread(errands, loop):
+def test_a_server_answers_in_the_loops_thread(queries, loop):
     told = []
 
     def then(asked_in):
@@ -148,7 +148,7 @@ def test_a_server_answers_in_the_loops_thread(errands, loop):
     assert told == [(False, threading.main_thread())]
 
 
-def test_a_lane_is_busy_until_its_answer_was_taken(errands, loop):
+def test_a_lane_is_busy_until_its_answer_was_taken(queries, loop):
     seen = []
 
     def then(_):
@@ -161,7 +161,7 @@ def test_a_lane_is_busy_until_its_answer_was_taken(errands, loop):
     assert seen == [True, False]
 
 
-def test_a_server_that_is_busy_is_told_in_the_loop(errands, loop):
+def test_a_server_that_is_busy_is_told_in_the_loop(queries, loop):
     told = []
 
     def failed(error):
@@ -173,13 +173,13 @@ def test_a_server_that_is_busy_is_told_in_the_loop(errands, loop):
     assert told == ["away"]
 
 
-def test_any_other_error_ends_the_agent(errands, loop):
+def test_any_other_error_ends_the_agent(queries, loop):
     queries.ask(EXCHANGE, lambda pool: {}["a bug"], None, None)
     with pytest.raises(KeyError, match="a bug"):
         loop.run()
 
 
-def test_a_claim_that_waits_holds_no_renewal_up(errands, loop):
+def test_a_claim_that_waits_holds_no_renewal_up(queries, loop):
     told, work = [], threading.Event()
 
     def then(answer):
@@ -193,7 +193,7 @@ def test_a_claim_that_waits_holds_no_renewal_up(errands, loop):
     assert sorted(told) == ["care", "turn"]
 
 
-def test_questions_of_one_lane_are_asked_one_after_another(errands, loop):
+def test_questions_of_one_lane_are_asked_one_after_another(queries, loop):
     told = []
     for number in range(50):
         queries.ask(EXCHANGE, lambda pool, number=number: number, told.append, None)
@@ -202,14 +202,14 @@ def test_questions_of_one_lane_are_asked_one_after_another(errands, loop):
     assert told == list(range(50))
 
 
-def test_who_is_in_a_hurry_nudges_the_claim_that_waits(errands, loop):
+def test_who_is_in_a_hurry_nudges_the_claim_that_waits(queries, loop):
     queries.ask(EXCHANGE, lambda pool: queries.care.nudged.wait(60), lambda _: loop.stop(), None)
     queries.hurry("p1")
     loop.run()
     assert queries.care.nudged.is_set()
 
 
-def test_where_no_claim_waits_nobody_is_nudged(errands, loop):
+def test_where_no_claim_waits_nobody_is_nudged(queries, loop):
     queries.hurry("p1")
     queries.ask(RENEWAL, lambda pool: None, lambda _: loop.stop(), None)
     loop.run()

@@ -8,8 +8,7 @@ import time
 
 import pytest
 
-from pilot.agent import care as cares
-from pilot.agent import pool_reasons
+from pilot.agent import pool_reasons, renewer
 from pilot.agent.renewer import LeaseRenewer
 from pilot.agent.pool_queries import PoolQueries
 from pilot.agent.leases import Leases
@@ -234,7 +233,7 @@ def now():
 
 @pytest.fixture
 def leases(config, now, monkeypatch):
-    monkeypatch.setattr(cares, "boot_s", lambda: now[0])
+    monkeypatch.setattr(renewer, "boot_s", lambda: now[0])
     return Leases(config.lease_s, config.stop_grace_s, lambda: now[0])
 
 

@@ -3,7 +3,9 @@ import os
 import pytest
 
 from commands.launch_agent import LaunchAgent
-from pilot.agent import config, launch
+from pilot.agent import config
+from pilot.agent.orders import agent_orders
+from pilot.agent.task_pool import AgentPool
 from pilot.facts import GPU, AgentSummary, BatchJob, CPUPower, Installation
 from pilot.node.deadline import Deadline
 from pilot.testing import run_command, worker_node as node
@@ -53,7 +55,7 @@ def orders(tmp_path, settings, facts):
         """Looks at the orders."""
 
         def run(self, ctx):
-            seen.append(launch.agent_orders(ctx, "sqlite:p", str(tmp_path)))
+            seen.append(agent_orders(ctx, AgentPool("sqlite:p", "pool" in settings and not settings["pool"]), str(tmp_path)))
             return (AgentSummary(0, 0, 0, ""),)
     outcome = run_command(Peek, tmp_path, dict({"pool": "sqlite:p"}, **settings), facts).outcome
     return seen[0] if seen else outcome

@@ -43,14 +43,14 @@ def test_the_work_of_a_request_does_not_grow_with_the_pool(tmp_path, act):
         def step():
             count[0] += 1
 
-        pool._db.set_progress_handler(step, 1)
+        pool._file.db.set_progress_handler(step, 1)
         if act.startswith("claim and finish"):
             pool.next([Final(lease.task, lease.generation, "done", "", {})], "p1", ANY, 1, 300, "z")
         elif act == "renew":
             pool.renew("p1", [(lease.task, lease.generation)], 300)
         else:
             getattr(pool, act)()
-        pool._db.set_progress_handler(None, 1)
+        pool._file.db.set_progress_handler(None, 1)
         pool.close()
         return count[0]
 
@@ -155,4 +155,4 @@ def test_tasks_that_are_forgotten_count_no_more(pool):
     add(pool, "a", "b")
     finish(pool, claim(pool)[0])
     pool.purge("done", 0.0, 10)
-    assert (pool.status()["done"], pool.claimable()) == (0, 1)
+    assert (pool.status()["done"], pool._line.count_claimable()) == (0, 1)

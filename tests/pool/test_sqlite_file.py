@@ -91,7 +91,7 @@ def test_a_new_file_is_its_owners_alone(pool, tmp_path):
 
 
 def test_a_file_of_a_newer_version_is_told(url, pool):
-    pool._db.execute("UPDATE meta SET value = '99' WHERE name = 'version'")
+    pool._file.db.execute("UPDATE meta SET value = '99' WHERE name = 'version'")
     with pytest.raises(UsageError, match="is a pool of version 99, this program reads 2"):
         open_pool(url)
 
@@ -106,29 +106,6 @@ def test_a_path_that_is_too_long_for_sqlite_is_told(tmp_path):
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     with pytest.raises((Busy, UsageError), match="cannot be opened: unable to open database file"):
         open_pool("sqlite:%s/none/p" % tmp_path, create=True)
-
-
-def test_what_fails_within_a_transaction_leaves_nothing(pool):
-    with pytest.raises(KeyError):
-        with pool.batch():
-            add(pool, "a")
-            raise KeyError("a bug")
-    assert pool.status()["todo"] == 0
-
-
-def test_the_calls_of_a_batch_are_written_together(pool, url):
-    with open_pool(url) as other:
-        with pool.batch():
-            add(pool, "a")
-            before = list(other.export())
-        assert (before, [one["id"] for one in other.export()]) == ([], ["a"])
-
-
-def test_what_was_noted_before_a_restart_means_nothing(url, pool, monkeypatch):
-    monkeypatch.setattr(sqlite_file, "boot_id", lambda: "another boot")
-    pool.note_served()
-    open_pool(url).close()
-    assert pool.away_s() == 0.0
 
 
 def test_the_first_wait_of_a_pool_is_the_one_it_was_made_with(tmp_path):

@@ -1,11 +1,10 @@
 """What operators ask of a SQLite pool."""
 
-import sys
 
 import pytest
 
 from pilot.pool import open_pool
-from pilot.pool.interface import Busy, StaleLease
+from pilot.pool.interface import StaleLease
 from tests.pool.asking import add, begin, claim, finish
 
 
@@ -152,17 +151,3 @@ def test_what_is_there_already_stays_as_it_is(pool, other):
     add(other, "b", priority=7)
     assert other.restore(pool.export()) == (1, 1)
     assert other.show("b")["priority"] == 7
-
-
-@pytest.mark.skipif(sys.version_info < (3, 7), reason="3.6 copies no database")
-def test_what_is_left_of_a_pool_can_be_copied_though_its_file_is_gone(pool, tmp_path):
-    add(pool, "a")
-    (tmp_path / "pool.sqlite").unlink()
-    pool.copy_to(str(tmp_path / "copy.sqlite"))
-    with open_pool("sqlite:%s/copy.sqlite" % tmp_path) as copy:
-        assert copy.status()["todo"] == 1
-
-
-def test_a_copy_that_cannot_be_made_is_told(pool):
-    with pytest.raises(Busy):
-        pool.copy_to("/dev/null/copy.sqlite")

@@ -6,6 +6,8 @@ import tokenize
 from typing import Dict, List, Tuple
 
 OURS = ("pilot/", "commands/")
+# bases that read what their classes say of types
+FIELDS = {"NamedTuple", "TypedDict", "Protocol"}
 NOTHING = (tokenize.COMMENT, tokenize.NL)
 
 
@@ -51,9 +53,11 @@ def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, 
 
 
 def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """What is said of the types of variables that get a value; a class's fields keep theirs."""
+    """What is said of the types of variables that get a value; the fields of a class keep theirs
+    where they make it what it is: a NamedTuple and its like, or one with a decorator."""
     found: List[Tuple[int, int, int]] = []
     blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
+    decorated = False
     for token in tokens:
         if token.type == tokenize.INDENT:
             blocks.append(opening if opening in ("def", "class") else blocks[-1])
@@ -62,6 +66,9 @@ def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, in
         elif token.type == tokenize.NEWLINE:
             words = [one.string for one in line]
             opening = next((word for word in words[:2] if word in ("def", "class")), "")
+            if opening == "class" and not decorated and not FIELDS.intersection(words):
+                opening = "def"
+            decorated = words[:1] == ["@"]
             target = (
                 len(words) > 1
                 and words[1] in (":", ".", "[")

@@ -24,7 +24,8 @@ class Untyped(ast.NodeTransformer):
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_ClassDef(self, node):
-        before, self.in_class = self.in_class, True
+        bases = [getattr(base, "id", "") for base in node.bases]
+        before, self.in_class = self.in_class, "NamedTuple" in bases or bool(node.decorator_list)
         node = self.generic_visit(node)
         self.in_class = before
         return node

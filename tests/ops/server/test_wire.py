@@ -37,7 +37,7 @@ def test_segments_of_a_path_are_decoded_one_by_one():
         ("HTTP/1.1\r\nHost: h", True),
         ("HTTP/1.1\r\nHost: h\r\nConnection: close", False),
         ("HTTP/1.0", False),
-        ("HTTP/1.0\r\nConnection: Retention-Alive", True),
+        ("HTTP/1.0\r\nConnection: Keep-Alive", True),
     ],
 )
 def test_connections_are_kept_as_the_version_says(lines, keep):
