@@ -14,6 +14,16 @@ from pilot.errors import UsageError
 from pilot.ops.bundle.annotations import untyped_files
 
 LINE, LEAN_LINE = 100, 2000
+# before the gate is unpacked; for any Python, 2.7 included
+LEAN_HEAD = """#!/usr/bin/env python3
+import sys
+try:
+ import base64,bz2
+except ImportError:
+ sys.stderr.write("pilot: error: no bz2: %%s is not a whole Python\\n"%%sys.executable)
+ sys.exit(10)
+exec(bz2.decompress(base64.b64decode("%s")).decode())
+"""
 # what no node runs: this room, the names by which its tools are started, and what unit tests use
 ALIASES = tuple(
     name.replace(".", "/") + ("/__main__.py" if name in program.PACKAGES else ".py")
@@ -106,33 +116,44 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
 
     kept = lean.lean_files(dict(files, **{LOADER: loader_for_text(files[LOADER])}))
     reader = kept.pop(LOADER)
-    small = base64.b85encode(bz2.compress(reader, 9)).decode("ascii")
-    start = "import base64,bz2\nexec(bz2.decompress(base64.b85decode(%r)))" % small
     # it stands at the top as it is
     packed = {name: data for name, data in kept.items() if name != ENTRY}
-    return _write_script(kept, pack_small(packed), start, (), (), LEAN_LINE)
+    gate = "%s\nLOADER = %r\n" % (_gate_of(kept), reader.decode("ascii"))
+    head = LEAN_HEAD % base64.b64encode(bz2.compress(gate.encode("ascii"), 9)).decode("ascii")
+    return (head + _files_part(pack_small(packed), LEAN_LINE)).encode("ascii")
+
+
+def _gate_of(files: Dict[str, bytes]) -> str:
+    """The entry without its last lines: what it does is done when the files are there."""
+    return re.split('if __name__ ?== ?"__main__":', files[ENTRY].decode("ascii"))[0]
+
+
+def _files_part(packed: bytes, width: int, start: str = "") -> str:
+    lines = "\n".join(_cut_lines(packed.decode("ascii"), width)).replace("'''", "''\n'")
+    return "FILES = '''\n%s\n'''\n%sstart_text(LOADER, FILES)\n" % (lines, start)
 
 
 def _write_script(
     files: Dict[str, bytes],
-    packed_files: bytes,
+    packed: bytes,
     reader: str,
     header: Sequence[str],
     words: Sequence[str],
-    width: int = LINE,
 ) -> bytes:
-    gate = re.split('if __name__ ?== ?"__main__":', files[ENTRY].decode("ascii"))[0]
-    packed = packed_files.decode("ascii")
-    lines = "\n".join(_cut_lines(packed, width)).replace("'''", "''\n'")
     reader = reader.replace("\\", "\\\\").replace("'''", "\\'\\'\\'")
-    first, _, rest = gate.partition("\n")
+    first, _, rest = _gate_of(files).partition("\n")
     start = (
         'if sys.argv[1:2] != ["-m"]:\n    sys.argv[1:1] = %s\n' % json.dumps(list(words))
         if words
         else ""
     )
-    script = "%s\n%s%sLOADER = '''%s'''\nFILES = '''\n%s\n'''\n%sstart_text(LOADER, FILES)\n" % (
-        first, "".join(line + "\n" for line in header), rest, reader, lines, start)
+    script = "%s\n%s%sLOADER = '''%s'''\n%s" % (
+        first,
+        "".join(line + "\n" for line in header),
+        rest,
+        reader,
+        _files_part(packed, LINE, start),
+    )
     return script.encode("ascii")
 
 
