@@ -24,7 +24,7 @@ def hold_slot(life: "Life", code: int) -> None:
     logging.getLogger("pilot").warning(
         "holding this slot for %.0f s, so that the next pilots go elsewhere (--hold-s)", seconds
     )
-    life.stream.emit(events.PILOT_HOLDING, seconds=round(seconds), exit_code=code)
+    life.sinks.stream.emit(events.PILOT_HOLDING, seconds=round(seconds), exit_code=code)
 
     def enough(signum: int) -> None:
         raise TimeLimit(seconds)

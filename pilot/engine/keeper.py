@@ -6,8 +6,11 @@ import logging
 import os
 import signal
 import threading
+from typing import Sequence, Type
 
+from pilot.command import Command
 from pilot.context import Context
+from pilot.facts import WorkerNode
 from pilot.node import features
 from pilot.node.batch import detect
 from pilot.base.shared_defaults import SPOT_CLOUDS
@@ -16,9 +19,10 @@ LOOK_S = 1.0
 WEB_LOOKS = 15  # looks between two questions to a web server
 
 
-def begin(ctx: Context, ask: bool) -> None:
-    """Learn the end of the slot and keep to it from now on. With `ask`, start the batch system's
-    own program too (up to 20 s): for plans whose commands do not."""
+def begin(ctx: Context, plan: Sequence[Type[Command]]) -> None:
+    """Learn the end of the slot and keep to it from now on. For a plan in which no command asks
+    the batch system, its own program is started here (up to 20 s)."""
+    ask = not any(WorkerNode in command.provides for command in plan)
     settings, places = ctx.settings, features.find(ctx.environ)
     if "spot_notices" in settings and settings["spot_notices"] != SPOT_CLOUDS[0]:
         from pilot.node.poller import ends_reader

@@ -10,7 +10,8 @@ from pilot.hosts import vac
 from pilot.base import log
 from pilot.errors import PilotError, UsageError
 from pilot.events.tally import TaskTally
-from pilot.engine.life import LOG, new_id
+from pilot.engine.life import new_id
+from pilot.engine.run_files import LOG
 from pilot.engine.settings import environment_layer
 
 

@@ -37,6 +37,11 @@ class Request(NamedTuple):
         """Whether a text about the program is wanted instead of a run."""
         return any(self.settings[name] for name in TEXTS + ("plan",))
 
+    def time_limits(self) -> Dict[str, float]:
+        """Seconds by command, as --time-limits has them."""
+        texts = self.settings["time_limits"]
+        return {name: values.seconds(text) for name, text in texts.items()}
+
 
 class Sources(NamedTuple):
     """The layers below the command line, and what pilot.json said."""

@@ -6,7 +6,7 @@ import time
 import traceback
 from typing import Callable, Dict, List, Optional, Sequence, Tuple, Type
 
-from pilot.engine import report
+from pilot.engine import program, report
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import (
@@ -23,6 +23,7 @@ from pilot.errors import (
 )
 from pilot.events import event as events
 from pilot.engine.report import CommandOutcome
+from pilot.engine.settings import Settings
 from pilot.events.endings import CommandStatus
 
 DEFAULT_LIMIT_S = 1800.0
@@ -53,6 +54,19 @@ def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Command
                 command, ctx, limits.get(command.name, command.timeout_s or DEFAULT_LIMIT_S)
             )
         )
+
+
+def load_modules(plan: Sequence[Type[Command]]) -> None:
+    """Import what the commands import when they run: the file we came from may vanish."""
+    program.load([name for command in plan for name in command.uses])
+
+
+def ask_by(settings: Settings) -> Optional[Ask]:
+    """What asks a person before each command, for --step."""
+    if not settings["step"]:
+        return None
+    ask: Ask = program.load_part("stepping", "step").ask_to_run
+    return ask
 
 
 def _asked(command: Type[Command], ctx: Context, ask: Ask) -> Optional[CommandOutcome]:

@@ -9,6 +9,7 @@ import pytest
 
 from pilot.command import Command
 from pilot.engine import keeper
+from pilot.facts import WorkerNode
 from pilot.testing import run_command
 from tests.conftest import ROOT
 
@@ -18,6 +19,7 @@ import os, signal, sys
 sys.path.insert(0, %r)
 from pilot.command import Command, Option
 from pilot.engine import keeper
+from pilot.facts import WorkerNode
 from pilot.testing import run_command
 from pilot import values
 
@@ -38,7 +40,8 @@ signal.signal(getattr(signal, sys.argv[1]), hear)
 other = {"SIGALRM": signal.SIGUSR1, "SIGUSR1": signal.SIGALRM}[sys.argv[1]]
 signal.signal(other, signal.SIG_IGN)
 ctx = run_command(Plain, ".", {"drain_files": "drain"}).context
-keeper.begin(ctx, False)
+Plain.provides = (WorkerNode,)
+keeper.begin(ctx, [Plain])
 ctx.interrupts.on_long()
 print("ready", flush=True)
 while True:
@@ -55,6 +58,12 @@ class Plain(Command):
         return ()
 
 
+class Looks(Plain):
+    """Asks the batch system itself."""
+
+    provides = (WorkerNode,)
+
+
 @pytest.fixture
 def kept(tmp_path):
     """Begins in a slot with this environment; the context after it."""
@@ -62,7 +71,7 @@ def kept(tmp_path):
     def begin(ask=False, settings=None, **environ):
         environ = dict({"PATH": os.environ["PATH"]}, **environ)
         ctx = run_command(Plain, tmp_path, settings, environ=environ).context
-        keeper.begin(ctx, ask)
+        keeper.begin(ctx, [Plain] if ask else [Looks])
         return ctx
 
     return begin

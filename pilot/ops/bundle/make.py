@@ -14,9 +14,13 @@ from pilot.errors import UsageError
 from pilot.ops.bundle.annotations import untyped_files
 
 LINE, LEAN_LINE = 100, 2000
-# before the gate is unpacked; for any Python, 2.7 included
+# before the gate is unpacked, for any Python, 2.7 included: first of all nothing more is imported
+# from the folder of the script or from the working directory
 LEAN_HEAD = """#!/usr/bin/env python3
-import sys
+import os,sys
+real,name=os.path.realpath,globals().get("__file__")or""
+near=[real("."),os.path.dirname(real(name)),real(os.path.dirname(name))]
+if sys.path[:1]and real(sys.path[0])in near:del sys.path[0]
 try:
  import base64,bz2
 except ImportError:
