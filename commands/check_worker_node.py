@@ -1,7 +1,7 @@
 """CheckWorkerNode: what machine is this, and is it fit for work?"""
 
 import os
-from typing import Any, List, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from pilot import values
 from pilot.command import Command, Option
@@ -11,6 +11,7 @@ from pilot.facts import WorkerNode
 from pilot.node import survey
 from pilot.node.batch import detect
 from pilot.node.deadline import SlotEnd
+from pilot.engine.settings import Settings
 
 
 class CheckWorkerNode(Command):
@@ -121,7 +122,7 @@ class CheckWorkerNode(Command):
 
 
 def find_unfitness(
-    node: WorkerNode, settings: Any, workdir: str, end: Optional[SlotEnd] = None
+    node: WorkerNode, settings: Settings, workdir: str, end: Optional[SlotEnd] = None
 ) -> List[str]:
     """A sentence for everything the node lacks, and its slot's time; settings by name."""
     problems = []

@@ -3,7 +3,7 @@
 import json
 import os
 import shlex
-from typing import Any, Dict, Tuple
+from typing import Dict, Tuple
 
 from pilot import values
 from pilot.command import Command, Option
@@ -49,10 +49,10 @@ class Configure(Command):
         return (Configuration(path, found),)
 
 
-def gather_values(ctx: Context) -> Dict[str, Any]:
+def gather_values(ctx: Context) -> Dict[str, object]:
     """Name -> value: the slot's facts, where the pilot stands, what --set says (which wins)."""
     node, installed, settings = ctx.get(WorkerNode), ctx.find(Installation), ctx.settings
-    found: Dict[str, Any] = {
+    found: Dict[str, object] = {
         "pilot_id": ctx.pilot_id,
         "workdir": ctx.workdir,
         "host": node.host,
@@ -77,7 +77,7 @@ def gather_values(ctx: Context) -> Dict[str, Any]:
     return found
 
 
-def render_file(found: Dict[str, Any], kind: str) -> str:
+def render_file(found: Dict[str, object], kind: str) -> str:
     """The file's text: JSON; `NAME='value'` lines that a shell can source; or one [pilot]
     section."""
     plain = {name: jsonable(value) for name, value in found.items()}
@@ -98,5 +98,5 @@ def _variable_name(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name).upper()
 
 
-def _value_text(value: Any) -> str:
+def _value_text(value: object) -> str:
     return ",".join(str(item) for item in value) if isinstance(value, list) else str(value)

@@ -1,12 +1,13 @@
 """CPUNormalization: the CPU power of this slot by the DB12 benchmark."""
 
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple
+from typing import TYPE_CHECKING, List, Optional, Tuple
 
 from pilot import values
 from pilot.command import Command, Option
 from pilot.context import Context
 from pilot.errors import NodeUnfit, Skip
 from pilot.facts import CPUPower, WorkerNode
+from pilot.engine.settings import Settings
 
 if TYPE_CHECKING:
     from pilot.node.db12 import Score
@@ -42,7 +43,7 @@ class CPUNormalization(Command):
     python = ""  # the interpreter to measure with; empty: ours
 
     @classmethod
-    def check(cls, settings: Any) -> List[str]:
+    def check(cls, settings: Settings) -> List[str]:
         """Two bounds in order."""
         return (
             []

@@ -1,7 +1,7 @@
 """LaunchAgent: starts the agent that pulls work, watches it, and says how it ended."""
 
 import shlex
-from typing import Any, List, Tuple
+from typing import List, Tuple
 
 from pilot import values
 from pilot.engine import program
@@ -10,6 +10,7 @@ from pilot.context import Context
 from pilot.errors import AgentFailed, Skip
 from pilot.facts import AgentSummary, WorkerNode
 from pilot.base.shared_defaults import DRAIN_FILES, FOREVER_S
+from pilot.engine.settings import Settings
 
 try:
     from pilot.agent.options import BUILT_IN
@@ -43,7 +44,7 @@ class LaunchAgent(Command):
     failure = AgentFailed
 
     @classmethod
-    def check(cls, settings: Any) -> List[str]:
+    def check(cls, settings: Settings) -> List[str]:
         """Exactly one source of work, and a task file without mistakes."""
         if not settings["execute"] and not program.has("pilot.agent.launch"):
             return [
@@ -64,7 +65,7 @@ class LaunchAgent(Command):
         return options.find_problems(settings)
 
     @classmethod
-    def ending_s(cls, settings: Any) -> float:
+    def ending_s(cls, settings: Settings) -> float:
         """The built-in agent ends by itself."""
         from pilot.agent import child
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Any, Callable, Dict, List, Optional, Type, TypeVar, cast
+from typing import Callable, Dict, List, Optional, Type, TypeVar, cast
 
 from pilot.errors import UsageError
 from pilot.events.stream import Stream
@@ -86,7 +86,7 @@ class Context:
             self._shared[kind] = make()
         return cast(Kind, self._shared[kind])
 
-    def facts(self) -> List[Any]:
+    def facts(self) -> List[object]:
         """All facts, in the order their kinds were first found."""
         return list(self._facts.values())
 

@@ -53,7 +53,7 @@ def worker_node(**changes: Any) -> WorkerNode:
     return node._replace(**changes)
 
 
-def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[str, Any]] = None,
+def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[str, object]] = None,
                 facts: Iterable[object] = (), environ: Optional[Dict[str, str]] = None,
                 limit_s: Optional[float] = None) -> Trial:
     """Run `command` in `workdir` with these settings (values or their text) and facts.

@@ -1,6 +1,6 @@
 """What an option is, and what its text can mean: parsers that raise ValueError with a sentence."""
 
-from typing import Any, Callable, Dict, Iterable, NamedTuple, Tuple
+from typing import Callable, Dict, Iterable, NamedTuple, Tuple
 
 _TRUE = ("1", "true", "yes", "on", "y")
 _FALSE = ("0", "false", "no", "off", "n", "")
@@ -19,8 +19,8 @@ class Option(NamedTuple):
 
     name: str
     help: str
-    type: Callable[[str], Any] = str
-    default: Any = None
+    type: Callable[[str], object] = str
+    default: object = None
     secret: bool = False
     flags: Tuple[str, ...] = ()
     repeat: bool = False

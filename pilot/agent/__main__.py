@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 import uuid
-from typing import Any, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from pilot.engine import program
 from pilot.base import prctl
@@ -66,7 +66,7 @@ class Teller:
         self._descriptor, self._backlog, self._waiting = descriptor, b"", False
         os.set_blocking(descriptor, False)
 
-    def __call__(self, event: str, **fields: Any) -> None:
+    def __call__(self, event: str, **fields: object) -> None:
         """Tell one event."""
         line = (json.dumps(dict(fields, event=event)) + "\n").encode()
         if len(self._backlog) + len(line) <= BACKLOG_BYTES:

@@ -5,7 +5,7 @@ import pwd
 import signal
 import sys
 import tempfile
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from pilot.agent.config import AgentConfig
 from pilot.base.fork import start_check
@@ -94,7 +94,7 @@ def user_environ(name: str, home: str) -> Dict[str, str]:
     return {"HOME": home, "USER": name, "LOGNAME": name} if name else {}
 
 
-def start_options(config: AgentConfig) -> Dict[str, Any]:
+def start_options(config: AgentConfig) -> Dict[str, object]:
     """What Popen is told for a payload: its user, and deafness to the pilot's own warnings where
     they reach it."""
     ids = config.payload_ids

@@ -2,7 +2,7 @@
 events."""
 
 import os
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
 from pilot.agent.leases import Key
 from pilot.agent.payload_context import AttemptEnd
@@ -51,7 +51,7 @@ class Ledger:
     def _close_lease(self, lease: Lease, end: AttemptEnd, outcome: str) -> None:
         self._ends.remove((lease, end))
         self._told(lease)
-        result: Dict[str, Any] = end.result
+        result: Dict[str, object] = end.result
         self._tell(
             events.TASK_FINISHED,
             task=lease.task,

@@ -34,7 +34,7 @@ class Timer:
         self.cancelled = True
 
 
-def _note_signal(signum: int, _frame: Any) -> None:
+def _note_signal(signum: int, _frame: object) -> None:
     """The byte in the wakeup descriptor is what counts."""
 
 

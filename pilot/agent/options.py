@@ -1,12 +1,13 @@
 """The options of the built-in agent, and what can be wrong with them before anything runs."""
 
 import os
-from typing import Any, List, Tuple
+from typing import List, Tuple
 
 from pilot import values
 from pilot.command import Option
 from pilot.errors import UsageError
 from pilot.base.shared_defaults import GRACE_S, ISOLATION_WAYS, LEASE_S, SPOT_CLOUDS
+from pilot.engine.settings import Settings
 
 BUILT_IN: Tuple[Option, ...] = (
     Option("slots", "payloads at once (default: one per core)", values.count),
@@ -71,7 +72,7 @@ BUILT_IN: Tuple[Option, ...] = (
 )
 
 
-def find_problems(settings: Any) -> List[str]:
+def find_problems(settings: Settings) -> List[str]:
     """A sentence for each mistake in them and in the file of tasks."""
     from pilot.agent import owner
     from pilot.pool.open import check_url

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pilot.base import credentials
 from pilot.errors import StepFailed
+from pilot.engine.settings import Settings
 
 TOKEN, TOKEN_FILE, PROXY = "BEARER_TOKEN", "BEARER_TOKEN_FILE", "X509_USER_PROXY"
 # what a task's env may give to the programs that move its files; anything else (PATH, LD_PRELOAD)
@@ -32,14 +33,14 @@ def of_task(spec: Mapping[str, Any]) -> Dict[str, str]:
     return {name: value for name, value in (spec.get("env") or {}).items() if name in OF_TASK}
 
 
-def read_options(settings: Any) -> Tuple[List[List[str]], str]:
+def read_options(settings: Settings) -> Tuple[List[List[str]], str]:
     """What the options say: [host glob, token file] each, and the proxy or ""."""
     tokens = [[host, os.path.abspath(path)] for host, path in settings["transfer_tokens"].items()]
     proxy = os.path.abspath(settings["transfer_proxy"]) if settings["transfer_proxy"] else ""
     return tokens, proxy
 
 
-def find_problems(settings: Any) -> List[str]:
+def find_problems(settings: Settings) -> List[str]:
     """A sentence for each file of these that is not there."""
     tokens, proxy = read_options(settings)
     missing = [

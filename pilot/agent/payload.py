@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 from pilot.base import process, process_tree
 from pilot.agent import identity, limits, marks, room, stages
@@ -59,7 +59,7 @@ class Payload:
         self._began = time.monotonic()
         self._watch = Watch(limits.limits_of(self.spec, shared.config))
         self._ran: Optional[ChildExit] = None
-        self._files: List[Dict[str, Any]] = []
+        self._files: List[Dict[str, object]] = []
 
     def prepare(self) -> None:
         """Do ahead of time what can be done before there is room for it: a slot that becomes free
@@ -329,7 +329,7 @@ class Payload:
         if crowd and outcome != AttemptOutcome.DONE and self._stopped is None:
             outcome, node = AttemptOutcome.ERROR, False
             reason = crowd if node else "%s (%s)" % (reason, crowd)
-        result: Dict[str, Any] = {}
+        result: Dict[str, object] = {}
         if self._files:
             result["files"] = self._files
         if self._ran is not None and self._place is not None:

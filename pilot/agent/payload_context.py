@@ -1,6 +1,6 @@
 """What every payload of an agent shares, and how an attempt at a task ended."""
 
-from typing import Any, Callable, Dict, NamedTuple, Optional
+from typing import Callable, Dict, NamedTuple, Optional
 
 from pilot.agent import isolation, marks
 from pilot.agent.config import AgentConfig
@@ -18,7 +18,7 @@ class AttemptEnd(NamedTuple):
 
     outcome: str
     reason: str
-    result: Dict[str, Any]
+    result: Dict[str, object]
     seconds: float
     node: bool = False
 

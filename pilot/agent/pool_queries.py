@@ -16,7 +16,7 @@ from pilot.agent.timing import NUDGE_AGAIN_S
 from pilot.pool.interface import Busy, Pool
 
 EXCHANGE, RENEWAL = "turn", "care"
-Question = Callable[[Pool], Any]
+Question = Callable[[Pool], object]
 Then = Callable[[Any], None]
 Failed = Callable[[Busy], None]
 

@@ -23,7 +23,7 @@ class AgentRelay(child.Watched):
         super().__init__()
         self.listens = False  # until it says so
         self.end: Optional[Tuple[int, str]] = None
-        self.running: Dict[str, Dict[str, Any]] = {}  # what was told of those that run, by task
+        self.running: Dict[str, Dict[str, object]] = {}  # what was told of those that run, by task
         self.counts = {
             AttemptOutcome.DONE.value: 0,
             AttemptOutcome.ERROR.value: 0,

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from typing import Any, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from pilot.agent import child
 from pilot.context import Context
@@ -11,6 +11,7 @@ from pilot.events.endings import TaskState
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
+from pilot.engine.settings import Settings
 
 # nobody else claims there: a slot that is suspended for long loses nothing
 PRIVATE_LEASE_S = 7 * 86400.0
@@ -28,11 +29,11 @@ class AgentPool(NamedTuple):
     url: str
     private: bool
 
-    def lease_s(self, settings: Any) -> float:
+    def lease_s(self, settings: Settings) -> float:
         """How long a claim lasts."""
         return PRIVATE_LEASE_S if self.private else float(settings["lease_s"])
 
-    def max_quick_failures(self, settings: Any) -> int:
+    def max_quick_failures(self, settings: Settings) -> int:
         """After how many quick failures in a row the agent ends: a node that fails spares the pool
         that others share; nobody else could do the tasks of a private one."""
         given: Optional[int] = settings["max_quick_failures"]

@@ -40,7 +40,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     if sys.argv[1:] if argv is None else argv:
         raise UsageError("usage: -m pilot.agent.transfer < ORDER.json > ANSWER.json")
     order = json.loads(sys.stdin.read())
-    answer: Dict[str, Any] = {"files": []}
+    answer: Dict[str, object] = {"files": []}
     try:
         answer["files"] = _move_files(
             order, Owner(dict(os.environ), order.get("tokens") or [], order.get("proxy") or "")

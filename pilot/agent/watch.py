@@ -1,7 +1,7 @@
 """What a running payload uses, looked at now and then, against what it may use."""
 
 import time
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 from pilot.base import process_tree
 from pilot.agent import limits
@@ -77,7 +77,7 @@ class Watch:
         """Whether this sample is one to tell."""
         return self._looks % self.TELL_EVERY == 1
 
-    def told(self) -> Dict[str, Any]:
+    def told(self) -> Dict[str, object]:
         """The last sample, for an event."""
         return {
             "processes": self._used.processes,

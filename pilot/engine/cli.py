@@ -73,7 +73,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
 class Scan(NamedTuple):
     """What a command line says: raw text by option name, and a sentence per word not understood."""
 
-    values: Dict[str, Any]
+    values: Dict[str, object]
     problems: List[str]
 
 
@@ -95,7 +95,7 @@ def scan(argv: Sequence[str], options: Iterable[Option], strict: bool = True) ->
         spellings(options),
         {},
         [],
-    )  # type: Dict[str, Option], Dict[str, Any], List[str]
+    )  # type: Dict[str, Option], Dict[str, object], List[str]
     words, at = list(argv), 0
     while at < len(words):
         word, at = words[at], at + 1

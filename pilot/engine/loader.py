@@ -30,7 +30,7 @@ class PackedLoader:
                 return name
         return None
 
-    def find_spec(self, module: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
+    def find_spec(self, module: str, path: object = None, target: object = None) -> Optional[ModuleSpec]:
         """importlib's finder protocol."""
         name = self._name(module)
         if name is None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pilot.engine.site_profile import Profile, Where
 
 TOOLBOX = "commands"
-ProfileReader = Callable[[Dict[str, Any], "Where", str], "Optional[Profile]"]
+ProfileReader = Callable[[Dict[str, object], "Where", str], "Optional[Profile]"]
 
 
 class Dialect(NamedTuple):

@@ -21,7 +21,7 @@ def root() -> str:
 
 def embedded_files() -> Optional[Dict[str, bytes]]:
     """The files inside a text script by name, or None when we are a checkout or a zip."""
-    loader: Any = globals().get("__loader__")
+    loader: object = globals().get("__loader__")
     files: Optional[Dict[str, bytes]] = getattr(loader, "pilot_files", None)
     return files
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Any, Dict, List, Sequence
+from typing import Dict, List, Sequence
 
 from pilot import VERSION
 from pilot.engine import cli, report
@@ -49,7 +49,7 @@ def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> 
     return error.exit_code
 
 
-def _tell_problem(problem: Any) -> None:
+def _tell_problem(problem: object) -> None:
     if problem:
         log.say("pilot: error: %s\n" % problem, error=True)
 

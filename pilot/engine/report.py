@@ -25,7 +25,7 @@ class CommandOutcome(NamedTuple):
     reason: str
 
 
-def jsonable(value: Any) -> Any:
+def jsonable(value: object) -> object:
     """Facts and settings as JSON: NamedTuples become objects, environments the names in them."""
     if hasattr(value, "_asdict"):
         return {
@@ -58,7 +58,7 @@ def compose_report(
     code: int,
     outcomes: Sequence[CommandOutcome],
     tasks: Dict[str, int],
-    facts: List[Any],
+    facts: List[object],
     settings: Dict[str, Any],
     **more: Any,
 ) -> Dict[str, Any]:

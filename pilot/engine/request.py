@@ -194,7 +194,7 @@ def _profile_here(cwd: str) -> Optional[str]:
     return path
 
 
-def embedded_defaults() -> Optional[Dict[str, Any]]:
+def embedded_defaults() -> Optional[Dict[str, object]]:
     """The defaults that were put into the single file when it was made."""
     loader: Any = globals()["__loader__"]
     try:

@@ -9,7 +9,7 @@ import os
 import stat
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from pilot.engine.program import EXTENSION_PATH, EXTENSION_PREFIX, root
 
@@ -40,7 +40,7 @@ class ExtensionFinder:
     def __init__(self, roots: Sequence[Root]) -> None:
         self.roots, self.refused = tuple(roots), []  # type: Sequence[Root], List[str]
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Optional[ModuleSpec]:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Optional[ModuleSpec]:
         """The first package of this name that may be loaded."""
         if path is not None or not name.startswith(EXTENSION_PREFIX):
             return None

@@ -16,7 +16,7 @@ ENVIRONMENT_PREFIX = "PILOT_"
 class Setting(NamedTuple):
     """An option's value together with where it came from."""
 
-    value: Any
+    value: object
     source: str
     secret: bool = False
 

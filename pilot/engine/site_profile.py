@@ -48,7 +48,7 @@ class Profile(NamedTuple):
                 for layer in self.layers for key in layer.values if key not in names]
 
 
-def load(path: str) -> Dict[str, Any]:
+def load(path: str) -> Dict[str, object]:
     """The JSON object in a file; UsageError with line and column when it is not one."""
     try:
         with open(path, encoding="utf-8") as stream:
@@ -66,7 +66,7 @@ def load(path: str) -> Dict[str, Any]:
     return data
 
 
-def read(data: Dict[str, Any], where: Where, name: str = "pilot.json") -> Profile:
+def read(data: Dict[str, object], where: Where, name: str = "pilot.json") -> Profile:
     """The layers of a profile that apply to `where`; UsageError names a part of the wrong type."""
     where = where._replace(setup=where.setup or nonempty_text(data.get("DefaultSetup")))
     return Profile(
@@ -77,7 +77,7 @@ def read(data: Dict[str, Any], where: Where, name: str = "pilot.json") -> Profil
 
 
 def read_all(
-    texts: Sequence[Tuple[Dict[str, Any], str]],
+    texts: Sequence[Tuple[Dict[str, object], str]],
     known: Settings,
     settle: Callable[[Tuple[Layer, ...]], Settings],
     foreign: "Optional[ProfileReader]" = None,
@@ -96,7 +96,7 @@ def read_all(
 
 
 def unlisted_places(
-    data: Dict[str, Any], where: Where, name: str, places: Iterable[str]
+    data: Dict[str, object], where: Where, name: str, places: Iterable[str]
 ) -> List[str]:
     """A sentence for each place that was named and is not in a part of the profile that lists its
     kind."""
@@ -117,7 +117,7 @@ def unlisted_places(
     return told
 
 
-def _own(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
+def _own(data: Dict[str, object], where: Where, name: str) -> List[Layer]:
     flat = {
         k: v for k, v in data.items() if k not in _PLACES + _NAMES and not k.startswith(("_", "#"))
     }
@@ -136,7 +136,7 @@ def _own(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
     return layers
 
 
-def find_part(data: Dict[str, Any], path: Tuple[Optional[str], ...], name: str) -> Dict[str, Any]:
+def find_part(data: Dict[str, object], path: Tuple[Optional[str], ...], name: str) -> Dict[str, object]:
     """The object at a path of keys, {} where a step is unknown or not there; UsageError when a part
     is no object."""
     here: Any = data
@@ -151,6 +151,6 @@ def find_part(data: Dict[str, Any], path: Tuple[Optional[str], ...], name: str) 
     return result
 
 
-def nonempty_text(value: Any) -> Optional[str]:
+def nonempty_text(value: object) -> Optional[str]:
     """The value if it is a text with at least one character, else None."""
     return value if isinstance(value, str) and value else None

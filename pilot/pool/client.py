@@ -67,7 +67,7 @@ class HTTPPool(interface.Pool):
     # -- the way out -----------------------------------------------------------------------------
 
     def _ask_server(
-        self, method: str, path: str, body: Optional[Dict[str, Any]] = None, wait_s: float = 0.0
+        self, method: str, path: str, body: Optional[Dict[str, object]] = None, wait_s: float = 0.0
     ) -> Any:
         """The answer. Refused for what the server will never take; Busy for all that may be better
         another time, nonsense of a proxy included."""
@@ -265,7 +265,7 @@ class HTTPPool(interface.Pool):
     def cancel(self, tasks: Iterable[str]) -> int:
         return int(self._ask_server("POST", "/v1/cancel", {"tasks": list(tasks)})["count"])
 
-    def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
+    def export(self, state: Optional[str] = None) -> Iterator[Dict[str, object]]:
         path, after = "/v1/tasks?limit=%d%s" % (PAGE, "&state=" + state if state else ""), ""
         while True:
             found = self._ask_server("GET", path + after)

@@ -1,7 +1,7 @@
 """What an exported task must look like before another pool takes it in."""
 
 import json
-from typing import Any, Dict, Iterable, Iterator, List
+from typing import Dict, Iterable, Iterator, List
 
 from pilot.pool import task
 from pilot.pool.interface import STATES
@@ -21,12 +21,12 @@ BESIDE = (
 _ATTEMPT = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
 
 
-def spec_of(exported: Dict[str, Any]) -> Dict[str, Any]:
+def spec_of(exported: Dict[str, object]) -> Dict[str, object]:
     """The task as it was added."""
     return {key: value for key, value in exported.items() if key not in BESIDE}
 
 
-def find_problems(exported: Any) -> List[str]:
+def find_problems(exported: object) -> List[str]:
     """A sentence per mistake."""
     if not isinstance(exported, dict):
         return ["an exported task is an object {...}"]
@@ -49,7 +49,7 @@ def find_problems(exported: Any) -> List[str]:
     return found
 
 
-def _check_attempt(one: Any) -> bool:
+def _check_attempt(one: object) -> bool:
     return (
         isinstance(one, dict)
         and set(one) == set(_ATTEMPT)
@@ -62,15 +62,15 @@ def _check_attempt(one: Any) -> bool:
     )
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 40
 
 
-def _is_moment(value: Any) -> bool:
+def _is_moment(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12
 
 
-def each_task(name: str, lines: Iterable[str], mistakes: List[str]) -> Iterator[Dict[str, Any]]:
+def each_task(name: str, lines: Iterable[str], mistakes: List[str]) -> Iterator[Dict[str, object]]:
     """The tasks of a file that `export` wrote, one at a time; a sentence per mistake (of the first)
     goes into `mistakes`."""
     for number, line in enumerate(lines, 1):

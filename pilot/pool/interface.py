@@ -73,7 +73,7 @@ class Final(NamedTuple):
     generation: int
     outcome: str
     reason: str
-    result: Dict[str, Any]
+    result: Dict[str, object]
 
 
 class Pool:
@@ -85,7 +85,7 @@ class Pool:
 
     remote = False
 
-    def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+    def add(self, specs: Iterable[Dict[str, object]]) -> Tuple[int, int]:
         """Add checked tasks; one whose id is there already is left as it is. Returns (added, known
         before)."""
         raise NotImplementedError
@@ -136,7 +136,7 @@ class Pool:
         """How many tasks are in each of STATES."""
         raise NotImplementedError
 
-    def show(self, task: str) -> Optional[Dict[str, Any]]:
+    def show(self, task: str) -> Optional[Dict[str, object]]:
         """A task with its state and attempts, or None."""
         raise NotImplementedError
 
@@ -155,11 +155,11 @@ class Pool:
         at most so many; returns how many."""
         raise NotImplementedError
 
-    def export(self, state: Optional[str] = None) -> Iterable[Dict[str, Any]]:
+    def export(self, state: Optional[str] = None) -> Iterable[Dict[str, object]]:
         """Every task (of a state) as `show` gives it, oldest first."""
         raise NotImplementedError
 
-    def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+    def restore(self, tasks: Iterable[Dict[str, object]]) -> Tuple[int, int]:
         """Take in tasks as `export` gave them, with state and attempts; one that was locked is todo
         again. Those whose id is there already are left as they are. Returns (added, known
         before)."""

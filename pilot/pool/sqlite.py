@@ -6,7 +6,7 @@ synchronous=FULL: what was acknowledged survives a power loss. The file must lie
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from pilot.pool import interface, sqlite_file
 from pilot.events.endings import AttemptOutcome, TaskState
@@ -32,7 +32,7 @@ class SQLitePool(Pool):
         self._rows = TaskRows(self._file)
         self._line, self._claims = TaskLine(self._db), ClaimLog(self._db)
 
-    def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+    def add(self, specs: Iterable[Dict[str, object]]) -> Tuple[int, int]:
         added, known = 0, 0
         with self._file.writing():
             for spec in specs:
@@ -236,7 +236,7 @@ class SQLitePool(Pool):
 
         return SQLiteOperator(self._file, self._rows)
 
-    def show(self, task: str) -> Optional[Dict[str, Any]]:
+    def show(self, task: str) -> Optional[Dict[str, object]]:
         return self._operator().show(task)
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
@@ -248,10 +248,10 @@ class SQLitePool(Pool):
     def purge(self, state: str, older_than_s: float, most: int) -> int:
         return self._operator().purge(state, older_than_s, most)
 
-    def export(self, state: Optional[str] = None) -> Iterator[Dict[str, Any]]:
+    def export(self, state: Optional[str] = None) -> Iterator[Dict[str, object]]:
         return self._operator().export(state)
 
-    def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+    def restore(self, tasks: Iterable[Dict[str, object]]) -> Tuple[int, int]:
         return self._operator().restore(tasks)
 
     def close(self) -> None:

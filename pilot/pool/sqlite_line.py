@@ -34,7 +34,7 @@ class TaskLine:
         ]
 
     def _at_the_head(
-        self, limits: Tuple[Any, ...], have: Set[str], count: int, depth: int
+        self, limits: Tuple[object, ...], have: Set[str], count: int, depth: int
     ) -> List[int]:
         """Cheap however many classes there are; `depth` tasks are looked at for each that is
         wanted."""
@@ -51,7 +51,7 @@ class TaskLine:
             )
         )
 
-    def _class_by_class(self, limits: Tuple[Any, ...], have: Set[str], count: int) -> List[int]:
+    def _class_by_class(self, limits: Tuple[object, ...], have: Set[str], count: int) -> List[int]:
         """Cheap however many tasks there are that do not fit."""
         classes = self._db.execute(
             "SELECT class, tags FROM classes WHERE ready > 0 AND " + _FITS, limits

@@ -60,7 +60,7 @@ def _check_arguments(value: Any) -> bool:
     )
 
 
-def _check_environment(value: Any) -> bool:
+def _check_environment(value: object) -> bool:
     return isinstance(value, dict) and all(
         _check_text(key) and "=" not in key and _plain_text(item) for key, item in value.items())
 
@@ -102,7 +102,7 @@ FIELDS: Dict[str, Field] = {
 }
 
 
-def check_task(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
+def check_task(task: object, base: str) -> Tuple[Optional[Dict[str, object]], List[str]]:
     """A task with its relative file names made absolute against `base`, and a sentence per
     mistake."""
     if not isinstance(task, dict):
@@ -133,7 +133,7 @@ def check_task(task: Any, base: str) -> Tuple[Optional[Dict[str, Any]], List[str
     return (None if problems else given), problems
 
 
-def _check_input(item: Any, base: str) -> Any:
+def _check_input(item: object, base: str) -> object:
     file = {"url": item} if isinstance(item, str) else item
     if (
         not isinstance(file, dict)
@@ -149,7 +149,7 @@ def _check_input(item: Any, base: str) -> Any:
     return _check_checksum(dict(file, url=url, name=name))
 
 
-def _check_output(item: Any, base: str) -> Any:
+def _check_output(item: object, base: str) -> object:
     file = {"name": item} if isinstance(item, str) else item
     if not isinstance(file, dict) or set(file) - {"name", "url", "optional"}:
         return "%s is not a name or {name, url, optional}" % json.dumps(item)
@@ -196,7 +196,7 @@ class Lines:
         self._stem = os.path.splitext(os.path.basename(name))[0]
         self._seen: Dict[int, int] = {}  # hash of an id -> its line: a million ids are not kept
 
-    def each(self, lines: Iterable[str]) -> Iterator[Dict[str, Any]]:
+    def each(self, lines: Iterable[str]) -> Iterator[Dict[str, object]]:
         """Ids are given where there are none; empty lines do not count. Mistaken lines are passed
         over."""
         self._seen, mistaken = {}, 0
@@ -217,7 +217,7 @@ class Lines:
                 "%s: and %d more lines with mistakes" % (self._name, mistaken - MOST_PROBLEMS)
             )
 
-    def _check_line(self, number: int, line: str) -> Tuple[Optional[Dict[str, Any]], List[str]]:
+    def _check_line(self, number: int, line: str) -> Tuple[Optional[Dict[str, object]], List[str]]:
         try:
             found, mistakes = check_task(json.loads(line), self._base)
         except ValueError as error:
@@ -232,7 +232,7 @@ class Lines:
         return found, mistakes
 
 
-def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any]]:
+def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, object]]:
     """All tasks of a JSON Lines text. Raises UsageError with a sentence for each of the first
     mistakes, each with file and line number."""
     reader = Lines(name, base)
@@ -242,7 +242,7 @@ def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, Any
     return tasks
 
 
-def generated_id(stem: str, number: int, task: Dict[str, Any]) -> str:
+def generated_id(stem: str, number: int, task: Dict[str, object]) -> str:
     """An id for a task that has none: the file's name, the line, and what the task is, so that
     another task in the same place is another, and the same added again the same."""
     digest = zlib.crc32(json.dumps(task, sort_keys=True).encode("ascii"))
@@ -253,7 +253,7 @@ def generated_id(stem: str, number: int, task: Dict[str, Any]) -> str:
     )
 
 
-def read_file(path: str) -> List[Dict[str, Any]]:
+def read_file(path: str) -> List[Dict[str, object]]:
     """The tasks of a JSON Lines file; UsageError as read_lines, or when the file cannot be read."""
     try:
         with open(path, encoding="utf-8") as stream:
@@ -266,7 +266,7 @@ def read_file(path: str) -> List[Dict[str, Any]]:
         raise UsageError("%s: not UTF-8: %s" % (path, error))
 
 
-def read_one(path: str) -> Dict[str, Any]:
+def read_one(path: str) -> Dict[str, object]:
     """The one task of a JSON file, to be tried once; UsageError with a sentence per mistake."""
     try:
         with open(path, encoding="utf-8") as stream:
