@@ -4,7 +4,6 @@ object a line."""
 import json
 import logging
 import os
-import signal
 import sys
 import time
 import uuid
@@ -12,6 +11,7 @@ from typing import List, Optional, Sequence
 
 from pilot.engine import program
 from pilot.base import prctl
+from pilot.base.interrupts import DRAIN_SIGNALS, STOP_SIGNALS
 from pilot.agent import confine, config as configuration, pool_queries, isolation
 from pilot.agent.agent import Agent
 from pilot.agent.clock import boot_s
@@ -41,15 +41,7 @@ from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Pool
 from pilot.events import event as events
 
-SIGNALS = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGXCPU,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
+SIGNALS = STOP_SIGNALS + DRAIN_SIGNALS
 BACKLOG_BYTES = 1 << 20
 TOGETHER_S = 0.02
 MAX_PATIENCE_S = 30.0

@@ -1,7 +1,6 @@
 """The agent: fills the slot with payloads, keeps their leases, reports their ends, stops in
 time."""
 
-import signal
 from typing import List, Optional
 
 from pilot.agent.clock import boot_s
@@ -19,12 +18,11 @@ from pilot.agent.stopping import Stopping
 from pilot.agent.suspicion import Suspicion
 from pilot.agent.timing import SWEEP_S, AgentEnd, EndKind, report_delay_s
 from pilot.agent.turns import TurnEvents, Turns
+from pilot.base.interrupts import DRAIN_SIGNALS
 from pilot.events.endings import AttemptOutcome
 from pilot.events import event as events
 from pilot.node.deadline import Deadline
 from pilot.pool.interface import Lease
-
-DRAINS = (signal.SIGUSR1, signal.SIGUSR2)
 
 
 class Agent:
@@ -118,7 +116,7 @@ class Agent:
 
     def on_signal(self, signum: int) -> None:
         """SIGUSR1 and SIGUSR2 drain; any other stops now, and a second one without grace."""
-        if signum in DRAINS:
+        if signum in DRAIN_SIGNALS:
             return self._stopping.drain("the pilot was asked to")
         self._stopping.stop_by_signal()
 

@@ -2,19 +2,27 @@
 the result."""
 
 import errno
-import os
 import signal
 import subprocess
 import time
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from pilot.base import process, process_tree
-from pilot.agent import identity, limits, marks, room, stages
-from pilot.agent.loop import ChildExit, Timer
+from pilot.agent import limits, room, stages
+from pilot.agent.attempt_result import AttemptResult
+from pilot.agent.loop import ChildExit
 from pilot.agent.sandbox import folder_name
-from pilot.agent.stages import RUN, STAGE_IN, TransferAnswer, PayloadPlace, Start
+from pilot.agent.stage_process import StageProcess
+from pilot.agent.stages import (
+    RUN,
+    STAGE_IN,
+    PayloadPlace,
+    Start,
+    TransferAnswer,
+    close_streams,
+)
 from pilot.agent.payload_context import AttemptEnd, PayloadContext
 from pilot.agent.watch import SOONEST_S, Watch
+from pilot.base.interrupts import DRAIN_SIGNALS, STOP_SIGNALS
 from pilot.errors import lacking
 from pilot.events import event as events
 from pilot.events.endings import AttemptOutcome
@@ -22,15 +30,7 @@ from pilot.pool.interface import Lease
 
 # a payload that was killed by a signal: whether the agent gets the same one is known by then
 ECHO_S = 0.5
-OUTER_SIGNALS = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGXCPU,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-)
+OUTER_SIGNALS = STOP_SIGNALS + DRAIN_SIGNALS
 
 
 class Payload:
@@ -44,22 +44,22 @@ class Payload:
         vacated: Callable[["Payload"], None],
         over: Callable[["Payload", AttemptEnd], None],
     ) -> None:
-        self.lease, self.spec = lease, lease.spec
+        self.lease = lease
         self.gpus: List[str] = []
-        self.mark = "%s/%s.%d" % (shared.config.pilot, lease.task, lease.generation)
-        self.pid: Optional[int] = None
-        self._number = shared.marks.new()
-        self._answer: Optional[TransferAnswer] = None
         self._shared, self._vacated, self._over = shared, vacated, over
+        mark = "%s/%s.%d" % (shared.config.pilot, lease.task, lease.generation)
+        self._child = StageProcess(shared, lease, mark)
+        self._watch = Watch(limits.limits_of(lease.spec, shared.config))
+        self._result = AttemptResult()
         self._place: Optional[PayloadPlace] = None
-        self._prepared: Optional[Start] = None
-        self._stage = ""
+        self._stage, self._prepared = "", None  # type: str, Optional[Start]
+        self._answer: Optional[TransferAnswer] = None
         self._stopped: Optional[Tuple[str, str]] = None  # outcome, reason
-        self._timers: List[Timer] = []
-        self._began = time.monotonic()
-        self._watch = Watch(limits.limits_of(self.spec, shared.config))
-        self._ran: Optional[ChildExit] = None
-        self._files: List[Dict[str, object]] = []
+
+    @property
+    def spec(self) -> Dict[str, Any]:
+        """The task."""
+        return self.lease.spec
 
     def prepare(self) -> None:
         """Do ahead of time what can be done before there is room for it: a slot that becomes free
@@ -78,27 +78,25 @@ class Payload:
     def discard(self) -> None:
         """It is not started after all."""
         if self._prepared is not None:
-            _close_streams(self._prepared)
+            close_streams(self._prepared)
         if self._place is not None:
             self._shared.sandboxes.give_back(self._place.sandbox)
         self._prepared = self._place = None
 
     def start(self, gpus: List[str]) -> None:
         """Begin with the first stage. What cannot be started ends at once, with its reason."""
-        self._began = time.monotonic()
+        self._result.began = time.monotonic()
         try:
             if self._place is None:
                 self._settle_in(gpus)
         except OSError as error:
-            return self._end_attempt(
-                AttemptOutcome.RELEASED, "the node cannot run it: %s" % (lacking(error) or error), node=True
-            )
+            return self._blame_node(lacking(error) or str(error))
         self._start_stage(stages.first_stage(self.spec))
 
     def _settle_in(self, gpus: List[str]) -> None:
         self.gpus = gpus
         self._place = PayloadPlace(
-            self.lease, self._shared.sandboxes.take(), self._shared.config, gpus, self.mark
+            self.lease, self._shared.sandboxes.take(), self._shared.config, gpus, self._child.mark
         )
 
     def _own_place(self) -> PayloadPlace:
@@ -110,16 +108,14 @@ class Payload:
         one hurries."""
         if self._stopped is None:
             self._stopped = (outcome, reason)
-            self._signal_group(signal.SIGTERM)
-            self._timers.append(self._shared.loop.after(grace_s, self._kill_tree))
+            self._child.signal_group(signal.SIGTERM)
+            self._child.after(grace_s, self._child.kill_tree)
         elif grace_s <= 0:
-            self._kill_tree()
+            self._child.kill_tree()
 
     def extend(self) -> None:
         """Its lease was prolonged: the warden shall know how long it may run."""
-        end = self._shared.lease_end(self.lease)
-        if self.pid is not None and end is not None:
-            self._shared.strays.until(self.pid, end)
+        self._child.extend_lease()
 
     def _start_stage(self, stage: str) -> None:
         self._stage = stage
@@ -129,13 +125,12 @@ class Payload:
                 None,
             )
         except OSError as error:
-            return self._end_attempt(
-                AttemptOutcome.RELEASED, "the node cannot run it: %s" % (lacking(error) or error), node=True
-            )
+            return self._blame_node(lacking(error) or str(error))
         except ValueError as error:
             return self._end_attempt(AttemptOutcome.ERROR, "it cannot be started: %s" % error)
         try:
-            self._note_start(self._spawn_child(start), start)
+            self._child.spawn(start, self._stage == RUN, self._take_exit)
+            self._note_start(start)
         except OSError as error:
             self._not_started(start, error)
         except subprocess.SubprocessError as error:  # what is done between fork and exec
@@ -149,24 +144,9 @@ class Payload:
         self._answer = TransferAnswer(place.config.workdir)
         return stages.of_transfer(place, stage, self._answer)
 
-    def _spawn_child(self, start: Start) -> "subprocess.Popen[bytes]":
-        options = identity.start_options(self._shared.config) if self._stage == RUN else {}
-        try:
-            with marks.marked_children(self._number):
-                # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is
-                # closed: nothing to look for
-                return process.spawn(
-                    start.argv,
-                    stdin=start.stdin,
-                    stdout=start.stdout,
-                    stderr=start.stderr,
-                    env=start.environ,
-                    cwd=start.cwd,
-                    close_fds=False,
-                    **options,
-                )
-        finally:
-            _close_streams(start)
+    def _blame_node(self, why: str) -> None:
+        reason = "the node cannot run it: %s" % why
+        self._end_attempt(AttemptOutcome.RELEASED, reason, node=True)
 
     def _no_such_self(self, error: Exception) -> None:
         self._end_attempt(
@@ -180,9 +160,7 @@ class Payload:
         """Whose fault it is: the node's, which lacks processes or descriptors, or the task's."""
         program = start.argv[0]
         if lacking(error):
-            return self._end_attempt(
-                AttemptOutcome.RELEASED, "the node cannot run it: %s" % lacking(error), node=True
-            )
+            return self._blame_node(lacking(error))
         # of setuid(2); a program that may not run is EACCES
         if error.errno == errno.EPERM and self._shared.config.payload_ids:
             return self._no_such_self(error)
@@ -191,18 +169,14 @@ class Payload:
         how = "executed" if isinstance(error, PermissionError) else "started"
         self._end_attempt(AttemptOutcome.ERROR, "%s cannot be %s: %s" % (program, how, error.strerror))
 
-    def _note_start(self, child: "subprocess.Popen[bytes]", start: Start) -> None:
-        shared, self.pid = self._shared, child.pid
-        shared.strays.began(child.pid, self.mark, self._number, shared.lease_end(self.lease))
-        shared.loop.watch_child(
-            child.pid, self._kill_group, lambda ended: self._take_exit(child, ended)
-        )
+    def _note_start(self, start: Start) -> None:
+        shared, pid = self._shared, self._child.pid
         limit_s = self._limit_s(start)
         reason = "%s took longer than %.0f s" % (self._stage, limit_s or 0)
-        if self._stage == RUN:
+        if self._stage == RUN and pid is not None:
             reason = "wall time limit passed: allowed %g s" % self.spec.get("walltime_s", 0)
             self._watch.begin()
-            shared.confinement.enter(self.mark, child.pid, self._watch.limits.memory_mb)
+            shared.confinement.enter(self._child.mark, pid, self._watch.limits.memory_mb)
             shared.tell(
                 events.TASK_STARTED,
                 task=self.lease.task,
@@ -210,7 +184,7 @@ class Payload:
                 attempt=self.lease.attempt,
                 home=self._place.sandbox.home if self._place else None,
             )
-            self._timers.append(shared.loop.after(2 * SOONEST_S, self._take_sample))
+            self._child.after(2 * SOONEST_S, self._take_sample)
         if limit_s is not None:
             self._limit_time(limit_s, reason)
 
@@ -220,44 +194,20 @@ class Payload:
         walltime_s: Optional[float] = self.spec.get("walltime_s")
         if walltime_s is None or self._stage not in (STAGE_IN, RUN):
             return start.timeout_s
-        left = max(0.1, walltime_s - (time.monotonic() - self._began))
+        left = max(0.1, walltime_s - (time.monotonic() - self._result.began))
         return left if self._stage == RUN or start.timeout_s is None else min(left, start.timeout_s)
 
     def _limit_time(self, seconds: float, reason: str) -> None:
         """End the stage when it has run so long; time in which it was suspended does not count."""
         def over() -> None:
-            left = self._watch.asleep_now(self._own_tree()) if self._stage == RUN else 0.0
+            left = self._watch.asleep_now(self._child.tree()) if self._stage == RUN else 0.0
             if left > 0:
                 self._limit_time(left, reason)
             else:
                 self.stop(AttemptOutcome.ERROR, reason, self._shared.config.stop_grace_s)
-        self._timers.append(self._shared.loop.after(seconds, over))
+        self._child.after(seconds, over)
 
-    def _own_tree(self) -> List[process_tree.Process]:
-        return [] if self.pid is None else self._shared.strays.tree(self.pid, self.mark)
-
-    def _signal_group(self, signum: int) -> None:
-        if self.pid is not None:
-            process_tree.send_group(self.pid, signum)
-
-    def _kill_tree(self) -> None:
-        if self.pid is not None:
-            tree = self._shared.strays.tree(self.pid, self.mark)
-            self._signal_group(signal.SIGKILL)
-            process_tree.send(tree, signal.SIGKILL)
-            self._shared.confinement.kill(self.mark)
-
-    def _kill_group(self) -> None:
-        """The leader has ended and its pid is still taken: the group is surely ours."""
-        self._signal_group(signal.SIGKILL)
-
-    def _take_exit(self, child: "subprocess.Popen[bytes]", ended: ChildExit) -> None:
-        child.returncode = ended.code  # reaped by the loop
-        self._shared.strays.ended(child.pid)
-        self.pid = None
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+    def _take_exit(self, ended: ChildExit) -> None:
         if self._stopped is None and -ended.code in OUTER_SIGNALS:
             self._shared.loop.after(ECHO_S, lambda: self._judge_exit(ended))
         else:
@@ -279,9 +229,9 @@ class Payload:
         self._start_stage(following)
 
     def _payload_failure(self, ended: ChildExit) -> str:
-        self._ran = ended
+        self._result.exited = ended
         confinement, allowed = self._shared.confinement, self._watch.limits.memory_mb or 0
-        if confinement.leave(self.mark):
+        if confinement.leave(self._child.mark):
             return "memory limit passed: killed by the kernel, allowed %g MB" % allowed
         if ended.code == 0:
             return ""
@@ -297,7 +247,7 @@ class Payload:
     def _transfer_failure(self, ended: ChildExit) -> str:
         assert self._answer is not None
         answer = self._answer.take()
-        self._files += answer["files"]
+        self._result.files += answer["files"]
         return (
             ""
             if ended.code == 0
@@ -306,9 +256,9 @@ class Payload:
 
     def _take_sample(self) -> None:
         """Look at what it uses, and end it when it passes a limit."""
-        if self.pid is None or self._stopped is not None or self._place is None:
+        if self._child.pid is None or self._stopped is not None or self._place is None:
             return
-        passed = self._watch.look(self._own_tree(), self._place)
+        passed = self._watch.look(self._child.tree(), self._place)
         if passed:
             return self.stop(AttemptOutcome.ERROR, passed, self._shared.config.stop_grace_s)
         if self._watch.tells():
@@ -318,7 +268,7 @@ class Payload:
                 generation=self.lease.generation,
                 **self._watch.told(),
             )
-        self._timers.append(self._shared.loop.after(self._watch.next_look_s(), self._take_sample))
+        self._child.after(self._watch.next_look_s(), self._take_sample)
 
     def _end_attempt(self, outcome: str, reason: str, node: bool = False) -> None:
         now = time.monotonic()
@@ -329,17 +279,8 @@ class Payload:
         if crowd and outcome != AttemptOutcome.DONE and self._stopped is None:
             outcome, node = AttemptOutcome.ERROR, False
             reason = crowd if node else "%s (%s)" % (reason, crowd)
-        result: Dict[str, object] = {}
-        if self._files:
-            result["files"] = self._files
-        if self._ran is not None and self._place is not None:
-            result.update(
-                exit_code=self._ran.code,
-                cpu_s=round(self._ran.cpu_s, 3),
-                seconds=round(now - self._watch.began, 3),
-                max_rss_mb=round(max(self._ran.max_rss_mb, self._watch.peak_mb), 1) or None,
-                **self._place.sandbox.tails(),
-            )
+        sandbox = None if self._place is None else self._place.sandbox
+        result = self._result.describe(self._watch, sandbox)
         if self._place is not None:
             keep = self._shared.config.keep
             wanted = not crowd and (keep == "always" or (keep == "failed" and outcome == AttemptOutcome.ERROR))
@@ -349,7 +290,7 @@ class Payload:
             )
             if folder:
                 result["folder"] = folder
-        self._over(self, AttemptEnd(outcome, reason, result, now - self._began, node))
+        self._over(self, AttemptEnd(outcome, reason, result, now - self._result.began, node))
 
     def _disk_filled(self) -> str:
         """Whether it is this payload that has used up the disk; in words."""
@@ -357,9 +298,3 @@ class Payload:
         if self._place is None or not room.describe_lack(config.workdir, config.min_disk_mb):
             return ""
         return room.used_up_by(self._place.sandbox.home, config.min_disk_mb)
-
-
-def _close_streams(start: Start) -> None:
-    """Our copies of a child's streams."""
-    for descriptor in (start.stdin, start.stdout, start.stderr):
-        os.close(descriptor)

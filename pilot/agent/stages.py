@@ -153,3 +153,9 @@ def of_transfer(place: PayloadPlace, stage: str, answer: TransferAnswer) -> Star
         out,
         err,
     )
+
+
+def close_streams(start: Start) -> None:
+    """Our copies of a child's streams."""
+    for descriptor in (start.stdin, start.stdout, start.stderr):
+        os.close(descriptor)

@@ -1,0 +1,95 @@
+"""The child process of one stage of a payload: started, timed, signalled, reaped."""
+
+import signal
+import subprocess
+from typing import Callable, List, Optional
+
+from pilot.agent import identity, marks
+from pilot.agent.loop import ChildExit, Timer
+from pilot.agent.payload_context import PayloadContext
+from pilot.agent.stages import Start, close_streams
+from pilot.base import process, process_tree
+from pilot.pool.interface import Lease
+
+
+class StageProcess:
+    """At most one child at a time; `pid` is None when there is none."""
+
+    def __init__(self, shared: PayloadContext, lease: Lease, mark: str) -> None:
+        self.pid: Optional[int] = None
+        self.mark = mark
+        self._shared, self._lease, self._number = shared, lease, shared.marks.new()
+        self._timers: List[Timer] = []
+
+    def spawn(
+        self, start: Start, as_payload: bool, ended: Callable[[ChildExit], None]
+    ) -> None:
+        """Start the child; `ended` is called once when it has exited and was reaped. Raises OSError,
+        ValueError, and SubprocessError for what fails between fork and exec."""
+        options = identity.start_options(self._shared.config) if as_payload else {}
+        try:
+            with marks.marked_children(self._number):
+                # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is
+                # closed: nothing to look for
+                child = process.spawn(
+                    start.argv,
+                    stdin=start.stdin,
+                    stdout=start.stdout,
+                    stderr=start.stderr,
+                    env=start.environ,
+                    cwd=start.cwd,
+                    close_fds=False,
+                    **options,
+                )
+        finally:
+            close_streams(start)
+        self.pid = child.pid
+        lease_end = self._shared.lease_end(self._lease)
+        self._shared.strays.began(child.pid, self.mark, self._number, lease_end)
+        # the leader has ended and its pid is still taken: the group is surely ours
+        self._shared.loop.watch_child(
+            child.pid,
+            lambda: self.signal_group(signal.SIGKILL),
+            lambda exited: self._take_exit(child, exited, ended),
+        )
+
+    def _take_exit(
+        self,
+        child: "subprocess.Popen[bytes]",
+        exited: ChildExit,
+        ended: Callable[[ChildExit], None],
+    ) -> None:
+        child.returncode = exited.code  # reaped by the loop
+        self._shared.strays.ended(child.pid)
+        self.pid = None
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        ended(exited)
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back so many seconds from now, unless the child has exited by then."""
+        self._timers.append(self._shared.loop.after(seconds, callback))
+
+    def extend_lease(self) -> None:
+        """The lease was prolonged: the warden lets the child run for longer."""
+        end = self._shared.lease_end(self._lease)
+        if self.pid is not None and end is not None:
+            self._shared.strays.until(self.pid, end)
+
+    def tree(self) -> List[process_tree.Process]:
+        """The child with all that it started."""
+        return [] if self.pid is None else self._shared.strays.tree(self.pid, self.mark)
+
+    def signal_group(self, signum: int) -> None:
+        """Send a signal to the child's process group."""
+        if self.pid is not None:
+            process_tree.send_group(self.pid, signum)
+
+    def kill_tree(self) -> None:
+        """SIGKILL to the child and all that it started."""
+        if self.pid is not None:
+            processes = self.tree()
+            self.signal_group(signal.SIGKILL)
+            process_tree.send(processes, signal.SIGKILL)
+            self._shared.confinement.kill(self.mark)
