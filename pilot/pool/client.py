@@ -7,22 +7,15 @@ lease.
 
 import json
 import logging
-import os
-import re
 from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from pilot.base import credentials
-from pilot.base.pool_token import Bearer, NoToken
-from pilot.errors import ConfigurationFailed, UsageError
-from pilot.base.fetch import FetchFailed
 from pilot.pool import interface, task as tasks
-from pilot.pool.interface import Backlog, Busy, Denied, Final, Lease, Offer, StaleLease
-from pilot.base.session import Session
+from pilot.pool.http_calls import TIMEOUT_S, HTTPCalls, Refused
+from pilot.pool.interface import Backlog, Busy, Final, Lease, Offer, StaleLease
 from pilot.events.endings import AttemptOutcome, TaskState
 
-TIMEOUT_S = 30.0
 MAX_WAIT_S = 20.0
 BULK = 1000  # tasks in one request: what the server's loop does at once
 BULK_BYTES = 2 << 20
@@ -39,98 +32,7 @@ class HTTPPool(interface.Pool):
     def __init__(
         self, url: str, environ: Optional[Dict[str, str]] = None, timeout_s: float = TIMEOUT_S
     ) -> None:
-        self._check_server(url)
-        self._url, self._timeout_s = url.rstrip("/"), timeout_s
-        self._environ = dict(os.environ if environ is None else environ)
-        self._session = Session(
-            self._url,
-            lambda: credentials.tls_context(self._environ, credentials.proxy_path(self._environ)),
-        )
-        self._bearer = Bearer(self._environ, self._session)
-
-    @staticmethod
-    def _check_server(url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            good = bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
-            good = False
-        shown = re.sub("//[^/]*@", "//", url)
-        if not good:
-            raise UsageError("%s: names no server; https://HOST:PORT does" % shown)
-        if "@" in parts.netloc:
-            raise UsageError(
-                "%s: a server is asked with a token (--pool-token-file), not with a name and password in its address"
-                % shown
-            )
-
-    # -- the way out -----------------------------------------------------------------------------
-
-    def _ask_server(
-        self, method: str, path: str, body: Optional[Dict[str, object]] = None, wait_s: float = 0.0
-    ) -> Any:
-        """The answer. Refused for what the server will never take; Busy for all that may be better
-        another time, nonsense of a proxy included."""
-        status, data = self._send_request(method, path, body, wait_s)
-        try:
-            found = json.loads(data.decode("utf-8"))
-            sentence = found.get("error", "") if isinstance(found, dict) else ""
-        except (ValueError, RecursionError):
-            found, sentence = None, ""
-        if status == 200 and isinstance(found, dict):
-            return found
-        told = "%s: HTTP %d: %s" % (
-            self._url,
-            status,
-            sentence or "this is no pool's answer: %r" % data[:60],
-        )
-        if not sentence:
-            raise Busy(told)
-        if status == 409:
-            raise StaleLease(told)
-        if status in (401, 403):
-            self._bearer.refused()
-            how = (
-                "; give one in --pool-token-file or $PILOT_POOL_TOKEN"
-                if status == 401 and "is needed" in sentence
-                else ""
-            )
-            raise Denied(told + how)
-        if status in (400, 413):
-            raise Refused(told)
-        raise Busy(told)
-
-    def _ask_again(self, path: str, body: Dict[str, Any]) -> Any:
-        """What a right server never refuses: if it is refused, another answer may come another time
-        (Busy)."""
-        try:
-            return self._ask_server("POST", path, body)
-        except (Refused, StaleLease) as error:
-            raise Busy(str(error))
-
-    def _send_request(
-        self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0
-    ) -> Tuple[int, bytes]:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        data = None if body is None else json.dumps(body).encode("ascii")
-        try:
-            return self._session.ask(
-                method,
-                path,
-                data,
-                dict(headers, **self._bearer.headers()),
-                self._timeout_s + wait_s,
-            )
-        except (NoToken, ConfigurationFailed) as error:
-            raise Denied(str(error))
-        except FetchFailed as error:
-            if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise Denied("%s; if its CA is your own, give that as $SSL_CERT_FILE" % error)
-            raise Busy(
-                "the pool cannot be reached: %s%s" % (error, _hint_at(self._url, str(error)))
-            )
-
-    # -- the interface ---------------------------------------------------------------------------
+        self._calls = HTTPCalls(url, environ, timeout_s)
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         return self._send_bulk("/v1/tasks", specs)
@@ -141,7 +43,7 @@ class HTTPPool(interface.Pool):
     def _send_bulk(self, path: str, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
         added, known = 0, 0
         for some in _split_portions(tasks):
-            found = self._ask_server("POST", path, {"tasks": some})
+            found = self._calls.ask("POST", path, {"tasks": some})
             added, known = added + found["added"], known + found["known"]
         return added, known
 
@@ -165,12 +67,12 @@ class HTTPPool(interface.Pool):
             "begun": list(begun),
         }
         try:
-            found = self._ask_server("POST", "/v1/next", body, wait_s)
+            found = self._calls.ask("POST", "/v1/next", body, wait_s)
         except Refused as error:
             return self._one_by_one(list(finals), pilot, error), []
         except StaleLease as error:
             raise Busy(str(error))
-        with _expect_shape(self._url):
+        with _expect_shape(self._calls.url):
             # a lease begins when it is granted
             waited_s = max(0.0, min(float(found["waited_s"]), wait_s))
             leases = [_read_lease(one, waited_s, lease_s) for one in found["leases"]]
@@ -207,11 +109,11 @@ class HTTPPool(interface.Pool):
         return states
 
     def nudge(self, pilot: str) -> None:
-        self._ask_again("/v1/nudge", {"pilot": pilot})
+        self._calls.ask_again("/v1/nudge", {"pilot": pilot})
 
     def finish(self, final: Final, pilot: str) -> str:
-        found = self._ask_server("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))
-        with _expect_shape(self._url):
+        found = self._calls.ask("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))
+        with _expect_shape(self._calls.url):
             return str(found["state"])
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
@@ -220,35 +122,35 @@ class HTTPPool(interface.Pool):
     def renew(
         self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
     ) -> List[Tuple[str, int]]:
-        found = self._ask_again(
+        found = self._calls.ask_again(
             "/v1/renew", {"pilot": pilot, "leases": list(leases), "lease_s": lease_s}
         )
-        with _expect_shape(self._url):
+        with _expect_shape(self._calls.url):
             return [(str(task), int(generation)) for task, generation in found["stale"]]
 
     def status(self) -> Dict[str, int]:
-        found = self._ask_server("GET", "/v1/status")
-        with _expect_shape(self._url):
+        found = self._calls.ask("GET", "/v1/status")
+        with _expect_shape(self._calls.url):
             return {state: int(found[state]) for state in interface.STATES}
 
     def pending(self) -> Tuple[int, Optional[float]]:
-        found = self._ask_server("GET", "/v1/pending")
-        with _expect_shape(self._url):
+        found = self._calls.ask("GET", "/v1/pending")
+        with _expect_shape(self._calls.url):
             return int(found["tasks"]), found["seconds"]
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
-        status, data = self._send_request("GET", "/v1/tasks/" + quote(task, safe=""), None)
-        with _expect_shape(self._url):
+        status, data = self._calls.send("GET", "/v1/tasks/" + quote(task, safe=""), None)
+        with _expect_shape(self._calls.url):
             found = json.loads(data.decode("utf-8"))
             if status == 404 and "error" in found:
                 return None
             if status == 200:
                 return dict(found)
-        raise Busy("%s: HTTP %d: %r" % (self._url, status, data[:200]))
+        raise Busy("%s: HTTP %d: %r" % (self._calls.url, status, data[:200]))
 
     def backlog(self, offer: Offer) -> Backlog:
-        found = self._ask_again("/v1/backlog", {"offer": offer._asdict()})
-        with _expect_shape(self._url):
+        found = self._calls.ask_again("/v1/backlog", {"offer": offer._asdict()})
+        with _expect_shape(self._calls.url):
             return Backlog(
                 int(found[TaskState.TODO]),
                 int(found["waiting"]),
@@ -257,18 +159,18 @@ class HTTPPool(interface.Pool):
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
         return int(
-            self._ask_server("POST", "/v1/retry", {} if tasks is None else {"tasks": list(tasks)})[
+            self._calls.ask("POST", "/v1/retry", {} if tasks is None else {"tasks": list(tasks)})[
                 "count"
             ]
         )
 
     def cancel(self, tasks: Iterable[str]) -> int:
-        return int(self._ask_server("POST", "/v1/cancel", {"tasks": list(tasks)})["count"])
+        return int(self._calls.ask("POST", "/v1/cancel", {"tasks": list(tasks)})["count"])
 
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, object]]:
         path, after = "/v1/tasks?limit=%d%s" % (PAGE, "&state=" + state if state else ""), ""
         while True:
-            found = self._ask_server("GET", path + after)
+            found = self._calls.ask("GET", path + after)
             for task in found["tasks"]:
                 yield task
             if found["next"] is None:
@@ -277,42 +179,26 @@ class HTTPPool(interface.Pool):
 
     def purge(self, state: str, older_than_s: float, most: int) -> int:
         return int(
-            self._ask_server(
+            self._calls.ask(
                 "POST", "/v1/purge", {"state": state, "older_than_s": older_than_s, "most": most}
             )["count"]
         )
 
     def withdraw(self, pilot: str) -> None:
         """Take back every token of this pilot, if ours is a factory's or an admin's."""
-        self._ask_server("POST", "/v1/tokens/withdraw", {"pilot": pilot})
+        self._calls.ask("POST", "/v1/tokens/withdraw", {"pilot": pilot})
 
     def mint(self, pilot: str, seconds: float) -> str:
         """A token for this pilot, if ours is a factory's or an admin's."""
         return str(
-            self._ask_server("POST", "/v1/tokens", {"pilot": pilot, "seconds": seconds})["token"]
+            self._calls.ask("POST", "/v1/tokens", {"pilot": pilot, "seconds": seconds})["token"]
         )
 
     def patience(self, seconds: float) -> None:
-        self._timeout_s = seconds
+        self._calls.timeout_s = seconds
 
     def close(self) -> None:
-        self._session.close()
-
-
-def _hint_at(url: str, problem: str) -> str:
-    if url.startswith("https") and (
-        "WRONG_VERSION_NUMBER" in problem or "wrong version number" in problem
-    ):
-        return "; does it want http?"
-    return (
-        "; does it want https?"
-        if url.startswith("http:") and "closed connection without" in problem
-        else ""
-    )
-
-
-class Refused(UsageError):
-    """The server will never take this request: its sentence says why."""
+        self._calls.close()
 
 
 @contextmanager

@@ -1,0 +1,134 @@
+"""One request to a pool server and its answer: token, time limit, and what each failure means."""
+
+import json
+import os
+import re
+from typing import Any, Dict, Optional, Tuple
+from urllib.parse import urlsplit
+
+from pilot.base import credentials
+from pilot.base.fetch import FetchFailed
+from pilot.base.pool_token import Bearer, NoToken
+from pilot.base.session import Session
+from pilot.errors import ConfigurationFailed, UsageError
+from pilot.pool.interface import Busy, Denied, StaleLease
+
+TIMEOUT_S = 30.0
+
+
+class Refused(UsageError):
+    """The server will never take this request: its sentence says why."""
+
+
+class HTTPCalls:
+    """Asks the server at `url`; an answer may take `timeout_s`. UsageError for a URL that is
+    none."""
+
+    def __init__(
+        self, url: str, environ: Optional[Dict[str, str]] = None, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        _check_url(url)
+        self.url, self.timeout_s = url.rstrip("/"), timeout_s
+        self._environ = dict(os.environ if environ is None else environ)
+        self._session = Session(
+            self.url,
+            lambda: credentials.tls_context(self._environ, credentials.proxy_path(self._environ)),
+        )
+        self._bearer = Bearer(self._environ, self._session)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._session.close()
+
+    def ask(
+        self, method: str, path: str, body: Optional[Dict[str, object]] = None, wait_s: float = 0.0
+    ) -> Any:
+        """The answer. Refused for what the server will never take; Busy for all that may be better
+        another time, nonsense of a proxy included."""
+        status, data = self.send(method, path, body, wait_s)
+        try:
+            found = json.loads(data.decode("utf-8"))
+            sentence = found.get("error", "") if isinstance(found, dict) else ""
+        except (ValueError, RecursionError):
+            found, sentence = None, ""
+        if status == 200 and isinstance(found, dict):
+            return found
+        told = "%s: HTTP %d: %s" % (
+            self.url,
+            status,
+            sentence or "this is no pool's answer: %r" % data[:60],
+        )
+        if not sentence:
+            raise Busy(told)
+        if status == 409:
+            raise StaleLease(told)
+        if status in (401, 403):
+            self._bearer.refused()
+            how = (
+                "; give one in --pool-token-file or $PILOT_POOL_TOKEN"
+                if status == 401 and "is needed" in sentence
+                else ""
+            )
+            raise Denied(told + how)
+        if status in (400, 413):
+            raise Refused(told)
+        raise Busy(told)
+
+    def ask_again(self, path: str, body: Dict[str, Any]) -> Any:
+        """What a right server never refuses: if it is refused, another answer may come another time
+        (Busy)."""
+        try:
+            return self.ask("POST", path, body)
+        except (Refused, StaleLease) as error:
+            raise Busy(str(error))
+
+    def send(
+        self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0
+    ) -> Tuple[int, bytes]:
+        """Status and body of the answer, whatever it is. Raises Busy, Denied."""
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        data = None if body is None else json.dumps(body).encode("ascii")
+        try:
+            return self._session.ask(
+                method,
+                path,
+                data,
+                dict(headers, **self._bearer.headers()),
+                self.timeout_s + wait_s,
+            )
+        except (NoToken, ConfigurationFailed) as error:
+            raise Denied(str(error))
+        except FetchFailed as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise Denied("%s; if its CA is your own, give that as $SSL_CERT_FILE" % error)
+            raise Busy(
+                "the pool cannot be reached: %s%s" % (error, _hint_at(self.url, str(error)))
+            )
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        good = bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    shown = re.sub("//[^/]*@", "//", url)
+    if not good:
+        raise UsageError("%s: names no server; https://HOST:PORT does" % shown)
+    if "@" in parts.netloc:
+        raise UsageError(
+            "%s: a server is asked with a token (--pool-token-file), not with a name and password in its address"
+            % shown
+        )
+
+
+def _hint_at(url: str, problem: str) -> str:
+    if url.startswith("https") and (
+        "WRONG_VERSION_NUMBER" in problem or "wrong version number" in problem
+    ):
+        return "; does it want http?"
+    return (
+        "; does it want https?"
+        if url.startswith("http:") and "closed connection without" in problem
+        else ""
+    )
