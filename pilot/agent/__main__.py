@@ -136,7 +136,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 def run_agent(config: AgentConfig, tell: Teller) -> AgentEnd:
     """Work until there is no more reason to; says which."""
-    starter = os.getppid()
+    starter, url = os.getppid(), os.environ[configuration.POOL_VARIABLE]
     mark = config.environ.setdefault(AGENT_MARK, uuid.uuid4().hex)
     prctl.hide_environment()
     warden = Warden(
@@ -161,9 +161,9 @@ def run_agent(config: AgentConfig, tell: Teller) -> AgentEnd:
     deadline = Deadline(config.ends, read_ends, config.drain_files)
 
     def open_another() -> Pool:
-        return open_patient_pool(open_pool(config.pool), config)
+        return open_patient_pool(open_pool(url), config)
 
-    with open_pool(config.pool) as pool:
+    with open_pool(url) as pool:
         lanes = pool_queries.PoolQueries(loop, open_patient_pool(pool, config), open_another)
         agent = Agent(lanes, shared, deadline, leases)
         agents.append(agent)

@@ -1,4 +1,4 @@
-"""Around an agent's process, whosesoever it is: its surroundings, its lines told on, signals passed
+"""Around an agent's process, whosesoever it is: its environ, its lines told on, signals passed
 on, its end."""
 
 import logging
@@ -44,20 +44,20 @@ def run_foreign_agent(
     ctx: Context,
     argv: List[str],
     agent: Optional[Watched] = None,
-    surroundings: Optional[Dict[str, str]] = None,
+    environ: Optional[Dict[str, str]] = None,
 ) -> AgentSummary:
     """Run an agent that is not ours to its end. AgentFailed when it ended badly."""
-    result = watch_agent(ctx, argv, agent or Watched(), surroundings)
+    result = watch_agent(ctx, argv, agent or Watched(), environ)
     if result.exit_code != 0:
         raise AgentFailed(result.told())
     return AgentSummary(0, 0, 0, "the program ended well")
 
 
 def watch_agent(
-    ctx: Context, argv: List[str], agent: Watched, surroundings: Optional[Dict[str, str]] = None
+    ctx: Context, argv: List[str], agent: Watched, environ: Optional[Dict[str, str]] = None
 ) -> process.Result:
-    """Start an agent, hear it, pass signals on; returns how it ended. `surroundings` are all that
-    its environment has."""
+    """Start an agent, hear it, pass signals on; returns how it ended. `environ`: its whole
+    environment, where it is not the usual one."""
     log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
 
     _hide_environment(ctx)
@@ -78,7 +78,7 @@ def watch_agent(
             argv,
             timeout_s=FOREVER_S,
             ok=None,
-            environ=agent_environ(ctx) if surroundings is None else surroundings,
+            environ=agent_environ(ctx) if environ is None else environ,
             cwd=ctx.workdir,
             grace_s=grace_s(ctx),
             on_line=agent.line,

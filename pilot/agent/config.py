@@ -5,12 +5,14 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from pilot.base.shared_defaults import GRACE_S
 
+# where the agent finds the URL of its pool, beside the variables of its token
+POOL_VARIABLE = "PILOT_POOL"
+
 
 class AgentConfig(NamedTuple):
     """All that an agent must know. `ends` maps a source to the seconds it leaves; None: no limit
     known."""
 
-    pool: str
     pilot: str
     workdir: str
     output_dir: str

@@ -73,7 +73,8 @@ def run_built_in_agent(ctx: Context, argv: List[str]) -> AgentSummary:
     prctl.ask(prctl.CHILD_SUBREAPER, 1)
     before = set(process_tree.children(os.getpid()))
     try:
-        result = child.watch_agent(ctx, argv, relay)
+        environ = dict(child.agent_environ(ctx), **{agent_config.POOL_VARIABLE: pool.url})
+        result = child.watch_agent(ctx, argv, relay, environ)
         if relay.end is None:
             relay.lose_all()
             grace_s = min(ctx.settings["stop_grace_s"], AGENT_STOP_S - STOP_REPORT_S)

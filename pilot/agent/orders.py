@@ -43,7 +43,7 @@ def agent_orders(ctx: Context, pool: AgentPool, folder: str) -> AgentConfig:
     if power is not None:
         base["PILOT_TASK_CPU_POWER"] = "%.1f" % power.power
     return AgentConfig(
-        pool=pool.url, pilot=ctx.pilot_id, workdir=folder,
+        pilot=ctx.pilot_id, workdir=folder,
         output_dir=os.path.abspath(settings["output_dir"] or ctx.path("outputs")),
         environ=base,
         slots=settings["slots"] or node.cores, cores=node.cores, memory_mb=node.memory_mb or None,

@@ -86,7 +86,7 @@ def config(tmp_path):
     work = tmp_path / "agent"
     work.mkdir()
     return AgentConfig(
-        "sqlite:p", "p1", str(work), str(tmp_path / "outputs"), {"PATH": os.environ["PATH"]}
+        "p1", str(work), str(tmp_path / "outputs"), {"PATH": os.environ["PATH"]}
     )
 
 

@@ -7,7 +7,6 @@ from pilot.agent.config import AgentConfig
 from pilot.pool.interface import Offer
 
 CONFIG = AgentConfig(
-    "sqlite:p",
     "p1",
     "/w",
     "/o",

@@ -4,7 +4,6 @@ from pilot.agent import config
 from pilot.agent.config import AgentConfig
 
 CONFIG = AgentConfig(
-    "sqlite:p",
     "p1",
     "/w",
     "/o",

@@ -10,7 +10,6 @@ from pilot.agent.config import AgentConfig
 from tests.agent.running import PLAN, look, put
 
 CONFIG = AgentConfig(
-    "sqlite:p",
     "p1",
     "/w",
     "/o",
