@@ -1,7 +1,10 @@
 """What every command of every package promises; a new command passes unchanged."""
 
+import ast
+import inspect
 import re
 import sys
+import textwrap
 
 import pytest
 
@@ -86,6 +89,26 @@ def test_it_has_a_limit_and_a_failure_of_the_published_table(command):
 def test_what_it_uses_can_be_imported(command):
     import importlib
     assert all(importlib.import_module(module) for module in command.uses)
+
+
+def test_what_it_imports_when_it_runs_is_loaded_before(command):
+    """The file that the pilot came from may vanish while it runs."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(command)))
+    late = {
+        "%s.%s" % (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0
+        for alias in node.names
+        if node.module.split(".")[0] in ("pilot", "commands")
+    }
+    used = set(command.uses) | {module.rpartition(".")[0] for module in command.uses}
+    missing = [
+        name
+        for name in late
+        if name not in used and name.rpartition(".")[0] not in used
+    ]
+    # loaded only where repositories are asked for: each pilot would pay for it
+    assert set(missing) <= {"pilot.node.cvmfs"}
 
 
 def test_it_has_a_test_file(command):

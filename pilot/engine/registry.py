@@ -19,20 +19,24 @@ def commands_by_name(packages: Iterable[Package]) -> Dict[str, Type[Command]]:
 def all_options(
     commands: Iterable[Type[Command]], engine: Sequence[Option]
 ) -> Tuple[List[Option], List[str]]:
-    """Every option once. Two commands may share an option if they mean the same; else a
-    sentence."""
-    table, owner, problems = {o.name: o for o in engine}, {o.name: "the engine" for o in engine}, []
+    """Every option once. Two commands may share an option if they mean the same, but for the
+    default, which a subclass may change: the first of them counts. Else a sentence."""
+    table: Dict[str, Option] = {option.name: option for option in engine}
+    owner: Dict[str, Type[Command]] = {}
+    problems = []
     for command in commands:
         for option in command.options:
-            first = table.setdefault(option.name, option)
-            owner.setdefault(option.name, command.name)
-            if (first.type, first.default, first.secret) != (
-                option.type,
-                option.default,
-                option.secret,
-            ):
+            if option.name not in table:
+                table[option.name], owner[option.name] = option, command
+            first, before = table[option.name], owner.get(option.name)
+            related = before is not None and (
+                issubclass(before, command) or issubclass(command, before)
+            )
+            same = (first.type, first.secret) == (option.type, option.secret)
+            if not same or first.default != option.default and not related:
+                name = before.name if before is not None else "the engine"
                 problems.append("option %s means one thing in %s and another in %s"
-                                % (option.name, owner[option.name], command.name))
+                                % (option.name, name, command.name))
     return list(table.values()), problems
 
 

@@ -102,9 +102,11 @@ FIELDS: Dict[str, Field] = {
 }
 
 
-def check_task(task: object, base: str) -> Tuple[Optional[Dict[str, object]], List[str]]:
+def check_task(
+    task: object, base: str, size: Optional[int] = None
+) -> Tuple[Optional[Dict[str, object]], List[str]]:
     """A task with its relative file names made absolute against `base`, and a sentence per
-    mistake."""
+    mistake. `size` is the length of its JSON text, where that is known."""
     if not isinstance(task, dict):
         return None, ["a task is an object {...}, this is a %s" % type(task).__name__]
     problems = [
@@ -118,7 +120,7 @@ def check_task(task: object, base: str) -> Tuple[Optional[Dict[str, object]], Li
     ]
     if ("command" in given) == ("script" in given):
         problems.append("a task has either a command or a script")
-    if len(json.dumps(task)) > MAX_SPEC:
+    if (len(json.dumps(task)) if size is None else size) > MAX_SPEC:
         problems.append("the task is larger than 1 MB: put data into inputs")
     if isinstance(given.get("container"), str):
         given["container"] = make_absolute(given["container"], base)
@@ -219,7 +221,7 @@ class Lines:
 
     def _check_line(self, number: int, line: str) -> Tuple[Optional[Dict[str, object]], List[str]]:
         try:
-            found, mistakes = check_task(json.loads(line), self._base)
+            found, mistakes = check_task(json.loads(line), self._base, len(line))
         except ValueError as error:
             return None, ["not JSON: %s" % error]
         except RecursionError:

@@ -98,3 +98,15 @@ def test_a_foreign_commands_package_is_refused_without_being_run(tmp_path, monke
         with pytest.raises(UsageError, match="is hidden by"):
             way()
     assert not (tmp_path / "ran").exists()
+
+
+def test_an_option_that_is_no_word_is_refused_where_it_is_declared(tmp_path, extension):
+    folder = extension(
+        "dash",
+        COMMAND.replace("import Command", "import Command, Option").replace(
+            'name = "Greet"', 'name = "Greet"\n    options = (Option("data-url", "where"),)'
+        ),
+    )
+    with pytest.raises(UsageError, match="option_name, which is --option-name, not 'data-url'"):
+        load(tmp_path, "dash")
+    assert folder.exists()

@@ -58,3 +58,25 @@ def test_a_name_that_is_none_is_told_and_no_bug(pilot, name):
     ended = pilot("-E", name, "-X", "CheckWorkerNode")
     assert ended.code == 2
     assert "-E %s" % name in ended.err
+
+
+def test_a_subclass_may_change_the_default_of_an_option_it_inherits():
+    class First(Command):
+        name, options = "First", (Option("pace", "how fast", int, 1),)
+
+    class Second(First):
+        name, options = "Second", (Option("pace", "how fast", int, 2),)
+
+    options, problems = registry.all_options([Second, First], [])
+    assert problems == []
+    assert [option.default for option in options] == [2]
+
+
+def test_a_subclass_may_not_change_what_an_option_is():
+    class First(Command):
+        name, options = "First", (Option("pace", "how fast", int, 1),)
+
+    class Second(First):
+        name, options = "Second", (Option("pace", "how fast", str, 1),)
+
+    assert "option pace means one thing in Second" in registry.all_options([Second, First], [])[1][0]
