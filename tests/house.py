@@ -58,6 +58,11 @@ def imports_of(tree: ast.Module) -> Set[str]:
     return found
 
 
+def count_any(text: str) -> int:
+    """How often a module says Any."""
+    return len(re.findall(r"\bAny\b", text))
+
+
 def share_of_one_word(names: List[str]) -> str:
     """How many of these names are one word."""
     return "%.0f %%" % (100.0 * sum("_" not in name.strip("_") for name in names) / len(names))
@@ -79,7 +84,7 @@ def figures(root: Path) -> Dict[str, str]:
         methods += two
         lines += text.count("\n")
         wide += sum(len(line) > 100 for line in text.splitlines())
-        anys += len(re.findall(r"\bAny\b", text))
+        anys += count_any(text)
         largest = max([largest] + [(count, name) for name, count in attributes(tree).items()])
         fan_out[path] = len(imports_of(tree) & names)
     tests = {path.name for path in (root / "tests").rglob("test_*.py")}
