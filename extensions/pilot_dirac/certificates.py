@@ -2,15 +2,18 @@
 hang."""
 
 import os
-from typing import Any, Dict, List
+from typing import Dict, List
 
 from pilot.base import process
+
+from .log import Logger
+from .params import PilotParams
 
 KINDS = (("X509_CERT_DIR", "certificates"), ("X509_VOMS_DIR", "vomsdir"), ("X509_VOMSES", "vomses"))
 LOOK_S = 30.0
 
 
-def find_environment(pp: Any, log: Any) -> Dict[str, str]:
+def find_environment(pp: PilotParams, log: Logger) -> Dict[str, str]:
     """The variables that point to something; for what nothing was found there is a warning, and no
     error: few programs need all."""
     found: Dict[str, str] = {}
@@ -30,7 +33,7 @@ def find_environment(pp: Any, log: Any) -> Dict[str, str]:
     return found
 
 
-def _is_filled(path: str, dead: List[str], log: Any) -> bool:
+def _is_filled(path: str, dead: List[str], log: Logger) -> bool:
     """Whether a folder has something in it, or a file is there. A repository that hangs is asked
     once, by a child that can be left."""
     if not path.startswith("/cvmfs/"):

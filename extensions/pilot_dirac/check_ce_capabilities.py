@@ -1,6 +1,6 @@
 """CheckCECapabilities: what the configuration service says of our queue."""
 
-from typing import Any, Dict
+from typing import Dict
 
 from pilot.errors import Skip
 
@@ -46,7 +46,7 @@ class CheckCECapabilities(DiracCommand):
         ]
         return found + self.server_words()
 
-    def _take_parameters(self, found: Dict[str, Any]) -> None:
+    def _take_parameters(self, found: Dict[str, object]) -> None:
         pp = self.pp
         parameters = dict(found)
         if str(parameters.pop("WholeNode", "")).lower() in ("true", "yes", "1"):

@@ -26,12 +26,15 @@ class DiracCommand(Command):
     options = pick_options("program_timeout_s")
     timeout_s = 1800.0
     needs_certificates = True
+    # DIRAC's logger has `warn` and takes any words: it cannot be a logging.Logger, as the base has
     log: Any
+    pp: params.PilotParams
 
-    def __init__(self, pilotParams: Optional[params.PilotParams] = None, *_more: Any) -> None:
+    def __init__(self, pilotParams: Optional[params.PilotParams] = None, *_more: object) -> None:
         super().__init__()
         self.log = Logger(self.name or type(self).__name__)
-        self.pp: Any = pilotParams
+        if pilotParams is not None:  # else `run` makes them
+            self.pp = pilotParams
         self.cfg: List[str] = []
         self.found: Tuple[object, ...] = ()
 
@@ -40,7 +43,7 @@ class DiracCommand(Command):
         perform_step(self.pp, self, self.execute)
         return self.found
 
-    def execute(self) -> Any:
+    def execute(self) -> object:
         """Do the step."""
         raise NotImplementedError(type(self).__name__ + ".execute")
 
@@ -114,7 +117,8 @@ class DiracCommand(Command):
                 preexec_fn=process.dies_with_us(),
                 env=self._environ(environDict),
             )
-        atexit.register(_kill_child, child)
+        # the closure refers to the child: Popen warns when it is collected while the child runs
+        atexit.register(lambda: process_tree.send_group(child.pid, signal.SIGKILL))
         return child.pid
 
     def _environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
@@ -170,7 +174,7 @@ def begin_command(ctx: Context, needs_certificates: bool = True) -> params.Pilot
     return pp
 
 
-def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], Any]) -> None:
+def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], object]) -> None:
     """Do a step. sys.exit(0) in it ends the pilot well, after it; sys.exit of anything else is the
     command's failure."""
     try:
@@ -182,7 +186,3 @@ def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], An
                 % (command.name, end.code)
             )
         pp.ended = command.name
-
-
-def _kill_child(child: Any) -> None:
-    process_tree.send_group(child.pid, signal.SIGKILL)

@@ -18,7 +18,8 @@ class ConfigureSite(DiracCommand):
         values: Dict[str, str] = {"/LocalSite/GridMiddleware": pp.flavour}
         for name in ("Type", "JobID"):
             values["/LocalSite/BatchSystemInfo/" + name] = str(system.get(name, ""))
-        for name, text in dict(system.get("Parameters", {})).items():
+        parameters = system.get("Parameters")
+        for name, text in parameters.items() if isinstance(parameters, dict) else ():
             values["/LocalSite/BatchSystemInfo/Parameters/" + name] = text
         values.update(
             {

@@ -1,11 +1,13 @@
 """LaunchAgent: starts DIRAC's JobAgent, which pulls jobs."""
 
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Dict, List, Tuple
 
 from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
 from pilot.agent import child
 from pilot.command import Option
+from pilot.context import Context
+from pilot.engine.settings import Settings
 from pilot.errors import Skip
 from pilot.facts import AgentSummary
 from pilot.base.shared_defaults import DRAIN_FILES
@@ -68,12 +70,12 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
     failure = ToolboxLaunchAgent.failure
 
     @classmethod
-    def check(cls, settings: Any) -> List[str]:
+    def check(cls, settings: Settings) -> List[str]:
         """As the toolbox, where its own agent is asked for."""
         return super().check(settings) if any(settings[name] for name in OURS) else []
 
     @classmethod
-    def ending_s(cls, settings: Any) -> float:
+    def ending_s(cls, settings: Settings) -> float:
         """The built-in agent ends by itself."""
         return child.TELL_S if any(settings[name] for name in OURS) else child.ENDING_S
 
@@ -106,7 +108,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         """Where the agent looks for its stop file."""
         return os.path.join(instance, "control", *AGENT.split("/"))
 
-    def agent_argv(self, ctx: Any) -> List[str]:
+    def agent_argv(self, ctx: Context) -> List[str]:
         """The JobAgent's command line; -x is text for bash."""
         if self.pp.executeCmd:
             return ["bash", "-c", self.pp.executeCmd]

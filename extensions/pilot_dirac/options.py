@@ -5,6 +5,7 @@ from typing import Any, Dict, Tuple
 
 from pilot import values
 from pilot.command import Option
+from pilot.engine.settings import Settings
 
 
 def yes_or_no(text: str) -> str:
@@ -175,6 +176,7 @@ PACKAGE = pick_options(
 )
 
 
-def setting_value(settings: Any, name: str) -> Any:
-    """A setting, or its default where the command that declares it is not loaded."""
+def setting_value(settings: Settings, name: str) -> Any:
+    """A setting, or its default when the command that declares it is not loaded. Any: the option's
+    `type` decides the type of the value, as in Settings."""
     return settings[name] if name in settings else TABLE[name].default

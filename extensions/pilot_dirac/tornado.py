@@ -12,9 +12,10 @@ import logging
 import os
 import re
 import urllib.parse
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from pilot.base import credentials
+from pilot.engine.settings import Settings
 from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
 from pilot.events.event import Event
@@ -39,7 +40,7 @@ log = logging.getLogger("pilot")
 class Tornado(Transport):
     """`settings` name the server, and how many lines or seconds travel together."""
 
-    def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
+    def __init__(self, settings: Settings, environ: Dict[str, str], pilot_id: str) -> None:
         self.name = setting_value(settings, "remote_logger_url")
         if not self.name.startswith(("https://", "http://")):
             raise ValueError(
@@ -74,7 +75,7 @@ class Tornado(Transport):
             else self.gather if event["event"] == events.PILOT_STARTED else 0
         )
 
-    def send(self, events: List[Dict[str, Any]]) -> None:
+    def send(self, events: List[Event]) -> None:
         """The lines, then, at the pilot's end, that there come no more."""
         if self._first is None:
             self._first = (
@@ -91,7 +92,7 @@ class Tornado(Transport):
         if ended:
             self._post_message("finaliseLogs", {"retCode": str(code)})
 
-    def _post_message(self, method: str, payload: Any) -> None:
+    def _post_message(self, method: str, payload: object) -> None:
         fields = {"method": method, "args": json.dumps([json.dumps(payload), self._uuid, self._vo])}
         if host_certificate(self._environ):
             fields["extraCredentials"] = '"hosts"'
