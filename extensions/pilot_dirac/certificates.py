@@ -16,7 +16,7 @@ LOOK_S = 30.0
 def find_environment(pp: PilotParams, log: Logger) -> Dict[str, str]:
     """The variables that point to something; for what nothing was found there is a warning, and no
     error: few programs need all."""
-    found: Dict[str, str] = {}
+    variables: Dict[str, str] = {}
     dead: List[str] = []
     for variable, folder in KINDS:
         candidates = [pp.installEnv.get(variable, "")] + [
@@ -25,12 +25,12 @@ def find_environment(pp: PilotParams, log: Logger) -> Dict[str, str]:
         candidates.append(os.path.join("/etc/grid-security", folder))
         good = next((path for path in candidates if path and _is_filled(path, dead, log)), "")
         if good:
-            found[variable] = good
+            variables[variable] = good
         else:
             log.warn("%s: nothing in %s", variable, ", ".join(path for path in candidates if path))
-    if "X509_VOMSES" in found:
-        found["DIRAC_VOMSES"] = found["X509_VOMSES"]
-    return found
+    if "X509_VOMSES" in variables:
+        variables["DIRAC_VOMSES"] = variables["X509_VOMSES"]
+    return variables
 
 
 def _is_filled(path: str, dead: List[str], log: Logger) -> bool:

@@ -33,13 +33,13 @@ class ConfigureSite(DiracCommand):
             }
         )
         values.update(dict(self.cfg_pairs()))
-        self.configure(values)
+        self.write_options(values)
 
     def cfg_pairs(self) -> Dict[str, str]:
         """/Section/Name -> value of every -o that is an assignment."""
-        found = {}
+        pairs = {}
         for text in self.pp.genericOptions:
             path, equals, rest = text.partition("=")
             if equals and path.strip().startswith("/"):
-                found[path.strip()] = rest.strip()
-        return found
+                pairs[path.strip()] = rest.strip()
+        return pairs

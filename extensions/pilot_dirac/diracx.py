@@ -22,7 +22,7 @@ from pilot.events.sender import SendFailed, Transport
 from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
 
-from . import telling
+from . import remote_log
 from .options import setting_value
 
 TIMEOUT_S = 10.0
@@ -66,14 +66,14 @@ class DiracX(Transport):
 
     def send(self, events: List[Event]) -> None:
         """The lines; at the pilot's end the token is given back."""
-        lines = [line._asdict() for line in telling.lines_of(events)]
+        lines = [line._asdict() for line in remote_log.lines_of(events)]
         if lines:
             body = json.dumps({"pilot_stamp": self._stamp, "lines": lines}).encode("ascii")
-            self._where = self._first_that_is((self._where,) if self._where else MESSAGE, body)
-        if telling.find_ending(events)[0] and self._token:
+            self._where = self._post_to_first((self._where,) if self._where else MESSAGE, body)
+        if remote_log.find_ending(events)[0] and self._token:
             self._revoke_token()
 
-    def _first_that_is(self, paths: Tuple[str, ...], body: bytes) -> str:
+    def _post_to_first(self, paths: Tuple[str, ...], body: bytes) -> str:
         status, data = 404, b""
         for path in paths:
             status, data = self._ask_authorized(path, body)
@@ -94,7 +94,7 @@ class DiracX(Transport):
     def _access_token(self, fresh: bool) -> str:
         """A token that still holds; `fresh`: the one we have was refused."""
         if fresh or time.monotonic() > self._until - EARLY_S:
-            self._keep_token(self._renew_access() or self._exchange_secret())
+            self._store_token(self._renew_access() or self._exchange_secret())
         return str(self._token.get("access_token", ""))
 
     def _renew_access(self) -> Optional[Dict[str, object]]:
@@ -120,7 +120,7 @@ class DiracX(Transport):
         self._judge_answer(EXCHANGE, status, data)
         return _as_object(data)
 
-    def _keep_token(self, token: Dict[str, object]) -> None:
+    def _store_token(self, token: Dict[str, object]) -> None:
         self._token = token
         life = token.get("expires_in")
         self._until = time.monotonic() + (float(life) if isinstance(life, (int, float)) else LIFE_S)
@@ -169,9 +169,9 @@ def embedded_token(environ: Dict[str, str]) -> Dict[str, object]:
 
 def _as_object(data: bytes) -> Dict[str, object]:
     try:
-        found = json.loads(data.decode("utf-8"))
+        content = json.loads(data.decode("utf-8"))
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise SendFailed("no JSON object but %s" % data[:100].decode("utf-8", "replace"))
-    return found
+    return content

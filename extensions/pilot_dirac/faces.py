@@ -94,7 +94,9 @@ def getCommand(pp: params.PilotParams, commandName: str) -> Tuple[Optional[objec
 class RemoteLogger(Logger):
     """A log that DIRAC's pilot sent by itself: ours is sent whoever writes it."""
 
-    def __init__(self, url: str = "", name: str = "Pilot", *_more: object, **_named: object) -> None:
+    def __init__(
+        self, url: str = "", name: str = "Pilot", *_more: object, **_named: object
+    ) -> None:
         super().__init__(name)
         self.url = url
 

@@ -69,15 +69,15 @@ def adopt(name: str) -> Optional[types.ModuleType]:
         return _package_of(name)
     refuse_the_gone(spec.origin)
     try:
-        found = importlib.import_module(module)
+        adopted = importlib.import_module(module)
     except SystemExit as end:
         raise UsageError(
             "%s: it ends the program while it is imported (sys.exit(%s))" % (spec.origin, end.code)
         )
-    classes = [adopt_class(item) for item in commands_in(found)]
+    classes = [adopt_class(item) for item in commands_in(adopted)]
     if not classes:
-        raise UsageError("-E %s: %s has no class with execute()" % (name, found.__file__))
-    return _make_module(module, found.__file__ or "", tuple(classes))
+        raise UsageError("-E %s: %s has no class with execute()" % (name, adopted.__file__))
+    return _make_module(module, adopted.__file__ or "", tuple(classes))
 
 
 def _package_of(name: str) -> Optional[types.ModuleType]:

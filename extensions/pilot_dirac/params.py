@@ -93,12 +93,12 @@ class PilotParams:
         self.has_certificates = False  # looked for when the first command needs them
         self.ended = ""  # the command that ended the pilot, well, before its time
         for attribute, name in _PLAIN.items():
-            found = (
+            value = (
                 settings[name]
                 if name in settings
                 else TABLE[name].default if name in TABLE else None
             )
-            setattr(self, attribute, "" if found is None and attribute in _EMPTY else found)
+            setattr(self, attribute, "" if value is None and attribute in _EMPTY else value)
         self.debugFlag: bool = (
             bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
         )
@@ -170,16 +170,16 @@ class PilotParams:
         beside."""
         # what the pilot itself is told is not for others: secrets, ids
         ours = {environment_name(name) for name in ctx.settings}
-        found = dict(
+        environ = dict(
             {name: text for name, text in ctx.environ.items() if name not in ours},
             PYTHONUNBUFFERED="yes",
         )
-        if not setting_value(ctx.settings, "keep_python_path") and found.get("PYTHONPATH"):
-            found["PYTHONPATH_SAVE"] = found.pop("PYTHONPATH")
-        found.update(setting_value(ctx.settings, "user_env_variables"))
-        return found
+        if not setting_value(ctx.settings, "keep_python_path") and environ.get("PYTHONPATH"):
+            environ["PYTHONPATH_SAVE"] = environ.pop("PYTHONPATH")
+        environ.update(setting_value(ctx.settings, "user_env_variables"))
+        return environ
 
-    def words(self) -> List[str]:
+    def flag_words(self) -> List[str]:
         """The -o values that are words for the pilot itself: cvmfsOnly, diracInstallOnly."""
         return [text for text in self.genericOptions + (self.genericOption,) if "=" not in text]
 

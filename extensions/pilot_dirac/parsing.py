@@ -15,11 +15,11 @@ def last_object(text: str) -> Optional[Dict[str, object]]:
         start = line.find("{")
         if start >= 0:
             try:
-                found = json.loads(line[start:])
+                value = json.loads(line[start:])
             except ValueError:
                 continue
-            if isinstance(found, dict):
-                return found
+            if isinstance(value, dict):
+                return value
     return None
 
 
@@ -35,8 +35,8 @@ def last_counts(text: str) -> Optional[Tuple[int, int, int]]:
 
 def last_number(pattern: "re.Pattern[str]", text: str) -> Optional[float]:
     """The last number that a pattern finds; None when it finds none."""
-    found = pattern.findall(text)
-    return float(found[-1]) if found else None
+    numbers = pattern.findall(text)
+    return float(numbers[-1]) if numbers else None
 
 
 def last_line(text: str) -> str:

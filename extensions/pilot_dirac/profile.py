@@ -99,8 +99,8 @@ def _new_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]
 def _top_layer(data: Dict[str, object], name: str) -> List[Layer]:
     """What stands outside all sections."""
     keys = ("ConfigurationServers", "PreferredURLPatterns")
-    found = {KEYS[key]: data[key] for key in keys if data.get(key)}
-    return [Layer(name, found)] if found else []
+    settings = {KEYS[key]: data[key] for key in keys if data.get(key)}
+    return [Layer(name, settings)] if settings else []
 
 
 def _ce_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]:
@@ -122,11 +122,11 @@ def _ce_type(where: Where, ces: List[Layer]) -> Optional[str]:
 
 
 def _part_layer(part: Dict[str, object], source: str, ce_type: Optional[str]) -> Layer:
-    found = {}
+    settings = {}
     for key, option in KEYS.items():
         value = part.get(key)
         if key == "Commands" and isinstance(value, dict):
             value = value.get(ce_type or "", value.get("Defaults"))
         if value not in (None, "") and not isinstance(value, dict):
-            found[option] = value
-    return Layer(source, found)
+            settings[option] = value
+    return Layer(source, settings)

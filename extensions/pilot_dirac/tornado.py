@@ -24,7 +24,7 @@ from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
 from pilot.base.log import Masker
 
-from . import telling
+from . import remote_log
 from .identity import UNKNOWN
 from .options import setting_value
 
@@ -65,7 +65,7 @@ class Tornado(Transport):
         )
         self._first: Optional[str] = None  # the beginning, until it was sent
         # up to this number of an event its lines are there: a batch may fail after them
-        self._told = 0
+        self._sent_seq = 0
 
     def weigh(self, event: Event) -> int:
         """Lines count."""
@@ -79,16 +79,17 @@ class Tornado(Transport):
         """The lines, then, at the pilot's end, that there come no more."""
         if self._first is None:
             self._first = (
-                telling.parse_line("Remote logger activated").text()
+                remote_log.parse_line("Remote logger activated").format_line()
                 + "\n"
-                + self._masker.text(telling.from_wrapper())
+                + self._masker.text(remote_log.read_wrapper_log())
             )
-        fresh = [event for event in events if event["seq"] > self._told]
-        text = self._first + "".join(line.text() + "\n" for line in telling.lines_of(fresh))
+        fresh = [event for event in events if event["seq"] > self._sent_seq]
+        lines = [line.format_line() + "\n" for line in remote_log.lines_of(fresh)]
+        text = self._first + "".join(lines)
         if text:
             self._post_message("sendMessage", text)
-            self._first, self._told = "", events[-1]["seq"]
-        ended, code = telling.find_ending(events)
+            self._first, self._sent_seq = "", events[-1]["seq"]
+        ended, code = remote_log.find_ending(events)
         if ended:
             self._post_message("finaliseLogs", {"retCode": str(code)})
 
@@ -115,11 +116,11 @@ def judge_answer(status: int, data: bytes) -> None:
     if status != 200:
         raise SendFailed("HTTP %d: %s" % (status, text))
     try:
-        found = json.loads(data.decode("utf-8"))
+        answer = json.loads(data.decode("utf-8"))
     except ValueError:
         raise SendFailed("no JSON but %s" % text)
-    if not isinstance(found, dict) or not found.get("OK"):
-        message = str(found.get("Message", text)) if isinstance(found, dict) else text
+    if not isinstance(answer, dict) or not answer.get("OK"):
+        message = str(answer.get("Message", text)) if isinstance(answer, dict) else text
         raise SendFailed("refused: " + message, "UUID" in message)
 
 
@@ -143,11 +144,11 @@ def tls_context(environ: Dict[str, str]) -> "ssl.SSLContext":
     folder = host_certificate(environ)
     if not folder:
         return credentials.tls_context(environ, credentials.proxy_path(environ))
-    found = credentials.tls_context(environ)
+    context = credentials.tls_context(environ)
     try:
-        found.load_cert_chain(
+        context.load_cert_chain(
             os.path.join(folder, "hostcert.pem"), os.path.join(folder, "hostkey.pem")
         )
     except OSError as error:
         raise ConfigurationFailed("%s/hostcert.pem: cannot be used for TLS: %s" % (folder, error))
-    return found
+    return context

@@ -98,15 +98,15 @@ def verify_signature(data: bytes, signature: bytes, signers: str) -> None:
     with tempfile.NamedTemporaryFile() as stream:
         stream.write(signature)
         stream.flush()
-        found = subprocess.run(
+        principals = subprocess.run(
             ["ssh-keygen", "-Y", "find-principals", "-s", stream.name, "-f", signers],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             timeout=TIMEOUT_S,
         )
-        name = found.stdout.decode("utf-8", "replace").split("\n")[0].strip()
-        if found.returncode:
+        name = principals.stdout.decode("utf-8", "replace").split("\n")[0].strip()
+        if principals.returncode:
             raise OSError("the list of checksums is signed by none of %s" % signers)
         done = subprocess.run(
             [

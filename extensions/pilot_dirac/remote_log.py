@@ -31,7 +31,7 @@ class Line(NamedTuple):
     scope: str
     message: str
 
-    def text(self) -> str:
+    def format_line(self) -> str:
         """2026-11-20T03:11:06.320Z INFO [CheckWorkerNode] message"""
         return "%s %s [%s] %s" % (self.timestamp, self.severity, self.scope, self.message)
 
@@ -47,14 +47,14 @@ def transports(settings: Settings, environ: Dict[str, str], pilot_id: str) -> Li
 
     wanted: List[MakeTransport] = [Tornado] if setting_value(settings, "remote_logging") else []
     wanted += [DiracX] if setting_value(settings, "diracx_url") else []
-    found: List["Transport"] = []
+    made: List["Transport"] = []
     for one in wanted:
         try:
-            found.append(one(settings, environ, pilot_id))
+            made.append(one(settings, environ, pilot_id))
         # an address that is none: the pilot flies without it
         except (OSError, ValueError, ConfigurationFailed) as error:
             logging.getLogger("pilot").warning("the log is not sent: %s", error)
-    return found
+    return made
 
 
 def lines_of(story: List[Event]) -> List[Line]:
@@ -75,24 +75,24 @@ def parse_line(text: str) -> Line:
 
 def find_ending(story: List[Event]) -> Tuple[bool, int]:
     """Whether the pilot's end is among the events, and its exit code."""
-    found = [one["exit_code"] for one in story if one["event"] == events.PILOT_FINISHED]
-    return bool(found), found[-1] if found else 0
+    codes = [one["exit_code"] for one in story if one["event"] == events.PILOT_FINISHED]
+    return bool(codes), codes[-1] if codes else 0
 
 
-def from_wrapper(descriptor: int = 0) -> str:
+def read_wrapper_log(descriptor: int = 0) -> str:
     """What the wrapper that started us wrote to our standard input: read only as long as it flows,
     never waited for."""
-    found, deadline = b"", time.monotonic() + STDIN_S
+    text, deadline = b"", time.monotonic() + STDIN_S
     try:
         if os.isatty(descriptor):
             return ""
-        while len(found) < STDIN_BYTES and time.monotonic() < deadline:
+        while len(text) < STDIN_BYTES and time.monotonic() < deadline:
             if not select.select([descriptor], [], [], STDIN_IDLE_S)[0]:
                 break
             data = os.read(descriptor, 65536)
             if not data:
                 break
-            found += data
+            text += data
     except (OSError, ValueError):  # it is closed
         return ""
-    return found.decode("utf-8", "replace")
+    return text.decode("utf-8", "replace")
