@@ -6,7 +6,7 @@ from .faces import COMMANDS
 from .legacy import adopt
 from .options import PACKAGE as OPTIONS
 from .profile import profile
-from .telling import transports
+from .remote_log import transports
 
 USUAL_PLAN = (
     "CheckWorkerNode",

@@ -2,18 +2,21 @@
 hang."""
 
 import os
-from typing import Any, Dict, List
+from typing import Dict, List
 
 from pilot.base import process
+
+from .log import Logger
+from .params import PilotParams
 
 KINDS = (("X509_CERT_DIR", "certificates"), ("X509_VOMS_DIR", "vomsdir"), ("X509_VOMSES", "vomses"))
 LOOK_S = 30.0
 
 
-def find_environment(pp: Any, log: Any) -> Dict[str, str]:
+def find_environment(pp: PilotParams, log: Logger) -> Dict[str, str]:
     """The variables that point to something; for what nothing was found there is a warning, and no
     error: few programs need all."""
-    found: Dict[str, str] = {}
+    variables: Dict[str, str] = {}
     dead: List[str] = []
     for variable, folder in KINDS:
         candidates = [pp.installEnv.get(variable, "")] + [
@@ -22,15 +25,15 @@ def find_environment(pp: Any, log: Any) -> Dict[str, str]:
         candidates.append(os.path.join("/etc/grid-security", folder))
         good = next((path for path in candidates if path and _is_filled(path, dead, log)), "")
         if good:
-            found[variable] = good
+            variables[variable] = good
         else:
             log.warn("%s: nothing in %s", variable, ", ".join(path for path in candidates if path))
-    if "X509_VOMSES" in found:
-        found["DIRAC_VOMSES"] = found["X509_VOMSES"]
-    return found
+    if "X509_VOMSES" in variables:
+        variables["DIRAC_VOMSES"] = variables["X509_VOMSES"]
+    return variables
 
 
-def _is_filled(path: str, dead: List[str], log: Any) -> bool:
+def _is_filled(path: str, dead: List[str], log: Logger) -> bool:
     """Whether a folder has something in it, or a file is there. A repository that hangs is asked
     once, by a child that can be left."""
     if not path.startswith("/cvmfs/"):

@@ -113,7 +113,7 @@ def update_file(path: str, options: Dict[str, str]) -> None:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             text = stream.read()
     try:
-        whole = set_option(parse_cfg(text), options)
+        section = set_option(parse_cfg(text), options)
     except ValueError as error:
         raise ValueError("%s: %s" % (path, error))
-    write_whole(path, render_cfg(whole).encode("utf-8", "surrogateescape"), 0o666)
+    write_whole(path, render_cfg(section).encode("utf-8", "surrogateescape"), 0o666)

@@ -1,6 +1,6 @@
 """CheckCECapabilities: what the configuration service says of our queue."""
 
-from typing import Any, Dict
+from typing import Dict, List
 
 from pilot.errors import Skip
 
@@ -19,36 +19,36 @@ class CheckCECapabilities(DiracCommand):
 
     def execute(self) -> None:
         pp = self.pp
-        words = self.place()
+        words = self.place_words()
         if not (pp.site and pp.ceName and pp.queueName):
             raise Skip(
                 "site, computing element and queue are not all known (-n, -N, -Q): nothing to ask for"
             )
-        output = self.program([PROGRAM] + words + ["-d"]).stdout
-        found = parsing.last_object(output)
-        if found is None:
+        output = self.run_program([PROGRAM] + words + ["-d"]).stdout
+        parameters = parsing.last_object(output)
+        if parameters is None:
             raise self.failure(
                 "%s gave no JSON object; its last line: %s" % (PROGRAM, parsing.last_line(output))
             )
-        self._take_parameters(found)
-        self.configure(
+        self._take_parameters(parameters)
+        self.write_options(
             {"/LocalSite/" + name: parsing.as_text(raw) for name, raw in pp.queueParameters.items()}
         )
 
-    def place(self) -> "list[str]":
+    def place_words(self) -> List[str]:
         """Where we are, in words of DIRAC's programs; what is not known is left out."""
         pp = self.pp
-        found = [
+        words = [
             word
             for letter, text in (("-S", pp.site), ("-N", pp.ceName), ("-Q", pp.queueName))
             if text
             for word in (letter, text)
         ]
-        return found + self.server_words()
+        return words + self.server_words()
 
-    def _take_parameters(self, found: Dict[str, Any]) -> None:
+    def _take_parameters(self, answer: Dict[str, object]) -> None:
         pp = self.pp
-        parameters = dict(found)
+        parameters = dict(answer)
         if str(parameters.pop("WholeNode", "")).lower() in ("true", "yes", "1"):
             pp.tags.append("WholeNode")
         pp.tags += parsing.as_list(parameters.pop("Tag", ()))

@@ -22,7 +22,7 @@ class CheckWNCapabilities(CheckCECapabilities):
     )
 
     def execute(self) -> None:
-        output = self.program([PROGRAM] + self.place() + ["-d"]).stdout
+        output = self.run_program([PROGRAM] + self.place_words() + ["-d"]).stdout
         counts = parsing.last_counts(output)
         if counts is None:
             raise self.failure(
@@ -32,7 +32,7 @@ class CheckWNCapabilities(CheckCECapabilities):
         node = self.pp.context.find(WorkerNode)
         pp = self.pp
         pp.pilotProcessors = self._count_processors(counts[0], node)
-        self.configure(
+        self.write_options(
             dict(
                 self._bound_memory(counts[1], node),
                 **self._count_gpus(counts[2], node),
@@ -44,28 +44,28 @@ class CheckWNCapabilities(CheckCECapabilities):
             )
         )
 
-    def _count_processors(self, told: int, node: Optional[WorkerNode]) -> int:
+    def _count_processors(self, reported: int, node: Optional[WorkerNode]) -> int:
         """The smallest of what DIRAC, the slot and the operator say."""
         pp = self.pp
-        says = {"DIRAC": told, "the slot": node.cores if node else pp.pilotProcessors,
+        says = {"DIRAC": reported, "the slot": node.cores if node else pp.pilotProcessors,
                 "--pilotProcessors": pp.context.settings["pilot_processors"] or 0}
-        found = min((count for count in says.values() if count), default=1)
+        count = min((count for count in says.values() if count), default=1)
         if pp.maxNumberOfProcessors:
-            found = min(found, pp.maxNumberOfProcessors)
-        if found < told:
+            count = min(count, pp.maxNumberOfProcessors)
+        if count < reported:
             self.log.warn(
                 "%d processors: %s",
-                found,
+                count,
                 ", ".join("%s says %d" % pair for pair in says.items() if pair[1]),
             )
-        return int(found)
+        return int(count)
 
-    def _bound_memory(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:
-        mb = self.pp.queueParameters.get("MaxRAM") or told or (node.memory_mb if node else 0)
+    def _bound_memory(self, reported: int, node: Optional[WorkerNode]) -> Dict[str, str]:
+        mb = self.pp.queueParameters.get("MaxRAM") or reported or (node.memory_mb if node else 0)
         return {DEFAULTS + "MaxRAM": str(mb)} if mb else {}
 
-    def _count_gpus(self, told: int, node: Optional[WorkerNode]) -> Dict[str, str]:
-        count = told or (len(node.gpus) if node else 0)
+    def _count_gpus(self, reported: int, node: Optional[WorkerNode]) -> Dict[str, str]:
+        count = reported or (len(node.gpus) if node else 0)
         if count and "GPU" not in self.pp.tags:
             self.pp.tags.append("GPU")
         return {DEFAULTS + "NumberOfGPUs": str(count)} if count else {}

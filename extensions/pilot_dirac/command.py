@@ -16,7 +16,7 @@ from . import certificates, cfg as cfg_file, params
 from .log import OUT, Logger, to_out_file
 from .options import pick_options, setting_value
 
-KEEP = 1 << 20
+OUTPUT_BYTES = 1 << 20
 
 
 class DiracCommand(Command):
@@ -26,12 +26,15 @@ class DiracCommand(Command):
     options = pick_options("program_timeout_s")
     timeout_s = 1800.0
     needs_certificates = True
+    # DIRAC's logger has `warn` and takes any words: it cannot be a logging.Logger, as the base has
     log: Any
+    pp: params.PilotParams
 
-    def __init__(self, pilotParams: Optional[params.PilotParams] = None, *_more: Any) -> None:
+    def __init__(self, pilotParams: Optional[params.PilotParams] = None, *_more: object) -> None:
         super().__init__()
         self.log = Logger(self.name or type(self).__name__)
-        self.pp: Any = pilotParams
+        if pilotParams is not None:  # else `run` makes them
+            self.pp = pilotParams
         self.cfg: List[str] = []
         self.found: Tuple[object, ...] = ()
 
@@ -40,7 +43,7 @@ class DiracCommand(Command):
         perform_step(self.pp, self, self.execute)
         return self.found
 
-    def execute(self) -> Any:
+    def execute(self) -> object:
         """Do the step."""
         raise NotImplementedError(type(self).__name__ + ".execute")
 
@@ -58,31 +61,30 @@ class DiracCommand(Command):
         """Seconds that one program may take."""
         return float(setting_value(self.pp.context.settings, "program_timeout_s"))
 
-    def program(
+    def run_program(
         self,
         argv: Sequence[str],
         ok: Optional[Sequence[int]] = (0,),
         environ: Optional[Dict[str, str]] = None,
         timeout_s: Optional[float] = None,
-        told: bool = True,
+        logged: bool = True,
     ) -> process.Result:
         """Run a program of DIRAC in its environment, its lines logged. process.ProgramFailed as
         process.run."""
-        if told:
+        if logged:
             self.log.info("running %s", " ".join(shlex.quote(word) for word in argv))
-        found = dict(self.pp.installEnv if environ is None else environ)
         return process.run(
             argv,
             timeout_s=timeout_s or self.limit_s(),
             ok=ok,
-            environ=found,
+            environ=dict(self.pp.installEnv if environ is None else environ),
             cwd=self.pp.workingDir,
-            keep=KEEP,
-            on_line=self._line,
-            on_error_line=self._line,
+            keep=OUTPUT_BYTES,
+            on_line=self._log_line,
+            on_error_line=self._log_line,
         )
 
-    def _line(self, text: str) -> None:
+    def _log_line(self, text: str) -> None:
         logging.getLogger("pilot." + (self.name or type(self).__name__)).info("%s", text)
 
     def executeAndGetOutput(
@@ -91,7 +93,7 @@ class DiracCommand(Command):
         """(code, standard output) of a shell command, or of a list of words; one over the command's
         limit fails the step."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
-        result = self.program(words, None, self._environ(environDict), self.timeout_s)
+        result = self.run_program(words, None, self._program_environ(environDict), self.timeout_s)
         if result.timed_out:
             raise self.failure(result.told())
         return result.exit_code, result.stdout
@@ -112,12 +114,13 @@ class DiracCommand(Command):
                 stderr=out,
                 cwd=self.pp.workingDir,
                 preexec_fn=process.dies_with_us(),
-                env=self._environ(environDict),
+                env=self._program_environ(environDict),
             )
-        atexit.register(_kill_child, child)
+        # the closure refers to the child: Popen warns when it is collected while the child runs
+        atexit.register(lambda: process_tree.send_group(child.pid, signal.SIGKILL))
         return child.pid
 
-    def _environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
+    def _program_environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
         """What a module's program finds: what it was given, else DIRAC's environment and what was
         done to os.environ."""
         if given is not None:
@@ -143,7 +146,7 @@ class DiracCommand(Command):
         there = os.path.exists(os.path.join(self.pp.workingDir, self.pp.localConfigFile))
         return words + (["--cfg", self.pp.localConfigFile] if there else [])
 
-    def configure(self, values: Dict[str, str]) -> None:
+    def write_options(self, values: Dict[str, str]) -> None:
         """Set values in pilot.cfg, as dirac-configure would, without starting it."""
         path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
         try:
@@ -170,7 +173,7 @@ def begin_command(ctx: Context, needs_certificates: bool = True) -> params.Pilot
     return pp
 
 
-def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], Any]) -> None:
+def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], object]) -> None:
     """Do a step. sys.exit(0) in it ends the pilot well, after it; sys.exit of anything else is the
     command's failure."""
     try:
@@ -182,7 +185,3 @@ def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], An
                 % (command.name, end.code)
             )
         pp.ended = command.name
-
-
-def _kill_child(child: Any) -> None:
-    process_tree.send_group(child.pid, signal.SIGKILL)

@@ -15,15 +15,15 @@ class ConfigureArchitecture(DiracCommand):
     options = DiracCommand.options + pick_options("architecture_script")
 
     def execute(self) -> str:
-        found = self.architecture()
-        if not found:
+        name = self.find_architecture()
+        if not name:
             raise self.failure("%s told no platform" % self.pp.architectureScript)
-        self.configure(
-            {"/LocalSite/Architecture": found, "/LocalSite/Platform": platform.machine()}
+        self.write_options(
+            {"/LocalSite/Architecture": name, "/LocalSite/Platform": platform.machine()}
         )
-        self.log.info("architecture %s", found)
-        return found
+        self.log.info("architecture %s", name)
+        return name
 
-    def architecture(self) -> str:
+    def find_architecture(self) -> str:
         """The platform's name."""
-        return parsing.last_line(self.program(shlex.split(self.pp.architectureScript)).stdout)
+        return parsing.last_line(self.run_program(shlex.split(self.pp.architectureScript)).stdout)

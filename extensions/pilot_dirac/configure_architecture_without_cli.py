@@ -11,7 +11,7 @@ class ConfigureArchitectureWithoutCLI(ConfigureArchitecture):
     name = "ConfigureArchitectureWithoutCLI"
     needs_certificates = False
 
-    def architecture(self) -> str:
+    def find_architecture(self) -> str:
         """As DIRAC names platforms."""
         system = platform.uname()
         library = "-".join(part for part in platform.libc_ver() if part)

@@ -39,9 +39,9 @@ class ConfigureBasics(DiracCommand):
             self.cfg.append(DEBUG)
         path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
         words = [word for fragment in self.cfg for word in shlex.split(fragment)]
-        self.program([self.pp.configureScript] + words + ["-O", self.pp.localConfigFile])
+        self.run_program([self.pp.configureScript] + words + ["-O", self.pp.localConfigFile])
         self.pp.installEnv["DIRACSYSCONFIG"] = os.path.realpath(path)
-        self._link(path)
+        self._link_old_name(path)
         values: Dict[str, object] = {"file": self.pp.localConfigFile}
         self.found = (Configuration(path, values),)
 
@@ -85,7 +85,7 @@ class ConfigureBasics(DiracCommand):
         if self.pp.installation == "shared" or self.pp.preinstalledEnv:
             self.cfg += ["-DMH"]  # what is installed for all has certificates and CRLs of its own
 
-    def _link(self, path: str) -> None:
+    def _link_old_name(self, path: str) -> None:
         """etc/dirac.cfg, where old programs look."""
         folder = os.path.join(self.pp.workingDir, "etc")
         link = os.path.join(folder, "dirac.cfg")

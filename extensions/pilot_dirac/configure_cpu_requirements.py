@@ -45,12 +45,12 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
         # DIRAC's own, as its scores are
         self.python = shutil.which("python3", path=pp.installEnv.get("PATH")) or ""
         measured = self.measured(pp.context, copies, node.cpu_model if node else "")
-        correction = self.correction()
+        correction = self.read_correction()
         power = round(measured.power / correction, 1)
         if correction != 1.0:
             self.log.info("CPU power %.1f after DIRAC's correction by %g", power, correction)
-        self.configure({FACTOR: str(power)})
-        done = self.program(
+        self.write_options({FACTOR: str(power)})
+        done = self.run_program(
             [QUEUE_TIME, "--CPUNormalizationFactor=%s" % power, "--cfg", pp.localConfigFile]
         )
         seconds = parsing.last_number(parsing.TIME_LEFT, done.stdout)
@@ -61,16 +61,16 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
             )
         pp.cpu_power = power
         pp.jobCPUReq = str(int(seconds * power))
-        self.configure({LEFT: pp.jobCPUReq})
+        self.write_options({LEFT: pp.jobCPUReq})
         self.log.info("%d CPU seconds left, %s of CPU work", seconds, pp.jobCPUReq)
         self.found = (measured._replace(power=power),)
 
-    def correction(self) -> float:
+    def read_correction(self) -> float:
         """What scores are divided by; 1 where DIRAC does not tell."""
         try:
             self.log.info("asking DIRAC for its correction of CPU power")
             words = ["python3", "-c", CORRECTION, "--cfg", self.pp.localConfigFile]
-            text = self.program(words, told=False).stdout
+            text = self.run_program(words, logged=False).stdout
             return float(parsing.last_line(text).split("correction ")[1])
         except (StepFailed, IndexError, ValueError) as error:
             self.log.warn("DIRAC does not tell its correction of CPU power, 1 is taken: %s", error)

@@ -18,7 +18,8 @@ class ConfigureSite(DiracCommand):
         values: Dict[str, str] = {"/LocalSite/GridMiddleware": pp.flavour}
         for name in ("Type", "JobID"):
             values["/LocalSite/BatchSystemInfo/" + name] = str(system.get(name, ""))
-        for name, text in dict(system.get("Parameters", {})).items():
+        parameters = system.get("Parameters")
+        for name, text in parameters.items() if isinstance(parameters, dict) else ():
             values["/LocalSite/BatchSystemInfo/Parameters/" + name] = text
         values.update(
             {
@@ -32,13 +33,13 @@ class ConfigureSite(DiracCommand):
             }
         )
         values.update(dict(self.cfg_pairs()))
-        self.configure(values)
+        self.write_options(values)
 
     def cfg_pairs(self) -> Dict[str, str]:
         """/Section/Name -> value of every -o that is an assignment."""
-        found = {}
+        pairs = {}
         for text in self.pp.genericOptions:
             path, equals, rest = text.partition("=")
             if equals and path.strip().startswith("/"):
-                found[path.strip()] = rest.strip()
-        return found
+                pairs[path.strip()] = rest.strip()
+        return pairs

@@ -92,19 +92,19 @@ STAMP = "DIRAC_PILOT_STAMP"
 def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Option]) -> Dialect:
     """The engine's hook: this command line and this environment in the toolbox's words."""
     translation = _Translation(words, spellings(options))
-    translation.run()
-    found = dict(environ)
-    if "vo" not in translation.given and not found.get("PILOT_VO"):
-        told = vo.find_vo(environ)
-        if told:
-            found["PILOT_VO"] = told
+    translation.translate_words()
+    environment = dict(environ)
+    if "vo" not in translation.given and not environment.get("PILOT_VO"):
+        community = vo.find_vo(environ)
+        if community:
+            environment["PILOT_VO"] = community
     if (
         "pilot_id" not in translation.given
-        and not found.get("PILOT_PILOT_ID")
+        and not environment.get("PILOT_PILOT_ID")
         and environ.get(STAMP)
     ):
-        found["PILOT_PILOT_ID"] = as_id(environ[STAMP])
-    return Dialect(translation.out, found, tuple(translation.notes))
+        environment["PILOT_PILOT_ID"] = as_id(environ[STAMP])
+    return Dialect(translation.out, environment, tuple(translation.notes))
 
 
 def help() -> str:
@@ -133,7 +133,7 @@ def getopt_pairs(words: Sequence[str]) -> List[Tuple[str, str]]:
     without secrets."""
     translation = _Translation(words, {})
     try:
-        translation.run()
+        translation.translate_words()
     except UsageError:  # then nothing is run with it
         pass
     return translation.pairs
@@ -149,7 +149,7 @@ class _Translation:
         self.given: List[str] = []
         self.pairs: List[Tuple[str, str]] = []
 
-    def run(self) -> None:
+    def translate_words(self) -> None:
         """All words. UsageError for an abbreviation that fits several options."""
         while self._at < len(self._words):
             word = self._words[self._at]
@@ -172,7 +172,7 @@ class _Translation:
         ).startswith(SERVERS):
             option, name = None, "configurationServer"
         if name not in LONG and option is not None:
-            self._keep_word(word, option, bool(equals))
+            self._copy_word(word, option, bool(equals))
             return
         known = LONG.get(name) or self._complete_name(name)
         if known is None:
@@ -186,9 +186,9 @@ class _Translation:
             # where ours are not known either: a word behind one is taken for its value
             self._at += value_follows
         else:
-            self._say_option(known, value if equals else None, "--" + name)
+            self._add_option(known, value if equals else None, "--" + name)
 
-    def _keep_word(self, word: str, option: Option, complete: bool) -> None:
+    def _copy_word(self, word: str, option: Option, complete: bool) -> None:
         self.out.append(word)
         self.given.append(option.name)
         if not complete and option.type is not values.boolean and self._at < len(self._words):
@@ -213,26 +213,26 @@ class _Translation:
                 self.out.append("-" + letter + rest)
                 return
             if known.takes:
-                self._say_option(known, rest or None, "-" + letter)
+                self._add_option(known, rest or None, "-" + letter)
                 return
-            self._say_option(known, None, "-" + letter)
+            self._add_option(known, None, "-" + letter)
 
-    def _say_option(self, known: CommandLineWord, value: Optional[str], told: str) -> None:
+    def _add_option(self, known: CommandLineWord, value: Optional[str], spelling: str) -> None:
         if known.takes and value is None:
             if self._at >= len(self._words):
-                raise UsageError("%s needs a value" % told)
+                raise UsageError("%s needs a value" % spelling)
             value, self._at = self._words[self._at], self._at + 1
         if not known.ours:
-            self.notes.append("%s has no effect, and had none in dirac-pilot.py" % told)
+            self.notes.append("%s has no effect, and had none in dirac-pilot.py" % spelling)
             return
         self.given.append(known.ours)
         if known.ours == "option" and "=" not in (value or "") and value not in WAYS:
             self.notes.append(
                 "%s %s: is neither NAME=VALUE nor %s: only a community's own module may know it"
-                % (told, value, " or ".join(WAYS))
+                % (spelling, value, " or ".join(WAYS))
             )
         if known.ours != SECRET:
-            self.pairs.append((told if len(told) == 2 else "--" + known.long, value or ""))
+            self.pairs.append((spelling if len(spelling) == 2 else "--" + known.long, value or ""))
         if known.ours == "pilot_id":
             value = as_id(value or "")
         flag = option_flag(known.ours)

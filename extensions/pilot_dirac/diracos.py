@@ -4,7 +4,7 @@ into it."""
 import os
 import shlex
 import shutil
-from typing import TYPE_CHECKING, Any, List
+from typing import TYPE_CHECKING, List, Sequence, Tuple
 
 from pilot.base import shell
 from pilot.facts import Installation
@@ -12,6 +12,7 @@ from pilot.install.ways import Work, changes
 from pilot.install.source import source
 
 from . import certificates, release
+from .log import Logger
 from .options import setting_value
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def install_diracos(work: Work, command: "InstallDIRAC") -> Installation:
     return Installation(work.one.text(), target, changes(ctx.environ, command.after))
 
 
-def _find_installer(work: Work, log: Any) -> str:
+def _find_installer(work: Work, log: Logger) -> str:
     """The installer's path: as it was set, on CVMFS, or fetched from its makers."""
     machine = os.uname().machine
     if work.one.what:
@@ -62,7 +63,9 @@ def _find_installer(work: Work, log: Any) -> str:
     return work.fetched(NEWEST % machine)
 
 
-def pip_requirements(project: str, version: str, modules: Any) -> List[List[str]]:
+def pip_requirements(
+    project: str, version: str, modules: Sequence[Tuple[str, str, str]]
+) -> List[List[str]]:
     """pip's words: the project's release, or the modules from git instead."""
     if not modules:
         return [["%sDIRAC[pilot]%s" % (project, release.pinned_version(version))]]

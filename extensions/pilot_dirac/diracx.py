@@ -11,9 +11,10 @@ import json
 import re
 import time
 import urllib.parse
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from pilot.base import credentials
+from pilot.engine.settings import Settings
 from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
 from pilot.events.event import Event
@@ -21,7 +22,7 @@ from pilot.events.sender import SendFailed, Transport
 from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
 
-from . import telling
+from . import remote_log
 from .options import setting_value
 
 TIMEOUT_S = 10.0
@@ -41,7 +42,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 class DiracX(Transport):
     """`settings` name the server, the secret and the client."""
 
-    def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
+    def __init__(self, settings: Settings, environ: Dict[str, str], pilot_id: str) -> None:
         self.name = setting_value(settings, "diracx_url").rstrip("/")
         self.gather = max(1, setting_value(settings, "remote_logger_bufsize"))
         self.gather_s = setting_value(settings, "remote_logger_timer_interval") or 10.0
@@ -55,7 +56,7 @@ class DiracX(Transport):
             "%s://%s" % (place.scheme, place.netloc),
             lambda: credentials.tls_context(environ) if place.scheme == "https" else None,
         )
-        self._token: Dict[str, Any] = embedded_token(environ)
+        self._token: Dict[str, object] = embedded_token(environ)
         self._until = time.monotonic() + LIFE_S if self._token else 0.0
         self._where: Optional[str] = None
 
@@ -63,16 +64,16 @@ class DiracX(Transport):
         """Lines count."""
         return len(event["lines"]) if event["event"] == events.LOG else 0
 
-    def send(self, events: List[Dict[str, Any]]) -> None:
+    def send(self, events: List[Event]) -> None:
         """The lines; at the pilot's end the token is given back."""
-        lines = [line._asdict() for line in telling.lines_of(events)]
+        lines = [line._asdict() for line in remote_log.lines_of(events)]
         if lines:
             body = json.dumps({"pilot_stamp": self._stamp, "lines": lines}).encode("ascii")
-            self._where = self._first_that_is((self._where,) if self._where else MESSAGE, body)
-        if telling.find_ending(events)[0] and self._token:
+            self._where = self._post_to_first((self._where,) if self._where else MESSAGE, body)
+        if remote_log.find_ending(events)[0] and self._token:
             self._revoke_token()
 
-    def _first_that_is(self, paths: Tuple[str, ...], body: bytes) -> str:
+    def _post_to_first(self, paths: Tuple[str, ...], body: bytes) -> str:
         status, data = 404, b""
         for path in paths:
             status, data = self._ask_authorized(path, body)
@@ -93,11 +94,11 @@ class DiracX(Transport):
     def _access_token(self, fresh: bool) -> str:
         """A token that still holds; `fresh`: the one we have was refused."""
         if fresh or time.monotonic() > self._until - EARLY_S:
-            self._keep_token(self._renew_access() or self._exchange_secret())
+            self._store_token(self._renew_access() or self._exchange_secret())
         return str(self._token.get("access_token", ""))
 
-    def _renew_access(self) -> Optional[Dict[str, Any]]:
-        refresh = self._token.get("refresh_token")
+    def _renew_access(self) -> Optional[Dict[str, object]]:
+        refresh = self._refresh_token()
         if not refresh:
             return None
         form = {"grant_type": "refresh_token", "refresh_token": refresh, "client_id": self._client}
@@ -109,7 +110,7 @@ class DiracX(Transport):
                 return _as_object(data)
         return None
 
-    def _exchange_secret(self) -> Dict[str, Any]:
+    def _exchange_secret(self) -> Dict[str, object]:
         if not self._secret:
             raise SendFailed("DiracX takes no log without a token: give --pilotSecret")
         body = json.dumps({"pilot_stamp": self._stamp, "pilot_secret": self._secret}).encode(
@@ -119,13 +120,16 @@ class DiracX(Transport):
         self._judge_answer(EXCHANGE, status, data)
         return _as_object(data)
 
-    def _keep_token(self, token: Dict[str, Any]) -> None:
+    def _store_token(self, token: Dict[str, object]) -> None:
         self._token = token
         life = token.get("expires_in")
         self._until = time.monotonic() + (float(life) if isinstance(life, (int, float)) else LIFE_S)
 
+    def _refresh_token(self) -> str:
+        return str(self._token.get("refresh_token") or "")
+
     def _revoke_token(self) -> None:
-        refresh = self._token.get("refresh_token")
+        refresh = self._refresh_token()
         if refresh:
             form = urllib.parse.urlencode({"refresh_token": refresh, "client_id": self._client})
             self._ask_server(REVOKE + "?" + form, b"", JSON)
@@ -150,7 +154,7 @@ class DiracX(Transport):
         self._session.close()
 
 
-def embedded_token(environ: Dict[str, str]) -> Dict[str, Any]:
+def embedded_token(environ: Dict[str, str]) -> Dict[str, object]:
     """The token in the proxy file, where there is one."""
     path = credentials.proxy_path(environ)
     if path is None:
@@ -163,11 +167,11 @@ def embedded_token(environ: Dict[str, str]) -> Dict[str, Any]:
         return {}
 
 
-def _as_object(data: bytes) -> Dict[str, Any]:
+def _as_object(data: bytes) -> Dict[str, object]:
     try:
-        found = json.loads(data.decode("utf-8"))
+        content = json.loads(data.decode("utf-8"))
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        content = None
+    if not isinstance(content, dict):
         raise SendFailed("no JSON object but %s" % data[:100].decode("utf-8", "replace"))
-    return found
+    return content

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 import types
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, Type, TypeVar, Union
 
 from pilot.base import credentials, fetch
 from pilot.errors import ConfigurationFailed, StepFailed
@@ -30,7 +30,7 @@ from .multi_launch_agent import MultiLaunchAgent
 from .nagios_probes import NagiosProbes
 from .register_pilot import RegisterPilot
 
-COMMANDS: Tuple[Any, ...] = (
+COMMANDS: Tuple[Type[DiracCommand], ...] = (
     GetPilotVersion,
     CheckWorkerNode,
     InstallDIRAC,
@@ -47,6 +47,8 @@ COMMANDS: Tuple[Any, ...] = (
     NagiosProbes,
 )
 FLAT = ("pilotTools", "pilotCommands", "proxyTools")
+
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class FixedSizeBuffer:
@@ -73,12 +75,12 @@ class ObjectLoader:
     """Finds a class in modules by name."""
 
     @staticmethod
-    def loadObject(modulePath: str, className: str) -> Any:
+    def loadObject(modulePath: str, className: str) -> object:
         """The attribute of a module that can be imported."""
         return getattr(importlib.import_module(modulePath), className)
 
 
-def getCommand(pp: Any, commandName: str) -> Tuple[Any, str]:
+def getCommand(pp: params.PilotParams, commandName: str) -> Tuple[Optional[object], str]:
     """(instance, module) of a command, as DIRAC's pilot looked for it."""
     for name in [extension + "Commands" for extension in pp.commandExtensions] + ["pilotCommands"]:
         if name not in sys.modules and importlib.util.find_spec(name) is None:
@@ -92,12 +94,14 @@ def getCommand(pp: Any, commandName: str) -> Tuple[Any, str]:
 class RemoteLogger(Logger):
     """A log that DIRAC's pilot sent by itself: ours is sent whoever writes it."""
 
-    def __init__(self, url: str = "", name: str = "Pilot", *_more: Any, **_named: Any) -> None:
+    def __init__(
+        self, url: str = "", name: str = "Pilot", *_more: object, **_named: object
+    ) -> None:
         super().__init__(name)
         self.url = url
 
 
-def getVO(proxy: Any) -> str:
+def getVO(proxy: Union[bytes, str]) -> str:
     """The VO of a proxy, given as its text. ConfigurationFailed for one without VOMS attributes."""
     text = proxy if isinstance(proxy, bytes) else str(proxy).encode("utf-8")
     vo = credentials.parsed_proxy(text, "the proxy").vo
@@ -117,7 +121,7 @@ def getFlavour(ceName: str) -> Tuple[str, str]:
     return getSubmitterInfo(ceName)[:2]
 
 
-def retrieveUrlTimeout(url: str, fileName: str, log: Any, timeout: float = 0) -> bool:
+def retrieveUrlTimeout(url: str, fileName: str, log: Logger, timeout: float = 0) -> bool:
     """Fetch a URL into a file, verified, at most `timeout` seconds (0: 300). Whether it went
     well."""
     try:
@@ -135,7 +139,7 @@ def safe_listdir(directory: str, timeout: float = 60) -> List[str]:
     return look_by_child(["ls", "-A", directory]).stdout.split("\n")[:-1]
 
 
-def sendMessage(*_words: Any, **_more: Any) -> None:
+def sendMessage(*_words: object, **_more: object) -> None:
     """The log goes where it should by itself: nothing is to be sent by hand."""
 
 
@@ -152,7 +156,7 @@ def pythonPathCheck() -> None:
     """PYTHONPATH is taken from children's environment, and our own never had it."""
 
 
-def load_module_from_path(module_name: str, path_to_module: str) -> Any:
+def load_module_from_path(module_name: str, path_to_module: str) -> types.ModuleType:
     """Import <path>/<name>.py."""
     spec = importlib.util.spec_from_file_location(
         module_name, os.path.join(path_to_module, module_name + ".py")
@@ -164,12 +168,12 @@ def load_module_from_path(module_name: str, path_to_module: str) -> Any:
     return module
 
 
-def logFinalizer(func: Callable[..., Any]) -> Callable[..., Any]:
+def logFinalizer(func: Function) -> Function:
     """Around execute(); the log is finished by itself."""
     return func
 
 
-TOOLS: Dict[str, Any] = {
+TOOLS: Dict[str, object] = {
     "CommandBase": DiracCommand,
     "Logger": Logger,
     "RemoteLogger": RemoteLogger,
@@ -191,7 +195,7 @@ TOOLS: Dict[str, Any] = {
         )
     },
 }
-STEPS: Dict[str, Any] = {
+STEPS: Dict[str, object] = {
     "CommandBase": DiracCommand,
     "logFinalizer": logFinalizer,
     "ConfigureDIRAC": ConfigureBasics,
@@ -203,10 +207,11 @@ def install_faces() -> None:
     """From now on the old names can be imported."""
     if "pilotTools" in sys.modules:
         return
-    package: Any = types.ModuleType("Pilot")
+    package = types.ModuleType("Pilot")
     package.__path__ = []
     sys.modules["Pilot"] = package
-    for name, content in zip(FLAT, (TOOLS, STEPS, {"getVO": getVO})):
+    contents: Tuple[Dict[str, object], ...] = (TOOLS, STEPS, {"getVO": getVO})
+    for name, content in zip(FLAT, contents):
         module = types.ModuleType(name)
         module.__dict__.update(content)
         setattr(package, name, module)

@@ -79,10 +79,10 @@ def find_submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter
                 ce,
                 job_id.split(".")[0] if kind == "PBS" else job_id,
             )
-            found = {
+            values = {
                 name: environ[variable] for name, variable in parameters if environ.get(variable)
             }
-            system = {"Type": kind, "JobID": job_id, "Parameters": found}
+            system = {"Type": kind, "JobID": job_id, "Parameters": values}
     for found_flavour, found_reference in _other_flavours(environ, ce):
         flavour, reference = found_flavour, found_reference
     return Submitter(flavour, reference or pilot_id or UNKNOWN, system)
@@ -90,22 +90,22 @@ def find_submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter
 
 def _other_flavours(environ: Dict[str, str], ce: str) -> List[Tuple[str, str]]:
     get = environ.get
-    found = []
+    flavours = []
     if get("LOCAL_JOBID"):
-        found.append(("Local", "local://%s/%s" % (ce, get("LOCAL_JOBID"))))
+        flavours.append(("Local", "local://%s/%s" % (ce, get("LOCAL_JOBID"))))
     if get("SSHCE_JOBID"):
-        found.append(("SSH", "ssh://%s/%s" % (ce, get("SSHCE_JOBID"))))
+        flavours.append(("SSH", "ssh://%s/%s" % (ce, get("SSHCE_JOBID"))))
     if get("SSHBATCH_JOBID") and get("SSH_NODE_HOST"):
-        found.append(
+        flavours.append(
             (
                 "SSHBATCH",
                 "sshbatchhost://%s/%s/%s" % (ce, get("SSH_NODE_HOST"), get("SSHBATCH_JOBID")),
             )
         )
     if get("HTCONDOR_JOBID"):
-        found.append(("HTCondorCE", "htcondorce://%s/%s" % (ce, get("HTCONDOR_JOBID"))))
+        flavours.append(("HTCondorCE", "htcondorce://%s/%s" % (ce, get("HTCONDOR_JOBID"))))
     if get("GRID_GLOBAL_JOBURL"):
-        found.append(("ARC", str(get("GRID_GLOBAL_JOBURL"))))
+        flavours.append(("ARC", str(get("GRID_GLOBAL_JOBURL"))))
     if get("PILOT_UUID"):
-        found.append(("CLOUD", str(get("PILOT_UUID"))))
-    return found
+        flavours.append(("CLOUD", str(get("PILOT_UUID"))))
+    return flavours

@@ -51,14 +51,14 @@ class InstallDIRAC(DiracCommand, Install):
 
     def execute(self) -> None:
         ctx = self.pp.context
-        sources = tuple(ctx.settings["install"]) or self.sources()
+        sources = tuple(ctx.settings["install"]) or self.list_sources()
         if not sources:
             raise InstallFailed(
                 "nothing is installed for all, and %s forbids to install here" % ONLY_CVMFS
             )
-        self.use(sources)
+        self.use_first_source(sources)
 
-    def use(self, sources: Tuple[Source, ...]) -> None:
+    def use_first_source(self, sources: Tuple[Source, ...]) -> None:
         """Make the first of these that works DIRAC's environment."""
         pp, ctx = self.pp, self.pp.context
         known = dict(
@@ -66,22 +66,22 @@ class InstallDIRAC(DiracCommand, Install):
             env=self._source_script,
             diracos=lambda work: diracos.install_diracos(work, self),
         )
-        found, attempts = ways.first_that_works(ctx, sources, known)
-        if found is None:
+        installation, attempts = ways.first_that_works(ctx, sources, known)
+        if installation is None:
             raise InstallFailed(
                 "no source worked: "
                 + "; ".join("%s: %s" % (one.source, one.reason) for one in attempts)
             )
-        pp.installation = "local" if found.source.startswith("diracos") else "shared"
-        after = self.after if self.after is not None else dict(ctx.environ, **found.environ)
+        pp.installation = "local" if installation.source.startswith("diracos") else "shared"
+        after = self.after if self.after is not None else dict(ctx.environ, **installation.environ)
         pp.installEnv = dict(after, **dict(setting_value(ctx.settings, "user_env_variables")))
         self._saveEnvInFile()
-        self.log.info("DIRAC from %s after %.1f s", found.source, attempts[-1].seconds)
+        self.log.info("DIRAC from %s after %.1f s", installation.source, attempts[-1].seconds)
         # so that CVMFS has the client at hand for those that follow
-        first = self.program(["dirac-version"], ok=None)
+        first = self.run_program(["dirac-version"], ok=None)
         if first.timed_out or first.exit_code:
             self.log.warn("%s", first.told())
-        self.found = (found,)
+        self.found = (installation,)
 
     def _source_script(self, work: ways.Work) -> Installation:
         """What a script makes of the environment, also what it takes away."""
@@ -94,7 +94,7 @@ class InstallDIRAC(DiracCommand, Install):
 
     def _sourceEnvironmentFile(self) -> None:
         """For modules: DIRAC's environment by $DIRAC_RC_PATH, which they have set."""
-        self.use(
+        self.use_first_source(
             (
                 Source(
                     "env",
@@ -108,25 +108,25 @@ class InstallDIRAC(DiracCommand, Install):
 
     def _localInstallDIRAC(self) -> None:
         """For modules: DIRACOS and pip, whatever is installed for all."""
-        self.use((Source("diracos", self.pp.context.settings["diracos_url"]),))
+        self.use_first_source((Source("diracos", self.pp.context.settings["diracos_url"]),))
 
-    def sources(self) -> Tuple[Source, ...]:
+    def list_sources(self) -> Tuple[Source, ...]:
         """What is tried, in order."""
-        words, found = self.pp.words(), []
+        words, sources = self.pp.flag_words(), []
         if ONLY_LOCAL not in words:
-            found = [Source("env", path) for path in self.installed()]
+            sources = [Source("env", path) for path in self.find_installed()]
         if ONLY_CVMFS not in words:
-            found.append(Source("diracos", self.pp.context.settings["diracos_url"]))
-        return tuple(found)
+            sources.append(Source("diracos", self.pp.context.settings["diracos_url"]))
+        return tuple(sources)
 
-    def installed(self) -> List[str]:
+    def find_installed(self) -> List[str]:
         """The environment scripts that are there; a place that hangs is passed over."""
         pp, seen = self.pp, []
         if pp.preinstalledEnv:
             candidates = [pp.preinstalledEnv]
         else:
             candidates = [
-                os.path.join(place, self.folder(), SCRIPT)
+                os.path.join(place, self.release_folder(), SCRIPT)
                 for place in (
                     [pp.preinstalledEnvPrefix]
                     if pp.preinstalledEnvPrefix
@@ -146,7 +146,7 @@ class InstallDIRAC(DiracCommand, Install):
                 )
         return seen
 
-    def folder(self) -> str:
+    def release_folder(self) -> str:
         """<version or pro>/<platform>"""
         return os.path.join(self.releaseVersion or NEWEST, "Linux-" + os.uname().machine)
 

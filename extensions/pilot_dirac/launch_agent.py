@@ -1,11 +1,13 @@
 """LaunchAgent: starts DIRAC's JobAgent, which pulls jobs."""
 
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Dict, List, Tuple
 
 from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
 from pilot.agent import child
 from pilot.command import Option
+from pilot.context import Context
+from pilot.engine.settings import Settings
 from pilot.errors import Skip
 from pilot.facts import AgentSummary
 from pilot.base.shared_defaults import DRAIN_FILES
@@ -29,10 +31,10 @@ class JobAgent(child.Watched):
 
     def line(self, text: str) -> None:
         """One line of its log."""
-        self.count(text)
+        self.count_job(text)
         super().line(text)
 
-    def count(self, text: str) -> None:
+    def count_job(self, text: str) -> None:
         """A line may tell of a job that was taken."""
         self.jobs += MARK in text
 
@@ -68,12 +70,12 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
     failure = ToolboxLaunchAgent.failure
 
     @classmethod
-    def check(cls, settings: Any) -> List[str]:
+    def check(cls, settings: Settings) -> List[str]:
         """As the toolbox, where its own agent is asked for."""
         return super().check(settings) if any(settings[name] for name in OURS) else []
 
     @classmethod
-    def ending_s(cls, settings: Any) -> float:
+    def ending_s(cls, settings: Settings) -> float:
         """The built-in agent ends by itself."""
         return child.TELL_S if any(settings[name] for name in OURS) else child.ENDING_S
 
@@ -83,13 +85,14 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
             self.found = ToolboxLaunchAgent.run(self, ctx)
             return
         self.refuse_to_begin()
-        agent = JobAgent(self.control(self.pp.workingDir))
-        found = child.run_foreign_agent(ctx, self.agent_argv(ctx), agent, dict(self.pp.installEnv))
+        agent = JobAgent(self.control_folder(self.pp.workingDir))
+        argv = self.agent_argv(ctx)
+        summary = child.run_foreign_agent(ctx, argv, agent, dict(self.pp.installEnv))
         if self.pp.executeCmd:
-            self.found = (found,)
+            self.found = (summary,)
         else:
             self.found = (
-                found._replace(
+                summary._replace(
                     done=agent.jobs, reason="the JobAgent ended well; it took %d jobs" % agent.jobs
                 ),
             )
@@ -102,11 +105,11 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
             raise Skip("no agent was started: %s" % drained)
 
     @staticmethod
-    def control(instance: str) -> str:
+    def control_folder(instance: str) -> str:
         """Where the agent looks for its stop file."""
         return os.path.join(instance, "control", *AGENT.split("/"))
 
-    def agent_argv(self, ctx: Any) -> List[str]:
+    def agent_argv(self, ctx: Context) -> List[str]:
         """The JobAgent's command line; -x is text for bash."""
         if self.pp.executeCmd:
             return ["bash", "-c", self.pp.executeCmd]
@@ -117,7 +120,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
     def job_agent(self, folder: str) -> List[str]:
         """The JobAgent's command line, for an instance in this folder."""
         pp = self.pp
-        values: Dict[str, object] = dict(self.cycles())
+        values: Dict[str, object] = dict(self.cycle_options())
         values["LogLevel"] = (
             "DEBUG" if pp.debugFlag else setting_value(pp.context.settings, "log_level")
         )
@@ -136,28 +139,28 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         words += [
             word for name, text in more.items() if text for word in ("-o", "%s=%s" % (name, text))
         ]
-        return words + [word for path in self.files() for word in ("--cfg", path)]
+        return words + [word for path in self.list_cfg_files() for word in ("--cfg", path)]
 
-    def cycles(self) -> Dict[str, object]:
+    def cycle_options(self) -> Dict[str, object]:
         """How long the agent goes on; an inner pool of computing elements takes many jobs."""
         pp = self.pp
-        found: Dict[str, object] = {
+        options: Dict[str, object] = {
             "MaxCycles": pp.maxCycles,
             "PollingTime": pp.pollingTime,
             "StopOnApplicationFailure": pp.stopOnApplicationFailure,
             "StopAfterFailedMatches": pp.stopAfterFailedMatches,
         }
         if pp.ceType.split("/")[0] == POOL:
-            found.update(
+            options.update(
                 MaxCycles=5000,
                 PollingTime=min(20, pp.pollingTime),
                 StopOnApplicationFailure=False,
                 StopAfterFailedMatches=max(pp.pilotProcessors, pp.stopAfterFailedMatches),
                 FillingModeFlag=True,
             )
-        return found
+        return options
 
-    def files(self) -> List[str]:
+    def list_cfg_files(self) -> List[str]:
         """pilot.cfg, then every other configuration file of the workdir."""
         names = sorted(name for name in os.listdir(self.pp.workingDir) if name.endswith(".cfg"))
         first = [self.pp.localConfigFile] if self.pp.localConfigFile in names else []

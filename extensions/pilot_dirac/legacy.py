@@ -42,7 +42,7 @@ class Adopted(Command):
     """A command of a community's module."""
 
     options = tuple(TABLE.values()) + _EXECUTE
-    legacy: Any = None
+    legacy: Any = None  # a class of the community: whatever has execute()
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         pp = begin_command(ctx)
@@ -53,7 +53,7 @@ class Adopted(Command):
         return ()
 
 
-def adopt(name: str) -> Optional[Any]:
+def adopt(name: str) -> Optional[types.ModuleType]:
     """The engine's hook: the module of -E NAME by DIRAC's rule, with COMMANDS; else our own package
     for that community; else, as with DIRAC, a name without commands, which the engine tells of.
 
@@ -69,32 +69,34 @@ def adopt(name: str) -> Optional[Any]:
         return _package_of(name)
     refuse_the_gone(spec.origin)
     try:
-        found = importlib.import_module(module)
+        adopted = importlib.import_module(module)
     except SystemExit as end:
         raise UsageError(
             "%s: it ends the program while it is imported (sys.exit(%s))" % (spec.origin, end.code)
         )
-    classes = [adopt_class(item) for item in commands_in(found)]
+    classes = [adopt_class(item) for item in commands_in(adopted)]
     if not classes:
-        raise UsageError("-E %s: %s has no class with execute()" % (name, found.__file__))
-    result: Any = types.ModuleType(module)
-    result.__file__, result.COMMANDS = found.__file__, tuple(classes)
-    return result
+        raise UsageError("-E %s: %s has no class with execute()" % (name, adopted.__file__))
+    return _make_module(module, adopted.__file__ or "", tuple(classes))
 
 
-def _package_of(name: str) -> Optional[Any]:
+def _package_of(name: str) -> Optional[types.ModuleType]:
     """pilot_lhcb for LHCb and for LHCbPilot."""
     short = name.lower()
     for candidate in (short, short[: -len("pilot")] if short.endswith("pilot") else ""):
         module = "pilot_" + candidate
         if candidate and module != "pilot_" + name and importlib.util.find_spec(module) is not None:
             return importlib.import_module(module)
-    nothing: Any = types.ModuleType(name)
-    nothing.__file__, nothing.COMMANDS = "", ()
-    return nothing
+    return _make_module(name, "", ())
 
 
-def commands_in(module: Any) -> List[Type[Any]]:
+def _make_module(name: str, file: str, commands: Tuple[Type[Command], ...]) -> types.ModuleType:
+    made = types.ModuleType(name)
+    vars(made).update(__file__=file, COMMANDS=commands)
+    return made
+
+
+def commands_in(module: types.ModuleType) -> List[type]:
     """The classes that can be executed and are not ours, also those the module took from other
     modules of the community."""
     return [
@@ -106,9 +108,9 @@ def commands_in(module: Any) -> List[Type[Any]]:
     ]
 
 
-def adopt_class(legacy: Type[Any]) -> Type[Command]:
+def adopt_class(legacy: type) -> Type[Command]:
     """A command of the engine that runs this class."""
-    body: Dict[str, Any] = {
+    body: Dict[str, object] = {
         "name": legacy.__name__,
         "legacy": legacy,
         "__module__": legacy.__module__,

@@ -3,7 +3,9 @@
 import logging
 import os
 import time
-from typing import Any, Optional
+from typing import Optional, Tuple
+
+from pilot.base.log import Masker
 
 WORDS = {"WARNING": "WARN", "CRITICAL": "ERROR"}
 OUT = "pilot.out"
@@ -14,10 +16,10 @@ class Logger:
     text is filled."""
 
     isPilotLoggerOn = False
-    buffer: Optional[Any] = None
+    buffer: Optional[object] = None
 
     def __init__(
-        self, name: str = "Pilot", debugFlag: bool = False, *_more: Any, **_named: Any
+        self, name: str = "Pilot", debugFlag: bool = False, *_more: object, **_named: object
     ) -> None:
         self.name = name
         self._log = logging.getLogger("pilot." + name)
@@ -28,26 +30,26 @@ class Logger:
         """All is logged from now on."""
         logging.getLogger("pilot").setLevel(logging.DEBUG)
 
-    def debug(self, text: Any, *more: Any, **_named: Any) -> None:
+    def debug(self, text: object, *more: object, **_named: object) -> None:
         """Of use to developers."""
         self._log.debug("%s", fill_in(text, more))
 
-    def info(self, text: Any, *more: Any, **_named: Any) -> None:
+    def info(self, text: object, *more: object, **_named: object) -> None:
         """Of use to operators."""
         self._log.info("%s", fill_in(text, more))
 
-    def warn(self, text: Any, *more: Any, **_named: Any) -> None:
+    def warn(self, text: object, *more: object, **_named: object) -> None:
         """Something is odd, and the pilot goes on."""
         self._log.warning("%s", fill_in(text, more))
 
-    def error(self, text: Any, *more: Any, **_named: Any) -> None:
+    def error(self, text: object, *more: object, **_named: object) -> None:
         """Something is wrong."""
         self._log.error("%s", fill_in(text, more))
 
     warning = warn
 
 
-def fill_in(text: Any, more: Any) -> str:
+def fill_in(text: object, more: Tuple[object, ...]) -> str:
     """`text % more` where that can be, else all words with blanks between."""
     if not more:
         return str(text)
@@ -73,7 +75,7 @@ def log_line(seconds: float, level: str, name: str, text: str) -> str:
 class OutFile(logging.Handler):
     """Appends every line of the log to pilot.out, masked as everything is."""
 
-    def __init__(self, path: str, masker: Any) -> None:
+    def __init__(self, path: str, masker: Masker) -> None:
         super().__init__()
         self._masker = masker
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -88,7 +90,7 @@ class OutFile(logging.Handler):
             pass
 
 
-def to_out_file(path: str, masker: Any) -> None:
+def to_out_file(path: str, masker: Masker) -> None:
     """From now on the log is in pilot.out too, once."""
     log = logging.getLogger("pilot")
     if not any(isinstance(handler, OutFile) for handler in log.handlers):

@@ -26,7 +26,7 @@ class OneAgent(JobAgent):
         self._out: Optional[IO[str]] = None
         self.result: Optional[process.Result] = None
 
-    def run(self, argv: List[str], how: "LaunchAgent", folder: str) -> None:
+    def run_agent(self, argv: List[str], how: "LaunchAgent", folder: str) -> None:
         """To its end; `result` tells how that was."""
         with open(self._path, "a", encoding="utf-8", errors="backslashreplace") as self._out:
             self.result = process.run(
@@ -37,7 +37,7 @@ class OneAgent(JobAgent):
                 cwd=folder,
                 grace_s=AGENT_STOP_S,
                 on_line=self.line,
-                on_error_line=self.write,
+                on_error_line=self.write_line,
                 on_start=self._note_start,
                 keep=1 << 16,
             )
@@ -47,10 +47,10 @@ class OneAgent(JobAgent):
 
     def line(self, text: str) -> None:
         """One line of its log."""
-        self.count(text)
-        self.write(text)
+        self.count_job(text)
+        self.write_line(text)
 
-    def write(self, text: str) -> None:
+    def write_line(self, text: str) -> None:
         """To the agent's file."""
         if self._out is not None:
             self._out.write(text + "\n")
@@ -68,17 +68,17 @@ class MultiLaunchAgent(LaunchAgent):
         agents = [self._start_agent(number) for number in range(count)]
         threads = [
             threading.Thread(
-                target=agent.run,
-                args=(self.argv_of(number), self, self.folder(number)),
+                target=agent.run_agent,
+                args=(self.argv_of(number), self, self.agent_folder(number)),
                 daemon=True,
             )
             for number, agent in enumerate(agents)
         ]
 
-        def hear(signum: int) -> None:
+        def drain_agents(signum: int) -> None:
             for agent in agents:
                 agent.drain(signum)
-        with pp.context.interrupts.listening(hear):
+        with pp.context.interrupts.listening(drain_agents):
             try:
                 for thread in threads:
                     thread.start()
@@ -95,17 +95,17 @@ class MultiLaunchAgent(LaunchAgent):
         self._judge_agents(agents)
 
     def _start_agent(self, number: int) -> OneAgent:
-        folder = self.folder(number)
+        folder = self.agent_folder(number)
         os.makedirs(folder, exist_ok=True)
-        return OneAgent(self.control(folder), os.path.join(self.pp.workingDir, LOG % number))
+        return OneAgent(self.control_folder(folder), os.path.join(self.pp.workingDir, LOG % number))
 
-    def folder(self, number: int) -> str:
+    def agent_folder(self, number: int) -> str:
         """Where this agent lives."""
         return os.path.join(self.pp.workingDir, "agent.%02d" % number)
 
     def argv_of(self, number: int) -> List[str]:
         """The agent's command line, for its own folder."""
-        words = self.job_agent(self.folder(number))
+        words = self.job_agent(self.agent_folder(number))
         return [
             os.path.join(self.pp.workingDir, word) if before == "--cfg" else word
             for before, word in zip([""] + words, words)

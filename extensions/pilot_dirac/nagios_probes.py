@@ -37,8 +37,8 @@ class NagiosProbes(DiracCommand):
             nagios.probe(name, pp.workingDir, dict(pp.installEnv), limit) for name in names
         )
         for result in results:
-            tell = {"OK": self.log.info, "WARNING": self.log.warn}.get(result.state, self.log.error)
-            tell("%s %s after %.1f s: %s", result.name, result.state, result.seconds, result.text)
+            log = {"OK": self.log.info, "WARNING": self.log.warn}.get(result.state, self.log.error)
+            log("%s %s after %.1f s: %s", result.name, result.state, result.seconds, result.text)
             self._put_result(result)
         self.found = (Probes(results),)
 

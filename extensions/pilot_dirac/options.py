@@ -5,6 +5,7 @@ from typing import Any, Dict, Tuple
 
 from pilot import values
 from pilot.command import Option
+from pilot.engine.settings import Settings
 
 
 def yes_or_no(text: str) -> str:
@@ -17,27 +18,27 @@ def yes_or_no(text: str) -> str:
 
 def parse_variables(text: str) -> Tuple[Tuple[str, str], ...]:
     """N:::V,N2:::V2 as DIRAC writes environment variables."""
-    found = []
+    variables = []
     for item in (part for part in text.split(",") if part.strip()):
         name, mark, value = item.partition(":::")
         if not mark or not name.strip():
             raise ValueError("%r is not NAME:::VALUE" % item)
-        found.append((name.strip(), value))
-    return tuple(found)
+        variables.append((name.strip(), value))
+    return tuple(variables)
 
 
 def parse_modules(text: str) -> Tuple[Tuple[str, str, str], ...]:
     """url[:::Project[:::branch]], several with commas."""
-    found = []
+    modules = []
     for item in (part.strip() for part in text.split(",") if part.strip()):
         parts = item.split(":::")
         if len(parts) > 3 or not parts[0]:
             raise ValueError("%r is not URL:::Project:::branch" % item)
         url, project, branch = (parts + ["", ""])[:3]
-        found.append(
+        modules.append(
             (url, project or url.rstrip("/").rsplit("/", 1)[-1].replace(".git", ""), branch)
         )
-    return tuple(found)
+    return tuple(modules)
 
 
 def parse_locations(text: str) -> Tuple[str, ...]:
@@ -175,6 +176,7 @@ PACKAGE = pick_options(
 )
 
 
-def setting_value(settings: Any, name: str) -> Any:
-    """A setting, or its default where the command that declares it is not loaded."""
+def setting_value(settings: Settings, name: str) -> Any:
+    """A setting, or its default when the command that declares it is not loaded. Any: the option's
+    `type` decides the type of the value, as in Settings."""
     return settings[name] if name in settings else TABLE[name].default

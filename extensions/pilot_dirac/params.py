@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple
 
 from pilot.engine import site_profile
 from pilot.context import Context
@@ -53,8 +53,39 @@ _EMPTY = ("site", "ceName", "queueName", "setup", "gridCEType", "releaseProject"
 
 
 class PilotParams:
-    """What DIRAC calls the pilot's parameters; any further attribute may be set. `context` is the
-    engine's."""
+    """What DIRAC calls the pilot's parameters. `context` is the engine's.
+
+    Communities' modules read and set these attributes by name, and may add further ones. Therefore
+    all of them are attributes of this one class, and their names are DIRAC's.
+    """
+
+    site: str
+    ceName: str
+    queueName: str
+    setup: str
+    gridCEType: str
+    releaseProject: str
+    ceType: str
+    userGroup: str
+    userDN: str
+    maxCycles: int
+    pollingTime: int
+    stopOnApplicationFailure: str
+    stopAfterFailedMatches: int
+    maxNumberOfProcessors: Optional[int]
+    useServerCertificate: bool
+    gateway: str
+    preinstalledEnv: str
+    preinstalledEnvPrefix: str
+    pipInstallOptions: str
+    minDiskSpace: int
+    architectureScript: str
+    executeCmd: str
+    pilotLogging: bool
+    keepPythonPath: bool
+    loggerURL: str
+    loggerTimerInterval: float
+    loggerBufsize: int
 
     def __init__(self, ctx: Context) -> None:
         settings = ctx.settings
@@ -62,12 +93,12 @@ class PilotParams:
         self.has_certificates = False  # looked for when the first command needs them
         self.ended = ""  # the command that ended the pilot, well, before its time
         for attribute, name in _PLAIN.items():
-            found = (
+            value = (
                 settings[name]
                 if name in settings
                 else TABLE[name].default if name in TABLE else None
             )
-            setattr(self, attribute, "" if found is None and attribute in _EMPTY else found)
+            setattr(self, attribute, "" if value is None and attribute in _EMPTY else value)
         self.debugFlag: bool = (
             bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
         )
@@ -79,7 +110,7 @@ class PilotParams:
         first = self.first_environment(ctx)
         ctx.environ.clear()
         ctx.environ.update(first)
-        self.installEnv: Any = dict(first)
+        self.installEnv: Dict[str, str] = dict(first)
         self.pilotUUID = ctx.pilot_id
         place = ctx.settings["ce"] or os.uname().nodename
         self.flavour, self.pilotReference, self.batchSystemInfo = find_submitter(
@@ -88,7 +119,7 @@ class PilotParams:
         self.pilotStartTime = str(int(time.time()))
         self.pilotScript, self.pilotScriptName = sys.argv[0], os.path.basename(sys.argv[0])
         self.installation = ""
-        self.queueParameters: Dict[str, Any] = {}
+        self.queueParameters: Dict[str, object] = {}
         self.cpu_power: Optional[float] = None
 
     def _set_places(self, ctx: Context) -> None:
@@ -104,7 +135,7 @@ class PilotParams:
         ]
         self.wnVO = ctx.settings["vo"] or UNKNOWN
         path = os.path.abspath(self.pilotCFGFile)
-        self.pilotJSON: Dict[str, Any] = site_profile.load(path) if os.path.exists(path) else {}
+        self.pilotJSON: Dict[str, object] = site_profile.load(path) if os.path.exists(path) else {}
 
     def _set_lists(self, ctx: Context) -> None:
         settings = ctx.settings
@@ -139,21 +170,21 @@ class PilotParams:
         beside."""
         # what the pilot itself is told is not for others: secrets, ids
         ours = {environment_name(name) for name in ctx.settings}
-        found = dict(
+        environ = dict(
             {name: text for name, text in ctx.environ.items() if name not in ours},
             PYTHONUNBUFFERED="yes",
         )
-        if not setting_value(ctx.settings, "keep_python_path") and found.get("PYTHONPATH"):
-            found["PYTHONPATH_SAVE"] = found.pop("PYTHONPATH")
-        found.update(setting_value(ctx.settings, "user_env_variables"))
-        return found
+        if not setting_value(ctx.settings, "keep_python_path") and environ.get("PYTHONPATH"):
+            environ["PYTHONPATH_SAVE"] = environ.pop("PYTHONPATH")
+        environ.update(setting_value(ctx.settings, "user_env_variables"))
+        return environ
 
-    def words(self) -> List[str]:
+    def flag_words(self) -> List[str]:
         """The -o values that are words for the pilot itself: cvmfsOnly, diracInstallOnly."""
         return [text for text in self.genericOptions + (self.genericOption,) if "=" not in text]
 
 
-def split_list(texts: Any) -> List[str]:
+def split_list(texts: Iterable[str]) -> List[str]:
     """["a, b", "c"] -> [a, b, c], each once."""
     return list(
         dict.fromkeys(item for text in texts for item in LIST_ITEM.split(text.strip()) if item)

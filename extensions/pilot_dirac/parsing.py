@@ -3,23 +3,23 @@ it."""
 
 import json
 import re
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 TIME_LEFT = re.compile(r"CPU time left determined as\W+([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
 _COUNTS = re.compile(r"^\s*(\d+)\s+(\d+)(?:\s+(\d+))?\s*$")
 
 
-def last_object(text: str) -> Optional[Dict[str, Any]]:
+def last_object(text: str) -> Optional[Dict[str, object]]:
     """The last line that is a JSON object; None when no line is."""
     for line in reversed(text.splitlines()):
         start = line.find("{")
         if start >= 0:
             try:
-                found = json.loads(line[start:])
+                value = json.loads(line[start:])
             except ValueError:
                 continue
-            if isinstance(found, dict):
-                return found
+            if isinstance(value, dict):
+                return value
     return None
 
 
@@ -35,8 +35,8 @@ def last_counts(text: str) -> Optional[Tuple[int, int, int]]:
 
 def last_number(pattern: "re.Pattern[str]", text: str) -> Optional[float]:
     """The last number that a pattern finds; None when it finds none."""
-    found = pattern.findall(text)
-    return float(found[-1]) if found else None
+    numbers = pattern.findall(text)
+    return float(numbers[-1]) if numbers else None
 
 
 def last_line(text: str) -> str:
@@ -45,13 +45,13 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else ""
 
 
-def as_list(raw: Any) -> List[str]:
+def as_list(raw: object) -> List[str]:
     """A JSON list, or a text with commas, as its items: never a text's letters."""
     items = raw if isinstance(raw, (list, tuple)) else str(raw).split(",")
     return [str(item).strip() for item in items if str(item).strip()]
 
 
-def as_text(raw: Any) -> str:
+def as_text(raw: object) -> str:
     """A JSON value as DIRAC's configuration writes it."""
     if isinstance(raw, (list, tuple)):
         return ", ".join(str(item) for item in raw)

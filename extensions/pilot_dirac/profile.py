@@ -5,7 +5,7 @@ section (`/Defaults/Pilot`, `/<setup>/Pilot`, `/<VO>/Defaults/Pilot`, `/<VO>/<se
 `/<VO>/Pilot`).
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 from pilot.engine.settings import Layer
 from pilot.engine.site_profile import Profile, Where, find_part, nonempty_text, unlisted_places
@@ -35,7 +35,7 @@ KEYS = {
 _OLD_ONLY = {"CheckVersion", "GenericPilotGroup", "GenericPilotDN", "Logging"}
 
 
-def profile(data: Dict[str, Any], where: Where, name: str) -> Optional[Profile]:
+def profile(data: Dict[str, object], where: Where, name: str) -> Optional[Profile]:
     """The engine's hook: the layers that apply to `where`; None when the file has neither of
     DIRAC's layouts."""
     where = where._replace(setup=where.setup or nonempty_text(data.get("DefaultSetup")))
@@ -54,20 +54,20 @@ def profile(data: Dict[str, Any], where: Where, name: str) -> Optional[Profile]:
     return None
 
 
-def _is_old(data: Dict[str, Any]) -> bool:
+def _is_old(data: Dict[str, object]) -> bool:
     setups = data.get("Setups")
     parts = list(setups.values()) if isinstance(setups, dict) else []
     keys = {key for part in parts if isinstance(part, dict) for key in part}
     return bool(keys & (set(KEYS) | _OLD_ONLY)) or (bool(parts) and "ConfigurationServers" in data)
 
 
-def _is_new(data: Dict[str, Any]) -> bool:
+def _is_new(data: Dict[str, object]) -> bool:
     if "ConfigurationServers" in data:
         return True
     return any(isinstance(part, dict) and "Pilot" in part for part in data.values())
 
 
-def _old_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
+def _old_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]:
     ces = _ce_layers(data, where, name)
     ce_type = _ce_type(where, ces)
     layers = _top_layer(data, name)
@@ -78,7 +78,7 @@ def _old_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
     return layers + ces
 
 
-def _new_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
+def _new_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]:
     ces = _ce_layers(data, where, name)
     ce_type = _ce_type(where, ces)
     layers = _top_layer(data, name)
@@ -96,14 +96,14 @@ def _new_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
     return layers + ces
 
 
-def _top_layer(data: Dict[str, Any], name: str) -> List[Layer]:
+def _top_layer(data: Dict[str, object], name: str) -> List[Layer]:
     """What stands outside all sections."""
     keys = ("ConfigurationServers", "PreferredURLPatterns")
-    found = {KEYS[key]: data[key] for key in keys if data.get(key)}
-    return [Layer(name, found)] if found else []
+    settings = {KEYS[key]: data[key] for key in keys if data.get(key)}
+    return [Layer(name, settings)] if settings else []
 
 
-def _ce_layers(data: Dict[str, Any], where: Where, name: str) -> List[Layer]:
+def _ce_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]:
     layers = []
     for path in (("CEs", where.ce), ("CEs", where.ce, where.queue)):
         part = find_part(data, path, name)
@@ -121,12 +121,12 @@ def _ce_type(where: Where, ces: List[Layer]) -> Optional[str]:
     )
 
 
-def _part_layer(part: Dict[str, Any], source: str, ce_type: Optional[str]) -> Layer:
-    found = {}
+def _part_layer(part: Dict[str, object], source: str, ce_type: Optional[str]) -> Layer:
+    settings = {}
     for key, option in KEYS.items():
         value = part.get(key)
         if key == "Commands" and isinstance(value, dict):
             value = value.get(ce_type or "", value.get("Defaults"))
         if value not in (None, "") and not isinstance(value, dict):
-            found[option] = value
-    return Layer(source, found)
+            settings[option] = value
+    return Layer(source, settings)

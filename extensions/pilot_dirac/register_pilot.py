@@ -41,7 +41,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
                 "nobody knows this pilot: no batch system, no stamp, no --pilotUUID, no --reference: not registered"
             )
         stamp = pp.context.environ.get(STAMP) or pp.pilotUUID.replace("-", "")[:STAMP_LENGTH]
-        done = self.program(
+        done = self.run_program(
             [PROGRAM, reference, pp.wnVO, pp.flavour, stamp, "--status=Running"]
             + self.server_words()
             + ["-d"],

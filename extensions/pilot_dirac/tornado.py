@@ -12,9 +12,10 @@ import logging
 import os
 import re
 import urllib.parse
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from pilot.base import credentials
+from pilot.engine.settings import Settings
 from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
 from pilot.events.event import Event
@@ -23,7 +24,7 @@ from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
 from pilot.base.log import Masker
 
-from . import telling
+from . import remote_log
 from .identity import UNKNOWN
 from .options import setting_value
 
@@ -39,7 +40,7 @@ log = logging.getLogger("pilot")
 class Tornado(Transport):
     """`settings` name the server, and how many lines or seconds travel together."""
 
-    def __init__(self, settings: Any, environ: Dict[str, str], pilot_id: str) -> None:
+    def __init__(self, settings: Settings, environ: Dict[str, str], pilot_id: str) -> None:
         self.name = setting_value(settings, "remote_logger_url")
         if not self.name.startswith(("https://", "http://")):
             raise ValueError(
@@ -64,7 +65,7 @@ class Tornado(Transport):
         )
         self._first: Optional[str] = None  # the beginning, until it was sent
         # up to this number of an event its lines are there: a batch may fail after them
-        self._told = 0
+        self._sent_seq = 0
 
     def weigh(self, event: Event) -> int:
         """Lines count."""
@@ -74,24 +75,25 @@ class Tornado(Transport):
             else self.gather if event["event"] == events.PILOT_STARTED else 0
         )
 
-    def send(self, events: List[Dict[str, Any]]) -> None:
+    def send(self, events: List[Event]) -> None:
         """The lines, then, at the pilot's end, that there come no more."""
         if self._first is None:
             self._first = (
-                telling.parse_line("Remote logger activated").text()
+                remote_log.parse_line("Remote logger activated").format_line()
                 + "\n"
-                + self._masker.text(telling.from_wrapper())
+                + self._masker.text(remote_log.read_wrapper_log())
             )
-        fresh = [event for event in events if event["seq"] > self._told]
-        text = self._first + "".join(line.text() + "\n" for line in telling.lines_of(fresh))
+        fresh = [event for event in events if event["seq"] > self._sent_seq]
+        lines = [line.format_line() + "\n" for line in remote_log.lines_of(fresh)]
+        text = self._first + "".join(lines)
         if text:
             self._post_message("sendMessage", text)
-            self._first, self._told = "", events[-1]["seq"]
-        ended, code = telling.find_ending(events)
+            self._first, self._sent_seq = "", events[-1]["seq"]
+        ended, code = remote_log.find_ending(events)
         if ended:
             self._post_message("finaliseLogs", {"retCode": str(code)})
 
-    def _post_message(self, method: str, payload: Any) -> None:
+    def _post_message(self, method: str, payload: object) -> None:
         fields = {"method": method, "args": json.dumps([json.dumps(payload), self._uuid, self._vo])}
         if host_certificate(self._environ):
             fields["extraCredentials"] = '"hosts"'
@@ -114,11 +116,11 @@ def judge_answer(status: int, data: bytes) -> None:
     if status != 200:
         raise SendFailed("HTTP %d: %s" % (status, text))
     try:
-        found = json.loads(data.decode("utf-8"))
+        answer = json.loads(data.decode("utf-8"))
     except ValueError:
         raise SendFailed("no JSON but %s" % text)
-    if not isinstance(found, dict) or not found.get("OK"):
-        message = str(found.get("Message", text)) if isinstance(found, dict) else text
+    if not isinstance(answer, dict) or not answer.get("OK"):
+        message = str(answer.get("Message", text)) if isinstance(answer, dict) else text
         raise SendFailed("refused: " + message, "UUID" in message)
 
 
@@ -142,11 +144,11 @@ def tls_context(environ: Dict[str, str]) -> "ssl.SSLContext":
     folder = host_certificate(environ)
     if not folder:
         return credentials.tls_context(environ, credentials.proxy_path(environ))
-    found = credentials.tls_context(environ)
+    context = credentials.tls_context(environ)
     try:
-        found.load_cert_chain(
+        context.load_cert_chain(
             os.path.join(folder, "hostcert.pem"), os.path.join(folder, "hostkey.pem")
         )
     except OSError as error:
         raise ConfigurationFailed("%s/hostcert.pem: cannot be used for TLS: %s" % (folder, error))
-    return found
+    return context

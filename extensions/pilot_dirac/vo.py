@@ -5,7 +5,7 @@ import base64
 import json
 import os
 import re
-from typing import Any, Dict
+from typing import Dict
 
 from pilot.base import credentials, process
 from pilot.errors import ConfigurationFailed
@@ -44,8 +44,7 @@ def of_token(environ: Dict[str, str]) -> str:
     try:
         token = credentials.bearer_token(environ) or ""
         claims = json.loads(_decode_token(token.split(".")[1]).decode("utf-8"))
-        groups: Any = claims["wlcg.groups"]
-        return str(groups[0]).strip("/").split("/")[0]
+        return str(claims["wlcg.groups"][0]).strip("/").split("/")[0]
     except (ConfigurationFailed, ValueError, LookupError, TypeError):  # none, or none of WLCG's
         return ""
 

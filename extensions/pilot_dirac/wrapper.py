@@ -26,7 +26,7 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import IO, Dict, List, NamedTuple, Optional
 
 TRIES, WAIT_S = 4, 2.0
 TIMEOUT_S, FILE_S = 20.0, 300.0  # of silence; of a whole file
@@ -66,8 +66,14 @@ class Redirects(urllib.request.HTTPRedirectHandler):
     """Never from https to anything else: verified TLS would be worth nothing."""
 
     def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Any:
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> Optional[urllib.request.Request]:
         """urllib's hook."""
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
             raise OSError("%s: HTTP %d to %s is not followed" % (req.full_url, code, newurl))
@@ -92,15 +98,15 @@ def verify_signature(data: bytes, signature: bytes, signers: str) -> None:
     with tempfile.NamedTemporaryFile() as stream:
         stream.write(signature)
         stream.flush()
-        found = subprocess.run(
+        principals = subprocess.run(
             ["ssh-keygen", "-Y", "find-principals", "-s", stream.name, "-f", signers],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             timeout=TIMEOUT_S,
         )
-        name = found.stdout.decode("utf-8", "replace").split("\n")[0].strip()
-        if found.returncode:
+        name = principals.stdout.decode("utf-8", "replace").split("\n")[0].strip()
+        if principals.returncode:
             raise OSError("the list of checksums is signed by none of %s" % signers)
         done = subprocess.run(
             [

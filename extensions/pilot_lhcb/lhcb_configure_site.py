@@ -12,4 +12,4 @@ class LHCbConfigureSite(ConfigureSite):
         super().execute()
         area = self.pp.context.environ.get("VO_LHCB_SW_DIR", "")
         if area:
-            self.configure({"/LocalSite/SharedArea": area})
+            self.write_options({"/LocalSite/SharedArea": area})

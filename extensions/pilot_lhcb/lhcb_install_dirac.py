@@ -25,13 +25,13 @@ class LHCbInstallDIRAC(InstallDIRAC):
         self.pp.releaseProject = self.pp.releaseProject or PROJECT
         super().execute()
 
-    def place(self) -> str:
+    def cvmfs_folder(self) -> str:
         """The folder on CVMFS."""
         return os.path.expandvars(str(self.pp.context.settings["lhcb_cvmfs"]))
 
-    def installed(self) -> List[str]:
+    def find_installed(self) -> List[str]:
         """LHCb's own place, unless another is named."""
         pp = self.pp
         if not pp.preinstalledEnv and not pp.preinstalledEnvPrefix:
-            pp.preinstalledEnvPrefix = self.place()
-        return super().installed()
+            pp.preinstalledEnvPrefix = self.cvmfs_folder()
+        return super().find_installed()

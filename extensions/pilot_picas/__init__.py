@@ -1,5 +1,5 @@
-"""PiCaS: tasks are tokens in a CouchDB, laid out as the picas client lays them out; old and new
-pilots share them."""
+"""PiCaS: tasks are tokens in a CouchDB, in the layout of the picas client; old and new pilots share
+them."""
 
 from typing import Dict
 
@@ -9,7 +9,7 @@ from .launch_agent import LaunchAgent
 
 
 def open_picas(url: str, create: bool, environ: Dict[str, str]) -> Pool:
-    """The engine's hook for pools: what keeps the tokens is loaded only where it is used."""
+    """The engine's hook for pools. It loads the pool's modules only in runs that use the pool."""
     from .pool import open_url
 
     return open_url(url, create, environ)

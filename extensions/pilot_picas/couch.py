@@ -4,7 +4,7 @@ import base64
 import email.utils
 import json
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from pilot.base import credentials
@@ -13,17 +13,28 @@ from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
 from pilot.pool.interface import Busy, Denied
 
+from . import config
+from .document import Document, id_of, read_list, read_object
+
 TIMEOUT_S = 30.0
-Document = Dict[str, Any]
 
 
 class Conflict(Exception):
     """Somebody else changed the document."""
 
 
+class Row(NamedTuple):
+    """A row of a view: `doc` only with include_docs, `id` empty where the view is reduced."""
+
+    id: str
+    key: object
+    value: object
+    doc: Optional[Document]
+
+
 class Database:
-    """`url` is http(s)://[USER:PASSWORD@]HOST:PORT/NAME; not for several threads. Methods raise
-    Busy when it does not answer."""
+    """`url` is http(s)://[USER:PASSWORD@]HOST:PORT/NAME. One thread uses an object. Methods raise
+    Busy when the database does not answer."""
 
     def __init__(self, url: str, environ: Dict[str, str]) -> None:
         try:
@@ -48,14 +59,16 @@ class Database:
             lambda: credentials.tls_context(environ),
         )
 
-    def now(self) -> float:
-        """UNIX seconds by the database's clock, as its answers told: they count whole seconds, we
-        what lies between."""
+    def read_clock(self) -> float:
+        """UNIX seconds by the database's clock. The answers contain whole seconds; our own clock
+        adds the fraction."""
         return time.monotonic() + self._ahead
 
-    def ask(self, method: str, path: str, body: Any = None, missing: bool = False) -> Any:
-        """The answer's JSON; None for 404 if it may be `missing`. Raises Conflict for 409 and
-        412."""
+    def send_request(
+        self, method: str, path: str, body: object = None, missing: bool = False
+    ) -> object:
+        """The JSON of the answer; None for HTTP 404 when the object may be `missing`. Raises
+        Conflict for HTTP 409 and 412."""
         headers = dict(
             self._headers, **({"Content-Type": "application/json"} if body is not None else {})
         )
@@ -67,28 +80,32 @@ class Database:
                 headers,
                 self.timeout_s,
             )
-            found = json.loads(data.decode("utf-8")) if data else {}
+            answer: object = json.loads(data.decode("utf-8")) if data else {}
         except (FetchFailed, ValueError) as error:
             raise Busy("%s cannot be asked: %s" % (self.name, error))
         self._note_time()
         if status in (200, 201, 202):
-            return found
+            return answer
         if status in (409, 412):
-            raise Conflict(str(found))
+            raise Conflict(str(answer))
         if status == 404 and missing:
             return None
+        raise self._refusal(status, answer)
+
+    def _refusal(self, status: int, answer: object) -> Exception:
+        """What an error status means for the pool."""
         sentence = "%s: HTTP %d: %s" % (
             self.name,
             status,
-            found.get("reason") or found.get("error") if isinstance(found, dict) else found,
+            answer.get("reason") or answer.get("error") if isinstance(answer, dict) else answer,
         )
         if status in (401, 403):
-            raise Denied(sentence)
+            return Denied(sentence)
         if status == 404:
-            raise PoolUnreachable(
+            return PoolUnreachable(
                 sentence + "; `python3 -m pilot.pool add` makes a database and its views"
             )
-        raise Busy(sentence)
+        return Busy(sentence)
 
     def _note_time(self) -> None:
         parsed = email.utils.parsedate_tz(self._session.date or "")
@@ -98,34 +115,62 @@ class Database:
         if not 0 <= self._ahead - ahead < 1.5:
             self._ahead = ahead
 
-    def get(self, name: str) -> Optional[Document]:
+    def read_document(self, name: str) -> Optional[Document]:
         """A document, or None."""
-        found: Optional[Document] = self.ask("GET", "/" + quote(name, safe=""), missing=True)
-        return found
+        answer = self.send_request("GET", "/" + quote(name, safe=""), missing=True)
+        return answer if isinstance(answer, dict) else None
 
-    def put(self, document: Document) -> None:
+    def write_document(self, document: Document) -> None:
         """Write a document over the revision that was read. Raises Conflict."""
-        self.ask("PUT", "/" + quote(document["_id"], safe=""), document)
+        self.send_request("PUT", "/" + quote(id_of(document), safe=""), document)
 
-    def put_all(self, documents: Sequence[Document]) -> List[str]:
-        """Write many; returns the ids of those in conflict."""
-        answers = self.ask("POST", "/_bulk_docs", {"docs": list(documents)}) if documents else []
-        return [one["id"] for one in answers if "error" in one]
+    def write_documents(self, documents: Sequence[Document]) -> List[str]:
+        """Write many documents; returns the ids of the documents in conflict."""
+        if not documents:
+            return []
+        answers = read_list(self.send_request("POST", "/_bulk_docs", {"docs": list(documents)}))
+        return [
+            str(answer["id"])
+            for answer in answers
+            if isinstance(answer, dict) and "error" in answer
+        ]
 
-    def get_all(self, names: Sequence[str]) -> List[Optional[Document]]:
-        """Documents by id, None where there is none."""
-        rows = self.ask("POST", "/_all_docs?include_docs=true", {"keys": list(names)})["rows"]
-        return [row.get("doc") for row in rows]
+    def read_documents(self, names: Sequence[str]) -> List[Optional[Document]]:
+        """Documents by id, None for an id without a document."""
+        rows = self._read_rows("POST", "/_all_docs?include_docs=true", {"keys": list(names)})
+        return [row.doc for row in rows]
 
-    def view(self, view: str, **options: Any) -> List[Dict[str, Any]]:
+    def list_view(self, view: str, **options: object) -> List[Row]:
         """The rows of DESIGN/VIEW."""
         design, _, name = view.partition("/")
         query = urlencode({key: json.dumps(value) for key, value in options.items()})
-        rows: List[Dict[str, Any]] = self.ask(
+        return self._read_rows(
             "GET", "/_design/%s/_view/%s?%s" % (quote(design, safe=""), quote(name, safe=""), query)
-        )["rows"]
-        return rows
+        )
+
+    def list_documents(self, limit: int, after: str = "") -> List[Row]:
+        """At most `limit` documents by id, beginning with the one that follows `after`."""
+        options: Document = {"startkey": after, "skip": 1} if after else {}
+        return self._read_rows(
+            "GET",
+            "/_all_docs?include_docs=true&limit=%d%s" % (limit, config.query_string(options)),
+        )
+
+    def _read_rows(self, method: str, path: str, body: object = None) -> List[Row]:
+        answer = read_object(self.send_request(method, path, body))
+        if "rows" not in answer:
+            raise Busy("%s: the answer to %s has no rows" % (self.name, path.split("?")[0]))
+        rows = [read_object(row) for row in read_list(answer["rows"])]
+        return [
+            Row(
+                str(row.get("id") or ""),
+                row.get("key"),
+                row.get("value"),
+                read_object(row.get("doc")) or None,
+            )
+            for row in rows
+        ]
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._session.close()

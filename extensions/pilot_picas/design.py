@@ -1,9 +1,10 @@
-"""The design documents: Monitor, whose views are those that PiCaS users know, and Pilot with what
-they do not have."""
+"""The design documents: Monitor with the views that PiCaS users know, and Pilot with the
+view that the pilot adds."""
 
-from typing import Any, Dict
+from typing import Dict
 
 from .couch import Conflict, Database
+from .document import Document, id_of
 
 _VIEW = "function(doc) { if(doc.type == \"token\" && %s) { emit(doc._id, doc._id); } }"
 _CONDITIONS = {
@@ -16,9 +17,9 @@ _OVERVIEW = "function(doc) { if(doc.type == \"token\") { %s } }" % " ".join(
     "if(%s) { emit(\"%s\", 1); }" % (condition, name) for name, condition in _CONDITIONS.items())
 
 
-def monitor_document() -> Dict[str, Any]:
-    """_design/Monitor"""
-    views: Dict[str, Any] = {
+def monitor_document() -> Document:
+    """_design/Monitor, with the views of PiCaS."""
+    views: Dict[str, Document] = {
         name: {"map": _VIEW % condition} for name, condition in _CONDITIONS.items()
     }
     views["overview_total"] = {
@@ -28,8 +29,8 @@ def monitor_document() -> Dict[str, Any]:
     return {"_id": "_design/Monitor", "language": "javascript", "views": views}
 
 
-def pilot_document() -> Dict[str, Any]:
-    """_design/Pilot"""
+def pilot_document() -> Document:
+    """_design/Pilot, with the view of the tokens that an operator holds."""
     return {
         "_id": "_design/Pilot",
         "language": "javascript",
@@ -38,16 +39,16 @@ def pilot_document() -> Dict[str, Any]:
 
 
 def ensure_documents(database: Database) -> None:
-    """Make the database and these documents where they are missing."""
-    if database.ask("GET", "", missing=True) is None:
+    """Create the database and these documents if they are missing."""
+    if database.send_request("GET", "", missing=True) is None:
         try:
-            database.ask("PUT", "")
+            database.send_request("PUT", "")
         except Conflict:
             pass
     for document in (monitor_document(), pilot_document()):
-        name = document["_id"].split("/")[1]
-        if database.ask("GET", "/_design/" + name, missing=True) is None:
+        name = id_of(document).split("/")[1]
+        if database.send_request("GET", "/_design/" + name, missing=True) is None:
             try:
-                database.ask("PUT", "/_design/" + name, document)
+                database.send_request("PUT", "/_design/" + name, document)
             except Conflict:
                 pass

@@ -1,14 +1,16 @@
-"""LaunchAgent of PiCaS communities: the toolbox's, with a pool of tokens."""
+"""LaunchAgent for PiCaS communities: the toolbox's command with a pool of tokens."""
 
 import os
 import shlex
-from typing import Any, Dict, List, Tuple
+from typing import Dict, List, Tuple
 
 from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
 from pilot.command import Option
 from pilot.context import Context
+from pilot.engine.settings import Settings
 
-from . import token
+from .task_spec import parse_template
+from .token import VIEW
 
 
 class LaunchAgent(ToolboxLaunchAgent):
@@ -17,17 +19,17 @@ class LaunchAgent(ToolboxLaunchAgent):
     options: Tuple[Option, ...] = ToolboxLaunchAgent.options + (
         Option(
             "picas_command",
-            "what runs a token that brings no command of its own: words in which {input}, {_id} and other fields "
-            "of the token are filled in, as in './process_task.sh {input} {_id}'",
-            token.parse_template,
+            "what runs a token that brings no command of its own: words in which {input}, {_id} and other "
+            "fields of the token are filled in, as in './process_task.sh {input} {_id}'",
+            parse_template,
         ),
-        Option("picas_view", "the view that lists what to do: DESIGN/VIEW", default=token.VIEW),
+        Option("picas_view", "the view that lists what to do: DESIGN/VIEW", default=VIEW),
     )
     uses = ToolboxLaunchAgent.uses + ("pilot_picas.pool",)
 
     @classmethod
-    def check(cls, settings: Any) -> List[str]:
-        """As the toolbox; a view has two words."""
+    def check(cls, settings: Settings) -> List[str]:
+        """The problems that the toolbox finds, and a view that is not DESIGN/VIEW."""
         bad = (
             ["--picas-view %s: is not DESIGN/VIEW" % settings["picas_view"]]
             if settings["picas_view"].count("/") != 1
@@ -40,13 +42,13 @@ class LaunchAgent(ToolboxLaunchAgent):
         return super().run(ctx)
 
 
-def agent_orders(settings: Any, folder: str) -> Dict[str, str]:
-    """What the agent's process is told by its environment: programs named from here are named from
-    the root."""
-    found = {"PILOT_PICAS_VIEW": settings["picas_view"], "PILOT_PICAS_FOLDER": folder}
+def agent_orders(settings: Settings, folder: str) -> Dict[str, str]:
+    """The variables for the agent's process. A relative name of a program becomes absolute, because
+    the agent starts it in another folder."""
+    orders = {"PILOT_PICAS_VIEW": settings["picas_view"], "PILOT_PICAS_FOLDER": folder}
     if settings["picas_command"]:
         words = shlex.split(settings["picas_command"])
         if "/" in words[0]:
             words[0] = os.path.join(folder, words[0])
-        found["PILOT_PICAS_COMMAND"] = " ".join(shlex.quote(word) for word in words)
-    return found
+        orders["PILOT_PICAS_COMMAND"] = " ".join(shlex.quote(word) for word in words)
+    return orders

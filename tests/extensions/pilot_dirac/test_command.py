@@ -139,7 +139,7 @@ def test_a_value_that_is_empty_is_not_written(step, tmp_path):
         name = "Writes"
 
         def execute(self):
-            self.configure({"/A/B": "1", "/A/C": ""})
+            self.write_options({"/A/B": "1", "/A/C": ""})
 
     step(Writes)
     assert settings_in(tmp_path) == {"A": {"B": "1"}}

@@ -83,7 +83,7 @@ def test_values_for_communities_commands_are_merged(params_with):
 
 
 def test_words_are_the_options_that_assign_nothing(params_with):
-    assert set(params_with(option=["/A=1", "cvmfsOnly"]).words()) == {"cvmfsOnly"}
+    assert set(params_with(option=["/A=1", "cvmfsOnly"]).flag_words()) == {"cvmfsOnly"}
 
 
 def test_what_the_pilot_is_told_is_not_told_to_programs(params_with):

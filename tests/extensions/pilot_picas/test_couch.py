@@ -32,7 +32,7 @@ def test_a_password_is_not_in_any_sentence(couch):
 @pytest.fixture
 def database(couch):
     found = couch_module.Database(couch.url[len("picas+") :], {})
-    found.ask("PUT", "")
+    found.send_request("PUT", "")
     yield found
     found.close()
 
@@ -46,46 +46,46 @@ def test_an_address_without_one_database_is_refused_with_a_sentence(url):
 
 
 def test_a_document_that_is_not_there_is_none(database):
-    assert database.get("nobody") is None
+    assert database.read_document("nobody") is None
 
 
 def test_a_document_is_read_as_it_was_written(database):
-    database.put({"_id": "a b/c", "x": 1})
-    assert database.get("a b/c")["x"] == 1
+    database.write_document({"_id": "a b/c", "x": 1})
+    assert database.read_document("a b/c")["x"] == 1
 
 
 def test_a_document_is_written_over_the_revision_that_was_read_only(database):
-    database.put({"_id": "a"})
+    database.write_document({"_id": "a"})
     with pytest.raises(couch_module.Conflict):
-        database.put({"_id": "a", "_rev": "7-x"})
+        database.write_document({"_id": "a", "_rev": "7-x"})
 
 
 def test_of_many_documents_those_in_conflict_are_named(database):
-    database.put({"_id": "a"})
-    assert database.put_all([{"_id": "a"}, {"_id": "b"}]) == ["a"]
+    database.write_document({"_id": "a"})
+    assert database.write_documents([{"_id": "a"}, {"_id": "b"}]) == ["a"]
 
 
 def test_no_documents_need_no_request(database, couch):
     couch.fail = 500
-    assert database.put_all([]) == []
+    assert database.write_documents([]) == []
 
 
 def test_documents_come_in_the_order_of_their_names(database):
-    database.put_all([{"_id": "a"}, {"_id": "b"}])
-    found = database.get_all(["b", "none", "a"])
+    database.write_documents([{"_id": "a"}, {"_id": "b"}])
+    found = database.read_documents(["b", "none", "a"])
     assert [one and one["_id"] for one in found] == ["b", None, "a"]
 
 
 def test_a_views_rows_begin_where_they_shall(database):
-    database.put_all([dict(TOKEN, _id=name, _rev=None) for name in ("a", "b", "c")])
-    rows = database.view("Monitor/todo", startkey="b", limit=1)
-    assert [row["id"] for row in rows] == ["b"]
+    database.write_documents([dict(TOKEN, _id=name, _rev=None) for name in ("a", "b", "c")])
+    rows = database.list_view("Monitor/todo", startkey="b", limit=1)
+    assert [row.id for row in rows] == ["b"]
 
 
 def test_time_is_the_databases(database, couch, clock):
     couch.offset = 2e9
-    database.get("a")
-    assert database.now() > 1.9e9
+    database.read_document("a")
+    assert database.read_clock() > 1.9e9
 
 
 def test_the_name_in_sentences_has_no_password(database):

@@ -26,7 +26,7 @@ def test_both_documents_are_made(database, couch):
 
 
 def test_a_document_that_an_operator_edited_is_kept(database, couch):
-    database.ask("PUT", "")
+    database.send_request("PUT", "")
     couch.documents["_design/Monitor"] = {"_id": "_design/Monitor", "mine": 1}
     design.ensure_documents(database)
     assert couch.documents["_design/Monitor"] == {"_id": "_design/Monitor", "mine": 1}
@@ -40,15 +40,15 @@ def test_twice_is_as_once(database, couch):
 
 
 def test_somebody_who_is_quicker_is_no_error(database, couch):
-    ask = database.ask
+    send = database.send_request
 
     class Slow:
         """Finds nothing, and then that another made it."""
 
-        def ask(self, method, path, body=None, missing=False):
+        def send_request(self, method, path, body=None, missing=False):
             if method == "GET":
                 return None
-            ask(method, path, body)
+            send(method, path, body)
             raise couch_module.Conflict("another was quicker")
 
     design.ensure_documents(Slow())

@@ -4,10 +4,10 @@ import pytest
 
 from pilot.errors import UsageError
 from pilot.pool import open_pool
-from pilot.pool.interface import Busy, Offer, StaleLease
+from pilot.pool.interface import Busy, StaleLease
 from tests.conftest import extension
 from tests.extensions.pilot_picas.tokens import TOKEN
-from tests.pool.asking import add, claim, finish, state
+from tests.pool.asking import add, claim, finish
 
 couch_module = extension("pilot_picas.couch")
 
@@ -19,32 +19,10 @@ def test_a_token_of_the_old_client_is_run_only_with_a_command(couch, pool):
         assert claim(other)[0].spec["command"] == ["sh", "-c", "echo hi"]
 
 
-def test_a_token_that_another_took_since_the_view_was_read_is_left_alone(couch, pool, monkeypatch):
-    add(pool, "a")
-    put = pool.database.put
-
-    def quicker(document):
-        couch.documents["a"] = dict(
-            couch.documents["a"], lock=55, hostname="old client", _rev="9-z"
-        )
-        put(document)
-
-    monkeypatch.setattr(pool.database, "put", quicker)
-    assert claim(pool) == []
-    assert couch.documents["a"]["hostname"] == "old client"
-
-
-def test_the_locks_of_old_clients_never_run_out(couch, pool, clock):
-    couch.documents["t1"] = dict(TOKEN, lock=55)
-    clock.now += 1e6
-    assert pool.status()["locked"] == 1
-    assert state(pool, "t1") == "locked"
-
-
 def test_what_an_operator_edits_meanwhile_is_kept_and_so_is_our_result(couch, pool, monkeypatch):
     add(pool, "a")
     lease = claim(pool)[0]
-    put, edited = pool.database.put, []
+    put, edited = pool.database.write_document, []
 
     def edit_first(document):
         if not edited:
@@ -52,33 +30,10 @@ def test_what_an_operator_edits_meanwhile_is_kept_and_so_is_our_result(couch, po
             couch.documents["a"] = dict(couch.documents["a"], note="edited", _rev="9-z")
         put(document)
 
-    monkeypatch.setattr(pool.database, "put", edit_first)
+    monkeypatch.setattr(pool.database, "write_document", edit_first)
     assert finish(pool, lease) == "done"
     assert couch.documents["a"]["note"] == "edited"
     assert couch.documents["a"]["exit_code"] == 0
-
-
-def test_a_lost_reply_to_a_claim_costs_nothing(couch, pool, monkeypatch):
-    add(pool, "a", "b")
-    put = pool.database.put
-
-    def no_reply(document):
-        put(document)
-        raise Busy("no reply")
-
-    monkeypatch.setattr(pool.database, "put", no_reply)
-    with pytest.raises(Busy):
-        claim(pool, request="r9")
-    monkeypatch.setattr(pool.database, "put", put)
-    leases = claim(pool, request="r9")
-    assert len(leases) == 1
-    assert pool.status()["locked"] == 1
-
-
-def test_more_tokens_than_a_page_that_do_not_fit_hide_nothing(couch, pool):
-    add(pool, *["a%03d" % n for n in range(250)], cores=64)
-    add(pool, "z")
-    assert [lease.task for lease in claim(pool, offer=Offer(cores=1))] == ["z"]
 
 
 def test_moving_house_between_all_three_stores(couch, pool, tmp_path, within):
@@ -87,11 +42,11 @@ def test_moving_house_between_all_three_stores(couch, pool, tmp_path, within):
     finish(pool, leases["a"])
     finish(pool, leases["b"], "error", reason="exit code 1")
     pool.cancel(["c"])
-    told = list(pool.export())
+    exported = list(pool.export())
     for url in ("sqlite:%s/moved.sqlite" % tmp_path, within.url):
         with open_pool(url, create=True) as other:
-            assert other.restore(told) == (4, 0)
-            assert other.restore(told) == (0, 4)
+            assert other.restore(exported) == (4, 0)
+            assert other.restore(exported) == (0, 4)
             assert {task["id"]: task["state"] for task in other.export()} == {
                 "a": "done",
                 "b": "error",
@@ -198,15 +153,9 @@ def test_a_token_that_is_changed_all_the_time_is_told(pool, monkeypatch):
     def never(document):
         raise couch_module.Conflict("changed")
 
-    monkeypatch.setattr(pool.database, "put", never)
+    monkeypatch.setattr(pool.database, "write_document", never)
     with pytest.raises(Busy, match="token a is changed all the time"):
         finish(pool, lease)
-
-
-def test_another_view_may_say_what_there_is_to_do(couch, pool):
-    add(pool, "a")
-    with open_pool(couch.url, environ={"PILOT_PICAS_VIEW": "Monitor/error"}) as other:
-        assert claim(other) == []
 
 
 def test_a_picasconfig_lies_where_the_pilot_began(couch, pool, tmp_path):

@@ -1,4 +1,8 @@
-"""A token as the picas client makes it."""
+"""A token as the picas client makes it, and one that a pilot claimed."""
+
+from tests.conftest import extension
+
+transitions = extension("pilot_picas.transitions")
 
 TOKEN = {
     "_id": "t1",
@@ -15,3 +19,7 @@ TOKEN = {
     "error": [],
     "mine": {"kept": True},
 }
+
+
+def lock_for_p1(**environ):
+    return transitions.lock_token(TOKEN, "p1", 300, 1000.0, "wn1", environ, "r1")

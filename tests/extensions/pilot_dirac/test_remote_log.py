@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import extension, steady
 from tests.extensions.pilot_dirac.log_server import ID
 
-telling = extension("pilot_dirac.telling")
+remote_log = extension("pilot_dirac.remote_log")
 
 
 def test_what_the_wrapper_wrote_comes_first_and_an_open_pipe_holds_nobody(logged_flight, server):
@@ -38,9 +38,9 @@ def test_only_computing_elements_of_the_white_list_tell(logged_flight, server, w
 
 
 def test_lines_keep_their_parts():
-    line = telling.parse_line("2026-11-20T03:11:06.320Z WARNING CheckWorkerNode: cores: 2")
-    assert line.text() == "2026-11-20T03:11:06.320Z WARNING [CheckWorkerNode] cores: 2"
-    assert telling.parse_line("plain").text().endswith(" INFO [Pilot] plain")
+    line = remote_log.parse_line("2026-11-20T03:11:06.320Z WARNING CheckWorkerNode: cores: 2")
+    assert line.format_line() == "2026-11-20T03:11:06.320Z WARNING [CheckWorkerNode] cores: 2"
+    assert remote_log.parse_line("plain").format_line().endswith(" INFO [Pilot] plain")
 
 
 @pytest.mark.parametrize(
@@ -78,24 +78,24 @@ STORY = [
 
 
 def test_only_lines_of_the_log_are_told():
-    assert [line.message for line in telling.lines_of(STORY)] == ["gone", "plain"]
+    assert [line.message for line in remote_log.lines_of(STORY)] == ["gone", "plain"]
 
 
 def test_the_words_are_those_that_the_servers_know():
-    line = telling.lines_of(STORY)[0]
+    line = remote_log.lines_of(STORY)[0]
     assert (line.severity, line.scope) == ("ERROR", "Pilot")
 
 
 @pytest.mark.parametrize("story, ending", [(STORY, (True, 20)), (STORY[:1], (False, 0))])
 def test_the_end_is_found_with_its_code(story, ending):
-    assert telling.find_ending(story) == ending
+    assert remote_log.find_ending(story) == ending
 
 
 @pytest.mark.parametrize("text", [b"", b"one\n", b"caf\xc3\xa9 \xff"])
 def test_what_a_wrapper_wrote_is_read_to_its_end(text):
     reading = _pipe(text, False)
     try:
-        assert telling.from_wrapper(reading) == text.decode("utf-8", "replace")
+        assert remote_log.read_wrapper_log(reading) == text.decode("utf-8", "replace")
     finally:
         os.close(reading)
 
@@ -103,18 +103,18 @@ def test_what_a_wrapper_wrote_is_read_to_its_end(text):
 def test_a_closed_standard_input_says_nothing():
     reading = _pipe(b"x", False)
     os.close(reading)
-    assert telling.from_wrapper(reading) == ""
+    assert remote_log.read_wrapper_log(reading) == ""
 
 
 def test_a_terminal_is_not_read():
     master, terminal = os.openpty()
     os.write(master, b"typed\n")
     try:
-        assert telling.from_wrapper(terminal) == ""
+        assert remote_log.read_wrapper_log(terminal) == ""
     finally:
         os.close(master)
         os.close(terminal)
 
 
 def test_nobody_is_told_unless_a_server_is_named():
-    assert telling.transports({"ce": "ce1"}, {}, ID) == []
+    assert remote_log.transports({"ce": "ce1"}, {}, ID) == []

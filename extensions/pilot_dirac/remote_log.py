@@ -5,15 +5,21 @@ import os
 import re
 import select
 import time
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Tuple
 
+from pilot.engine.settings import Settings
 from pilot.errors import ConfigurationFailed
 from pilot.events import event as events
+from pilot.events.event import Event
 
 from .options import setting_value
 
+if TYPE_CHECKING:
+    from pilot.events.sender import Transport  # loaded only by pilots that send their log
+
 _LINE = re.compile(r"(\S+Z) (\w+)\s+([\w.]+): (.*)", re.S)
 WORDS = {"CRITICAL": "ERROR"}
+MakeTransport = Callable[[Settings, Dict[str, str], str], "Transport"]
 STDIN_S, STDIN_IDLE_S, STDIN_BYTES = 3.0, 0.5, 1 << 20
 
 
@@ -25,12 +31,12 @@ class Line(NamedTuple):
     scope: str
     message: str
 
-    def text(self) -> str:
+    def format_line(self) -> str:
         """2026-11-20T03:11:06.320Z INFO [CheckWorkerNode] message"""
         return "%s %s [%s] %s" % (self.timestamp, self.severity, self.scope, self.message)
 
 
-def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[Any]:
+def transports(settings: Settings, environ: Dict[str, str], pilot_id: str) -> List["Transport"]:
     """The engine's hook: the log servers that the settings name, where our computing element may
     talk to them."""
     allowed = setting_value(settings, "remote_logger_ces_white_list")
@@ -39,19 +45,19 @@ def transports(settings: Any, environ: Dict[str, str], pilot_id: str) -> List[An
     from .diracx import DiracX
     from .tornado import Tornado
 
-    wanted: List[Any] = [Tornado] if setting_value(settings, "remote_logging") else []
+    wanted: List[MakeTransport] = [Tornado] if setting_value(settings, "remote_logging") else []
     wanted += [DiracX] if setting_value(settings, "diracx_url") else []
-    found: List[Any] = []
+    made: List["Transport"] = []
     for one in wanted:
         try:
-            found.append(one(settings, environ, pilot_id))
+            made.append(one(settings, environ, pilot_id))
         # an address that is none: the pilot flies without it
         except (OSError, ValueError, ConfigurationFailed) as error:
             logging.getLogger("pilot").warning("the log is not sent: %s", error)
-    return found
+    return made
 
 
-def lines_of(story: List[Dict[str, Any]]) -> List[Line]:
+def lines_of(story: List[Event]) -> List[Line]:
     """The lines of the log among events."""
     return [
         parse_line(text) for one in story if one["event"] == events.LOG for text in one["lines"]
@@ -67,26 +73,26 @@ def parse_line(text: str) -> Line:
     return Line(stamp, WORDS.get(level, level), "Pilot" if name == "pilot" else name, message)
 
 
-def find_ending(story: List[Dict[str, Any]]) -> Tuple[bool, int]:
+def find_ending(story: List[Event]) -> Tuple[bool, int]:
     """Whether the pilot's end is among the events, and its exit code."""
-    found = [one["exit_code"] for one in story if one["event"] == events.PILOT_FINISHED]
-    return bool(found), found[-1] if found else 0
+    codes = [one["exit_code"] for one in story if one["event"] == events.PILOT_FINISHED]
+    return bool(codes), codes[-1] if codes else 0
 
 
-def from_wrapper(descriptor: int = 0) -> str:
+def read_wrapper_log(descriptor: int = 0) -> str:
     """What the wrapper that started us wrote to our standard input: read only as long as it flows,
     never waited for."""
-    found, deadline = b"", time.monotonic() + STDIN_S
+    text, deadline = b"", time.monotonic() + STDIN_S
     try:
         if os.isatty(descriptor):
             return ""
-        while len(found) < STDIN_BYTES and time.monotonic() < deadline:
+        while len(text) < STDIN_BYTES and time.monotonic() < deadline:
             if not select.select([descriptor], [], [], STDIN_IDLE_S)[0]:
                 break
             data = os.read(descriptor, 65536)
             if not data:
                 break
-            found += data
+            text += data
     except (OSError, ValueError):  # it is closed
         return ""
-    return found.decode("utf-8", "replace")
+    return text.decode("utf-8", "replace")
