@@ -57,7 +57,7 @@ def bare_rate(folder: str) -> float:
         count, began = 0, time.perf_counter()
         while time.perf_counter() - began < SECONDS / 2:
             with pool.batch():
-                pool.expire()
+                pool.expire_leases()
                 for number in range(CLIENTS):
                     finals = [
                         Final(lease.task, lease.generation, "done", "", {"exit_code": 0})

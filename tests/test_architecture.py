@@ -36,7 +36,7 @@ BROAD = {
     "pilot/engine/adoption.py": 1,
     "pilot/engine/packages.py": 1,
     "pilot/agent/pool_queries.py": 1,
-    "pilot/ops/server/hub.py": 1,
+    "pilot/ops/server/commit_queue.py": 1,
     "extensions/pilot_picas/config.py": 1,
 }  # see docs/adr/0002
 KNOWN = {

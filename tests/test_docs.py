@@ -13,7 +13,7 @@ from pilot.agent import task_pool, leases, outputs, timing
 from pilot.errors import EXIT_CODES
 from pilot.events import event, far
 from pilot.pool import sqlite_rows
-from pilot.ops.server import connection, tokens
+from pilot.ops.server import buffer_budget, connection, connections, tokens
 from pilot.base.shared_defaults import LEASE_S
 from tests.conftest import ROOT
 from tests.pool.served import Served
@@ -218,8 +218,8 @@ NUMBERS = [
     ("docs/server.md", "for two weeks at most", tokens.RENEWABLE_S, 14 * 86400),
     ("docs/server.md", "15 s where no token was shown", connection.STRANGER_S, 15),
     ("docs/server.md", "an idle connection 150 s", connection.IDLE_S, 150),
-    ("docs/server.md", "1,000 of one address", connection.MAX_STRANGERS, 1000),
-    ("docs/server.md", "4 MB of one pilot", connection.OWN_BYTES, 4 << 20),
+    ("docs/server.md", "1,000 of one address", connections.MAX_STRANGERS, 1000),
+    ("docs/server.md", "4 MB of one pilot", buffer_budget.OWN_BYTES, 4 << 20),
     ("docs/tasks.md", "While payloads take less than half a second", timing.SHORT_S, 0.5),
     ("docs/tasks.md", "within a second is given back", timing.AHEAD_S, 1.0),
     ("docs/tasks.md", "at most 10 minutes", sqlite_rows.MAX_BACKOFF_S, 600),

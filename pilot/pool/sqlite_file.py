@@ -54,7 +54,7 @@ def transaction(db: sqlite3.Connection, what: str) -> Iterator[None]:
 
 def query_rows(
     db: sqlite3.Connection, what: str, question: str, values: Sequence[object] = ()
-) -> List[object]:
+) -> List[Any]:
     """The rows of a question outside any transaction. Raises Busy, which names `what`, when the
     file cannot be read."""
     try:

@@ -40,10 +40,10 @@ class Within:
         asyncio.set_event_loop(self.loop)
         pool = SQLiteStore(self._path, create=True)
         self.server = Server(self.loop, pool, self._path, self._keyring)
-        door = Door(self.loop, self.server.house, self.server.connection, None)
+        door = Door(self.loop, self.server.services.connections, self.server.make_connection, None)
         for one in listen_on("127.0.0.1", 0, 100):
-            door.open(one)
-        self.url = "http://127.0.0.1:%d" % door.address()[1]
+            door.add_listener(one)
+        self.url = "http://127.0.0.1:%d" % door.read_address()[1]
         self.server.start()
         self._ready.set()
         self.loop.run_forever()
@@ -51,8 +51,8 @@ class Within:
         self.server.stop()
         for _ in range(3):
             self.loop.run_until_complete(asyncio.sleep(0))
-        for connection in list(self.server.house.open):
-            connection.late()
+        for connection in list(self.server.services.connections.open):
+            connection.end_late()
         self.loop.run_until_complete(asyncio.sleep(0.01))
         self.server.close()
         self.loop.close()

@@ -275,7 +275,7 @@ def import_tasks(given: argparse.Namespace) -> int:
 def serve_pool(given: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT."""
     from pilot.ops.server import serve  # not for the other verbs: they need no event loop
-    from pilot.ops.server.server import Retention
+    from pilot.ops.server.upkeep import Retention
 
     return serve.run_server(
         serve.plan_server(
@@ -303,9 +303,9 @@ def feed_server(given: argparse.Namespace) -> int:
 
 def tell_openapi(given: argparse.Namespace) -> int:
     """JSON on standard output."""
-    from pilot.ops.server import routes
+    from pilot.ops.server import openapi
 
-    print(json.dumps(routes.describe_api(), indent=1, sort_keys=True))
+    print(json.dumps(openapi.describe_api(), indent=1, sort_keys=True))
     return 0
 
 

@@ -1,331 +1,252 @@
-"""One client's connection: bytes in, one request at a time, its answer out. Everything about it is
-bounded."""
+"""One client's connection: it reads bytes, hands on one request at a time and writes the answer.
+All its times and sizes are limited."""
 
 import asyncio
+import enum
 import socket
 import time
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Callable, NamedTuple, Optional
 
 from pilot.ops.server import wire
+from pilot.ops.server.connections import Connections
+from pilot.ops.server.request_buffer import RequestBuffer
 from pilot.ops.server.wire import Answer, BadRequest, Head
 
-MAX_CONNECTIONS = 12000
-MAX_BUFFERED = 256 << 20  # bytes of unfinished bodies, of all connections together
-IDLE_S, STRANGER_S = 150.0, 15.0  # between requests; of who has shown no token
-MAX_STRANGERS = 1000  # connections of one address that have shown no token
-OWN_BYTES = 4 << 20  # bytes of unfinished bodies of one pilot
-HEAD_S, BODY_S = 15.0, 120.0  # for a head, and for a body, to come
-LINGER_S = 2.0  # how long a client that was refused may go on sending
+IDLE_S, STRANGER_S = 150.0, 15.0  # between requests; for a client that has shown no token
+HEAD_S, BODY_S = 15.0, 120.0  # for a head, and for a body, to arrive
+LINGER_S = 2.0  # how long a refused client may go on sending
 WRITE_S = 60.0  # for a client to read an answer
-MAX_HEADS = 4096  # parsed heads to keep: clients send the same again and again
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-Handle = Callable[["Connection", Head, bytes], None]
-Limit = Callable[["Connection", Head], int]
+
+class Handler:
+    """Serves the requests of connections."""
+
+    def limit_body(self, connection: "Connection", head: Head) -> int:
+        """How many bytes the body of this request may have. Raises BadRequest."""
+        raise NotImplementedError
+
+    def handle_request(self, connection: "Connection", head: Head, body: bytes) -> None:
+        """Serve a request: call `connection.respond` with its answer, now or later."""
+        raise NotImplementedError
 
 
-class Connections:
-    """What all connections share: who serves, what is open, how much is in memory."""
+class Client(NamedTuple):
+    """Who is at the other end."""
 
-    def __init__(
-        self, handle: Handle, limit: Limit, max_connections: int = MAX_CONNECTIONS
-    ) -> None:
-        self.handle, self.limit, self.max_connections = handle, limit, max_connections
-        self.open: Set[Connection] = set()
-        self.arriving = 0  # accepted, and not yet greeted
-        self.strangers: Dict[str, int] = {}  # by address: connections that have shown no token
-        self.buffered = 0
-        self.buffered_of: Dict[str, int] = {}  # by pilot
-        self.closing = False
-        self.requests = 0
-        self.refused: Dict[int, int] = {}
-        self.last_refusal = ("", b"")
-        self._told: Dict[int, int] = {}
-        self._heads: Dict[bytes, Head] = {}
+    peer: str  # the address
+    pilot: str = ""  # the pilot whose token was shown last; "" for other clients
+    trusted: bool = False  # whether a valid token was shown, or the address needs none
 
-    def is_full(self) -> bool:
-        """Whether nobody more can be let in now."""
-        return len(self.open) + self.arriving >= self.max_connections
 
-    def is_crowded(self, peer: str) -> bool:
-        """Whether this address has as many connections without a token as it may have."""
-        return self.strangers.get(peer, 0) >= min(MAX_STRANGERS, self.max_connections)
+class _State(enum.Enum):
+    READING = "waits for a request"
+    SERVING = "a request is being served"
+    REFUSED = "the client was refused: what it sends is dropped"
 
-    def arrive(self, peer: str) -> None:
-        """A connection of this address was accepted."""
-        self.arriving += 1
-        self.strangers[peer] = self.strangers.get(peer, 0) + 1
 
-    def arrived(self, peer: str) -> None:
-        """It speaks for itself now, or has gone."""
-        self.arriving -= 1
-        self.forget_stranger(peer)
+class _Flow:
+    """Which directions are blocked: we stopped reading, or the client does not read answers."""
 
-    def forget_stranger(self, peer: str) -> None:
-        """One connection less of this address that has shown no token."""
-        left = self.strangers.pop(peer, 1) - 1
-        if left > 0:
-            self.strangers[peer] = left
-
-    def refuse(self, status: int, peer: str, body: bytes) -> None:
-        """Count it; the last one is kept for the log."""
-        self.refused[status] = self.refused.get(status, 0) + 1
-        self.last_refusal = (peer, body[:300])
-
-    def news(self) -> str:
-        """What was refused since this was asked last, in a sentence; "" for nothing."""
-        new = {
-            status: count - self._told.get(status, 0)
-            for status, count in self.refused.items()
-            if count > self._told.get(status, 0)
-        }
-        self._told = dict(self.refused)
-        if not new:
-            return ""
-        counts = ", ".join("%d times HTTP %d" % (new[status], status) for status in sorted(new))
-        return "refused lately: %s; the last, from %s: %s" % (
-            counts,
-            self.last_refusal[0],
-            self.last_refusal[1].decode("utf-8", "replace"),
-        )
-
-    def head(self, data: bytes) -> Head:
-        """A head, parsed once for all that are the same."""
-        found = self._heads.get(data)
-        if found is None:
-            found = wire.parse_head(data)
-            if len(self._heads) >= MAX_HEADS:
-                self._heads.clear()
-            self._heads[data] = found
-        return found
-
-    def sweep(self) -> None:
-        """Once a second: connections that are late are closed."""
-        now = time.monotonic()
-        for connection in [
-            one for one in self.open if one.deadline is not None and one.deadline < now
-        ]:
-            connection.late()
-
-    def close(self) -> None:
-        """No more requests: idle connections go now, the others with their answer."""
-        self.closing = True
-        for connection in list(self.open):
-            connection.finish()
+    def __init__(self) -> None:
+        self.paused = self.clogged = False
 
 
 class Connection(asyncio.Protocol):
-    """asyncio's protocol: buffers, cuts requests out, hands them to the house, writes the
-    answers."""
+    """asyncio's protocol for one client."""
 
-    def __init__(self, house: Connections, loop: asyncio.AbstractEventLoop) -> None:
-        self.house, self._loop = house, loop
+    def __init__(
+        self, connections: Connections, handler: Handler, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._connections, self._handler, self._loop = connections, handler, loop
         self.deadline: Optional[float] = None
-        # told when the client goes while its request is served
+        # called when the client disconnects while its request is served
         self.on_lost: Optional[Callable[[], None]] = None
-        self.peer = ""
-        self.who = ""  # the pilot whose token was shown last; "" for others
-        self.trusted = False  # whether a good token was shown, or none is needed
-        # what the house found in the head of the request whose body is awaited
-        self.admitted: Any = None
-        self._transport: Any = None
-        self._chunks: List[bytes] = []
-        self._size = self._needed = self._counted = 0
-        self._head: Optional[Head] = None
-        self._head_size = 0
-        self._busy = False
-        self._paused = self._clogged = self._deaf = False
+        # what `limit_body` has learned from a head, for `handle_request` after the body
+        self.admitted: object = None
+        self._client = Client("")
+        self._transport: asyncio.Transport
+        self._flow = _Flow()
+        self._buffer = RequestBuffer(connections.heads.parse_head)
+        self._reserved = 0  # bytes of an unfinished body that the budget counts
+        self._state = _State.READING
 
-    def connection_made(self, transport: Any) -> None:
-        """asyncio: a client is there."""
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the client is connected."""
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer = transport.get_extra_info("peername")
         plain = transport.get_extra_info("socket")
         if isinstance(peer, tuple) and plain is not None:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio of 3.6 does not
-        self.peer = str(peer[0]) if isinstance(peer, tuple) else "local"
-        self.house.open.add(self)
-        self.house.strangers[self.peer] = self.house.strangers.get(self.peer, 0) + 1
+        self._client = Client(str(peer[0]) if isinstance(peer, tuple) else "local")
+        self._connections.open.add(self)
+        self._connections.add_stranger(self._client.peer)
         self.deadline = time.monotonic() + HEAD_S
 
-    def trust(self, who: str) -> None:
-        """A good token was shown on this connection: a pilot's (its id), or another's ("")."""
-        self.who = who
-        if not self.trusted:
-            self.trusted = True
-            self.house.forget_stranger(self.peer)
+    def trust_client(self, pilot: str) -> None:
+        """The client has shown a valid token: of this pilot, or ("") of another client."""
+        if not self._client.trusted:
+            self._connections.remove_stranger(self._client.peer)
+        self._client = self._client._replace(pilot=pilot, trusted=True)
 
     def _close_soon(self, seconds: float) -> None:
-        """Let go of the client; one that does not agree (TLS) is cut off after so long."""
+        """Close; a client that does not confirm the end of TLS is cut off after this time."""
         self.deadline = time.monotonic() + seconds
         self._transport.close()
 
     def connection_lost(self, error: Optional[Exception]) -> None:
-        """asyncio: it is gone."""
-        self.house.open.discard(self)
-        if not self.trusted:
-            self.house.forget_stranger(self.peer)
-        self._drop_client()
+        """asyncio: the connection has ended."""
+        self._connections.open.discard(self)
+        if not self._client.trusted:
+            self._connections.remove_stranger(self._client.peer)
+        self._drop_data()
         if self.on_lost is not None:
             self.on_lost()
             self.on_lost = None
 
     def data_received(self, data: bytes) -> None:
-        """asyncio: bytes came."""
-        if self._deaf:
+        """asyncio: the client has sent bytes."""
+        if self._state is _State.REFUSED:
             return
-        self._chunks.append(data)
-        self._size += len(data)
-        if self._head is not None and not self._count_bytes(len(data)):
+        self._buffer.append_data(data)
+        if self._buffer.head is not None and not self._reserve_bytes(len(data)):
             return
-        if not self._busy and self._size >= self._needed:
+        if self._buffer.is_complete():
             self._advance_request()
-        if self._size > max(self._needed, wire.MAX_HEAD) and not self._paused and not self._deaf:
-            self._paused = True  # more than can be dealt with now: let the kernel hold the rest
+        if self._buffer.is_overfull() and not self._flow.paused and not self._is_refused():
+            self._flow.paused = True  # the kernel holds what the client sends from now on
             self._transport.pause_reading()
+
+    def _is_refused(self) -> bool:
+        return self._state is _State.REFUSED
 
     def pause_writing(self) -> None:
         """asyncio: the client does not read its answers."""
-        self._clogged = True
+        self._flow.clogged = True
 
     def resume_writing(self) -> None:
-        """asyncio: it does again."""
-        self._clogged = False
+        """asyncio: the client reads its answers again."""
+        self._flow.clogged = False
         self._resume_reading()
         self._advance_request()
 
     def _resume_reading(self) -> None:
-        if self._paused and not self._clogged and self._size <= max(self._needed, wire.MAX_HEAD):
-            self._paused = False
+        if self._flow.paused and not self._flow.clogged and not self._buffer.is_overfull():
+            self._flow.paused = False
             self._transport.resume_reading()
 
     def _advance_request(self) -> None:
         if (
-            self._busy
-            or self._clogged
-            or not self._size
-            or self._size < self._needed
+            self._state is not _State.READING
+            or self._flow.clogged
+            or not self._buffer.size
+            or not self._buffer.is_complete()
             or self._transport.is_closing()
         ):
             return
         try:
-            self._cut_request()
+            self._hand_on_request()
         except BadRequest as error:
             self._refuse_request(error.status, str(error))
 
-    def _cut_request(self) -> None:
-        """Hand the next whole request on, if it is there."""
-        data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks = [data] if data else []
-        if self._head is None:
-            at = wire.find_head(data)
-            if at is None:
+    def _hand_on_request(self) -> None:
+        """Pass the next request to the handler if it is complete. Raises BadRequest."""
+        head = self._buffer.head
+        if head is None:
+            head = self._buffer.read_head()
+            if head is None:
                 return
-            self._head, self._head_size = self.house.head(bytes(data[:at])), at + 4
-            self._check_head(self._head)
-        self._needed = self._head_size + self._head.length
-        if self._size < self._needed:
+            self._check_head(head)
+        if not self._buffer.is_complete():
             self.deadline = time.monotonic() + BODY_S
             self._resume_reading()
-            if not self._counted:
-                self._count_bytes(self._size)
+            if not self._reserved:
+                self._reserve_bytes(self._buffer.size)
             return
-        head, body, rest = self._head, data[self._head_size:self._needed], data[self._needed:]
+        head, body = self._buffer.take_request(head)
         self._release_bytes()
-        self._head, self._needed, self._size, self._chunks = (
-            None,
-            0,
-            len(rest),
-            [rest] if rest else [],
-        )
-        self._busy, self.deadline = True, None
-        self.house.requests += 1
+        self._state, self.deadline = _State.SERVING, None
+        self._connections.requests += 1
         self._resume_reading()
-        self.house.handle(self, head, body)
+        self._handler.handle_request(self, head, body)
 
     def _check_head(self, head: Head) -> None:
-        limit = self.house.limit(self, head)
+        limit = self._handler.limit_body(self, head)
         if head.length > limit:
             raise BadRequest(413, "the body has %d bytes, here %d are taken" % (head.length, limit))
-        if head.expects_continue and self._size - self._head_size < head.length:
+        if head.expects_continue and not self._buffer.is_complete():
             self._transport.write(CONTINUE)
 
     def respond(self, head: Head, answer: Answer) -> None:
-        """The answer to the request that was handed on."""
+        """Write the answer to the request that was handed on."""
         self.on_lost = None
         if self._transport.is_closing():
             return
-        keep = head.keep_alive and not self.house.closing
+        keep_alive = head.keep_alive and not self._connections.closing
         if answer.status >= 400:
-            self.house.refuse(answer.status, self.peer, answer.body)
-        self._transport.write(wire.render_answer(answer, keep, head.method == "HEAD"))
-        self._busy = False
-        if not keep:
+            self._connections.refusals.count_refusal(
+                answer.status, self._client.peer, answer.body
+            )
+        self._transport.write(wire.render_answer(answer, keep_alive, head.method == "HEAD"))
+        self._state = _State.READING
+        if not keep_alive:
             self._close_soon(WRITE_S)
             return
         slow = self._transport.get_write_buffer_size() > 0
         self.deadline = time.monotonic() + (
-            WRITE_S if slow else IDLE_S if self.trusted else STRANGER_S
+            WRITE_S if slow else IDLE_S if self._client.trusted else STRANGER_S
         )
         self._resume_reading()
-        if self._size:
+        if self._buffer.size:
             # not at once: many requests in one packet would nest
             self._loop.call_soon(self._advance_request)
 
-    def late(self) -> None:
-        """The client took too long."""
+    def end_late(self) -> None:
+        """End the connection because the client took too long."""
         if (
-            not self._deaf
-            and self._size
-            and not self._busy
+            self._state is _State.READING
+            and self._buffer.size
             and not self._transport.get_write_buffer_size()
         ):
             self._refuse_request(408, "the request did not come in time")
         else:
             self._transport.abort()
 
-    def finish(self) -> None:
-        """The server ends: nothing is taken any more."""
-        if not self._busy:
+    def close_idle(self) -> None:
+        """The server ends: close the connection unless a request is being served."""
+        if self._state is _State.READING:
             self._transport.close()
 
     def _refuse_request(self, status: int, sentence: str) -> None:
-        answer = wire.answer_error(status, sentence, wire.WHO_ARE_YOU if status == 401 else "")
-        self.house.refuse(status, self.peer, answer.body)
+        answer = wire.answer_error(status, sentence, wire.ASK_FOR_TOKEN if status == 401 else "")
+        self._connections.refusals.count_refusal(status, self._client.peer, answer.body)
         self._transport.write(wire.render_answer(answer, False))
-        self._busy = self._deaf = True
-        self._drop_client()
+        self._state = _State.REFUSED
+        self._drop_data()
         if not self._transport.can_write_eof():  # TLS
             self._close_soon(LINGER_S)
             return
         self.deadline = time.monotonic() + LINGER_S
         try:
-            # closed at once, with bytes unread, the client might never see why
+            # after a close with unread bytes the client might never receive the answer
             self._transport.write_eof()
-        except OSError:  # it has gone
+        except OSError:  # the client has disconnected
             self._transport.abort()
 
-    def _count_bytes(self, size: int) -> bool:
-        """So much of an unfinished body is in memory; no more than there is room for in all."""
-        self._counted += size
-        self.house.buffered += size
-        own = self.house.buffered_of.get(self.who, 0) + size
-        if self.who:
-            self.house.buffered_of[self.who] = own
-        if self.house.buffered <= MAX_BUFFERED and (not self.who or own <= OWN_BYTES):
+    def _reserve_bytes(self, size: int) -> bool:
+        """Count bytes of an unfinished body; beyond the limits the request is refused."""
+        self._reserved += size
+        if self._connections.budget.reserve_bytes(self._client.pilot, size):
             return True
         self._refuse_request(503, "too much is under way: try again")
         return False
 
     def _release_bytes(self) -> None:
-        if not self._counted:
-            return
-        self.house.buffered -= self._counted
-        left = self.house.buffered_of.pop(self.who, 0) - self._counted
-        if left > 0:
-            self.house.buffered_of[self.who] = left
-        self._counted = 0
+        if self._reserved:
+            self._connections.budget.release_bytes(self._client.pilot, self._reserved)
+            self._reserved = 0
 
-    def _drop_client(self) -> None:
+    def _drop_data(self) -> None:
         self._release_bytes()
-        self._size, self._chunks = 0, []
+        self._buffer.clear_data()

@@ -1,4 +1,4 @@
-"""The file that a server serves: one server at a time, and always the same file."""
+"""Locks the file of a pool for one server, and detects that it was replaced."""
 
 import fcntl
 import os
@@ -9,11 +9,10 @@ from pilot.base.fork import start_check
 
 
 class Custody:
-    """Holds a pool's file for one server, by its inode: links, other names and removed lock files
-    do not matter.
+    """Locks the inode of a pool's file, so that one server serves it under any of its names.
 
-    The lock is flock(2)'s on the file itself, which SQLite's locks (fcntl) do not meet. UsageError
-    when another server has it, or where locks are worth nothing.
+    The lock is flock(2) on the file itself, which does not conflict with SQLite's locks (fcntl).
+    UsageError if another server has the lock, or if the file system has no working locks.
     """
 
     def __init__(self, path: str) -> None:
@@ -42,9 +41,8 @@ class Custody:
         self._was = _file_identity(os.fstat(self._held))
         self._wal: Tuple[int, int] = (0, 0)
 
-    def problem(self) -> str:
-        """Whether the file, or its write-ahead log, is gone or another by now, in a sentence; ""
-        when all is well."""
+    def find_problem(self) -> str:
+        """One sentence if the file or its write-ahead log was removed or replaced; "" otherwise."""
         try:
             if _file_identity(os.stat(self.path)) != self._was:
                 return "%s was replaced by another file" % self.path
@@ -60,16 +58,16 @@ class Custody:
         return ""
 
     def close(self) -> None:
-        """Others may serve it."""
+        """Release the lock."""
         os.close(self._held)
 
 
-def _file_identity(found: os.stat_result) -> Tuple[int, int]:
-    return found.st_dev, found.st_ino
+def _file_identity(status: os.stat_result) -> Tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _is_locked(path: str) -> bool:
-    """In a process of its own: whether the lock is felt."""
+    """In another process: whether the lock has an effect."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,16 +1,18 @@
-"""Accepts connections, and no more than can be served: at a limit the kernel's queue holds who
-comes next, nobody is logged one by one."""
+"""Accepts connections up to the server's limit: further clients wait in the kernel's queue, without
+a log line for each."""
 
 import asyncio
 import errno
 import logging
 import socket
-from typing import Any, Callable, List, Optional
+import ssl
+from typing import Callable, List, Optional, Tuple
 
-from pilot.ops.server.connection import STRANGER_S, Connection, Connections
+from pilot.ops.server.connection import STRANGER_S, Connection
+from pilot.ops.server.connections import Connections
 
 AT_ONCE = 64  # accepted in one turn of the loop
-PAUSE_S = 0.25  # until the next try after the descriptors, or the limit, were used up
+PAUSE_S = 0.25  # until the next try after the server ran out of descriptors or connections
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 log = logging.getLogger("pilot.pool")
 
@@ -21,26 +23,27 @@ class Door:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        house: Connections,
+        connections: Connections,
         make: Callable[[], Connection],
-        context: Any,
+        context: Optional[ssl.SSLContext],
     ) -> None:
-        self._loop, self._house, self._make, self._context = loop, house, make, context
+        self._loop, self._connections, self._make, self._context = loop, connections, make, context
         self._sockets: List[socket.socket] = []
         self._timer: Optional[asyncio.TimerHandle] = None
 
-    def open(self, listener: socket.socket) -> None:
-        """Accept from this socket from now on."""
+    def add_listener(self, listener: socket.socket) -> None:
+        """Accept connections from this socket."""
         listener.setblocking(False)
         self._sockets.append(listener)
         self._loop.add_reader(listener.fileno(), self._accept_client, listener)
 
-    def address(self) -> Any:
-        """Where it listens."""
-        return self._sockets[0].getsockname()
+    def read_address(self) -> Tuple[str, int]:
+        """Host and port of the first socket."""
+        host, port = self._sockets[0].getsockname()[:2]
+        return host, port
 
     def close(self) -> None:
-        """Accept nobody any more."""
+        """Stop accepting connections."""
         if self._timer is not None:
             self._timer.cancel()
         for listener in self._sockets:
@@ -50,7 +53,7 @@ class Door:
 
     def _accept_client(self, listener: socket.socket) -> None:
         for _ in range(AT_ONCE):
-            if self._house.is_full():
+            if self._connections.is_full():
                 return self._pause_accepting()
             try:
                 client, address = listener.accept()
@@ -62,28 +65,28 @@ class Door:
                 log.error("no more connections can be taken: %s", error.strerror)
                 return self._pause_accepting()
             peer = str(address[0]) if isinstance(address, tuple) else "local"
-            if self._house.is_crowded(peer):
+            if self._connections.is_crowded(peer):
                 client.close()
                 continue
             client.setblocking(False)
-            self._house.arrive(peer)
+            self._connections.begin_arrival(peer)
             self._loop.create_task(self._greet_client(client, peer))
 
     async def _greet_client(self, client: socket.socket, peer: str) -> None:
-        """Until TLS is agreed upon, a connection is counted here; then by itself."""
+        """Make the connection. Until the TLS handshake is over it counts as arriving."""
         try:
             await asyncio.wait_for(
                 self._loop.connect_accepted_socket(self._make, client, ssl=self._context),
                 STRANGER_S,
             )
-        # a client that cannot do TLS, says nothing, or left
+        # a client that cannot do TLS, sends nothing, or has disconnected
         except (OSError, asyncio.TimeoutError):
             client.close()
         finally:
-            self._house.arrived(peer)
+            self._connections.end_arrival(peer)
 
     def _pause_accepting(self) -> None:
-        """Let the kernel hold who comes until there is room."""
+        """Let clients wait in the kernel's queue for a while."""
         if self._timer is None:
             for listener in self._sockets:
                 self._loop.remove_reader(listener.fileno())
@@ -96,25 +99,25 @@ class Door:
 
 
 def listen_on(host: str, port: int, backlog: int) -> List[socket.socket]:
-    """Sockets for every address of this host. OSError when they cannot be had."""
-    found: List[socket.socket] = []
+    """Sockets for every address of this host. OSError if one cannot listen."""
+    sockets: List[socket.socket] = []
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         ):
             one = socket.socket(family, kind, protocol)
-            found.append(one)
+            sockets.append(one)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             one.bind(
                 address[:1]
-                + (found[0].getsockname()[1] if port == 0 and len(found) > 1 else port,)
+                + (sockets[0].getsockname()[1] if port == 0 and len(sockets) > 1 else port,)
                 + address[2:]
             )
             one.listen(backlog)
     except OSError:
-        for one in found:
+        for one in sockets:
             one.close()
         raise
-    return found
+    return sockets

@@ -1,8 +1,9 @@
 """`python3 -m pilot.pool feed QUEUE SERVER`: moves pilots' events from a message queue into a pool
 server.
 
-A message is acknowledged once the server has its events; what is no message of ours goes back
-refused, for the broker's dead-letter queue. Both ends may go and come back.
+The feed acknowledges a message when the server has stored its events. It rejects messages of other
+programs, so that the broker moves them to its dead-letter queue. It connects again after either
+side was unavailable.
 """
 
 import json
@@ -11,7 +12,7 @@ import os
 import random
 import signal
 import threading
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 from pilot.base import credentials, stomp
 from pilot.events.pool_server import PoolServer
@@ -32,7 +33,7 @@ class Feed:
         self.moved = self.refused = 0
 
     def run(self) -> None:
-        """Connect, move, and connect again."""
+        """Connect, move messages, and connect again after an error."""
         failures = 0
         while not self._stop.is_set():
             try:
@@ -63,12 +64,12 @@ class Feed:
     def _move_one(self, connection: stomp.StompConnection, message: stomp.Frame) -> None:
         events = read_events(message.body)
         good = events is not None and self._deliver_events(events)
-        if good is None:  # we are to stop: the broker gives the message to the next
+        if good is None:  # the feed stops: the broker delivers the message again
             return
         connection.answer(message, good)
         self.moved, self.refused = self.moved + good, self.refused + (not good)
 
-    def _deliver_events(self, events: List[Dict[str, Any]]) -> Optional[bool]:
+    def _deliver_events(self, events: List[Dict[str, object]]) -> Optional[bool]:
         failures = 0
         while not self._stop.is_set():
             try:
@@ -89,13 +90,13 @@ class Feed:
         )
 
 
-def read_events(body: bytes) -> Optional[List[Dict[str, Any]]]:
-    """The events in a message; None when it is none of ours."""
+def read_events(body: bytes) -> Optional[List[Dict[str, object]]]:
+    """The events in a message; None if another program has sent it."""
     try:
-        found = json.loads(body.decode("utf-8"))
+        content = json.loads(body.decode("utf-8"))
     except ValueError:
         return None
-    events = found.get("events") if isinstance(found, dict) else None
+    events = content.get("events") if isinstance(content, dict) else None
     return (
         events
         if isinstance(events, list) and all(isinstance(event, dict) for event in events)

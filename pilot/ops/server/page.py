@@ -1,5 +1,4 @@
-"""The web page: a few files of ours beside this module, read once. All it shows it asks the API
-for."""
+"""The web page: a few files beside this module, read once. The page gets its data from the API."""
 
 import os
 import pkgutil
@@ -14,22 +13,22 @@ FILES: Dict[Tuple[str, ...], Tuple[str, str]] = {
     ("views.js",): ("views.js", "text/javascript; charset=utf-8"),
     ("draw.js",): ("draw.js", "text/javascript; charset=utf-8"),
 }
-# Whatever a pilot or payload says is text to the page; should one ever be markup, these let nothing
-# of it run or leave.
+# The page shows what pilots and payloads send as text; should it insert some of it as markup, these
+# headers prevent that it runs or sends data elsewhere.
 GUARDS = (
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
     "Referrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\nCross-Origin-Opener-Policy: same-origin\r\nCache-Control: no-cache\r\n"
 )
-_kept: Dict[str, bytes] = {}
+_cache: Dict[str, bytes] = {}
 
 
 def page_answer(head: Head) -> Optional[Answer]:
     """The file at this address, or None."""
-    found = FILES.get(head.path) if head.method in ("GET", "HEAD") else None
-    if found is None:
+    file = FILES.get(head.path) if head.method in ("GET", "HEAD") else None
+    if file is None:
         return None
-    name, kind = found
-    if name not in _kept:
-        _kept[name] = pkgutil.get_data("pilot.ops.server", os.path.join("web", name)) or b""
-    return Answer(200, _kept[name], kind, GUARDS)
+    name, kind = file
+    if name not in _cache:
+        _cache[name] = pkgutil.get_data("pilot.ops.server", os.path.join("web", name)) or b""
+    return Answer(200, _cache[name], kind, GUARDS)

@@ -1,10 +1,10 @@
-"""Answers about pilots from a snapshot of their story, on a connection and in a thread of its own:
-the writer never waits."""
+"""Answers about pilots and tasks, read from a snapshot on a connection and in a thread of their own,
+so that the writer never waits."""
 
 import json
 import sqlite3
 import time
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.events import event as events
 from pilot.pool.interface import STATES
@@ -50,8 +50,14 @@ NO_MILESTONES = (
 MAX_ANSWER = 4 << 20
 
 
+class _Site(NamedTuple):
+    pilots: Dict[str, int]  # by state
+    done: int
+    failed: int
+
+
 class Reader:
-    """Opened for reading only; not for several threads at once."""
+    """A read-only connection to the files of pool and stories, for one thread at a time."""
 
     def __init__(self, pool_path: str, story_path: str) -> None:
         self._db = sqlite3.connect(
@@ -65,25 +71,25 @@ class Reader:
         self._db.execute("PRAGMA query_only=1")
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._db.close()
 
-    def tasks(
+    def list_tasks(
         self, after: Optional[str], limit: int, state: Optional[str]
-    ) -> Tuple[List[Dict[str, Any]], bool]:
-        """Up to `limit` tasks (of a state) as `show` gives them, those added after the one named,
-        no more than fit into an answer; and whether there may be more. KeyError when there is none
-        of that name."""
-        def rows(question: str, values: Sequence[object]) -> List[Any]:
+    ) -> Tuple[List[Dict[str, object]], bool]:
+        """Up to `limit` tasks (of a state) in the form of `show` that were added after the task
+        `after`, no more than fit into an answer; and whether there may be more. KeyError if there
+        is no task `after`."""
+        def rows(question: str, values: Sequence[object]) -> List[Any]:  # as `tell_task` wants it
             return self._db.execute(question, values).fetchall()
 
         last = 0
         if after is not None:
-            found = rows("SELECT seq FROM tasks WHERE id = ?", (after,))
-            if not found:
+            named = rows("SELECT seq FROM tasks WHERE id = ?", (after,))
+            if not named:
                 raise KeyError(after)
-            last = found[0][0]
-        told: List[Dict[str, Any]] = []
+            last = named[0][0]
+        tasks: List[Dict[str, object]] = []
         size = 0
         for values in rows(
             "SELECT "
@@ -91,14 +97,14 @@ class Reader:
             + " FROM tasks WHERE seq > ? AND (? IS NULL OR state = ?) ORDER BY seq LIMIT ?",
             (last, state, state, limit),
         ):
-            told.append(tell_task(rows, Row(*values)))
-            size += len(json.dumps(told[-1]))
+            tasks.append(tell_task(rows, Row(*values)))
+            size += len(json.dumps(tasks[-1]))
             if size > MAX_ANSWER:
-                return told, True
-        return told, len(told) == limit
+                return tasks, True
+        return tasks, len(tasks) == limit
 
-    def overview(self, since: float) -> Dict[str, Any]:
-        """What an administrator looks at first."""
+    def read_overview(self, since: float) -> Dict[str, object]:
+        """Counts, curves and failures since this time (UNIX seconds)."""
         counts = dict(self._db.execute("SELECT state, tasks FROM counts"))
         now = time.time()
         pilots = {
@@ -115,7 +121,7 @@ class Reader:
             "pilots": pilots,
             "ticks": self._read_ticks(since),
             "failures": self._count_failures(since),
-            "task_failures": self._task_failures(since),
+            "task_failures": self._count_task_failures(since),
             "time": now,
         }
 
@@ -127,7 +133,7 @@ class Reader:
         step = max(1, len(rows) // 300)
         return [list(row) for row in rows[::step]]
 
-    def _count_failures(self, since: float) -> List[Dict[str, Any]]:
+    def _count_failures(self, since: float) -> List[Dict[str, object]]:
         rows = self._db.execute(
             "SELECT command, reason, count(*), max(ended), count(DISTINCT site), max(site)"
             " FROM story.steps WHERE ended > ? AND code <> 0 GROUP BY command, reason"
@@ -138,7 +144,7 @@ class Reader:
             dict(zip(("command", "reason", "count", "last", "sites", "site"), row)) for row in rows
         ]
 
-    def _task_failures(self, since: float) -> List[Dict[str, Any]]:
+    def _count_task_failures(self, since: float) -> List[Dict[str, object]]:
         rows = self._db.execute(
             "SELECT reason, count(*), max(ended), max(task) FROM story.runs"
             " WHERE ended > ? AND outcome IN ('error', 'retried', 'lost') GROUP BY reason"
@@ -147,10 +153,11 @@ class Reader:
         )
         return [dict(zip(("reason", "count", "last", "task"), row)) for row in rows]
 
-    def pilots(self, wanted: Dict[str, str], after: Optional[str], limit: int) -> Dict[str, Any]:
+    def list_pilots(self, wanted: Dict[str, str], after: Optional[str], limit: int) -> Dict[str, object]:
         """Pilots of a site, state or command, the last heard first. `after`: "HEARD PILOT" of the
         last one seen."""
-        where, values = ["1"], []  # type: List[str], List[Any]
+        where: List[str] = ["1"]
+        values: List[object] = []
         for column in ("site", "command"):
             if column in wanted:
                 where.append(column + " = ?")
@@ -167,77 +174,76 @@ class Reader:
             % (", ".join(SHOWN), " AND ".join(where)),
             values + [limit],
         ).fetchall()
-        found = [self._show_pilot(row) for row in rows]
+        pilots = [self._describe_pilot(row) for row in rows]
         last = (
-            "%r %s" % (rows[-1][SHOWN.index("heard")], found[-1]["pilot"])
-            if len(found) == limit
+            "%r %s" % (rows[-1][SHOWN.index("heard")], pilots[-1]["pilot"])
+            if len(pilots) == limit
             else None
         )
-        return {"pilots": found, "next": last}
+        return {"pilots": pilots, "next": last}
 
-    def _show_pilot(self, row: Any) -> Dict[str, Any]:
-        told = dict(zip(SHOWN, row))
-        if told["state"] == "finished" and told["exit_code"]:
-            told["state"] = "failed"
-        if told["state"] not in ("finished", "failed") and told["heard"] < time.time() - SILENT_S:
-            told["state"] = "silent"
-        return told
+    def _describe_pilot(self, row: Tuple[object, ...]) -> Dict[str, object]:
+        pilot = dict(zip(SHOWN, row))
+        heard = pilot["heard"]
+        if pilot["state"] == "finished":
+            pilot["state"] = "failed" if pilot["exit_code"] else "finished"
+        elif isinstance(heard, (int, float)) and heard < time.time() - SILENT_S:
+            pilot["state"] = "silent"
+        return pilot
 
-    def pilot(self, name: str) -> Optional[Dict[str, Any]]:
+    def read_pilot(self, name: str) -> Optional[Dict[str, object]]:
         """One pilot with its timeline, facts and last payloads."""
         row = self._db.execute(
             "SELECT %s FROM story.pilots WHERE pilot = ?" % ", ".join(SHOWN), (name,)
         ).fetchone()
         if row is None:
             return None
-        told = self._show_pilot(row)
-        told["pulse"] = json.loads(
-            self._db.execute("SELECT pulse FROM story.pilots WHERE pilot = ?", (name,)).fetchone()[
-                0
-            ]
-        )
-        no_milestones = "pilot = ? AND kind NOT IN (%s)" % ", ".join("?" * len(NO_MILESTONES))
-        told["timeline"] = self._read_events(no_milestones, (name,) + NO_MILESTONES, 3000)
-        told["facts"] = self._read_events("pilot = ? AND kind = ?", (name, events.FACT_FOUND), 100)
-        return told
+        pilot = self._describe_pilot(row)
+        pulse = self._db.execute("SELECT pulse FROM story.pilots WHERE pilot = ?", (name,))
+        pilot["pulse"] = json.loads(pulse.fetchone()[0])
+        milestones = "pilot = ? AND kind NOT IN (%s)" % ", ".join("?" * len(NO_MILESTONES))
+        pilot["timeline"] = self._read_events(milestones, (name,) + NO_MILESTONES, 3000)
+        pilot["facts"] = self._read_events("pilot = ? AND kind = ?", (name, events.FACT_FOUND), 100)
+        return pilot
 
-    def events(
+    def list_events(
         self, name: str, after: int, limit: int, kind: Optional[str]
-    ) -> List[Dict[str, Any]]:
+    ) -> List[Dict[str, object]]:
         """Events of a pilot after this seq, in order."""
         return self._read_events(
             "pilot = ? AND seq > ? AND (? IS NULL OR kind = ?)", (name, after, kind, kind), limit
         )
 
-    def _read_events(self, where: str, values: Tuple[Any, ...], limit: int) -> List[Dict[str, Any]]:
+    def _read_events(
+        self, where: str, values: Tuple[object, ...], limit: int
+    ) -> List[Dict[str, object]]:
         """In order, no more than fit into an answer."""
-        found, size = [], 0  # type: List[Dict[str, Any]], int
+        selected: List[Dict[str, object]] = []
+        size = 0
         question = (
             "SELECT seq, time, kind, body FROM story.events WHERE %s ORDER BY seq LIMIT ?" % where
         )
-        for row in self._db.execute(question, values + (limit,)):
-            size += len(row[3])
-            if found and size > MAX_ANSWER:
+        for seq, moment, kind, body in self._db.execute(question, values + (limit,)):
+            size += len(body)
+            if selected and size > MAX_ANSWER:
                 break
-            found.append(self._read_event(row))
-        return found
+            selected.append(dict(json.loads(body), seq=seq, time=moment, event=kind))
+        return selected
 
-    def _read_event(self, row: Any) -> Dict[str, Any]:
-        return dict(json.loads(row[3]), seq=row[0], time=row[1], event=row[2])
-
-    def sites(self, since: float) -> List[Dict[str, Any]]:
+    def list_sites(self, since: float) -> List[Dict[str, object]]:
         """Each site with its pilots by state and its tasks."""
-        now, found = time.time(), {}  # type: float, Dict[str, Dict[str, Any]]
+        now = time.time()
+        sites: Dict[str, _Site] = {}
         for site, state, count, done, failed in self._db.execute(
                 "SELECT site, " + _SHOWN_STATE + " AS shown, count(*), sum(done), sum(failed)"
                 " FROM story.pilots WHERE heard > ? GROUP BY site, shown", (now - SILENT_S, since)):
-            one = found.setdefault(site, {"site": site, "pilots": {}, "done": 0, "failed": 0})
-            one["pilots"][state] = count
-            one["done"], one["failed"] = one["done"] + done, one["failed"] + failed
-        return [found[site] for site in sorted(found)]
+            before = sites.get(site, _Site({}, 0, 0))
+            before.pilots[state] = count
+            sites[site] = _Site(before.pilots, before.done + done, before.failed + failed)
+        return [dict(sites[site]._asdict(), site=site) for site in sorted(sites)]
 
-    def factories(self) -> List[Dict[str, Any]]:
-        """The newest state that each factory told."""
+    def list_factories(self) -> List[Dict[str, object]]:
+        """The newest state that each factory has reported."""
         return [
             dict(json.loads(body), factory=name, heard=heard)
             for name, heard, body in self._db.execute(
@@ -245,9 +251,9 @@ class Reader:
             )
         ]
 
-    def statistics(self, since: float) -> Dict[str, Any]:
-        """How often, how often ok, how long, why not: of each command and site; and what was
-        wasted."""
+    def read_statistics(self, since: float) -> Dict[str, object]:
+        """Of each command and site: runs, successes, durations, reasons of failures; and the
+        core hours that were wasted."""
         steps = self._db.execute(
             "SELECT command, site, status, reason, seconds FROM story.steps WHERE ended > ?"
             " ORDER BY ended DESC LIMIT ?",

@@ -1,5 +1,5 @@
-"""A log that nobody from outside can fill: each kind of line at most once a minute, with how often
-it came."""
+"""Limits the log, so that clients cannot fill it: each kind of line at most once a minute, with a
+count of the others."""
 
 import logging
 import time
@@ -10,8 +10,8 @@ MOST_KINDS = 1000
 
 
 class Seldom(logging.Filter):
-    """Passes a kind of line (its template, and its level) once in EVERY_S; the next one tells how
-    many were left out."""
+    """Passes a kind of line (its template and level) once in EVERY_S; the next one contains how many
+    were left out."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

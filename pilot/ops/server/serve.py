@@ -1,4 +1,4 @@
-"""`python3 -m pilot.pool serve sqlite:FILE`: listens until it is told to stop."""
+"""`python3 -m pilot.pool serve sqlite:FILE`: checks its options, listens, and serves until a signal."""
 
 import asyncio
 import errno
@@ -11,21 +11,22 @@ import socket
 import ssl
 import sys
 import time
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 from pilot.errors import PoolUnreachable, UsageError
 from pilot.ops.pool import copies as sqlite_copies
 from pilot.pool.interface import Busy
 from pilot.ops.server import tokens
-from pilot.ops.server.connection import MAX_CONNECTIONS
+from pilot.ops.server.connections import MAX_CONNECTIONS
 from pilot.ops.server.custody import Custody
 from pilot.ops.server.door import Door, listen_on
 from pilot.ops.server.seldom import Seldom
-from pilot.ops.server.server import Retention, Server
+from pilot.ops.server.server import Server
 from pilot.ops.server.sqlite_store import SQLiteStore
+from pilot.ops.server.upkeep import Retention
 
 BACKLOG = 1024
-SPARE_FILES = 64  # descriptors that are no connections
+SPARE_FILES = 64  # descriptors for other things than connections
 LISTEN_FDS_START = 3  # sd_listen_fds(3)
 log = logging.getLogger("pilot.pool")
 
@@ -38,7 +39,7 @@ class Plan(NamedTuple):
     port: int
     context: Optional[ssl.SSLContext]
     keyring: Optional[tokens.Keyring]
-    keep: Retention
+    retention: Retention
     create: bool = False
 
 
@@ -49,10 +50,10 @@ def plan_server(
     key: Optional[str],
     token_file: Optional[str],
     client_ca: Optional[str],
-    keep: Retention,
+    retention: Retention,
     create: bool = False,
 ) -> Plan:
-    """The checked plan; UsageError with a sentence per mistake."""
+    """The checked plan. UsageError for a mistake."""
     scheme, _, path = pool.partition(":")
     if scheme != "sqlite" or not path:
         raise UsageError("serve: %r is no sqlite:FILE" % pool)
@@ -63,11 +64,11 @@ def plan_server(
         raise UsageError("--tls-client-ca is for --tls-cert")
     context = _tls_context(certificate, key, client_ca) if certificate else None
     keyring = tokens.read_keyring(token_file) if token_file else None
-    _needs_guards(host, context, keyring)
-    return Plan(os.path.abspath(path), host, port, context, keyring, keep, create)
+    _require_guards(host, context, keyring)
+    return Plan(os.path.abspath(path), host, port, context, keyring, retention, create)
 
 
-def _needs_guards(
+def _require_guards(
     host: str, context: Optional[ssl.SSLContext], keyring: Optional[tokens.Keyring]
 ) -> None:
     if not _is_loopback(host) and (context is None or keyring is None):
@@ -120,9 +121,9 @@ def _tls_context(certificate: str, key: Optional[str], client_ca: Optional[str])
 
 
 def run_server(chosen: Plan) -> int:
-    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable when the address cannot be had, or
-    when the file is no more what it was; UsageError for a file that is none to serve."""
-    os.umask(0o077)  # tasks and stories are for those with a token
+    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable if the address is not available, or
+    if the file was removed or replaced; UsageError if this file cannot be served."""
+    os.umask(0o077)  # only clients with a token may read tasks and stories
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
     )
@@ -137,8 +138,8 @@ def run_server(chosen: Plan) -> int:
         with pool.batch():
             pool.extend_leases(pool.away_s())  # while there was no server no agent could renew
             pool.note_served()
-        server = Server(loop, pool, custody.path, chosen.keyring, chosen.keep, _count_room())
-        server.problem = custody.problem
+        server = Server(loop, pool, custody.path, chosen.keyring, chosen.retention, _count_room())
+        server.upkeep.find_problem = custody.find_problem
         try:
             _until_stopped(loop, server, chosen)
         finally:
@@ -150,8 +151,8 @@ def run_server(chosen: Plan) -> int:
 
 
 def _open_file(chosen: Plan) -> None:
-    """A new file is made only where that is asked for: one that vanished shall not be followed by
-    an empty one in silence."""
+    """Check the file. A new one is made only with --create, so that an empty pool does not silently
+    replace one that was lost."""
     if chosen.create and not os.path.exists(chosen.path):
         SQLiteStore(chosen.path, create=True).close()
     if not os.path.exists(chosen.path):
@@ -163,7 +164,7 @@ def _open_file(chosen: Plan) -> None:
 
 
 def _count_room() -> int:
-    """How many connections the descriptors are enough for, as many as we are allowed."""
+    """Raise the limit of descriptors; returns how many connections it allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + SPARE_FILES
     most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
@@ -171,11 +172,11 @@ def _count_room() -> int:
     return max(1, most - SPARE_FILES)
 
 
-def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
-    door = Door(loop, server.house, server.connection, chosen.context)
+def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, chosen: Plan) -> None:
+    door = Door(loop, server.services.connections, server.make_connection, chosen.context)
     for listener in _open_sockets(chosen):
-        door.open(listener)
-    name = door.address()
+        door.add_listener(listener)
+    name = door.read_address()
     print(
         "serving sqlite:%s at %s://%s:%d%s"
         % (
@@ -188,13 +189,13 @@ def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
         flush=True,
     )
     server.start()
-    stopped = loop.create_future()
+    stopped: "asyncio.Future[str]" = loop.create_future()
 
     def stop(problem: str = "") -> None:
         if not stopped.done():
             stopped.set_result(problem)
 
-    server.on_problem = stop
+    server.upkeep.on_problem = stop
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop)
     problem = loop.run_until_complete(stopped)
@@ -204,15 +205,16 @@ def _until_stopped(loop: Any, server: Server, chosen: Plan) -> None:
             "%s: the server stops, so that nothing more is written where it would be lost%s"
             % (problem, _rescue_writes(server, chosen.path))
         )
-    log.info("stopping: %d requests were served", server.house.requests)
-    loop.run_until_complete(_end_server(loop, server, door))
+    log.info("stopping: %d requests were served", server.services.connections.requests)
+    loop.run_until_complete(_end_server(server, door))
 
 
 def _rescue_writes(server: Server, path: str) -> str:
-    """What the server still has in its hands, as a copy beside the file."""
+    """Copy what the server can still read of the pool to a file beside it; returns the end of the
+    error sentence."""
     target = "%s.rescued-%d" % (path, time.time())
     try:
-        server.pool.copy_to(target)
+        server.services.pool.copy_to(target)
     except (Busy, UsageError, OSError) as error:
         return "; a copy of what it had could not be made: %s" % error
     return "; what it had is in %s (pilot.pool restore)" % target
@@ -224,7 +226,7 @@ def _open_sockets(chosen: Plan) -> List[socket.socket]:
         if passed is None:
             return listen_on(chosen.host, chosen.port, BACKLOG)
         name = passed.getsockname()
-        _needs_guards(
+        _require_guards(
             str(name[0]) if isinstance(name, tuple) else "localhost", chosen.context, chosen.keyring
         )
         return [passed]
@@ -240,19 +242,19 @@ def _open_sockets(chosen: Plan) -> List[socket.socket]:
 
 
 def _passed_socket() -> Optional[socket.socket]:
-    """The socket that systemd holds for us: clients wait in it while the server is restarted."""
+    """The socket that systemd passes to the server: clients wait in it during a restart."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         return None
-    found = socket.socket(fileno=LISTEN_FDS_START)
-    found.setblocking(False)
-    return found
+    listener = socket.socket(fileno=LISTEN_FDS_START)
+    listener.setblocking(False)
+    return listener
 
 
-async def _end_server(loop: Any, server: Server, door: Door) -> None:
-    """Done is what was asked; clients hear their answers and the connections' end."""
+async def _end_server(server: Server, door: Door) -> None:
+    """Finish submitted work, and wait until the clients have their answers."""
     door.close()
     server.stop()
     for _ in range(50):
-        if not server.house.open:
+        if not server.services.connections.open:
             break
         await asyncio.sleep(0.02)

@@ -1,5 +1,5 @@
-"""What the fields of a request must be: checked with one sentence, and told in the OpenAPI
-description."""
+"""The shapes of a request's fields: they check values, describe mistakes in one sentence, and appear
+in the OpenAPI description."""
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -7,16 +7,16 @@ from pilot.ops.server.wire import BadRequest
 
 
 class Shape(NamedTuple):
-    """A field: what it must be in words, the check, its JSON schema; `default` stands in when it is
+    """A field: what it must be in words, the check, its JSON schema, and its `default` if it may be
     missing."""
 
     says: str
-    ok: Callable[[Any], bool]
-    schema: Dict[str, Any]
+    is_valid: Callable[[Any], bool]  # a lambda narrows its argument before it compares it
+    schema: Dict[str, object]
     required: bool = True
-    default: Any = None
+    default: object = None
 
-    def optional(self, default: Any = None) -> "Shape":
+    def optional(self, default: object = None) -> "Shape":
         """The same, but it may be missing (or null)."""
         return self._replace(required=False, default=default)
 
@@ -33,19 +33,19 @@ def text_of(most: int = 200, least: int = 1) -> Shape:
     )
 
 
-def whole_number(least: int, most: int) -> Shape:
-    """A whole number."""
+def integer_from(least: int, most: int) -> Shape:
+    """An integer."""
     return Shape(
         "a whole number from %d to %d" % (least, most),
-        lambda v: _is_whole(v) and least <= v <= most,
+        lambda v: _is_integer(v) and least <= v <= most,
         {"type": "integer", "minimum": least, "maximum": most},
     )
 
 
 def any_number(least: float, most: float) -> Shape:
     """A number."""
-    return Shape("a number from %s to %s" % (_is_plain(least), _is_plain(most)),
-                 lambda v: (isinstance(v, float) or _is_whole(v)) and least <= v <= most,
+    return Shape("a number from %s to %s" % (_format_number(least), _format_number(most)),
+                 lambda v: (isinstance(v, float) or _is_integer(v)) and least <= v <= most,
                  {"type": "number", "minimum": least, "maximum": most})
 
 
@@ -64,7 +64,7 @@ def true_or_false() -> Shape:
 
 
 def any_object() -> Shape:
-    """An object that is kept and not looked at."""
+    """An object whose contents are not checked."""
     return Shape("an object", lambda v: isinstance(v, dict), {"type": "object"})
 
 
@@ -72,74 +72,77 @@ def list_of(one: Shape, most: int) -> Shape:
     """A list."""
     return Shape(
         "a list of at most %d, each %s" % (most, one.says),
-        lambda v: isinstance(v, list) and len(v) <= most and all(one.ok(item) for item in v),
+        lambda v: isinstance(v, list) and len(v) <= most and all(one.is_valid(item) for item in v),
         {"type": "array", "maxItems": most, "items": one.schema},
     )
 
 
 def record_of(fields: Shapes) -> Shape:
     """An object with these fields and no others."""
-    def ok(value: Any) -> bool:
+    def is_record(value: object) -> bool:
+        if not isinstance(value, dict):
+            return False
         try:
-            return isinstance(value, dict) and bool(check_fields(value, fields) or True)
+            check_fields(value, fields)
         except BadRequest:
             return False
+        return True
 
-    return Shape("an object of %s" % ", ".join(sorted(fields)), ok, json_schema(fields))
+    return Shape("an object of %s" % ", ".join(sorted(fields)), is_record, json_schema(fields))
 
 
 def pair_of(first: Shape, second: Shape) -> Shape:
     """A list of two."""
     return Shape(
         "a list [%s, %s]" % (first.says, second.says),
-        lambda v: isinstance(v, list) and len(v) == 2 and first.ok(v[0]) and second.ok(v[1]),
+        lambda v: isinstance(v, list) and len(v) == 2 and first.is_valid(v[0]) and second.is_valid(v[1]),
         {"type": "array", "minItems": 2, "maxItems": 2, "items": {}},
     )
 
 
-def _is_plain(value: float) -> str:
+def _format_number(value: float) -> str:
     return "%d" % value if value == int(value) else repr(value)
 
 
-def _is_whole(value: Any) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def check_fields(given: Dict[str, Any], fields: Shapes) -> Dict[str, Any]:
+def check_fields(given: Dict[str, object], fields: Shapes) -> Dict[str, Any]:
     """The values of all fields. BadRequest with every mistake in one sentence."""
     problems: List[str] = ["there is no field %r" % key[:100] for key in given if key not in fields]
-    found: Dict[str, Any] = {}
+    checked: Dict[str, Any] = {}
     for name, shape in fields.items():
         value = given.get(name)
         if value is None:
-            found[name] = shape.default
+            checked[name] = shape.default
             if shape.required:
                 problems.append("%s is missing: %s" % (name, shape.says))
-        elif not shape.ok(value):
+        elif not shape.is_valid(value):
             problems.append("%s must be %s" % (name, shape.says))
         else:
-            found[name] = value
+            checked[name] = value
     if problems:
         raise BadRequest(400, "; ".join(problems[:10]))
-    return found
+    return checked
 
 
-def json_schema(fields: Shapes) -> Dict[str, Any]:
+def json_schema(fields: Shapes) -> Dict[str, object]:
     """The JSON schema of such an object."""
-    told: Dict[str, Any] = {
+    schema: Dict[str, object] = {
         "type": "object",
         "properties": {name: one.schema for name, one in fields.items()},
         "additionalProperties": False,
     }
     needed = sorted(name for name, one in fields.items() if one.required)
     if needed:
-        told["required"] = needed
-    return told
+        schema["required"] = needed
+    return schema
 
 
 def from_query(query: Dict[str, str], fields: Shapes) -> Dict[str, Any]:
-    """The same for the words of a query, whose numbers come as texts."""
-    given: Dict[str, Any] = {}
+    """The same for the values of a query, where numbers are texts."""
+    given: Dict[str, object] = {}
     for name, value in query.items():
         shape: Optional[Shape] = fields.get(name)
         kind = shape.schema.get("type") if shape else None

@@ -10,7 +10,7 @@ from pilot.pool.sqlite import SQLitePool
 
 
 class SQLiteStore(SQLitePool, Store):
-    """What the server asks of its store, kept by one connection: for one thread."""
+    """The server's store on one connection: for one thread."""
 
     def batch(self) -> ContextManager[None]:
         return self._file.batch()
@@ -18,7 +18,7 @@ class SQLiteStore(SQLitePool, Store):
     def is_overtaken(self, pilot: str, request_id: str) -> bool:
         return self._claims.is_overtaken(pilot, request_id)
 
-    def expire(self) -> None:
+    def expire_leases(self) -> None:
         with self._file.writing():
             self._rows.expire_leases()
 
@@ -36,8 +36,8 @@ class SQLiteStore(SQLitePool, Store):
             )
 
     def away_s(self) -> float:
-        found = self._file.query_rows("SELECT value FROM meta WHERE name = 'served'")
-        return max(0.0, sqlite_file.monotonic_s() - float(found[0][0])) if found else 0.0
+        rows = self._file.query_rows("SELECT value FROM meta WHERE name = 'served'")
+        return max(0.0, sqlite_file.monotonic_s() - float(rows[0][0])) if rows else 0.0
 
     def has_leases(self) -> bool:
         return bool(self._file.query_rows("SELECT tasks FROM counts WHERE state = 'locked'")[0][0])
@@ -46,13 +46,13 @@ class SQLiteStore(SQLitePool, Store):
         with self._file.writing():
             self._claims.forget_old()
 
-    def touch(self) -> None:
+    def check_writable(self) -> None:
         with self._file.writing():
             self._db.execute(
                 "INSERT OR REPLACE INTO meta VALUES ('touched', ?)", ("%.6f" % time.time(),)
             )
 
-    def claimable(self) -> int:
+    def count_claimable(self) -> int:
         return self._line.count_claimable()
 
     def copy_to(self, target: str) -> None:
@@ -62,5 +62,5 @@ class SQLiteStore(SQLitePool, Store):
                 self._db.backup(copy)
             finally:
                 copy.close()
-        except (sqlite3.Error, AttributeError) as error:  # AttributeError: Python 3.6 has no backup
+        except (sqlite3.Error, AttributeError) as error:  # AttributeError: Python 3.6
             raise interface.Busy(str(error))

@@ -1,6 +1,6 @@
 """Statistics of the steps that pilots took. Pure."""
 
-from typing import Any, Dict, Iterable, List, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
 from pilot.events.endings import CommandStatus
 
@@ -13,7 +13,7 @@ BAD = (
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value below which this share of them lies (nearest rank); 0 of none."""
+    """The value below which this share of the values lies (nearest rank); 0 if there are none."""
     return (
         ordered[min(len(ordered) - 1, max(0, int(share * len(ordered) + 0.999999) - 1))]
         if ordered
@@ -21,7 +21,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     )
 
 
-def by_command(steps: Iterable[Tuple[str, str, str, str, float]]) -> List[Dict[str, Any]]:
+def by_command(steps: Iterable[Tuple[str, str, str, str, float]]) -> List[Dict[str, object]]:
     """Of each command and site, from (command, site, status, reason, seconds), the newest first:
     runs, ok, skipped, median and 95 % of the seconds of those that ran, the commonest and the
     newest reason of failures."""
@@ -31,7 +31,7 @@ def by_command(steps: Iterable[Tuple[str, str, str, str, float]]) -> List[Dict[s
     return [dict(_sum_rows(groups[key]), command=key[0], site=key[1]) for key in sorted(groups)]
 
 
-def _sum_rows(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, Any]:
+def _sum_rows(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, object]:
     ran = sorted(seconds for status, _, seconds in rows if status != CommandStatus.SKIPPED)
     reasons = [reason for status, reason, _ in rows if status in BAD]
     counts: Dict[str, int] = {}
@@ -52,34 +52,39 @@ def _sum_rows(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, Any]:
 
 def wasted_hours(
     pilots: Iterable[Tuple[str, int, float, float, float, float]],
-) -> List[Dict[str, Any]]:
+) -> List[Dict[str, object]]:
     """Core hours of each site, from (site, cores, seconds, busy, failed, set-up seconds) of
     finished pilots: used by payloads that did well, lost with those that failed, to validate and
     set up, and idle."""
-    found: Dict[str, Dict[str, Any]] = {}
+    sites: Dict[str, _Hours] = {}
     for site, cores, seconds, busy, failed, setup in pilots:
-        whole = seconds * cores
-        before = min(whole, setup * cores)
-        one = found.setdefault(
-            site,
-            {
-                "site": site,
-                "pilots": 0,
-                "used_h": 0.0,
-                "failed_h": 0.0,
-                "validation_h": 0.0,
-                "idle_h": 0.0,
-            },
+        total = seconds * cores
+        before = min(total, setup * cores)
+        hours = sites.get(site, _Hours())
+        sites[site] = _Hours(
+            hours.pilots + 1,
+            hours.used_h + max(0.0, busy - failed) / 3600,
+            hours.failed_h + failed / 3600,
+            hours.validation_h + before / 3600,
+            hours.idle_h + max(0.0, total - before - busy) / 3600,
         )
-        one["pilots"] += 1
-        one["used_h"] += max(0.0, busy - failed) / 3600
-        one["failed_h"] += failed / 3600
-        one["validation_h"] += before / 3600
-        one["idle_h"] += max(0.0, whole - before - busy) / 3600
-    return [
-        {
-            key: round(value, 4) if isinstance(value, float) else value
-            for key, value in found[site].items()
-        }
-        for site in sorted(found)
-    ]
+    return [_describe_hours(site, sites[site]) for site in sorted(sites)]
+
+
+class _Hours(NamedTuple):
+    pilots: int = 0
+    used_h: float = 0.0
+    failed_h: float = 0.0
+    validation_h: float = 0.0
+    idle_h: float = 0.0
+
+
+def _describe_hours(site: str, hours: _Hours) -> Dict[str, object]:
+    return {
+        "site": site,
+        "pilots": hours.pilots,
+        "used_h": round(hours.used_h, 4),
+        "failed_h": round(hours.failed_h, 4),
+        "validation_h": round(hours.validation_h, 4),
+        "idle_h": round(hours.idle_h, 4),
+    }

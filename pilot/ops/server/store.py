@@ -1,5 +1,4 @@
-"""What the server asks of its store beside what every pool promises: a second engine implements
-this."""
+"""What the server needs of its store in addition to the interface of every pool."""
 
 from typing import ContextManager
 
@@ -7,34 +6,34 @@ from pilot.pool.interface import Pool
 
 
 class Store(Pool):
-    """A pool that serves many agents by one server; each method raises Busy when the store cannot
-    be read or written."""
+    """A pool behind a server. Each method raises Busy if the store cannot be read or written."""
 
     def batch(self) -> ContextManager[None]:
-        """Inside, all calls share one transaction: one wait for the disk. An error of the store
-        undoes all of them (Busy). Only for calls that change nothing when they raise StaleLease."""
+        """All calls inside share one transaction, and one wait for the disk. An error of the store
+        undoes all of them (Busy). Only for calls that change nothing if they raise StaleLease."""
         raise NotImplementedError
 
     def is_overtaken(self, pilot: str, request_id: str) -> bool:
-        """Whether a later request of the same life of this pilot came before this one: who sent
-        this one has given it up."""
+        """Whether a later request of the same run of this pilot came before this one: the pilot no
+        longer waits for this one."""
         raise NotImplementedError
 
-    def expire(self) -> None:
-        """Once for all the claims of a batch: leases that ran out, waits that are over."""
+    def expire_leases(self) -> None:
+        """Once for all claims of a batch: end the leases that ran out and the back-offs that are
+        over."""
         raise NotImplementedError
 
     def extend_leases(self, seconds: float) -> None:
-        """So long nobody could be served: that time does not count for those whose agents could not
+        """Prolong all leases: the server was unavailable for this time, and agents could not
         renew."""
         raise NotImplementedError
 
     def note_served(self) -> None:
-        """This is a moment at which agents can renew."""
+        """Record that agents can renew now."""
         raise NotImplementedError
 
     def away_s(self) -> float:
-        """Seconds since a server last served this pool; 0 when none ever did."""
+        """Seconds since a server last served this pool; 0 if no server has."""
         raise NotImplementedError
 
     def has_leases(self) -> bool:
@@ -42,18 +41,17 @@ class Store(Pool):
         raise NotImplementedError
 
     def forget_requests(self) -> None:
-        """Answers that nobody will ask for again."""
+        """Delete stored answers that no client will request again."""
         raise NotImplementedError
 
-    def touch(self) -> None:
-        """Write something: Busy when nothing can be written."""
+    def check_writable(self) -> None:
+        """Write to the store: Busy if that fails."""
         raise NotImplementedError
 
-    def claimable(self) -> int:
-        """How many tasks could be claimed now, by somebody."""
+    def count_claimable(self) -> int:
+        """How many tasks are claimable now."""
         raise NotImplementedError
 
     def copy_to(self, target: str) -> None:
-        """What this connection has of the pool, into a new file, also when its own file is gone.
-        Raises Busy."""
+        """Copy the pool into a new file, also if the pool's own file was removed. Raises Busy."""
         raise NotImplementedError

@@ -1,8 +1,9 @@
-"""The API's half about pilots: their events in, their story out, their tokens."""
+"""Handlers of the addresses about pilots: they receive events, answer from stories, and issue
+tokens."""
 
 import json
 import time
-from typing import Any, Dict
+from typing import Dict
 
 from pilot.events import event as events
 from pilot import values
@@ -20,15 +21,16 @@ def post_events(call: Call) -> Answer:
     given = call.given["events"]
     for event in given:
         _check_event(event)
-        call.own(event["pilot"])
+        call.check_owner(event["pilot"])
         if event["event"] == events.FACTORY_STATE and call.who.role == "pilot":
             raise BadRequest(403, "a pilot tells no factory's state")
-    return answer_json({"new": call.server.story.tell(given), "heard": len(given)})
+    return answer_json({"new": call.services.story.add_events(given), "heard": len(given)})
 
 
-def _check_event(event: Dict[str, Any]) -> None:
+def _check_event(event: Dict[str, object]) -> None:
     for name in _NAMES:
-        if not isinstance(event.get(name), str) or not 0 < len(event[name]) <= 128:
+        value = event.get(name)
+        if not isinstance(value, str) or not 0 < len(value) <= 128:
             raise BadRequest(400, "an event has a %s, a text of at most 128 characters" % name)
     seq = event.get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 < seq < 1 << 53:
@@ -39,21 +41,21 @@ def _check_event(event: Dict[str, Any]) -> None:
 
 def mint_token(call: Call) -> Answer:
     """POST /v1/tokens"""
-    if call.server.keyring is None:
+    if call.services.keyring is None:
         return answer_error(409, "this server runs without tokens")
     try:
         pilot_id = values.name(call.given["pilot"])
     except ValueError as error:
         raise BadRequest(400, "no pilot can have this id: %s" % error)
-    return answer_json({"token": call.server.keyring.mint(pilot_id, call.given["seconds"])})
+    return answer_json({"token": call.services.keyring.mint(pilot_id, call.given["seconds"])})
 
 
 def withdraw_token(call: Call) -> Answer:
     """POST /v1/tokens/withdraw"""
-    if call.server.keyring is None:
+    if call.services.keyring is None:
         return answer_error(409, "this server runs without tokens")
     try:
-        call.server.keyring.withdraw(call.given["pilot"])
+        call.services.keyring.withdraw(call.given["pilot"])
     except (OSError, ValueError) as error:
         raise BadRequest(400, "it cannot be withdrawn: %s" % error)
     return answer_json({})
@@ -61,10 +63,10 @@ def withdraw_token(call: Call) -> Answer:
 
 def renew_token(call: Call) -> Answer:
     """POST /v1/tokens/renew"""
-    if call.server.keyring is None:
+    if call.services.keyring is None:
         return answer_error(409, "this server runs without tokens")
     try:
-        return answer_json({"token": call.server.keyring.renew(call.token)})
+        return answer_json({"token": call.services.keyring.renew(call.token)})
     except BadToken as error:
         return answer_error(403, str(error))
 
@@ -77,8 +79,8 @@ def get_overview(call: Call) -> Answer:
     """GET /v1/overview"""
     return answer_json(
         dict(
-            call.server.reader.overview(_since_when(call)),
-            uptime_s=round(time.monotonic() - call.server.began),
+            call.services.reader.read_overview(_since_when(call)),
+            uptime_s=round(time.monotonic() - call.services.started),
         )
     )
 
@@ -87,7 +89,7 @@ def list_pilots(call: Call) -> Answer:
     """GET /v1/pilots"""
     given = call.given
     return answer_json(
-        call.server.reader.pilots(
+        call.services.reader.list_pilots(
             {key: given[key] for key in ("site", "state", "command") if given[key]},
             given["after"],
             given["limit"],
@@ -97,10 +99,10 @@ def list_pilots(call: Call) -> Answer:
 
 def get_pilot(call: Call) -> Answer:
     """GET /v1/pilots/{pilot}"""
-    found = call.server.reader.pilot(call.own(call.at["pilot"]))
+    pilot = call.services.reader.read_pilot(call.check_owner(call.at["pilot"]))
     return (
-        answer_json(found)
-        if found
+        answer_json(pilot)
+        if pilot
         else answer_error(404, "nothing was heard of pilot %r" % call.at["pilot"])
     )
 
@@ -110,8 +112,8 @@ def pilot_events(call: Call) -> Answer:
     given = call.given
     return answer_json(
         {
-            "events": call.server.reader.events(
-                call.own(call.at["pilot"]), given["after"], given["limit"], given["kind"]
+            "events": call.services.reader.list_events(
+                call.check_owner(call.at["pilot"]), given["after"], given["limit"], given["kind"]
             )
         }
     )
@@ -119,29 +121,29 @@ def pilot_events(call: Call) -> Answer:
 
 def list_sites(call: Call) -> Answer:
     """GET /v1/sites"""
-    return answer_json({"sites": call.server.reader.sites(_since_when(call))})
+    return answer_json({"sites": call.services.reader.list_sites(_since_when(call))})
 
 
 def list_factories(call: Call) -> Answer:
     """GET /v1/factories"""
-    return answer_json({"factories": call.server.reader.factories()})
+    return answer_json({"factories": call.services.reader.list_factories()})
 
 
 def get_statistics(call: Call) -> Answer:
     """GET /v1/statistics"""
-    return answer_json(call.server.reader.statistics(_since_when(call)))
+    return answer_json(call.services.reader.read_statistics(_since_when(call)))
 
 
 def get_metrics(call: Call) -> Answer:
     """GET /metrics"""
     return Answer(
         200,
-        metrics_text.metrics_text(call.server).encode("utf-8"),
+        metrics_text.metrics_text(call.services).encode("utf-8"),
         "text/plain; version=0.0.4; charset=utf-8",
     )
 
 
 def get_health(call: Call) -> Answer:
     """GET /healthz"""
-    call.server.pool.touch()
+    call.services.pool.check_writable()
     return answer_json({"status": "ok"})

@@ -1,5 +1,5 @@
-"""The API's half about tasks: each function does one request within the transaction of its
-batch."""
+"""Handlers of the addresses about tasks: each function does one request within the transaction of
+its batch."""
 
 import time
 from typing import Any, Dict, List, Optional, Tuple
@@ -11,13 +11,13 @@ from pilot.pool.interface import STALE, Final, Offer, StaleLease
 from pilot.ops.server.call import Call
 from pilot.ops.server.wire import Answer, BadRequest, answer_error, answer_json
 
-# for a claim that has waited in vain
+# the answer to a claim whose time is over
 NOTHING = answer_json({"states": [], "leases": [], "waited_s": 0.0})
 
 
 def add_tasks(call: Call) -> Answer:
     """POST /v1/tasks"""
-    specs, problems = [], []  # type: List[Dict[str, Any]], List[str]
+    specs, problems = [], []  # type: List[Dict[str, object]], List[str]
     for number, given in enumerate(call.given["tasks"], 1):
         spec, mistakes = task.check_task(given, "/")
         if spec is not None:
@@ -27,8 +27,8 @@ def add_tasks(call: Call) -> Answer:
         problems += ["task %d: %s" % (number, mistake) for mistake in mistakes]
     if problems:
         raise BadRequest(400, "; ".join(problems[:20]))
-    added, known = call.server.pool.add(specs)
-    call.server.hub.stir()
+    added, known = call.services.pool.add(specs)
+    call.services.commit_queue.retry_waiting()
     return answer_json({"added": added, "known": known})
 
 
@@ -36,26 +36,28 @@ def list_tasks(call: Call) -> Answer:
     """GET /v1/tasks"""
     limit: int = call.given["limit"]
     try:
-        found, more = call.server.reader.tasks(call.given["after"], limit, call.given["state"])
+        tasks, more = call.services.reader.list_tasks(
+            call.given["after"], limit, call.given["state"]
+        )
     except KeyError:
         raise BadRequest(404, "there is no task %r to go on after" % call.given["after"])
-    return answer_json({"tasks": found, "next": found[-1]["id"] if more else None})
+    return answer_json({"tasks": tasks, "next": tasks[-1]["id"] if more else None})
 
 
 def purge_ended(call: Call) -> Answer:
     """POST /v1/purge"""
     given = call.given
     return answer_json(
-        {"count": call.server.pool.purge(given["state"], given["older_than_s"], given["most"])}
+        {"count": call.services.pool.purge(given["state"], given["older_than_s"], given["most"])}
     )
 
 
 def show_task(call: Call) -> Answer:
     """GET /v1/tasks/{task}"""
-    found = call.server.pool.show(call.at["task"])
+    shown = call.services.pool.show(call.at["task"])
     return (
-        answer_json(found)
-        if found is not None
+        answer_json(shown)
+        if shown is not None
         else answer_error(404, "there is no task %r" % call.at["task"])
     )
 
@@ -68,13 +70,13 @@ def claim_tasks(call: Call) -> Optional[Answer]:
 def next_tasks(call: Call) -> Optional[Answer]:
     """POST /v1/next; None: nothing fits yet."""
     given = call.given
-    pilot = call.own(given["pilot"])
+    pilot = call.check_owner(given["pilot"])
     finals = [
         Final(one["task"], one["generation"], one["outcome"], one["reason"], one["result"])
         for one in given["finals"]
     ]
     begun = [(one, generation) for one, generation in given["begun"]]
-    states, leases = call.server.pool.next(
+    states, leases = call.services.pool.next(
         finals,
         pilot,
         _read_offer(given["offer"]),
@@ -85,9 +87,9 @@ def next_tasks(call: Call) -> Optional[Answer]:
         begun,
     )
     if any(state in (TaskState.TODO, STALE) for state in states.values()):
-        call.server.hub.stir()
+        call.services.commit_queue.retry_waiting()
     waits = given["wait_s"] and given["count"] and not finals
-    if not leases and waits and not call.server.pool.is_overtaken(pilot, given["request_id"]):
+    if not leases and waits and not call.services.pool.is_overtaken(pilot, given["request_id"]):
         return None
     return answer_json(
         {
@@ -112,7 +114,7 @@ def _read_offer(given: Dict[str, Any]) -> Offer:
 
 def nudge_pilot(call: Call) -> Answer:
     """POST /v1/nudge"""
-    call.server.hub.nudge(call.own(call.given["pilot"]))
+    call.services.commit_queue.nudge(call.check_owner(call.given["pilot"]))
     return answer_json({})
 
 
@@ -123,12 +125,12 @@ def finish_attempts(call: Call) -> Answer:
         given["task"], given["generation"], given["outcome"], given["reason"], given["result"]
     )
     try:
-        state = call.server.pool.finish(final, call.own(given["pilot"]))
+        state = call.services.pool.finish(final, call.check_owner(given["pilot"]))
     except StaleLease as error:
-        call.server.hub.stir()
+        call.services.commit_queue.retry_waiting()
         return answer_error(409, "the lease is not this pilot's any more: %s" % error)
     if state == TaskState.TODO:
-        call.server.hub.stir()
+        call.services.commit_queue.retry_waiting()
     return answer_json({"state": state})
 
 
@@ -137,8 +139,8 @@ def renew_leases(call: Call) -> Answer:
     leases: List[Tuple[str, int]] = [(one, generation) for one, generation in call.given["leases"]]
     return answer_json(
         {
-            "stale": call.server.pool.renew(
-                call.own(call.given["pilot"]), leases, call.given["lease_s"]
+            "stale": call.services.pool.renew(
+                call.check_owner(call.given["pilot"]), leases, call.given["lease_s"]
             )
         }
     )
@@ -146,30 +148,30 @@ def renew_leases(call: Call) -> Answer:
 
 def get_backlog(call: Call) -> Answer:
     """POST /v1/backlog"""
-    return answer_json(call.server.pool.backlog(_read_offer(call.given["offer"]))._asdict())
+    return answer_json(call.services.pool.backlog(_read_offer(call.given["offer"]))._asdict())
 
 
 def get_status(call: Call) -> Answer:
     """GET /v1/status"""
-    return answer_json(call.server.pool.status())
+    return answer_json(call.services.pool.status())
 
 
 def list_pending(call: Call) -> Answer:
     """GET /v1/pending"""
-    tasks, seconds = call.server.pool.pending()
+    tasks, seconds = call.services.pool.pending()
     return answer_json({"tasks": tasks, "seconds": seconds})
 
 
 def retry_tasks(call: Call) -> Answer:
     """POST /v1/retry"""
-    count = call.server.pool.retry(call.given["tasks"])
-    call.server.hub.stir()
+    count = call.services.pool.retry(call.given["tasks"])
+    call.services.commit_queue.retry_waiting()
     return answer_json({"count": count})
 
 
 def cancel_tasks(call: Call) -> Answer:
     """POST /v1/cancel"""
-    return answer_json({"count": call.server.pool.cancel(call.given["tasks"])})
+    return answer_json({"count": call.services.pool.cancel(call.given["tasks"])})
 
 
 def restore_tasks(call: Call) -> Answer:
@@ -177,6 +179,6 @@ def restore_tasks(call: Call) -> Answer:
     problems = [mistake for one in call.given["tasks"] for mistake in moving.find_problems(one)]
     if problems:
         raise BadRequest(400, "; ".join(problems[:20]))
-    added, known = call.server.pool.restore(call.given["tasks"])
-    call.server.hub.stir()
+    added, known = call.services.pool.restore(call.given["tasks"])
+    call.services.commit_queue.retry_waiting()
     return answer_json({"added": added, "known": known})

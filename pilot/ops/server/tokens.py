@@ -1,13 +1,13 @@
-"""Who may do what: four roles, tokens of operators kept as hashes, tokens of pilots signed and kept
-nowhere.
+"""Tokens of four roles: the tokens file has hashes of operators' tokens; tokens of pilots are signed
+and not stored.
 
 A pilot's token is `pilot1.CLAIMS.SIGNATURE`, both base64url (RFC 4648, 5) without padding: the
 claims are a JSON object {"p": pilot id, "e": its end, "u": the end of its renewals, both UNIX
 seconds}, the signature HMAC-SHA256 (RFC 2104) over "pilot1.CLAIMS" with the server's secret.
-Changing the secret ends them all.
+A new secret invalidates all of them.
 
 The tokens file has a line each: `secret HEX` once, `ROLE NAME SHA256-OF-TOKEN` for operators and
-factories, and `withdrawn PILOT` for each pilot whose tokens were taken back.
+factories, and `withdrawn PILOT` for each pilot whose tokens were withdrawn.
 """
 
 import base64
@@ -29,7 +29,7 @@ MAX_CACHE = 20000
 
 
 class Identity(NamedTuple):
-    """Who asks. `name` of a pilot is its id; `until` is UNIX time, 0 for no end."""
+    """The sender of a request. `name` of a pilot is its id; `until` is UNIX time, 0 for no end."""
 
     role: str
     name: str
@@ -37,10 +37,10 @@ class Identity(NamedTuple):
 
 
 class BadToken(Exception):
-    """The token is not good; the sentence says why."""
+    """The token is not valid; the sentence says why."""
 
 
-# on loopback without a tokens file whoever reaches the server owns it
+# without a tokens file, on loopback only, every client has all rights
 LOCAL = Identity("admin", "local")
 
 
@@ -62,7 +62,7 @@ def _sign_head(secret: bytes, head: str) -> str:
 
 
 class Keyring:
-    """The tokens file in memory: checks tokens, mints those of pilots."""
+    """The tokens file in memory: checks tokens and issues those of pilots."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Keyring:
         self._seen: Dict[str, Identity] = {}
 
     def identify(self, token: str) -> Identity:
-        """Who shows this token. Raises BadToken."""
+        """The owner of this token. Raises BadToken."""
         who = self._seen.get(token)
         if who is None:
             who = self._identify_pilot(token)
@@ -95,16 +95,16 @@ class Keyring:
 
     def _identify_pilot(self, token: str) -> Identity:
         if not token.startswith(PREFIX + "."):
-            found = self._operators.get(
+            operator = self._operators.get(
                 hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
             )
-            if found is None:
+            if operator is None:
                 raise BadToken("the token is not known here")
-            return found
+            return operator
         claims = self._read_claims(token)
-        return Identity("pilot", str(claims["p"]), float(claims["e"]))
+        return Identity("pilot", str(claims["p"]), _read_time(claims, "e"))
 
-    def _read_claims(self, token: str) -> Dict[str, float]:
+    def _read_claims(self, token: str) -> Dict[str, object]:
         head, _, signature = token.rpartition(".")
         if not hmac.compare_digest(
             signature.encode("utf-8", "replace"),
@@ -113,8 +113,7 @@ class Keyring:
             ),
         ):
             raise BadToken("the token's signature is not ours")
-        claims: Dict[str, float] = claims_of(token)  # type: ignore[assignment]
-        return claims
+        return claims_of(token)
 
     def mint(self, pilot: str, seconds: float = LIFE_S) -> str:
         """A token for this pilot."""
@@ -122,8 +121,8 @@ class Keyring:
         return sign_token(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
 
     def withdraw(self, pilot: str) -> None:
-        """Tokens of this pilot are good no more, those that are minted later neither; kept in the
-        file. OSError when that cannot be written, ValueError for what is no pilot's id."""
+        """Invalidate the tokens of this pilot, including later ones, and store that in the file.
+        OSError if the file cannot be written, ValueError if this is not the id of a pilot."""
         if not pilot or not pilot.isprintable() or set(pilot) & set(" #"):
             raise ValueError("%r is no pilot's id" % pilot)
         if pilot not in self._withdrawn and self._path:
@@ -133,15 +132,22 @@ class Keyring:
         self._withdrawn.add(pilot)
 
     def renew(self, token: str, seconds: float = LIFE_S) -> str:
-        """A fresh token for a pilot whose own is still good; none lives longer than RENEWABLE_S.
-        Raises BadToken."""
+        """A new token for a pilot whose token is still valid, up to RENEWABLE_S after the first
+        one. Raises BadToken."""
         who = self.identify(token)
         if who.role != "pilot":
             raise BadToken("only a pilot's token is renewed")
-        last = float(self._read_claims(token)["u"])
+        last = _read_time(self._read_claims(token), "u")
         if time.time() >= last:
             raise BadToken("the token of pilot %s is as old as it may become" % who.name)
         return sign_token(self._secret, who.name, min(time.time() + seconds, last), last)
+
+
+def _read_time(claims: Dict[str, object], name: str) -> float:
+    value = claims.get(name)
+    if not isinstance(value, (int, float)):
+        raise BadToken("the token's claims have no time %r" % name)
+    return float(value)
 
 
 def _is_secret(word: str) -> bool:
@@ -149,7 +155,7 @@ def _is_secret(word: str) -> bool:
 
 
 def read_keyring(path: str) -> Keyring:
-    """The keyring of a tokens file. UsageError with a sentence per mistake."""
+    """The keyring of a tokens file. UsageError with one sentence for each mistake."""
     try:
         mode = os.stat(path).st_mode
         with open(path, encoding="utf-8") as stream:
@@ -200,14 +206,14 @@ def _read_names(path: str) -> List[str]:
 
 
 def _line_end(path: str) -> str:
-    """What the file's last line lacks."""
+    """The line feed that the last line of the file lacks, or ""."""
     with open(path, encoding="utf-8", errors="replace") as stream:
         return "" if stream.read().endswith("\n") else "\n"
 
 
 def add_token(path: str, role: str, name: str) -> str:
-    """Make a token for an operator or a factory, keep its hash in the file (made when missing);
-    returns the token."""
+    """Make a token for an operator or a factory and add its hash to the file, which is created if
+    it is missing; returns the token."""
     if role not in ROLES or role == "pilot":
         raise UsageError(
             "%r: a token in the file is for admin, factory or reader; pilots' are minted by the server"

@@ -1,14 +1,14 @@
-"""HTTP/1.1 as far as the pool's server speaks it: bytes to requests and answers to bytes. Pure,
-small, strict.
+"""The part of HTTP/1.1 (RFC 9112) that the pool's server supports: parses requests, renders answers.
+Pure.
 
-RFC 9112 without what a pool does not need: no chunked bodies, no upgrades, no folded headers. What
-is not plainly right is refused, and the connection with it: a server that guesses can be made to
-guess wrong.
+There are no chunked bodies, no upgrades and no folded headers. The server refuses every request
+that is not clearly valid and closes its connection, because a lenient parser permits request
+smuggling.
 """
 
 import json
 import re
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qsl, unquote
 
 MAX_HEAD = 16384
@@ -40,7 +40,7 @@ _TARGET = re.compile(r"/[\x21-\x7e]*\Z")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
 _SURROGATES = re.compile("[\\ud800-\\udfff]")
 _DIGITS = re.compile(r"[0-9]{1,15}\Z")
-WHO_ARE_YOU = 'WWW-Authenticate: Bearer realm="pilot pool"\r\n'
+ASK_FOR_TOKEN = 'WWW-Authenticate: Bearer realm="pilot pool"\r\n'
 MAX_NUMBER = 300
 MAX_DEPTH = 60
 _ONCE = ("content-length", "host", "authorization", "transfer-encoding", "content-type")
@@ -67,7 +67,7 @@ class Head(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What goes back: a status, a body and its type."""
+    """An answer: a status, a body and its type."""
 
     status: int
     body: bytes
@@ -113,17 +113,17 @@ def _request_line(line: str) -> Tuple[str, str, str]:
     return words[0], words[1], words[2]
 
 
-def _parse_headers(lines: Any) -> Dict[str, str]:
-    found: Dict[str, str] = {}
+def _parse_headers(lines: Iterable[str]) -> Dict[str, str]:
+    headers: Dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not _NAME.match(name) or not _VALUE.match(value):
             raise BadRequest(400, "a header line is malformed")
         name = name.lower()
-        if name in found and name in _ONCE:
+        if name in headers and name in _ONCE:
             raise BadRequest(400, "the header %s stands twice" % name)
-        found[name] = value.strip(" \t")
-    return found
+        headers[name] = value.strip(" \t")
+    return headers
 
 
 def _body_length(method: str, headers: Dict[str, str]) -> int:
@@ -153,39 +153,40 @@ def _split_target(target: str) -> Tuple[Tuple[str, ...], Dict[str, str]]:
     return segments, dict(pairs)
 
 
-def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, Any]:
-    """A body as a JSON object (RFC 8259) that can be stored: no NaN, no endless numbers, no more
-    than `most_parts` lists, objects and commas; half a character (a lone surrogate, as file names
-    may hold) becomes U+FFFD. Raises BadRequest."""
-    # before each becomes an object of some 60 bytes
+def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, object]:
+    """A body as a JSON object (RFC 8259) that can be stored: no NaN, no infinite numbers, no more
+    than `most_parts` lists, objects and commas; a lone surrogate, as file names may contain,
+    becomes U+FFFD. Raises BadRequest."""
+    # checked before parsing: each part becomes a Python object of some 60 bytes
     if (
         len(data) > most_parts
         and data.count(b",") + data.count(b"[") + data.count(b"{") > most_parts
     ):
         raise BadRequest(413, "the body has too many parts: here %d are taken" % most_parts)
     try:
-        found = _DECODER.decode(data.decode("utf-8"))
-        if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _nesting_depth(found) > MAX_DEPTH:
+        value = _DECODER.decode(data.decode("utf-8"))
+        if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _nesting_depth(value) > MAX_DEPTH:
             raise RecursionError
         if b"\\u" in data:
-            text = json.dumps(found, ensure_ascii=False)
-            found = (
-                json.loads(_SURROGATES.sub("\ufffd", text)) if _SURROGATES.search(text) else found
+            text = json.dumps(value, ensure_ascii=False)
+            value = (
+                json.loads(_SURROGATES.sub("\ufffd", text)) if _SURROGATES.search(text) else value
             )
     except ValueError as error:
         raise BadRequest(400, "the body is not JSON: %s" % error)
     except RecursionError:
         raise BadRequest(400, "the body is nested too deeply")
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise BadRequest(400, "the body is no JSON object")
-    return found
+    return value
 
 
-def _nesting_depth(value: Any) -> int:
+def _nesting_depth(value: object) -> int:
     """How deep lists and objects are nested; gives up beyond MAX_DEPTH."""
-    deepest, level = 0, [value]
+    deepest = 0
+    level: List[object] = [value]
     while level and deepest <= MAX_DEPTH:
-        inner = []
+        inner: List[object] = []
         for one in level:
             if isinstance(one, (dict, list)):
                 inner += list(one.values() if isinstance(one, dict) else one)
@@ -193,29 +194,29 @@ def _nesting_depth(value: Any) -> int:
     return deepest
 
 
-def _refuse_number(text: str) -> Any:
+def _refuse_number(text: str) -> object:
     raise ValueError("%s is no JSON" % text)
 
 
-def _parse_whole(text: str) -> int:
+def _parse_int(text: str) -> int:
     if len(text) > MAX_NUMBER:
         raise ValueError("a number has more than %d digits" % MAX_NUMBER)
     return int(text)
 
 
 def _parse_finite(text: str) -> float:
-    found = float(text)
-    if found in (float("inf"), float("-inf")):
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
         raise ValueError("%s is too large" % text)
-    return found
+    return number
 
 
 _DECODER = json.JSONDecoder(
-    parse_constant=_refuse_number, parse_float=_parse_finite, parse_int=_parse_whole
+    parse_constant=_refuse_number, parse_float=_parse_finite, parse_int=_parse_int
 )
 
 
-def answer_json(value: Any, status: int = 200) -> Answer:
+def answer_json(value: object, status: int = 200) -> Answer:
     """A value as an answer."""
     return Answer(status, json.dumps(value, separators=(",", ":")).encode("ascii"))
 
@@ -242,7 +243,7 @@ def render_answer(answer: Answer, keep_alive: bool, head_only: bool = False) -> 
 
 
 def find_head(buffer: bytes) -> Optional[int]:
-    """Where the head ends in what has come so far; None: not yet. Raises BadRequest when it is too
+    """The offset where the head ends; None: its end has not arrived. Raises BadRequest if it is too
     long."""
     at = buffer.find(b"\r\n\r\n")
     if at > MAX_HEAD or (at < 0 and len(buffer) > MAX_HEAD):

@@ -12,30 +12,20 @@ from pilot.engine import onefile
 from pilot.ops.bundle import make
 from pilot.engine import request
 from pilot.errors import UsageError
-from pilot.ops.ship import batch, check, cloud, service, volunteer
-from pilot.ops.ship.order import Order, Parcel
+from pilot.ops.ship import check, cloud
+from pilot.ops.ship.order import Journey, Order, Parcel
+from pilot.ops.ship.worlds import WORLDS, useless_options
 from pilot.ops.tool import ToolParser, run_tool
-
-WORLDS: Dict[str, Callable[[Order], Parcel]] = {
-    "slurm": batch.ship_slurm,
-    "gridengine": batch.grid_engine,
-    "htcondor": batch.ship_condor,
-    "arc": batch.ship_arc,
-    "systemd": service.ship_systemd,
-    "kubernetes": service.ship_kubernetes,
-    "boinc": volunteer.ship_boinc,
-}
-MACHINES = {"cloud-init": cloud.cloud_init, "vac": cloud.ship_vac}
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line; what stands behind -- is the pilot's."""
+    """The command line up to --; the rest is the pilot's."""
     top = ToolParser(
         prog="pilot.ship",
         description="Write what a world of workers expects of a pilot.",
         epilog="What stands behind -- are the pilot's own options.",
     )
-    worlds = sorted(list(WORLDS) + list(MACHINES))
+    worlds = sorted(WORLDS)
     top.add_argument("world", choices=worlds, metavar="WORLD", help=", ".join(worlds))
     output = "the folder to write into; made when it is missing"
     top.add_argument("-o", "--output", required=True, metavar="DIR", help=output)
@@ -88,13 +78,13 @@ def _add_cloud_options(top: argparse.ArgumentParser) -> None:
 
 
 def _check_values(parse: Callable[[str], object]) -> Callable[[str], object]:
-    def read(text: str) -> object:
+    def read_value(text: str) -> object:
         try:
             return parse(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error))
 
-    return read
+    return read_value
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -116,31 +106,37 @@ def _run_tool(words: List[str]) -> int:
     files = onefile.with_extras(
         files, given.extension, make.packed_defaults(given.config) if given.config else None
     )
-    order = Order(
-        files, tuple(theirs), given.cores or None, given.memory or None, given.walltime or None,
-        given.queue, given.count, given.warn, given.image,
-    )
+    order = _make_order(given, files, theirs)
     secret = check.has_secret(theirs, files.get(onefile.DEFAULTS, b""))
-    if given.world in MACHINES:
-        journey = cloud.Journey(
-            given.cloud, tuple(given.url), given.format, not given.stay, given.resume
-        )
-        _deliver_files(MACHINES[given.world](order, journey), given.output, secret)
-        if secret:
-            print(
-                "\nEvery process of such a machine can read its user-data, and the secret with it: make it one that soon runs out."
-            )
-    else:
-        _deliver_files(WORLDS[given.world](order), given.output, secret)
+    world = WORLDS[given.world]
+    _deliver_files(world.ship(order), given.output, secret)
+    if secret and world.secret_note:
+        print(world.secret_note)
     return 0
+
+
+def _make_order(given: argparse.Namespace, files: Dict[str, bytes], words: List[str]) -> Order:
+    journey = Journey(given.cloud, tuple(given.url), given.format, not given.stay, given.resume)
+    return Order(
+        files,
+        tuple(words),
+        given.cores or None,
+        given.memory or None,
+        given.walltime or None,
+        given.queue,
+        given.count,
+        given.warn,
+        given.image,
+        journey,
+    )
 
 
 def _check_options(given: argparse.Namespace, theirs: List[str]) -> None:
     default = {name: make_parser().get_default(name) for name in vars(given)}
-    problems = check.useless_options(given.world, vars(given), default)
+    problems = useless_options(WORLDS[given.world], vars(given), default)
     problems += check.odd_texts([given.queue, given.image] + given.url, theirs)
     problems += ["--url: an empty one" for url in given.url if not url]
-    if given.walltime and "warn" in check.USES[given.world] and given.warn >= given.walltime:
+    if given.walltime and "warn" in WORLDS[given.world].options and given.warn >= given.walltime:
         problems.append(
             "--warn %g: the slot of %g s would be warned from its very start"
             % (given.warn, given.walltime)
@@ -151,7 +147,8 @@ def _check_options(given: argparse.Namespace, theirs: List[str]) -> None:
 
 
 def _check_words(words: List[str]) -> None:
-    """What no pilot will understand anywhere; files and pools are another machine's."""
+    """UsageError for options and commands that no pilot knows; files and pools are on another machine
+    and are not checked."""
     try:
         request.parse(words, {}, os.getcwd())
     except UsageError as error:

@@ -1,5 +1,5 @@
-"""Batch systems: Slurm, Grid Engine, HTCondor, ARC. The job is the pilot itself, in its text form
-where the system copies only one script, so nothing has to lie on a shared disk.
+"""Batch systems: Slurm, Grid Engine, HTCondor, ARC. The job is the pilot itself, as a text file
+where the system copies only one script, so that no shared disk is needed.
 
 Slurm and Grid Engine warn with a signal that drains the pilot; HTCondor and ARC hold or report by
 its exit code.
@@ -9,7 +9,9 @@ from typing import Tuple
 
 from pilot.engine import onefile
 from pilot.ops.bundle import make
-from pilot.ops.ship.order import Order, Parcel, format_clock, own_workdir, walltime_words
+from pilot.ops.ship.order import (
+    SLOT, Order, Parcel, World, format_clock, own_workdir, walltime_words,
+)
 
 NAME = "pilot-job.py"
 OUTPUTS = (
@@ -21,8 +23,8 @@ OUTPUTS = (
 
 
 def ship_slurm(order: Order) -> Parcel:
-    """One script for sbatch: the system's own USR1 some time before the limit goes to the pilot,
-    which drains."""
+    """One script for sbatch: Slurm sends USR1 to the pilot some time before the limit, and the pilot
+    drains."""
     one, folder = (
         ("%j", "pilot-${SLURM_JOB_ID}")
         if order.pilots < 2
@@ -54,7 +56,7 @@ def ship_slurm(order: Order) -> Parcel:
     return Parcel({NAME: make.text_bytes(order.files, lines, words)}, ("sbatch %s" % NAME,))
 
 
-def grid_engine(order: Order) -> Parcel:
+def ship_grid_engine(order: Order) -> Parcel:
     """One script for qsub: with -notify SIGUSR2 comes before the kill, and the pilot drains."""
     lines = ["#$ -N pilot", "#$ -S /usr/bin/python3", "#$ -cwd", "#$ -notify", "#$ -j y"]
     if order.cores is not None and order.cores > 1:
@@ -73,9 +75,9 @@ def grid_engine(order: Order) -> Parcel:
 
 
 def ship_condor(order: Order) -> Parcel:
-    """The zip form and a submit file. A pilot that found its node unfit (exit code 10) goes back to
-    the queue for another machine, at most five times; one that was configured wrong (2) is held
-    with its output kept."""
+    """The zip form and a submit file. If a pilot reports an unfit node (exit code 10), its job
+    goes back to the queue for another machine, at most five times; after a wrong configuration (2)
+    HTCondor holds the job with its output."""
     lines = [
         "universe = vanilla",
         "executable = pilot.pyz",
@@ -139,3 +141,11 @@ def ship_arc(order: Order) -> Parcel:
 def _condor_arguments(words: Tuple[str, ...]) -> str:
     """The new syntax of condor_submit(1): words in single quotes, quotes of either kind doubled."""
     return " ".join("'%s'" % word.replace("'", "''").replace('"', '""') for word in words)
+
+
+WORLDS = (
+    World("slurm", ship_slurm, SLOT | {"warn", "queue", "count"}),
+    World("gridengine", ship_grid_engine, SLOT | {"queue", "count"}),
+    World("htcondor", ship_condor, SLOT | {"count"}),
+    World("arc", ship_arc, SLOT | {"queue"}),
+)

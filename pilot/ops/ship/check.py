@@ -1,41 +1,20 @@
-"""What is asked of pilot.ship, looked at before anything is written: names, words, what a world has
-no use for, secrets."""
+"""Checks before anything is written: names and words that break a syntax, and secrets."""
 
 import json
 import re
-from typing import Any, Dict, List, Sequence, Set
+from typing import List, Sequence
 
 from pilot.base.log import passwords
 
-SLOT = {"cores", "memory", "walltime"}
-USES: Dict[str, Set[str]] = {  # of those options that not every world can act upon
-    "slurm": SLOT | {"warn", "queue", "count"},
-    "gridengine": SLOT | {"queue", "count"},
-    "htcondor": SLOT | {"count"},
-    "arc": SLOT | {"queue"},
-    "kubernetes": SLOT | {"count", "image"},
-    "systemd": SLOT,
-    "boinc": SLOT,
-    "cloud-init": {"walltime", "cloud", "url", "format", "stay", "resume"},
-    "vac": {"walltime", "url", "stay", "resume"},
-}
 SECRET_OPTION = re.compile(r"--?[\w-]*(token|secret|password)$", re.I)
 # inside another program's command line, or a URL's query
 _SECRET_WORD = re.compile(r"(token|secret|password)[= ]\S", re.I)
 _SECRET_NAME = re.compile(r"(token|secret|password)$", re.I)
 
 
-def useless_options(world: str, given: Dict[str, object], default: Dict[str, object]) -> List[str]:
-    """A sentence for every option that was given and of which nothing would be seen in what is
-    written."""
-    known = set().union(*USES.values())
-    return ["%s has no --%s: it would change nothing there" % (world, name)
-            for name in sorted(known - USES[world]) if given.get(name) != default.get(name)]
-
-
 def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
-    """Names go into files of many syntaxes: they are plain; the pilot's words are lines at
-    least."""
+    """A sentence for each name that some syntax would read differently, and for each word with
+    control characters."""
     odd = [
         name
         for name in names
@@ -52,16 +31,16 @@ def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
 
 
 def has_secret(words: Sequence[str], defaults: bytes = b"") -> bool:
-    """Whether a token, a secret or a URL's password stands in the pilot's words, or in what is
-    built in."""
-    told = any(
+    """Whether the pilot's words or its built-in settings contain a token, a secret or a URL with a
+    password."""
+    in_words = any(
         SECRET_OPTION.match(word.partition("=")[0]) or passwords(word) or _SECRET_WORD.search(word)
         for word in words
     )
-    return told or _is_secret("", json.loads(defaults.decode("utf-8")) if defaults else {})
+    return in_words or _is_secret("", json.loads(defaults.decode("utf-8")) if defaults else {})
 
 
-def _is_secret(name: str, value: Any) -> bool:
+def _is_secret(name: str, value: object) -> bool:
     if isinstance(value, dict):
         return any(_is_secret(key, inner) for key, inner in value.items())
     if isinstance(value, list):

@@ -1,5 +1,5 @@
-"""Clouds, by cloud-init's user-data: a stage 0 of a few kB that fetches the pilot, or the whole
-pilot where it fits.
+"""Clouds, by cloud-init's user-data: a stage 0 of a few kB that fetches the pilot, or contains the
+pilot if the cloud accepts so much.
 
 Stage 0 runs as root in cloud-init's last stage, which has no HOME and no USER: it fetches the file
 from the first URL that gives the right sha256, makes a user without rights, starts the pilot as
@@ -11,19 +11,27 @@ import base64
 import gzip
 import hashlib
 import io
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional
 
 from pilot.engine import onefile
 from pilot.errors import UsageError
-from pilot.ops.ship.order import Order, Parcel, own_workdir, quote_words
+from pilot.ops.ship.order import (
+    Journey, Order, Parcel, World, own_workdir, quote_words,
+)
 
 PILOT = "pilot.pyz"
 LARGE = 16384  # the smallest of the clouds' limits
+# of the options that not every world can use
+MACHINE = frozenset(("walltime", "url", "stay", "resume"))
+SECRET_NOTE = (
+    "\nEvery process of such a machine can read its user-data, and the secret with it:"
+    " make it one that soon runs out."
+)
 FORMATS = ("script", "gzip", "mime")
 
 
 class Cloud(NamedTuple):
-    """What a cloud takes as user-data: bytes before base64, and why."""
+    """How many bytes of user-data a cloud accepts, before base64, and why."""
 
     limit: Optional[int]
     why: str
@@ -106,21 +114,12 @@ MARK = ': >"/var/lib/pilot/done-$1"\n'
 TRIES, WAIT_S = 60, 10
 
 
-class Journey(NamedTuple):
-    """How the pilot gets into the machine and what happens there."""
-
-    cloud: str
-    urls: Tuple[str, ...] = ()
-    form: str = "script"
-    power_off: bool = True
-    resume: bool = False  # after a reboot in mid-work: run again (True), or not twice (False)
-
-
-def cloud_init(order: Order, journey: Journey) -> Parcel:
-    """user-data for a cloud, and the file to put behind the URLs. UsageError when the cloud does
-    not take so much."""
+def ship_cloud_init(order: Order) -> Parcel:
+    """user-data for a cloud, and the file to put behind the URLs. UsageError if the
+    cloud does not accept so much."""
+    journey = order.journey
     packed = onefile.zip_bytes(order.files)
-    script = stage_0(order, journey, packed)
+    script = stage_0(order, packed)
     data = form_script(script, journey.form)
     cloud = CLOUDS[journey.cloud]
     if cloud.limit is not None and len(data) > cloud.limit:
@@ -154,14 +153,15 @@ def _smaller_ways(journey: Journey) -> str:
     )
 
 
-def ship_vac(order: Order, journey: Journey) -> Parcel:
+def ship_vac(order: Order) -> Parcel:
     """The user_data template that Vac and Vcycle fill in for each machine: its features, outputs
     and id become the pilot's, and the pilot's heartbeat and shutdown_message the manager's.
     UsageError without a URL."""
+    journey = order.journey
     if not journey.urls:
         raise UsageError("a Vac machine fetches its pilot: give --url")
     packed = onefile.zip_bytes(order.files)
-    script = stage_0(order, journey, packed, VAC)
+    script = stage_0(order, packed, VAC)
     use = (
         "put %s where %s points" % (PILOT, " and ".join(journey.urls)),
         "name user_data as user_data in the machine type, with heartbeat_file = heartbeat and heartbeat_seconds = 900",
@@ -169,9 +169,10 @@ def ship_vac(order: Order, journey: Journey) -> Parcel:
     return Parcel({"user_data": script, PILOT: packed}, use)
 
 
-def stage_0(order: Order, journey: Journey, packed: bytes, identity: str = CLOUD) -> bytes:
-    """The script, with everything filled in, which fetches the packed pilot or carries it;
-    `identity` are the lines that say who the machine is."""
+def stage_0(order: Order, packed: bytes, identity: str = CLOUD) -> bytes:
+    """The complete script, which fetches or contains the packed pilot; the lines `identity` set the
+    id of the machine."""
+    journey = order.journey
     if journey.urls:
         bring = FETCH % {"urls": quote_words(journey.urls), "tries": TRIES, "wait": WAIT_S}
     else:
@@ -192,8 +193,8 @@ def stage_0(order: Order, journey: Journey, packed: bytes, identity: str = CLOUD
 
 
 def form_script(script: bytes, form: str) -> bytes:
-    """The script as it is, gzipped (the same bytes each time), or as the one part of a MIME
-    message."""
+    """The script unchanged, compressed by gzip (always to the same bytes), or as the only part of a
+    MIME message."""
     if form == "gzip":
         out = io.BytesIO()
         with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=out, mtime=0) as stream:
@@ -208,3 +209,9 @@ def form_script(script: bytes, form: str) -> bytes:
         )
         return head.encode("ascii") + script + b"\n--pilot--\n"
     return script
+
+
+WORLDS = (
+    World("cloud-init", ship_cloud_init, MACHINE | {"cloud", "format"}, SECRET_NOTE),
+    World("vac", ship_vac, MACHINE, SECRET_NOTE),
+)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, Dict, List, Tuple
+from typing import Dict, List, Tuple
 
 from pilot.engine import onefile
 from pilot.ops.bundle import make
@@ -10,7 +10,7 @@ from pilot.errors import UsageError
 from pilot.base.log import passwords
 from pilot.engine.settings import environment_name
 from pilot.ops.ship.check import SECRET_OPTION, has_secret
-from pilot.ops.ship.order import Order, Parcel, own_workdir, quote_words
+from pilot.ops.ship.order import SLOT, Order, Parcel, World, own_workdir, quote_words
 
 MAX_CONFIG_MAP = 1 << 20  # what a ConfigMap may hold (Kubernetes, core/v1)
 IMAGE = "python:3.12-slim"
@@ -38,11 +38,12 @@ WantedBy=multi-user.target
 
 
 def ship_systemd(order: Order) -> Parcel:
-    """A unit that keeps one pilot running as a user of its own, each life in a folder of its own,
-    which is kept for two days, one with outputs for good; systemd's SIGTERM goes to the pilot
-    alone, what is left after 15 s is killed. Exit codes 1 and 2 (a bug, a wrong configuration) end
-    the restarts. Tokens go into a file that root alone can read: everybody can see a command line,
-    and what is built in. UsageError for a secret that is built in."""
+    """A unit that runs one pilot after another as a user of its own, each in a folder of its own.
+    The unit deletes such a folder after two days unless it contains outputs. systemd sends SIGTERM
+    to the pilot only, and after 15 s kills all processes that remain. Exit codes 1 and 2 (a bug, a
+    wrong configuration) end the restarts. Tokens go into a file that only root can read, because
+    every user can read the command line and the pilot's file. UsageError for a secret that is built
+    in."""
     if has_secret((), order.files.get(onefile.DEFAULTS, b"")):
         raise UsageError(
             "systemd: everybody on the machine could read the secret that is built in: give it behind --"
@@ -73,15 +74,14 @@ def ship_systemd(order: Order) -> Parcel:
 
 
 def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
-    """The words without the tokens and secrets among them, and these as the environment has
-    them."""
+    """The words without tokens and secrets, and the environment variables for these."""
     plain: List[str] = []
     variables: Dict[str, str] = {}
     left = list(words)
     while left:
         name, given, value = left[0].partition("=")
-        told = value if given else "".join(left[1:2])
-        if not (SECRET_OPTION.match(name) or name == "--events" and passwords(told)) or not told:
+        secret = value if given else "".join(left[1:2])
+        if not (SECRET_OPTION.match(name) or name == "--events" and passwords(secret)) or not secret:
             plain.append(left.pop(0))
             continue
         if name == "--events" and sum(word.partition("=")[0] == "--events" for word in words) > 1:
@@ -89,17 +89,16 @@ def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
                 "systemd: --events with a password goes into a variable, which holds one: give it alone"
             )
         snake = re.sub(r"([a-z])([A-Z])", r"\1_\2", name.lstrip("-")).replace("-", "_").lower()
-        variables[environment_name(snake)] = told
+        variables[environment_name(snake)] = secret
         del left[: 1 if given else 2]
     return plain, variables
 
 
 def ship_kubernetes(order: Order) -> Parcel:
-    """A Job and the ConfigMap that carries the pilot: no image of ours is needed, only one with
-    Python.
+    """A Job and the ConfigMap that contains the pilot: any image with Python will do.
 
-    The pilot is process 1 of its pod, so SIGTERM reaches it; exit code 2 fails the job, others are
-    tried again, evicted pods without being counted.
+    The pilot is process 1 of its pod, so SIGTERM reaches it. Exit code 2 fails the job; after other
+    codes Kubernetes tries again, and evicted pods do not count as tries.
     """
     script = make.text_bytes(order.files).decode("ascii")
     if len(script) > MAX_CONFIG_MAP:
@@ -120,14 +119,14 @@ def ship_kubernetes(order: Order) -> Parcel:
     return Parcel({"pilot-job.json": (json.dumps(manifest, indent=1) + "\n").encode()}, use)
 
 
-def _kubernetes_job(order: Order) -> Dict[str, Any]:
+def _kubernetes_job(order: Order) -> Dict[str, object]:
     words: List[str] = list(own_workdir(order, "/work"))
     ask: Dict[str, str] = {}
     if order.cores is not None:
         ask["cpu"] = "%d" % order.cores
     if order.memory_mb is not None:
         ask["memory"] = "%dMi" % order.memory_mb
-    container = {
+    container: Dict[str, object] = {
         "name": "pilot",
         "image": order.image or IMAGE,
         # $(NAME) would be filled in
@@ -147,8 +146,8 @@ def _kubernetes_job(order: Order) -> Dict[str, Any]:
     return _kubernetes_spec(order, container)
 
 
-def _kubernetes_spec(order: Order, container: Dict[str, Any]) -> Dict[str, Any]:
-    pod: Dict[str, Any] = {
+def _kubernetes_spec(order: Order, container: Dict[str, object]) -> Dict[str, object]:
+    pod: Dict[str, object] = {
         "containers": [container],
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 30,
@@ -163,7 +162,7 @@ def _kubernetes_spec(order: Order, container: Dict[str, Any]) -> Dict[str, Any]:
     if order.walltime_s is not None:
         pod["activeDeadlineSeconds"] = int(order.walltime_s) + 60
     codes = {"containerName": "pilot", "operator": "In", "values": [2]}
-    spec: Dict[str, Any] = {
+    spec: Dict[str, object] = {
         "parallelism": order.pilots,
         "completions": order.pilots,
         "backoffLimit": 5 * order.pilots,
@@ -181,3 +180,9 @@ def _kubernetes_spec(order: Order, container: Dict[str, Any]) -> Dict[str, Any]:
         },
     }
     return spec
+
+
+WORLDS = (
+    World("systemd", ship_systemd, SLOT),
+    World("kubernetes", ship_kubernetes, SLOT | {"count", "image"}),
+)

@@ -4,10 +4,12 @@ vboxwrapper."""
 from typing import Tuple
 
 from pilot.ops.bundle import make
-from pilot.ops.ship.order import Order, Parcel, quote_words, walltime_words
+from pilot.ops.ship.order import (
+    SLOT, Order, Parcel, World, quote_words, walltime_words,
+)
 
 BOOT_S = 600  # vboxwrapper counts from the machine's start, and ends it without a warning
-# a volunteer's sick machine must not burn a project's tasks: BOINC leaves that to the application
+# a broken machine must not use up a project's tasks: BOINC leaves that to the application
 HOLD_S = "720-900"
 APP_INFO = """<app_info>
   <app><name>pilot</name><user_friendly_name>Pilot</user_friendly_name></app>
@@ -55,7 +57,7 @@ IN_THE_MACHINE: Tuple[str, ...] = tuple(
 
 
 def ship_boinc(order: Order) -> Parcel:
-    """pilot.py carries its own words, as all slots share one copy of it; the report goes to the
+    """pilot.py contains its own words, because all slots share one copy of it; the report goes to the
     result file `out`, if there is one."""
     words = walltime_words(order)
     if not any(word.partition("=")[0] == "--report" for word in words):
@@ -80,3 +82,8 @@ def ship_boinc(order: Order) -> Parcel:
         "#   " + quote_words(words) + " " + " ".join(IN_THE_MACHINE),
     )
     return Parcel(files, use)
+
+
+WORLDS = (
+    World("boinc", ship_boinc, SLOT),
+)

@@ -71,7 +71,7 @@ def stay(url, count):
 
 
 def waiting(within):
-    return within.server.hub.waiting
+    return within.server.services.commit_queue.count_waiting()
 
 
 def start(target):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pilot.ops.server import story as stories, tokens
+from pilot.ops.server import story as stories, story_file, tokens
 from pilot.ops.server.reader import Reader
 from pilot.pool import sqlite
 from tests.pool.conftest import Within
@@ -32,11 +32,11 @@ def told(tmp_path):
     """(tell, reader): a story file that is written and read."""
     path = str(tmp_path / "p.sqlite")
     sqlite.SQLitePool(path, create=True).close()
-    one, reader = stories.Story(stories.path_of(path)), Reader(path, stories.path_of(path))
+    one, reader = stories.Story(story_file.path_of(path)), Reader(path, story_file.path_of(path))
 
     def tell(*events):
         with one.batch():
-            return one.tell(list(events))
+            return one.add_events(list(events))
 
     tell.story = one
     yield tell, reader

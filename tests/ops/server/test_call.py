@@ -30,17 +30,17 @@ def call(role, name):
 
 
 def test_a_pilots_id_is_its_own():
-    assert call("pilot", "p1").own("p1") == "p1"
+    assert call("pilot", "p1").check_owner("p1") == "p1"
 
 
 @pytest.mark.parametrize("role", ["factory", "admin"])
 def test_who_starts_pilots_acts_for_any(role):
-    assert call(role, "me").own("p2") == "p2"
+    assert call(role, "me").check_owner("p2") == "p2"
 
 
 def test_another_pilots_id_is_refused_in_a_sentence():
     with pytest.raises(
         BadRequest, match="the token is pilot p1's: it may not act for p2"
     ) as caught:
-        call("pilot", "p1").own("p2")
+        call("pilot", "p1").check_owner("p2")
     assert caught.value.status == 403

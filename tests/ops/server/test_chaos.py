@@ -82,10 +82,10 @@ def test_a_server_without_room_loses_nothing_that_it_acknowledged(within):
     with open_pool(within.url) as pool:
         pool.add([{"id": "t%d" % n, "command": ["true"]} for n in range(50)])
         page_count = within.call(
-            lambda: within.server.pool._db.execute("PRAGMA page_count").fetchone()[0]
+            lambda: within.server.services.pool._db.execute("PRAGMA page_count").fetchone()[0]
         )
         within.call(
-            lambda: within.server.pool._db.execute("PRAGMA max_page_count=%d" % (page_count + 1))
+            lambda: within.server.services.pool._db.execute("PRAGMA max_page_count=%d" % (page_count + 1))
         )
         added = 50
         with pytest.raises(Busy):
@@ -93,7 +93,7 @@ def test_a_server_without_room_loses_nothing_that_it_acknowledged(within):
                 pool.add([{"id": "t%d" % n, "command": ["x" * 2000]}])
                 added += 1
         assert pool.status()["todo"] == added
-        within.call(lambda: within.server.pool._db.execute("PRAGMA max_page_count=1000000"))
+        within.call(lambda: within.server.services.pool._db.execute("PRAGMA max_page_count=1000000"))
         assert (
             pool.add([{"id": "more", "command": ["true"]}]) == (1, 0)
             and pool.status()["todo"] == added + 1

@@ -85,7 +85,7 @@ def held(tmp_path):
 
 
 def test_a_file_that_is_as_it_was_is_no_problem(held):
-    assert held.problem() == ""
+    assert held.find_problem() == ""
 
 
 def test_another_cannot_take_what_is_held(held):
@@ -106,24 +106,24 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 
 def test_a_file_that_was_removed_is_gone(held):
     os.unlink(held.path)
-    assert held.problem() == "%s is gone: No such file or directory" % held.path
+    assert held.find_problem() == "%s is gone: No such file or directory" % held.path
 
 
 def test_a_file_in_its_place_is_another(held):
     with open(held.path + ".new", "wb") as stream:
         stream.write(b"tasks")
     os.rename(held.path + ".new", held.path)
-    assert held.problem() == "%s was replaced by another file" % held.path
+    assert held.find_problem() == "%s was replaced by another file" % held.path
 
 
 def test_a_write_ahead_log_that_comes_later_is_no_problem(held):
-    held.problem()
+    held.find_problem()
     open(held.path + "-wal", "w").close()
-    assert held.problem() == ""
+    assert held.find_problem() == ""
 
 
 def test_a_write_ahead_log_that_goes_is_one(held):
     open(held.path + "-wal", "w").close()
-    held.problem()
+    held.find_problem()
     os.unlink(held.path + "-wal")
-    assert held.problem() == "%s-wal was removed or replaced" % held.path
+    assert held.find_problem() == "%s-wal was removed or replaced" % held.path

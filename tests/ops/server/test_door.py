@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from pilot.ops.server import connection
+from pilot.ops.server import connections
 from pilot.ops.server.door import listen_on
 from pilot.pool import open_pool
 from tests.conftest import ROOT, until
@@ -17,9 +17,9 @@ from tests.ops.server.asking import REQUEST, connect, stay
 
 
 def test_more_connections_than_allowed_wait_until_one_has_gone(within):
-    within.server.house.max_connections = 2
+    within.server.services.connections.max_connections = 2
     first = [connect(within) for _ in range(2)]
-    until(lambda: len(within.server.house.open) == 2)
+    until(lambda: len(within.server.services.connections.open) == 2)
     with connect(within) as late:
         late.sendall(REQUEST)
         late.settimeout(0.5)
@@ -71,18 +71,18 @@ def test_more_clients_than_descriptors_wait_and_the_log_stays_short(tmp_path):
 
 
 def test_one_address_without_a_token_leaves_room_for_others(guarded, keyring, monkeypatch):
-    monkeypatch.setattr(connection, "MAX_STRANGERS", 5)
+    monkeypatch.setattr(connections, "MAX_STRANGERS", 5)
     crowd = stay(guarded.url, 5)
-    until(lambda: guarded.server.house.strangers == {"127.0.0.1": 5})
+    until(lambda: guarded.server.services.connections.strangers == {"127.0.0.1": 5})
     late = stay(guarded.url, 1)[0]
     assert late.recv(4096) == b""
     crowd[0].close()
-    until(lambda: guarded.server.house.strangers == {"127.0.0.1": 4})
+    until(lambda: guarded.server.services.connections.strangers == {"127.0.0.1": 4})
     good = http.client.HTTPConnection(guarded.url[len("http://") :], timeout=10)
     for _ in range(2):
         good.request("GET", "/v1/status", headers={"Authorization": "Bearer " + keyring.mint("p1")})
         assert good.getresponse().read()
-    assert guarded.server.house.strangers == {"127.0.0.1": 4}
+    assert guarded.server.services.connections.strangers == {"127.0.0.1": 4}
     for one in crowd + [late, good]:
         one.close()
 

@@ -7,7 +7,8 @@ import pytest
 
 from pilot.ops.server import reader as readers, story as stories
 from pilot.ops.server.reader import Reader
-from pilot.ops.server.story import Story, path_of
+from pilot.ops.server.story import Story
+from pilot.ops.server.story_file import path_of
 from pilot.pool import open_pool
 from pilot.pool.sqlite import SQLitePool
 from tests.pool.stories import story
@@ -17,7 +18,7 @@ def test_why_pilots_failed_is_counted_by_reason(told):
     tell, reader = told
     for number in range(70):
         tell(*story(number))
-    found = reader.overview(0)
+    found = reader.read_overview(0)
     assert sum(row["count"] for row in found["failures"]) == found["pilots"]["failed"] == 10
     assert found["failures"][0]["command"] == "CheckWorkerNode"
     assert found["failures"][0]["count"] >= found["failures"][-1]["count"]
@@ -30,21 +31,21 @@ def test_pilots_are_found_by_site_state_and_command_page_by_page(told):
         tell(*story(number))
     everybody, after = [], None
     while True:
-        page = reader.pilots({}, after, 7)
+        page = reader.list_pilots({}, after, 7)
         everybody += [pilot["pilot"] for pilot in page["pilots"]]
         after = page["next"]
         if after is None:
             break
     assert len(everybody) == len(set(everybody)) == 50
-    assert {pilot["site"] for pilot in reader.pilots({"site": "SURF"}, None, 100)["pilots"]} == {
+    assert {pilot["site"] for pilot in reader.list_pilots({"site": "SURF"}, None, 100)["pilots"]} == {
         "SURF"
     }
     assert all(
         pilot["exit_code"] == 10
-        for pilot in reader.pilots({"state": "failed"}, None, 100)["pilots"]
+        for pilot in reader.list_pilots({"state": "failed"}, None, 100)["pilots"]
     )
-    assert reader.pilots({"state": "running", "command": "LaunchAgent"}, None, 100)["pilots"]
-    assert not reader.pilots({"state": "silent"}, None, 100)["pilots"]
+    assert reader.list_pilots({"state": "running", "command": "LaunchAgent"}, None, 100)["pilots"]
+    assert not reader.list_pilots({"state": "silent"}, None, 100)["pilots"]
 
 
 def test_a_pilot_that_is_not_heard_of_is_silent(told, monkeypatch):
@@ -52,8 +53,8 @@ def test_a_pilot_that_is_not_heard_of_is_silent(told, monkeypatch):
     tell(*story(6))
     now = time.time()
     monkeypatch.setattr(stories.time, "time", lambda: now + 600)
-    assert reader.pilot("pilot-00006")["state"] == "silent"
-    assert reader.overview(0)["pilots"] == {"silent": 1}
+    assert reader.read_pilot("pilot-00006")["state"] == "silent"
+    assert reader.read_overview(0)["pilots"] == {"silent": 1}
 
 
 def test_factories_tell_their_newest_state(told):
@@ -62,8 +63,8 @@ def test_factories_tell_their_newest_state(told):
         {"pilot": "f1", "seq": 1, "event": "factory state", "state": "running"},
         {"pilot": "f1", "seq": 2, "event": "factory state", "state": "paused"},
     )
-    assert [(one["factory"], one["state"]) for one in reader.factories()] == [("f1", "paused")]
-    assert reader.pilots({}, None, 9)["pilots"] == []
+    assert [(one["factory"], one["state"]) for one in reader.list_factories()] == [("f1", "paused")]
+    assert reader.list_pilots({}, None, 9)["pilots"] == []
 
 
 def test_an_answer_has_its_limit_in_bytes(told, monkeypatch):
@@ -72,12 +73,12 @@ def test_an_answer_has_its_limit_in_bytes(told, monkeypatch):
     tell, reader = told
     monkeypatch.setattr(readers, "MAX_ANSWER", 5000)
     tell(*[{"pilot": "p", "seq": n, "event": "log", "lines": ["x" * 1000]} for n in range(1, 30)])
-    assert [event["seq"] for event in reader.events("p", 0, 500, None)] == [1, 2, 3, 4]
-    assert reader.events("p", 4, 500, None)[0]["seq"] == 5
+    assert [event["seq"] for event in reader.list_events("p", 0, 500, None)] == [1, 2, 3, 4]
+    assert reader.list_events("p", 4, 500, None)[0]["seq"] == 5
 
 
 def test_a_pilot_that_nobody_has_heard_of_is_none(told):
-    assert told[1].pilot("nobody") is None
+    assert told[1].read_pilot("nobody") is None
 
 
 def test_a_reader_can_write_nothing(told):
@@ -90,27 +91,27 @@ def test_a_file_whose_name_looks_like_a_query_is_read(tmp_path):
     SQLitePool(path, create=True).close()
     Story(path_of(path)).close()
     one = Reader(path, path_of(path))
-    assert one.overview(0)["tasks"]["todo"] == 0
+    assert one.read_overview(0)["tasks"]["todo"] == 0
     one.close()
 
 
 def test_events_come_after_the_one_that_was_seen_last(told):
     tell, reader = told
     tell(*[{"pilot": "p", "seq": n, "event": "log"} for n in range(1, 6)])
-    assert [one["seq"] for one in reader.events("p", 3, 500, None)] == [4, 5]
+    assert [one["seq"] for one in reader.list_events("p", 3, 500, None)] == [4, 5]
 
 
 def test_nobody_comes_after_a_place_that_is_none(told):
     tell, reader = told
     tell(*story(1))
-    found = reader.pilots({}, "nonsense x", 10)["pilots"]
+    found = reader.list_pilots({}, "nonsense x", 10)["pilots"]
     assert found == []
 
 
 def test_sites_are_told_in_order_with_what_their_pilots_did(told):
     tell, reader = told
     tell(*(story(1) + story(3)))
-    rows = reader.sites(0)
+    rows = reader.list_sites(0)
     assert [(row["site"], row["pilots"], row["done"]) for row in rows] == [
         ("RAL-LCG2", {"failed": 1}, 0),
         ("SURF", {"finished": 1}, 4),
@@ -121,5 +122,5 @@ def test_no_more_tasks_come_than_fit_into_an_answer(told, tmp_path, monkeypatch)
     monkeypatch.setattr(readers, "MAX_ANSWER", 3000)
     with open_pool("sqlite:%s/p.sqlite" % tmp_path) as pool:
         pool.add([{"id": "t%d" % n, "command": ["x" * 1000]} for n in range(9)])
-    tasks, more = told[1].tasks(None, 100, None)
+    tasks, more = told[1].list_tasks(None, 100, None)
     assert ([one["id"] for one in tasks], more) == (["t0", "t1", "t2"], True)

@@ -12,7 +12,7 @@ import pytest
 from pilot.errors import UsageError
 from pilot.ops.pool.__main__ import main
 from pilot.ops.server import serve
-from pilot.ops.server.server import Retention
+from pilot.ops.server.upkeep import Retention
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Offer
 from tests.conftest import ROOT, until

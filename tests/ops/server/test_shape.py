@@ -40,9 +40,9 @@ def test_a_request_that_is_wrong_is_one_sentence(within, path, body, words):
     [
         (shape.text_of(3), "abc", "abcd"),
         (shape.text_of(3), "a", ""),
-        (shape.whole_number(1, 9), 9, 10),
-        (shape.whole_number(0, 9), 0, True),
-        (shape.whole_number(0, 9), 1, 1.0),
+        (shape.integer_from(1, 9), 9, 10),
+        (shape.integer_from(0, 9), 0, True),
+        (shape.integer_from(0, 9), 1, 1.0),
         (shape.any_number(0, 2), 1.5, 2.5),
         (shape.any_number(0, 2), 1, "1"),
         (shape.any_number(0, 2), 1, float("nan")),
@@ -52,18 +52,18 @@ def test_a_request_that_is_wrong_is_one_sentence(within, path, body, words):
         (shape.any_object(), {"x": 1}, []),
         (shape.list_of(shape.text_of(3), 2), ["a", "b"], ["a", "b", "c"]),
         (shape.list_of(shape.text_of(3), 2), [], [1]),
-        (shape.pair_of(shape.text_of(), shape.whole_number(0, 9)), ["a", 1], ["a"]),
-        (shape.pair_of(shape.text_of(), shape.whole_number(0, 9)), ["a", 1], [1, "a"]),
+        (shape.pair_of(shape.text_of(), shape.integer_from(0, 9)), ["a", 1], ["a"]),
+        (shape.pair_of(shape.text_of(), shape.integer_from(0, 9)), ["a", 1], [1, "a"]),
         (shape.record_of({"a": shape.text_of()}), {"a": "x"}, {}),
         (shape.record_of({"a": shape.text_of()}), {"a": "x"}, {"a": "x", "b": 1}),
         (shape.record_of({"a": shape.text_of().optional()}), {}, "a"),
     ],
 )
 def test_a_field_takes_what_it_must_be_and_nothing_else(field, good, bad):
-    assert (field.ok(good), field.ok(bad)) == (True, False)
+    assert (field.is_valid(good), field.is_valid(bad)) == (True, False)
 
 
-FIELDS = {"name": shape.text_of(5), "count": shape.whole_number(1, 9).optional(3)}
+FIELDS = {"name": shape.text_of(5), "count": shape.integer_from(1, 9).optional(3)}
 
 
 def test_what_is_missing_and_may_be_has_its_default():

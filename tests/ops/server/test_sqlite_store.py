@@ -66,7 +66,7 @@ def test_a_pool_that_cannot_be_written_says_so_when_it_is_touched(pool, tmp_path
         hog.isolation_level = None
         hog.execute("BEGIN IMMEDIATE")
         with pytest.raises(Busy, match="the pool cannot be written: database is locked"):
-            pool.touch()
+            pool.check_writable()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 7), reason="3.6 copies no database")
@@ -109,7 +109,7 @@ def test_what_was_noted_before_a_restart_means_nothing(pool, tmp_path, monkeypat
 def test_a_wait_that_is_over_makes_a_task_claimable(pool, clock):  # noqa: F811
     add(pool, "a")
     finish(pool, claim(pool)[0], "error")
-    before = pool.claimable()
+    before = pool.count_claimable()
     clock.now += 30
-    pool.expire()
-    assert (before, pool.claimable()) == (0, 1)
+    pool.expire_leases()
+    assert (before, pool.count_claimable()) == (0, 1)

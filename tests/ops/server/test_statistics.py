@@ -8,7 +8,7 @@ def test_statistics_of_each_command_and_site(told):
     tell, reader = told
     for number in range(70):
         tell(*story(number))
-    rows = {(row["command"], row["site"]): row for row in reader.statistics(0)["commands"]}
+    rows = {(row["command"], row["site"]): row for row in reader.read_statistics(0)["commands"]}
     check = rows[("CheckWorkerNode", "NIKHEF")]
     assert check["runs"] == 14
     assert check["ok"] == 12

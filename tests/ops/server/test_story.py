@@ -7,10 +7,6 @@ import time
 import pytest
 
 from pilot.ops.server.story import Story
-from pilot.pool import open_pool
-from tests.ops.server.asking import ask
-from tests.pool.asking import add, claim
-from tests.pool.conftest import Within
 from tests.pool.stories import story
 
 
@@ -18,7 +14,7 @@ def test_a_pilots_story_becomes_its_state_its_steps_and_its_runs(told):
     tell, reader = told
     events = story(1)
     assert tell(*events) == len(events)
-    found = reader.pilot("pilot-00001")
+    found = reader.read_pilot("pilot-00001")
     assert (
         found["state"],
         found["site"],
@@ -33,7 +29,7 @@ def test_a_pilots_story_becomes_its_state_its_steps_and_its_runs(told):
         event["command"] for event in found["timeline"] if event["event"] == "command finished"
     ] == ["CheckWorkerNode", "Install", "Configure", "CPUNormalization", "LaunchAgent"]
     assert [event["kind"] for event in found["facts"]] == ["WorkerNode"]
-    assert len(reader.events("pilot-00001", 0, 100, "log")[0]["lines"]) == 8
+    assert len(reader.list_events("pilot-00001", 0, 100, "log")[0]["lines"]) == 8
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -41,12 +37,12 @@ def test_told_twice_or_in_another_order_it_is_the_same_story(told, seed):
     tell, reader = told
     events = story(5) + story(3)
     tell(*events)
-    once = [reader.pilot("pilot-0000%d" % n) for n in (5, 3)], reader.statistics(0), reader.sites(0)
+    once = [reader.read_pilot("pilot-0000%d" % n) for n in (5, 3)], reader.read_statistics(0), reader.list_sites(0)
     again = events * 2
     random.Random(seed).shuffle(again)
     assert tell(*again) == 0
     assert json.dumps(
-        ([reader.pilot("pilot-0000%d" % n) for n in (5, 3)], reader.statistics(0), reader.sites(0))
+        ([reader.read_pilot("pilot-0000%d" % n) for n in (5, 3)], reader.read_statistics(0), reader.list_sites(0))
     ) == json.dumps(once)
 
 
@@ -55,7 +51,7 @@ def test_an_old_event_that_comes_late_turns_no_state_back(told):
     events = story(1)
     tell(events[0], *events[2:])
     tell(events[1])
-    assert reader.pilot("pilot-00001")["state"] == "finished"
+    assert reader.read_pilot("pilot-00001")["state"] == "finished"
 
 
 @pytest.mark.parametrize(
@@ -75,10 +71,10 @@ def test_an_old_event_that_comes_late_turns_no_state_back(told):
 def test_odd_events_are_kept_and_hurt_nobody(told, event):
     tell, reader = told
     assert tell(dict(event, pilot="odd", seq=1)) == 1
-    assert reader.pilot("odd")["pilot"] == "odd"
-    assert reader.overview(0)
-    assert reader.statistics(0)
-    assert reader.sites(0)
+    assert reader.read_pilot("odd")["pilot"] == "odd"
+    assert reader.read_overview(0)
+    assert reader.read_statistics(0)
+    assert reader.list_sites(0)
 
 
 def test_what_is_old_or_too_much_is_forgotten(told):
@@ -86,19 +82,19 @@ def test_what_is_old_or_too_much_is_forgotten(told):
     for number in range(20):
         tell(*story(number))
     with tell.story.batch():
-        assert not tell.story.forget(time.time() - 60, 1 << 40)
+        assert not tell.story.forget_old(time.time() - 60, 1 << 40)
     with tell.story.batch():
-        assert tell.story.forget(time.time() - 60, 0, 10)
+        assert tell.story.forget_old(time.time() - 60, 0, 10)
     with tell.story.batch():
-        tell.story.forget(time.time() + 60, 1 << 40, 10000)
-    assert reader.pilots({}, None, 100)["pilots"] == []
-    assert reader.statistics(0)["commands"] == []
+        tell.story.forget_old(time.time() + 60, 1 << 40, 10000)
+    assert reader.list_pilots({}, None, 100)["pilots"] == []
+    assert reader.read_statistics(0)["commands"] == []
 
 
 def test_ticks_make_the_curves(told):
     tell, reader = told
-    tell.story.tick({"todo": 1, "locked": 2, "done": 3, "error": 4, "held": 5})
-    assert reader.overview(0)["ticks"][0][1:] == [1, 2, 3, 4, 5, 0]
+    tell.story.record_tick({"todo": 1, "locked": 2, "done": 3, "error": 4, "held": 5})
+    assert reader.read_overview(0)["ticks"][0][1:] == [1, 2, 3, 4, 5, 0]
 
 
 def test_another_life_of_the_same_id_is_told_too(told):
@@ -106,11 +102,11 @@ def test_another_life_of_the_same_id_is_told_too(told):
     tell(*story(1))
     again = [dict(event, seq=event["seq"] + 10**9) for event in story(1)]
     assert tell(*again[:3]) == 3
-    assert reader.pilot("pilot-00001")["state"] == "running"
-    assert reader.pilot("pilot-00001")["exit_code"] is None
+    assert reader.read_pilot("pilot-00001")["state"] == "running"
+    assert reader.read_pilot("pilot-00001")["exit_code"] is None
     tell(*again[3:])
-    assert reader.pilot("pilot-00001")["state"] == "finished"
-    assert reader.pilot("pilot-00001")["done"] + reader.pilot("pilot-00001")["failed"] == 8
+    assert reader.read_pilot("pilot-00001")["state"] == "finished"
+    assert reader.read_pilot("pilot-00001")["done"] + reader.read_pilot("pilot-00001")["failed"] == 8
 
 
 def test_cores_count_and_what_was_given_back_unbegun_does_not(told):
@@ -126,7 +122,7 @@ def test_cores_count_and_what_was_given_back_unbegun_does_not(told):
             "seconds": 0,
         },
     )
-    assert reader.pilot("p")["running"] == 1
+    assert reader.read_pilot("p")["running"] == 1
     tell(
         {
             "pilot": "p",
@@ -138,31 +134,14 @@ def test_cores_count_and_what_was_given_back_unbegun_does_not(told):
             "cores": 2,
         }
     )
-    assert (reader.pilot("p")["running"], reader.pilot("p")["busy_s"]) == (0, 6.0)
-
-
-def test_a_story_that_is_only_locked_is_not_thrown_away(tmp_path, told):
-    import sqlite3
-
-    from pilot.pool.interface import Busy
-
-    tell, reader = told
-    tell(*story(1))
-    other = sqlite3.connect(str(tmp_path / "p.sqlite.story"), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Busy):
-        tell(*story(2))
-    other.execute("ROLLBACK")
-    other.close()
-    assert tell(*story(2)) == len(story(2))
-    assert not list(tmp_path.glob("*damaged*"))
+    assert (reader.read_pilot("p")["running"], reader.read_pilot("p")["busy_s"]) == (0, 6.0)
 
 
 def test_one_pilots_story_does_not_push_out_anothers(tmp_path):
     story = Story(str(tmp_path / "story"), most_bytes=20000)
     with story.batch():
         assert (
-            story.tell(
+            story.add_events(
                 [
                     {"pilot": "quiet", "seq": n, "event": "log", "lines": ["x" * 100]}
                     for n in range(1, 11)
@@ -170,7 +149,7 @@ def test_one_pilots_story_does_not_push_out_anothers(tmp_path):
             )
             == 10
         )
-        told = story.tell(
+        told = story.add_events(
             [
                 {"pilot": "loud", "seq": n, "event": "log", "lines": ["x" * 1000]}
                 for n in range(1, 101)
@@ -178,24 +157,11 @@ def test_one_pilots_story_does_not_push_out_anothers(tmp_path):
         )
         assert 5 < told < 12
         assert (
-            story.tell([{"pilot": "loud", "seq": 500, "event": "pilot finished", "exit_code": 0}])
+            story.add_events([{"pilot": "loud", "seq": 500, "event": "pilot finished", "exit_code": 0}])
             == 1
         )
-    assert story.rows("SELECT count(*) FROM events WHERE pilot = 'quiet'") == [(10,)]
-    assert story.rows("SELECT state, dropped FROM pilots WHERE pilot = 'loud'") == [
+    assert story.query_rows("SELECT count(*) FROM events WHERE pilot = 'quiet'") == [(10,)]
+    assert story.query_rows("SELECT state, dropped FROM pilots WHERE pilot = 'loud'") == [
         ("finished", 100 - told)
     ]
     story.close()
-
-
-def test_a_damaged_story_costs_no_task(tmp_path):
-    (tmp_path / "p.sqlite.story").write_bytes(b"no database " * 1000)
-    server = Within(tmp_path / "p.sqlite")
-    with open_pool(server.url) as pool:
-        assert add(pool, "a") == (1, 0)
-        assert ask(server, "POST", "/v1/events", {"events": story(1)})[0] == 200
-        server.call(lambda: server.server.story._db.execute("DROP TABLE story.events"))
-        assert ask(server, "POST", "/v1/events", {"events": story(2)})[0] == 503
-        assert claim(pool)[0].task == "a"
-    server.close()
-    assert list(tmp_path.glob("p.sqlite.story.damaged-*"))

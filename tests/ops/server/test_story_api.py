@@ -112,7 +112,7 @@ def test_a_token_for_an_id_that_no_pilot_can_have_is_refused(guarded):
 
 def test_a_token_that_was_renewed_is_the_same_pilots(guarded):
     told = ask(guarded, "POST", "/v1/tokens/renew", {}, guarded.keys["pilot"])[1]
-    assert guarded.server.keyring.identify(told["token"]).name == "p1"
+    assert guarded.server.services.keyring.identify(told["token"]).name == "p1"
 
 
 def test_a_token_that_was_withdrawn_is_refused(guarded):

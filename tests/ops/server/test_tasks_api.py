@@ -49,7 +49,7 @@ def test_a_refused_claim_in_anothers_name_leaves_the_others_alone(guarded):
     until(lambda: waiting(guarded) == 1)
     assert ask(guarded, "POST", "/v1/claim", dict(CLAIM, wait_s=5), token)[0] == 403
     assert waiting(guarded) == 1
-    guarded.call(lambda: guarded.server.hub.nudge("p1"))
+    guarded.call(lambda: guarded.server.services.commit_queue.nudge("p1"))
     assert found() == ({}, [])
 
 

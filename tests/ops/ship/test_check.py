@@ -94,21 +94,6 @@ def test_what_would_do_nothing_is_refused(tmp_path, capsys, words, told):
     assert not (tmp_path / "o").exists()
 
 
-def test_a_world_uses_what_it_was_given():
-    assert check.useless_options("slurm", {"queue": "long", "count": 3}, {}) == []
-
-
-def test_what_is_as_it_was_anyway_is_no_mistake():
-    assert check.useless_options("arc", {"count": 1}, {"count": 1}) == []
-
-
-def test_each_option_of_no_use_is_told():
-    assert check.useless_options("arc", {"image": "x", "count": 2}, {"count": 1}) == [
-        "arc has no --count: it would change nothing there",
-        "arc has no --image: it would change nothing there",
-    ]
-
-
 @pytest.mark.parametrize("name", ["long", "a.b/c:d-1", "x{y}"])
 def test_a_plain_name_is_none_too_odd(name):
     assert check.odd_texts([name], []) == []

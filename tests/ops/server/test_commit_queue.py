@@ -1,17 +1,15 @@
 """Group commit, and claims that wait for work."""
 
-import json
 import os
 import subprocess
 import sys
 
 import pytest
 
-from pilot.ops.server import hub
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Final, Offer
 from tests.conftest import ROOT, until
-from tests.ops.server.asking import CLAIM, connect, waiter, waiting
+from tests.ops.server.asking import waiter, waiting
 from tests.pool.asking import add, claim
 
 
@@ -37,15 +35,6 @@ def test_each_of_many_waiters_gets_one_and_who_does_not_fit_waits_on(within):
     with open_pool(within.url) as pool:
         pool.nudge("big")
     assert big() == []
-
-
-def test_more_waiters_than_one_transaction_serves(within, monkeypatch):
-    monkeypatch.setattr(hub, "WAITERS_AT_ONCE", 2)
-    found = [waiter(within, "p%d" % n) for n in range(7)]
-    until(lambda: waiting(within) == 7)
-    with open_pool(within.url) as pool:
-        add(pool, *["t%d" % n for n in range(7)])
-    assert sorted(sum((one() for one in found), [])) == ["t%d" % n for n in range(7)]
 
 
 def test_a_failed_attempts_end_of_wait_and_a_lost_lease_wake_who_waits(within, clock):
@@ -77,43 +66,14 @@ def test_a_released_task_wakes_who_waits(within):
     assert found() == ["a"]
 
 
-def test_a_newer_claim_of_the_same_pilot_ends_the_older(within):
-    first = waiter(within)
-    until(lambda: waiting(within) == 1)
-    second = waiter(within)
-    assert first() == []
-    until(lambda: waiting(within) == 1)
-    within.call(lambda: within.server.hub.nudge("p1"))
-    assert second() == []
-
-
-def test_a_wait_comes_to_its_end(within):
-    assert waiter(within, wait_s=0.2)() == []
-
-
-def test_who_hangs_up_while_it_waits_gets_nothing(within):
-    body = json.dumps(dict(CLAIM, finals=[], wait_s=20)).encode()
-    plain = connect(within)
-    plain.sendall(
-        b"POST /v1/next HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-    )
-    until(lambda: waiting(within) == 1)
-    plain.close()
-    until(lambda: waiting(within) == 0)
-    with open_pool(within.url) as pool:
-        add(pool, "a")
-        assert pool.show("a")["state"] == "todo"
-
-
 def test_a_nudge_that_comes_together_with_its_claim_is_not_lost(within):
     from pilot.ops.server.tasks_api import NOTHING
 
     heard = []
 
     def both():
-        within.server.hub.submit_waiting(lambda: None, heard.append, "p1", 15.0, NOTHING)
-        within.server.hub.nudge("p1")
+        within.server.services.commit_queue.submit_waiting(lambda: None, heard.append, "p1", 15.0, NOTHING)
+        within.server.services.commit_queue.nudge("p1")
 
     within.call(both)
     until(lambda: heard == [NOTHING])
@@ -124,7 +84,7 @@ def test_a_bug_costs_its_own_request_only(within, monkeypatch):
     def broken(names):
         raise RuntimeError("a bug")
 
-    within.server.pool.cancel = broken
+    within.server.services.pool.cancel = broken
     with open_pool(within.url) as pool:
         add(pool, "a")
         with pytest.raises(Busy, match="has a bug here"):
@@ -135,10 +95,10 @@ def test_a_bug_costs_its_own_request_only(within, monkeypatch):
 def test_a_file_that_cannot_be_written_is_busy_and_told_so(within):
     with open_pool(within.url) as pool:
         add(pool, "a")
-        within.call(lambda: within.server.pool._db.execute("PRAGMA max_page_count=1"))
+        within.call(lambda: within.server.services.pool._db.execute("PRAGMA max_page_count=1"))
         with pytest.raises(Busy, match="HTTP 503: the pool cannot be written"):
             add(pool, *["x%d" % n for n in range(3000)])
-        within.call(lambda: within.server.pool._db.execute("PRAGMA max_page_count=1000000"))
+        within.call(lambda: within.server.services.pool._db.execute("PRAGMA max_page_count=1000000"))
         assert pool.status()["todo"] == 1
         assert add(pool, "b") == (1, 0)
 

@@ -1,0 +1,80 @@
+"""Who may send a request: decided from its head, before its body is read. Pure but for the cache
+of tokens."""
+
+import re
+from typing import Dict, NamedTuple, Optional
+
+from pilot.ops.server.route import Route
+from pilot.ops.server.tokens import LOCAL, BadToken, Identity, Keyring
+from pilot.ops.server.wire import BadRequest, Head
+
+_LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}\Z")
+
+
+class Admitted(NamedTuple):
+    """A request whose head was accepted: its route, the names in its address, and its sender."""
+
+    route: Route
+    at: Dict[str, str]
+    who: Identity
+    token: str
+
+
+def admit_request(
+    keyring: Optional[Keyring], head: Head, route: Route, at: Dict[str, str]
+) -> Admitted:
+    """Check origin, token and role of a request. Raises BadRequest."""
+    if route.roles or head.method == "POST":
+        check_origin(head, keyring is not None)
+    token = read_token(head)
+    return Admitted(route, at, identify_caller(keyring, route, token), token)
+
+
+def check_origin(head: Head, with_tokens: bool) -> None:
+    """Protects an operator's browser against pages of other servers: a body declares that it is
+    JSON, which such a page may not send unasked; where no token is needed, the Host header names
+    this machine, and the Origin is our own page. Raises BadRequest."""
+    host, origin = head.headers.get("host", ""), head.headers.get("origin")
+    if (
+        head.method == "POST"
+        and head.headers.get("content-type", "").split(";")[0].strip().lower()
+        != "application/json"
+    ):
+        raise BadRequest(415, "a body is JSON and says so: Content-Type: application/json")
+    if not with_tokens and not _is_local(host):
+        raise BadRequest(
+            403,
+            "without tokens this server answers to this machine's own names only, not to %r"
+            % host[:100],
+        )
+    if origin is not None and origin.partition("://")[2] != host:
+        raise BadRequest(403, "a page of %s may not ask this server" % origin[:100])
+
+
+def identify_caller(keyring: Optional[Keyring], route: Route, token: str) -> Identity:
+    """The owner of this token, if its role may use the route. Raises BadRequest."""
+    if keyring is None or not route.roles:
+        return LOCAL
+    if not token:
+        raise BadRequest(401, "a token is needed")
+    try:
+        who = keyring.identify(token)
+    except BadToken as error:
+        raise BadRequest(401, str(error))
+    if who.role not in route.roles:
+        raise BadRequest(
+            403,
+            "%s %s may not do this: it is for %s" % (who.role, who.name, ", ".join(route.roles)),
+        )
+    return who
+
+
+def read_token(head: Head) -> str:
+    """The bearer token of a request; "" if it has none."""
+    kind, _, token = head.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def _is_local(host: str) -> bool:
+    name = host[1:host.find("]")] if host.startswith("[") else host.partition(":")[0]
+    return name in ("", "localhost", "::1") or bool(_LOOPBACK.match(name))

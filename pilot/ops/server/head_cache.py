@@ -1,0 +1,25 @@
+"""Parsed request heads: clients send the same head again and again."""
+
+from typing import Dict
+
+from pilot.ops.server import wire
+from pilot.ops.server.wire import Head
+
+MAX_HEADS = 4096
+
+
+class HeadCache:
+    """Parses each different head once; holds at most MAX_HEADS of them."""
+
+    def __init__(self) -> None:
+        self._heads: Dict[bytes, Head] = {}
+
+    def parse_head(self, data: bytes) -> Head:
+        """The parsed head. Raises BadRequest."""
+        head = self._heads.get(data)
+        if head is None:
+            head = wire.parse_head(data)
+            if len(self._heads) >= MAX_HEADS:
+                self._heads.clear()
+            self._heads[data] = head
+        return head
