@@ -80,7 +80,7 @@ class Tornado(Transport):
             self._first = (
                 telling.parse_line("Remote logger activated").text()
                 + "\n"
-                + self._masker.text(telling.from_wrapper())
+                + self._masker.mask_text(telling.from_wrapper())
             )
         fresh = [event for event in events if event["seq"] > self._told]
         text = self._first + "".join(line.text() + "\n" for line in telling.lines_of(fresh))

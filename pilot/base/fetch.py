@@ -6,12 +6,17 @@ A download goes to a temporary name beside its target and is renamed when it is 
 import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Union
+from typing import IO, TYPE_CHECKING, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Union
 
 from pilot.errors import StepFailed
 
 if TYPE_CHECKING:
+    import http.client
     import ssl
+    import urllib.request
+    import urllib.response
+
+    from pilot.base.timed_http import TimedConnection
 
 CHUNK = 1 << 18
 LINK_LOCAL = "169.254."
@@ -212,7 +217,7 @@ def _read(request: HTTPRequest, take: Callable[[bytes], object], restart: Callab
         raise FetchFailed("%s: %s" % (url, reason), 404 if gone else None)
 
 
-def _opener(request: HTTPRequest) -> Any:
+def _opener(request: HTTPRequest) -> "urllib.request.OpenerDirector":
     """Follows redirects of reads only, never from https to http, and shows a token to nobody but
     who was asked."""
     import urllib.parse
@@ -223,12 +228,12 @@ def _opener(request: HTTPRequest) -> Any:
     class Plain(urllib.request.HTTPHandler):
         """With a time limit for heads, too."""
 
-        def http_open(self, req: Any) -> Any:
+        def http_open(self, req: urllib.request.Request) -> "http.client.HTTPResponse":
             return self.do_open(_timed(timed_http.TimedConnection, request), req)
 
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
     # a machine's metadata is behind no proxy
-    handlers: List[Any] = [urllib.request.ProxyHandler({})] if here else []
+    handlers: List[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})] if here else []
     if request.context is not None or request.url.startswith("https:"):
         from pilot.base.credentials import tls
 
@@ -237,7 +242,7 @@ def _opener(request: HTTPRequest) -> Any:
         class Secure(urllib.request.HTTPSHandler):
             """Likewise."""
 
-            def https_open(self, req: Any) -> Any:
+            def https_open(self, req: urllib.request.Request) -> "http.client.HTTPResponse":
                 return self.do_open(
                     _timed(timed_http.secure(), request), req, context=request.context
                 )
@@ -246,10 +251,12 @@ def _opener(request: HTTPRequest) -> Any:
     return urllib.request.build_opener(_redirects(request), Plain(), *handlers)
 
 
-def _timed(kind: Any, request: HTTPRequest) -> Any:
+def _timed(
+    kind: "Callable[..., TimedConnection]", request: HTTPRequest
+) -> "Callable[..., TimedConnection]":
     from pilot.base import timed_http
 
-    def made(host: str, **how: Any) -> Any:
+    def made(host: str, **how: object) -> "TimedConnection":
         connection = timed_http.within(kind(host, **how), request.timeout_s)
         connection.answer_s = (
             None if request.data is None or isinstance(request.data, bytes) else request.timeout_s
@@ -259,7 +266,7 @@ def _timed(kind: Any, request: HTTPRequest) -> Any:
     return made
 
 
-def _redirects(request: HTTPRequest) -> Any:
+def _redirects(request: HTTPRequest) -> "urllib.request.HTTPRedirectHandler":
     import urllib.parse
     import urllib.request
 
@@ -267,8 +274,14 @@ def _redirects(request: HTTPRequest) -> Any:
         """As the standard one, less trusting."""
 
         def redirect_request(
-            self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-        ) -> Any:
+            self,
+            req: urllib.request.Request,
+            fp: IO[bytes],
+            code: int,
+            msg: str,
+            headers: "http.client.HTTPMessage",
+            newurl: str,
+        ) -> Optional[urllib.request.Request]:
             old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
             if req.data is not None or (new.scheme != old.scheme and new.scheme != "https"):
                 raise FetchFailed(
@@ -285,7 +298,11 @@ def _redirects(request: HTTPRequest) -> Any:
     return SameHostRedirects()
 
 
-def _take_body(request: HTTPRequest, reply: Any, take: Callable[[bytes], object]) -> None:
+def _take_body(
+    request: HTTPRequest,
+    reply: "Union[http.client.HTTPResponse, urllib.response.addinfourl]",
+    take: Callable[[bytes], object],
+) -> None:
     deadline, size = time.monotonic() + request.timeout_s, 0
     expected = reply.headers.get("Content-Length") or ""
     # what is there now, so that the deadline is looked at

@@ -4,6 +4,7 @@ A child's whole group ends with it. A grandchild that holds a pipe open, a strea
 early, a flood on either stream or broken UTF-8 neither block nor lose what the child itself wrote.
 """
 
+import io
 import os
 import selectors
 import signal
@@ -311,13 +312,13 @@ class _Running:
 
     def _close_pipes(self) -> None:
         for key in list(self._selector.get_map().values()):
-            if not isinstance(key.fileobj, int):
-                _close(key.fileobj)
+            _close(key.fileobj)
         self._selector.close()
         os.close(self._exit_read)
         if not self._waiter.is_alive():
             os.close(self._exit_write)
 
 
-def _close(pipe: Any) -> None:
-    pipe.close()
+def _close(pipe: object) -> None:
+    if isinstance(pipe, io.IOBase):
+        pipe.close()

@@ -99,7 +99,7 @@ class Life:
             self.request.settings.public(), version=VERSION, host=os.uname().nodename,
             started=log.utc(self.started), seconds=round(time.monotonic() - self.began, 3),
             problems=self.problems, task_failures=self.tally.failures, events_lost=self.stream.lost)
-        problem = report.write_report(self.report_path, self.masker.value(text), self.mode)
+        problem = report.write_report(self.report_path, self.masker.mask_fields(text), self.mode)
         if problem:
             logging.getLogger("pilot").error("%s", problem)
 

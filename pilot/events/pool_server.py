@@ -2,11 +2,12 @@
 
 import json
 import os
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 from pilot.base import credentials
 from pilot.base.pool_token import Bearer, NoToken
 from pilot.errors import ConfigurationFailed
+from pilot.events.event import Event
 from pilot.events.sender import SendFailed, Transport
 from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
@@ -26,7 +27,7 @@ class PoolServer(Transport):
         )
         self._bearer = Bearer(found, self._session)
 
-    def send(self, events: List[Dict[str, Any]]) -> None:
+    def send(self, events: List[Event]) -> None:
         """Returns when the other side has them all."""
         body = json.dumps({"events": events}).encode("ascii")
         try:

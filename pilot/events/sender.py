@@ -12,7 +12,7 @@ import select
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Callable, Deque, List, Optional
 
 from pilot.events.event import PILOT_STOPPING, Event
 from pilot.events.outbox import BATCH_EVENTS, Outbox
@@ -45,7 +45,7 @@ class Transport:
         """What an event adds to what is gathered; 0: nobody need hurry for it."""
         return 1
 
-    def send(self, events: List[Dict[str, Any]]) -> None:
+    def send(self, events: List[Event]) -> None:
         """Deliver all of them; returns when the other side has them. Raises SendFailed."""
         raise NotImplementedError
 
@@ -176,7 +176,7 @@ class Sender:
 
     def _send_batch(self) -> float:
         """Try the next batch; returns the seconds until another try makes sense."""
-        batch: List[Dict[str, Any]] = []
+        batch: List[Event] = []
         try:
             batch = self._box.peek(self._most)
             self._transport.send(batch)

@@ -9,12 +9,15 @@ import os
 import signal
 import threading
 import time
-from typing import Any, Callable, Dict, NamedTuple, Optional
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional
 
 from pilot.base import prctl, process_tree
 from pilot.hosts.boinc import channels, slot
 from pilot.hosts.host import PilotEnd, Host, Progress
 from pilot.node.batch import boinc
+
+if TYPE_CHECKING:
+    from pilot.base.setting_values import SettingValues
 
 EVERY_S = 0.25
 # a client that was not heard of for so long is gone (the API library's HEARTBEAT_GIVEUP)
@@ -24,25 +27,25 @@ STATUS = "<current_cpu_time>%e</current_cpu_time>\n<checkpoint_cpu_time>%e</chec
 
 
 class Files(NamedTuple):
-    """What a wrapper watches; None: it does not."""
+    """The files that a wrapper watches; "" for those that it does not."""
 
-    fraction: Optional[str] = None
-    checkpoint: Optional[str] = None
-    heartbeat: Optional[str] = None
-    completion: Optional[str] = None
-    temporary_exit: Optional[str] = None
+    fraction: str = ""
+    checkpoint: str = ""
+    heartbeat: str = ""
+    completion: str = ""
+    temporary_exit: str = ""
 
 
-def files_of(settings: Any) -> Files:
+def files_of(settings: "SettingValues") -> Files:
     """As the settings name them."""
-    return Files(*(settings["boinc_%s_file" % name] for name in Files._fields))
+    return Files(*(str(settings["boinc_%s_file" % name] or "") for name in Files._fields))
 
 
 class Guest:
     """Begins at once; `done` tells (fraction 0 to 1, checkpoints so far). `end` is to be called
     once, in the end."""
 
-    def __init__(self, folder: str, files: Files, done: Callable[[], Any]) -> None:
+    def __init__(self, folder: str, files: Files, done: Progress) -> None:
         self.aborted = False
         self._folder, self._files, self._done = folder, files, done
         self._lock = slot.take_lock(folder) if boinc.is_slot(folder) else None
@@ -188,6 +191,6 @@ class BoincHost(Host):
         )
 
 
-def find_host(environ: Dict[str, str], settings: Any) -> Optional[Host]:
+def find_host(environ: Dict[str, str], settings: "SettingValues") -> Optional[Host]:
     """BOINC, in whose slot we are or for whose wrapper the settings name files."""
     return BoincHost(os.getcwd(), files_of(settings))
