@@ -3,11 +3,11 @@
 A download goes to a temporary name beside its target and is renamed when it is whole and right.
 """
 
-import hashlib
 import os
 import time
 from typing import IO, TYPE_CHECKING, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Union
 
+from pilot.base.checksum import CHUNK, DigestedFile, parse_checksum
 from pilot.errors import StepFailed
 
 if TYPE_CHECKING:
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     import ssl
     import urllib.request
     import urllib.response
-
     from pilot.base.timed_http import TimedConnection
 
-CHUNK = 1 << 18
 LINK_LOCAL = "169.254."
 ATTEMPTS = 3
 BACK_OFF_S = 1.0
@@ -26,7 +24,6 @@ MAX_TEXT = 10 << 20
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 # what another host may see of our headers
 HARMLESS = ("user-agent", "accept", "accept-encoding", "range")
-ALGORITHMS = ("sha256", "sha512")
 
 
 class FetchFailed(StepFailed):
@@ -75,26 +72,6 @@ def get(
     return b"".join(parts)
 
 
-class _Digested:
-    """A file that is written, and the checksums of what was written since its beginning."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.restart()
-
-    def restart(self) -> None:
-        """Throw away what was written."""
-        self._stream.seek(0)
-        self._stream.truncate()
-        self.digests = {name: hashlib.new(name) for name in ALGORITHMS}
-
-    def write(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._stream.write(data)
-        for digest in self.digests.values():
-            digest.update(data)
-
-
 def download(
     url: str, path: str, timeout_s: float, checksum: str = "", attempts: int = ATTEMPTS,
     max_bytes: int = 1 << 40, context: Optional["ssl.SSLContext"] = None,
@@ -109,20 +86,22 @@ def download(
     partial = "%s.part-%d" % (path, os.getpid())
     try:
         with open(partial, "wb") as stream:
-            file = _Digested(stream)
-            _with_retries(attempts, lambda: _read(request, file.write, file.restart))
+            file = DigestedFile(stream)
+            _with_retries(attempts, lambda: _read(request, file.write, file.restart_file))
             size = stream.tell()
-        found = {name: digest.hexdigest() for name, digest in file.digests.items()}
-        if wanted and found[wanted[0]] != wanted[1]:
-            told = (url, wanted[0], found[wanted[0]], wanted[1])
-            raise FetchFailed("%s: %s is %s, expected %s" % told)
+        digests = file.hex_digests()
+        if wanted and digests[wanted.algorithm] != wanted.digest:
+            raise FetchFailed(
+                "%s: %s is %s, expected %s"
+                % (url, wanted.algorithm, digests[wanted.algorithm], wanted.digest)
+            )
         os.replace(partial, path)
     except OSError as error:
         raise FetchFailed("%s: cannot be stored as %s: %s" % (url, path, error.strerror))
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
-    return Download(path, size, found["sha256"])
+    return Download(path, size, digests["sha256"])
 
 
 def upload(
@@ -149,38 +128,6 @@ def upload(
             )
 
     _with_retries(attempts, once)
-
-
-def parse_checksum(text: str) -> Optional["Checksum"]:
-    """"sha256:HEX", "sha512:HEX" or bare hex; None for "". ValueError for anything else."""
-    if not text:
-        return None
-    name, colon, digest = text.rpartition(":")
-    digest = digest.strip().lower()
-    name = name.lower() or {64: "sha256", 128: "sha512"}.get(len(digest), "")
-    if (
-        name not in ALGORITHMS
-        or len(digest) != {"sha256": 64, "sha512": 128}[name]
-        or digest.strip("0123456789abcdef")
-    ):
-        raise ValueError("%r is not a checksum like sha256:HEX or sha512:HEX" % text)
-    return Checksum(name, digest)
-
-
-class Checksum(NamedTuple):
-    """An algorithm and its digest in lower-case hex."""
-
-    algorithm: str
-    digest: str
-
-
-def file_digest(path: str, algorithm: str = "sha256") -> str:
-    """The hex digest of a file; OSError when it cannot be read."""
-    digest = hashlib.new(algorithm)
-    with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(CHUNK), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _with_retries(attempts: int, once: Callable[[], None]) -> None:

@@ -5,11 +5,11 @@ import re
 import time
 from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from pilot.base.fetch import CHUNK, FetchFailed
+from pilot.base.checksum import CHUNK
+from pilot.base.fetch import FetchFailed
 
 if TYPE_CHECKING:
     import ssl
-
     from pilot.base.timed_http import TimedConnection
 
 MAX_SESSION = 64 << 20

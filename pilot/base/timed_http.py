@@ -48,15 +48,10 @@ class _TimedSocket:
 
 
 def _make_response(
-    connection: "TimedConnection",
-    sock: socket.socket,
-    debuglevel: int = 0,
-    method: Optional[str] = None,
-    url: Optional[str] = None,
+    connection: "TimedConnection", sock: socket.socket, *more: int, **how: Optional[str]
 ) -> http.client.HTTPResponse:
     """The hook `response_class` of http.client, here a method of each connection."""
-    timed = _TimedSocket(sock, connection)
-    return http.client.HTTPResponse(timed, debuglevel, method, url)  # type: ignore[arg-type]
+    return http.client.HTTPResponse(_TimedSocket(sock, connection), *more, **how)  # type: ignore
 
 
 class TimedConnection(http.client.HTTPConnection):
