@@ -83,7 +83,7 @@ class OutFile(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One record, each line with the header."""
         lines = [log_line(record.created, record.levelname, record.name, text) + "\n"
-                 for text in self._masker.text(record.getMessage()).splitlines()]
+                 for text in self._masker.mask_text(record.getMessage()).splitlines()]
         try:
             os.write(self._file, "".join(lines).encode("utf-8", "backslashreplace"))
         except OSError:  # a full disk ends no pilot here: CheckWorkerNode tells of it

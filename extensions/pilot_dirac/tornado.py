@@ -81,7 +81,7 @@ class Tornado(Transport):
             self._first = (
                 remote_log.parse_line("Remote logger activated").format_line()
                 + "\n"
-                + self._masker.text(remote_log.read_wrapper_log())
+                + self._masker.mask_text(remote_log.read_wrapper_log())
             )
         fresh = [event for event in events if event["seq"] > self._sent_seq]
         lines = [line.format_line() + "\n" for line in remote_log.lines_of(fresh)]

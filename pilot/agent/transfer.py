@@ -12,7 +12,7 @@ import sys
 from typing import Any, Dict, List, Optional, Sequence
 from urllib.parse import quote, unquote, urlsplit
 
-from pilot.base import fetch, process
+from pilot.base import checksum, fetch, process
 from pilot.agent import outputs
 from pilot.agent.outputs import TransferFailed
 from pilot.agent.owner import Owner
@@ -109,10 +109,10 @@ def bring_in(file: Dict[str, Any], folder: str, owner: Owner) -> Dict[str, Any]:
 
 
 def _verify_checksum(file: Dict[str, Any], path: str) -> None:
-    wanted = fetch.parse_checksum(file.get("checksum") or "")
+    wanted = checksum.parse_checksum(file.get("checksum") or "")
     if wanted is None:
         return
-    digest = fetch.file_digest(path, wanted.algorithm)
+    digest = checksum.file_digest(path, wanted.algorithm)
     if digest != wanted.digest:
         raise TransferFailed(
             "%s: %s is %s, expected %s" % (file["url"], wanted.algorithm, digest, wanted.digest)
@@ -184,4 +184,4 @@ def _by_tool(url: str, source: str, target: str, owner: Owner) -> None:
 
 def describe_file(name: str, path: str) -> Dict[str, Any]:
     """A file's name, size and sha256."""
-    return {"name": name, "size": os.path.getsize(path), "sha256": fetch.file_digest(path)}
+    return {"name": name, "size": os.path.getsize(path), "sha256": checksum.file_digest(path)}

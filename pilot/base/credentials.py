@@ -4,13 +4,14 @@ import base64
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Optional
 
 from pilot.base import der
 from pilot.errors import ConfigurationFailed
 
 if TYPE_CHECKING:
     import ssl
+    from types import ModuleType
 
 CA_FOLDERS = (
     "/etc/grid-security/certificates",
@@ -186,7 +187,7 @@ def ca_folder(environ: Dict[str, str]) -> Optional[str]:
     return next((path for path in ((given,) if given else CA_FOLDERS) if os.path.isdir(path)), None)
 
 
-def tls() -> Any:
+def tls() -> "ModuleType":
     """Python's ssl, where somebody wants it: it takes 10 ms. ImportError where Python was built
     without, told of its core first: of a module that fails to load in one thread another one may
     see half."""

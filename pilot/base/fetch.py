@@ -3,17 +3,20 @@
 A download goes to a temporary name beside its target and is renamed when it is whole and right.
 """
 
-import hashlib
 import os
 import time
-from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Union
+from typing import IO, TYPE_CHECKING, BinaryIO, Callable, Dict, List, NamedTuple, Optional, Union
 
+from pilot.base.checksum import CHUNK, DigestedFile, parse_checksum
 from pilot.errors import StepFailed
 
 if TYPE_CHECKING:
+    import http.client
     import ssl
+    import urllib.request
+    import urllib.response
+    from pilot.base.timed_http import TimedConnection
 
-CHUNK = 1 << 18
 LINK_LOCAL = "169.254."
 ATTEMPTS = 3
 BACK_OFF_S = 1.0
@@ -21,7 +24,6 @@ MAX_TEXT = 10 << 20
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 # what another host may see of our headers
 HARMLESS = ("user-agent", "accept", "accept-encoding", "range")
-ALGORITHMS = ("sha256", "sha512")
 
 
 class FetchFailed(StepFailed):
@@ -70,26 +72,6 @@ def get(
     return b"".join(parts)
 
 
-class _Digested:
-    """A file that is written, and the checksums of what was written since its beginning."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.restart()
-
-    def restart(self) -> None:
-        """Throw away what was written."""
-        self._stream.seek(0)
-        self._stream.truncate()
-        self.digests = {name: hashlib.new(name) for name in ALGORITHMS}
-
-    def write(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._stream.write(data)
-        for digest in self.digests.values():
-            digest.update(data)
-
-
 def download(
     url: str, path: str, timeout_s: float, checksum: str = "", attempts: int = ATTEMPTS,
     max_bytes: int = 1 << 40, context: Optional["ssl.SSLContext"] = None,
@@ -104,20 +86,22 @@ def download(
     partial = "%s.part-%d" % (path, os.getpid())
     try:
         with open(partial, "wb") as stream:
-            file = _Digested(stream)
-            _with_retries(attempts, lambda: _read(request, file.write, file.restart))
+            file = DigestedFile(stream)
+            _with_retries(attempts, lambda: _read(request, file.write, file.restart_file))
             size = stream.tell()
-        found = {name: digest.hexdigest() for name, digest in file.digests.items()}
-        if wanted and found[wanted[0]] != wanted[1]:
-            told = (url, wanted[0], found[wanted[0]], wanted[1])
-            raise FetchFailed("%s: %s is %s, expected %s" % told)
+        digests = file.hex_digests()
+        if wanted and digests[wanted.algorithm] != wanted.digest:
+            raise FetchFailed(
+                "%s: %s is %s, expected %s"
+                % (url, wanted.algorithm, digests[wanted.algorithm], wanted.digest)
+            )
         os.replace(partial, path)
     except OSError as error:
         raise FetchFailed("%s: cannot be stored as %s: %s" % (url, path, error.strerror))
     finally:
         if os.path.exists(partial):
             os.unlink(partial)
-    return Download(path, size, found["sha256"])
+    return Download(path, size, digests["sha256"])
 
 
 def upload(
@@ -144,38 +128,6 @@ def upload(
             )
 
     _with_retries(attempts, once)
-
-
-def parse_checksum(text: str) -> Optional["Checksum"]:
-    """"sha256:HEX", "sha512:HEX" or bare hex; None for "". ValueError for anything else."""
-    if not text:
-        return None
-    name, colon, digest = text.rpartition(":")
-    digest = digest.strip().lower()
-    name = name.lower() or {64: "sha256", 128: "sha512"}.get(len(digest), "")
-    if (
-        name not in ALGORITHMS
-        or len(digest) != {"sha256": 64, "sha512": 128}[name]
-        or digest.strip("0123456789abcdef")
-    ):
-        raise ValueError("%r is not a checksum like sha256:HEX or sha512:HEX" % text)
-    return Checksum(name, digest)
-
-
-class Checksum(NamedTuple):
-    """An algorithm and its digest in lower-case hex."""
-
-    algorithm: str
-    digest: str
-
-
-def file_digest(path: str, algorithm: str = "sha256") -> str:
-    """The hex digest of a file; OSError when it cannot be read."""
-    digest = hashlib.new(algorithm)
-    with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(CHUNK), b""):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _with_retries(attempts: int, once: Callable[[], None]) -> None:
@@ -212,7 +164,7 @@ def _read(request: HTTPRequest, take: Callable[[bytes], object], restart: Callab
         raise FetchFailed("%s: %s" % (url, reason), 404 if gone else None)
 
 
-def _opener(request: HTTPRequest) -> Any:
+def _opener(request: HTTPRequest) -> "urllib.request.OpenerDirector":
     """Follows redirects of reads only, never from https to http, and shows a token to nobody but
     who was asked."""
     import urllib.parse
@@ -223,12 +175,12 @@ def _opener(request: HTTPRequest) -> Any:
     class Plain(urllib.request.HTTPHandler):
         """With a time limit for heads, too."""
 
-        def http_open(self, req: Any) -> Any:
+        def http_open(self, req: urllib.request.Request) -> "http.client.HTTPResponse":
             return self.do_open(_timed(timed_http.TimedConnection, request), req)
 
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
     # a machine's metadata is behind no proxy
-    handlers: List[Any] = [urllib.request.ProxyHandler({})] if here else []
+    handlers: List[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})] if here else []
     if request.context is not None or request.url.startswith("https:"):
         from pilot.base.credentials import tls
 
@@ -237,7 +189,7 @@ def _opener(request: HTTPRequest) -> Any:
         class Secure(urllib.request.HTTPSHandler):
             """Likewise."""
 
-            def https_open(self, req: Any) -> Any:
+            def https_open(self, req: urllib.request.Request) -> "http.client.HTTPResponse":
                 return self.do_open(
                     _timed(timed_http.secure(), request), req, context=request.context
                 )
@@ -246,10 +198,12 @@ def _opener(request: HTTPRequest) -> Any:
     return urllib.request.build_opener(_redirects(request), Plain(), *handlers)
 
 
-def _timed(kind: Any, request: HTTPRequest) -> Any:
+def _timed(
+    kind: "Callable[..., TimedConnection]", request: HTTPRequest
+) -> "Callable[..., TimedConnection]":
     from pilot.base import timed_http
 
-    def made(host: str, **how: Any) -> Any:
+    def made(host: str, **how: object) -> "TimedConnection":
         connection = timed_http.within(kind(host, **how), request.timeout_s)
         connection.answer_s = (
             None if request.data is None or isinstance(request.data, bytes) else request.timeout_s
@@ -259,7 +213,7 @@ def _timed(kind: Any, request: HTTPRequest) -> Any:
     return made
 
 
-def _redirects(request: HTTPRequest) -> Any:
+def _redirects(request: HTTPRequest) -> "urllib.request.HTTPRedirectHandler":
     import urllib.parse
     import urllib.request
 
@@ -267,8 +221,14 @@ def _redirects(request: HTTPRequest) -> Any:
         """As the standard one, less trusting."""
 
         def redirect_request(
-            self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-        ) -> Any:
+            self,
+            req: urllib.request.Request,
+            fp: IO[bytes],
+            code: int,
+            msg: str,
+            headers: "http.client.HTTPMessage",
+            newurl: str,
+        ) -> Optional[urllib.request.Request]:
             old, new = urllib.parse.urlsplit(req.full_url), urllib.parse.urlsplit(newurl)
             if req.data is not None or (new.scheme != old.scheme and new.scheme != "https"):
                 raise FetchFailed(
@@ -285,7 +245,11 @@ def _redirects(request: HTTPRequest) -> Any:
     return SameHostRedirects()
 
 
-def _take_body(request: HTTPRequest, reply: Any, take: Callable[[bytes], object]) -> None:
+def _take_body(
+    request: HTTPRequest,
+    reply: "Union[http.client.HTTPResponse, urllib.response.addinfourl]",
+    take: Callable[[bytes], object],
+) -> None:
     deadline, size = time.monotonic() + request.timeout_s, 0
     expected = reply.headers.get("Content-Length") or ""
     # what is there now, so that the deadline is looked at

@@ -8,10 +8,13 @@ exception may come between any two instructions; what must be done whole is done
 import signal
 import time
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, List, Optional
+from typing import TYPE_CHECKING, Callable, Iterator, List, Optional
 
 from pilot.errors import Stopped, TimeLimit
 from pilot.base.shared_defaults import FOREVER_S
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
@@ -138,7 +141,7 @@ class Interrupts:
         finally:
             self.listener = ignore_signal
 
-    def _on_stop(self, signum: int, _frame: Any) -> None:
+    def _on_stop(self, signum: int, _frame: "Optional[FrameType]") -> None:
         if self.stop is not None:
             self.listener(signum)
             return
@@ -148,13 +151,13 @@ class Interrupts:
             self._armed = False
             _raise(Stopped(signum))
 
-    def _on_drain(self, signum: int, _frame: Any) -> None:
+    def _on_drain(self, signum: int, _frame: "Optional[FrameType]") -> None:
         if not self.drain:
             self.on_drain(signum)
         self.drain = True
         self.listener(signum)
 
-    def _on_alarm(self, signum: int, _frame: Any) -> None:
+    def _on_alarm(self, signum: int, _frame: "Optional[FrameType]") -> None:
         if _Shield.waiting:
             left = _Shield.until - time.monotonic()
             if left <= 0:

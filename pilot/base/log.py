@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from typing import Any, List, Optional
+from typing import Dict, List, Optional
 
 MASK = "********"
 MIN_SECRET = 4  # shorter texts are too common to mask by value
@@ -23,22 +23,25 @@ class Masker:
         if len(secret) >= MIN_SECRET and secret not in self._secrets:
             self._secrets = sorted(self._secrets + [secret], key=len, reverse=True)
 
-    def text(self, text: str) -> str:
+    def mask_text(self, text: str) -> str:
         """The text without the secrets."""
         for secret in self._secrets:
             text = text.replace(secret, MASK)
         return text
 
-    def value(self, value: Any) -> Any:
-        """A JSON value without the secrets, in every string inside it."""
+    def mask_fields(self, fields: Dict[str, object]) -> Dict[str, object]:
+        """A JSON object without the secrets, in every string inside it."""
         if not self._secrets:
-            return value
+            return fields
+        return {self.mask_text(str(key)): self._mask_value(item) for key, item in fields.items()}
+
+    def _mask_value(self, value: object) -> object:
         if isinstance(value, str):
-            return self.text(value)
+            return self.mask_text(value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self.value(item) for key, item in value.items()}
+            return self.mask_fields(value)
         if isinstance(value, (list, tuple)):
-            return [self.value(item) for item in value]
+            return [self._mask_value(item) for item in value]
         return value
 
 
@@ -86,7 +89,7 @@ def told(record: logging.LogRecord, masker: Masker) -> List[str]:
         text += "\n" + logging.Formatter().formatException(record.exc_info)
     where = record.name.partition(".")[2] or "pilot"
     head = "%s %-7s %s: " % (utc(record.created), record.levelname, where)
-    return [head + printable(line) for line in masker.text(text).splitlines() or [""]]
+    return [head + printable(line) for line in masker.mask_text(text).splitlines() or [""]]
 
 
 class LineHandler(logging.Handler):

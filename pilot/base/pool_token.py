@@ -4,12 +4,15 @@ import base64
 import json
 import os
 import time
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from pilot.base import credentials
 from pilot.errors import ConfigurationFailed
 from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
+
+if TYPE_CHECKING:
+    from pilot.base.setting_values import SettingValues
 
 TOKEN, TOKEN_FILE = "PILOT_POOL_TOKEN", "PILOT_POOL_TOKEN_FILE"
 PREFIX = "pilot1"  # of the tokens that a pool server makes for pilots
@@ -22,13 +25,13 @@ class NoToken(Exception):
     """There should be a token, but it cannot be read, or is none; in words."""
 
 
-def variables(settings: Any) -> Dict[str, str]:
+def variables(settings: "SettingValues") -> Dict[str, str]:
     """What the settings say of the token, in the variables where `find` looks."""
     found = {}
     if "pool_token" in settings and settings["pool_token"]:
-        found[TOKEN] = settings["pool_token"]
+        found[TOKEN] = str(settings["pool_token"])
     if "pool_token_file" in settings and settings["pool_token_file"]:
-        found[TOKEN_FILE] = os.path.abspath(settings["pool_token_file"])
+        found[TOKEN_FILE] = os.path.abspath(str(settings["pool_token_file"]))
     return found
 
 
@@ -55,7 +58,7 @@ def find(environ: Dict[str, str]) -> str:
         raise NoToken(str(error))
 
 
-def files(environ: Dict[str, str], settings: Any) -> List[str]:
+def files(environ: Dict[str, str], settings: "SettingValues") -> List[str]:
     """Where tokens and keys of this pilot lie: payloads behind a wall shall not read them."""
     uid = os.getuid()
     found = [

@@ -4,6 +4,7 @@ A child's whole group ends with it. A grandchild that holds a pipe open, a strea
 early, a flood on either stream or broken UTF-8 neither block nor lose what the child itself wrote.
 """
 
+import io
 import os
 import selectors
 import signal
@@ -14,6 +15,7 @@ from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.base import prctl, process_tree
 from pilot.base.shared_defaults import GRACE_S
+from pilot.base.stream_tail import Tail
 from pilot.errors import NodeUnfit, StepFailed, lacking
 from pilot.base.interrupts import shielded
 
@@ -21,7 +23,6 @@ DEVNULL = subprocess.DEVNULL
 LINGER_S = 0.2  # how long a dead child's pipes are still listened to while others hold them,
 PIPE_BYTES = 1 << 20  # and at least so much of them is read: no pipe holds more that was its own
 KEEP_BYTES = 1 << 20
-MAX_LINE = 1 << 16
 MAX_SELECT_S = 3600.0  # what one select may wait: the kernel takes no month
 NOT_FOUND = 127
 CANNOT_RUN = 126
@@ -64,48 +65,6 @@ class ProgramFailed(StepFailed):
     def __init__(self, result: Result) -> None:
         super().__init__(result.told())
         self.result = result
-
-
-class Tail:
-    """The last `keep` bytes of a stream, and its lines one by one to a listener."""
-
-    def __init__(self, keep: int, on_line: Optional[Callable[[str], None]] = None) -> None:
-        self._keep, self._on_line = keep, on_line
-        self._kept, self._line = bytearray(), bytearray()
-        self.dropped = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
-        self._kept += data
-        if len(self._kept) > 2 * self._keep:
-            self._cut_kept()
-        if self._on_line is None:
-            return
-        self._line += data
-        *lines, rest = self._line.split(b"\n")
-        self._line = bytearray(rest)
-        if len(rest) > MAX_LINE:
-            lines.append(self._line)
-            self._line = bytearray()
-        for line in lines:
-            self._on_line(line.decode("utf-8", "replace"))
-
-    def close(self) -> None:
-        """The stream has ended: a last line without a newline is a line."""
-        if self._on_line is not None and self._line:
-            self._on_line(self._line.decode("utf-8", "replace"))
-            self._line = bytearray()
-
-    def text(self) -> str:
-        """What was kept, as UTF-8 with replacement."""
-        self._cut_kept()
-        return self._kept.decode("utf-8", "replace")
-
-    def _cut_kept(self) -> None:
-        extra = len(self._kept) - self._keep
-        if extra > 0:
-            self.dropped += extra
-            del self._kept[:extra]
 
 
 def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
@@ -239,7 +198,7 @@ class _Running:
             finally:
                 self._close_pipes()
         code = self._child.returncode if self._child.returncode is not None else -signal.SIGKILL
-        out, err = (tail.text() for tail in self._tails)
+        out, err = (tail.read_text() for tail in self._tails)
         dropped = sum(tail.dropped for tail in self._tails)
         return Result(self._argv, code, out, err, time.monotonic() - began, timed_out, dropped)
 
@@ -311,13 +270,13 @@ class _Running:
 
     def _close_pipes(self) -> None:
         for key in list(self._selector.get_map().values()):
-            if not isinstance(key.fileobj, int):
-                _close(key.fileobj)
+            _close(key.fileobj)
         self._selector.close()
         os.close(self._exit_read)
         if not self._waiter.is_alive():
             os.close(self._exit_write)
 
 
-def _close(pipe: Any) -> None:
-    pipe.close()
+def _close(pipe: object) -> None:
+    if isinstance(pipe, io.IOBase):
+        pipe.close()

@@ -3,21 +3,14 @@
 import os
 import re
 import time
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Dict,
-    List,
-    NamedTuple,
-    Optional,
-    Tuple,
-)
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from pilot.base.fetch import CHUNK, FetchFailed
+from pilot.base.checksum import CHUNK
+from pilot.base.fetch import FetchFailed
 
 if TYPE_CHECKING:
     import ssl
+    from pilot.base.timed_http import TimedConnection
 
 MAX_SESSION = 64 << 20
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[?::1\]?)\Z")
@@ -83,7 +76,7 @@ class Session:
             parts.path.rstrip("/"),
         )
         self._url, self._context, self._max = url, context, max_bytes
-        self._open: Any = None
+        self._open: "Optional[TimedConnection]" = None
         self._before, self._for_proxy = "", {}  # type: str, Dict[str, str]
         self.date: Optional[str] = None  # what the last answer's header said
 
@@ -152,7 +145,7 @@ class Session:
         reply.read()  # nothing is left, but older Pythons need it to know that
         return reply.status, b"".join(data)
 
-    def _connect_new(self, timeout_s: float) -> Any:
+    def _connect_new(self, timeout_s: float) -> "TimedConnection":
         """A new one: straight, or by the proxy that the environment names; there TLS goes through
         it untouched (CONNECT)."""
         from pilot.base import timed_http

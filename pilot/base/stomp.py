@@ -7,7 +7,7 @@ QUEUE is a destination as the broker names it, say queue/pilots; ?host=VHOST nam
 
 import socket
 import time
-from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pilot.base import credentials
@@ -126,28 +126,37 @@ def cut_frame(data: bytes) -> Optional[Tuple[Frame, bytes]]:
     return Frame(command, headers, rest[:end]), rest[end + 1:]
 
 
+def _open_socket(
+    where: BrokerPlace, context: "Optional[ssl.SSLContext]", timeout_s: float
+) -> socket.socket:
+    try:
+        plain = socket.create_connection((where.host, where.port), timeout_s)
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not where.secure:
+                return plain
+            tls: "ssl.SSLContext" = context or credentials.tls().create_default_context()
+            return tls.wrap_socket(plain, server_hostname=where.host)
+        except BaseException:
+            plain.close()
+            raise
+    except (OSError, ValueError) as error:
+        raise StompError("%s cannot be reached: %s" % (where.name, error))
+
+
 class StompConnection:
     """One connection to a broker; raises StompError when it breaks. Not for several threads."""
 
     def __init__(self, where: BrokerPlace, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
         self._data, self._receipts = b"", 0
-        self._socket: Any = None
+        self._socket = _open_socket(where, context, timeout_s)
         try:
-            self._connect(where, context, timeout_s)
+            self._log_in(where, timeout_s)
         except BaseException:
             self.close()
             raise
 
-    def _connect(self, where: BrokerPlace, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
-        try:
-            self._socket = socket.create_connection((where.host, where.port), timeout_s)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if where.secure:
-                self._socket = (context or credentials.tls().create_default_context()).wrap_socket(
-                    self._socket, server_hostname=where.host
-                )
-        except (OSError, ValueError) as error:
-            raise StompError("%s cannot be reached: %s" % (where.name, error))
+    def _log_in(self, where: BrokerPlace, timeout_s: float) -> None:
         headers = {"accept-version": "1.2,1.1", "host": where.virtual_host, "heart-beat": "0,0"}
         if where.user:
             headers.update({"login": where.user, "passcode": where.password})
@@ -242,8 +251,6 @@ class StompConnection:
 
     def close(self) -> None:
         """Hang up."""
-        if self._socket is None:
-            return
         try:
             self._socket.close()
         except OSError:

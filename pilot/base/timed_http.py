@@ -1,26 +1,29 @@
-"""Connections of http.client whose time limit is for the whole answer, heads included: a server
-that drips byte by byte holds nobody up for longer."""
+"""Connections of http.client whose time limit covers the complete answer, headers included.
+
+The time limit of a socket restarts with each byte: a server that sends a byte now and then would
+keep the pilot waiting for hours.
+"""
 
 import http.client
 import io
 import socket
 import time
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 
 class _TimedReader(io.RawIOBase):
-    """The raw stream of a socket; each read may take what is left until the deadline."""
+    """The raw stream of a socket; each read may take the time left until the deadline."""
 
-    def __init__(self, sock: socket.socket, connection: Any) -> None:
-        self._raw: Any = sock.makefile("rb", buffering=0)
+    def __init__(self, sock: socket.socket, connection: "TimedConnection") -> None:
+        self._raw = sock.makefile("rb", buffering=0)
         self._sock, self._connection = sock, connection
 
     def readable(self) -> bool:
-        """io's protocol."""
+        """Part of the io protocol."""
         return True
 
-    def readinto(self, buffer: Any) -> Any:
-        """io's protocol; socket.timeout when the time is over."""
+    def readinto(self, buffer: Any) -> Optional[int]:
+        """Part of the io protocol; socket.timeout after the deadline."""
         left = self._connection.deadline - time.monotonic()
         if left <= 0:
             raise socket.timeout("timed out")
@@ -28,58 +31,54 @@ class _TimedReader(io.RawIOBase):
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
-        """io's protocol."""
+        """Part of the io protocol."""
         self._raw.close()
         super().close()
 
 
 class _TimedSocket:
-    """What http.client's responses want of a socket."""
+    """The part of a socket that http.client's responses use."""
 
-    def __init__(self, sock: socket.socket, connection: Any) -> None:
+    def __init__(self, sock: socket.socket, connection: "TimedConnection") -> None:
         self._sock, self._connection = sock, connection
 
-    def makefile(self, *_how: Any) -> Any:
+    def makefile(self, *_how: object) -> io.BufferedReader:
         """A buffered reader with the connection's deadline."""
         return io.BufferedReader(_TimedReader(self._sock, self._connection))
 
 
-def _response(connection: Any, sock: Any, *more: Any, **how: Any) -> Any:
-    """http.client's hook, a method of each connection."""
-    return http.client.HTTPResponse(_TimedSocket(sock, connection), *more, **how)  # type: ignore[arg-type]
-
-
-def _answer(connection: Any) -> Any:
-    """http.client's method: the time that a long body took to send does not count."""
-    if connection.answer_s is not None:
-        within(connection, connection.answer_s)
-    return http.client.HTTPConnection.getresponse(connection)
+def _make_response(
+    connection: "TimedConnection", sock: socket.socket, *more: int, **how: Optional[str]
+) -> http.client.HTTPResponse:
+    """The hook `response_class` of http.client, here a method of each connection."""
+    return http.client.HTTPResponse(_TimedSocket(sock, connection), *more, **how)  # type: ignore
 
 
 class TimedConnection(http.client.HTTPConnection):
-    """`deadline` (monotonic) is the moment by which the answer must be there; with `answer_s`, so
-    long after the question was sent."""
+    """`deadline` (monotonic) is the moment by which the answer must be complete; `answer_s`, if
+    set, counts from the end of the request instead."""
 
     deadline = float("inf")
     answer_s: Optional[float] = None
-    getresponse = _answer
-    response_class = _response  # type: ignore[assignment]
+    response_class = _make_response  # type: ignore[assignment]
+
+    def getresponse(self) -> http.client.HTTPResponse:
+        """As http.client's; the time that a long body took to send does not count."""
+        if self.answer_s is not None:
+            within(self, self.answer_s)
+        return super().getresponse()
 
 
-def secure() -> Any:
-    """The class for TLS; only where Python has it."""
-    class SecureConnection(http.client.HTTPSConnection):
-        """As TimedConnection."""
+def secure() -> Callable[..., TimedConnection]:
+    """The class for TLS; AttributeError where Python was built without ssl."""
 
-        deadline = float("inf")
-        answer_s: Optional[float] = None
-        getresponse = _answer
-        response_class = _response  # type: ignore[assignment]
+    class SecureConnection(TimedConnection, http.client.HTTPSConnection):
+        """A TimedConnection with TLS."""
 
     return SecureConnection
 
 
-def within(connection: Any, seconds: float) -> Any:
-    """The connection, its answer due in so many seconds from now."""
+def within(connection: TimedConnection, seconds: float) -> TimedConnection:
+    """The connection; its answer must be complete within `seconds` from now."""
     connection.deadline = time.monotonic() + seconds
     return connection

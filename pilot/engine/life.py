@@ -49,7 +49,7 @@ class Life:
             started=log.utc(self.started), seconds=round(self.age_s(), 3),
             problems=self.problems, task_failures=tally.failures,
             events_lost=self.sinks.stream.lost)
-        masked = self.sinks.masker.value(text)
+        masked = self.sinks.masker.mask_fields(text)
         problem = report.write_report(self.files.report, masked, self.files.mode)
         if problem:
             logging.getLogger("pilot").error("%s", problem)

@@ -93,7 +93,7 @@ def run_command(command: Type[Command], ctx: Context, limit_s: float) -> Command
     ctx.events.emit(events.COMMAND_STARTED, command=command.name, limit_s=limit_s)
     began = time.monotonic()
     status, code, reason = _attempt(command, ctx, limit_s)
-    outcome = CommandOutcome(command.name, status, code, time.monotonic() - began, ctx.masker.text(reason))
+    outcome = CommandOutcome(command.name, status, code, time.monotonic() - began, ctx.masker.mask_text(reason))
     ctx.events.emit(events.COMMAND_FINISHED, **outcome._asdict())
     return outcome
 

@@ -38,7 +38,7 @@ def show(request: Request) -> int:
     masker = log.Masker()
     for secret in log.passwords(text):
         masker.add(secret)
-    log.say(masker.text(text))
+    log.say(masker.mask_text(text))
     return 0
 
 

@@ -19,9 +19,9 @@ TASK_USAGE = "task usage"
 TASK_FINISHED = "task finished"
 FACTORY_STATE = "factory state"
 
-Event = Dict[str, Any]
+Event = Dict[str, Any]  # JSON: each kind of event has its own fields
 
 
-def make(pilot: str, seq: int, time: str, event: str, fields: Dict[str, Any]) -> Event:
+def make(pilot: str, seq: int, time: str, event: str, fields: Dict[str, object]) -> Event:
     """`{"pilot", "seq", "time", "event", ...}`; seq counts from 1 in each pilot, time is UTC."""
     return dict({"pilot": pilot, "seq": seq, "time": time, "event": event}, **fields)

@@ -63,7 +63,8 @@ class Far:
         for sender in self._senders:
             missing = sender.close(seconds)
             if missing:
-                log.warning("%d events did not arrive at %s: %s", missing, sender.name, sender.why)
+                name, why = sender.transport.name, sender.attempts.why
+                log.warning("%d events did not arrive at %s: %s", missing, name, why)
 
 
 def transport(place: str, environ: Dict[str, str]) -> Transport:

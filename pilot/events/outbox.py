@@ -1,10 +1,11 @@
 """Events that wait to be sent: in memory, and in a file once they are many. In order, bounded, for
 one thread."""
 
+import io
 import json
 import os
 from collections import deque
-from typing import Any, Deque, Dict, List
+from typing import Deque, List, Optional
 
 from pilot.events.event import LOG, Event
 
@@ -26,7 +27,7 @@ class Outbox:
         self._memory: Deque[bytes] = deque()
         self._size = 0
         self._sizes: List[int] = []  # of the lines that were shown last
-        self._file: Any = None
+        self._file: Optional[io.FileIO] = None
         # of the file: events from read_at to write_at wait
         self._read_at = self._write_at = self._count = 0
 
@@ -83,7 +84,7 @@ class Outbox:
             return
         self._read_at, self._write_at = 0, target
 
-    def peek(self, most: int = BATCH_EVENTS) -> List[Dict[str, Any]]:
+    def peek(self, most: int = BATCH_EVENTS) -> List[Event]:
         """The oldest events, as many as go into one message."""
         self._sizes, size = [], 0
         lines: List[bytes] = []
@@ -96,7 +97,7 @@ class Outbox:
         return [json.loads(line.decode("ascii")) for line in lines]
 
     def _read_stored(self) -> List[bytes]:
-        if not self._count:
+        if self._file is None or not self._count:
             return []
         self._file.seek(self._read_at)
         found: List[bytes] = self._file.read(

@@ -2,7 +2,7 @@
 
 import json
 import os
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from pilot.base import credentials
 from pilot.base.pool_token import Bearer, NoToken
@@ -10,6 +10,9 @@ from pilot.errors import ConfigurationFailed
 from pilot.events.sender import SendFailed, Transport
 from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
+
+if TYPE_CHECKING:
+    from pilot.events.event import Event
 
 TIMEOUT_S = 10.0
 FINAL = (400, 413)
@@ -26,7 +29,7 @@ class PoolServer(Transport):
         )
         self._bearer = Bearer(found, self._session)
 
-    def send(self, events: List[Dict[str, Any]]) -> None:
+    def send(self, events: "List[Event]") -> None:
         """Returns when the other side has them all."""
         body = json.dumps({"events": events}).encode("ascii")
         try:

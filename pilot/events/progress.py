@@ -1,33 +1,38 @@
 """How far a pilot is, as a number and as a bar. Pure but for a look into the task file."""
 
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Dict, Optional
 
 from pilot.events.endings import AttemptOutcome
+
+if TYPE_CHECKING:
+    from pilot.base.setting_values import SettingValues
 
 WIDTH = 30
 
 
 def fraction_done(
-    settings: Any, elapsed_s: float, counts: Dict[str, int], total: Optional[int]
+    settings: "SettingValues", elapsed_s: float, counts: Dict[str, int], total: Optional[int]
 ) -> float:
     """How far a pilot is, 0 to 1: of its time (--max-walltime) or of its tasks (--max-tasks,
     --tasks), whichever is more."""
     shares = [0.0]
-    if settings["max_walltime"]:
-        shares.append(elapsed_s / settings["max_walltime"])
+    limit = settings["max_walltime"]
+    if limit and isinstance(limit, (int, float)):
+        shares.append(elapsed_s / limit)
     if total:
         shares.append((counts[AttemptOutcome.DONE] + counts[AttemptOutcome.ERROR]) / float(total))
     return min(1.0, max(shares))
 
 
-def count_tasks(settings: Any) -> Optional[int]:
+def count_tasks(settings: "SettingValues") -> Optional[int]:
     """How many tasks there are to do, if that is known."""
     path = settings["tasks"] if "tasks" in settings else None
-    most: Optional[int] = settings["max_tasks"] if "max_tasks" in settings else None
+    limit = settings["max_tasks"] if "max_tasks" in settings else None
+    most = limit if isinstance(limit, int) else None
     if not path:
         return most
     try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
+        with open(str(path), encoding="utf-8", errors="replace") as stream:
             there = sum(1 for line in stream if line.strip())
     except OSError:
         return most

@@ -3,11 +3,14 @@ the pool server takes it."""
 
 import json
 import os
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from pilot.base import credentials, stomp
 from pilot.errors import ConfigurationFailed
 from pilot.events.sender import SendFailed, Transport
+
+if TYPE_CHECKING:
+    from pilot.events.event import Event
 
 TIMEOUT_S = 10.0
 
@@ -22,7 +25,7 @@ class QueueBroker(Transport):
         self._environ = dict(os.environ if environ is None else environ)
         self._open: Optional[stomp.StompConnection] = None
 
-    def send(self, events: List[Dict[str, Any]]) -> None:
+    def send(self, events: "List[Event]") -> None:
         """Returns when the other side has them all."""
         body = json.dumps({"events": events}).encode("ascii")
         kept = self._open is not None

@@ -7,15 +7,15 @@ At least once: what was sent and not acknowledged is sent again; the server know
 
 import logging
 import os
-import random
 import select
 import threading
 import time
 from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Optional
+from typing import Callable, Deque, List, Optional
 
 from pilot.events.event import PILOT_STOPPING, Event
 from pilot.events.outbox import BATCH_EVENTS, Outbox
+from pilot.events.pacing import Attempts, Gathering
 
 TOGETHER_S = 1.0  # events of so long travel together
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -45,7 +45,7 @@ class Transport:
         """What an event adds to what is gathered; 0: nobody need hurry for it."""
         return 1
 
-    def send(self, events: List[Dict[str, Any]]) -> None:
+    def send(self, events: List[Event]) -> None:
         """Deliver all of them; returns when the other side has them. Raises SendFailed."""
         raise NotImplementedError
 
@@ -65,19 +65,17 @@ class Sender:
         every: Callable[[], None] = lambda: None,
         every_s: float = 60.0,
     ) -> None:
-        self.name, self.why = transport.name, "not in time"  # why the last attempt failed
-        self._transport, self._lose, self._every, self._every_s = transport, lose, every, every_s
+        self.transport = transport
+        self.attempts = Attempts(BATCH_EVENTS, BACK_OFF_S)
+        self._lose, self._every, self._every_s = lose, every, every_s
         self._box = Outbox(spool)
         self._inbox: Deque[Event] = deque()
-        self._wake_read, self._wake_write = os.pipe()
-        for end in (self._wake_read, self._wake_write):
+        self._wake_pipe = os.pipe()
+        for end in self._wake_pipe:
             os.set_blocking(end, False)
+        self._gathering = Gathering(transport.gather, transport.gather_s)
         self._closing: Optional[float] = None  # by when to be done, by the monotonic clock
-        self._failures = 0
         self._refused = 0
-        self._most = BATCH_EVENTS  # fewer after a refusal, until what is refused is found
-        self._weight, self._since = 0, 0.0  # what was gathered, and since when
-        self._urgent = False
         self._thread = threading.Thread(target=self._serve_queue, daemon=True)
         self._thread.start()
 
@@ -99,13 +97,22 @@ class Sender:
         if not self._thread.is_alive():
             self._box.close()
         if missing:
-            self._lose(self._transport.name, missing)
+            self._lose(self.transport.name, missing)
         return missing
 
     def _wake_thread(self) -> None:
+        # a pipe, as signal handlers emit events, too: an Event's lock may be held already
         try:
-            os.write(self._wake_write, b"x")
-        except OSError:  # full: it is awake
+            os.write(self._wake_pipe[1], b"x")
+        except OSError:  # the pipe is full: the thread is awake
+            pass
+
+    def _wait_for_events(self, seconds: float) -> None:
+        """Return after `seconds`, or as soon as there is a new event."""
+        select.select([self._wake_pipe[0]], [], [], seconds)
+        try:
+            os.read(self._wake_pipe[0], 4096)
+        except BlockingIOError:
             pass
 
     def _serve_queue(self) -> None:
@@ -117,53 +124,38 @@ class Sender:
                 next_beat = now + self._every_s
             self._take_batch()
             if len(self._box) and (
-                self._urgent
+                self._gathering.urgent
                 or self._closing is not None
-                or now >= max(next_send, self._gathered_at())
+                or now >= max(next_send, self._gathering.ready_at())
             ):
-                self._urgent = False
+                self._gathering.urgent = False
                 next_send = time.monotonic() + self._send_batch()
             if self._closing is not None and (
                 not len(self._box) and not self._inbox or time.monotonic() >= self._closing
             ):
                 break
             until = (
-                min(next_beat, max(next_send, self._gathered_at())) if len(self._box) else next_beat
+                min(next_beat, max(next_send, self._gathering.ready_at())) if len(self._box) else next_beat
             )
-            self._sleep_for(
+            self._wait_for_events(
                 max(0.0, until - time.monotonic())
                 if self._closing is None
-                else 0.2 * bool(self._failures)
+                else 0.2 * bool(self.attempts.failures)
             )
-        self._transport.close()
-
-    def _sleep_for(self, seconds: float) -> None:
-        """Until there is something to do; new events are let gather for a moment."""
-        select.select([self._wake_read], [], [], seconds)
-        try:
-            os.read(self._wake_read, 4096)
-        except BlockingIOError:
-            pass
+        self.transport.close()
 
     def _take_batch(self) -> None:
         while self._inbox:
             event = self._inbox.popleft()
             if not len(self._box):
-                self._weight, self._since = 0, time.monotonic()
+                self._gathering.restart(time.monotonic())
             self._box.lost += not self._guard_step(lambda: self._box.put(event))
             self._guard_step(lambda: self._weigh_event(event))
-            self._urgent = self._urgent or event["event"] == PILOT_STOPPING
+            if event["event"] == PILOT_STOPPING:
+                self._gathering.urgent = True
 
     def _weigh_event(self, event: Event) -> None:
-        self._weight += self._transport.weigh(event)
-
-    def _gathered_at(self) -> float:
-        """From when on what was gathered may travel, by the monotonic clock."""
-        return (
-            0.0
-            if self._weight >= self._transport.gather
-            else self._since + self._transport.gather_s
-        )
+        self._gathering.add_weight(self.transport.weigh(event))
 
     def _guard_step(self, step: Callable[[], None]) -> bool:
         """Do it; whatever goes wrong, the thread goes on. Returns whether it went well."""
@@ -171,15 +163,15 @@ class Sender:
             step()
             return True
         except Exception as error:  # a sink hurts nobody, itself included
-            log.warning("%s: %s: %s", self._transport.name, type(error).__name__, error)
+            log.warning("%s: %s: %s", self.transport.name, type(error).__name__, error)
             return False
 
     def _send_batch(self) -> float:
         """Try the next batch; returns the seconds until another try makes sense."""
-        batch: List[Dict[str, Any]] = []
+        batch: List[Event] = []
         try:
-            batch = self._box.peek(self._most)
-            self._transport.send(batch)
+            batch = self._box.peek(self.attempts.batch_size)
+            self.transport.send(batch)
         except SendFailed as error:
             return self._note_failure(error, len(batch))
         except Exception as error:  # whatever it is, the story goes on
@@ -187,28 +179,25 @@ class Sender:
                 SendFailed("%s: %s" % (type(error).__name__, error)), len(batch)
             )
         self._box.sent(len(batch))
-        self._most = min(BATCH_EVENTS, 2 * self._most)
-        if self._failures:
-            log.info("events arrive again at %s", self._transport.name)
-        self._failures = 0
+        if self.attempts.failures:
+            log.info("events arrive again at %s", self.transport.name)
+        self.attempts.note_success()
         return 0.0 if len(self._box) else TOGETHER_S
 
     def _note_failure(self, error: SendFailed, count: int) -> float:
-        self.why = str(error)
+        self.attempts.why = str(error)
         if error.final and count > 1:
-            self._most = count // 2
+            self.attempts.halve_batch(count)
             return 0.0
         if error.final:
-            log.warning("an event is refused by %s: %s", self._transport.name, error)
+            log.warning("an event is refused by %s: %s", self.transport.name, error)
             self._box.sent(1)
             self._refused += 1
             return 0.0
-        if not self._failures:
+        if not self.attempts.failures:
             log.warning(
                 "events do not arrive at %s: %s; they are kept and sent later",
-                self._transport.name,
+                self.transport.name,
                 error,
             )
-        wait = BACK_OFF_S[min(self._failures, len(BACK_OFF_S) - 1)]
-        self._failures += 1
-        return wait * (0.75 + 0.5 * random.random())
+        return self.attempts.note_failure()

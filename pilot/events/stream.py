@@ -3,7 +3,7 @@ pilot."""
 
 import itertools
 import time
-from typing import Any, Callable, Dict, List
+from typing import Callable, Dict, List
 
 from pilot.events import event as events
 from pilot.base.log import Masker, utc
@@ -29,10 +29,10 @@ class Stream:
             self._hand_event(sink, told)
         self._sinks.append(sink)
 
-    def emit(self, event: str, **fields: Any) -> None:
+    def emit(self, event: str, **fields: object) -> None:
         """Tell the sinks. Never raises."""
         told = events.make(
-            self.pilot, next(self._numbers), utc(time.time()), event, self._masker.value(fields)
+            self.pilot, next(self._numbers), utc(time.time()), event, self._masker.mask_fields(fields)
         )
         if len(self._first) < FIRST:
             self._first.append(told)

@@ -1,7 +1,7 @@
 """Counts the tasks of this pilot from its events, so that the report holds them on every way
 out."""
 
-from typing import Any, Dict, List, Set
+from typing import Dict, List, Set
 
 from pilot.events import event as events
 from pilot.events.endings import AttemptOutcome
@@ -27,7 +27,7 @@ class TaskTally:
                 AttemptOutcome.LOST,
             )
         }
-        self.failures: List[Dict[str, Any]] = []
+        self.failures: List[Dict[str, object]] = []
         self.running: Set[str] = set()
         self.end = ""
 

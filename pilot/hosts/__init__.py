@@ -5,12 +5,13 @@ To add one: write its module with `find_host(environ, settings)`, and name it in
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 from pilot.node.batch.detect import SLOT
 from pilot.values import Option
 
 if TYPE_CHECKING:
+    from pilot.base.setting_values import SettingValues
     from pilot.hosts.host import Host
 
 OPTIONS: Tuple[Option, ...] = (
@@ -26,10 +27,10 @@ OPTIONS: Tuple[Option, ...] = (
         "for vboxwrapper: the file that postpones the task: delay, notice, message",
     ),
 )
-At = Callable[[Dict[str, str], Any], bool]
+At = Callable[[Dict[str, str], "SettingValues"], bool]
 
 
-def _names_files(settings: Any) -> bool:
+def _names_files(settings: "SettingValues") -> bool:
     return any(settings[option.name] for option in OPTIONS)
 
 
@@ -40,15 +41,15 @@ HOSTS: Tuple[Tuple[str, At], ...] = (
 )
 
 
-def find_hosts(environ: Dict[str, str], settings: Any) -> "List[Host]":
+def find_hosts(environ: Dict[str, str], settings: "SettingValues") -> "List[Host]":
     """The hosts of this pilot; nothing of them has begun."""
     found = [_load_host(name, environ, settings) for name, at in HOSTS if at(environ, settings)]
     return [host for host in found if host is not None]
 
 
-def _load_host(name: str, environ: Dict[str, str], settings: Any) -> "Optional[Host]":
+def _load_host(name: str, environ: Dict[str, str], settings: "SettingValues") -> "Optional[Host]":
     try:
-        module: Any = importlib.import_module("pilot.hosts." + name)
+        module = importlib.import_module("pilot.hosts." + name)
     except ImportError as error:
         if not (error.name or "").startswith("pilot.hosts."):
             raise

@@ -9,11 +9,14 @@ fresh. $JOBOUTPUTS is a folder or a URL to PUT to.
 import logging
 import os
 import threading
-from typing import Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
 from pilot.base.files import write_whole
 from pilot.errors import SIGNAL_BASE, StepFailed
 from pilot.hosts.host import PilotEnd, Host, Progress
+
+if TYPE_CHECKING:
+    from pilot.base.setting_values import SettingValues
 
 HEARTBEAT, SHUTDOWN_MESSAGE = "heartbeat", "shutdown_message"
 EVERY_S = 300.0
@@ -144,7 +147,7 @@ class VacHost(Host):
         return ending.code
 
 
-def find_host(environ: Dict[str, str], settings: Any) -> Optional[Host]:
+def find_host(environ: Dict[str, str], settings: "SettingValues") -> Optional[Host]:
     """The manager that $JOBOUTPUTS names a place of; None when it names none."""
     where = place(environ)
     return None if where is None else VacHost(where)

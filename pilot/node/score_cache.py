@@ -6,7 +6,7 @@ import socket
 import sys
 import tempfile
 import time
-from typing import Any, Dict, Optional
+from typing import Dict, Optional
 
 from pilot.base.files import write_whole
 from pilot.node import hardware
@@ -15,7 +15,7 @@ from pilot.node.db12 import Score
 CACHE_DAYS = 7
 
 
-def identity(model: str, copies: int, fast: bool, python: str = "") -> Dict[str, Any]:
+def identity(model: str, copies: int, fast: bool, python: str = "") -> Dict[str, object]:
     """What a score belongs to: this boot of this host, its processor, our Python or another, how it
     was measured."""
     return {
@@ -31,7 +31,7 @@ def identity(model: str, copies: int, fast: bool, python: str = "") -> Dict[str,
 class Cache:
     """The score in a file of ours; one that others could have written is not believed."""
 
-    def __init__(self, path: Optional[str], owner: Dict[str, Any], environ: Dict[str, str]) -> None:
+    def __init__(self, path: Optional[str], owner: Dict[str, object], environ: Dict[str, str]) -> None:
         folder = environ.get("TMPDIR") or tempfile.gettempdir()
         self._path = path or os.path.join(folder, "pilot-cpu-power-%d.json" % os.getuid())
         self._owner, self._off = owner, path == "off"

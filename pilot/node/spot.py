@@ -42,10 +42,15 @@ def reader(cloud: str, place: str = PLACE) -> Callable[[], Ends]:
     return partial({"ec2": _ec2, "azure": _azure}[cloud], place)
 
 
-def _get(url: str, headers: Dict[str, str], **how: Any) -> str:
+def _get(
+    url: str,
+    headers: Dict[str, str],
+    data: Optional[bytes] = None,
+    method: Optional[str] = None,
+) -> str:
     from pilot.base import fetch  # only on spot machines
 
-    return fetch.get(url, TIMEOUT_S, 1, headers, **how).decode("utf-8", "replace").strip()
+    return fetch.get(url, TIMEOUT_S, 1, headers, data=data, method=method).decode("utf-8", "replace").strip()
 
 
 def _ec2(place: str) -> Ends:

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 from urllib.parse import urlsplit
 
 from pilot.errors import NodeUnfit, UsageError, lacking
-from pilot.base.fetch import parse_checksum
+from pilot.base.checksum import parse_checksum
 from pilot.values import did_you_mean
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,199}\Z")

@@ -174,29 +174,6 @@ def test_upload_and_post(server, tmp_path):
     assert server.seen[-1] == ("POST", "/file", b"{}")
 
 
-@pytest.mark.parametrize(
-    "text, algorithm",
-    [
-        (GOOD, "sha256"),
-        ("sha256:" + GOOD.upper(), "sha256"),
-        ("sha512:" + "a" * 128, "sha512"),
-        ("b" * 128, "sha512"),
-    ],
-)
-def test_checksums_are_read_in_every_spelling(text, algorithm):
-    assert fetch.parse_checksum(text).algorithm == algorithm
-
-
-@pytest.mark.parametrize("text", ["abc", "md5:" + "a" * 32, "sha256:" + "g" * 64, "sha512:" + GOOD])
-def test_what_is_no_checksum_is_refused(text):
-    with pytest.raises(ValueError, match="is not a checksum"):
-        fetch.parse_checksum(text)
-
-
-def test_no_checksum_is_none():
-    assert fetch.parse_checksum("") is None
-
-
 def test_no_header_but_harmless_ones_goes_to_another_host(server):
     server.replies = [(200, b"ok", None)]
     redirecting = Redirecting(server.url)

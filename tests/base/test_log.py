@@ -11,8 +11,8 @@ def test_secrets_are_masked_by_value_in_every_line_and_value():
     masker = log.Masker()
     masker.add("hunter22")
     masker.add("abc")  # too short to mask without masking half of everything
-    assert masker.text("a hunter22 abc") == "a ******** abc"
-    assert masker.value({"k hunter22": ["hunter22", 1, None]}) == {
+    assert masker.mask_text("a hunter22 abc") == "a ******** abc"
+    assert masker.mask_fields({"k hunter22": ["hunter22", 1, None]}) == {
         "k ********": ["********", 1, None]
     }
 
@@ -21,7 +21,7 @@ def test_a_longer_secret_is_masked_before_a_part_of_it():
     masker = log.Masker()
     masker.add("secret")
     masker.add("secretlong")
-    assert masker.text("secretlong") == "********"
+    assert masker.mask_text("secretlong") == "********"
 
 
 def test_every_line_of_a_message_has_a_header_and_odd_characters_do_no_harm(tmp_path):

@@ -9,56 +9,49 @@ import os
 import signal
 import threading
 import time
-from typing import Any, Callable, Dict, NamedTuple, Optional
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional
 
 from pilot.base import prctl, process_tree
-from pilot.hosts.boinc import channels, slot
+from pilot.hosts.boinc import slot
+from pilot.hosts.boinc.client import NativeClient, connect_client
 from pilot.hosts.host import PilotEnd, Host, Progress
 from pilot.node.batch import boinc
 
+if TYPE_CHECKING:
+    from pilot.base.setting_values import SettingValues
+
 EVERY_S = 0.25
-# a client that was not heard of for so long is gone (the API library's HEARTBEAT_GIVEUP)
-BEAT_S = 30.0
 FILES_EVERY_S = 1.0
-STATUS = "<current_cpu_time>%e</current_cpu_time>\n<checkpoint_cpu_time>%e</checkpoint_cpu_time>\n<fraction_done>%e</fraction_done>\n"
 
 
 class Files(NamedTuple):
-    """What a wrapper watches; None: it does not."""
+    """The files that a wrapper watches; "" for those that it does not."""
 
-    fraction: Optional[str] = None
-    checkpoint: Optional[str] = None
-    heartbeat: Optional[str] = None
-    completion: Optional[str] = None
-    temporary_exit: Optional[str] = None
+    fraction: str = ""
+    checkpoint: str = ""
+    heartbeat: str = ""
+    completion: str = ""
+    temporary_exit: str = ""
 
 
-def files_of(settings: Any) -> Files:
+def files_of(settings: "SettingValues") -> Files:
     """As the settings name them."""
-    return Files(*(settings["boinc_%s_file" % name] for name in Files._fields))
+    return Files(*(str(settings["boinc_%s_file" % name] or "") for name in Files._fields))
 
 
 class Guest:
     """Begins at once; `done` tells (fraction 0 to 1, checkpoints so far). `end` is to be called
     once, in the end."""
 
-    def __init__(self, folder: str, files: Files, done: Callable[[], Any]) -> None:
+    def __init__(self, folder: str, files: Files, done: Progress) -> None:
         self.aborted = False
         self._folder, self._files, self._done = folder, files, done
-        self._lock = slot.take_lock(folder) if boinc.is_slot(folder) else None
-        self._channels = (
-            channels.open_channels(os.path.join(folder, slot.MEMORY))
-            if self._lock is not None
-            else None
-        )
-        client = boinc.slot_value(folder, "client_pid")
-        self._client = int(client) if self._channels and client.isdigit() else 0
+        self._client = connect_client(folder)
         self._suspended = self._leaving = False
-        self._beat = time.monotonic()
-        self._checkpoints, self._checkpoint_cpu = 0, 0.0
+        self._checkpoints = 0
         self._written = 0.0
         self._stop = threading.Event()
-        if boinc.is_slot(folder) and self._channels is None:
+        if boinc.is_slot(folder) and self._client is None:
             _die_with_wrapper()
             # the wrapper's --use_tstp; we stay to hear SIGCONT
             signal.signal(signal.SIGTSTP, lambda *_: self.suspend())
@@ -68,26 +61,21 @@ class Guest:
 
     def _serve_client(self) -> None:
         while not self._stop.wait(EVERY_S):
-            if self._channels is not None and not self._leaving:
-                self._hear_client(self._channels)
+            if self._client is not None and not self._leaving:
+                self._obey_client(self._client)
             if self._suspended:
                 self._stop_children()  # what was started since, too
             if time.monotonic() - self._written >= FILES_EVERY_S and not self._suspended:
                 self._written = time.monotonic()
                 self._tell_progress()
 
-    def _hear_client(self, client: channels.Channels) -> None:
-        control = client.receive(channels.CONTROL)
-        if client.receive(channels.HEARTBEAT):
-            self._beat = time.monotonic()
+    def _obey_client(self, client: NativeClient) -> None:
+        control = client.receive_control()
         if "<suspend" in control:
             self.suspend()
         elif "<resume" in control:
             self.resume()
-        gone = time.monotonic() - self._beat > BEAT_S or (
-            self._client > 0 and not os.path.exists("/proc/%d" % self._client)
-        )
-        if "<abort" in control or "<quit" in control or gone:
+        if "<abort" in control or "<quit" in control or client.is_gone():
             self.aborted = self.aborted or "<abort" in control
             self._leave_slot()
 
@@ -115,12 +103,8 @@ class Guest:
 
     def _tell_progress(self) -> None:
         fraction, checkpoints = self._done()
-        if self._channels is not None:
-            tree = process_tree.descendants(os.getpid())
-            spent = sum(os.times()[:4]) + sum(process.cpu_s for process in tree)
-            if checkpoints > self._checkpoints:
-                self._checkpoint_cpu = spent
-            self._channels.send(channels.STATUS, STATUS % (spent, self._checkpoint_cpu, fraction))
+        if self._client is not None:
+            self._client.send_progress(fraction, checkpoints > self._checkpoints)
         if self._files.fraction:
             slot.leave_file(self._files.fraction, "%.6f\n" % fraction)
         for path, due in (
@@ -144,7 +128,7 @@ class Guest:
                 self._files.completion,
                 "%d\n%d\n%s\n" % (last.status, int(bool(last.status)), words),
             )
-        if self._channels is None:
+        if self._client is None:
             return code
         slot.tell_client(self._folder, last)
         return last.status
@@ -188,6 +172,6 @@ class BoincHost(Host):
         )
 
 
-def find_host(environ: Dict[str, str], settings: Any) -> Optional[Host]:
+def find_host(environ: Dict[str, str], settings: "SettingValues") -> Optional[Host]:
     """BOINC, in whose slot we are or for whose wrapper the settings name files."""
     return BoincHost(os.getcwd(), files_of(settings))

@@ -224,7 +224,7 @@ def test_a_client_that_lives_but_says_nothing_is_gone_too(client):
     path.write_text(json.dumps(sleeper(client.folder)) + "\n")
     code = (
         "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
-        "from pilot.hosts.boinc import guest\nguest.BEAT_S = 3.0\n"
+        "from pilot.hosts.boinc import client\nclient.BEAT_S = 3.0\n"
         "from pilot.__main__ import main\nsys.exit(main())"
     )
     with open(str(client.folder / "log"), "wb") as log:
