@@ -1,5 +1,5 @@
-"""DIRAC: the commands, command line, pilot.json, files and protocols of its pilot, so that ours
-takes its place."""
+"""DIRAC: the commands, command line, pilot.json, files and protocols of DIRAC's pilot, so that the
+toolbox can replace it."""
 
 from .dialect import dialect, help
 from .faces import COMMANDS

@@ -1,5 +1,5 @@
-"""Where the CAs' certificates and VOMS' files are: the site's own say first, then CVMFS, which may
-hang."""
+"""Finds the CAs' certificates and VOMS' files: in the places that the site names, then on CVMFS,
+which may hang."""
 
 import os
 from typing import Dict, List
@@ -14,8 +14,8 @@ LOOK_S = 30.0
 
 
 def find_environment(pp: PilotParams, log: Logger) -> Dict[str, str]:
-    """The variables that point to something; for what nothing was found there is a warning, and no
-    error: few programs need all."""
+    """The variables of the folders that exist and are not empty. A missing folder is a warning and
+    not an error, because few programs need all of them."""
     variables: Dict[str, str] = {}
     dead: List[str] = []
     for variable, folder in KINDS:
@@ -34,8 +34,8 @@ def find_environment(pp: PilotParams, log: Logger) -> Dict[str, str]:
 
 
 def _is_filled(path: str, dead: List[str], log: Logger) -> bool:
-    """Whether a folder has something in it, or a file is there. A repository that hangs is asked
-    once, by a child that can be left."""
+    """Whether a file exists, or a folder with content. A child process reads CVMFS, because it can
+    hang; a repository that did not answer is not read again."""
     if not path.startswith("/cvmfs/"):
         try:
             return os.path.isfile(path) or os.path.isdir(path) and bool(os.listdir(path))
@@ -53,5 +53,5 @@ def _is_filled(path: str, dead: List[str], log: Logger) -> bool:
 
 
 def look_by_child(argv: List[str]) -> process.Result:
-    """A look at a file system that may hang, by a child of its own."""
+    """Run a program that reads a file system that may hang, with a time limit."""
     return process.run(argv, timeout_s=LOOK_S, ok=None)

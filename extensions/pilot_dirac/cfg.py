@@ -10,7 +10,7 @@ Section = Dict[str, Union[str, "Section"]]
 
 
 def parse_cfg(text: str) -> Section:
-    """The sections and values of a file; ValueError names the line that makes no sense."""
+    """The sections and values of a file; ValueError names the line that is invalid."""
     root: Section = {}
     stack: List[Section] = [root]
     waiting = ""
@@ -67,8 +67,8 @@ def _read_value(section: Section, piece: str) -> None:
 
 
 def set_option(section: Section, options: Dict[str, str]) -> Section:
-    """The same with /Section/Name = value set; ValueError where a value stands in a section's
-    place."""
+    """The section after setting each /Section/Name = value; ValueError when a path leads through a
+    value."""
     for path, text in options.items():
         here: Section = section
         *folders, name = [part for part in path.split("/") if part]
@@ -82,7 +82,7 @@ def set_option(section: Section, options: Dict[str, str]) -> Section:
 
 
 def render_cfg(section: Section, depth: int = 0) -> str:
-    """The file's text, a brace to a line as DIRAC itself writes it."""
+    """The file's text with each brace on its own line, as DIRAC writes it."""
     blank, lines = "  " * depth, []
     for name, item in section.items():
         if isinstance(item, dict):
@@ -97,7 +97,7 @@ def render_cfg(section: Section, depth: int = 0) -> str:
 
 
 def get_option(section: Section, path: str) -> str:
-    """The value at /Section/Name, "" where there is none."""
+    """The value at /Section/Name; "" when it does not exist."""
     here: Union[str, Section] = section
     for part in (word for word in path.split("/") if word):
         if not isinstance(here, dict) or part not in here:
@@ -107,7 +107,8 @@ def get_option(section: Section, path: str) -> str:
 
 
 def update_file(path: str, options: Dict[str, str]) -> None:
-    """Set values in a file, by rename; ValueError with the file's name when it is malformed."""
+    """Set values in a file and replace the file by rename; ValueError with the file's name when the
+    file is malformed."""
     text = ""
     if os.path.exists(path):
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:

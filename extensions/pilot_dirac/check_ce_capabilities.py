@@ -1,4 +1,4 @@
-"""CheckCECapabilities: what the configuration service says of our queue."""
+"""CheckCECapabilities: the parameters of our queue in the configuration service."""
 
 from typing import Dict, List
 
@@ -22,7 +22,8 @@ class CheckCECapabilities(DiracCommand):
         words = self.place_words()
         if not (pp.site and pp.ceName and pp.queueName):
             raise Skip(
-                "site, computing element and queue are not all known (-n, -N, -Q): nothing to ask for"
+                "site, computing element and queue are not all known (-n, -N, -Q): "
+                "nothing to ask for"
             )
         output = self.run_program([PROGRAM] + words + ["-d"]).stdout
         parameters = parsing.last_object(output)
@@ -36,7 +37,7 @@ class CheckCECapabilities(DiracCommand):
         )
 
     def place_words(self) -> List[str]:
-        """Where we are, in words of DIRAC's programs; what is not known is left out."""
+        """Site, computing element and queue as words for DIRAC's programs, without unknown ones."""
         pp = self.pp
         words = [
             word

@@ -1,4 +1,4 @@
-"""CheckWNCapabilities: processors, memory and GPUs of this slot, by DIRAC and by the node
+"""CheckWNCapabilities: processors, memory and GPUs of this slot, from DIRAC and from the node
 itself."""
 
 from typing import Dict, Optional
@@ -45,7 +45,7 @@ class CheckWNCapabilities(CheckCECapabilities):
         )
 
     def _count_processors(self, reported: int, node: Optional[WorkerNode]) -> int:
-        """The smallest of what DIRAC, the slot and the operator say."""
+        """The smallest of the counts that DIRAC, the slot and the operator report."""
         pp = self.pp
         says = {"DIRAC": reported, "the slot": node.cores if node else pp.pilotProcessors,
                 "--pilotProcessors": pp.context.settings["pilot_processors"] or 0}

@@ -1,4 +1,4 @@
-"""CheckWorkerNode as the toolbox does it, with DIRAC's limit of free disk."""
+"""CheckWorkerNode of the toolbox with DIRAC's limit for free disk space."""
 
 from typing import Tuple
 

@@ -1,4 +1,4 @@
-"""What DIRAC's commands have in common; communities' modules know it as CommandBase."""
+"""The base class of DIRAC's commands; communities' modules import it as CommandBase."""
 
 import atexit
 import logging
@@ -20,8 +20,8 @@ OUTPUT_BYTES = 1 << 20
 
 
 class DiracCommand(Command):
-    """A step of DIRAC's pilot: `execute` does it, with the parameters `self.pp`; `self.cfg` gathers
-    words for dirac-configure."""
+    """A step of DIRAC's pilot. `execute` does the work with the parameters `self.pp`; `self.cfg`
+    collects words for dirac-configure."""
 
     options = pick_options("program_timeout_s")
     timeout_s = 1800.0
@@ -54,11 +54,11 @@ class DiracCommand(Command):
 
     @property
     def releaseVersion(self) -> str:
-        """The release that was asked for."""
+        """The release that the settings name."""
         return str(self.pp.releaseVersion)
 
     def limit_s(self) -> float:
-        """Seconds that one program may take."""
+        """The time limit of one program, in seconds."""
         return float(setting_value(self.pp.context.settings, "program_timeout_s"))
 
     def run_program(
@@ -69,8 +69,8 @@ class DiracCommand(Command):
         timeout_s: Optional[float] = None,
         logged: bool = True,
     ) -> process.Result:
-        """Run a program of DIRAC in its environment, its lines logged. process.ProgramFailed as
-        process.run."""
+        """Run a program of DIRAC in DIRAC's environment and log its lines. Raises
+        process.ProgramFailed, as process.run does."""
         if logged:
             self.log.info("running %s", " ".join(shlex.quote(word) for word in argv))
         return process.run(
@@ -90,8 +90,8 @@ class DiracCommand(Command):
     def executeAndGetOutput(
         self, cmd: Union[str, Sequence[str]], environDict: Optional[Dict[str, str]] = None
     ) -> Tuple[int, str]:
-        """(code, standard output) of a shell command, or of a list of words; one over the command's
-        limit fails the step."""
+        """(code, standard output) of a shell command, or of a list of words. The step fails when
+        the program exceeds the command's time limit."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
         result = self.run_program(words, None, self._program_environ(environDict), self.timeout_s)
         if result.timed_out:
@@ -104,8 +104,8 @@ class DiracCommand(Command):
         logFile: str,
         environDict: Optional[Dict[str, str]] = None,
     ) -> int:
-        """Start a shell command, its output appended to a file; returns its pid. All of it ends
-        with the pilot."""
+        """Start a shell command and append its output to a file; returns its pid. The command and
+        its children end with the pilot."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
         with open(os.path.join(self.pp.workingDir, logFile), "ab") as out:
             child = process.spawn(
@@ -121,8 +121,8 @@ class DiracCommand(Command):
         return child.pid
 
     def _program_environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
-        """What a module's program finds: what it was given, else DIRAC's environment and what was
-        done to os.environ."""
+        """The environment of a program that a module starts: the given one, else DIRAC's
+        environment with the module's changes to os.environ."""
         if given is not None:
             return dict(given)
         before = self.pp.began_with
@@ -132,12 +132,12 @@ class DiracCommand(Command):
         )
 
     def exitWithError(self, errorCode: int) -> None:
-        """End the pilot: code 0 well, any other as this command fails. The code itself is told, and
-        is not the pilot's."""
+        """End the pilot: code 0 is a success, any other code is a failure of this command. The
+        error message contains the code; the pilot's own exit code is that of the failure."""
         raise Ended(errorCode)
 
     def server_words(self) -> List[str]:
-        """Words by which a program of DIRAC finds servers and certificates."""
+        """Words with which a program of DIRAC finds servers and certificates."""
         words = (
             ["-o", "/DIRAC/Security/UseServerCertificate=yes"]
             if self.pp.useServerCertificate
@@ -147,7 +147,7 @@ class DiracCommand(Command):
         return words + (["--cfg", self.pp.localConfigFile] if there else [])
 
     def write_options(self, values: Dict[str, str]) -> None:
-        """Set values in pilot.cfg, as dirac-configure would, without starting it."""
+        """Set values in pilot.cfg without starting dirac-configure."""
         path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
         try:
             cfg_file.update_file(path, {name: text for name, text in values.items() if text})
@@ -158,11 +158,11 @@ class DiracCommand(Command):
 
 
 class Ended(SystemExit):
-    """exitWithError: like sys.exit, no handler of Exceptions stops it."""
+    """exitWithError: as with sys.exit, `except Exception` does not catch it."""
 
 
 def begin_command(ctx: Context, needs_certificates: bool = True) -> params.PilotParams:
-    """The parameters; Skip when a command before ended the pilot."""
+    """The parameters; Skip when an earlier command ended the pilot."""
     pp = params.params_of(ctx)
     to_out_file(ctx.path(OUT), ctx.masker)
     if pp.ended:
@@ -174,14 +174,14 @@ def begin_command(ctx: Context, needs_certificates: bool = True) -> params.Pilot
 
 
 def perform_step(pp: params.PilotParams, command: Command, step: Callable[[], object]) -> None:
-    """Do a step. sys.exit(0) in it ends the pilot well, after it; sys.exit of anything else is the
-    command's failure."""
+    """Do a step. sys.exit(0) in the step skips the later commands; sys.exit with any other code is
+    a failure of this command."""
     try:
         step()
     except SystemExit as end:
         if end.code:
             raise command.failure(
-                "%s ended the pilot with code %s; what led to it is in the log"
+                "%s ended the pilot with code %s; the log contains the reason"
                 % (command.name, end.code)
             )
         pp.ended = command.name

@@ -1,4 +1,4 @@
-"""ConfigureArchitecture: the platform, by DIRAC's own program."""
+"""ConfigureArchitecture: the platform that DIRAC's own program prints."""
 
 import platform
 import shlex
@@ -9,7 +9,7 @@ from .options import pick_options
 
 
 class ConfigureArchitecture(DiracCommand):
-    """Write the platform into pilot.cfg: what dirac-platform, or --architectureScript, tells."""
+    """Write the platform into pilot.cfg: the output of dirac-platform or --architectureScript."""
 
     name = "ConfigureArchitecture"
     options = DiracCommand.options + pick_options("architecture_script")
@@ -17,7 +17,7 @@ class ConfigureArchitecture(DiracCommand):
     def execute(self) -> str:
         name = self.find_architecture()
         if not name:
-            raise self.failure("%s told no platform" % self.pp.architectureScript)
+            raise self.failure("%s printed no platform" % self.pp.architectureScript)
         self.write_options(
             {"/LocalSite/Architecture": name, "/LocalSite/Platform": platform.machine()}
         )

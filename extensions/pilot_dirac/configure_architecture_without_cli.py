@@ -12,7 +12,7 @@ class ConfigureArchitectureWithoutCLI(ConfigureArchitecture):
     needs_certificates = False
 
     def find_architecture(self) -> str:
-        """As DIRAC names platforms."""
+        """The platform in DIRAC's spelling."""
         system = platform.uname()
         library = "-".join(part for part in platform.libc_ver() if part)
         return "_".join(part for part in (system.system, system.machine, library) if part)

@@ -1,4 +1,4 @@
-"""ConfigureBasics: pilot.cfg as DIRAC itself begins it."""
+"""ConfigureBasics: creates pilot.cfg with dirac-configure."""
 
 import os
 import shlex
@@ -83,10 +83,10 @@ class ConfigureBasics(DiracCommand):
                 }
             )
         if self.pp.installation == "shared" or self.pp.preinstalledEnv:
-            self.cfg += ["-DMH"]  # what is installed for all has certificates and CRLs of its own
+            self.cfg += ["-DMH"]  # a shared installation has its own certificates and CRLs
 
     def _link_old_name(self, path: str) -> None:
-        """etc/dirac.cfg, where old programs look."""
+        """Link etc/dirac.cfg, which old programs read, to pilot.cfg."""
         folder = os.path.join(self.pp.workingDir, "etc")
         link = os.path.join(folder, "dirac.cfg")
         os.makedirs(folder, exist_ok=True)
@@ -97,5 +97,5 @@ class ConfigureBasics(DiracCommand):
 
 
 def option_words(values: Dict[str, str]) -> List[str]:
-    """-o /Section/Name=value for each that has a value, safe for a shell."""
+    """-o /Section/Name=value for each non-empty value, quoted for a shell."""
     return ["-o " + shlex.quote("%s=%s" % pair) for pair in values.items() if pair[1]]

@@ -14,7 +14,7 @@ from .command import DiracCommand
 QUEUE_TIME = "dirac-wms-get-queue-cpu-time"
 FACTOR = "/LocalSite/CPUNormalizationFactor"
 LEFT = "/LocalSite/CPUTimeLeft"
-# asked of DIRAC itself: the correction that its administrators set for all nodes
+# prints the correction that DIRAC's administrators set for all nodes
 CORRECTION = """
 try:
     from DIRAC.Core.Base.Script import Script
@@ -42,7 +42,7 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
         pp = self.pp
         node = pp.context.find(WorkerNode)
         copies = pp.context.settings["cpu_copies"] or pp.pilotProcessors or 1
-        # DIRAC's own, as its scores are
+        # DIRAC's own Python, because DIRAC measures its scores with it
         self.python = shutil.which("python3", path=pp.installEnv.get("PATH")) or ""
         measured = self.measured(pp.context, copies, node.cpu_model if node else "")
         correction = self.read_correction()
@@ -56,7 +56,7 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
         seconds = parsing.last_number(parsing.TIME_LEFT, done.stdout)
         if seconds is None:
             raise self.failure(
-                "%s told no CPU time; its last line: %s"
+                "%s printed no CPU time; its last line: %s"
                 % (QUEUE_TIME, parsing.last_line(done.stdout))
             )
         pp.cpu_power = power
@@ -66,12 +66,14 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
         self.found = (measured._replace(power=power),)
 
     def read_correction(self) -> float:
-        """What scores are divided by; 1 where DIRAC does not tell."""
+        """The divisor of scores; 1 when DIRAC does not report it."""
         try:
             self.log.info("asking DIRAC for its correction of CPU power")
             words = ["python3", "-c", CORRECTION, "--cfg", self.pp.localConfigFile]
             text = self.run_program(words, logged=False).stdout
             return float(parsing.last_line(text).split("correction ")[1])
         except (StepFailed, IndexError, ValueError) as error:
-            self.log.warn("DIRAC does not tell its correction of CPU power, 1 is taken: %s", error)
+            self.log.warn(
+                "DIRAC does not report its correction of CPU power, the pilot uses 1: %s", error
+            )
             return 1.0

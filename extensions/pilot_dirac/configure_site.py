@@ -1,4 +1,4 @@
-"""ConfigureSite: where this pilot runs, and what was set by -o."""
+"""ConfigureSite: the place of this pilot, and the values of -o."""
 
 from typing import Dict
 

@@ -1,5 +1,5 @@
-"""DIRAC's command line, as getopt reads it, in the toolbox's words: every option of dirac-pilot.py,
-also abbreviated, also dead ones."""
+"""Translates DIRAC's command line into the toolbox's words. It reads the line as getopt does: every
+option of dirac-pilot.py, abbreviated ones and those without effect included."""
 
 import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -15,7 +15,7 @@ from . import vo
 
 
 class CommandLineWord(NamedTuple):
-    """One of DIRAC's options: `ours` is what it is called here; "" when it has had no effect for
+    """One of DIRAC's options: `ours` is its name in the toolbox; "" when it has had no effect for
     years."""
 
     long: str
@@ -78,7 +78,7 @@ WORDS = (
     CommandLineWord("pilotSecret", "pilot_secret"),
     CommandLineWord("clientID", "client_id"),
 )
-# proposed ones: they take no abbreviation from the old
+# proposed options: an abbreviation that also fits an old option means the old one
 LATER = ("diracx_URL", "pilotSecret", "clientID")
 SERVERS = ("dips://", "dip://", "https://", "http://")
 SECRET = "pilot_secret"
@@ -108,7 +108,7 @@ def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Opt
 
 
 def help() -> str:
-    """The engine's hook: dirac-pilot.py's own options, and what each is called here."""
+    """The engine's hook: dirac-pilot.py's own options, and the toolbox's name of each."""
     lines = ["", "dirac-pilot.py's own options, which may be abbreviated:"]
     for word in WORDS:
         spelled = "%s--%s%s" % (
@@ -124,23 +124,24 @@ def help() -> str:
 
 
 def as_id(text: str) -> str:
-    """A stamp or UUID as an id of ours: vm://space/x has letters that no name of a folder has."""
+    """A stamp or UUID as a pilot id, which names a folder: vm://space/x contains characters that
+    are not allowed there."""
     return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 
 
 def getopt_pairs(words: Sequence[str]) -> List[Tuple[str, str]]:
-    """The command line as getopt gave it to DIRAC's pilot: ("-o", "value"), ("--debug", "");
-    without secrets."""
+    """The command line in the layout that getopt gave DIRAC's pilot: ("-o", "value"), ("--debug",
+    ""); without secrets."""
     translation = _Translation(words, {})
     try:
         translation.translate_words()
-    except UsageError:  # then nothing is run with it
+    except UsageError:  # the engine refuses this command line before any command runs
         pass
     return translation.pairs
 
 
 class _Translation:
-    """Goes along the words once; `out` are ours."""
+    """Reads the words once; `out` are the toolbox's words."""
 
     def __init__(self, words: Sequence[str], native: Dict[str, Option]) -> None:
         self._words, self._native, self._at = list(words), native, 0
@@ -150,7 +151,7 @@ class _Translation:
         self.pairs: List[Tuple[str, str]] = []
 
     def translate_words(self) -> None:
-        """All words. UsageError for an abbreviation that fits several options."""
+        """Translate all words. UsageError for an abbreviation that fits several options."""
         while self._at < len(self._words):
             word = self._words[self._at]
             self._at += 1
@@ -176,14 +177,14 @@ class _Translation:
             return
         known = LONG.get(name) or self._complete_name(name)
         if known is None:
-            self.out.append(word)  # the engine tells that it is unknown, and what is near
+            self.out.append(word)  # the engine reports the unknown option with a suggestion
             value_follows = (
                 not equals
                 and not self._native
                 and self._at < len(self._words)
                 and not self._words[self._at].startswith("-")
             )
-            # where ours are not known either: a word behind one is taken for its value
+            # without the toolbox's options: the word after an unknown option counts as its value
             self._at += value_follows
         else:
             self._add_option(known, value if equals else None, "--" + name)

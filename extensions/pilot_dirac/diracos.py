@@ -1,5 +1,5 @@
-"""DIRACOS, DIRAC's own environment of conda packages, installed into the workdir, and DIRAC by pip
-into it."""
+"""Installs DIRACOS, DIRAC's environment of conda packages, into the workdir, and DIRAC into DIRACOS
+with pip."""
 
 import os
 import shlex
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 FOLDER, SCRIPT = "diracos", "diracosrc"
 ON_CVMFS = "/cvmfs/dirac.egi.eu/installSource/DIRACOS-Linux-%s.sh"
 NEWEST = "https://github.com/DIRACGrid/DIRACOS2/releases/latest/download/DIRACOS-Linux-%s.sh"
-# a huge limit of open files makes the installer's micromamba die or crawl
+# a very high limit of open files makes the installer's micromamba fail or very slow
 RUN = 'n=$(ulimit -n); if [ "$n" = unlimited ] || [ "$n" -gt 1048575 ]; then ulimit -n 1048575; fi; exec bash "$@"'
 
 
 def install_diracos(work: Work, command: "InstallDIRAC") -> Installation:
-    """One attempt. StepFailed when it does not work."""
+    """Try the installation once. Raises StepFailed."""
     pp, ctx = command.pp, work.ctx
     target = ctx.path(FOLDER)
-    shutil.rmtree(target, ignore_errors=True)  # a try before this one may have left half of it
+    shutil.rmtree(target, ignore_errors=True)  # an earlier attempt may have left an incomplete one
     path = _find_installer(work, command.log)
     ctx.environ["MAMBA_EXTRACT_THREADS"] = str(pp.maxNumberOfProcessors or 1)
     work.run(["bash", "-c", RUN, "bash", path])
@@ -48,7 +48,7 @@ def install_diracos(work: Work, command: "InstallDIRAC") -> Installation:
 
 
 def _find_installer(work: Work, log: Logger) -> str:
-    """The installer's path: as it was set, on CVMFS, or fetched from its makers."""
+    """The installer's path: as the source names it, on CVMFS, or downloaded from GitHub."""
     machine = os.uname().machine
     if work.one.what:
         wanted = source("installer:" + work.one.what)
@@ -66,7 +66,7 @@ def _find_installer(work: Work, log: Logger) -> str:
 def pip_requirements(
     project: str, version: str, modules: Sequence[Tuple[str, str, str]]
 ) -> List[List[str]]:
-    """pip's words: the project's release, or the modules from git instead."""
+    """The arguments of each pip install: the project's release, or the modules from git."""
     if not modules:
         return [["%sDIRAC[pilot]%s" % (project, release.pinned_version(version))]]
     return [

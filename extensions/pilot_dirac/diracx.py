@@ -1,9 +1,10 @@
-"""DiracX: a token for the pilot's secret, renewed in time, and the log as JSON lines.
+"""DiracX: exchanges the pilot's secret for a token, renews the token before it expires, and sends
+the log as JSON lines.
 
-By the interfaces of the pilot's proposed DiracX generation: POST api/auth/secret-exchange,
+The interfaces are those of the pilot's proposed DiracX generation: POST api/auth/secret-exchange,
 api/auth/pilot-token (or api/auth/token) to refresh, api/pilots/internal/message (or
-api/pilots/legacy/message) for the log; or the token that stands in the proxy file between
------BEGIN DIRACX----- and -----END DIRACX-----.
+api/pilots/legacy/message) for the log. Instead of the secret, the proxy file may contain a token
+between -----BEGIN DIRACX----- and -----END DIRACX-----.
 """
 
 import base64
@@ -26,8 +27,8 @@ from . import remote_log
 from .options import setting_value
 
 TIMEOUT_S = 10.0
-EARLY_S = 60.0  # a token is renewed so long before its end
-LIFE_S = 600.0  # of a token that does not tell
+EARLY_S = 60.0  # the pilot renews a token this long before it expires
+LIFE_S = 600.0  # of a token without expires_in
 EXCHANGE, REFRESH, REVOKE = (
     "/api/auth/secret-exchange",
     ("/api/auth/pilot-token", "/api/auth/token"),
@@ -61,11 +62,11 @@ class DiracX(Transport):
         self._where: Optional[str] = None
 
     def weigh(self, event: Event) -> int:
-        """Lines count."""
+        """The number of lines."""
         return len(event["lines"]) if event["event"] == events.LOG else 0
 
     def send(self, events: List[Event]) -> None:
-        """The lines; at the pilot's end the token is given back."""
+        """Send the lines; at the pilot's end revoke the token."""
         lines = [line._asdict() for line in remote_log.lines_of(events)]
         if lines:
             body = json.dumps({"pilot_stamp": self._stamp, "lines": lines}).encode("ascii")
@@ -92,7 +93,7 @@ class DiracX(Transport):
         return status, data
 
     def _access_token(self, fresh: bool) -> str:
-        """A token that still holds; `fresh`: the one we have was refused."""
+        """A valid token; `fresh`: the server refused the current one."""
         if fresh or time.monotonic() > self._until - EARLY_S:
             self._store_token(self._renew_access() or self._exchange_secret())
         return str(self._token.get("access_token", ""))
@@ -112,7 +113,7 @@ class DiracX(Transport):
 
     def _exchange_secret(self) -> Dict[str, object]:
         if not self._secret:
-            raise SendFailed("DiracX takes no log without a token: give --pilotSecret")
+            raise SendFailed("DiracX accepts no log without a token: give --pilotSecret")
         body = json.dumps({"pilot_stamp": self._stamp, "pilot_secret": self._secret}).encode(
             "ascii"
         )
@@ -142,7 +143,7 @@ class DiracX(Transport):
 
     @staticmethod
     def _judge_answer(path: str, status: int, data: bytes) -> None:
-        """Raise SendFailed for anything but success; what is wrong with our words is final."""
+        """Raise SendFailed for anything but success; it is final when our request is invalid."""
         if not 200 <= status < 300:
             raise SendFailed(
                 "%s: HTTP %d: %s" % (path, status, data[:200].decode("utf-8", "replace")),
@@ -150,12 +151,12 @@ class DiracX(Transport):
             )
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._session.close()
 
 
 def embedded_token(environ: Dict[str, str]) -> Dict[str, object]:
-    """The token in the proxy file, where there is one."""
+    """The token in the proxy file; {} when there is none."""
     path = credentials.proxy_path(environ)
     if path is None:
         return {}

@@ -1,5 +1,5 @@
-"""pilotTools and pilotCommands as communities' modules import them: names of DIRAC's pilot that
-stand for what is here."""
+"""pilotTools, pilotCommands and proxyTools for communities' modules: the names of DIRAC's pilot,
+with the implementations of this package."""
 
 import importlib
 import importlib.util
@@ -52,22 +52,22 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class FixedSizeBuffer:
-    """Lines gathered by modules that keep some themselves."""
+    """A buffer of lines, for modules that collect lines themselves."""
 
     def __init__(self, bufsize: int = 1000, *_flush: int) -> None:
         self._lines: List[str] = []
         self.bufsize = bufsize
 
     def write(self, text: str) -> None:
-        """Keep these lines; the oldest go when there are too many."""
+        """Add lines; the buffer drops the oldest when it is full."""
         self._lines = (self._lines + text.splitlines())[-self.bufsize:]
 
     def getValue(self) -> str:
-        """What was kept."""
+        """The text of the buffer."""
         return "\n".join(self._lines)
 
     def flush(self) -> None:
-        """Forget what was kept."""
+        """Empty the buffer."""
         self._lines = []
 
 
@@ -81,7 +81,7 @@ class ObjectLoader:
 
 
 def getCommand(pp: params.PilotParams, commandName: str) -> Tuple[Optional[object], str]:
-    """(instance, module) of a command, as DIRAC's pilot looked for it."""
+    """(instance, module) of a command, searched in the order of DIRAC's pilot."""
     for name in [extension + "Commands" for extension in pp.commandExtensions] + ["pilotCommands"]:
         if name not in sys.modules and importlib.util.find_spec(name) is None:
             continue
@@ -92,7 +92,7 @@ def getCommand(pp: params.PilotParams, commandName: str) -> Tuple[Optional[objec
 
 
 class RemoteLogger(Logger):
-    """A log that DIRAC's pilot sent by itself: ours is sent whoever writes it."""
+    """DIRAC's pilot sent this log separately; the toolbox sends every log."""
 
     def __init__(
         self, url: str = "", name: str = "Pilot", *_more: object, **_named: object
@@ -122,8 +122,8 @@ def getFlavour(ceName: str) -> Tuple[str, str]:
 
 
 def retrieveUrlTimeout(url: str, fileName: str, log: Logger, timeout: float = 0) -> bool:
-    """Fetch a URL into a file, verified, at most `timeout` seconds (0: 300). Whether it went
-    well."""
+    """Download a URL into a file with verified TLS, in at most `timeout` seconds (0: 300). Returns
+    whether this succeeded."""
     try:
         fetch.download(url, fileName, timeout or 300.0)
         return True
@@ -133,18 +133,18 @@ def retrieveUrlTimeout(url: str, fileName: str, log: Logger, timeout: float = 0)
 
 
 def safe_listdir(directory: str, timeout: float = 60) -> List[str]:
-    """The names in a folder; none when it cannot be read, or does not answer."""
+    """The names in a folder; [] when it cannot be read, or does not answer."""
     from .certificates import look_by_child
 
     return look_by_child(["ls", "-A", directory]).stdout.split("\n")[:-1]
 
 
 def sendMessage(*_words: object, **_more: object) -> None:
-    """The log goes where it should by itself: nothing is to be sent by hand."""
+    """Do nothing: the engine sends the log."""
 
 
 def parseVersion(releaseVersion: str, useLegacyStyle: bool = False) -> str:
-    """v9r1p2 -> 9.1.2, or the other way round; what is no release stays as it is."""
+    """v9r1p2 -> 9.1.2, or the reverse; any other text is unchanged."""
     return (
         release.lettered_version(releaseVersion)
         if useLegacyStyle
@@ -153,7 +153,7 @@ def parseVersion(releaseVersion: str, useLegacyStyle: bool = False) -> str:
 
 
 def pythonPathCheck() -> None:
-    """PYTHONPATH is taken from children's environment, and our own never had it."""
+    """Do nothing: the environment of children has no PYTHONPATH."""
 
 
 def load_module_from_path(module_name: str, path_to_module: str) -> types.ModuleType:
@@ -169,7 +169,7 @@ def load_module_from_path(module_name: str, path_to_module: str) -> types.Module
 
 
 def logFinalizer(func: Function) -> Function:
-    """Around execute(); the log is finished by itself."""
+    """A decorator of execute() without effect: the engine finishes the log."""
     return func
 
 
@@ -204,7 +204,7 @@ STEPS: Dict[str, object] = {
 
 
 def install_faces() -> None:
-    """From now on the old names can be imported."""
+    """Make the old names importable."""
     if "pilotTools" in sys.modules:
         return
     package = types.ModuleType("Pilot")

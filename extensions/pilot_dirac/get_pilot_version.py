@@ -1,11 +1,11 @@
-"""GetPilotVersion: which release is wanted; of use to old command lists only."""
+"""GetPilotVersion: logs the wanted release; only old lists of commands contain it."""
 
 from .command import DiracCommand
 from .options import pick_options
 
 
 class GetPilotVersion(DiracCommand):
-    """Tell the wanted release, which pilot.json or --release has decided before any command."""
+    """Log the wanted release, which pilot.json or --release sets before any command runs."""
 
     name = "GetPilotVersion"
     needs_certificates = False

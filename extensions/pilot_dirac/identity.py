@@ -1,5 +1,5 @@
-"""How the batch system knows this pilot: DIRAC's pilot reference, flavour and description of the
-system, from the environment."""
+"""Identifies this pilot in its batch system: DIRAC's pilot reference, flavour and description of
+the system, from the environment."""
 
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
@@ -7,8 +7,8 @@ UNKNOWN = "unknown"
 
 
 class Submitter(NamedTuple):
-    """`system` has DIRAC's keys Type, JobID and Parameters; empty where no batch system is
-    known."""
+    """`system` has DIRAC's keys Type, JobID and Parameters; it is empty when the batch system is
+    unknown."""
 
     flavour: str
     reference: str
@@ -23,7 +23,7 @@ def _first_flavour(environ: Dict[str, str], *names: str) -> str:
 
 
 def _grid_engine(environ: Dict[str, str]) -> str:
-    """JOB_ID alone is too common a name: SGE_TASK_ID must be there too."""
+    """JOB_ID alone is too common a name: SGE_TASK_ID must be set, too."""
     return _first_flavour(environ, "JOB_ID") if "SGE_TASK_ID" in environ else ""
 
 
@@ -67,8 +67,8 @@ SYSTEMS: Tuple[Row, ...] = (
 
 
 def find_submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter:
-    """What the environment tells; what stands later here wins, as with DIRAC: a CE knows more than
-    the batch system behind it."""
+    """The submitter according to the environment. Later rules win, as in DIRAC: a CE knows more
+    than the batch system behind it."""
     flavour, reference = "DIRAC", ""
     system: Dict[str, object] = {}
     for kind, scheme, job, word, parameters in SYSTEMS:

@@ -1,4 +1,4 @@
-"""InstallDIRAC: makes DIRAC's client usable: what is installed already, what lies on CVMFS, else
+"""InstallDIRAC: makes DIRAC's client usable: from an existing installation, from CVMFS, or with
 DIRACOS and pip."""
 
 import os
@@ -47,7 +47,7 @@ class InstallDIRAC(DiracCommand, Install):
     uses = Install.uses
     timeout_s = Install.timeout_s
     failure = InstallFailed
-    after: Optional[Dict[str, str]] = None  # the whole environment that was made
+    after: Optional[Dict[str, str]] = None  # the complete environment of the installation
 
     def execute(self) -> None:
         ctx = self.pp.context
@@ -59,7 +59,7 @@ class InstallDIRAC(DiracCommand, Install):
         self.use_first_source(sources)
 
     def use_first_source(self, sources: Tuple[Source, ...]) -> None:
-        """Make the first of these that works DIRAC's environment."""
+        """Use the first of these sources that works as DIRAC's environment."""
         pp, ctx = self.pp, self.pp.context
         known = dict(
             ways.WAYS,
@@ -77,14 +77,14 @@ class InstallDIRAC(DiracCommand, Install):
         pp.installEnv = dict(after, **dict(setting_value(ctx.settings, "user_env_variables")))
         self._saveEnvInFile()
         self.log.info("DIRAC from %s after %.1f s", installation.source, attempts[-1].seconds)
-        # so that CVMFS has the client at hand for those that follow
+        # loads the client into the cache of CVMFS for the later programs
         first = self.run_program(["dirac-version"], ok=None)
         if first.timed_out or first.exit_code:
             self.log.warn("%s", first.told())
         self.found = (installation,)
 
     def _source_script(self, work: ways.Work) -> Installation:
-        """What a script makes of the environment, also what it takes away."""
+        """The installation of a script: the variables that it sets and those that it removes."""
         words = ways.script_words(work.one)
         before = dict(work.ctx.environ, DIRAC_RC_PATH=words[0])
         self.after = shell.shell_environ(words, before, min(work.left_s(), self.limit_s()))
@@ -93,7 +93,7 @@ class InstallDIRAC(DiracCommand, Install):
         )
 
     def _sourceEnvironmentFile(self) -> None:
-        """For modules: DIRAC's environment by $DIRAC_RC_PATH, which they have set."""
+        """For modules: DIRAC's environment from $DIRAC_RC_PATH, which the module set."""
         self.use_first_source(
             (
                 Source(
@@ -107,11 +107,11 @@ class InstallDIRAC(DiracCommand, Install):
         )
 
     def _localInstallDIRAC(self) -> None:
-        """For modules: DIRACOS and pip, whatever is installed for all."""
+        """For modules: DIRACOS and pip, even when a shared installation exists."""
         self.use_first_source((Source("diracos", self.pp.context.settings["diracos_url"]),))
 
     def list_sources(self) -> Tuple[Source, ...]:
-        """What is tried, in order."""
+        """The sources to try, in order."""
         words, sources = self.pp.flag_words(), []
         if ONLY_LOCAL not in words:
             sources = [Source("env", path) for path in self.find_installed()]
@@ -120,7 +120,7 @@ class InstallDIRAC(DiracCommand, Install):
         return tuple(sources)
 
     def find_installed(self) -> List[str]:
-        """The environment scripts that are there; a place that hangs is passed over."""
+        """The environment scripts that exist, without places that do not answer."""
         pp, seen = self.pp, []
         if pp.preinstalledEnv:
             candidates = [pp.preinstalledEnv]
@@ -151,7 +151,7 @@ class InstallDIRAC(DiracCommand, Install):
         return os.path.join(self.releaseVersion or NEWEST, "Linux-" + os.uname().machine)
 
     def _saveEnvInFile(self, eName: str = ENVIRONMENT) -> None:
-        """Scripts that make the same environment in a shell, made anew each time."""
+        """Write scripts that create the same environment in a shell."""
         before, after = self.pp.nodeEnv, self.pp.installEnv
         new = sorted(ways.changes(before, after).items())
         lines = [

@@ -1,4 +1,4 @@
-"""LaunchAgent: starts DIRAC's JobAgent, which pulls jobs."""
+"""LaunchAgent: starts DIRAC's JobAgent, which pulls jobs from DIRAC."""
 
 import os
 from typing import Dict, List, Tuple
@@ -16,30 +16,30 @@ from .command import DiracCommand
 from .options import pick_options, setting_value
 
 AGENT = "WorkloadManagement/JobAgent"
-STOP_FILE = "stop_agent"  # in its control folder: DIRAC's agents end after the cycle that sees it
+STOP_FILE = "stop_agent"  # DIRAC's agents end after the cycle that finds it
 POOL = "Pool"
 OURS = ("tasks", "task", "pool")
 MARK = "Job being submitted"
 
 
 class JobAgent(child.Watched):
-    """What is heard of a JobAgent; asked to drain it gets its stop file."""
+    """Reads the log of a JobAgent, and creates the agent's stop file when the pilot drains."""
 
     def __init__(self, control: str) -> None:
         super().__init__()
         self._control, self.jobs = control, 0
 
     def line(self, text: str) -> None:
-        """One line of its log."""
+        """Read one line of the agent's log."""
         self.count_job(text)
         super().line(text)
 
     def count_job(self, text: str) -> None:
-        """A line may tell of a job that was taken."""
+        """Count a line that reports a new job."""
         self.jobs += MARK in text
 
     def drain(self, signum: int) -> None:
-        """No more jobs after those that run."""
+        """Let the agent end after the running jobs."""
         os.makedirs(self._control, exist_ok=True)
         with open(os.path.join(self._control, STOP_FILE), "w", encoding="ascii"):
             pass
@@ -71,12 +71,12 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
 
     @classmethod
     def check(cls, settings: Settings) -> List[str]:
-        """As the toolbox, where its own agent is asked for."""
+        """The toolbox's checks, when the settings select its own agent."""
         return super().check(settings) if any(settings[name] for name in OURS) else []
 
     @classmethod
     def ending_s(cls, settings: Settings) -> float:
-        """The built-in agent ends by itself."""
+        """The built-in agent ends in time by itself and needs less."""
         return child.TELL_S if any(settings[name] for name in OURS) else child.ENDING_S
 
     def execute(self) -> None:
@@ -98,7 +98,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
             )
 
     def refuse_to_begin(self) -> None:
-        """Skip where the node or the pilot is being drained."""
+        """Raise Skip when the node or the pilot drains."""
         asked = "the pilot was asked to drain" if self.pp.context.interrupts.drain else ""
         drained = next(("there is " + path for path in DRAIN_FILES if os.path.exists(path)), asked)
         if drained:
@@ -106,7 +106,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
 
     @staticmethod
     def control_folder(instance: str) -> str:
-        """Where the agent looks for its stop file."""
+        """The folder in which the agent checks for its stop file."""
         return os.path.join(instance, "control", *AGENT.split("/"))
 
     def agent_argv(self, ctx: Context) -> List[str]:
@@ -142,7 +142,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         return words + [word for path in self.list_cfg_files() for word in ("--cfg", path)]
 
     def cycle_options(self) -> Dict[str, object]:
-        """How long the agent goes on; an inner pool of computing elements takes many jobs."""
+        """The options that limit the agent's work; with an inner Pool it runs many jobs."""
         pp = self.pp
         options: Dict[str, object] = {
             "MaxCycles": pp.maxCycles,

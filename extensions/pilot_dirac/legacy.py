@@ -1,7 +1,7 @@
-"""Communities' own modules, written for DIRAC's pilot: <Extension>Commands.py beside the pilot, run
-as they are.
+"""Runs communities' modules that were written for DIRAC's pilot, unchanged: <Extension>Commands.py
+beside the pilot.
 
-They import pilotTools and pilotCommands (or Pilot.pilotTools ...), which are faces of this package.
+They import pilotTools and pilotCommands (or Pilot.pilotTools ...), which faces.py defines.
 """
 
 import ast
@@ -23,9 +23,9 @@ from .command import DiracCommand, begin_command, perform_step
 from .options import TABLE
 
 SUFFIX = "Commands"
-LIMIT_S = 4 * 3600.0  # a community's step may install things
+LIMIT_S = 4 * 3600.0  # a community's step may install software
 OURS = ("pilot_dirac.", "pilot.")
-# insides of Pilot 2 that are gone for good
+# internal names of Pilot 2 that no longer exist
 GONE = (
     "_setInstallOptions",
     "installOpts",
@@ -55,13 +55,13 @@ class Adopted(Command):
 
 def adopt(name: str) -> Optional[types.ModuleType]:
     """The engine's hook: the module of -E NAME by DIRAC's rule, with COMMANDS; else our own package
-    for that community; else, as with DIRAC, a name without commands, which the engine tells of.
+    for that community; else, as in DIRAC, a module without commands, which the engine reports.
 
-    A module that cannot be imported raises what it raised; one for Pilot 2 is a UsageError with
-    file and line.
+    The exception of a module that cannot be imported passes through. A module for Pilot 2 is a
+    UsageError with file and line.
     """
     faces.install_faces()
-    # their modules import one another
+    # the communities' modules import one another
     sys.path += [folder for folder in search.current().folders() if folder not in sys.path]
     module = name + SUFFIX
     spec = importlib.util.find_spec(module)
@@ -97,8 +97,8 @@ def _make_module(name: str, file: str, commands: Tuple[Type[Command], ...]) -> t
 
 
 def commands_in(module: types.ModuleType) -> List[type]:
-    """The classes that can be executed and are not ours, also those the module took from other
-    modules of the community."""
+    """The classes with execute() that are not ours, including those that the module imports from
+    other modules of the community."""
     return [
         item
         for item in vars(module).values()
@@ -109,7 +109,7 @@ def commands_in(module: types.ModuleType) -> List[type]:
 
 
 def adopt_class(legacy: type) -> Type[Command]:
-    """A command of the engine that runs this class."""
+    """A command class of the engine that runs this class."""
     body: Dict[str, object] = {
         "name": legacy.__name__,
         "legacy": legacy,
@@ -128,8 +128,8 @@ def adopt_class(legacy: type) -> Type[Command]:
 
 
 def refuse_the_gone(path: str) -> None:
-    """UsageError when a file uses insides of Pilot 2. One that cannot be parsed is left to the
-    import, which says where."""
+    """Raise UsageError when a file uses internal names of Pilot 2. A file that cannot be parsed
+    passes: its import reports the line."""
     with open(path, encoding="utf-8", errors="replace") as stream:
         text = stream.read()
     try:
@@ -146,6 +146,7 @@ def refuse_the_gone(path: str) -> None:
         word = node.attr if isinstance(node, ast.Attribute) else ""
         if word in GONE and word not in own:
             raise UsageError(
-                "%s, line %d: %s is of DIRAC's Pilot 2 and has had no counterpart since; override execute() instead"
+                "%s, line %d: %s is of DIRAC's Pilot 2 and has had no counterpart since; "
+                "override execute() instead"
                 % (path, getattr(node, "lineno", 0), word)
             )

@@ -1,4 +1,4 @@
-"""The log as DIRAC's commands write it, with pilot.out beside: its lines have DIRAC's form."""
+"""The logger of DIRAC's commands, and pilot.out, whose lines have DIRAC's layout."""
 
 import logging
 import os
@@ -12,8 +12,8 @@ OUT = "pilot.out"
 
 
 class Logger:
-    """debug, info, warn and error take a text and, as with DIRAC's, perhaps more words; %s in the
-    text is filled."""
+    """debug, info, warn and error take a text and, as in DIRAC, further words, which replace the
+    %s of the text."""
 
     isPilotLoggerOn = False
     buffer: Optional[object] = None
@@ -27,30 +27,30 @@ class Logger:
             self.setDebug()
 
     def setDebug(self) -> None:
-        """All is logged from now on."""
+        """Log records of every level."""
         logging.getLogger("pilot").setLevel(logging.DEBUG)
 
     def debug(self, text: object, *more: object, **_named: object) -> None:
-        """Of use to developers."""
+        """Log a record for developers."""
         self._log.debug("%s", fill_in(text, more))
 
     def info(self, text: object, *more: object, **_named: object) -> None:
-        """Of use to operators."""
+        """Log a record for operators."""
         self._log.info("%s", fill_in(text, more))
 
     def warn(self, text: object, *more: object, **_named: object) -> None:
-        """Something is odd, and the pilot goes on."""
+        """Log a problem that does not end the pilot."""
         self._log.warning("%s", fill_in(text, more))
 
     def error(self, text: object, *more: object, **_named: object) -> None:
-        """Something is wrong."""
+        """Log an error."""
         self._log.error("%s", fill_in(text, more))
 
     warning = warn
 
 
 def fill_in(text: object, more: Tuple[object, ...]) -> str:
-    """`text % more` where that can be, else all words with blanks between."""
+    """`text % more` when the two fit, else all words with spaces between them."""
     if not more:
         return str(text)
     try:
@@ -73,7 +73,7 @@ def log_line(seconds: float, level: str, name: str, text: str) -> str:
 
 
 class OutFile(logging.Handler):
-    """Appends every line of the log to pilot.out, masked as everything is."""
+    """Appends every line of the log to pilot.out, with secrets masked."""
 
     def __init__(self, path: str, masker: Masker) -> None:
         super().__init__()
@@ -81,17 +81,17 @@ class OutFile(logging.Handler):
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record, each line with the header."""
+        """Write a record; each of its lines gets the header."""
         lines = [log_line(record.created, record.levelname, record.name, text) + "\n"
                  for text in self._masker.mask_text(record.getMessage()).splitlines()]
         try:
             os.write(self._file, "".join(lines).encode("utf-8", "backslashreplace"))
-        except OSError:  # a full disk ends no pilot here: CheckWorkerNode tells of it
+        except OSError:  # a full disk does not end the pilot here: CheckWorkerNode reports it
             pass
 
 
 def to_out_file(path: str, masker: Masker) -> None:
-    """From now on the log is in pilot.out too, once."""
+    """Write the log to pilot.out, too; a second call has no effect."""
     log = logging.getLogger("pilot")
     if not any(isinstance(handler, OutFile) for handler in log.handlers):
         try:

@@ -1,4 +1,4 @@
-"""MultiLaunchAgent: a JobAgent for each processor, as in the machines of Vac."""
+"""MultiLaunchAgent: a JobAgent for each processor, as virtual machines of Vac need it."""
 
 import os
 import threading
@@ -18,7 +18,7 @@ TERM, KILL = 15, 9
 
 
 class OneAgent(JobAgent):
-    """One of the agents: its lines are in a file of its own."""
+    """One of the agents; it has its own log file."""
 
     def __init__(self, control: str, path: str) -> None:
         super().__init__(control)
@@ -27,7 +27,7 @@ class OneAgent(JobAgent):
         self.result: Optional[process.Result] = None
 
     def run_agent(self, argv: List[str], how: "LaunchAgent", folder: str) -> None:
-        """To its end; `result` tells how that was."""
+        """Run the agent until it ends, and set `result`."""
         with open(self._path, "a", encoding="utf-8", errors="backslashreplace") as self._out:
             self.result = process.run(
                 argv,
@@ -46,12 +46,12 @@ class OneAgent(JobAgent):
         self.pid = pid
 
     def line(self, text: str) -> None:
-        """One line of its log."""
+        """Read one line of the agent's log."""
         self.count_job(text)
         self.write_line(text)
 
     def write_line(self, text: str) -> None:
-        """To the agent's file."""
+        """Append a line to the agent's log file."""
         if self._out is not None:
             self._out.write(text + "\n")
 
@@ -100,7 +100,7 @@ class MultiLaunchAgent(LaunchAgent):
         return OneAgent(self.control_folder(folder), os.path.join(self.pp.workingDir, LOG % number))
 
     def agent_folder(self, number: int) -> str:
-        """Where this agent lives."""
+        """The working directory of this agent."""
         return os.path.join(self.pp.workingDir, "agent.%02d" % number)
 
     def argv_of(self, number: int) -> List[str]:
@@ -128,7 +128,7 @@ class MultiLaunchAgent(LaunchAgent):
         bad = next((result for result in results if result.exit_code or result.timed_out), None)
         if bad is not None and bad.timed_out:
             self._leave_message(TIME_OVER)
-            raise OutOfTime("the agents were ended at their time limit")
+            raise OutOfTime("the pilot ended the agents at their time limit")
         if bad is not None or len(results) < len(agents):
             self._leave_message("700 Failed, probably JobAgent or Application problem")
             raise AgentFailed(

@@ -1,4 +1,5 @@
-"""NagiosProbes: runs the site's probes and tells their results; none of them ends the pilot."""
+"""NagiosProbes: runs the site's probes and reports their results; a failed probe does not end the
+pilot."""
 
 import os
 import time

@@ -1,5 +1,5 @@
-"""DIRAC's options in the toolbox's terms: each is declared once, and has the default that DIRAC's
-pilot has."""
+"""DIRAC's options in the toolbox's terms: each is declared once, with the default of DIRAC's
+pilot."""
 
 from typing import Any, Dict, Tuple
 
@@ -9,7 +9,7 @@ from pilot.engine.settings import Settings
 
 
 def yes_or_no(text: str) -> str:
-    """DIRAC's booleans are words that travel as they are: True, False."""
+    """DIRAC's programs receive booleans as the words True and False."""
     try:
         return str(values.boolean(text.lower()))
     except ValueError:
@@ -17,7 +17,7 @@ def yes_or_no(text: str) -> str:
 
 
 def parse_variables(text: str) -> Tuple[Tuple[str, str], ...]:
-    """N:::V,N2:::V2 as DIRAC writes environment variables."""
+    """Environment variables in DIRAC's notation N:::V,N2:::V2."""
     variables = []
     for item in (part for part in text.split(",") if part.strip()):
         name, mark, value = item.partition(":::")
@@ -28,7 +28,7 @@ def parse_variables(text: str) -> Tuple[Tuple[str, str], ...]:
 
 
 def parse_modules(text: str) -> Tuple[Tuple[str, str, str], ...]:
-    """url[:::Project[:::branch]], several with commas."""
+    """url[:::Project[:::branch]], separated by commas."""
     modules = []
     for item in (part.strip() for part in text.split(",") if part.strip()):
         parts = item.split(":::")
@@ -42,7 +42,7 @@ def parse_modules(text: str) -> Tuple[Tuple[str, str, str], ...]:
 
 
 def parse_locations(text: str) -> Tuple[str, ...]:
-    """Folders with commas or blanks between them."""
+    """Folders, separated by commas or spaces."""
     return tuple(text.replace(",", " ").split())
 
 
@@ -121,11 +121,12 @@ _ALL = (
     Option("pip_install_options", "options of pip install, with blanks between them", default=""),
     Option(
         "diracos_url",
-        "where DIRACOS is fetched from, #sha256:HEX is checked (default: the newest release on GitHub)",
+        "where DIRACOS is fetched from, #sha256:HEX is checked "
+        "(default: the newest release on GitHub)",
         default="",
     ),
-    Option("architecture_script", "the program that tells the platform", default="dirac-platform"),
-    Option("remote_logging", "tell the log to remote_logger_url", values.boolean, False),
+    Option("architecture_script", "the program that prints the platform", default="dirac-platform"),
+    Option("remote_logging", "send the log to remote_logger_url", values.boolean, False),
     Option("remote_logger_url", "the address of TornadoPilotLogging", default=""),
     Option(
         "remote_logger_timer_interval",
@@ -136,7 +137,7 @@ _ALL = (
     Option("remote_logger_bufsize", "lines that are sent together", values.count, 1000),
     Option(
         "remote_logger_ces_white_list",
-        "the only computing elements whose pilots tell their log; empty: all",
+        "the only computing elements whose pilots send their log; empty: all",
         values.words,
         (),
     ),

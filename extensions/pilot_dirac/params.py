@@ -1,4 +1,4 @@
-"""PilotParams: all that DIRAC's commands know and share, by the names that communities' modules
+"""PilotParams: the values that DIRAC's commands share, under the names that communities' modules
 read and set."""
 
 import os
@@ -18,7 +18,7 @@ from .log import Logger
 from .options import TABLE, setting_value
 
 LIST_ITEM = re.compile(r"\s*,\s*")
-# attribute -> setting, where the value is taken as it is
+# attribute -> setting, for values that are used unchanged
 _PLAIN = {
     "site": "site",
     "ceName": "ce",
@@ -48,7 +48,7 @@ _PLAIN = {
     "loggerTimerInterval": "remote_logger_timer_interval",
     "loggerBufsize": "remote_logger_bufsize",
 }
-# None is "" there
+# these attributes are "" instead of None
 _EMPTY = ("site", "ceName", "queueName", "setup", "gridCEType", "releaseProject", "executeCmd")
 
 
@@ -90,8 +90,8 @@ class PilotParams:
     def __init__(self, ctx: Context) -> None:
         settings = ctx.settings
         self.context = ctx
-        self.has_certificates = False  # looked for when the first command needs them
-        self.ended = ""  # the command that ended the pilot, well, before its time
+        self.has_certificates = False  # the first command that needs them searches for them
+        self.ended = ""  # the command that ended the pilot early, with success
         for attribute, name in _PLAIN.items():
             value = (
                 settings[name]
@@ -166,9 +166,9 @@ class PilotParams:
         self.optList = getopt_pairs(sys.argv[1:])
 
     def first_environment(self, ctx: Context) -> Dict[str, str]:
-        """For DIRAC's programs: a copy of ours; without the node's PYTHONPATH, which is kept
-        beside."""
-        # what the pilot itself is told is not for others: secrets, ids
+        """The environment of DIRAC's programs: a copy of ours, with PYTHONPATH_SAVE instead of the
+        node's PYTHONPATH."""
+        # variables that set the pilot's own options may contain secrets
         ours = {environment_name(name) for name in ctx.settings}
         environ = dict(
             {name: text for name, text in ctx.environ.items() if name not in ours},
@@ -180,7 +180,7 @@ class PilotParams:
         return environ
 
     def flag_words(self) -> List[str]:
-        """The -o values that are words for the pilot itself: cvmfsOnly, diracInstallOnly."""
+        """The -o values that control the pilot itself: cvmfsOnly, diracInstallOnly."""
         return [text for text in self.genericOptions + (self.genericOption,) if "=" not in text]
 
 
@@ -192,5 +192,5 @@ def split_list(texts: Iterable[str]) -> List[str]:
 
 
 def params_of(ctx: Context) -> PilotParams:
-    """The parameters of this run, made by the first command that asks."""
+    """The parameters of this run; the first call creates them."""
     return ctx.shared(PilotParams, lambda: PilotParams(ctx))

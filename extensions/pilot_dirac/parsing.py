@@ -1,5 +1,4 @@
-"""What DIRAC's programs print: the one line that counts, found among whatever is printed around
-it."""
+"""Reads the output of DIRAC's programs: finds the line with the result among other lines."""
 
 import json
 import re
@@ -34,19 +33,19 @@ def last_counts(text: str) -> Optional[Tuple[int, int, int]]:
 
 
 def last_number(pattern: "re.Pattern[str]", text: str) -> Optional[float]:
-    """The last number that a pattern finds; None when it finds none."""
+    """The last number that matches a pattern; None without a match."""
     numbers = pattern.findall(text)
     return float(numbers[-1]) if numbers else None
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
+    """The last line that is not empty."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else ""
 
 
 def as_list(raw: object) -> List[str]:
-    """A JSON list, or a text with commas, as its items: never a text's letters."""
+    """The items of a JSON list, or of a text with commas."""
     items = raw if isinstance(raw, (list, tuple)) else str(raw).split(",")
     return [str(item).strip() for item in items if str(item).strip()]
 

@@ -97,7 +97,7 @@ def _new_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]
 
 
 def _top_layer(data: Dict[str, object], name: str) -> List[Layer]:
-    """What stands outside all sections."""
+    """The values outside all sections."""
     keys = ("ConfigurationServers", "PreferredURLPatterns")
     settings = {KEYS[key]: data[key] for key in keys if data.get(key)}
     return [Layer(name, settings)] if settings else []

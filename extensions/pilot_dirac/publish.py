@@ -1,9 +1,9 @@
 """`python3 -m pilot_dirac.publish -o FOLDER [--pilot-json FILE] [--extension DIR]... [--module
-FILE]...`: the pilot where sites fetch it.
+FILE]...`: publishes the pilot in a folder from which sites fetch it.
 
-Writes what DIRAC's wrappers look for (pilot.tar, pilot.json, checksums.sha512) and manifest.json
-for ours: every file also lies under its own checksum, and the manifest, which names them, is
-replaced last and as a whole.
+Writes the files that DIRAC's wrappers need (pilot.tar, pilot.json, checksums.sha512) and
+manifest.json for wrapper.py. Each file also exists under its own checksum. The manifest names the
+checksums; publish replaces it last, and atomically.
 """
 
 import hashlib
@@ -80,8 +80,8 @@ def _run_tool(words: List[str]) -> int:
 
 
 def publish_files(folder: str, files: Dict[str, bytes]) -> None:
-    """Write the files; whoever fetches meanwhile gets the old ones or the new ones by the manifest,
-    never a mixture."""
+    """Write the files. A client that reads the manifest at the same time gets all old files or all
+    new files."""
     try:
         os.makedirs(os.path.join(folder, FILES), exist_ok=True)
     except OSError as error:
@@ -98,7 +98,7 @@ def publish_files(folder: str, files: Dict[str, bytes]) -> None:
 
 
 def pack_tar(members: Dict[str, bytes]) -> bytes:
-    """A tar of these files with fixed dates: the same bytes from any machine."""
+    """A tar of these files with fixed dates: every machine creates the same bytes."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in sorted(members.items()):
@@ -109,7 +109,7 @@ def pack_tar(members: Dict[str, bytes]) -> bytes:
 
 
 def _read_module(path: str) -> bytes:
-    """A module that no pilot could import is not published."""
+    """The text of a module; UsageError when Python cannot compile it."""
     data = _read_content(path)
     try:
         compile(data, path, "exec", dont_inherit=True)

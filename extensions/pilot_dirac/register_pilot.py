@@ -1,4 +1,4 @@
-"""RegisterPilot: tells DIRAC's PilotManager that this pilot lives."""
+"""RegisterPilot: registers this pilot with DIRAC's PilotManager."""
 
 from typing import Tuple
 
@@ -13,11 +13,11 @@ from .identity import UNKNOWN
 from .options import pick_options
 
 PROGRAM = "dirac-admin-add-pilot"
-STAMP_LENGTH = 32  # what the PilotManager's table holds
+STAMP_LENGTH = 32  # the width of the column in the PilotManager's table
 
 
 class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
-    """Register this pilot with DIRAC as running; one that cannot be registered goes on."""
+    """Register this pilot with DIRAC as running; without success the pilot goes on."""
 
     name = "RegisterPilot"
     options = (
@@ -34,11 +34,12 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
         reference = settings["reference"] or pp.pilotReference
         if pp.wnVO == UNKNOWN:
             raise Skip(
-                "neither the environment nor the proxy tells the VO: not registered (--wnVO)"
+                "neither the environment nor the proxy names the VO: not registered (--wnVO)"
             )
         if reference == pp.context.pilot_id and settings.setting("pilot_id").source == DEFAULT:
             raise Skip(
-                "nobody knows this pilot: no batch system, no stamp, no --pilotUUID, no --reference: not registered"
+                "nobody knows this pilot: no batch system, no stamp, no --pilotUUID, "
+                "no --reference: not registered"
             )
         stamp = pp.context.environ.get(STAMP) or pp.pilotUUID.replace("-", "")[:STAMP_LENGTH]
         done = self.run_program(

@@ -7,7 +7,7 @@ _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:a(\d+))?$")
 
 
 def dotted_version(text: str) -> str:
-    """v9r1p22-pre1 -> 9.1.22a1; anything else as it is."""
+    """v9r1p22-pre1 -> 9.1.22a1; any other text is unchanged."""
     match = _RELEASE.match(text)
     if not match:
         return text
@@ -16,7 +16,7 @@ def dotted_version(text: str) -> str:
 
 
 def lettered_version(text: str) -> str:
-    """9.1.22a1 -> v9r1p22-pre1; anything else as it is."""
+    """9.1.22a1 -> v9r1p22-pre1; any other text is unchanged."""
     match = _VERSION.match(text)
     if not match:
         return text
@@ -30,7 +30,7 @@ def lettered_version(text: str) -> str:
 
 
 def pinned_version(text: str) -> str:
-    """pip's ==VERSION for a release; nothing for a branch such as integration, of which the newest
-    is meant."""
+    """pip's ==VERSION for a release; "" for a branch such as integration, which means its newest
+    version."""
     version = dotted_version(text)
     return "==" + version if version[:1].isdigit() else ""

@@ -1,4 +1,4 @@
-"""Which of DIRAC's log servers hear this pilot, and the lines as they want them."""
+"""Selects the log servers of DIRAC that get this pilot's log, and makes the lines for them."""
 
 import logging
 import os
@@ -37,8 +37,8 @@ class Line(NamedTuple):
 
 
 def transports(settings: Settings, environ: Dict[str, str], pilot_id: str) -> List["Transport"]:
-    """The engine's hook: the log servers that the settings name, where our computing element may
-    talk to them."""
+    """The engine's hook: the log servers that the settings name; [] when the settings exclude our
+    computing element."""
     allowed = setting_value(settings, "remote_logger_ces_white_list")
     if allowed and settings["ce"] not in allowed:
         return []
@@ -51,7 +51,7 @@ def transports(settings: Settings, environ: Dict[str, str], pilot_id: str) -> Li
     for one in wanted:
         try:
             made.append(one(settings, environ, pilot_id))
-        # an address that is none: the pilot flies without it
+        # an invalid address: the pilot runs without this log
         except (OSError, ValueError, ConfigurationFailed) as error:
             logging.getLogger("pilot").warning("the log is not sent: %s", error)
     return made
@@ -65,7 +65,7 @@ def lines_of(story: List[Event]) -> List[Line]:
 
 
 def parse_line(text: str) -> Line:
-    """A line of our log in its parts."""
+    """The parts of a line of our log."""
     match = _LINE.match(text)
     if not match:
         return Line(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "INFO", "Pilot", text)
@@ -80,8 +80,8 @@ def find_ending(story: List[Event]) -> Tuple[bool, int]:
 
 
 def read_wrapper_log(descriptor: int = 0) -> str:
-    """What the wrapper that started us wrote to our standard input: read only as long as it flows,
-    never waited for."""
+    """The log that the wrapper wrote to our standard input. Reading stops when no data arrives for
+    STDIN_IDLE_S seconds."""
     text, deadline = b"", time.monotonic() + STDIN_S
     try:
         if os.isatty(descriptor):

@@ -1,5 +1,4 @@
-"""DIRAC's TornadoPilotLogging: the pilot's log by HTTPS POST, finalised with the exit code at the
-end.
+"""DIRAC's TornadoPilotLogging: sends the pilot's log by HTTPS POST, and the exit code at the end.
 
 Fields of a request: method (sendMessage, finaliseLogs), args (a JSON list: the payload as JSON
 text, the pilot's UUID, the VO) and, with a host certificate, extraCredentials. {"OK": false} is a
@@ -44,7 +43,8 @@ class Tornado(Transport):
         self.name = setting_value(settings, "remote_logger_url")
         if not self.name.startswith(("https://", "http://")):
             raise ValueError(
-                "pilotLogging wants a loggerURL, https://HOST:PORT/WorkloadManagement/TornadoPilotLogging"
+                "pilotLogging needs a loggerURL, "
+                "https://HOST:PORT/WorkloadManagement/TornadoPilotLogging"
             )
         self.gather = max(1, setting_value(settings, "remote_logger_bufsize"))
         self.gather_s = setting_value(settings, "remote_logger_timer_interval") or NEVER_S
@@ -63,12 +63,12 @@ class Tornado(Transport):
             "%s://%s" % (place.scheme, place.netloc),
             lambda: tls_context(environ) if place.scheme == "https" else None,
         )
-        self._first: Optional[str] = None  # the beginning, until it was sent
-        # up to this number of an event its lines are there: a batch may fail after them
+        self._first: Optional[str] = None  # the first lines, until the server has them
+        # the server has the lines up to this event: a batch may fail after its lines arrived
         self._sent_seq = 0
 
     def weigh(self, event: Event) -> int:
-        """Lines count."""
+        """The number of lines; the start of the pilot counts as a full batch."""
         return (
             len(event["lines"])
             if event["event"] == events.LOG
@@ -76,7 +76,7 @@ class Tornado(Transport):
         )
 
     def send(self, events: List[Event]) -> None:
-        """The lines, then, at the pilot's end, that there come no more."""
+        """Send the lines, and finalise the log at the pilot's end."""
         if self._first is None:
             self._first = (
                 remote_log.parse_line("Remote logger activated").format_line()
@@ -106,12 +106,12 @@ class Tornado(Transport):
         judge_answer(status, data)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._session.close()
 
 
 def judge_answer(status: int, data: bytes) -> None:
-    """Raise SendFailed unless the server says that it has the message."""
+    """Raise SendFailed unless the server confirms the message."""
     text = data[:300].decode("utf-8", "replace")
     if status != 200:
         raise SendFailed("HTTP %d: %s" % (status, text))
@@ -125,13 +125,13 @@ def judge_answer(status: int, data: bytes) -> None:
 
 
 def server_uuid(pilot_id: str) -> str:
-    """The id if the server takes it, else 32 hexadecimal digits made of it."""
+    """The id if the server accepts it, else 32 hexadecimal digits computed from it."""
     lower = pilot_id.lower()
     return lower if _UUID.match(lower) else hashlib.md5(pilot_id.encode("utf-8")).hexdigest()
 
 
 def host_certificate(environ: Dict[str, str]) -> str:
-    """The folder $X509_USER_PROXY, when it holds hostcert.pem and hostkey.pem."""
+    """The folder $X509_USER_PROXY, when it contains hostcert.pem and hostkey.pem."""
     folder = environ.get("X509_USER_PROXY", "")
     both = all(
         os.path.isfile(os.path.join(folder, name)) for name in ("hostcert.pem", "hostkey.pem")
@@ -140,7 +140,7 @@ def host_certificate(environ: Dict[str, str]) -> str:
 
 
 def tls_context(environ: Dict[str, str]) -> "ssl.SSLContext":
-    """Shows the proxy, or the host's certificate, and verifies the server."""
+    """A TLS context that presents the proxy or the host certificate and verifies the server."""
     folder = host_certificate(environ)
     if not folder:
         return credentials.tls_context(environ, credentials.proxy_path(environ))

@@ -1,5 +1,5 @@
-"""Which virtual organisation a pilot is of, when nobody says so: by its proxy, or by its WLCG
-token."""
+"""Finds the virtual organisation of a pilot whose settings do not name it: in its proxy, or in its
+WLCG token."""
 
 import base64
 import json
@@ -17,15 +17,15 @@ _FQAN = re.compile(r"/([A-Za-z0-9][A-Za-z0-9_.-]*)(?:/[\w.-]+)*/Role=")
 
 def find_vo(environ: Dict[str, str]) -> str:
     """$DIRAC_PILOT_VO; else that of the first VOMS attribute in $X509_USER_PROXY; else of the first
-    group in the bearer token that WLCG's rules find; "" when none of them tells."""
+    group in the bearer token that WLCG's rules find; "" when all of them are missing."""
     return (
         environ.get(VARIABLE) or of_proxy(environ.get("X509_USER_PROXY", "")) or of_token(environ)
     )
 
 
 def of_proxy(path: str) -> str:
-    """The VO of a proxy file; a form that we cannot read is shown to openssl. A folder with a host
-    certificate has none."""
+    """The VO of a proxy file. openssl reads a format that we cannot read. A folder with a host
+    certificate has no VO."""
     if not os.path.isfile(path):
         return ""
     try:
@@ -45,7 +45,7 @@ def of_token(environ: Dict[str, str]) -> str:
         token = credentials.bearer_token(environ) or ""
         claims = json.loads(_decode_token(token.split(".")[1]).decode("utf-8"))
         return str(claims["wlcg.groups"][0]).strip("/").split("/")[0]
-    except (ConfigurationFailed, ValueError, LookupError, TypeError):  # none, or none of WLCG's
+    except (ConfigurationFailed, ValueError, LookupError, TypeError):  # no WLCG token
         return ""
 
 

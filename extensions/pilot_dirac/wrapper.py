@@ -6,11 +6,12 @@ start pilots by themselves.
     -N ce.example.org -Q default
 
 Each location has manifest.json (pilot_dirac.publish writes it: names with their sha512, each file
-under its own checksum, so that an update under way changes nothing of what is being fetched), or
-DIRAC's checksums.sha512 with pilot.json and pilot.tar beside it; these are fetched anew as long as
-they do not fit together. Whoever answers for a location decides what runs, unless --sha512 pins the
-list of checksums or --signers has it signed (ssh-keygen -Y sign -n pilot); plain http needs one of
-these. This file imports nothing of the toolbox: it is there before the toolbox is.
+under its own checksum, so that an update under way does not change the files that a wrapper is
+fetching), or DIRAC's checksums.sha512 with pilot.json and pilot.tar beside it; the wrapper fetches
+these again while they do not match. The server of a location decides what runs, unless --sha512
+pins the list of checksums or --signers requires a signature (ssh-keygen -Y sign -n pilot); plain
+http needs one of these. This file does not import the toolbox, because it runs before the toolbox
+is installed.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import uuid
 from typing import IO, Dict, List, NamedTuple, Optional
 
 TRIES, WAIT_S = 4, 2.0
-TIMEOUT_S, FILE_S = 20.0, 300.0  # of silence; of a whole file
+TIMEOUT_S, FILE_S = 20.0, 300.0  # without data; for a complete file
 MOST_BYTES, BLOCK = 64 << 20, 1 << 16
 TAR, CHECKSUMS, MANIFEST, PILOT = "pilot.tar", "checksums.sha512", "manifest.json", "dirac-pilot.py"
 FAILED = 20  # the pilot's own code for what could not be installed
@@ -47,7 +48,7 @@ LINES: List[str] = []
 
 
 def log_line(text: str) -> None:
-    """A line for our log, which the pilot gets too."""
+    """Write a line of our log, which the pilot receives, too."""
     line = "%sZ INFO [PilotWrapper] %s" % (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()), text)
     LINES.append(line)
     sys.stderr.write(line + "\n")
@@ -63,7 +64,7 @@ class Trust(NamedTuple):
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):
-    """Never from https to anything else: verified TLS would be worth nothing."""
+    """Refuses redirects from https to another scheme, which would bypass verified TLS."""
 
     def redirect_request(
         self,
@@ -81,10 +82,10 @@ class Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def read_vouched(place: str, name: str, trust: Trust) -> bytes:
-    """The list of checksums of a place, if it is one to trust. OSError when it is not."""
+    """The list of checksums of a place. OSError when it is not trusted."""
     pinned = bool(trust.sha512 or trust.signers)
     if place.startswith("http:") and not pinned:
-        raise OSError("plain http may be anybody's: it needs --sha512 or --signers")
+        raise OSError("plain http is not authenticated: it needs --sha512 or --signers")
     data = get_bytes(place + "/" + name)
     if trust.sha512 and not fits_digest(data, trust.sha512):
         raise OSError("%s/%s is not the one of --sha512" % (place, name))
@@ -107,7 +108,7 @@ def verify_signature(data: bytes, signature: bytes, signers: str) -> None:
         )
         name = principals.stdout.decode("utf-8", "replace").split("\n")[0].strip()
         if principals.returncode:
-            raise OSError("the list of checksums is signed by none of %s" % signers)
+            raise OSError("the list of checksums has no signature of the signers in %s" % signers)
         done = subprocess.run(
             [
                 "ssh-keygen",
@@ -135,8 +136,8 @@ def verify_signature(data: bytes, signature: bytes, signers: str) -> None:
 
 
 def get_bytes(url: str) -> bytes:
-    """What is behind a URL or path: verified TLS, a time limit, a size limit. OSError when it
-    cannot be had."""
+    """The content of a URL or path, with verified TLS, a time limit and a size limit. Raises
+    OSError."""
     if url.startswith("/"):
         url = "file://" + url
     elif url.startswith("file:") and not url.startswith("file://"):
@@ -161,12 +162,12 @@ def get_bytes(url: str) -> bytes:
 
 
 def fits_digest(data: bytes, digest: str) -> bool:
-    """Whether this is what the checksum was made of."""
+    """Whether the data have this SHA-512 checksum."""
     return hashlib.sha512(data).hexdigest() == digest.lower()
 
 
 def by_manifest(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
-    """The files that one manifest names; each lies where its checksum says, for good."""
+    """The files that a manifest names; the path of each contains its checksum."""
     manifest = json.loads(read_vouched(place, MANIFEST, trust).decode("utf-8"))
     age_days = (time.time() - float(manifest.get("made", 0))) / 86400
     if trust.max_age_days and age_days > trust.max_age_days:
@@ -182,9 +183,9 @@ def by_manifest(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
 
 
 def by_checksums(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
-    """pilot.json and what is in pilot.tar, as DIRAC publishes them."""
+    """pilot.json and pilot.tar, as DIRAC publishes them."""
     if trust.max_age_days:
-        raise OSError("%s: %s tells no age" % (place, CHECKSUMS))
+        raise OSError("%s: %s contains no date for --max-age-days" % (place, CHECKSUMS))
     text = read_vouched(place, CHECKSUMS, trust).decode("utf-8")
     sums = {
         line.split()[1]: line.split()[0] for line in text.splitlines() if len(line.split()) == 2
@@ -199,7 +200,7 @@ def by_checksums(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
 
 
 def fetch_files(locations: List[str], trust: Trust = Trust()) -> Optional[Dict[str, bytes]]:
-    """The files of the first place that has them whole."""
+    """The files of the first place where they are complete and match."""
     for turn in range(TRIES):
         for place in [
             form for one in locations for form in (one.rstrip("/"), one.rstrip("/") + "/pilot")
@@ -217,7 +218,7 @@ def fetch_files(locations: List[str], trust: Trust = Trust()) -> Optional[Dict[s
 
 
 def unpack_tar(data: bytes, folder: str) -> None:
-    """The plain files of a tar, flat: nothing else of it, and nothing outside the folder."""
+    """Write the regular files of a tar into the folder, without their directories."""
     path = os.path.join(folder, TAR)
     with open(path, "wb") as stream:
         stream.write(data)
@@ -231,7 +232,7 @@ def unpack_tar(data: bytes, folder: str) -> None:
 
 
 def prepare_folder(files: Dict[str, bytes], parent: str) -> str:
-    """A new folder with all of it; its path."""
+    """Write the files into a new folder; returns its path."""
     folder = tempfile.mkdtemp(prefix="DIRAC_", suffix="pilot", dir=parent)
     for name, data in files.items():
         if name == TAR:
@@ -243,8 +244,8 @@ def prepare_folder(files: Dict[str, bytes], parent: str) -> str:
 
 
 def become_pilot(folder: str, words: List[str]) -> int:
-    """The pilot takes our place, with our log on its standard input: signals and exit code are its
-    own."""
+    """Replace this process by the pilot, with our log on its standard input. So the pilot gets the
+    signals, and its exit code is ours."""
     os.chdir(folder)
     if not any(word.startswith("--pilotU") for word in words):
         words = words + ["--pilotUUID", os.environ.get("DIRAC_PILOT_STAMP") or str(uuid.uuid1())]
@@ -257,7 +258,7 @@ def become_pilot(folder: str, words: List[str]) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line; what stands behind -- is the pilot's."""
+    """The parser of the words before --; the words after it are the pilot's."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument(
         "--locations",
@@ -288,7 +289,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """See above."""
+    """Fetch the pilot and become it; returns the exit code when this fails."""
     words, rest = sys.argv[1:], []  # type: List[str], List[str]
     if "--" in words:
         words, rest = words[:words.index("--")], words[words.index("--") + 1:]
@@ -298,15 +299,15 @@ def main() -> int:
         [place.strip() for place in given.locations.split(",") if place.strip()], trust
     )
     if files is None:
-        log_line("no location has a pilot that is whole")
+        log_line("no location has a complete pilot")
         return FAILED
     try:
         folder = prepare_folder(files, os.path.abspath(given.folder))
     except (OSError, tarfile.TarError) as error:
-        log_line("what was fetched cannot be unpacked: %s" % error)
+        log_line("the fetched files cannot be unpacked: %s" % error)
         return FAILED
     if not os.path.exists(os.path.join(folder, PILOT)):
-        log_line("what was fetched has no %s" % PILOT)
+        log_line("the fetched files contain no %s" % PILOT)
         return FAILED
     log_line("starting %s in %s" % (PILOT, folder))
     return become_pilot(folder, rest)

@@ -1,4 +1,4 @@
-"""CheckWorkerNode of the example community: the toolbox's, and a rule of its own."""
+"""CheckWorkerNode of the example community: the toolbox's command with one more rule."""
 
 from typing import Tuple
 

@@ -1,4 +1,4 @@
-"""SayHello: a new command, as short as one can be."""
+"""SayHello: a new command, as short as possible."""
 
 from typing import NamedTuple, Tuple
 
@@ -10,7 +10,7 @@ from pilot.facts import WorkerNode
 
 
 class Greeting(NamedTuple):
-    """What was said, for later commands."""
+    """The greeting, for later commands."""
 
     text: str
 

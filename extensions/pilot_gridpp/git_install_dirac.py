@@ -1,4 +1,5 @@
-"""GitInstallDIRAC: what DIRAC needs as InstallDIRAC gets it, DIRAC's own code from git."""
+"""GitInstallDIRAC: installs DIRAC's dependencies as InstallDIRAC does, and DIRAC's code from
+git."""
 
 import os
 

@@ -4,6 +4,6 @@ from pilot_dirac.get_pilot_version import GetPilotVersion
 
 
 class LHCbGetPilotVersion(GetPilotVersion):
-    """Tell the release of LHCbDIRAC that is wanted."""
+    """Log the wanted release of LHCbDIRAC."""
 
     name = "LHCbGetPilotVersion"

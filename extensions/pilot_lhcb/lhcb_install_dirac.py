@@ -30,7 +30,7 @@ class LHCbInstallDIRAC(InstallDIRAC):
         return os.path.expandvars(str(self.pp.context.settings["lhcb_cvmfs"]))
 
     def find_installed(self) -> List[str]:
-        """LHCb's own place, unless another is named."""
+        """The scripts in LHCb's folder, unless the settings name another place."""
         pp = self.pp
         if not pp.preinstalledEnv and not pp.preinstalledEnvPrefix:
             pp.preinstalledEnvPrefix = self.cvmfs_folder()

@@ -90,9 +90,9 @@ class Database:
             raise Conflict(str(answer))
         if status == 404 and missing:
             return None
-        raise self._refusal(status, answer)
+        raise self._make_refusal(status, answer)
 
-    def _refusal(self, status: int, answer: object) -> Exception:
+    def _make_refusal(self, status: int, answer: object) -> Exception:
         """What an error status means for the pool."""
         sentence = "%s: HTTP %d: %s" % (
             self.name,

@@ -19,8 +19,8 @@ class LaunchAgent(ToolboxLaunchAgent):
     options: Tuple[Option, ...] = ToolboxLaunchAgent.options + (
         Option(
             "picas_command",
-            "what runs a token that brings no command of its own: words in which {input}, {_id} and other "
-            "fields of the token are filled in, as in './process_task.sh {input} {_id}'",
+            "what runs a token that brings no command of its own: words in which {input}, "
+            "{_id} and other fields of the token are filled in, as in './process_task.sh {input} {_id}'",
             parse_template,
         ),
         Option("picas_view", "the view that lists what to do: DESIGN/VIEW", default=VIEW),

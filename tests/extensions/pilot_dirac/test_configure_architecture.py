@@ -33,5 +33,5 @@ def test_a_program_that_is_not_there_is_named(step):
 def test_a_program_that_says_nothing_is_named_and_nothing_is_written(step, client, tmp_path):
     client.say(dirac_platform={"out": "\n"})
     outcome = step(ConfigureArchitecture).outcome
-    assert outcome.reason == "dirac-platform told no platform"
+    assert outcome.reason == "dirac-platform printed no platform"
     assert not (tmp_path / "pilot.cfg").exists()

@@ -56,4 +56,4 @@ def test_a_queue_without_a_time_makes_the_node_unfit(measured, client):
     client.say(dirac_wms_get_queue_cpu_time={"out": "nothing\n"})
     outcome = measured("exit 1").outcome
     assert outcome.exit_code == 10
-    assert "dirac-wms-get-queue-cpu-time told no CPU time; its last line: nothing" in outcome.reason
+    assert "dirac-wms-get-queue-cpu-time printed no CPU time; its last line: nothing" in outcome.reason

@@ -16,8 +16,8 @@ parsing = extension("pilot_dirac.parsing")
             "gave no JSON object; its last line: nothing",
         ),
         ("dirac-wms-get-wn-parameters", "x y\n", "its last line: x y"),
-        ("dirac-wms-get-queue-cpu-time", "nothing\n", "told no CPU time; its last line: nothing"),
-        ("dirac-platform", "\n", "told no platform"),
+        ("dirac-wms-get-queue-cpu-time", "nothing\n", "printed no CPU time; its last line: nothing"),
+        ("dirac-platform", "\n", "printed no platform"),
     ],
 )
 def test_words_that_make_no_sense_are_told_as_such(flight, client, program, out, word):

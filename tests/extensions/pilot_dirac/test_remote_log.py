@@ -67,7 +67,7 @@ def test_a_secret_in_the_wrappers_words_is_masked(logged_flight, server):
 def test_a_log_server_without_an_address_is_told(pilot, words):
     ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", *words)
     assert ended.code == 0
-    assert "the log is not sent: pilotLogging wants a loggerURL" in ended.err
+    assert "the log is not sent: pilotLogging needs a loggerURL" in ended.err
 
 
 STORY = [

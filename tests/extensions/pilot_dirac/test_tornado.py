@@ -238,7 +238,7 @@ def test_lines_are_weighed_and_other_events_are_not(sender):
 
 @pytest.mark.parametrize("address", ["", "nothing", "ftp://h/x"])
 def test_an_address_that_is_none_is_refused_with_a_sentence(address):
-    with pytest.raises(ValueError, match="pilotLogging wants a loggerURL, https://HOST:PORT"):
+    with pytest.raises(ValueError, match="pilotLogging needs a loggerURL, https://HOST:PORT"):
         tornado.Tornado(Settings(remote_logger_url=address, vo=None), {}, ID)
 
 

@@ -92,7 +92,7 @@ def test_plain_http_needs_a_pin_and_a_pin_holds(published, tmp_path):
         for words, expected in (((), 20), (("--sha512", "0" * 128), 20), (("--sha512", digest), 7)):
             code, out, err = fly(tmp_path, "--locations", url, *words)
             assert code == expected, err
-    assert "plain http may be anybody's" in fly(tmp_path, "--locations", "http://127.0.0.1:1")[2]
+    assert "plain http is not authenticated" in fly(tmp_path, "--locations", "http://127.0.0.1:1")[2]
 
 
 def test_https_does_not_lead_to_http(published, tmp_path, monkeypatch):
@@ -268,8 +268,8 @@ def test_what_is_too_large_is_refused_with_its_bound(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "content, sentence",
     [
-        (publish.pack_tar({"other.py": b""}), "what was fetched has no dirac-pilot.py"),
-        (b"no tar", "what was fetched cannot be unpacked: "),
+        (publish.pack_tar({"other.py": b""}), "the fetched files contain no dirac-pilot.py"),
+        (b"no tar", "the fetched files cannot be unpacked: "),
     ],
 )
 def test_what_is_no_pilot_is_not_started(tmp_path, content, sentence):

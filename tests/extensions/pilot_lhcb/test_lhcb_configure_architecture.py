@@ -23,4 +23,4 @@ def test_a_program_that_is_named_is_asked_instead(step, client):
 
 def test_a_program_that_says_nothing_is_named(step, client):
     client.say(dirac_architecture={"out": ""})
-    assert step(Architecture).outcome.reason == "dirac-architecture told no platform"
+    assert step(Architecture).outcome.reason == "dirac-architecture printed no platform"
