@@ -214,7 +214,7 @@ def _begin_story(life: Life, names: List[str]) -> None:
         life.far = Far(life.stream, life.workdir, life.masker)
         environ = dict(life.request.environ, **pool_token.variables(settings))
         life.far.open(places, environ, more)
-    life.stream.attach(life.tally)
+    life.stream.attach_sink(life.tally)
     life.stream.emit(
         events.PILOT_STARTED,
         version=VERSION,
@@ -252,11 +252,11 @@ def _prepare_workdir(life: Life) -> None:
     _show_progress(life, handlers[0])
     if life.far is not None:
         life.far.hear_log()
-    life.stream.attach(sink)
-    life.stream.attach(ConsoleSink())
+    life.stream.attach_sink(sink)
+    life.stream.attach_sink(ConsoleSink())
     for place in life.request.settings["events"]:
         if place.startswith(FILE):
-            life.stream.attach(_sink(place[len(FILE):], life.mode))
+            life.stream.attach_sink(_sink(place[len(FILE):], life.mode))
     space = os.statvfs(life.workdir)
     if not space.f_bavail * space.f_frsize and space.f_blocks:
         raise NodeUnfit("workdir %s: the disk is full" % life.workdir)
@@ -274,7 +274,7 @@ def _show_progress(life: Life, console: log.LineHandler) -> None:
     from pilot.events import progress  # only for a person at a terminal
     from pilot.events.bar import Bar
 
-    life.stream.attach(
+    life.stream.attach_sink(
         Bar(2, console, life.tally, progress.count_tasks(life.request.settings) or 0)
     )
 

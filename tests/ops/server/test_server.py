@@ -66,7 +66,7 @@ def test_a_client_renews_its_token_in_time(guarded, monkeypatch):
         pool.status()
         monkeypatch.setattr(pool_token.time, "time", lambda: now + 3600)
         assert pool.status()["todo"] == 0
-        assert pool._bearer.headers()["Authorization"] != "Bearer " + short
+        assert pool._bearer.build_headers()["Authorization"] != "Bearer " + short
 
 
 def test_an_admins_body_holds_the_loop_no_longer_than_its_parts_take(guarded, tmp_path):
