@@ -80,12 +80,12 @@ class CPUNormalization(Command):
         from pilot.node import db12
 
         cache = self._open_cache(ctx, copies, cpu_model)
-        found = cache.read() if cache else None
+        found = cache.read_score() if cache else None
         cached = found is not None
         if found is None:
             found = self._measure_score(ctx, copies)
             if cache:
-                cache.write(found)
+                cache.write_score(found)
         factor = db12.factor(found.python, cpu_model) if settings["cpu_score"] != "raw" else None
         if settings["cpu_score"] != "raw" and factor is None:
             self.log.warning(

@@ -72,7 +72,7 @@ class LaunchAgent(Command):
         return child.ENDING_S if settings["execute"] else child.TELL_S
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        if ctx.interrupts.drain or ctx.settings["execute"] and ctx.deadline.draining():
+        if ctx.interrupts.drain or ctx.settings["execute"] and ctx.deadline.drain_file():
             raise (AgentFailed if ctx.settings["task"] else Skip)(
                 "asked to drain before the agent began"
             )

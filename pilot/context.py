@@ -105,7 +105,7 @@ class Context:
         """When the batch system ends this job, as far as it says."""
         if job.time_left_s is not None:
             since = time.monotonic() - job.asked_s if job.asked_s else 0.0
-            self.deadline.learn("%s (%s)" % (job.system, job.source), job.time_left_s - since)
+            self.deadline.add_end("%s (%s)" % (job.system, job.source), job.time_left_s - since)
 
     def path(self, *parts: str) -> str:
         """A path in the workdir."""

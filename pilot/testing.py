@@ -76,7 +76,7 @@ def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[st
     for secret in resolved.secrets():
         masker.add(secret)
     stream = Stream("test-pilot", masker)
-    stream.attach(told.append)
+    stream.attach_sink(told.append)
     ctx = Context(
         resolved,
         dict(os.environ) if environ is None else environ,

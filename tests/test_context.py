@@ -142,7 +142,7 @@ def test_the_earliest_end_is_the_one_that_is_told(context):
 def test_features_that_come_later_move_the_end(context, tmp_path):
     one = context({"MACHINEFEATURES": str(tmp_path)})
     (tmp_path / "shutdowntime").write_text("%d" % (time.time() + 1000))
-    one.deadline.refresh()
+    one.deadline.update_ends()
     assert one.slot_is_over() == "the slot's end by MACHINEFEATURES/shutdowntime"
 
 

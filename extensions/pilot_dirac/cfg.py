@@ -4,7 +4,7 @@ written."""
 import os
 from typing import Dict, Iterator, List, Tuple, Union
 
-from pilot.base.files import write_whole
+from pilot.base.files import write_file
 
 Section = Dict[str, Union[str, "Section"]]
 
@@ -117,4 +117,4 @@ def update_file(path: str, options: Dict[str, str]) -> None:
         section = set_option(parse_cfg(text), options)
     except ValueError as error:
         raise ValueError("%s: %s" % (path, error))
-    write_whole(path, render_cfg(section).encode("utf-8", "surrogateescape"), 0o666)
+    write_file(path, render_cfg(section).encode("utf-8", "surrogateescape"), 0o666)

@@ -95,7 +95,7 @@ class DiracCommand(Command):
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
         result = self.run_program(words, None, self._program_environ(environDict), self.timeout_s)
         if result.timed_out:
-            raise self.failure(result.told())
+            raise self.failure(result.describe_end())
         return result.exit_code, result.stdout
 
     def forkAndExecute(

@@ -53,14 +53,14 @@ def _find_installer(work: Work, log: Logger) -> str:
     if work.one.what:
         wanted = source("installer:" + work.one.what)
         work.one = work.one._replace(checksum=wanted.checksum)
-        return work.fetched(wanted.what)
+        return work.fetch_file(wanted.what)
     shared = ON_CVMFS % machine
     if certificates.look_by_child(["test", "-r", shared]).exit_code == 0:
         return shared
     log.warn(
         "DIRACOS is the newest one and unchecked: --diracos-url URL#sha256:HEX names a certain one"
     )
-    return work.fetched(NEWEST % machine)
+    return work.fetch_file(NEWEST % machine)
 
 
 def pip_requirements(

@@ -8,7 +8,7 @@ from typing import Dict, List, Optional, Tuple
 from commands.install import Install
 from pilot.install import ways
 from pilot.base import shell
-from pilot.base.files import write_whole
+from pilot.base.files import write_file
 from pilot.command import Option
 from pilot.errors import InstallFailed
 from pilot.facts import Installation
@@ -80,7 +80,7 @@ class InstallDIRAC(DiracCommand, Install):
         # loads the client into the cache of CVMFS for the later programs
         first = self.run_program(["dirac-version"], ok=None)
         if first.timed_out or first.exit_code:
-            self.log.warn("%s", first.told())
+            self.log.warn("%s", first.describe_end())
         self.found = (installation,)
 
     def _source_script(self, work: ways.Work) -> Installation:
@@ -165,7 +165,7 @@ class InstallDIRAC(DiracCommand, Install):
             if name not in after and name.isidentifier()
         ]
         for name in (eName, BASHRC):
-            write_whole(
+            write_file(
                 os.path.join(self.pp.workingDir, name),
                 "".join(lines).encode("utf-8", "surrogateescape"),
             )

@@ -133,7 +133,7 @@ class MultiLaunchAgent(LaunchAgent):
             self._leave_message("700 Failed, probably JobAgent or Application problem")
             raise AgentFailed(
                 "an agent of %d ended badly: %s"
-                % (len(agents), bad.told() if bad else "it did not start")
+                % (len(agents), bad.describe_end() if bad else "it did not start")
             )
         self._leave_message(
             "200 Intended work completed ok"

@@ -50,7 +50,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
         )
         good = done.exit_code == 0 and not done.timed_out
         if not good and pp.context.settings["register_required"]:
-            raise PoolUnreachable("the pilot could not be registered: " + done.told())
+            raise PoolUnreachable("the pilot could not be registered: " + done.describe_end())
         if not good:
-            self.log.warn("the pilot could not be registered: %s", done.told())
+            self.log.warn("the pilot could not be registered: %s", done.describe_end())
         self.found = (Registration(reference, pp.flavour, "PilotManager" if good else ""),)

@@ -49,7 +49,7 @@ def run_foreign_agent(
     """Run an agent that is not ours to its end. AgentFailed when it ended badly."""
     result = watch_agent(ctx, argv, agent or Watched(), environ)
     if result.exit_code != 0:
-        raise AgentFailed(result.told())
+        raise AgentFailed(result.describe_end())
     return AgentSummary(0, 0, 0, "the program ended well")
 
 

@@ -53,8 +53,8 @@ class Stopping:
 
     def watch_deadline(self) -> None:
         """Read the ends of the slot anew, again and again; stop in time, drain when told."""
-        self._deadline.refresh()
-        drain = self._deadline.draining()
+        self._deadline.update_ends()
+        drain = self._deadline.drain_file()
         if drain:
             self.drain("the drain file %s is there" % drain)
         left_s, end = self._slot.time_left_s(), self._deadline.end()

@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Optional, Sequence
 from urllib.parse import quote, unquote, urlsplit
 
 from pilot.base import checksum, fetch, process
+from pilot.base.upload import upload_file
 from pilot.agent import outputs
 from pilot.agent.outputs import TransferFailed
 from pilot.agent.owner import Owner
@@ -140,7 +141,7 @@ def bring_out(
     if path is not None:
         _copy_out(source, path)
     elif scheme in ("http", "https"):
-        fetch.upload(url, source, TIMEOUT_S, context=owner.tls(url), headers=owner.headers(url))
+        upload_file(url, source, TIMEOUT_S, context=owner.tls(url), headers=owner.headers(url))
     else:
         _by_tool(url, source, url, owner)
     return dict(facts, url=url)

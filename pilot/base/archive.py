@@ -1,9 +1,12 @@
-"""Unpacks tar and zip files that we do not trust: nothing lands outside the folder."""
+"""Unpacks tar and zip files from untrusted sources; writes only inside the target folder."""
 
 import os
+import shutil
 import stat
 import tarfile
 import zipfile
+from typing import IO
+
 from pilot.errors import StepFailed
 
 MAX_FILES = 1000000
@@ -12,15 +15,15 @@ MAX_LINK = 4096  # bytes: no kernel takes a longer target
 
 
 class BadArchive(StepFailed):
-    """It is no archive, is damaged, or tries to write outside its folder."""
+    """The file is not an archive, is damaged, or has members outside its folder."""
 
 
 def unpack(path: str, folder: str) -> None:
-    """Unpack a tar (any compression) or zip file. Raises BadArchive; what was written by then
-    stays.
+    """Unpack a tar (any compression) or zip file. Raises BadArchive; files written before the
+    error stay.
 
-    Links are looked at when they are made and once more at the end: what a later member put in
-    their way may lead them out.
+    Links are checked when they are made and once more at the end, because a later member can
+    replace a folder on their way by a link.
     """
     os.makedirs(folder, exist_ok=True)
     try:
@@ -46,11 +49,11 @@ def unpack(path: str, folder: str) -> None:
 
 
 def _inside(name: str, folder: str) -> str:
-    """Where a member goes; its parent folders, links followed, must lie in the folder."""
+    """The path of a member; its parent folders, links resolved, must lie in the folder."""
     target = os.path.normpath(os.path.join(folder, name))
     home = os.path.realpath(folder)
     parent = os.path.realpath(os.path.dirname(target))
-    if target == os.path.normpath(folder):  # "./", with which many archives begin
+    if target == os.path.normpath(folder):  # many archives begin with "./"
         return target
     if name.startswith("/") or (parent != home and not parent.startswith(home + os.sep)):
         raise BadArchive("the member %r would land outside its folder" % name)
@@ -92,7 +95,7 @@ def _untar(path: str, folder: str) -> None:
 
 
 def _change_mode(path: str, mode: int) -> None:
-    """Of the file or folder itself: never of what a link leads to."""
+    """Set the mode of the file or folder itself, never of a link's target."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -104,15 +107,15 @@ def _change_mode(path: str, mode: int) -> None:
 
 
 def _remove_links_out(folder: str) -> str:
-    """No link leads out of the folder, as they all stand now; returns the last one that did."""
-    home, found = os.path.realpath(folder), ""
+    """Remove every link whose target is outside the folder; return the last of them, or ""."""
+    home, link = os.path.realpath(folder), ""
     for place, below, files in os.walk(home):
         for path in [os.path.join(place, name) for name in below + files]:
             real = os.path.realpath(path)
             if os.path.islink(path) and real != home and not real.startswith(home + os.sep):
                 os.unlink(path)
-                found = os.path.relpath(path, home)
-    return found
+                link = os.path.relpath(path, home)
+    return link
 
 
 def _link_inside(name: str, link: str, folder: str) -> None:
@@ -131,11 +134,15 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: str) -> No
     source = archive.extractfile(member)
     if source is None:
         raise BadArchive("the member %r has no content" % member.name)
+    with source:
+        _write_file(source, target, member.mode & 0o777)
+
+
+def _write_file(source: IO[bytes], target: str, mode: int) -> None:
     _fresh(target)
-    with source, open(target, "wb") as stream:
-        for block in iter(lambda: source.read(1 << 20), b""):
-            stream.write(block)
-    os.chmod(target, member.mode & 0o777)
+    with open(target, "wb") as stream:
+        shutil.copyfileobj(source, stream, 1 << 20)
+    os.chmod(target, mode)
 
 
 def _unzip(path: str, folder: str) -> None:
@@ -158,8 +165,5 @@ def _unzip(path: str, folder: str) -> None:
                 _fresh(target)
                 os.symlink(link, target)
                 continue
-            _fresh(target)
-            with archive.open(member) as source, open(target, "wb") as stream:
-                for block in iter(lambda: source.read(1 << 20), b""):
-                    stream.write(block)
-            os.chmod(target, (mode & 0o777) or 0o644)
+            with archive.open(member) as source:
+                _write_file(source, target, (mode & 0o777) or 0o644)

@@ -58,6 +58,6 @@ class DigestedFile:
         for digest in self._digests.values():
             digest.update(data)
 
-    def hex_digests(self) -> Dict[str, str]:
+    def digests(self) -> Dict[str, str]:
         """The digest of the content, by algorithm."""
         return {name: digest.hexdigest() for name, digest in self._digests.items()}

@@ -1,4 +1,4 @@
-"""X.509 proxies and their VO, WLCG bearer tokens: found, dated, and made into TLS contexts."""
+"""Finds X.509 proxies and WLCG bearer tokens, reads their VO and end, makes TLS contexts."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ _BLANKS = " \t\n\v\f\r"
 
 
 class X509Proxy(NamedTuple):
-    """A proxy (or certificate) file: its end is that of the chain's first certificate to expire."""
+    """A proxy (or certificate) file; `not_after` is the earliest end of a certificate in the chain."""
 
     path: str
     not_after: float
@@ -37,7 +37,7 @@ class X509Proxy(NamedTuple):
         return self.fqans[0].split("/")[1] if self.fqans else None
 
     def left_s(self, now: float) -> float:
-        """Seconds until it expires; negative when it has."""
+        """Seconds until it expires; negative after that."""
         return self.not_after - now
 
 
@@ -50,8 +50,8 @@ def proxy_path(environ: Dict[str, str], uid: Optional[int] = None) -> Optional[s
 
 
 def read_proxy(path: str) -> X509Proxy:
-    """A PEM file's dates and FQANs, without openssl. ConfigurationFailed when it is no
-    certificate."""
+    """Read end and FQANs of a PEM file without openssl. Raises ConfigurationFailed if the file
+    holds no certificate."""
     try:
         with open(path, "rb") as stream:
             return parsed_proxy(stream.read(), path)
@@ -60,7 +60,7 @@ def read_proxy(path: str) -> X509Proxy:
 
 
 def parsed_proxy(text: bytes, path: str) -> X509Proxy:
-    """The same of a PEM text; `path` names it in what is told."""
+    """Parse a PEM text; `path` names its file in error messages."""
     try:
         chain = [der_node(block) for block in _PEM.findall(text)]
         if not chain:
@@ -85,11 +85,11 @@ def not_after(certificate: der.Node) -> float:
 
 
 def fqans(chain: List[der.Node]) -> List[str]:
-    """The VOMS attributes of the first certificate that has some."""
+    """The VOMS attributes of the first certificate with any."""
     for certificate in chain:
-        found = [name for extension in _extensions(certificate) for name in _fqans_in(extension)]
-        if found:
-            return found
+        names = [name for extension in _extensions(certificate) for name in _fqans_in(extension)]
+        if names:
+            return names
     return []
 
 
@@ -136,12 +136,12 @@ def _octet_texts(node: der.Node) -> List[str]:
 def bearer_token(
     environ: Dict[str, str], uid: Optional[int] = None, folder: str = "/tmp"
 ) -> Optional[str]:
-    """The token by the WLCG discovery rules (zenodo 3937438), read anew at each call; None when
-    there is none.
+    """Find the token by the WLCG discovery rules (zenodo 3937438), at each call; None without one.
 
-    $BEARER_TOKEN, the file $BEARER_TOKEN_FILE, $XDG_RUNTIME_DIR/bt_u<uid>, /tmp/bt_u<uid>: an empty
-    one is passed over, an invalid one is an error (ConfigurationFailed) that ends the search. The
-    last is believed only if it is ours alone.
+    The places are $BEARER_TOKEN, the file $BEARER_TOKEN_FILE, $XDG_RUNTIME_DIR/bt_u<uid> and
+    /tmp/bt_u<uid>. An empty token is ignored; an invalid one ends the search with
+    ConfigurationFailed. Any user can create the last file, so it counts only if we own it and
+    nobody else can write it.
     """
     name = "bt_u%d" % (os.geteuid() if uid is None else uid)
     runtime = environ.get("XDG_RUNTIME_DIR")
@@ -151,8 +151,8 @@ def bearer_token(
         os.path.join(runtime, name) if runtime else None,
     ):
         places.append((path or "", _content(path)))
-    anybodys = os.path.join(folder, name)  # where anybody may put a file of that name
-    places.append((anybodys, _content(anybodys) if _is_private(anybodys) else None))
+    shared = os.path.join(folder, name)
+    places.append((shared, _content(shared) if _is_private(shared) else None))
     for place, text in places:
         token = (text or "").strip(_BLANKS)
         if token and not _TOKEN.match(token):
@@ -163,13 +163,13 @@ def bearer_token(
 
 
 def _is_private(path: str) -> bool:
-    """Whether it is our own regular file, and nobody else may write it."""
+    """Whether this is a regular file that we own and only we can write."""
     try:
-        found = os.lstat(path)
+        state = os.lstat(path)
     except OSError:
         return False
     return (
-        stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+        stat.S_ISREG(state.st_mode) and state.st_uid == os.geteuid() and not state.st_mode & 0o022
     )
 
 
@@ -182,15 +182,17 @@ def _content(path: Optional[str]) -> Optional[str]:
 
 
 def ca_folder(environ: Dict[str, str]) -> Optional[str]:
-    """$X509_CERT_DIR, else the usual folders of grid CAs; None when none is there."""
+    """$X509_CERT_DIR, else the first usual folder of grid CAs that exists; None without one."""
     given = environ.get("X509_CERT_DIR")
     return next((path for path in ((given,) if given else CA_FOLDERS) if os.path.isdir(path)), None)
 
 
 def tls() -> "ModuleType":
-    """Python's ssl, where somebody wants it: it takes 10 ms. ImportError where Python was built
-    without, told of its core first: of a module that fails to load in one thread another one may
-    see half."""
+    """Python's ssl, loaded on demand: the import takes 10 ms. ImportError where Python was built
+    without it.
+
+    _ssl comes first: while one thread fails to import ssl, another could use half of the module.
+    """
     import _ssl  # noqa: F401
     import ssl
 
@@ -198,18 +200,18 @@ def tls() -> "ModuleType":
 
 
 def tls_context(environ: Dict[str, str], proxy: Optional[str] = None) -> "ssl.SSLContext":
-    """Verifies servers by the system's CAs and the grid's; shows the proxy, when one is given, as
-    ours.
+    """A context that verifies servers with the CAs of the system and of the grid, and presents
+    the proxy, if given.
 
-    An RFC 3820 proxy file works as it is: certificate, key, chain. ConfigurationFailed when it
-    cannot be loaded.
+    An RFC 3820 proxy file (certificate, key, chain) needs no conversion. Raises
+    ConfigurationFailed if the file cannot be loaded.
     """
     library = tls()
     context: "ssl.SSLContext" = library.create_default_context()
     folder = ca_folder(environ)
     if folder:
         context.load_verify_locations(capath=folder)
-        # which 3.13 sets: CAs of grids are older than its rules
+        # Python 3.13 sets this flag, but certificates of older grid CAs break its rules
         context.verify_flags &= ~getattr(library, "VERIFY_X509_STRICT", 0)
     if proxy:
         try:

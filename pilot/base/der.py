@@ -1,18 +1,10 @@
-"""A small reader of DER (ITU-T X.690): enough to walk through an X.509 certificate."""
+"""A small parser of DER (ITU-T X.690), sufficient for X.509 certificates."""
 
 import calendar
 import time
 from typing import Iterator, List, NamedTuple
 
-INTEGER, OCTETS, OID, UTC_TIME, GENERAL_TIME, SEQUENCE, SET = (
-    0x02,
-    0x04,
-    0x06,
-    0x17,
-    0x18,
-    0x30,
-    0x31,
-)
+OCTETS, OID, UTC_TIME, GENERAL_TIME, SEQUENCE, SET = 0x04, 0x06, 0x17, 0x18, 0x30, 0x31
 
 
 class Node(NamedTuple):
@@ -22,12 +14,12 @@ class Node(NamedTuple):
     content: bytes
 
     def children(self) -> List["Node"]:
-        """The elements inside a constructed one; ValueError when it is not well formed."""
+        """The elements inside a constructed element; ValueError if it is malformed."""
         return list(nodes(self.content))
 
 
 def nodes(data: bytes) -> Iterator[Node]:
-    """The elements one after the other; ValueError when the data is not DER."""
+    """Yield the elements in order; ValueError if the data is not DER."""
     at = 0
     while at < len(data):
         if at + 2 > len(data):
@@ -45,7 +37,7 @@ def nodes(data: bytes) -> Iterator[Node]:
 
 
 def find(node: Node, dotted: str) -> Iterator[Node]:
-    """Every sequence below `node`, in any depth, whose first element is this object identifier."""
+    """Yield every sequence below `node`, at any depth, whose first element is this OID."""
     if not node.tag & 0x20:
         return
     inside = node.children()
@@ -57,8 +49,8 @@ def find(node: Node, dotted: str) -> Iterator[Node]:
     ):
         yield node
     for child in inside:
-        for found in find(child, dotted):
-            yield found
+        for match in find(child, dotted):
+            yield match
 
 
 def oid(content: bytes) -> str:
@@ -76,8 +68,8 @@ def oid(content: bytes) -> str:
 
 
 def moment(node: Node) -> float:
-    """UTCTime or GeneralizedTime as UNIX seconds (RFC 5280, 4.1.2.5); ValueError when it is
-    neither."""
+    """UTCTime or GeneralizedTime as UNIX seconds (RFC 5280, 4.1.2.5); ValueError for another
+    type."""
     text = node.content.decode("ascii", "replace")
     if node.tag == UTC_TIME:
         text = ("19" if text[:2] >= "50" else "20") + text

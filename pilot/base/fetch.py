@@ -1,6 +1,6 @@
-"""The one way to open a URL: TLS verified, time limit, retries with back-off, size limit, checksum.
+"""Opens URLs: with verified TLS, a time limit, retries with back-off, a size limit, a checksum.
 
-A download goes to a temporary name beside its target and is renamed when it is whole and right.
+A download is written to a temporary file beside its target and renamed after all checks.
 """
 
 import os
@@ -22,12 +22,12 @@ ATTEMPTS = 3
 BACK_OFF_S = 1.0
 MAX_TEXT = 10 << 20
 TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
-# what another host may see of our headers
+# the headers that a redirect to another host keeps
 HARMLESS = ("user-agent", "accept", "accept-encoding", "range")
 
 
 class FetchFailed(StepFailed):
-    """The URL could not be had: the message names it and says why; `status` is HTTP's, or None."""
+    """The request failed; the message has the URL and the reason, `status` is HTTP's or None."""
 
     def __init__(self, message: str, status: Optional[int] = None) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class FetchFailed(StepFailed):
 
 
 class HTTPRequest(NamedTuple):
-    """One thing to ask for, and the limits on the answer."""
+    """One request, and the limits on its answer."""
 
     url: str
     timeout_s: float
@@ -47,7 +47,7 @@ class HTTPRequest(NamedTuple):
 
 
 class Download(NamedTuple):
-    """A file that was fetched."""
+    """A downloaded file."""
 
     path: str
     size: int
@@ -64,11 +64,11 @@ def get(
     data: Optional[bytes] = None,
     method: Optional[str] = None,
 ) -> bytes:
-    """The body of a URL (http, https, file); with `data`, of the answer to a POST, or another
-    `method`. Raises FetchFailed."""
+    """Return the body of a URL (http, https, file); with `data`, send a POST, or another `method`.
+    Raises FetchFailed."""
     parts: List[bytes] = []
     request = HTTPRequest(url, timeout_s, headers or {}, context, max_bytes, data, method)
-    _with_retries(attempts, lambda: _read(request, parts.append, parts.clear))
+    with_retries(attempts, lambda: read_once(request, parts.append, parts.clear))
     return b"".join(parts)
 
 
@@ -79,7 +79,7 @@ def download(
 ) -> Download:
     """Fetch a URL into a file. `checksum` is "sha256:HEX", "sha512:HEX" or bare hex of either.
 
-    Raises FetchFailed, also when the size limit or the checksum is not met; then no file is left.
+    Raises FetchFailed, also for a wrong size or checksum, and then leaves no file.
     """
     wanted = parse_checksum(checksum)
     request = HTTPRequest(url, timeout_s, headers or {}, context, max_bytes, None)
@@ -87,9 +87,9 @@ def download(
     try:
         with open(partial, "wb") as stream:
             file = DigestedFile(stream)
-            _with_retries(attempts, lambda: _read(request, file.write, file.restart_file))
+            with_retries(attempts, lambda: read_once(request, file.write, file.restart_file))
             size = stream.tell()
-        digests = file.hex_digests()
+        digests = file.digests()
         if wanted and digests[wanted.algorithm] != wanted.digest:
             raise FetchFailed(
                 "%s: %s is %s, expected %s"
@@ -104,33 +104,8 @@ def download(
     return Download(path, size, digests["sha256"])
 
 
-def upload(
-    url: str,
-    path: str,
-    timeout_s: float,
-    attempts: int = ATTEMPTS,
-    context: Optional["ssl.SSLContext"] = None,
-    headers: Optional[Dict[str, str]] = None,
-) -> None:
-    """PUT a file to a URL, streamed. Raises FetchFailed."""
-    def once() -> None:
-        with open(path, "rb") as stream:
-            kind = {
-                "Content-Length": str(os.path.getsize(path)),
-                "Content-Type": "application/octet-stream",
-            }
-            _read(
-                HTTPRequest(
-                    url, timeout_s, dict(headers or {}, **kind), context, MAX_TEXT, stream, "PUT"
-                ),
-                lambda data: None,
-                lambda: None,
-            )
-
-    _with_retries(attempts, once)
-
-
-def _with_retries(attempts: int, once: Callable[[], None]) -> None:
+def with_retries(attempts: int, once: Callable[[], None]) -> None:
+    """Call `once` up to `attempts` times, with pauses, until it raises no passing FetchFailed."""
     for attempt in range(1, attempts + 1):
         try:
             return once()
@@ -141,7 +116,10 @@ def _with_retries(attempts: int, once: Callable[[], None]) -> None:
             time.sleep(BACK_OFF_S * 2 ** (attempt - 1))
 
 
-def _read(request: HTTPRequest, take: Callable[[bytes], object], restart: Callable[[], object]) -> None:
+def read_once(
+    request: HTTPRequest, take: Callable[[bytes], object], restart: Callable[[], object]
+) -> None:
+    """Send a request once; `take` receives the parts of the answer, after a call of `restart`."""
     import http.client
     import urllib.error
     import urllib.request
@@ -165,21 +143,21 @@ def _read(request: HTTPRequest, take: Callable[[bytes], object], restart: Callab
 
 
 def _opener(request: HTTPRequest) -> "urllib.request.OpenerDirector":
-    """Follows redirects of reads only, never from https to http, and shows a token to nobody but
-    who was asked."""
+    """An opener that follows redirects of reads only, never from https to http, and sends a token
+    only to the host of the request."""
     import urllib.parse
     import urllib.request
 
     from pilot.base import timed_http
 
     class Plain(urllib.request.HTTPHandler):
-        """With a time limit for heads, too."""
+        """Plain HTTP; the time limit includes the headers of the answer."""
 
         def http_open(self, req: urllib.request.Request) -> "http.client.HTTPResponse":
             return self.do_open(_timed(timed_http.TimedConnection, request), req)
 
     here = (urllib.parse.urlsplit(request.url).hostname or "").startswith(LINK_LOCAL)
-    # a machine's metadata is behind no proxy
+    # no proxy reaches the metadata service of a cloud machine
     handlers: List[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})] if here else []
     if request.context is not None or request.url.startswith("https:"):
         from pilot.base.credentials import tls
@@ -187,7 +165,7 @@ def _opener(request: HTTPRequest) -> "urllib.request.OpenerDirector":
         tls()
 
         class Secure(urllib.request.HTTPSHandler):
-            """Likewise."""
+            """HTTPS, with the same time limit."""
 
             def https_open(self, req: urllib.request.Request) -> "http.client.HTTPResponse":
                 return self.do_open(
@@ -218,7 +196,7 @@ def _redirects(request: HTTPRequest) -> "urllib.request.HTTPRedirectHandler":
     import urllib.request
 
     class SameHostRedirects(urllib.request.HTTPRedirectHandler):
-        """As the standard one, less trusting."""
+        """The standard handler, without headers that another host must not see."""
 
         def redirect_request(
             self,
@@ -252,7 +230,7 @@ def _take_body(
 ) -> None:
     deadline, size = time.monotonic() + request.timeout_s, 0
     expected = reply.headers.get("Content-Length") or ""
-    # what is there now, so that the deadline is looked at
+    # read1 returns the bytes at hand, so that the loop checks the deadline
     read = getattr(reply, "read1", reply.read)
     for block in iter(lambda: read(CHUNK), b""):
         size += len(block)

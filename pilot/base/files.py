@@ -1,16 +1,14 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes: a reader sees the old content or the new, never a part."""
 
 import os
 
 
-def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Write a file by rename: nobody ever reads half of it, and a link in its place is replaced,
-    not followed.
+def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Write a temporary file and rename it: a link in its place is replaced, not followed.
 
-    Its mode is `mode`, less what the umask takes. Raises OSError; then what was there before is
-    there still.
+    The umask reduces `mode`. Raises OSError and leaves the old file then.
     """
-    # a signal may have us write while we write
+    # a random name: a signal handler may write the same file at the same time
     partial = "%s.part-%d-%s" % (path, os.getpid(), os.urandom(3).hex())
     try:
         with open(
@@ -21,9 +19,9 @@ def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
         ) as stream:
             stream.write(data)
         os.replace(partial, path)
-    except BaseException:  # a signal's, too
+    except BaseException:  # also one that a signal handler raises
         try:
             os.unlink(partial)
-        except OSError:  # it was never made
+        except OSError:  # os.open failed: there is no file
             pass
         raise

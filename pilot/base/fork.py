@@ -1,5 +1,4 @@
-"""Forked copies of this process that start no program: a quick check, a helper that must be there
-first."""
+"""A quick check in a forked copy of this process, which starts no program."""
 
 import os
 import signal
@@ -11,14 +10,14 @@ CHECK_S = 10  # whole seconds, for alarm(2)
 
 
 def start_check(check: Callable[[], bool], limit_s: int = CHECK_S) -> Callable[[], bool]:
-    """Start a quick check in a forked copy of this process, which it may spoil, while we go on;
-    call the result for its answer: False when it raised or took longer than `limit_s`.
+    """Start a quick check in a forked copy of this process; the check may change the copy. Call
+    the result for the answer: False if the check raised or took longer than `limit_s`.
 
-    The copy has no other threads: a lock that one of them holds now is never released there. So a
-    check imports nothing that another thread may be importing, and the kernel ends one that waits
-    in vain all the same.
+    The copy has no other threads, so nobody releases a lock that one of them holds now. A check
+    must not import a module that another thread may be importing; an alarm ends a check that
+    waits for such a lock.
     """
-    # raised within what Python itself calls around a fork, an exception would vanish
+    # Python ignores exceptions in the functions that it calls around a fork
     with shielded():
         child = os.fork()
     if child == 0:
@@ -29,19 +28,3 @@ def start_check(check: Callable[[], bool], limit_s: int = CHECK_S) -> Callable[[
         finally:
             os._exit(2)
     return lambda: os.waitpid(child, 0)[1] == 0
-
-
-def fork_service(serve: Callable[[], None]) -> int:
-    """Run `serve` in a forked copy of this process, in its own session with /dev/null on 0 to 2;
-    returns its pid. For a helper that must be there before anything else is started."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        serve()
-    finally:
-        os._exit(0)

@@ -1,8 +1,9 @@
-"""Signals and command time limits become exceptions in the main thread; a second signal hurries.
+"""Turns signals and the time limits of commands into exceptions in the main thread.
 
-SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGXCPU stop the pilot; SIGUSR1 and SIGUSR2, which batch
-systems send some time before the end, only ask it to drain: finish what runs, start nothing new. An
-exception may come between any two instructions; what must be done whole is done `shielded`.
+SIGTERM, SIGINT, SIGHUP, SIGQUIT and SIGXCPU stop the pilot. Batch systems send SIGUSR1 or SIGUSR2
+some time before the end: they ask the pilot to drain, that is to finish the running tasks and to
+start no others. The exception can come between any two instructions; use `shielded` around steps
+that must not be interrupted.
 """
 
 import signal
@@ -20,22 +21,22 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, si
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 
 
-LONG_S = 1.0  # what runs so long is looked after (`on_long`)
-SHIELD_S = 1.0  # what is done whole may take so long: then the exception comes all the same
+LONG_S = 1.0  # `on_long` is called when a command runs for so long
+SHIELD_S = 1.0  # a shield delays an exception for at most so long
 
 
 class _Shield:
-    """How deep the main thread stands behind shields, and the exceptions that wait for it."""
+    """How many shields are active in the main thread, and the exceptions that they delay."""
 
     depth = 0
     waiting: List[BaseException] = []
-    until = 0.0  # when they wait no longer, by the monotonic clock
+    until = 0.0  # the end of the delay, by the monotonic clock
 
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Inside, what a signal or a time limit raises waits until the end, at most SHIELD_S. For the
-    main thread."""
+    """Delay the exceptions of signals and time limits until the end of the block, at most
+    SHIELD_S. For the main thread."""
     _Shield.depth += 1
     try:
         yield
@@ -58,33 +59,33 @@ def _endless() -> Optional[float]:
 
 
 def ignore_signal(signum: int) -> None:
-    """A listener for signals that hears nothing."""
+    """A listener that ignores every signal."""
 
 
 class Interrupts:
-    """What signals have asked for. `stop` is the first stopping signal, `drain` a wish to end soon.
+    """The signals so far: `stop` is the first stopping signal, `drain` is true after a drain signal.
 
-    `listener` is called, from the handler, with every later stop signal and every drain signal: a
-    command that watches a child passes them on.
+    The handler calls `listener` with every later stop signal and every drain signal; a command
+    that watches a child forwards them.
     """
 
     def __init__(self) -> None:
         self.stop: Optional[int] = None
         self.drain = False
-        # called in the handler, at the first stop only
+        # the handler calls these at the first stop and at the first drain signal
         self.on_stop: Callable[[int], None] = ignore_signal
-        self.on_drain: Callable[[int], None] = ignore_signal  # likewise at the first wish to drain
+        self.on_drain: Callable[[int], None] = ignore_signal
         self.listener: Callable[[int], None] = ignore_signal
-        self.on_long: Optional[Callable[[], object]] = None  # called once, in the handler
+        self.on_long: Optional[Callable[[], object]] = None  # the handler calls it once
         self._armed = False
         self._limit_s = 0.0
         self._until: Optional[float] = None
         self._slot_s: Callable[[], Optional[float]] = _endless
 
     def install(self) -> None:
-        """Take over the signals; those that our starter told us to ignore (nohup) stay ignored."""
+        """Install the handlers; signals that our parent made us ignore (nohup) stay ignored."""
         signal.signal(signal.SIGALRM, self._on_alarm)
-        # ignored, children would vanish without their codes
+        # a parent that ignores SIGCHLD gets no exit codes of its children
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.pthread_sigmask(
             signal.SIG_UNBLOCK, STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGALRM, signal.SIGCHLD)
@@ -96,7 +97,7 @@ class Interrupts:
             signal.signal(signum, self._on_drain)
 
     def check(self) -> None:
-        """Raise Stopped if a stopping signal came while nothing was armed."""
+        """Raise Stopped if a stopping signal came outside an `armed` block."""
         if self.stop is not None:
             raise Stopped(self.stop)
 
@@ -104,9 +105,8 @@ class Interrupts:
     def armed(
         self, limit_s: Optional[float], slot_s: Callable[[], Optional[float]] = _endless
     ) -> Iterator[None]:
-        """Inside, a stopping signal raises Stopped once; TimeLimit is raised after `limit_s`
-        seconds and when the slot lasts no longer:
-        `slot_s` tells how many seconds it does, whenever it is asked."""
+        """In this block a stopping signal raises Stopped once; TimeLimit is raised after `limit_s`
+        seconds, and when `slot_s`, which returns the seconds left in the slot, returns 0."""
         self.check()
         self._limit_s, self._slot_s = limit_s or 0.0, slot_s
         self._until = time.monotonic() + limit_s if limit_s else None
@@ -131,8 +131,8 @@ class Interrupts:
 
     @contextmanager
     def listening(self, listener: Callable[[int], None]) -> Iterator[None]:
-        """Inside, `listener` hears drains and repeated stops; a drain that came before is told at
-        once."""
+        """In this block `listener` receives drain signals and repeated stop signals; it receives
+        an earlier drain signal at once."""
         self.listener = listener
         try:
             if self.drain:
@@ -162,7 +162,7 @@ class Interrupts:
             left = _Shield.until - time.monotonic()
             if left <= 0:
                 raise _Shield.waiting.pop()
-            # an alarm of the keeper's: what is shielded has its time
+            # an alarm of the keeper: the shield's time is not over
             signal.setitimer(signal.ITIMER_REAL, left)
             return
         if not self._armed:

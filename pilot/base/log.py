@@ -1,4 +1,4 @@
-"""Logging set up once: console and pilot.log, each line with UTC time, level and command; secrets
+"""Logging to the console and to pilot.log: each line has UTC time, level and command; secrets are
 masked."""
 
 import logging
@@ -13,13 +13,13 @@ MIN_SECRET = 4  # shorter texts are too common to mask by value
 
 
 class Masker:
-    """Replaces secret texts wherever they stand."""
+    """Replaces secrets by asterisks in all output."""
 
     def __init__(self) -> None:
         self._secrets: List[str] = []
 
     def add(self, secret: str) -> None:
-        """From now on this text is shown as asterisks."""
+        """Mask this text from now on."""
         if len(secret) >= MIN_SECRET and secret not in self._secrets:
             self._secrets = sorted(self._secrets + [secret], key=len, reverse=True)
 
@@ -52,38 +52,38 @@ def utc(seconds: float) -> str:
     )
 
 
-# re compiles these when they are first met: at the start of every pilot it would take as long as
-# reading this module
+# re compiles these on first use: compiling them at the start of every pilot would take as long as
+# importing this module
 _QUERY = (
     r"(?i)[?&](?:access_token|api_?key|auth|authz|key|passw(?:or)?d|secret|sig|signature|token|x-amz-signature)="
     r"([^&#\s'\"]+)"
 )
-# what moves a terminal's cursor, or turns a line round: C0 but tab and newline, DEL, C1,
+# characters that move a terminal's cursor or reverse a line: C0 without tab and newline, DEL, C1,
 # bidirectional controls, line separators
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 
 
 def printable(text: str) -> str:
-    """Text of anybody's, for a person's terminal: what would steer it is shown instead."""
+    """Untrusted text for a terminal: control characters become escape sequences."""
     if text.replace("\n", "").isprintable():
         return text
     return re.sub(
-        _CONTROLS, lambda found: found.group().encode("unicode_escape").decode("ascii"), text
+        _CONTROLS, lambda match: match.group().encode("unicode_escape").decode("ascii"), text
     )
 
 
 def passwords(text: str) -> List[str]:
     """The passwords inside URLs, as in https://user:password@host/ and https://host/?token=..."""
-    found: List[str] = re.findall(_QUERY, text) if "?" in text or "&" in text else []
+    secrets: List[str] = re.findall(_QUERY, text) if "?" in text or "&" in text else []
     for part in text.split("://")[1:]:
         user, at, _ = part.split("/", 1)[0].rpartition("@")
         if at and ":" in user:
-            found.append(user.split(":", 1)[1])
-    return found
+            secrets.append(user.split(":", 1)[1])
+    return secrets
 
 
-def told(record: logging.LogRecord, masker: Masker) -> List[str]:
-    """A record's lines, each with the header."""
+def format_lines(record: logging.LogRecord, masker: Masker) -> List[str]:
+    """The lines of a record, each with a header."""
     text = record.getMessage()
     if record.exc_info:
         text += "\n" + logging.Formatter().formatException(record.exc_info)
@@ -93,18 +93,17 @@ def told(record: logging.LogRecord, masker: Masker) -> List[str]:
 
 
 class LineHandler(logging.Handler):
-    """Writes whole lines straight to a descriptor: nothing is buffered, so a signal handler may log
+    """Writes complete lines directly to a descriptor, without a buffer: signal handlers can log,
     too."""
 
     def __init__(self, descriptor: int, masker: Masker) -> None:
         super().__init__()
-        self.before = ""  # what clears the line of the terminal, while there is a bar
+        self.before = ""  # clears the terminal line while a progress bar is shown
         self._descriptor, self._masker = descriptor, masker
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One header per line, also for messages of several lines; a full or closed stream is
-        passed over."""
-        lines = "".join(line + "\n" for line in told(record, self._masker))
+        """Write a header before each line of the message; ignore a full or closed stream."""
+        lines = "".join(line + "\n" for line in format_lines(record, self._masker))
         try:
             os.write(self._descriptor, (self.before + lines).encode("utf-8", "backslashreplace"))
         except OSError:
@@ -112,7 +111,7 @@ class LineHandler(logging.Handler):
 
 
 def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[LineHandler]:
-    """Log to stderr and, given its descriptor, to a file (which gets everything). Returns the
+    """Log to stderr and, if `log_file` is a descriptor, everything to that file. Returns the
     handlers."""
     root = logging.getLogger("pilot")
     console = LineHandler(sys.stderr.fileno() if sys.stderr else 2, masker)
@@ -127,10 +126,10 @@ def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[LineHan
 
 
 def safe_streams() -> None:
-    """Make stdin, stdout and stderr usable whatever we were started with.
+    """Make stdin, stdout and stderr usable, even if our parent closed them.
 
-    Missing ones are opened on /dev/null, so that no file of ours becomes descriptor 1; text that
-    the stream's encoding does not know is written with backslashes.
+    A closed one becomes /dev/null, so that no file of ours gets descriptor 1. Characters that the
+    encoding of a stream lacks are written as escape sequences.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -155,8 +154,8 @@ def safe_streams() -> None:
 
 
 def say(text: str, error: bool = False) -> None:
-    """Write to stdout or stderr. When that fails (full, closed, the reader has gone) the rest goes
-    nowhere, and our exit code stands."""
+    """Write to stdout or stderr. If that fails (full, closed, the reader ended), discard all later
+    output; the exit code does not change."""
     stream = sys.stderr if error else sys.stdout
     try:
         stream.write(printable(text))

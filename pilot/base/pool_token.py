@@ -1,4 +1,4 @@
-"""The token a pilot shows to its server: found, kept, and renewed when its life is half over."""
+"""The token that authorizes a pilot at its server: where to find it, when to renew it."""
 
 import base64
 import json
@@ -22,22 +22,22 @@ RENEW_TIMEOUT_S = 10.0
 
 
 class NoToken(Exception):
-    """There should be a token, but it cannot be read, or is none; in words."""
+    """A configured token cannot be read or is invalid; the message says why."""
 
 
 def variables(settings: "SettingValues") -> Dict[str, str]:
-    """What the settings say of the token, in the variables where `find` looks."""
-    found = {}
+    """The settings for the token, as the variables that `find` reads."""
+    environ = {}
     if "pool_token" in settings and settings["pool_token"]:
-        found[TOKEN] = str(settings["pool_token"])
+        environ[TOKEN] = str(settings["pool_token"])
     if "pool_token_file" in settings and settings["pool_token_file"]:
-        found[TOKEN_FILE] = os.path.abspath(str(settings["pool_token_file"]))
-    return found
+        environ[TOKEN_FILE] = os.path.abspath(str(settings["pool_token_file"]))
+    return environ
 
 
 def find(environ: Dict[str, str]) -> str:
-    """$PILOT_POOL_TOKEN, the file $PILOT_POOL_TOKEN_FILE, then as WLCG finds bearer tokens; "" for
-    none. Raises NoToken."""
+    """Find the token: $PILOT_POOL_TOKEN, the file $PILOT_POOL_TOKEN_FILE, then a WLCG bearer token;
+    "" without one. Raises NoToken."""
     if environ.get(TOKEN):
         return environ[TOKEN].strip()
     path = environ.get(TOKEN_FILE)
@@ -59,7 +59,7 @@ def find(environ: Dict[str, str]) -> str:
 
 
 def files(environ: Dict[str, str], settings: "SettingValues") -> List[str]:
-    """Where tokens and keys of this pilot lie: payloads behind a wall shall not read them."""
+    """The files with tokens and keys of this pilot, which isolated payloads must not read."""
     uid = os.getuid()
     found = [
         variables(settings).get(TOKEN_FILE),
@@ -75,21 +75,21 @@ def files(environ: Dict[str, str], settings: "SettingValues") -> List[str]:
 
 
 def claims_of(token: str) -> Dict[str, object]:
-    """What a pilot's token says of itself, unchecked: {} when it is none."""
+    """The claims of a pilot's token, without a check of its signature; {} for another token."""
     parts = token.split(".")
     if len(parts) != 3 or parts[0] != PREFIX:
         return {}
     try:
-        found = json.loads(
+        claims = json.loads(
             base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode("ascii")
         )
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def renewal(token: str, now: float) -> float:
-    """When this token is to be renewed, in UNIX seconds; 0 for one that is no pilot's."""
+    """When to renew this token, in UNIX seconds; 0 for a token that is not a pilot's."""
     end = claims_of(token).get("e")
     if not isinstance(end, (int, float)):
         return 0.0
@@ -97,14 +97,14 @@ def renewal(token: str, now: float) -> float:
 
 
 class Bearer:
-    """Gives the header for each request to a server; `session` is asked for a new token in time."""
+    """Makes the header for each request to a server, and renews the token through `session`."""
 
     def __init__(self, environ: Dict[str, str], session: Session) -> None:
         self._environ, self._session = environ, session
         self._token, self._found, self._renew_at = "", "", 0.0
 
-    def headers(self) -> Dict[str, str]:
-        """Authorization, or nothing where there is no token. Raises NoToken."""
+    def build_headers(self) -> Dict[str, str]:
+        """The Authorization header; {} without a token. Raises NoToken."""
         if self._token and 0 < self._renew_at < time.time():
             self._renew_token()
         if not self._token:
@@ -112,13 +112,13 @@ class Bearer:
             self._renew_at = renewal(self._token, time.time())
         return {"Authorization": "Bearer " + self._token} if self._token else {}
 
-    def refused(self) -> None:
-        """The server did not take it: a token that was put in the old one's place is taken; one
-        that we renewed stays, as that which it came from is older."""
+    def note_refusal(self) -> None:
+        """The server refused the token: use the configured one if somebody replaced it. Otherwise
+        keep our renewed token, which is newer than the configured one."""
         try:
             if find(self._environ) != self._found:
                 self._token = ""
-        except NoToken:  # what we have may still be good another time
+        except NoToken:  # keep the token: the server may accept it later
             pass
 
     def _renew_token(self) -> None:

@@ -1,5 +1,5 @@
-"""What a process of ours asks of the kernel for itself, prctl(2): on Linux; elsewhere nothing
-happens."""
+"""prctl(2): attributes that a process sets for itself. Linux only; elsewhere the functions do
+nothing."""
 
 import signal
 from typing import Callable, Optional
@@ -8,10 +8,10 @@ PDEATHSIG, DUMPABLE, CHILD_SUBREAPER = 1, 4, 36  # of linux/prctl.h
 
 
 def prepared(option: int, value: int) -> Optional[Callable[[], None]]:
-    """What does it when it is called: between fork and exec nothing may be loaded any more. None
-    where there is no prctl."""
+    """A function that makes the call: between fork and exec it must not import anything. None
+    on systems without prctl."""
     try:
-        import ctypes  # not for a pilot that starts nothing
+        import ctypes  # on demand: the import takes time
 
         prctl = ctypes.CDLL(None).prctl
     except (ImportError, OSError, AttributeError):
@@ -20,7 +20,7 @@ def prepared(option: int, value: int) -> Optional[Callable[[], None]]:
 
 
 def ask(option: int, value: int) -> bool:
-    """Do it now; whether there is anything that does it."""
+    """Make the call now; False on systems without prctl."""
     step = prepared(option, value)
     if step is not None:
         step()
@@ -28,11 +28,11 @@ def ask(option: int, value: int) -> bool:
 
 
 def die_with_parent(signum: int = signal.SIGTERM) -> bool:
-    """Get this signal when our parent dies, however it dies."""
+    """The kernel sends us this signal when our parent ends, whatever the reason."""
     return ask(PDEATHSIG, int(signum))
 
 
 def hide_environment() -> None:
-    """Others of our user, payloads for one, can no more read our environment: it may hold a
-    token."""
+    """Other processes of our user, such as payloads, cannot read our environment any more: it may
+    hold a token."""
     ask(DUMPABLE, 0)

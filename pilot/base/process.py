@@ -47,7 +47,7 @@ class Result(NamedTuple):
         ]
         return " | ".join(lines[-count:])
 
-    def told(self) -> str:
+    def describe_end(self) -> str:
         """One sentence: the program, how it ended, its last words."""
         if self.timed_out:
             how = "was ended after %.0f s without an end" % self.seconds
@@ -63,7 +63,7 @@ class ProgramFailed(StepFailed):
     """A program ended with a code that was not expected, or was ended at its time limit."""
 
     def __init__(self, result: Result) -> None:
-        super().__init__(result.told())
+        super().__init__(result.describe_end())
         self.result = result
 
 
@@ -128,7 +128,7 @@ def run(
     except OSError as error:
         result = _not_started(argv, error)
     else:
-        result = child.finish(began, timeout_s, grace_s, on_start)
+        result = child.run_to_end(began, timeout_s, grace_s, on_start)
     if ok is not None and (result.timed_out or result.exit_code not in ok):
         raise ProgramFailed(result)
     return result
@@ -180,13 +180,14 @@ class _Running:
         self._waiter = threading.Thread(target=self._wait_child, daemon=True)
         self._waiter.start()
 
-    def finish(
+    def run_to_end(
         self,
         began: float,
         timeout_s: float,
         grace_s: float,
         on_start: Optional[Callable[[int], None]],
     ) -> Result:
+        """Wait for the child, at most until its time limit; end its process tree."""
         timed_out = False
         try:
             if on_start is not None:

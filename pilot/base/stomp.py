@@ -160,21 +160,21 @@ class StompConnection:
         headers = {"accept-version": "1.2,1.1", "host": where.virtual_host, "heart-beat": "0,0"}
         if where.user:
             headers.update({"login": where.user, "passcode": where.password})
-        self.write("CONNECT", headers)
-        hello = self.read(timeout_s)
+        self.write_frame("CONNECT", headers)
+        hello = self.read_frame(timeout_s)
         if hello is None or hello.command != "CONNECTED":
             raise StompError(
                 "%s refuses us: %s" % (where.name, _error_words(hello) if hello else "no answer")
             )
 
-    def write(self, command: str, headers: Dict[str, str], body: bytes = b"") -> None:
+    def write_frame(self, command: str, headers: Dict[str, str], body: bytes = b"") -> None:
         """Send one frame."""
         try:
             self._socket.sendall(frame_bytes(command, headers, body))
         except OSError as error:
             raise StompError("the broker is gone: %s" % error)
 
-    def read(self, timeout_s: float) -> Optional[Frame]:
+    def read_frame(self, timeout_s: float) -> Optional[Frame]:
         """The next frame; None when none comes in this time."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -200,7 +200,7 @@ class StompConnection:
         """Send a message; returns when the broker has it (its receipt)."""
         self._receipts += 1
         receipt = "r%d" % self._receipts
-        self.write(
+        self.write_frame(
             "SEND",
             {
                 "destination": destination,
@@ -211,13 +211,13 @@ class StompConnection:
             },
             body,
         )
-        answer = self.read(timeout_s)
+        answer = self.read_frame(timeout_s)
         while (
             answer is not None
             and answer.command == "RECEIPT"
             and answer.headers.get("receipt-id") != receipt
         ):
-            answer = self.read(timeout_s)
+            answer = self.read_frame(timeout_s)
         if answer is None or answer.command != "RECEIPT":
             raise StompError(
                 "the broker does not take it: %s"
@@ -226,7 +226,7 @@ class StompConnection:
 
     def subscribe(self, destination: str, prefetch: int) -> None:
         """Messages of this queue come by `read` from now on; each wants an `answer`."""
-        self.write(
+        self.write_frame(
             "SUBSCRIBE",
             {
                 "id": "0",
@@ -239,9 +239,9 @@ class StompConnection:
             },
         )
 
-    def answer(self, message: Frame, good: bool) -> None:
+    def answer_message(self, message: Frame, good: bool) -> None:
         """The message is dealt with (good), or is nothing for us."""
-        self.write(
+        self.write_frame(
             "ACK" if good else "NACK",
             {
                 "id": message.headers.get("ack") or message.headers.get("message-id", ""),

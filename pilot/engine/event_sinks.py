@@ -50,7 +50,7 @@ class EventSinks:
 
             self._far = Far(self.stream, workdir, self.masker)
             self._far.open(urls, dict(environ, **pool_token.variables(settings)), more)
-        self.stream.attach(self.tally)
+        self.stream.attach_sink(self.tally)
         self._emit_start(settings)
 
     def _emit_start(self, settings: Settings) -> None:
@@ -77,11 +77,11 @@ class EventSinks:
         self._show_progress(settings, handlers[0])
         if self._far is not None:
             self._far.hear_log()
-        self.stream.attach(sink)
-        self.stream.attach(ConsoleSink())
+        self.stream.attach_sink(sink)
+        self.stream.attach_sink(ConsoleSink())
         for place in settings["events"]:
             if place.startswith(FILE):
-                self.stream.attach(_open_sink(place[len(FILE):], files.mode))
+                self.stream.attach_sink(_open_sink(place[len(FILE):], files.mode))
 
     def _show_progress(self, settings: Settings, console: log.LineHandler) -> None:
         if (
@@ -95,7 +95,7 @@ class EventSinks:
         from pilot.events.bar import Bar
 
         total = progress.count_tasks(settings) or 0
-        self.stream.attach(Bar(2, console, self.tally, total))
+        self.stream.attach_sink(Bar(2, console, self.tally, total))
 
     def close(self, code: int, seconds: float, stopped: bool) -> None:
         """The last event; servers and queues get what they have not got yet."""

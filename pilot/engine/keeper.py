@@ -29,10 +29,10 @@ def begin(ctx: Context, plan: Sequence[Type[Command]]) -> None:
 
         ctx.deadline.read_ends = ends_reader(places, settings["spot_notices"], LOOK_S * WEB_LOOKS)
     ctx.know_batch(detect.detect_job(ctx.environ, detect.time_of_day(), ask))
-    ctx.deadline.refresh()
+    ctx.deadline.update_ends()
     # no lock of threading's, as a signal handler calls this
     ctx.interrupts.on_long = lambda: _thread.start_new_thread(
-        _keep, (ctx, WEB_LOOKS if places.remote() else 1)
+        _keep, (ctx, WEB_LOOKS if places.is_remote() else 1)
     )
 
 
@@ -41,10 +41,10 @@ def _keep(ctx: Context, every: int) -> None:
     while not never.wait(LOOK_S):
         looks += 1
         if looks % every == 0:
-            deadline.refresh()
+            deadline.update_ends()
         if deadline.end() is not None:
             os.kill(os.getpid(), signal.SIGALRM)  # it may have moved: the timer is set anew
-        path = "" if told else deadline.draining()
+        path = "" if told else deadline.drain_file()
         if path:
             told = True
             logging.getLogger("pilot").warning("the drain file %s is there", path)

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from typing import Dict, Iterable, Optional
 
-from pilot.base.files import write_whole
+from pilot.base.files import write_file
 from pilot.engine import loader, program
 from pilot.errors import UsageError
 
@@ -130,7 +130,7 @@ def write_program(path: str, data: bytes, mode: int = 0o755) -> None:
         path = os.path.realpath(path)
         if os.path.exists(path) and not os.path.isfile(path):
             raise UsageError("%s cannot be written: it is there and no regular file" % path)
-        write_whole(path, data, mode)
+        write_file(path, data, mode)
         os.chmod(path, mode)  # whatever the umask
     except OSError as error:
         raise UsageError("%s cannot be written: %s" % (path, error.strerror))

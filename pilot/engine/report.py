@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from pilot.base.files import write_whole
+from pilot.base.files import write_file
 from pilot.errors import EXIT_CODES, SIGNAL_BASE, signal_name
 from pilot.events.tally import TaskTally
 from pilot.events.endings import AttemptOutcome
@@ -82,7 +82,7 @@ def write_report(path: str, report: Dict[str, Any], mode: int = 0o600) -> Option
     """Write by rename, so that a reader never sees half a report. Returns why it could not be, or
     None."""
     try:
-        write_whole(path, (json.dumps(report, indent=1) + "\n").encode(), mode)
+        write_file(path, (json.dumps(report, indent=1) + "\n").encode(), mode)
     except OSError as error:
         return "%s: cannot be written: %s" % (path, error.strerror)
     return None

@@ -38,9 +38,9 @@ class Far:
                 self._workdir, ".pilot-spool-%s-%d" % (os.urandom(8).hex(), len(self._senders))
             )
             every = (lambda: None) if self._senders else self._beat_once
-            sender = Sender(one, spool, self._stream.lose, every, EVERY_S)
+            sender = Sender(one, spool, self._stream.count_lost, every, EVERY_S)
             self._senders.append(sender)
-            self._stream.attach(sender)
+            self._stream.attach_sink(sender)
 
     def hear_log(self) -> None:
         """From now on the log's lines are events too; the heart beats. Call it after the log was
@@ -59,7 +59,7 @@ class Far:
         self._lines.flush_lines()
         seconds = STOPPED_CLOSE_S if stopped else CLOSE_S
         for sender in self._senders:
-            sender.hurry(time.monotonic() + seconds)
+            sender.set_deadline(time.monotonic() + seconds)
         for sender in self._senders:
             missing = sender.close(seconds)
             if missing:

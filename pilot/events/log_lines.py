@@ -3,7 +3,7 @@
 import logging
 from typing import Callable, List
 
-from pilot.base.log import Masker, told
+from pilot.base.log import Masker, format_lines
 
 MOST_LINES = 100
 MOST_TEXT = 4000
@@ -20,7 +20,7 @@ class LogLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record."""
-        self._lines += [line[:MOST_TEXT] for line in told(record, self._masker)]
+        self._lines += [line[:MOST_TEXT] for line in format_lines(record, self._masker)]
         if len(self._lines) >= MOST_LINES:
             self.flush_lines()
 

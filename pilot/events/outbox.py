@@ -34,7 +34,7 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._memory) + self._count
 
-    def put(self, event: Event) -> None:
+    def put_event(self, event: Event) -> None:
         """The newest event."""
         line = json.dumps(event).encode("ascii") + b"\n"
         if not self._count and self._size + len(line) <= self._most_memory:
@@ -84,7 +84,7 @@ class Outbox:
             return
         self._read_at, self._write_at = 0, target
 
-    def peek(self, most: int = BATCH_EVENTS) -> List[Event]:
+    def peek_batch(self, most: int = BATCH_EVENTS) -> List[Event]:
         """The oldest events, as many as go into one message."""
         self._sizes, size = [], 0
         lines: List[bytes] = []
@@ -105,7 +105,7 @@ class Outbox:
         ).splitlines(True)
         return [line for line in found if line.endswith(b"\n")]
 
-    def sent(self, count: int) -> None:
+    def drop_sent(self, count: int) -> None:
         """So many of the events that `peek` showed have arrived (or never will)."""
         for size in self._sizes[:count]:
             if self._memory:

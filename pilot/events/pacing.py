@@ -30,7 +30,7 @@ class Attempts:
 
     def __init__(self, batch_size: int, pauses_s: Sequence[float]) -> None:
         self.batch_size = self._largest = batch_size
-        self._pauses_s = pauses_s
+        self._pauses = pauses_s
         self.failures = 0  # since the last success
         self.why = "not in time"  # why the last attempt failed
 
@@ -39,12 +39,12 @@ class Attempts:
         self.batch_size = min(self._largest, 2 * self.batch_size)
         self.failures = 0
 
-    def halve_batch(self, count: int) -> None:
+    def shrink_batch(self, count: int) -> None:
         """A batch of `count` events was refused: smaller ones show which event is at fault."""
         self.batch_size = count // 2
 
     def note_failure(self) -> float:
         """One more failure in a row; the seconds until the next attempt."""
-        pause = self._pauses_s[min(self.failures, len(self._pauses_s) - 1)]
+        pause = self._pauses[min(self.failures, len(self._pauses) - 1)]
         self.failures += 1
         return pause * (0.75 + 0.5 * random.random())

@@ -33,12 +33,12 @@ class PoolServer(Transport):
         """Returns when the other side has them all."""
         body = json.dumps({"events": events}).encode("ascii")
         try:
-            headers = dict(self._bearer.headers(), **{"Content-Type": "application/json"})
+            headers = dict(self._bearer.build_headers(), **{"Content-Type": "application/json"})
             status, data = self._session.ask("POST", "/v1/events", body, headers, TIMEOUT_S)
         except (FetchFailed, NoToken, ConfigurationFailed) as error:
             raise SendFailed(str(error))
         if status in (401, 403):
-            self._bearer.refused()
+            self._bearer.note_refusal()
         if status != 200:
             raise SendFailed(
                 "HTTP %d: %s" % (status, data[:300].decode("utf-8", "replace")),

@@ -83,7 +83,7 @@ class Sender:
         self._inbox.append(event)
         self._wake_thread()
 
-    def hurry(self, deadline: float) -> None:
+    def set_deadline(self, deadline: float) -> None:
         """Nothing more comes: what is left has until then, by the monotonic clock."""
         self._closing = deadline
         self._wake_thread()
@@ -91,7 +91,7 @@ class Sender:
     def close(self, seconds: float) -> int:
         """Send what is left, at most so long; returns how many events did not arrive."""
         if self._closing is None:
-            self.hurry(time.monotonic() + seconds)
+            self.set_deadline(time.monotonic() + seconds)
         self._thread.join(max(0.0, (self._closing or 0.0) - time.monotonic()) + 0.5)
         missing = len(self._box) + len(self._inbox) + self._box.lost + self._refused
         if not self._thread.is_alive():
@@ -149,7 +149,7 @@ class Sender:
             event = self._inbox.popleft()
             if not len(self._box):
                 self._gathering.restart(time.monotonic())
-            self._box.lost += not self._guard_step(lambda: self._box.put(event))
+            self._box.lost += not self._guard_step(lambda: self._box.put_event(event))
             self._guard_step(lambda: self._weigh_event(event))
             if event["event"] == PILOT_STOPPING:
                 self._gathering.urgent = True
@@ -170,7 +170,7 @@ class Sender:
         """Try the next batch; returns the seconds until another try makes sense."""
         batch: List[Event] = []
         try:
-            batch = self._box.peek(self.attempts.batch_size)
+            batch = self._box.peek_batch(self.attempts.batch_size)
             self.transport.send(batch)
         except SendFailed as error:
             return self._note_failure(error, len(batch))
@@ -178,7 +178,7 @@ class Sender:
             return self._note_failure(
                 SendFailed("%s: %s" % (type(error).__name__, error)), len(batch)
             )
-        self._box.sent(len(batch))
+        self._box.drop_sent(len(batch))
         if self.attempts.failures:
             log.info("events arrive again at %s", self.transport.name)
         self.attempts.note_success()
@@ -187,11 +187,11 @@ class Sender:
     def _note_failure(self, error: SendFailed, count: int) -> float:
         self.attempts.why = str(error)
         if error.final and count > 1:
-            self.attempts.halve_batch(count)
+            self.attempts.shrink_batch(count)
             return 0.0
         if error.final:
             log.warning("an event is refused by %s: %s", self.transport.name, error)
-            self._box.sent(1)
+            self._box.drop_sent(1)
             self._refused += 1
             return 0.0
         if not self.attempts.failures:

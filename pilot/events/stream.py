@@ -23,7 +23,7 @@ class Stream:
         self._sinks: List[Sink] = []
         self._first: List[events.Event] = []
 
-    def attach(self, sink: Sink) -> None:
+    def attach_sink(self, sink: Sink) -> None:
         """From now on this sink gets every event, and now the very first ones that it missed."""
         for told in self._first:
             self._hand_event(sink, told)
@@ -43,8 +43,8 @@ class Stream:
         try:
             sink(told)
         except Exception:  # a sink must not hurt the pilot: what it lost is counted and reported
-            self.lose(type(sink).__name__, 1)
+            self.count_lost(type(sink).__name__, 1)
 
-    def lose(self, sink: str, count: int) -> None:
+    def count_lost(self, sink: str, count: int) -> None:
         """So many events did not get where this sink sends them."""
         self.lost[sink] = self.lost.get(sink, 0) + count

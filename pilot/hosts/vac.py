@@ -11,9 +11,10 @@ import os
 import threading
 from typing import TYPE_CHECKING, Dict, Optional, Tuple
 
-from pilot.base.files import write_whole
+from pilot.base.files import write_file
 from pilot.errors import SIGNAL_BASE, StepFailed
 from pilot.hosts.host import PilotEnd, Host, Progress
+from pilot.node.features import parse_place, tls_of
 
 if TYPE_CHECKING:
     from pilot.base.setting_values import SettingValues
@@ -50,21 +51,17 @@ def message(code: int, tasks: int, asked_for_work: bool) -> str:
 
 
 def place(environ: Dict[str, str]) -> Optional[str]:
-    """Where $JOBOUTPUTS points to: a folder or a URL; None without it."""
-    found = (environ.get("JOBOUTPUTS") or "").strip().rstrip("/")
-    if found.startswith("file://"):
-        found = found[len("file://"):]
-    return found if found.startswith(("/", "http://", "https://")) else None
+    """The folder or URL that $JOBOUTPUTS names; None without it."""
+    return parse_place(environ.get("JOBOUTPUTS"))
 
 
 def leave(where: str, name: str, text: str) -> Optional[str]:
     """Write a file there; why it could not be, or None."""
     try:
         if where.startswith("/"):
-            write_whole(os.path.join(where, name), text.encode(), 0o666)
+            write_file(os.path.join(where, name), text.encode(), 0o666)
         else:
             from pilot.base import fetch  # only where $JOBOUTPUTS is a URL
-            from pilot.node.features import tls_of
 
             fetch.get(
                 where + "/" + name,
@@ -105,7 +102,7 @@ class JobOutputs:
             if self._stop.wait(self._every_s):
                 return
 
-    def stopping(self, code: int) -> None:
+    def announce_stop(self, code: int) -> None:
         """A signal came: the message goes out at once, in case there is no time for a better
         one."""
         self._early = threading.Thread(
@@ -136,7 +133,7 @@ class VacHost(Host):
     def stopping(self, code: int) -> None:
         """The message goes out early."""
         if self._outputs is not None:
-            self._outputs.stopping(code)
+            self._outputs.announce_stop(code)
 
     def ended(self, ending: PilotEnd) -> int:
         """The shutdown_message; a warning where it could not be left."""

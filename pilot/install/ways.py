@@ -52,7 +52,7 @@ def _attempt(ctx: Context, one: Source, ways: "Ways") -> Tuple[Optional[Installa
     except (OSError, ImportError) as error:  # a Python without ssl: another source may do without
         return None, lacking(error) or "%s" % error
     finally:
-        work.clean()
+        work.remove_unfinished()
 
 
 class Work:
@@ -65,13 +65,13 @@ class Work:
         self._kept = False
         shutil.rmtree(self.fresh, ignore_errors=True)
 
-    def clean(self) -> None:
+    def remove_unfinished(self) -> None:
         """Leave no ruins: neither what is unfinished nor, unless it was kept, the folder itself."""
         shutil.rmtree(self.fresh, ignore_errors=True)
         if not self._kept:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def made(self, environ: Dict[str, str]) -> Installation:
+    def finish_install(self, environ: Dict[str, str]) -> Installation:
         """The software is whole and in its place."""
         self._kept = True
         return Installation(self.one.text(), self.folder, environ)
@@ -83,7 +83,7 @@ class Work:
             raise StepFailed("longer than --install-timeout-s allows")
         return left
 
-    def fetched(self, url: str) -> str:
+    def fetch_file(self, url: str) -> str:
         """The file behind a URL or path, its checksum verified."""
         os.makedirs(self.fresh, exist_ok=True)
         path = os.path.join(self.fresh, ".download")
@@ -107,11 +107,11 @@ class Work:
             on_line=lambda line: log.debug("%s", line),
         )
 
-    def keep(self, path: str) -> Installation:
+    def move_into_place(self, path: str) -> Installation:
         """Put what was made at `path` into place and find its environment."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.replace(path, self.folder)
-        return self.made(self.environ_of(self.folder))
+        return self.finish_install(self.environ_of(self.folder))
 
     def environ_of(self, folder: str) -> Dict[str, str]:
         """What changes in the environment: the setup script's work if one is named, and bin/ first
@@ -161,10 +161,10 @@ def _environment_script(work: Work) -> Installation:
 
 
 def _archive(work: Work) -> Installation:
-    path = work.fetched(work.one.what)
+    path = work.fetch_file(work.one.what)
     unpacked = os.path.join(work.fresh, "unpacked")
     archive.unpack(path, unpacked)
-    return work.keep(only_folder(unpacked))
+    return work.move_into_place(only_folder(unpacked))
 
 
 def _pip(work: Work) -> Installation:
@@ -181,16 +181,16 @@ def _pip(work: Work) -> Installation:
         "--no-input",
     ]
     work.run(pip + list(work.ctx.settings["pip_options"]) + work.one.what.split())
-    return work.made(dict(work.environ_of(work.folder), VIRTUAL_ENV=work.folder))
+    return work.finish_install(dict(work.environ_of(work.folder), VIRTUAL_ENV=work.folder))
 
 
 def _installer(work: Work) -> Installation:
     words = work.one.what.split()
-    path = work.fetched(words[0])
+    path = work.fetch_file(words[0])
     shutil.rmtree(work.folder, ignore_errors=True)
     os.makedirs(work.folder)
     work.run(["bash", path] + words[1:], cwd=work.folder)
-    return work.made(work.environ_of(work.folder))
+    return work.finish_install(work.environ_of(work.folder))
 
 
 def _git(work: Work) -> Installation:
@@ -208,7 +208,7 @@ def _git(work: Work) -> Installation:
         shutil.rmtree(target, ignore_errors=True)
         work.run(["git", "clone", "--quiet", "--no-checkout", "--", url, target])
         work.run(["git", "-c", "advice.detachedHead=false", "checkout", "--quiet", ref], cwd=target)
-    return work.keep(target)
+    return work.move_into_place(target)
 
 
 def git_words(text: str) -> Tuple[str, str]:

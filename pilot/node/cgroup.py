@@ -88,7 +88,7 @@ def limits(found: Dict[str, List[str]]) -> CgroupLimits:
     return CgroupLimits(
         _smallest(cores),
         int(bytes_ / 1048576) if bytes_ is not None else None,
-        _whole(_smallest(pids)),
+        _to_int(_smallest(pids)),
     )
 
 
@@ -142,5 +142,5 @@ def _smallest(values: List[Optional[float]]) -> Optional[float]:
     return min(known) if known else None
 
 
-def _whole(value: Optional[float]) -> Optional[int]:
+def _to_int(value: Optional[float]) -> Optional[int]:
     return None if value is None else int(value)

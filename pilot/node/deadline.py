@@ -38,11 +38,11 @@ class Deadline:
         self.read_ends, self._drain_files = read_ends, drain_files
         self._moving: Dict[str, float] = {}
 
-    def learn(self, source: str, left_s: float) -> None:
+    def add_end(self, source: str, left_s: float) -> None:
         """One more end that is fixed."""
         self.fixed[source] = self._clock() + left_s
 
-    def refresh(self) -> None:
+    def update_ends(self) -> None:
         """Read Machine/Job Features again: shutdown times may be set, moved or taken back at any
         time."""
         found, shift = self.read_ends(), self._clock() - self._wall()
@@ -65,6 +65,6 @@ class Deadline:
         whole = end.left_s + self._clock() - self._began
         return end.left_s - max(0.0, min(reserve_s, whole / SHARE))
 
-    def draining(self) -> str:
+    def drain_file(self) -> str:
         """The drain file that exists, or ""."""
         return next((path for path in self._drain_files if os.path.exists(path)), "")

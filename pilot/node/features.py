@@ -27,13 +27,13 @@ class Features:
         # made once a reader: it takes as long as a question
         self._tls: "Optional[ssl.SSLContext]" = None
 
-    def remote(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether reading may take time: a place is behind a URL."""
         return any(
             place is not None and not place.startswith("/") for place in (self.machine, self.job)
         )
 
-    def read(self, place: Optional[str], key: str) -> Optional[str]:
+    def read_key(self, place: Optional[str], key: str) -> Optional[str]:
         """The value of a key now, stripped; None when it is absent, empty or cannot be had."""
         if place is None or place in self._silent:
             return None
@@ -57,7 +57,7 @@ class Features:
             place + "/" + key, TIMEOUT_S, attempts=1, max_bytes=MAX_BYTES, context=self._tls
         )
 
-    def answered(self) -> bool:
+    def all_answered(self) -> bool:
         """Whether every place that was asked has answered, be it that a key is not there."""
         return not self._silent
 
@@ -77,10 +77,11 @@ def tls_of(place: str) -> "Optional[ssl.SSLContext]":
 
 def find(environ: Dict[str, str]) -> Features:
     """The places that $MACHINEFEATURES and $JOBFEATURES name."""
-    return Features(_place(environ.get("MACHINEFEATURES")), _place(environ.get("JOBFEATURES")))
+    return Features(parse_place(environ.get("MACHINEFEATURES")), parse_place(environ.get("JOBFEATURES")))
 
 
-def _place(text: Optional[str]) -> Optional[str]:
+def parse_place(text: Optional[str]) -> Optional[str]:
+    """A folder or URL as managers of machines write it; None for anything else."""
     text = (text or "").strip().rstrip("/")
     if text.startswith("file://"):
         text = text[len("file://"):]
@@ -99,31 +100,33 @@ def number(text: Optional[str]) -> Optional[float]:
 
 def cores(features: Features) -> Optional[int]:
     """allocated_cpu of the job."""
-    value = number(features.read(features.job, "allocated_cpu"))
-    return int(value) if value else None
+    return _read_int(features, "allocated_cpu", 1)
 
 
 def memory_mb(features: Features) -> Optional[int]:
     """max_rss_bytes of the job in MiB."""
-    value = number(features.read(features.job, "max_rss_bytes"))
-    return int(value / 1048576) if value else None
+    return _read_int(features, "max_rss_bytes", 1048576)
 
 
 def disk_mb(features: Features) -> Optional[int]:
     """scratch_limit_bytes of the job in MiB."""
-    value = number(features.read(features.job, "scratch_limit_bytes"))
-    return int(value / 1048576) if value else None
+    return _read_int(features, "scratch_limit_bytes", 1048576)
+
+
+def _read_int(features: Features, key: str, unit: int) -> Optional[int]:
+    value = number(features.read_key(features.job, key))
+    return int(value / unit) if value else None
 
 
 def ends(features: Features) -> Dict[str, float]:
     """When this slot ends, in seconds since the epoch, by the key that says so; read anew at each
     call."""
     found = {
-        "MACHINEFEATURES/shutdowntime": number(features.read(features.machine, "shutdowntime")),
-        "JOBFEATURES/shutdowntime_job": number(features.read(features.job, "shutdowntime_job")),
+        "MACHINEFEATURES/shutdowntime": number(features.read_key(features.machine, "shutdowntime")),
+        "JOBFEATURES/shutdowntime_job": number(features.read_key(features.job, "shutdowntime_job")),
         "JOBFEATURES/wall_limit_secs": wall_end(
-            features.read(features.job, "jobstart_secs"),
-            features.read(features.job, "wall_limit_secs"),
+            features.read_key(features.job, "jobstart_secs"),
+            features.read_key(features.job, "wall_limit_secs"),
         ),
         "JOBFEATURES/cpu_limit_secs": cpu_end(features),
     }
@@ -134,14 +137,14 @@ def known_ends(features: Features) -> Optional[Dict[str, float]]:
     """The ends that Machine/Job Features tell now; None when a place did not answer: a busy host
     takes nothing back."""
     found = ends(features)
-    return found if features.answered() else None
+    return found if features.all_answered() else None
 
 
 def cpu_end(features: Features) -> Optional[float]:
     """When cpu_limit_secs, which counts all processes together, is used up if every core is busy
     all the time."""
-    limit = number(features.read(features.job, "cpu_limit_secs"))
-    start = number(features.read(features.job, "jobstart_secs")) if limit else None
+    limit = number(features.read_key(features.job, "cpu_limit_secs"))
+    start = number(features.read_key(features.job, "jobstart_secs")) if limit else None
     return start + limit / (cores(features) or 1) if start and limit else None
 
 

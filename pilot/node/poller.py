@@ -45,7 +45,7 @@ def ends_reader(
         from pilot.node import spot  # only on spot machines
 
         pollers.append(Poller(spot.reader(spot_notices), spot.EVERY_S))
-    if places.remote():
+    if places.is_remote():
         pollers.append(
             Poller(lambda: features.known_ends(Features(places.machine, places.job)), every_s)
         )
@@ -54,7 +54,7 @@ def ends_reader(
         poller.first.wait(2 * features.TIMEOUT_S + 1)
 
     def read() -> Dict[str, float]:
-        found = {} if places.remote() else features.ends(places)
+        found = {} if places.is_remote() else features.ends(places)
         for poller in pollers:
             found.update(poller.latest)
         return found

@@ -8,7 +8,7 @@ import tempfile
 import time
 from typing import Dict, Optional
 
-from pilot.base.files import write_whole
+from pilot.base.files import write_file
 from pilot.node import hardware
 from pilot.node.db12 import Score
 
@@ -36,7 +36,7 @@ class Cache:
         self._path = path or os.path.join(folder, "pilot-cpu-power-%d.json" % os.getuid())
         self._owner, self._off = owner, path == "off"
 
-    def read(self) -> Optional[Score]:
+    def read_score(self) -> Optional[Score]:
         """The score; None when there is none for this node, or it is too old."""
         if self._off:
             return None
@@ -55,7 +55,7 @@ class Cache:
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
 
-    def write(self, score: Score) -> None:
+    def write_score(self, score: Score) -> None:
         """Keep the score; where that cannot be, the next pilot measures again."""
         if self._off:
             return
@@ -66,6 +66,6 @@ class Cache:
             "measured": time.time(),
         }
         try:
-            write_whole(self._path, json.dumps(kept).encode())
+            write_file(self._path, json.dumps(kept).encode())
         except OSError:
             pass

@@ -63,7 +63,7 @@ class HTTPCalls:
         if status == 409:
             raise StaleLease(told)
         if status in (401, 403):
-            self._bearer.refused()
+            self._bearer.note_refusal()
             how = (
                 "; give one in --pool-token-file or $PILOT_POOL_TOKEN"
                 if status == 401 and "is needed" in sentence
@@ -93,7 +93,7 @@ class HTTPCalls:
                 method,
                 path,
                 data,
-                dict(headers, **self._bearer.headers()),
+                dict(headers, **self._bearer.build_headers()),
                 self.timeout_s + wait_s,
             )
         except (NoToken, ConfigurationFailed) as error:

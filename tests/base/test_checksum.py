@@ -45,5 +45,5 @@ def test_a_file_that_is_restarted_has_the_digest_of_its_new_content(tmp_path):
         written.restart_file()
         written.write(b"con")
         written.write(b"tent")
-    assert written.hex_digests()["sha256"] == GOOD
+    assert written.digests()["sha256"] == GOOD
     assert (tmp_path / "f").read_bytes() == b"content"

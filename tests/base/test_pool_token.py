@@ -47,14 +47,14 @@ def test_the_pilots_side_finds_a_token_and_when_to_renew_it(tmp_path):
 def test_a_renewed_token_outlives_a_single_refusal():
     environ = {"PILOT_POOL_TOKEN": "first"}
     one = Bearer(environ, Server(200, '{"token": "renewed"}'))
-    assert one.headers() == {"Authorization": "Bearer first"}
+    assert one.build_headers() == {"Authorization": "Bearer first"}
     one._renew_at = 1.0
-    assert one.headers() == {"Authorization": "Bearer renewed"}
-    one.refused()
-    assert one.headers() == {"Authorization": "Bearer renewed"}
+    assert one.build_headers() == {"Authorization": "Bearer renewed"}
+    one.note_refusal()
+    assert one.build_headers() == {"Authorization": "Bearer renewed"}
     environ["PILOT_POOL_TOKEN"] = "fresh"
-    one.refused()
-    assert one.headers() == {"Authorization": "Bearer fresh"}
+    one.note_refusal()
+    assert one.build_headers() == {"Authorization": "Bearer fresh"}
 
 
 def test_settings_name_the_token_in_the_pilots_variables(tmp_path, monkeypatch):
@@ -121,15 +121,15 @@ def test_a_token_that_never_ends_is_not_renewed():
 
 
 def test_without_a_token_no_header_is_sent(tmp_path):
-    assert Bearer({"XDG_RUNTIME_DIR": str(tmp_path)}, Server(200, "")).headers() == {}
+    assert Bearer({"XDG_RUNTIME_DIR": str(tmp_path)}, Server(200, "")).build_headers() == {}
 
 
 def test_the_server_is_asked_for_a_new_token_with_the_old_one():
     server = Server(200, '{"token": "renewed"}')
     one = Bearer({"PILOT_POOL_TOKEN": "first"}, server)
-    one.headers()
+    one.build_headers()
     one._renew_at = 1.0
-    one.headers()
+    one.build_headers()
     assert server.asked[0][:2] == ("POST", "/v1/tokens/renew")
     assert server.asked[0][3]["Authorization"] == "Bearer first"
 
@@ -139,9 +139,9 @@ def test_the_server_is_asked_for_a_new_token_with_the_old_one():
 )
 def test_a_server_that_renews_nothing_leaves_the_old_token(status, text):
     one = Bearer({"PILOT_POOL_TOKEN": "first"}, Server(status, text))
-    one.headers()
+    one.build_headers()
     one._renew_at = 1.0
-    assert one.headers() == {"Authorization": "Bearer first"}
+    assert one.build_headers() == {"Authorization": "Bearer first"}
 
 
 def test_a_server_that_cannot_be_reached_leaves_the_old_token():
@@ -149,16 +149,16 @@ def test_a_server_that_cannot_be_reached_leaves_the_old_token():
         def ask(self, *words):
             raise FetchFailed("gone")
     one = Bearer({"PILOT_POOL_TOKEN": "first"}, Gone())
-    one.headers()
+    one.build_headers()
     one._renew_at = 1.0
-    assert one.headers() == {"Authorization": "Bearer first"}
+    assert one.build_headers() == {"Authorization": "Bearer first"}
 
 
 def test_after_a_renewal_that_failed_the_server_is_left_alone_for_a_while():
     server = Server(403, "{}")
     one = Bearer({"PILOT_POOL_TOKEN": "first"}, server)
-    one.headers()
+    one.build_headers()
     one._renew_at = 1.0
-    one.headers()
-    one.headers()
+    one.build_headers()
+    one.build_headers()
     assert len(server.asked) == 1

@@ -118,7 +118,7 @@ def test_a_child_may_end_well_within_the_grace():
 def test_a_program_that_is_not_there_is_a_result_like_others():
     result = process.run(["no-such-program"], timeout_s=5, ok=None)
     assert result.exit_code == process.NOT_FOUND
-    assert "cannot be started" in result.told()
+    assert "cannot be started" in result.describe_end()
     with pytest.raises(process.ProgramFailed, match="no-such-program"):
         process.run(["no-such-program"], timeout_s=5)
 
@@ -135,7 +135,7 @@ def test_a_shell_string_is_refused():
 
 
 def test_death_by_signal_is_told():
-    assert "killed by signal 9" in bash("kill -9 $$", ok=None).told()
+    assert "killed by signal 9" in bash("kill -9 $$", ok=None).describe_end()
 
 
 def test_input_is_given_also_to_a_child_that_does_not_read_it():
@@ -193,6 +193,6 @@ def test_a_child_that_cannot_be_killed_is_left_in_a_few_seconds(monkeypatch):
     assert process_tree.look_up(pids[0]).state == "S"
     assert result.timed_out
     assert result.exit_code == -signal.SIGKILL
-    assert "without an end" in result.told()
+    assert "without an end" in result.describe_end()
     os.kill(pids[0], signal.SIGKILL)
     until(lambda: process_tree.look_up(pids[0]) is None, what="the end of the sleep")

@@ -144,4 +144,4 @@ def test_the_scale_is_the_benchmarks():
 def test_no_cache_is_kept_when_it_is_off(tmp_path):
     run(tmp_path, cpu_cache="off")
     assert list(tmp_path.iterdir()) == []
-    assert score_cache.Cache("off", {}, {}).read() is None
+    assert score_cache.Cache("off", {}, {}).read_score() is None

@@ -10,9 +10,9 @@ from pilot.events.outbox import BATCH_BYTES, BATCH_EVENTS, Outbox
 def emptied(box):
     found = []
     while len(box):
-        batch = box.peek()
+        batch = box.peek_batch()
         found += [one["seq"] for one in batch]
-        box.sent(len(batch))
+        box.drop_sent(len(batch))
     return found
 
 
@@ -20,14 +20,14 @@ def emptied(box):
 def test_events_come_out_in_order_from_memory_and_file(tmp_path, memory, event):
     box = Outbox(str(tmp_path / "spool"), memory)
     for seq in range(50):
-        box.put(event(seq))
-    first = box.peek()[:3]
-    box.sent(3)
+        box.put_event(event(seq))
+    first = box.peek_batch()[:3]
+    box.drop_sent(3)
     for seq in range(50, 1300):
-        box.put(event(seq))
+        box.put_event(event(seq))
     assert [one["seq"] for one in first] + emptied(box) == list(range(1300))
     assert box.lost == 0
-    box.put(event(5000))
+    box.put_event(event(5000))
     assert emptied(box) == [5000]
     assert list(tmp_path.iterdir()) == []
     box.close()
@@ -36,7 +36,7 @@ def test_events_come_out_in_order_from_memory_and_file(tmp_path, memory, event):
 def test_what_finds_no_room_is_counted_log_lines_first(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"), 0, 8000)
     for seq in range(200):
-        box.put(event(seq, "log" if seq % 2 else "task finished"))
+        box.put_event(event(seq, "log" if seq % 2 else "task finished"))
     kept = emptied(box)
     assert box.lost == 200 - len(kept)
     assert len(kept) > 50
@@ -47,7 +47,7 @@ def test_what_finds_no_room_is_counted_log_lines_first(tmp_path, event):
 def test_a_spool_that_cannot_be_written_loses_only_what_does_not_fit_in_memory(event):
     box = Outbox("/proc/none/spool", 200)
     for seq in range(20):
-        box.put(event(seq))
+        box.put_event(event(seq))
     kept = len(box)
     assert 0 < kept < 20
     assert box.lost == 20 - kept
@@ -56,7 +56,7 @@ def test_a_spool_that_cannot_be_written_loses_only_what_does_not_fit_in_memory(e
 
 def test_half_a_line_on_a_full_disk_is_no_line(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"), 0)
-    box.put(event(1))
+    box.put_event(event(1))
     real = box._file
 
     class Full:
@@ -66,9 +66,9 @@ def test_half_a_line_on_a_full_disk_is_no_line(tmp_path, event):
         def __getattr__(self, name):
             return getattr(real, name)
     box._file = Full()
-    box.put(event(2))
+    box.put_event(event(2))
     box._file = real
-    box.put(event(3))
+    box.put_event(event(3))
     assert emptied(box) == [1, 3]
     assert box.lost == 1
     box.close()
@@ -78,7 +78,7 @@ def test_a_spool_is_no_file_of_others(tmp_path, event):
     (tmp_path / "victim").write_text("precious")
     (tmp_path / "spool").symlink_to(tmp_path / "victim")
     box = Outbox(str(tmp_path / "spool"), 0)
-    box.put(event(1))
+    box.put_event(event(1))
     assert box.lost == 1
     assert (tmp_path / "victim").read_text() == "precious"
 
@@ -86,7 +86,7 @@ def test_a_spool_is_no_file_of_others(tmp_path, event):
 def test_a_large_spool_goes_out_in_order(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"), 0)
     for seq in range(20000):
-        box.put(event(seq, text="x" * 900))
+        box.put_event(event(seq, text="x" * 900))
     assert emptied(box) == list(range(20000))
     box.close()
 
@@ -94,54 +94,54 @@ def test_a_large_spool_goes_out_in_order(tmp_path, event):
 def test_no_more_is_shown_than_was_asked_for(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"))
     for seq in range(5):
-        box.put(event(seq))
-    assert [one["seq"] for one in box.peek(3)] == [0, 1, 2]
+        box.put_event(event(seq))
+    assert [one["seq"] for one in box.peek_batch(3)] == [0, 1, 2]
 
 
 def test_a_message_holds_no_more_than_its_events(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"))
     for seq in range(BATCH_EVENTS + 1):
-        box.put(event(seq))
-    assert len(box.peek()) == BATCH_EVENTS
+        box.put_event(event(seq))
+    assert len(box.peek_batch()) == BATCH_EVENTS
 
 
 def test_a_message_holds_no_more_than_its_bytes(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"))
     for seq in range(3):
-        box.put(event(seq, text="x" * (BATCH_BYTES // 2)))
-    assert len(box.peek()) == 1
+        box.put_event(event(seq, text="x" * (BATCH_BYTES // 2)))
+    assert len(box.peek_batch()) == 1
 
 
 def test_what_was_shown_and_not_sent_is_shown_again(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"), 0)
-    box.put(event(1))
-    box.peek()
-    assert [one["seq"] for one in box.peek()] == [1]
+    box.put_event(event(1))
+    box.peek_batch()
+    assert [one["seq"] for one in box.peek_batch()] == [1]
     box.close()
 
 
 def test_an_event_larger_than_any_message_finds_no_room_in_the_file(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"), 0)
-    box.put(event(1, text="x" * BATCH_BYTES))
+    box.put_event(event(1, text="x" * BATCH_BYTES))
     assert (len(box), box.lost) == (0, 1)
 
 
 def test_what_was_sent_gives_its_room_back(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"), 0, 8000)
     for seq in range(1000):
-        box.put(event(seq))
+        box.put_event(event(seq))
         if seq % 10 == 9:
-            box.sent(len(box.peek()))
+            box.drop_sent(len(box.peek_batch()))
     assert box.lost == 0
     box.close()
 
 
 def test_nobody_finds_the_spool_in_its_folder(tmp_path, event):
     box = Outbox(str(tmp_path / "spool"), 0)
-    box.put(event(1))
+    box.put_event(event(1))
     assert os.listdir(str(tmp_path)) == []
     box.close()
 
 
 def test_an_empty_box_has_nothing_to_show(tmp_path):
-    assert Outbox(str(tmp_path / "spool")).peek() == []
+    assert Outbox(str(tmp_path / "spool")).peek_batch() == []

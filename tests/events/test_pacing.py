@@ -26,9 +26,9 @@ def test_pauses_grow_to_the_last_and_begin_anew_after_a_success():
 
 def test_a_refused_batch_is_halved_and_grows_again():
     attempts = Attempts(500, (1.0,))
-    attempts.halve_batch(500)
+    attempts.shrink_batch(500)
     assert attempts.batch_size == 250
-    attempts.halve_batch(3)
+    attempts.shrink_batch(3)
     assert attempts.batch_size == 1
     for _ in range(20):
         attempts.note_success()

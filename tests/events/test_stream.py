@@ -9,7 +9,7 @@ def test_events_are_numbered_dated_and_masked():
     masker, told = Masker(), []
     masker.add("hunter22")
     stream = Stream("p1", masker)
-    stream.attach(told.append)
+    stream.attach_sink(told.append)
     stream.emit(events.PILOT_STARTED, word="hunter22")
     stream.emit(events.FACT_FOUND, kind="X")
     assert [(event["pilot"], event["seq"], event["event"]) for event in told] == [
@@ -25,8 +25,8 @@ def test_a_sink_that_fails_hurts_neither_the_pilot_nor_the_other_sinks():
         raise RuntimeError("no")
     told = []
     stream = Stream("p1", Masker())
-    stream.attach(broken)
-    stream.attach(told.append)
+    stream.attach_sink(broken)
+    stream.attach_sink(told.append)
     stream.emit("a")
     stream.emit("b")
     assert len(told) == 2

@@ -189,7 +189,7 @@ def test_where_no_source_works_there_is_no_installation(context):
 
 
 def test_other_ways_may_be_given_instead_of_the_usual(context):
-    mine = {"git": lambda work: work.made({"A": "1"})}
+    mine = {"git": lambda work: work.finish_install({"A": "1"})}
     found, _ = ways.first_that_works(context(), (source("git:/r"),), mine)
     assert found.environ == {"A": "1"}
 
@@ -229,7 +229,7 @@ def test_a_file_that_is_fetched_counts_from_the_workdir(context, tmp_path):
     one = context(install_timeout_s="60")
     (tmp_path / "w" / "f").write_text("here")
     work = ways.Work(one, Source("archive", "f"), ways.time.monotonic() + 60)
-    with open(work.fetched("f")) as stream:
+    with open(work.fetch_file("f")) as stream:
         assert stream.read() == "here"
 
 

@@ -57,7 +57,7 @@ def test_a_folder_and_a_url_are_read_alike(place):
         "JOBFEATURES/shutdowntime_job": 1400.0,
         "JOBFEATURES/wall_limit_secs": 1500.0,
     }
-    assert found.read(found.job, "hs06_job") is None
+    assert found.read_key(found.job, "hs06_job") is None
 
 
 @pytest.mark.parametrize(
@@ -86,24 +86,24 @@ def test_the_earliest_end_is_the_deadline_and_features_are_read_anew(tmp_path):
         lambda: now[0],
         lambda: 5000.0 + now[0],
     )
-    deadline.refresh()
+    deadline.update_ends()
     assert deadline.end() == (100.0, "batch")
     (tmp_path / "shutdowntime").write_text("5030")
     now[0] = 10.0
-    deadline.refresh()
+    deadline.update_ends()
     assert deadline.end() == (20.0, "MACHINEFEATURES/shutdowntime")
     (tmp_path / "shutdowntime").unlink()
-    deadline.refresh()
+    deadline.update_ends()
     assert deadline.end() == (90.0, "batch")
 
 
 def test_no_known_end_is_none_and_a_drain_file_is_seen_when_it_comes(tmp_path):
     deadline = Deadline({}, dict, [str(tmp_path / "drain")])
-    deadline.refresh()
+    deadline.update_ends()
     assert deadline.end() is None
-    assert deadline.draining() == ""
+    assert deadline.drain_file() == ""
     (tmp_path / "drain").write_text("")
-    assert deadline.draining() == str(tmp_path / "drain")
+    assert deadline.drain_file() == str(tmp_path / "drain")
 
 
 def test_a_server_that_never_answers_is_asked_once(silent, monkeypatch):

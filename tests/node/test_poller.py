@@ -27,7 +27,7 @@ def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
     class Failing(Features):
         """A web server that has become too busy to answer."""
 
-        def read(self, place, key):
+        def read_key(self, place, key):
             self._silent.add(place)
 
     places = [Features(str(tmp_path), None)]
@@ -37,8 +37,8 @@ def test_what_was_known_still_holds_when_the_server_fails(tmp_path):
     assert one.latest == {END: 5000.0}
     asked = []
     places[0] = Failing("http://busy", None)
-    inner = places[0].read
-    places[0].read = lambda place, key: asked.append(key) or inner(place, key)
+    inner = places[0].read_key
+    places[0].read_key = lambda place, key: asked.append(key) or inner(place, key)
     until(lambda: len(asked) > 12)
     assert one.latest == {END: 5000.0}
     one.stop()

@@ -24,7 +24,7 @@ def kept(tmp_path, cache):
     """Writes the score with these fields of the file replaced; `None` takes one away."""
 
     def spoil(**fields):
-        cache.write(SCORE)
+        cache.write_score(SCORE)
         found = dict(json.loads((tmp_path / "score").read_text()), **fields)
         (tmp_path / "score").write_text(
             json.dumps({name: value for name, value in found.items() if value is not None})
@@ -35,17 +35,17 @@ def kept(tmp_path, cache):
 
 
 def test_a_score_that_was_written_is_read(cache):
-    cache.write(SCORE)
-    assert cache.read() == SCORE
+    cache.write_score(SCORE)
+    assert cache.read_score() == SCORE
 
 
 def test_where_nothing_was_written_nothing_is_read(cache):
-    assert cache.read() is None
+    assert cache.read_score() is None
 
 
 def test_another_owners_score_is_none(tmp_path, cache):
-    cache.write(SCORE)
-    assert Cache(str(tmp_path / "score"), dict(OWNER, copies=4), {}).read() is None
+    cache.write_score(SCORE)
+    assert Cache(str(tmp_path / "score"), dict(OWNER, copies=4), {}).read_score() is None
 
 
 @pytest.mark.parametrize(
@@ -63,56 +63,56 @@ def test_another_owners_score_is_none(tmp_path, cache):
     ids=["old", "of the future", "no time", "timeless", "empty", "no number", "none", "no Python"],
 )
 def test_a_file_that_is_old_or_odd_is_not_believed(kept, fields):
-    assert kept(**fields).read() is None
+    assert kept(**fields).read_score() is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null"])
 def test_a_file_that_is_none_of_ours_is_not_believed(tmp_path, cache, text):
     (tmp_path / "score").write_text(text)
-    assert cache.read() is None
+    assert cache.read_score() is None
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_a_file_that_others_may_write_is_not_believed(tmp_path, cache, mode):
-    cache.write(SCORE)
+    cache.write_score(SCORE)
     (tmp_path / "score").chmod(mode)
-    assert cache.read() is None
+    assert cache.read_score() is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
 def test_another_users_file_is_not_believed(tmp_path, cache):
-    cache.write(SCORE)
+    cache.write_score(SCORE)
     os.chown(str(tmp_path / "score"), 54402, 54402)
-    assert cache.read() is None
+    assert cache.read_score() is None
 
 
 def test_a_link_is_not_followed(tmp_path, cache):
-    cache.write(SCORE)
+    cache.write_score(SCORE)
     (tmp_path / "link").symlink_to(tmp_path / "score")
-    assert Cache(str(tmp_path / "link"), OWNER, {}).read() is None
+    assert Cache(str(tmp_path / "link"), OWNER, {}).read_score() is None
 
 
 def test_nobody_else_may_write_what_is_kept(tmp_path, cache):
-    cache.write(SCORE)
+    cache.write_score(SCORE)
     assert stat.S_IMODE((tmp_path / "score").stat().st_mode) & 0o022 == 0
 
 
 def test_without_a_path_it_lies_in_the_temporary_folder_of_the_slot(tmp_path):
-    Cache(None, OWNER, {"TMPDIR": str(tmp_path)}).write(SCORE)
+    Cache(None, OWNER, {"TMPDIR": str(tmp_path)}).write_score(SCORE)
     assert os.listdir(str(tmp_path)) == ["pilot-cpu-power-%d.json" % os.getuid()]
 
 
 def test_a_place_that_cannot_be_written_is_passed_over(tmp_path):
     one = Cache(str(tmp_path / "none" / "score"), OWNER, {})
-    one.write(SCORE)
-    assert one.read() is None
+    one.write_score(SCORE)
+    assert one.read_score() is None
 
 
 def test_when_it_is_off_nothing_is_kept(tmp_path, monkeypatch):
     monkeypatch.chdir(str(tmp_path))
     one = Cache("off", OWNER, {})
-    one.write(SCORE)
-    assert one.read() is None
+    one.write_score(SCORE)
+    assert one.read_score() is None
     assert os.listdir(str(tmp_path)) == []
 
 

@@ -56,7 +56,7 @@ class Guest:
             # the wrapper's --use_tstp; we stay to hear SIGCONT
             signal.signal(signal.SIGTSTP, lambda *_: self.suspend())
             signal.signal(signal.SIGCONT, lambda *_: self.resume())
-        self._tell_progress()
+        self._report_progress()
         threading.Thread(target=self._serve_client, daemon=True).start()
 
     def _serve_client(self) -> None:
@@ -67,7 +67,7 @@ class Guest:
                 self._stop_children()  # what was started since, too
             if time.monotonic() - self._written >= FILES_EVERY_S and not self._suspended:
                 self._written = time.monotonic()
-                self._tell_progress()
+                self._report_progress()
 
     def _obey_client(self, client: NativeClient) -> None:
         control = client.receive_control()
@@ -101,7 +101,7 @@ class Guest:
         self._suspended = False
         process_tree.send(process_tree.descendants(os.getpid()), signal.SIGCONT)
 
-    def _tell_progress(self) -> None:
+    def _report_progress(self) -> None:
         fraction, checkpoints = self._done()
         if self._client is not None:
             self._client.send_progress(fraction, checkpoints > self._checkpoints)
@@ -115,7 +115,7 @@ class Guest:
                 slot.leave_file(path, "%d\n" % checkpoints)
         self._checkpoints = checkpoints
 
-    def end(self, code: int, tasks: int, asked_for_work: bool, reason: str) -> int:
+    def write_ending(self, code: int, tasks: int, asked_for_work: bool, reason: str) -> int:
         """The last files; returns the exit code that BOINC is to see: ours, but for a native
         application BOINC's own."""
         self._stop.set()
@@ -130,7 +130,7 @@ class Guest:
             )
         if self._client is None:
             return code
-        slot.tell_client(self._folder, last)
+        slot.report_ending(self._folder, last)
         return last.status
 
 
@@ -167,7 +167,7 @@ class BoincHost(Host):
         """The last files; a native application ends with BOINC's own exit code."""
         if self._guest is None:
             return ending.code
-        return self._guest.end(
+        return self._guest.write_ending(
             ending.code, ending.tasks, ending.asked_for_work, ending.reason
         )
 

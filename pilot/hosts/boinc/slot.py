@@ -5,7 +5,7 @@ import os
 import re
 from typing import NamedTuple, Optional
 
-from pilot.base.files import write_whole
+from pilot.base.files import write_file
 
 LOCK, MEMORY = "boinc_lockfile", "boinc_mmap_file"
 FINISHED, LATER = "boinc_finish_called", "boinc_temporary_exit"
@@ -69,7 +69,7 @@ def resolve_link(path: str) -> str:
 def leave_file(path: str, text: str) -> Optional[str]:
     """Write a file by rename, so that nobody reads half of it; why it could not be, or None."""
     try:
-        write_whole(path, text.encode("utf-8"), 0o666)
+        write_file(path, text.encode("utf-8"), 0o666)
     except OSError as error:
         return "%s could not be written: %s" % (path, error.strerror)
     return None
@@ -80,7 +80,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())[:250] or "no reason was told"
 
 
-def tell_client(folder: str, end: SlotEnding) -> Optional[str]:
+def report_ending(folder: str, end: SlotEnding) -> Optional[str]:
     """boinc_finish_called or boinc_temporary_exit, whose reason must not be empty. Why it could not
     be written, or None."""
     if end.again_s:

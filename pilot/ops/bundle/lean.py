@@ -20,6 +20,7 @@ PARTS = ("pilot/agent/", "pilot/pool/", "pilot/hosts/boinc/")
 FILES = (
     "pilot/node/batch/boinc.py",
     "pilot/base/stomp.py",
+    "pilot/base/upload.py",
     "pilot/events/queue_broker.py",
     "pilot/events/progress.py",
     "pilot/events/bar.py",

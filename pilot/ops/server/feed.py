@@ -53,7 +53,7 @@ class Feed:
 
     def _move_messages(self, connection: stomp.StompConnection) -> None:
         while not self._stop.is_set():
-            message = connection.read(LISTEN_S)
+            message = connection.read_frame(LISTEN_S)
             if message is None:
                 continue
             if message.command == "ERROR":
@@ -66,7 +66,7 @@ class Feed:
         good = events is not None and self._deliver_events(events)
         if good is None:  # the feed stops: the broker delivers the message again
             return
-        connection.answer(message, good)
+        connection.answer_message(message, good)
         self.moved, self.refused = self.moved + good, self.refused + (not good)
 
     def _deliver_events(self, events: List[Dict[str, object]]) -> Optional[bool]:

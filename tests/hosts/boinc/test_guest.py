@@ -370,7 +370,7 @@ def test_the_heartbeats_time_moves_although_nothing_happens(tmp_path):
             before = until(lambda: beat.exists() and beat.stat().st_mtime_ns)
             until(lambda: beat.stat().st_mtime_ns > before, 5, "the next beat")
     finally:
-        assert one.end(0, 0, True, "") == 0
+        assert one.write_ending(0, 0, True, "") == 0
     assert [path.name for path in tmp_path.iterdir()] == ["heartbeat"]
 
 
@@ -387,7 +387,7 @@ def test_a_trigger_file_is_there_whole_or_not_at_all(tmp_path, name, tasks):
         lambda: (1.0, tasks),
     )
     with open(str(trigger)) as former:
-        assert one.end(0, tasks, True, "a\nb") == 0
+        assert one.write_ending(0, tasks, True, "a\nb") == 0
         assert former.read() == "of a former life\n"
         assert os.fstat(former.fileno()).st_nlink == 0
     assert len(trigger.read_text().splitlines()) == 3

@@ -44,7 +44,7 @@ def test_what_boinc_is_told(code, tasks, expected):
 
 
 def test_a_reason_of_many_lines_is_one(tmp_path):
-    slot.tell_client(str(tmp_path), slot.SlotEnding(0, 10 ** 9, False, "a\nb \n"))
+    slot.report_ending(str(tmp_path), slot.SlotEnding(0, 10 ** 9, False, "a\nb \n"))
     assert (tmp_path / "boinc_temporary_exit").read_text() == "86400\na b\n"
 
 
@@ -144,11 +144,11 @@ def test_a_reason_is_bounded():
 
 
 def test_a_finished_task_leaves_its_status_alone(tmp_path):
-    assert slot.tell_client(str(tmp_path), slot.SlotEnding(206, reason="unfit")) is None
+    assert slot.report_ending(str(tmp_path), slot.SlotEnding(206, reason="unfit")) is None
     assert (tmp_path / slot.FINISHED).read_text() == "206\n"
     assert os.listdir(str(tmp_path)) == [slot.FINISHED]
 
 
 def test_a_task_that_is_to_be_started_again_leaves_nothing(tmp_path):
-    slot.tell_client(str(tmp_path), slot.SlotEnding(0, finished=False))
+    slot.report_ending(str(tmp_path), slot.SlotEnding(0, finished=False))
     assert os.listdir(str(tmp_path)) == []

@@ -17,4 +17,4 @@ def test_a_client_renews_its_token_in_time(guarded, monkeypatch):
         pool.status()
         monkeypatch.setattr(pool_token.time, "time", lambda: now + 3600)
         assert pool.status()["todo"] == 0
-        assert pool._calls._bearer.headers()["Authorization"] != "Bearer " + short
+        assert pool._calls._bearer.build_headers()["Authorization"] != "Bearer " + short
