@@ -1,5 +1,5 @@
-"""`python3 -m pilot.manual man|bash`: the man page and bash's completion, made from what the
-commands say of themselves.
+"""`python3 -m pilot.manual man|bash`: prints the man page or bash's completion, made from the
+descriptions of the commands.
 
     python3 -m pilot.manual man > pilot.1          man ./pilot.1
     source <(python3 -m pilot.manual bash)
@@ -52,7 +52,7 @@ def known_packages(extensions: Sequence[str]) -> List[loading.Package]:
 
 
 def man_page(packages: Sequence[loading.Package]) -> str:
-    """The page in man(7)'s language."""
+    """The page in the format of man(7)."""
     lines = [
         ".TH PILOT 1 \"\" \"pilot %s\"" % VERSION,
         ".SH NAME",
@@ -91,7 +91,7 @@ def _option_lines(options: Iterable[Option]) -> List[str]:
 
 
 def escape_roff(text: str) -> str:
-    """Text that roff takes as it is."""
+    """Text, escaped for roff."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return "\\&" + text if text[:1] in (".", "'") else text
 
@@ -115,7 +115,7 @@ WRITERS: Dict[str, Callable[[Sequence[loading.Package]], str]] = {
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Prints it; returns the exit code."""
+    """Print the page or the completion; returns the exit code."""
     return run_tool("pilot.manual", argv, _run_tool)
 
 

@@ -1,4 +1,4 @@
-"""The one main of the operators' tools: exit codes, and errors as sentences on stderr."""
+"""Runs the operators' tools: exit codes, and errors as sentences on stderr."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Finished(Exception):
-    """The parser has printed help, or told what is wrong; `code` is the exit code."""
+    """The parser has printed help or an error; `code` is the exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -34,14 +34,14 @@ def run_tool(name: str, argv: Optional[Sequence[str]], run: Callable[[List[str]]
     code."""
     words = list(sys.argv[1:] if argv is None else argv)
 
-    def tell(code: int, problems: Sequence[str]) -> None:
+    def print_errors(code: int, problems: Sequence[str]) -> None:
         for problem in problems:
             sys.stderr.write("%s: error: %s\n" % (name, log.printable(problem)))
 
-    def work() -> int:
+    def run_words() -> int:
         try:
             return run(words)
         except Finished as end:
             return end.code
 
-    return runner.guarded(work, tell)
+    return runner.guarded(run_words, print_errors)

@@ -1,4 +1,4 @@
-"""Takes away what functions say of types: a type checker needs it, a node only loads it."""
+"""Removes type annotations: only a type checker needs them."""
 
 import io
 import keyword
@@ -6,14 +6,14 @@ import tokenize
 from typing import Dict, List, Tuple
 
 OURS = ("pilot/", "commands/")
-# bases that read what their classes say of types
+# base classes that read annotations when the program runs
 FIELDS = {"NamedTuple", "TypedDict", "Protocol"}
 NOTHING = (tokenize.COMMENT, tokenize.NL)
 
 
 def untyped_files(files: Dict[str, bytes]) -> Dict[str, bytes]:
-    """The same files, our own sources without annotations, every line where it was. An extension
-    may read its annotations when it runs: it keeps them."""
+    """The same files with our own sources without annotations; line numbers stay the same. An
+    extension retains its annotations, because it may read them when it runs."""
     return {
         name: _untyped(data) if name.startswith(OURS) and name.endswith(".py") else data
         for name, data in files.items()
@@ -28,7 +28,7 @@ def _untyped(source: bytes) -> bytes:
 
 
 def remove_annotations(lines: List[str], tokens: List[tokenize.TokenInfo]) -> None:
-    """Take the annotations out of these lines, whose tokens these are."""
+    """Remove the annotations from these lines, which have these tokens."""
     for row, start, end in sorted(_find_annotations(tokens), reverse=True):
         left, right = lines[row - 1][:start], lines[row - 1][end:]
         before_colon = right.lstrip().startswith(":")
@@ -36,26 +36,25 @@ def remove_annotations(lines: List[str], tokens: List[tokenize.TokenInfo]) -> No
 
 
 def read_tokens(text: str) -> List[tokenize.TokenInfo]:
-    """The tokens of a source but its end."""
-    found = tokenize.generate_tokens(io.StringIO(text).readline)
-    return [token for token in found if token.type != tokenize.ENDMARKER]
+    """The tokens of a source without the end marker."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [token for token in tokens if token.type != tokenize.ENDMARKER]
 
 
 def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """(line, from, to) of what functions say of types: `: T` of parameters and variables, `->
-    T`."""
-    found: List[Tuple[int, int, int]] = []
+    """(line, from, to) of each annotation: `: T` of parameters and variables, `-> T`."""
+    spans: List[Tuple[int, int, int]] = []
     real = [token for token in tokens if token.type not in NOTHING]
     for at, token in enumerate(real):
         if token.type == tokenize.NAME and token.string == "def":
-            found += _annotated_signature(real[at:])
-    return found + _annotated_variables(real)
+            spans += _annotated_signature(real[at:])
+    return spans + _annotated_variables(real)
 
 
 def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """What is said of the types of variables that get a value; the fields of a class keep theirs
-    where they make it what it is: a NamedTuple and its like, or one with a decorator."""
-    found: List[Tuple[int, int, int]] = []
+    """Annotations of variables that have a value. The fields of a NamedTuple, of similar classes and
+    of classes with a decorator retain theirs, because the class reads them."""
+    spans: List[Tuple[int, int, int]] = []
     blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
     decorated = False
     for token in tokens:
@@ -76,11 +75,11 @@ def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, in
                 and not keyword.iskeyword(words[0])
             )
             if blocks[-1] != "class" and target:
-                found += _annotated_variable(line)
+                spans += _annotated_variable(line)
             line = []
         else:
             line.append(token)
-    return found
+    return spans
 
 
 def _annotated_variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
@@ -97,8 +96,8 @@ def _annotated_variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, 
 
 
 def _annotated_signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    found: List[Tuple[int, int, int]] = []
-    lambdas, depth, since = 0, 0, -1  # since: at which depth what is dropped began; -1: nothing is
+    spans: List[Tuple[int, int, int]] = []
+    lambdas, depth, since = 0, 0, -1  # since: the depth at which an annotation began; -1: outside of one
     for token in tokens[2:]:
         text = token.string if token.type == tokenize.OP else ""
         depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))
@@ -112,5 +111,5 @@ def _annotated_signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, in
         elif since == 1 and (depth == 0 or depth == 1 and text in (",", "=")):
             since = -1
         if since >= 0:
-            found.append((token.start[0], token.start[1], token.end[1]))
-    return found
+            spans.append((token.start[0], token.start[1], token.end[1]))
+    return spans

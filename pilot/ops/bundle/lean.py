@@ -1,14 +1,14 @@
-"""A smaller program that does the same: sources without comments, docstrings, types and the help of
-options, without the parts that another agent makes good.
+"""Makes a smaller program that does the same: it removes comments, docstrings, annotations and the
+help of options from sources, and leaves out the parts that another agent replaces.
 
-Source is taken away, never rewritten (but for the line of names from typing), so that every Python
-makes the same bytes of it. The first line of a command's docstring stays: --list shows it.
+It removes source and never rewrites it (except the line of names from typing), so that every Python
+produces the same bytes. The first line of a command's docstring stays, because --list shows it.
 """
 
 import io
 import re
 import tokenize
-from typing import Any, Dict, List, Set, Tuple
+from typing import Dict, List, Match, Set, Tuple
 
 from pilot.errors import UsageError
 from pilot.ops.bundle.annotations import NOTHING, read_tokens, remove_annotations
@@ -31,7 +31,7 @@ FILES = (
     "pilot/engine/plan_text.py",
     "pilot/engine/stepping.py",
 )
-# 3.6 has words of their own kind
+# 3.6 has token types of its own for async and await
 _WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) + tuple(
     getattr(tokenize, name) for name in ("ASYNC", "AWAIT") if hasattr(tokenize, name))
 _UNSEEN = (
@@ -42,7 +42,7 @@ _UNSEEN = (
     tokenize.ENDMARKER,
     getattr(tokenize, "ENCODING", -1),
 )
-_FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")  # Pythons read these texts differently
+_FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")  # token types of f-strings differ between versions of Python
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
 
 
@@ -102,8 +102,8 @@ def _without_help(text: str) -> str:
 
 
 def _if_it_compiles(small: str, text: str) -> str:
-    """The small form without imports of types and without blanks; the text itself where that would
-    be no Python any more."""
+    """The small form without imports of types and without blanks; the unchanged text if the result
+    would not compile."""
     for form in (_without_imports_of_types(small), small):
         try:
             compile(form, "stripped", "exec", dont_inherit=True)
@@ -116,37 +116,37 @@ def _if_it_compiles(small: str, text: str) -> str:
 def _without_blanks(text: str) -> str:
     """Each statement on one line, with the blanks that words need, without last commas."""
     start = text.startswith("#!")
-    found = [text[: text.index("\n") + 1]] if start else []
+    parts = [text[: text.index("\n") + 1]] if start else []
     before, commas = None, [0]  # commas: how many so far, by depth of brackets
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in _UNSEEN:
             continue
         if before is None:
-            found.append(" " * token.start[1])
+            parts.append(" " * token.start[1])
         elif before in _WORDS and token.type in _WORDS:
-            found.append(" ")
+            parts.append(" ")
         before = None if token.type == tokenize.NEWLINE else token.type
         if token.type == tokenize.OP:
-            _drop_last_comma(token.string, found, commas)
-        found.append("\n" if before is None else token.string)
-    return "".join(found)
+            _drop_last_comma(token.string, parts, commas)
+        parts.append("\n" if before is None else token.string)
+    return "".join(parts)
 
 
-def _drop_last_comma(word: str, found: List[str], commas: List[int]) -> None:
-    """A comma before a closing bracket says nothing, but in a tuple of one."""
+def _drop_last_comma(word: str, parts: List[str], commas: List[int]) -> None:
+    """Remove a comma before a closing bracket, except in a tuple of one."""
     if word in ("(", "[", "{"):
         commas.append(0)
     elif word == ",":
         commas[-1] += 1
     elif word in (")", "]", "}"):
-        if commas.pop() > 1 and found[-1] == ",":
-            found.pop()
+        if commas.pop() > 1 and parts[-1] == ",":
+            parts.pop()
 
 
 def _without_imports_of_types(text: str) -> str:
     """Without what is imported for type checkers only, and without the names from typing that
     nothing mentions any more."""
-    def used(match: Any) -> str:
+    def import_used(match: Match[str]) -> str:
         rest = text[: match.start()] + text[match.end():]
         given = re.findall(r"\w+", match.group(1))
         names = [name for name in given if re.search(r"\b%s\b" % name, rest)]
@@ -157,7 +157,7 @@ def _without_imports_of_types(text: str) -> str:
     ):
         return text  # perhaps inside a text: left as it is
     text = re.sub(r"(?m)^if TYPE_CHECKING:\n( .*\n)+(?!el)", "", text)
-    return re.sub(r"(?m)^from typing import (\([\w,\s]+\)|[\w, ]+)\n", used, text)
+    return re.sub(r"(?m)^from typing import (\([\w,\s]+\)|[\w, ]+)\n", import_used, text)
 
 
 def _find_comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
@@ -165,9 +165,8 @@ def _find_comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
 
 
 def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """(line, from, to) of what stands in the quotes of an option's help, the last of a line
-    first."""
-    found: List[Tuple[int, int, int]] = []
+    """(line, from, to) of the texts within the quotes of an option's help, from last to first."""
+    spans: List[Tuple[int, int, int]] = []
     real = [token for token in tokens if token.type not in NOTHING]
     for at, token in enumerate(real):
         if [one.string for one in real[at : at + 2]] != ["Option", "("] or [
@@ -177,20 +176,20 @@ def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
         words = real[at + 4:]
         count = next((index for index, one in enumerate(words) if one.type != tokenize.STRING), 0)
         if count and words[count].string in (",", ")"):
-            found += [
+            spans += [
                 (one.start[0], one.start[1] + 1, one.end[1] - 1)
                 for one in words[:count]
                 if one.string[0] in "\"'"
                 and one.start[0] == one.end[0]
                 and not one.string.startswith(('"""', "\'\'\'"))
             ]
-    return sorted(found, reverse=True)
+    return sorted(spans, reverse=True)
 
 
 def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool, bool]]:
     """(first line, last line, column, all of its block?, right below a class?) of each statement
     that is only a text."""
-    found = []
+    docstrings = []
     real = [token for token in tokens if token.type not in NOTHING]
     begins, before = "", ""  # the first word of this statement, and of the one before
     for at, token in enumerate(real):
@@ -204,7 +203,7 @@ def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, i
             and real[at + 1].type == tokenize.NEWLINE
         ):
             only = at + 2 == len(real) or real[at + 2].type == tokenize.DEDENT
-            found.append(
+            docstrings.append(
                 (
                     token.start[0],
                     token.end[0],
@@ -213,13 +212,12 @@ def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, i
                     before == "class",
                 )
             )
-    return found
+    return docstrings
 
 
 def _statement_depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
-    """How deep each line that begins a statement is indented, in steps; other lines continue
-    one."""
-    found: Dict[int, int] = {}
+    """The depth of indentation of each line that begins a statement."""
+    depths: Dict[int, int] = {}
     depth, fresh = 0, True
     for token in tokens:
         if token.type in (tokenize.INDENT, tokenize.DEDENT):
@@ -227,13 +225,13 @@ def _statement_depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
         elif token.type == tokenize.NEWLINE:
             fresh = True
         elif fresh and token.type not in NOTHING:
-            found[token.start[0]], fresh = depth, False
-    return found
+            depths[token.start[0]], fresh = depth, False
+    return depths
 
 
 def _inside_strings(tokens: List[tokenize.TokenInfo]) -> Set[int]:
-    """Lines that lie within a text of several lines: they stay as they are."""
-    found: Set[int] = set()
+    """The rows within a string of several lines, which must not change."""
+    rows: Set[int] = set()
     for token in tokens:
         if token.end[0] > token.start[0] and token.type not in (
             tokenize.NEWLINE,
@@ -241,5 +239,5 @@ def _inside_strings(tokens: List[tokenize.TokenInfo]) -> Set[int]:
             tokenize.INDENT,
             tokenize.DEDENT,
         ):
-            found.update(range(token.start[0], token.end[0] + 1))
-    return found
+            rows.update(range(token.start[0], token.end[0] + 1))
+    return rows

@@ -1,12 +1,12 @@
-"""The file that travels, its forms: a zip (`pilot.pyz`), one plain-ASCII script (`--text`), the
-smallest script (`--lean`); the same bytes from any Python.
+"""Makes the single file of the pilot: a zip (`pilot.pyz`), a script in plain ASCII (`--text`) or the
+smallest script (`--lean`). Every Python produces the same bytes.
 """
 
 import base64
 import json
 import re
 import zlib
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence
 
 from pilot.engine import loader, program, site_profile
 from pilot.engine.onefile import ENTRY, LOADER, loader_for_text, own_files, with_extras, zip_bytes
@@ -28,7 +28,7 @@ except ImportError:
  sys.exit(10)
 exec(bz2.decompress(base64.b64decode("%s")).decode())
 """
-# what no node runs: this room, the names by which its tools are started, and what unit tests use
+# what no node runs: the operators' tools, the modules that start them, and the helper of unit tests
 ALIASES = tuple(
     name.replace(".", "/") + ("/__main__.py" if name in program.PACKAGES else ".py")
     for name in program.OPERATORS
@@ -42,8 +42,7 @@ def files_for_nodes(files: Dict[str, bytes]) -> Dict[str, bytes]:
 
 
 def pack_zlib(files: Dict[str, bytes]) -> bytes:
-    """Files in one block, as `loader.unpacked` reads them: zlib and base64, which every Python can
-    undo."""
+    """Files in one block for `loader.unpacked`: zlib and base64, which every Python can decode."""
     return base64.b64encode(zlib.compress(_join_files(files), 9))
 
 
@@ -59,37 +58,38 @@ def pack_small(files: Dict[str, bytes]) -> bytes:
         )
     # the order of the files and the direction matter to bzip2 by some hundred bytes
     data = min(
-        (bz2.compress(_join_parts(files, key)[::-1], 9) for key in _orders(files)), key=len
+        (bz2.compress(_join_parts(files, names)[::-1], 9) for names in _orders(files)), key=len
     )
-    data += bytes(-len(data) % loader.BYTES)  # bzip2 tells where it ends
+    data += bytes(-len(data) % loader.BYTES)  # padding: bzip2 marks its own end
     return loader.SMALL.encode("ascii") + b"".join(
         _as_letters(data[at : at + loader.BYTES]) for at in range(0, len(data), loader.BYTES)
     )
 
 
-def _orders(files: Dict[str, bytes]) -> List[Callable[[str], Tuple[Any, ...]]]:
+def _orders(files: Dict[str, bytes]) -> List[List[str]]:
+    """The names of the files in several orders."""
+    names = sorted(files)
     return [
-        lambda name: (name,),
-        lambda name: (len(files[name]), name),
-        lambda name: (-len(files[name]), name),
-        lambda name: (name.rpartition("/")[2], name),
-        lambda name: (files[name][::-1], name),
-        lambda name: (len(files[name].split(b"\n")[0]), name),
+        names,
+        sorted(names, key=lambda name: (len(files[name]), name)),
+        sorted(names, key=lambda name: (-len(files[name]), name)),
+        sorted(names, key=lambda name: (name.rpartition("/")[2], name)),
+        sorted(names, key=lambda name: (files[name][::-1], name)),
+        sorted(names, key=lambda name: (len(files[name].split(b"\n")[0]), name)),
     ]
 
 
-def _join_parts(files: Dict[str, bytes], order: Callable[[str], Tuple[Any, ...]]) -> bytes:
-    names = sorted(files, key=order)
+def _join_parts(files: Dict[str, bytes], names: List[str]) -> bytes:
     return b"\0".join(name.encode("ascii") + b"\n" + files[name] for name in names)
 
 
 def _as_letters(data: bytes) -> bytes:
-    """A group of bytes as letters from space to tilde, without the backslash."""
-    number, found = int.from_bytes(data, "big"), []
+    """A group of bytes as characters from space to tilde, without the backslash."""
+    number, letters = int.from_bytes(data, "big"), []
     for _ in range(loader.LETTERS):
         number, digit = divmod(number, 94)
-        found.append(32 + digit + (digit >= 60))
-    return bytes(reversed(found))
+        letters.append(32 + digit + (digit >= 60))
+    return bytes(reversed(letters))
 
 
 def _join_files(files: Dict[str, bytes]) -> bytes:
@@ -128,7 +128,7 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
 
 
 def _gate_of(files: Dict[str, bytes]) -> str:
-    """The entry without its last lines: what it does is done when the files are there."""
+    """The entry without its last lines: it may only run after the files are unpacked."""
     return re.split('if __name__ ?== ?"__main__":', files[ENTRY].decode("ascii"))[0]
 
 
@@ -162,8 +162,8 @@ def _write_script(
 
 
 def _cut_lines(text: str, width: int) -> Iterator[str]:
-    """Lines of at most this width that neither begin nor end with a blank, which some would
-    trim."""
+    """Lines of at most this width that neither begin nor end with a blank, which some programs
+    remove."""
     at = 0
     while at < len(text):
         end = min(at + width, len(text))
@@ -197,5 +197,5 @@ def make_file(
 
 
 def packed_defaults(path: str) -> bytes:
-    """A pilot.json as it is built in. UsageError when it is none."""
+    """A pilot.json in the form that is built in. UsageError if it is not valid."""
     return json.dumps(site_profile.load(path), sort_keys=True, indent=1).encode("ascii")

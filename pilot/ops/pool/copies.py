@@ -1,5 +1,5 @@
-"""Copies of a SQLite pool: made while it is served, and put back with nothing of the old one left
-beside it."""
+"""Copies a SQLite pool while it is served, and restores a copy in its place, without leaving files of
+the old pool."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ BESIDE = ("-wal", "-shm", ".story", ".story-wal", ".story-shm")
 
 
 def check_file(path: str) -> None:
-    """UsageError unless this is a pool's file, whole (PRAGMA quick_check)."""
+    """UsageError unless this is the undamaged file of a pool (PRAGMA quick_check)."""
     if not os.path.exists(path):
         raise UsageError("sqlite:%s: there is no such file" % path)
     if not os.path.getsize(path):
@@ -21,22 +21,22 @@ def check_file(path: str) -> None:
     try:
         db = sqlite3.connect(path, timeout=10)
         try:
-            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            result = db.execute("PRAGMA quick_check(1)").fetchone()[0]
             tables = {
                 row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             }
         finally:
             db.close()
-    # locked, or may not be opened: that says nothing of what is in it
+    # locked, or without permission: the contents may be intact
     except sqlite3.OperationalError as error:
         raise UsageError("sqlite:%s: cannot be read now: %s" % (path, error))
     except sqlite3.Error as error:
         raise UsageError(
             "sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, error)
         )
-    if found != "ok":
+    if result != "ok":
         raise UsageError(
-            "sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, found)
+            "sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, result)
         )
     if not {"tasks", "attempts", "meta"} <= tables:
         raise UsageError("sqlite:%s: is no pool" % path)
@@ -85,7 +85,7 @@ def put_back(path: str, source: str, replace: bool) -> None:
     if os.path.exists(path) and not replace:
         raise UsageError("sqlite:%s is there already: --replace puts the copy in its place" % path)
     partial = "%s.part-%d" % (path, os.getpid())
-    with _nobody_serves(path):
+    with _lock_unserved(path):
         try:
             with open(source, "rb") as reader, open(
                 os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
@@ -105,7 +105,7 @@ def put_back(path: str, source: str, replace: bool) -> None:
 
 
 @contextmanager
-def _nobody_serves(path: str) -> Iterator[None]:
+def _lock_unserved(path: str) -> Iterator[None]:
     if not os.path.exists(path):
         yield
         return

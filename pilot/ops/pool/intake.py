@@ -1,5 +1,5 @@
-"""Task files on their way into a pool: read twice, first to check every line, then to add them, so
-that a million lines need no memory."""
+"""Reads task files for a pool twice, first to check every line, then to add the tasks, so that a
+million lines need little memory."""
 
 import io
 import os
@@ -20,10 +20,10 @@ class Intake:
     def __init__(self, streams: Dict[str, IO[str]]) -> None:
         self._streams = streams
 
-    def tasks(self) -> Callable[[], Specs]:
-        """What gives the tasks of all files, each time it is called. UsageError with the first
-        mistakes of all files."""
-        def each(problems: List[str]) -> Specs:
+    def check_tasks(self) -> Callable[[], Specs]:
+        """Check all files; returns a function that reads their tasks again. UsageError with the
+        first mistakes of all files."""
+        def read_specs(problems: List[str]) -> Specs:
             for name, stream in self._streams.items():
                 shown, base = (
                     ("standard input", os.getcwd())
@@ -33,14 +33,14 @@ class Intake:
                 reader = Lines(shown, base)
                 yield from reader.each(_rewind(name, stream))
                 problems += reader.problems
-        return _check_all(each)
+        return _check_all(read_specs)
 
-    def exported(self) -> Callable[[], Specs]:
+    def check_exported(self) -> Callable[[], Specs]:
         """The same for files that `export` wrote."""
-        def each(problems: List[str]) -> Specs:
+        def read_specs(problems: List[str]) -> Specs:
             for name, stream in self._streams.items():
                 yield from moving.each_task(name, _rewind(name, stream), problems)
-        return _check_all(each)
+        return _check_all(read_specs)
 
 
 def _check_all(each: Callable[[List[str]], Specs]) -> Callable[[], Specs]:
@@ -63,8 +63,8 @@ def _rewind(name: str, stream: IO[str]) -> Iterable[str]:
 
 @contextmanager
 def open_inputs(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Intake]:
-    """The files, open as long as the block runs; standard input is kept in a file without a name.
-    UsageError for what cannot be read."""
+    """The files, open while the block runs; standard input is copied to a temporary file. UsageError
+    for a file that cannot be read."""
     streams: Dict[str, IO[str]] = {}
     try:
         for name in names:

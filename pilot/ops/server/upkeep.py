@@ -28,8 +28,8 @@ class Retention(NamedTuple):
 
 
 class Upkeep:
-    """The timers of a server. `find_problem` checks the pool's file; `on_problem` is called when it
-    has found one."""
+    """The timers of a server. `find_problem` checks the pool's file; `on_problem` receives its
+    sentence if that is not empty."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, services: Services, retention: Retention

@@ -69,7 +69,7 @@ def test_tasks_come_by_standard_input_too(url, capsys, monkeypatch):
 
 @pytest.fixture
 def read(tmp_path):
-    """The ids of the tasks in files: `read("tasks", a='{"id": ...}')`."""
+    """The ids of the tasks in files: `read("check_tasks", a='{"id": ...}')`."""
 
     def ids(kind, standard_input=(), **texts):
         for name, text in texts.items():
@@ -87,33 +87,33 @@ def task(name):
 
 
 def test_the_tasks_of_all_files_come_each_time_they_are_asked_for(read):
-    assert read("tasks", a=task("1") + task("2"), b=task("3")) == [["1", "2", "3"]] * 2
+    assert read("check_tasks", a=task("1") + task("2"), b=task("3")) == [["1", "2", "3"]] * 2
 
 
 def test_standard_input_is_read_twice_too(read):
-    assert read("tasks", [task("1"), task("2")]) == [["1", "2"]] * 2
+    assert read("check_tasks", [task("1"), task("2")]) == [["1", "2"]] * 2
 
 
 def test_exported_tasks_come_the_same_way(read):
     text = json.dumps({"id": "x", "command": ["true"], "state": "done"}) + "\n"
-    assert read("exported", a=text) == [["x"]] * 2
+    assert read("check_exported", a=text) == [["x"]] * 2
 
 
 def test_the_mistakes_of_all_files_are_told_together(read):
     with pytest.raises(UsageError) as caught:
-        read("tasks", a='{"id": 1}\n', b=task("1") + "nonsense\n")
+        read("check_tasks", a='{"id": 1}\n', b=task("1") + "nonsense\n")
     told = [one.split(": ")[0].rpartition("/")[2] for one in caught.value.problems]
     assert sorted(set(told)) == ["a, line 1", "b, line 2"]
 
 
 def test_mistakes_on_standard_input_say_so(read):
     with pytest.raises(UsageError, match="standard input, line 1: "):
-        read("tasks", ["nonsense\n"])
+        read("check_tasks", ["nonsense\n"])
 
 
 def test_a_file_that_is_not_utf8_is_told(read):
     with pytest.raises(UsageError, match="/a: not UTF-8: "):
-        read("tasks", a=b'{"id": "\xff"}\n')
+        read("check_tasks", a=b'{"id": "\xff"}\n')
 
 
 @pytest.mark.parametrize(

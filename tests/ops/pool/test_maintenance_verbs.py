@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pilot.ops.pool import keeping
+from pilot.ops.pool import maintenance_verbs
 from pilot.ops.pool.__main__ import main
 from pilot.pool import open_pool
 from tests.pool.asking import add, claim, finish
@@ -32,13 +32,13 @@ def test_what_ended_long_ago_is_forgotten(within, capsys):
     [("600s", 600.0), ("15m", 900.0), ("36h", 129600.0), ("90d", 7776000.0), ("1.5h", 5400.0)],
 )
 def test_an_age_is_a_number_with_its_unit(text, seconds):
-    assert keeping.parse_age(text) == seconds
+    assert maintenance_verbs.parse_age(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "90", "d", "-1d", "1w", "1d2h", "1d\n", "1,5h"])
 def test_what_is_no_age_is_told(text):
     with pytest.raises(argparse.ArgumentTypeError, match="is no age like 90d, 36h or 600s"):
-        keeping.parse_age(text)
+        maintenance_verbs.parse_age(text)
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,8 @@ def test_a_backup_says_how_large_it_is(url, pool, tmp_path, capsys):
 
 
 def test_more_than_one_portion_is_forgotten(url, pool, capsys, monkeypatch):
-    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    monkeypatch.setattr(maintenance_verbs, "AT_ONCE", 2)
     add(pool, *["t%d" % n for n in range(5)])
     pool.cancel(["t%d" % n for n in range(5)])
     main(["purge", url, "--older-than", "0s", "--state", "held"])
     assert capsys.readouterr().out == "5 forgotten\n"
-
-
-def test_a_server_without_tokens_has_none_to_take_back(within, capsys):
-    code = main(["withdraw", within.url, "p1"])
-    assert (code, "runs without tokens" in capsys.readouterr().err) == (2, True)
