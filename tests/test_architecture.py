@@ -12,7 +12,8 @@ from tests.conftest import ROOT
 FILES = sorted(
     path for top in ("pilot", "commands", "extensions") for path in (ROOT / top).rglob("*.py")
 )
-MAX_LINES, MAX_FUNCTION, MAX_WIDTH = 450, 40, 100
+MAX_LINES, MAX_FUNCTION, MAX_WIDTH = 300, 40, 100
+ONE_FILE = {"extensions/pilot_dirac/wrapper.py"}  # sites run it alone
 # container_init.py: before there is a pilot; payload.py, stage_process.py: only for a type
 STARTS_CHILDREN = {
     "pilot/base/process.py",
@@ -189,7 +190,8 @@ def test_one_place_starts_children_and_one_opens_urls(path):
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_files_and_functions_are_short(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= MAX_LINES or name(path) in ONE_FILE
     if sys.version_info < (3, 8):
         return  # these do not tell where a function ends
     long = [

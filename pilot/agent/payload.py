@@ -45,7 +45,6 @@ class Payload:
         over: Callable[["Payload", AttemptEnd], None],
     ) -> None:
         self.lease = lease
-        self.gpus: List[str] = []
         self._shared, self._vacated, self._over = shared, vacated, over
         mark = "%s/%s.%d" % (shared.config.pilot, lease.task, lease.generation)
         self._child = StageProcess(shared, lease, mark)
@@ -57,6 +56,11 @@ class Payload:
         self._stopped: Optional[Tuple[str, str]] = None  # outcome, reason
 
     @property
+    def gpus(self) -> List[str]:
+        """The GPUs that it has."""
+        return [] if self._place is None else self._place.gpus
+
+    @property
     def spec(self) -> Dict[str, Any]:
         """The task."""
         return self.lease.spec
@@ -64,11 +68,8 @@ class Payload:
     def prepare(self) -> None:
         """Do ahead of time what can be done before there is room for it: a slot that becomes free
         is filled sooner."""
-        if (
-            self._place is None
-            and stages.first_stage(self.spec) == RUN
-            and not self.spec.get("gpus")
-        ):
+        runs_first = stages.first_stage(self.spec) == RUN
+        if self._place is None and runs_first and not self.spec.get("gpus"):
             try:
                 self._settle_in([])
                 self._prepared = self._prepare_stage(RUN, self._own_place())
@@ -94,7 +95,6 @@ class Payload:
         self._start_stage(stages.first_stage(self.spec))
 
     def _settle_in(self, gpus: List[str]) -> None:
-        self.gpus = gpus
         self._place = PayloadPlace(
             self.lease, self._shared.sandboxes.take(), self._shared.config, gpus, self._child.mark
         )
