@@ -1,4 +1,4 @@
-"""The toolbox: one command per file, the file named as the class."""
+"""The toolbox: one command per file; the file has the name of the class."""
 
 from commands.check_worker_node import CheckWorkerNode
 from commands.configure import Configure

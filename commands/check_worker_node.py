@@ -1,4 +1,4 @@
-"""CheckWorkerNode: what machine is this, and is it fit for work?"""
+"""CheckWorkerNode: describes the machine and checks whether it is fit for work."""
 
 import os
 from typing import List, Optional, Tuple
@@ -58,7 +58,7 @@ class CheckWorkerNode(Command):
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         job = detect.detect_job(ctx.environ, detect.time_of_day())
-        ctx.know_batch(job)  # first: what is looked at next may hang
+        ctx.know_batch(job)  # first: the next checks may hang
         node = survey.worker_node(
             job, ctx.environ, ctx.workdir, lambda text: self.log.warning("%s", text)
         )
@@ -92,7 +92,7 @@ class CheckWorkerNode(Command):
         path = ctx.environ.get("PATH")
         wanted = ctx.settings["need_programs"]
         if wanted:
-            import shutil  # only where programs are asked for
+            import shutil  # only when programs are required
 
             self.log.debug("PATH is %s", path)
         return ["%s is not on PATH" % name for name in wanted
@@ -124,7 +124,8 @@ class CheckWorkerNode(Command):
 def find_unfitness(
     node: WorkerNode, settings: Settings, workdir: str, end: Optional[SlotEnd] = None
 ) -> List[str]:
-    """A sentence for everything the node lacks, and its slot's time; settings by name."""
+    """A sentence for each requirement that the node or its slot's time does not meet; settings by
+    name."""
     problems = []
     if node.disk_mb < settings["min_disk_mb"]:
         problems.append(

@@ -50,7 +50,7 @@ class Configure(Command):
 
 
 def gather_values(ctx: Context) -> Dict[str, object]:
-    """Name -> value: the slot's facts, where the pilot stands, what --set says (which wins)."""
+    """Name -> value: the slot's facts, the pilot's paths, and the values of --set (which win)."""
     node, installed, settings = ctx.get(WorkerNode), ctx.find(Installation), ctx.settings
     found: Dict[str, object] = {
         "pilot_id": ctx.pilot_id,

@@ -40,7 +40,7 @@ class CPUNormalization(Command):
     uses = ("pilot.node.db12", "pilot.node.score_cache")
     timeout_s = 900.0
     failure = NodeUnfit
-    python = ""  # the interpreter to measure with; empty: ours
+    python = ""  # the interpreter that measures; empty: the pilot's own
 
     @classmethod
     def check(cls, settings: Settings) -> List[str]:
@@ -72,8 +72,8 @@ class CPUNormalization(Command):
         return (found,)
 
     def measured(self, ctx: Context, copies: int, cpu_model: str) -> CPUPower:
-        """The power as it was set, measured before on this node, or measured now; not divided by
-        --cpu-correction."""
+        """The power from the settings, from an earlier measurement on this node, or measured now;
+        not divided by --cpu-correction."""
         settings = ctx.settings
         if settings["cpu_power"] is not None:
             return CPUPower(settings["cpu_power"], (), 0, True, False, "set")

@@ -1,4 +1,4 @@
-"""LaunchAgent: starts the agent that pulls work, watches it, and says how it ended."""
+"""LaunchAgent: starts the agent that pulls work, watches it, and reports how it ended."""
 
 import shlex
 from typing import List, Tuple

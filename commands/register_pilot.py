@@ -1,5 +1,5 @@
-"""RegisterPilot: tells a server that this pilot lives, and by what reference the batch system knows
-it."""
+"""RegisterPilot: registers the running pilot at a server, with its reference in the batch
+system."""
 
 import json
 import os
@@ -93,7 +93,7 @@ class RegisterPilot(Command):
 
 
 def make_reference(job: BatchJob, place: str, pilot_id: str) -> str:
-    """slurm://host/12345; a URL the batch system gave (ARC) as it is; the pilot's id outside any
+    """slurm://host/12345; a URL from the batch system (ARC) unchanged; the pilot's id outside any
     batch system."""
     if "://" in job.job_id:
         return job.job_id

@@ -34,7 +34,7 @@ def main(argv: Optional[Sequence[str]] = None, environ: Optional[Dict[str, str]]
 
 
 def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
-    """What the command line asks for: a text about the program, or a pilot's whole life."""
+    """Do what the command line requests: show a text about the program, or run the pilot."""
     if os.getpid() == 1:
         from pilot.engine import container_init  # only in a container
 
@@ -44,7 +44,7 @@ def run_pilot(words: Sequence[str], environ: Dict[str, str]) -> int:
     try:
         request = parse(words, environ, _here())
     except (UsageError, NodeUnfit) as error:
-        from pilot.engine import refusal  # only for those who mistyped
+        from pilot.engine import refusal  # only after a mistake
 
         return refusal.refuse(words, error, environ)
     gc.enable()
@@ -81,7 +81,7 @@ def run_module(words: List[str]) -> int:
 
 
 def tell(code: int, problems: Sequence[str]) -> None:
-    """Errors outside any command, on stderr."""
+    """Print errors outside any command to stderr."""
     for problem in problems:
         log.say("pilot: error: %s\n" % problem, error=True)
 

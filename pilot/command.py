@@ -1,4 +1,4 @@
-"""Command and Option: all that the author of an extension must read."""
+"""Command and Option: the interface for the author of an extension."""
 
 import logging
 from typing import TYPE_CHECKING, Optional, Sequence, Tuple, Type
@@ -22,23 +22,23 @@ class Command:
     options: Tuple[Option, ...] = ()
     requires: Tuple[type, ...] = ()  # kinds of fact it reads
     provides: Tuple[type, ...] = ()  # kinds of fact it returns, in this order
-    # modules that run() imports itself: loaded before the first command, in time
+    # modules that run() imports itself: the engine loads them before the first command
     uses: Tuple[str, ...] = ()
     timeout_s: Optional[float] = None  # the engine's limit; --time-limits sets it per command
-    failure: Type[PilotError] = ConfigurationFailed  # what a run over the limit is
+    failure: Type[PilotError] = ConfigurationFailed  # the error of a run over the limit
 
     def __init__(self) -> None:
         self.log = logging.getLogger("pilot." + self.name)
 
     @classmethod
     def ending_s(cls, settings: "Settings") -> float:
-        """So many seconds before the slot's end a run is ended, for all of it to be over in
-        time."""
+        """How many seconds before the slot's end the engine ends a run, so that the pilot is done
+        in time."""
         return RESERVE_S
 
     @classmethod
     def check(cls, settings: "Settings") -> Sequence[str]:
-        """A sentence for each setting that makes no sense here, told before anything runs."""
+        """A sentence for each invalid setting, reported before anything runs."""
         return ()
 
     def run(self, ctx: "Context") -> Tuple[object, ...]:

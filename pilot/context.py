@@ -1,4 +1,4 @@
-"""What a command may see: settings, facts, environment for children, workdir, pilot id."""
+"""What a command may use: settings, facts, environment for children, workdir, pilot id."""
 
 import os
 import time
@@ -29,12 +29,11 @@ FILE_VARIABLES = (
 
 
 def child_environ(environ: Dict[str, str], workdir: str) -> Dict[str, str]:
-    """A copy for children that always has PATH and HOME, which cloud-init and HTCondor leave
-    out."""
+    """A copy for children that always has PATH and HOME, which cloud-init and HTCondor omit."""
     copy = dict(environ)
     copy["PATH"] = copy.get("PATH") or SAFE_PATH
     copy["HOME"] = copy.get("HOME") or workdir
-    # children start elsewhere: a path from where we started would mislead them
+    # children start in other folders: a relative path of ours would be wrong there
     for name in FILE_VARIABLES:
         if copy.get(name):
             copy[name] = os.path.abspath(copy[name])
@@ -42,7 +41,7 @@ def child_environ(environ: Dict[str, str], workdir: str) -> Dict[str, str]:
 
 
 class Context:
-    """Handed to each command. `environ` may be changed: it is a copy that children get."""
+    """Every command gets it. Commands may change `environ`: it is a copy for children."""
 
     def __init__(self, settings: Settings, environ: Dict[str, str], workdir: str, pilot_id: str,
                  stream: Stream, interrupts: Interrupts, masker: Masker) -> None:
@@ -76,18 +75,18 @@ class Context:
         return cast(Optional[Kind], self._facts.get(kind))
 
     def add(self, fact: object) -> None:
-        """Keep a fact; a later one of the same kind wins."""
+        """Store a fact; a later one of the same kind wins."""
         self._facts[type(fact)] = fact
 
     def shared(self, kind: Type[Kind], make: Callable[[], Kind]) -> Kind:
-        """What the commands of one community share and no other reads: made by the first that
-        asks."""
+        """An object that the commands of one community share and no other command reads; the first
+        call makes it."""
         if kind not in self._shared:
             self._shared[kind] = make()
         return cast(Kind, self._shared[kind])
 
     def facts(self) -> List[object]:
-        """All facts, in the order their kinds were first found."""
+        """All facts, in the order in which their kinds were first added."""
         return list(self._facts.values())
 
     def time_left_s(self, reserve_s: float = RESERVE_S) -> Optional[float]:
@@ -97,12 +96,12 @@ class Context:
         return self.deadline.left_s(reserve_s)
 
     def slot_is_over(self) -> str:
-        """The sentence for it: who says so."""
+        """The sentence for the end of the slot, with its source."""
         end = self.deadline.end()
         return "the slot's end by %s" % end.source if end else "the slot is over"
 
     def know_batch(self, job: BatchJob) -> None:
-        """When the batch system ends this job, as far as it says."""
+        """Store when the batch system ends this job, if it says so."""
         if job.time_left_s is not None:
             since = time.monotonic() - job.asked_s if job.asked_s else 0.0
             self.deadline.add_end("%s (%s)" % (job.system, job.source), job.time_left_s - since)

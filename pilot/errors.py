@@ -1,4 +1,5 @@
-"""The exit codes and the exceptions that carry them: the one table of how a pilot can end."""
+"""The exit codes and the exceptions that carry them: the only table of the ways in which a pilot
+ends."""
 
 import errno
 import signal
@@ -34,9 +35,9 @@ EXIT_CODES: Tuple[ExitCode, ...] = (
              "the server's operator, or who made the token"),
     ExitCode(60, "out of time: the slot's end came", "nobody's"),
 )
-# what a Python may have been built without
+# modules that a Python may have been built without
 LIBRARY = ("bz2", "ctypes", "lzma", "sqlite3", "ssl", "zlib")
-SIGNAL_BASE = 128  # stopped by signal n: 128+n, as shells and batch systems count
+SIGNAL_BASE = 128  # signal n stopped the pilot: 128+n, as in shells and batch systems
 
 
 class PilotError(Exception):
@@ -77,13 +78,13 @@ class ConfigurationFailed(PilotError):
 
 
 class AgentFailed(PilotError):
-    """The agent ended badly."""
+    """The agent failed."""
 
     exit_code = 40
 
 
 class PoolUnreachable(PilotError):
-    """The pool or a server did not answer, however often it was asked."""
+    """The pool or a server did not answer after all retries."""
 
     exit_code = 50
 
@@ -100,7 +101,7 @@ class StepFailed(Exception):
 
 
 class Skip(Exception):
-    """A command has nothing to do here; the message says why, the pilot goes on."""
+    """A command has nothing to do here; the message says why, and the pilot continues."""
 
 
 class Stopped(BaseException):
@@ -138,7 +139,7 @@ _NODE = {
 
 def lacking(error: BaseException) -> str:
     """The sentence for what this machine lacks: a part of Python's library, processes, descriptors,
-    room; an empty string for an error of another kind."""
+    space; an empty string for any other error."""
     name = str(getattr(error, "name", "")).lstrip("_") if isinstance(error, ImportError) else ""
     if name in LIBRARY:
         return "%s was built without %s: give the pilot a whole Python" % (sys.executable, name)

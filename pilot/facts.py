@@ -1,10 +1,10 @@
-"""Facts: the small immutable records that commands hand on to later commands."""
+"""Facts: the small immutable records that commands pass to later commands."""
 
 from typing import Dict, NamedTuple, Optional, Tuple
 
 
 class Reading(NamedTuple):
-    """One source's answer: where it was read, and the number."""
+    """One source's answer: the source, and the number."""
 
     source: str
     value: float
@@ -19,7 +19,7 @@ class GPU(NamedTuple):
 
 
 class BatchJob(NamedTuple):
-    """The batch job (or instance) we run in; "" and None where the system does not say."""
+    """The batch job (or instance) of this pilot; "" and None where the system does not say."""
 
     system: str
     job_id: str = ""
@@ -29,13 +29,13 @@ class BatchJob(NamedTuple):
     gpus: Optional[int] = None
     time_left_s: Optional[float] = None
     source: str = ""
-    asked_s: float = 0.0  # when time_left_s was asked for, by the monotonic clock
+    asked_s: float = 0.0  # when the batch system reported time_left_s, by the monotonic clock
     others: Tuple[str, ...] = ()
     disk_mb: Optional[int] = None
 
 
 class WorkerNode(NamedTuple):
-    """The machine and what of it this slot may use. Memory and disk in MiB."""
+    """The machine, and the part of it that this slot may use. Memory and disk in MiB."""
 
     host: str
     os: str
@@ -81,7 +81,7 @@ class InstallAttempt(NamedTuple):
 
 
 class Installation(NamedTuple):
-    """Where the software is, and the environment that makes it usable."""
+    """The path of the software, and the environment that it needs."""
 
     source: str
     path: str
@@ -97,7 +97,7 @@ class Configuration(NamedTuple):
 
 
 class Registration(NamedTuple):
-    """By what reference the pilot is known outside."""
+    """The pilot's reference outside."""
 
     reference: str
     flavour: str
@@ -122,7 +122,8 @@ class CPUPower(NamedTuple):
 
 
 class AgentSummary(NamedTuple):
-    """What the agent did: tasks done, ended in error, released unfinished; why it ended."""
+    """What the agent did: tasks done, ended in error, released unfinished; the reason for its
+    end."""
 
     done: int
     error: int

@@ -1,4 +1,4 @@
-"""Run one command in a test, alone: settings and facts in, outcome and facts out."""
+"""Runs one command alone in a test: from settings and facts to outcome and facts."""
 
 import os
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Type, TypeVar
@@ -21,7 +21,7 @@ Kind = TypeVar("Kind")
 
 
 class Trial(NamedTuple):
-    """How the command ended, what it found, what it told."""
+    """How the command ended, the facts it provided, the events it emitted."""
 
     outcome: CommandOutcome
     context: Context

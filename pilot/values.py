@@ -1,4 +1,4 @@
-"""What an option is, and what its text can mean: parsers that raise ValueError with a sentence."""
+"""What an option is, and parsers of its text, which raise ValueError with a sentence."""
 
 from typing import Callable, Dict, Iterable, NamedTuple, Tuple
 
@@ -37,7 +37,7 @@ def boolean(text: str) -> bool:
 
 
 def count(text: str) -> int:
-    """A whole number, 0 or more."""
+    """An integer, 0 or more."""
     try:
         number = int(text)
     except ValueError:
@@ -137,7 +137,7 @@ def event_place(text: str) -> str:
     if scheme in ("http", "https") and rest.strip("/"):
         return text
     if scheme in ("stomp", "stomp+ssl"):
-        from pilot.base import stomp  # only for those who use it
+        from pilot.base import stomp  # only for pilots that use it
 
         stomp.parse_url(text)
         return text

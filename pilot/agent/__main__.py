@@ -1,5 +1,5 @@
-"""`-m pilot.agent CONFIG.json`: the agent as its own process; its story goes to stdout, a JSON
-object a line."""
+"""`-m pilot.agent CONFIG.json`: the agent as a process of its own; it writes its events to stdout,
+one JSON object per line."""
 
 import json
 import logging
@@ -45,13 +45,13 @@ SIGNALS = STOP_SIGNALS + DRAIN_SIGNALS
 BACKLOG_BYTES = 1 << 20
 TOGETHER_S = 0.02
 MAX_PATIENCE_S = 30.0
-WARDEN_S = 1.0  # between two starts of a warden that does not stay
+WARDEN_S = 1.0  # minimum interval between two starts of a warden that keeps exiting
 log = logging.getLogger("pilot.agent")
 
 
 class Teller:
-    """Writes the story without ever blocking: a reader that is slow gets it later, one that is gone
-    never. With a loop, the events of a moment are written together."""
+    """Writes events without ever blocking: a slow reader gets them later, a closed pipe never. With
+    a loop, it writes the events of one moment together."""
 
     def __init__(self, descriptor: int) -> None:
         self.loop: Optional[Loop] = None
@@ -59,7 +59,7 @@ class Teller:
         os.set_blocking(descriptor, False)
 
     def __call__(self, event: str, **fields: object) -> None:
-        """Tell one event."""
+        """Emit one event."""
         line = (json.dumps(dict(fields, event=event)) + "\n").encode()
         if len(self._backlog) + len(line) <= BACKLOG_BYTES:
             self._backlog += line
@@ -70,7 +70,8 @@ class Teller:
             self.loop.after(TOGETHER_S, self._push_events)
 
     def close(self) -> None:
-        """The last words may block: the pilot reads them before anything else."""
+        """Write the rest. The last events may block: the pilot reads them before it does anything
+        else."""
         os.set_blocking(self._descriptor, True)
         self._push_events()
 
@@ -86,7 +87,7 @@ class Teller:
 
 
 class TellHandler(logging.Handler):
-    """Log records as events."""
+    """Emits log records as events."""
 
     def __init__(self, tell: Teller) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class TellHandler(logging.Handler):
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Returns 0, or the code of the error that the last event ("agent finished") tells."""
+    """Returns 0, or the code of the error in the last event ("agent finished")."""
     words: List[str] = list(sys.argv[1:] if argv is None else argv)
     if len(words) != 1:
         raise UsageError("usage: -m pilot.agent CONFIG.json")
@@ -120,7 +121,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         code, reason = PoolUnreachable.exit_code, str(error)
     except PilotError as error:
         code, reason = error.exit_code, str(error)
-    # the folder for payloads, descriptors, threads: nothing can run here
+    # the payload folder, descriptors or threads are missing: no payload can run here
     except (OSError, RuntimeError) as error:
         if not isinstance(error, OSError) and not lacking(error):
             raise
@@ -135,7 +136,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 def run_agent(config: AgentConfig, tell: Teller) -> AgentEnd:
-    """Work until there is no more reason to; says which."""
+    """Work until a reason to end comes; returns that reason."""
     starter, url = os.getppid(), os.environ[configuration.POOL_VARIABLE]
     mark = config.environ.setdefault(AGENT_MARK, uuid.uuid4().hex)
     prctl.hide_environment()
@@ -173,8 +174,8 @@ def run_agent(config: AgentConfig, tell: Teller) -> AgentEnd:
 
 
 def keep_watched(loop: Loop, warden: Warden) -> None:
-    """Whenever the warden is killed, another takes its place: at once, or a while after one that
-    ended soon."""
+    """Start another warden whenever one is killed: at once, or after a delay if the killed one had
+    run only briefly."""
     begun = [time.monotonic()]
 
     def ended(_: ChildExit) -> None:
@@ -196,13 +197,13 @@ def keep_watched(loop: Loop, warden: Warden) -> None:
 
 
 def open_patient_pool(pool: Pool, config: AgentConfig) -> Pool:
-    """A pool whose answers are waited for no longer than its leases can bear."""
+    """Open the pool, with a time limit on its answers that is well below the length of a lease."""
     pool.patience(min(MAX_PATIENCE_S, max(1.0, config.lease_s / 5)))
     return pool
 
 
 def run_loop(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
-    """From the first claim to the last report."""
+    """Run the loop from the first claim to the last report."""
     loop.watch_broken(1, agent.on_pilot_gone)
     if os.getppid() != starter:
         agent.on_pilot_gone()
@@ -213,8 +214,8 @@ def run_loop(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
 
 
 def bind_to_starter() -> None:
-    """Hear of the pilot's death as SIGTERM (where the kernel does not tell, the broken pipe does),
-    and adopt what payloads leave."""
+    """Get SIGTERM when the pilot dies (where the kernel does not send it, the broken pipe reports
+    it), and adopt the orphans of payloads."""
     prctl.die_with_parent()
     prctl.ask(prctl.CHILD_SUBREAPER, 1)
 

@@ -1,4 +1,4 @@
-"""The agent: fills the slot with payloads, keeps their leases, reports their ends, stops in
+"""The agent: fills the slot with payloads, renews their leases, reports how they ended, stops in
 time."""
 
 from typing import List, Optional
@@ -26,8 +26,8 @@ from pilot.pool.interface import Lease
 
 
 class Agent:
-    """Puts the parts together and passes on what one tells the others. Call `begin`, then run the
-    loop; afterwards `end` says how it went."""
+    """Connects the parts of the agent and passes events between them. Call `begin`, then run the
+    loop; afterwards `end` says why the agent ended."""
 
     def __init__(
         self, queries: PoolQueries, shared: PayloadContext, deadline: Deadline, leases: Leases
@@ -57,7 +57,7 @@ class Agent:
         return self._stopping.end
 
     def begin(self) -> None:
-        """First claim, and the regular duties."""
+        """Start the first claim and the periodic work."""
         shared = self._shared
         LeaseRenewer(
             shared.config,
@@ -71,7 +71,8 @@ class Agent:
         self._turns.take()
 
     def _take_lease(self, lease: Lease, asked: float) -> None:
-        """A claim was granted; it was asked for at this moment of the boot clock."""
+        """Take a lease that the pool granted; `asked` is the time of the request by the boot
+        clock."""
         used_s = self._shared.config.lease_s - lease.seconds
         self._leases.add(key_of(lease), min(boot_s(), asked - used_s))
         self._shared.tell(
@@ -83,19 +84,19 @@ class Agent:
         self._runs.take_lease(lease)
 
     def _give_back(self, leases: List[Lease]) -> None:
-        """These were claimed ahead and not started."""
+        """Give back leases that were claimed ahead and whose payloads did not start."""
         reason = "claimed ahead, but the slot was not free"
         for lease in leases:
             self._ledger.add(lease, AttemptEnd(AttemptOutcome.RETURNED, reason, {}, 0.0))
         self._turns.soon()
 
     def _lack_room(self, lack: str) -> None:
-        """What the node lacks for another payload is the node's fault."""
+        """Drain: the node lacks something that another payload needs."""
         self._stopping.finish(AgentEnd(EndKind.NODE, lack))
         self._runs.give_back_ahead()
 
     def _take_end(self, payload: Payload, end: AttemptEnd) -> None:
-        """A payload's result is there: keep it for the next turn."""
+        """Store a payload's result for the next turn."""
         self._turns.idling.note_work()
         self._exchange.ended(key_of(payload.lease))
         self._ledger.add(payload.lease, end)
@@ -110,22 +111,23 @@ class Agent:
         self._turns.soon(report_delay_s(self._runs.last_s, self._runs.ahead))
 
     def _lose_lease(self, key: Key, why: str) -> None:
-        """This lease is another's, or soon may be."""
+        """Stop the payload of a lease that another pilot has now, or soon may have."""
         self._leases.drop(key)
         self._runs.lose(key, why)
 
     def on_signal(self, signum: int) -> None:
-        """SIGUSR1 and SIGUSR2 drain; any other stops now, and a second one without grace."""
+        """Handle a signal: SIGUSR1 and SIGUSR2 drain; any other stops now, and a second one without
+        grace."""
         if signum in DRAIN_SIGNALS:
             return self._stopping.drain("the pilot was asked to")
         self._stopping.stop_by_signal()
 
     def on_pilot_gone(self) -> None:
-        """Nobody reads our events any more: the pilot was killed."""
+        """Stop: the pilot was killed, so no process reads our events any more."""
         end = AgentEnd(EndKind.PILOT, "the pilot is gone")
         self._stopping.stop(end, self._shared.config.stop_grace_s)
 
     def sweep(self) -> None:
-        """End what payloads that are over left behind."""
+        """End the processes that finished payloads left behind."""
         self._sweep_timer = None
         self._shared.strays.sweep()

@@ -1,4 +1,5 @@
-"""What is reported of one attempt at a task: exit code, times, memory, tails of its output, files."""
+"""What the agent reports of one attempt at a task: exit code, times, memory, output tails,
+files."""
 
 import time
 from typing import Dict, List, Optional
@@ -9,7 +10,7 @@ from pilot.agent.watch import Watch
 
 
 class AttemptResult:
-    """Gathers it while the attempt runs."""
+    """Collects the result while the attempt runs."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What of the slot is free, and what to offer for it: pure."""
+"""Which part of the slot is free, and what the agent offers to the pool for it. Pure functions."""
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional
 
@@ -7,7 +7,8 @@ from pilot.pool.interface import Offer
 
 
 class Capacity(NamedTuple):
-    """What an agent may hand out. `memory_mb` None: not known, so not watched."""
+    """What an agent may assign to payloads. `memory_mb` is None where the memory is not known; then
+    the agent does not limit it."""
 
     slots: int
     cores: int
@@ -16,7 +17,8 @@ class Capacity(NamedTuple):
 
 
 def whole_slot(config: AgentConfig) -> Capacity:
-    """The slot with nothing running. More slots than cores share them, if the operator says so."""
+    """The capacity of the slot while nothing runs. The operator may set more slots than cores; then
+    payloads share cores."""
     return Capacity(
         config.slots, max(config.cores, config.slots), config.memory_mb, list(config.gpus)
     )
@@ -25,7 +27,7 @@ def whole_slot(config: AgentConfig) -> Capacity:
 def free_part(
     capacity: Capacity, running: Iterable[Dict[str, Any]], taken_gpus: Iterable[str]
 ) -> Capacity:
-    """What is left while tasks of these specs run on these GPUs."""
+    """The capacity that is left while tasks of these specs run on these GPUs."""
     specs, taken = list(running), set(taken_gpus)
     memory = capacity.memory_mb
     if memory is not None:
@@ -52,7 +54,7 @@ def fits(left: Capacity, spec: Dict[str, Any]) -> bool:
 def make_offer(
     left: Capacity, config: AgentConfig, time_left_s: Optional[float]
 ) -> Optional[Offer]:
-    """What to ask the pool for, or None when nothing more fits."""
+    """The offer to send to the pool, or None when no further task fits."""
     if left.slots < 1 or left.cores < 1 or (time_left_s is not None and time_left_s <= 0):
         return None
     unbounded = time_left_s is None or time_left_s >= config.min_task_s

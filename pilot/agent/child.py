@@ -1,5 +1,5 @@
-"""Around an agent's process, whosesoever it is: its environ, its lines told on, signals passed
-on, its end."""
+"""Runs any agent as a child process: sets its environment, relays its output and signals, reports
+how it exited."""
 
 import logging
 import shlex
@@ -13,29 +13,31 @@ from pilot.facts import AgentSummary, Configuration, Installation
 from pilot.base.log import passwords
 from pilot.base.shared_defaults import AGENT_STOP_S, FOREVER_S, STOP_WITHIN_S
 
-TELL_S = STOP_WITHIN_S - AGENT_STOP_S  # for the report, after everything has ended
-ENDING_S = AGENT_STOP_S + 2 * TELL_S  # before the slot's end an agent is told to stop
+TELL_S = STOP_WITHIN_S - AGENT_STOP_S  # for the report, after all payloads have ended
+ENDING_S = AGENT_STOP_S + 2 * TELL_S  # how long before the slot's end the pilot stops the agent
 log = logging.getLogger("pilot.LaunchAgent")
 
 
 class Watched:
-    """What is heard of an agent. Of one that is not ours every line is a line of the log."""
+    """Reads the output of an agent. Every line of an agent that is not the built-in one goes into
+    the log."""
 
     def __init__(self) -> None:
         self.pid = 0
-        # whether it hears a wish to drain; one that does not yet would die of it
+        # whether the agent handles the drain signal: before that the signal would kill it
         self.listens = True
 
     def line(self, text: str) -> None:
-        """One line of its standard output."""
+        """Handle one line of its standard output."""
         log.info("%s", text)
 
     def error_line(self, text: str) -> None:
-        """One line of its standard error."""
+        """Handle one line of its standard error."""
         log.info("%s", text)
 
     def drain(self, signum: int) -> None:
-        """The pilot is asked to finish what runs and begin nothing more."""
+        """The pilot got a request to drain: the agent finishes what runs and starts nothing
+        more."""
         if self.listens:
             process_tree.send_group(self.pid, signum)
 
@@ -46,7 +48,7 @@ def run_foreign_agent(
     agent: Optional[Watched] = None,
     environ: Optional[Dict[str, str]] = None,
 ) -> AgentSummary:
-    """Run an agent that is not ours to its end. AgentFailed when it ended badly."""
+    """Run an agent that is not the built-in one until it exits. AgentFailed when it failed."""
     result = watch_agent(ctx, argv, agent or Watched(), environ)
     if result.exit_code != 0:
         raise AgentFailed(result.describe_end())
@@ -56,8 +58,8 @@ def run_foreign_agent(
 def watch_agent(
     ctx: Context, argv: List[str], agent: Watched, environ: Optional[Dict[str, str]] = None
 ) -> process.Result:
-    """Start an agent, hear it, pass signals on; returns how it ended. `environ`: its whole
-    environment, where it is not the usual one."""
+    """Start an agent, relay its output, pass signals to it; returns how it exited. `environ`
+    replaces the usual environment."""
     log.info("starting %s", " ".join(shlex.quote(word) for word in argv))
 
     _hide_environment(ctx)
@@ -70,7 +72,7 @@ def watch_agent(
 
     def started(pid: int) -> None:
         agent.pid = pid
-        if ctx.interrupts.drain:  # asked while there was no process to pass it to
+        if ctx.interrupts.drain:  # the request to drain came before the agent's process started
             agent.drain(signal.SIGUSR1)
 
     with ctx.interrupts.listening(forward):
@@ -89,7 +91,7 @@ def watch_agent(
 
 
 def _hide_environment(ctx: Context) -> None:
-    """Where it holds a token, or the password of a broker."""
+    """Whether the variable holds a token, or the password of a broker."""
     tokens = any(name.startswith(("PILOT_POOL_TOKEN", "BEARER_TOKEN")) for name in ctx.environ)
     if (
         tokens
@@ -100,7 +102,7 @@ def _hide_environment(ctx: Context) -> None:
 
 
 def grace_s(ctx: Context) -> float:
-    """From SIGTERM to SIGKILL for an agent: in a short slot less."""
+    """Seconds from SIGTERM to SIGKILL for an agent; fewer in a short slot."""
     end, left = ctx.deadline.end(), ctx.time_left_s(ENDING_S)
     return (
         AGENT_STOP_S
@@ -110,8 +112,8 @@ def grace_s(ctx: Context) -> float:
 
 
 def agent_environ(ctx: Context) -> Dict[str, str]:
-    """What an agent finds in its environment: the pilot's, the installed software's, where things
-    are."""
+    """The environment of an agent: the pilot's variables, those of the installed software, and the
+    paths of the pilot's files."""
     installed = ctx.find(Installation)
     found = dict(ctx.environ, **(installed.environ if installed else {}))
     configuration = ctx.find(Configuration)

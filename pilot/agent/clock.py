@@ -1,14 +1,15 @@
-"""The clock of leases: it also runs while the machine is suspended, unlike the one that durations
-are measured with."""
+"""The clock of leases. Unlike the monotonic clock, it also counts while the machine is
+suspended."""
 
 import time
 
-_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", 7)  # clock_gettime(2); Python 3.6 has no name for it
+# clock_gettime(2); Python has no name for it before 3.7
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", 7)
 
 
 def boot_s() -> float:
-    """Seconds since the machine was started, suspension included; where there is no such clock, the
-    monotonic one."""
+    """Seconds since the machine started, suspension included; the monotonic clock where the system
+    has no such clock."""
     try:
         return time.clock_gettime(_BOOTTIME)
     except (OSError, AttributeError):

@@ -1,17 +1,17 @@
-"""The agent's orders, as LaunchAgent writes them into a file and the agent reads them."""
+"""The agent's configuration: LaunchAgent writes it into a file and the agent reads it."""
 
 import json
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from pilot.base.shared_defaults import GRACE_S
 
-# where the agent finds the URL of its pool, beside the variables of its token
+# the variable with the URL of the agent's pool; the token has its own variables
 POOL_VARIABLE = "PILOT_POOL"
 
 
 class AgentConfig(NamedTuple):
-    """All that an agent must know. `ends` maps a source to the seconds it leaves; None: no limit
-    known."""
+    """The whole configuration of an agent. `ends` maps a source to the seconds until that end of
+    the slot; None: the source has no limit."""
 
     pilot: str
     workdir: str
@@ -29,7 +29,7 @@ class AgentConfig(NamedTuple):
     ends: Dict[str, float] = {}
     features: List[Optional[str]] = [None, None]
     spot: str = "none"
-    refresh_s: float = 15.0  # between two looks at the ends that may move
+    refresh_s: float = 15.0  # interval at which the agent reads the ends that may move
     drain_files: List[str] = []
     isolation: str = "none"
     containers: bool = False
@@ -39,14 +39,14 @@ class AgentConfig(NamedTuple):
     max_quick_failures: int = 0
     # this batch system sends its warnings to every process of a job
     drains_reach_payloads: bool = False
-    payload_user: str = ""  # as whom payloads run, where that is not the pilot's own user
+    payload_user: str = ""  # user that payloads run as, where it is not the pilot's own user
     payload_ids: List[int] = []  # its uid, gid and further groups
-    hidden: List[str] = []  # files that walls keep from payloads
+    hidden: List[str] = []  # files that isolation hides from payloads
     # of the payloads' owner: [host glob, token file], the first that matches
     transfer_tokens: List[List[str]] = []
     transfer_proxy: str = ""  # of the payloads' owner
-    min_task_s: float = 0.0  # time that a task without walltime_s needs at least
-    min_disk_mb: float = 0.0  # free in the workdir before each payload
+    min_task_s: float = 0.0  # walltime that the agent assumes for a task without walltime_s
+    min_disk_mb: float = 0.0  # disk space that must be free in the workdir before each payload
 
 
 def dump_config(config: AgentConfig) -> str:
@@ -55,6 +55,6 @@ def dump_config(config: AgentConfig) -> str:
 
 
 def load_config(text: str) -> AgentConfig:
-    """From JSON; TypeError or ValueError when it is not what `dump` wrote."""
+    """Read the JSON that `dump` writes; TypeError or ValueError when it is anything else."""
     values: Dict[str, Any] = json.loads(text)
     return AgentConfig(**values)

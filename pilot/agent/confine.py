@@ -1,5 +1,5 @@
-"""A control group per payload, where version 2 is delegated to us: memory is limited by the kernel,
-and nothing of a payload escapes its end. Elsewhere every method does nothing."""
+"""A control group per payload, where version 2 is delegated to the pilot: the kernel limits the
+memory and kills every process of a payload at its end. Elsewhere every method does nothing."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pilot.node import cgroup
 
 
 class Confinement:
-    """Groups below `parent` (None: there is none to use)."""
+    """Creates groups below `parent`; None: the node has no delegated group."""
 
     def __init__(self, parent: Optional[str]) -> None:
         self._parent = parent
@@ -17,7 +17,7 @@ class Confinement:
         self._slot_kills = slot_oom_kills()
 
     def enter(self, mark: str, pid: int, memory_mb: Optional[float]) -> None:
-        """Put a payload into a group of its own."""
+        """Put a payload into its own group."""
         if self._parent is None:
             return
         group = os.path.join(self._parent, "pilot-" + re.sub(r"[^A-Za-z0-9._-]", "_", mark))
@@ -26,14 +26,15 @@ class Confinement:
             if memory_mb is not None:
                 _write_file(group, "memory.max", "%d" % (memory_mb * 1048576))
             _write_file(group, "cgroup.procs", "%d" % pid)
-        # it has ended already, or the delegation is not what it seemed: sampling still watches
+        # the payload has exited, or the delegation does not work: the agent still samples its
+        # memory
         except OSError:
             _remove_group(group)
             return
         self._groups[mark] = group
 
     def kill(self, mark: str) -> None:
-        """SIGKILL to everything in the payload's group."""
+        """Send SIGKILL to every process in the payload's group."""
         group = self._groups.get(mark)
         if group is not None:
             try:
@@ -42,8 +43,8 @@ class Confinement:
                 pass
 
     def leave(self, mark: str) -> bool:
-        """End and remove the group; True when the kernel killed something in it for want of
-        memory."""
+        """End and remove the group; True when the kernel killed a process in it because memory was
+        used up."""
         group = self._groups.get(mark)
         if group is None:
             return False
@@ -54,14 +55,15 @@ class Confinement:
         return killed
 
     def slot_ran_out_of_memory(self) -> bool:
-        """Whether the kernel has killed something in our own group for want of memory since this
-        was asked last."""
+        """Whether the kernel has killed a process in the agent's own group, because memory was used
+        up, since the last call."""
         before, self._slot_kills = self._slot_kills, slot_oom_kills()
         return self._slot_kills > before
 
 
 def slot_oom_kills() -> int:
-    """How often the kernel has killed in our own group for want of memory, v2 or v1."""
+    """How many processes of the agent's own group the kernel has killed because memory was used up,
+    v2 or v1."""
     found = cgroup.own_directories()
     texts = [cgroup.read(folder, "memory.events") for folder in found.get(cgroup.V2, [])[:1]]
     texts += [cgroup.read(folder, "memory.oom_control") for folder in found.get("memory", [])[:1]]
@@ -69,12 +71,13 @@ def slot_oom_kills() -> int:
 
 
 def delegated_parent() -> Optional[str]:
-    """Where this agent may make groups, or None."""
+    """The group in which this agent may create groups, or None."""
     return delegated_group(cgroup.own_directories())
 
 
 def delegated_group(found: Dict[str, List[str]]) -> Optional[str]:
-    """Our own v2 directory if we may make groups below it that limit memory, else None."""
+    """The agent's own v2 directory if it may create groups below it that limit memory, else
+    None."""
     own = found.get(cgroup.V2, [])
     if not own or "memory" not in cgroup.read(own[0], "cgroup.controllers").split():
         return None
@@ -83,7 +86,7 @@ def delegated_group(found: Dict[str, List[str]]) -> Optional[str]:
 
 
 def oom_kills(events: str) -> int:
-    """oom_kill of memory.events (cgroup-v2, Documentation/admin-guide)."""
+    """Read oom_kill of memory.events (cgroup-v2, Documentation/admin-guide)."""
     fields = dict(line.split() for line in events.splitlines() if len(line.split()) == 2)
     return int(fields.get("oom_kill", "0"))
 

@@ -1,11 +1,11 @@
-"""What a payload sees of the world: its own facts, none of the pilot's secrets or search paths.
-Pure."""
+"""The environment of a payload: its own resources and folders, without the pilot's secrets and
+search paths. Pure functions."""
 
 from typing import Any, Dict, List
 
-MARK = "PILOT_PAYLOAD"  # in every payload's environment: tells whose a stray process is
-AGENT_MARK = "PILOT_AGENT"  # and of which agent
-# what a slot's manager sets to the slot's cores: a payload has fewer
+MARK = "PILOT_PAYLOAD"  # in every payload's environment: identifies the payload of a stray process
+AGENT_MARK = "PILOT_AGENT"  # identifies the agent of a stray process
+# a slot's manager sets these to the slot's cores: a payload has fewer
 _THREADS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -30,8 +30,8 @@ _DROPPED = (
 
 
 def base_environ(inherited: Dict[str, str], installed: Dict[str, str]) -> Dict[str, str]:
-    """The pilot's environment without what is the pilot's own, and then what the installed software
-    sets."""
+    """The pilot's environment without the pilot's own variables, and with those that the installed
+    software sets."""
     kept = {
         name: value
         for name, value in inherited.items()
@@ -44,8 +44,8 @@ def base_environ(inherited: Dict[str, str], installed: Dict[str, str]) -> Dict[s
 def of_task(
     common: Dict[str, str], spec: Dict[str, Any], home: str, pilot: str, gpus: List[str], mark: str
 ) -> Dict[str, str]:
-    """The environment of one payload: its cores, memory, GPUs, ids and folders; the task's own
-    "env" wins."""
+    """The environment of one payload: its cores, memory, GPUs, ids and folders. The task's own
+    "env" takes precedence."""
     cores = str(spec.get("cores", 1))
     found = dict(common)
     found.update({name: cores for name in _THREADS if name in common})

@@ -1,8 +1,8 @@
-"""The agent's exchanges with its pool: ends of attempts and confirmations go out, a claim comes
-back, in one request.
+"""The agent's exchanges with its pool: one request sends ends of attempts and confirmations, and
+claims tasks.
 
-A claim whose answer did not come is repeated as it was until there is one, also by an agent that is
-about to end: what it may have been granted is known then, and given back.
+The agent repeats a claim without an answer, unchanged, until the pool answers; also when the agent
+is about to end. Then the agent knows what the pool granted, and gives it back.
 """
 
 import json
@@ -17,13 +17,13 @@ from pilot.agent.leases import Key
 from pilot.agent.loop import Loop
 from pilot.pool.interface import Busy, Final, Lease, Offer, Pool
 
-MOST_FINALS, MOST_BYTES = 500, 1 << 20  # in one request
-CONFIRM_S = 1.0  # a start that no exchange has confirmed by then is confirmed by a renewal
+MOST_FINALS, MOST_BYTES = 500, 1 << 20  # number of finals in one request
+CONFIRM_S = 1.0  # a renewal confirms a start that no exchange has confirmed by then
 Answered = Callable[[Dict[Key, str], List[Lease], float, float], None]
 
 
 class Claim(NamedTuple):
-    """What was asked for and may have been granted."""
+    """A claim that was sent and that the pool may have granted."""
 
     request: str
     offer: Offer
@@ -31,7 +31,7 @@ class Claim(NamedTuple):
 
 
 def first_of(finals: List[Final]) -> List[Final]:
-    """As many of these as one request takes; the others go with the next."""
+    """The finals that fit into one request; the others go with the next."""
     taken, size = [], 0  # type: List[Final], int
     for final in finals[:MOST_FINALS]:
         size += len(json.dumps(final.result)) + len(final.reason) + 500
@@ -42,20 +42,21 @@ def first_of(finals: List[Final]) -> List[Final]:
 
 
 class Exchange:
-    """One at a time. `open_claim` tells whether a claim has no answer yet."""
+    """Runs one exchange at a time. `open_claim` says whether a claim has no answer yet."""
 
     def __init__(self, config: AgentConfig, loop: Loop, pool_queries: PoolQueries) -> None:
-        self.asked = 0.0  # when the last exchange began, by the boot clock
+        self.asked = 0.0  # when the last exchange started, by the boot clock
         self._config, self._loop, self._queries = config, loop, pool_queries
         self._life, self._number = uuid.uuid4().hex, 0
         self._open: Optional[Claim] = None
-        self._begun: Dict[Key, float] = {}  # started, since when, and the pool may not know it
+        # leases whose payloads started, since when, and which the pool may not know to be started
+        self._begun: Dict[Key, float] = {}
         # a confirmation is due; the exchange under way may wait for work
         self._timed = self._waits = False
 
     @property
     def open_claim(self) -> bool:
-        """Whether a claim was made that has no answer yet."""
+        """Whether a claim has no answer yet."""
         return self._open is not None
 
     def ask(
@@ -67,8 +68,8 @@ class Exchange:
         answered: Answered,
         failed: Callable[[Busy], None],
     ) -> None:
-        """Report and claim so many tasks. `answered` gets the new states, the leases, when this was
-        asked (by the boot clock), and how long it might wait."""
+        """Report, and claim up to `count` tasks. `answered` gets the new states, the leases, the
+        time of the request (by the boot clock), and how long the request could wait."""
         if self._open is None and offer is not None:
             self._number += 1
             if offer.time_left_s is not None:
@@ -92,26 +93,27 @@ class Exchange:
         self._queries.ask(EXCHANGE, exchange, settled, failed)
 
     def begun(self, key: Key) -> None:
-        """What runs under this lease was started: the pool shall know it soon, even if nothing else
-        is to be told."""
+        """The payload of this lease has started: confirm it to the pool soon, even without anything
+        else to report."""
         self._begun[key] = time.monotonic()
         if not self._timed:
             self._timed = True
             self._loop.after(CONFIRM_S, self._confirm_starts)
 
     def _due_starts(self) -> List[Key]:
-        """What has run for a while: of shorter runs the end says it all."""
+        """Confirm payloads that have run for a while; the end of a shorter run confirms its
+        start."""
         now = time.monotonic()
         return [key for key, since in self._begun.items() if now - since >= CONFIRM_S / 2][
             :MOST_FINALS
         ]
 
     def ended(self, key: Key) -> None:
-        """Its end says it all."""
+        """Forget a lease whose payload has ended: its end confirms its start."""
         self._begun.pop(key, None)
 
     def _confirm_starts(self) -> None:
-        """Those that no exchange has confirmed within a second."""
+        """The leases that no exchange has confirmed within a second."""
         self._timed = bool(self._begun)
         if not self._begun:
             return

@@ -1,4 +1,4 @@
-"""As whom payloads run: as the pilot, or, where that is root, as a user of their own."""
+"""The user that payloads run as: the pilot's user, or, where that is root, another user."""
 
 import os
 import pwd
@@ -15,10 +15,10 @@ NOBODY, ROOT = "nobody", "root"
 
 def choose_user(asked: Optional[str], folder: str) -> str:
     """The user that payloads of this pilot run as; "" for the pilot's own. ValueError with a
-    sentence when that cannot be.
+    sentence when the pilot cannot use that user.
 
-    Only root can choose. Without a wish it is nobody, if that user can reach `folder`, where
-    payloads work.
+    Only root can choose. Without --payload-user it is nobody, if that user can reach `folder`,
+    where payloads work.
     """
     if os.geteuid() != 0 or asked == ROOT:
         if asked and asked != ROOT and os.geteuid() != 0:
@@ -48,7 +48,7 @@ def choose_user(asked: Optional[str], folder: str) -> str:
 
 
 def _can_become(name: str, folder: str) -> bool:
-    """Whether files can be given to that user, and a process be it."""
+    """Whether the pilot can give files to that user and start processes as that user."""
     ids = ids_of(name)
     probe = tempfile.mkdtemp(dir=folder)
 
@@ -66,7 +66,7 @@ def _can_become(name: str, folder: str) -> bool:
 
 
 def _find_barrier(folder: str) -> str:
-    """The first folder on the way that others may not enter; "" when there is none."""
+    """The first folder of the path that other users may not enter; "" when they may enter all."""
     here, found = os.path.realpath(folder), ""
     while here != "/":
         try:
@@ -79,8 +79,8 @@ def _find_barrier(folder: str) -> str:
 
 
 def ids_of(name: str) -> List[int]:
-    """uid, gid and further groups of a user; empty for the pilot's own. Found once: it takes files
-    that may be lacking later."""
+    """uid, gid and further groups of a user; empty for the pilot's own. Looked up only once: the
+    look-up opens files, and descriptors may be used up later."""
     if not name:
         return []
     user = pwd.getpwnam(name)
@@ -90,15 +90,15 @@ def ids_of(name: str) -> List[int]:
 
 
 def user_environ(name: str, home: str) -> Dict[str, str]:
-    """What such a payload's environment says of itself."""
+    """The variables that name the user in the payload's environment."""
     return {"HOME": home, "USER": name, "LOGNAME": name} if name else {}
 
 
 def start_options(config: AgentConfig) -> Dict[str, object]:
-    """What Popen is told for a payload: its user, and deafness to the pilot's own warnings where
-    they reach it."""
+    """Arguments of Popen for a payload: its user, and which signals it ignores because the batch
+    system sends the pilot's warnings to it too."""
     ids = config.payload_ids
-    # no Python between fork and exec: quicker
+    # no Python code between fork and exec: it would be slower
     if ids and not config.drains_reach_payloads and sys.version_info >= (3, 9):
         return {"user": ids[0], "group": ids[1], "extra_groups": ids[1:]}
     return {"preexec_fn": _before_exec(config, ids)} if ids or config.drains_reach_payloads else {}
@@ -107,7 +107,7 @@ def start_options(config: AgentConfig) -> Dict[str, object]:
 def _before_exec(config: AgentConfig, ids: Sequence[int]) -> Callable[[], None]:
 
     def prepare() -> None:
-        # some batch systems send the warnings that are the pilot's to every process of a job
+        # some batch systems send the pilot's warnings to every process of a job
         if config.drains_reach_payloads:
             signal.signal(signal.SIGUSR1, signal.SIG_IGN)
             signal.signal(signal.SIGUSR2, signal.SIG_IGN)

@@ -1,4 +1,5 @@
-"""How a payload is walled off: the arguments put before its own. Pure."""
+"""How the agent isolates a payload: the arguments that it puts before the payload's own. Pure
+functions."""
 
 import os
 import shutil
@@ -10,20 +11,21 @@ Which = Callable[[str], Optional[str]]
 
 
 def which_in(environ: Dict[str, str]) -> Which:
-    """A look-up of programs on this environment's PATH."""
+    """A function that looks up programs on this environment's PATH."""
     return lambda name: shutil.which(name, path=environ.get("PATH"))
 
 
 def find_apptainer(which: Which) -> Optional[str]:
-    """apptainer or singularity, on PATH or in CVMFS."""
+    """The path of apptainer or singularity, on PATH or in CVMFS."""
     found = which("apptainer") or which("singularity")
     return found or next((path for path in APPTAINERS if os.access(path, os.X_OK)), None)
 
 
 def choose_way(asked: str, which: Which, user_namespaces: bool) -> str:
-    """The way this node offers: "auto" takes the best there is, a way that is named must be there.
+    """The method of isolation on this node: "auto" takes the best one that works; a named method
+    must work.
 
-    Raises ValueError with a sentence when it is not.
+    Raises ValueError with a sentence when it does not.
     """
     there = {
         "none": True,
@@ -45,8 +47,8 @@ def choose_way(asked: str, which: Which, user_namespaces: bool) -> str:
 
 
 class Wall(NamedTuple):
-    """How a payload is walled off: the way, its container if it wants one, and the files that it
-    shall not read."""
+    """The isolation of a payload: the method, its container if the task names one, and the files
+    that the payload must not read."""
 
     way: str
     container: Optional[str] = None
@@ -54,7 +56,8 @@ class Wall(NamedTuple):
 
 
 class Folders(NamedTuple):
-    """What a payload may write to, and its script ("" for none), which it may only read."""
+    """The folders that a payload may write to, and its script ("" without one), which it may only
+    read."""
 
     work: str
     tmp: str
@@ -62,7 +65,7 @@ class Folders(NamedTuple):
 
 
 def wrap_argv(argv: List[str], wall: Wall, folders: Folders, which: Which) -> List[str]:
-    """The payload's arguments inside its wall."""
+    """The payload's arguments with those of the isolation before them."""
     if wall.container:
         words = [find_apptainer(which) or "apptainer"] + "exec --userns --contain --pid".split()
         words += ["--bind", folders.work, "--bind", folders.tmp]

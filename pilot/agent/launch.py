@@ -25,14 +25,14 @@ from pilot.errors import (
 from pilot.events.endings import AttemptOutcome
 from pilot.facts import AgentSummary
 
-# after the warden's time: what still bears the agent's mark then has no warden
+# after the warden's grace: a process that still has the agent's mark has no warden
 LOOK_S, ORPHANS_S = 0.05, 1.0
 _ERRORS = {error.exit_code: error for error in (UsageError, NodeUnfit, PoolUnreachable, OutOfTime)}
 log = logging.getLogger("pilot.LaunchAgent")
 
 
 def prepare_agent(ctx: Context) -> List[str]:
-    """Write the built-in agent's orders, fill its pool; returns the command line that starts it."""
+    """Write the agent's configuration, fill its pool; returns the command line that starts it."""
     folder = _make_folder(ctx)
     os.makedirs(
         folder,
@@ -55,7 +55,7 @@ def _make_folder(ctx: Context) -> str:
 
 
 def _check_outputs(folder: str) -> None:
-    """Rather now than as the failure of every task."""
+    """Check the folder of outputs before any task runs, so that not every task fails."""
     if not folder:
         return
     try:
@@ -69,7 +69,7 @@ def _check_outputs(folder: str) -> None:
 def run_built_in_agent(ctx: Context, argv: List[str]) -> AgentSummary:
     """Run the built-in agent; raises the error that its end stands for."""
     relay, pool = AgentRelay(ctx), choose_pool(ctx, _make_folder(ctx))
-    # what an agent leaves that was killed together with its warden comes to us
+    # the kernel gives us the orphans of an agent that was killed together with its warden
     prctl.ask(prctl.CHILD_SUBREAPER, 1)
     before = set(process_tree.children(os.getpid()))
     try:
@@ -90,8 +90,8 @@ def run_built_in_agent(ctx: Context, argv: List[str]) -> AgentSummary:
 
 
 def _end_orphans(mark: str, before: Set[int], patience_s: float) -> None:
-    """The agent died: its warden ends what it ran. What is still there after that time had no
-    warden."""
+    """End the processes of an agent that died. Its warden ends them within its grace; those that
+    are left after that had no warden."""
     def left() -> List[process_tree.Process]:
         adopted = [pid for pid in process_tree.children(os.getpid()) if pid not in before]
         found = [process_tree.look_up(pid) for pid in adopted] + [

@@ -1,5 +1,5 @@
-"""The ends of attempts that the pool has not been told yet: reported, given back, and told as
-events."""
+"""The ends of attempts that the pool does not know yet: the agent reports them to the pool and
+emits them as events."""
 
 import os
 from typing import Callable, Dict, List, Tuple
@@ -14,7 +14,7 @@ MAX_REASON = 2000
 
 
 class Ledger:
-    """Holds endings until the pool knows them; `told` is called with each lease that is settled."""
+    """Holds ends until the pool knows them; calls `told` with each lease that is settled."""
 
     def __init__(self, tell: Callable[..., None], told: Callable[[Lease], None]) -> None:
         self._tell, self._told = tell, told
@@ -25,11 +25,11 @@ class Ledger:
         return len(self._ends)
 
     def add(self, lease: Lease, end: AttemptEnd) -> None:
-        """An attempt is over."""
+        """Add the end of an attempt."""
         self._ends.append((lease, end))
 
     def finals(self) -> List[Final]:
-        """What the pool is to be told."""
+        """The ends to report to the pool."""
         return [
             Final(
                 lease.task,
@@ -42,7 +42,7 @@ class Ledger:
         ]
 
     def settle(self, states: Dict[Key, str]) -> None:
-        """The pool has taken these finals: each task's new state, or "stale"."""
+        """Settle the finals that the pool accepted: each task's new state, or "stale"."""
         for lease, end in list(self._ends):
             state = states.get((lease.task, lease.generation))
             if state is not None:
@@ -67,8 +67,8 @@ class Ledger:
 
 
 def _outcome_told(ended: str, state: str) -> str:
-    """How an attempt that ended so is told, when the pool says that the task is in this state
-    now."""
+    """The outcome to emit for an attempt that ended with `outcome` when the pool says that the task
+    is in this state now."""
     if ended == AttemptOutcome.LOST or state == STALE:
         return AttemptOutcome.LOST
     if ended in (AttemptOutcome.RELEASED, AttemptOutcome.RETURNED):

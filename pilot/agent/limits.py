@@ -1,4 +1,4 @@
-"""What a payload may use, and the sentence when it uses more: pure."""
+"""What a payload may use, and the sentence when it uses more. Pure functions."""
 
 from typing import Any, Dict, NamedTuple, Optional
 
@@ -6,7 +6,7 @@ from pilot.agent.config import AgentConfig
 
 
 class PayloadLimits(NamedTuple):
-    """Limits of one payload; None where there is none. Sizes in MB, times in seconds."""
+    """Limits of one payload; None where it has no limit. Sizes in MB, times in seconds."""
 
     walltime_s: Optional[float]
     cpu_s: Optional[float]
@@ -16,12 +16,12 @@ class PayloadLimits(NamedTuple):
     silence_s: Optional[float]
 
     def sampled(self) -> bool:
-        """Whether anything but the wall clock must be watched."""
+        """Whether a limit other than the wall time needs samples."""
         return any(limit is not None for limit in self[1:])
 
 
 class Sample(NamedTuple):
-    """What the payload's whole tree uses now."""
+    """What the payload's process tree uses now."""
 
     cpu_s: float
     memory_mb: float
@@ -31,12 +31,12 @@ class Sample(NamedTuple):
 
 
 NOTHING = Sample(0.0, 0.0, 0.0, 0.0, 0.0)
-OVERHEAD_MB = 80.0  # of pilot, agent and warden; at most a tenth of a small slot
+OVERHEAD_MB = 80.0  # for pilot, agent and warden; at most a tenth of a small slot
 
 
 def limits_of(spec: Dict[str, Any], config: Optional[AgentConfig] = None) -> PayloadLimits:
-    """The limits of a task: what it asks for is also what it may use; "limits" adds to that. One
-    that asks for no memory has its cores' share of the slot's, so that no payload ends the whole
+    """The limits of a task: its requests are also its limits; "limits" adds to them. A task without
+    a memory request gets the share of its cores, so that no payload uses the memory of the whole
     slot."""
     limits = spec.get("limits", {})
     share = None if config is None else share_mb(config, spec.get("cores", 1))
@@ -51,7 +51,7 @@ def limits_of(spec: Dict[str, Any], config: Optional[AgentConfig] = None) -> Pay
 
 
 def share_mb(config: AgentConfig, cores: int) -> Optional[float]:
-    """The memory that belongs to so many cores; None where the slot's memory is not known."""
+    """The memory share of so many cores; None where the slot's memory is not known."""
     if config.memory_mb is None:
         return None
     usable = config.memory_mb - min(OVERHEAD_MB, config.memory_mb / 10.0)
@@ -61,7 +61,7 @@ def share_mb(config: AgentConfig, cores: int) -> Optional[float]:
 def next_look_s(
     limits: PayloadLimits, before: Sample, now: Sample, seconds: float, soonest_s: float, latest_s: float
 ) -> float:
-    """Half the time in which the first limit would be passed if things went on as between these two
+    """Half the time until the payload passes the first limit, if usage grows as between these two
     samples."""
     found = latest_s
     for limit, then, used in (
@@ -75,7 +75,8 @@ def next_look_s(
 
 
 def find_breach(limits: PayloadLimits, sample: Sample) -> Optional[str]:
-    """The first limit that is passed, as a sentence; None when all is well."""
+    """The first limit that the payload has passed, as a sentence; None when it has passed no
+    limit."""
     for what, used, limit, unit in (
         ("memory", sample.memory_mb, limits.memory_mb, "MB"),
         ("disk", sample.disk_mb, limits.disk_mb, "MB"),

@@ -1,4 +1,5 @@
-"""A payload's output on our own, as it comes: for a person who runs one task at a terminal."""
+"""Copies a payload's output to the agent's own output while it runs: for a person who runs one task
+at a terminal."""
 
 import os
 import stat
@@ -9,19 +10,19 @@ from pilot.base import log
 
 EVERY_S = 0.05
 CHUNK = 1 << 16
-STREAMS = {"stdout": 1, "stderr": 2}  # file, and where it goes
+STREAMS = {"stdout": 1, "stderr": 2}  # file, and the descriptor to copy it to
 
 
 def _strip_controls(data: bytes) -> bytes:
-    """For a terminal: without what steers it, but for carriage returns, by which progress is
-    shown."""
+    """The text for a terminal: without control sequences, but with carriage returns, which progress
+    displays use."""
     return b"\r".join(
         log.printable(part.decode("utf-8", "replace")).encode("utf-8") for part in data.split(b"\r")
     )
 
 
 class Live:
-    """Follows the two files of a payload that began in the folder `home`; `finish` says the
+    """Follows the two files of a payload that started in the folder `home`; `finish` copies the
     rest."""
 
     def __init__(self, home: str) -> None:
@@ -39,7 +40,7 @@ class Live:
                         os.path.join(folder, name),
                         os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK,
                     )
-                except OSError:  # it is over already: the folder has another name
+                except OSError:  # the payload is over already: the folder has another name
                     continue
                 if stat.S_ISREG(os.fstat(descriptor).st_mode):
                     self._open[name] = descriptor
@@ -57,11 +58,11 @@ class Live:
                     os.write(
                         STREAMS[name], _strip_controls(data) if os.isatty(STREAMS[name]) else data
                     )
-                except OSError:  # nobody reads it any more
+                except OSError:  # the reader has closed the output
                     break
 
     def finish(self, folder: Optional[str]) -> None:
-        """The payload has ended; its files are in this folder now."""
+        """Copy the rest after the payload has ended; its files are in this folder now."""
         self._stop.set()
         self._thread.join()
         self._open_streams(folder or "")

@@ -1,4 +1,4 @@
-"""One event loop: woken by child exits, timers, descriptors and signals; it never polls."""
+"""One event loop: child exits, timers, descriptors and signals wake it; it never polls."""
 
 import heapq
 import os
@@ -13,9 +13,9 @@ HEARD_S = 5.0
 
 
 class ChildExit(NamedTuple):
-    """How a child ended: -n when signal n killed it; CPU seconds and peak memory of it and what it
-    waited for. Of a child that was smaller than we are the kernel tells our own memory, which it
-    shared for a moment: then 0."""
+    """How a child ended: -n when signal n killed it; CPU seconds and peak memory of it and of the
+    children it waited for. `max_rss_mb` is 0 for a child smaller than this process: the kernel then
+    reports the memory that the child shared with us before exec."""
 
     code: int
     cpu_s: float
@@ -23,24 +23,24 @@ class ChildExit(NamedTuple):
 
 
 class Timer:
-    """A call to come; `cancel` takes it back."""
+    """A scheduled call; `cancel` revokes it."""
 
     def __init__(self, callback: Callback) -> None:
         self.callback = callback
         self.cancelled = False
 
     def cancel(self) -> None:
-        """It will not be called."""
+        """Revoke the call."""
         self.cancelled = True
 
 
 def _note_signal(signum: int, _frame: object) -> None:
-    """The byte in the wakeup descriptor is what counts."""
+    """Do nothing: the byte in the wakeup descriptor wakes the loop."""
 
 
 class Loop:
-    """`run` serves until `stop`. Children are watched by pid; others that are reparented to us are
-    reaped."""
+    """`run` serves until `stop`. The loop watches children by pid, and reaps other processes that
+    the kernel reparents to it."""
 
     def __init__(
         self, signals: Iterable[int], on_signal: Callable[[int], None], on_stranger: Callback
@@ -62,34 +62,35 @@ class Loop:
             signal.signal(signum, _note_signal)
 
     def after(self, seconds: float, callback: Callback) -> Timer:
-        """Call back once, so many seconds from now."""
+        """Call back once, after so many seconds."""
         timer = Timer(callback)
         self._count += 1
         heapq.heappush(self._timers, (time.monotonic() + max(0.0, seconds), self._count, timer))
         return timer
 
     def watch_child(self, pid: int, dying: Callback, dead: Callable[[ChildExit], None]) -> None:
-        """`dying` is called when the child has ended but still holds its pid (its group cannot be
-        another's), then `dead` with how it ended."""
+        """Call `dying` when the child has ended but still holds its pid (so its group cannot be
+        another process's), then `dead` with how it ended."""
         self._children[pid] = (dying, dead)
 
     def watch_broken(self, descriptor: int, callback: Callback) -> None:
-        """Call back once when the reader of this pipe has gone; other kinds of file never call."""
+        """Call back once when the reader of this pipe has closed it; other kinds of file never
+        call."""
         def gone() -> None:
             self._selector.unregister(descriptor)
             callback()
 
         try:
             self._selector.register(descriptor, selectors.EVENT_READ, gone)
-        except (PermissionError, ValueError):  # a regular file cannot be watched
+        except (PermissionError, ValueError):  # epoll does not take a regular file
             pass
 
     def watch(self, descriptor: int, callback: Callback) -> None:
-        """Call back whenever there is something to read."""
+        """Call back whenever the descriptor has data to read."""
         self._selector.register(descriptor, selectors.EVENT_READ, callback)
 
     def stop(self) -> None:
-        """End `run` after what is being served now."""
+        """End `run` after the current round of calls."""
         self._running = False
 
     def run(self) -> None:
@@ -154,7 +155,7 @@ class Loop:
 
 
 def exit_code(status: int) -> int:
-    """wait(2)'s status as subprocess counts: -n for signal n."""
+    """The status of wait(2) in subprocess's form: -n for signal n."""
     return -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
 

@@ -1,4 +1,4 @@
-"""The options of the built-in agent, and what can be wrong with them before anything runs."""
+"""The options of the built-in agent, and the checks of their values before anything runs."""
 
 import os
 from typing import List, Tuple
@@ -73,7 +73,7 @@ BUILT_IN: Tuple[Option, ...] = (
 
 
 def find_problems(settings: Settings) -> List[str]:
-    """A sentence for each mistake in them and in the file of tasks."""
+    """A sentence for each mistake in the options and in the file of tasks."""
     from pilot.agent import owner
     from pilot.pool.open import check_url
 

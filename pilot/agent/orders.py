@@ -1,4 +1,4 @@
-"""The built-in agent's configuration, made of facts and settings."""
+"""Makes the built-in agent's configuration from facts and settings."""
 
 import logging
 import os
@@ -16,19 +16,19 @@ from pilot.facts import CPUPower, Installation, WorkerNode
 from pilot.node import features
 from pilot.node.batch import detect
 
-# between two looks at the ends that may move; a spot machine is given 30 s to two minutes
+# interval at which the agent reads the ends that may move; a spot notice leaves 30 s to 2 min
 REFRESH_S, SPOT_REFRESH_S = 15.0, 5.0
 log = logging.getLogger("pilot.LaunchAgent")
 
 
 def mark_variable(ctx: Context) -> str:
-    """In the environment of everything that this pilot's agent starts."""
+    """The mark in the environment of every process that this pilot's agent starts."""
     return "%s/%d" % (ctx.pilot_id, os.getpid())
 
 
 def agent_orders(ctx: Context, pool: AgentPool, folder: str) -> AgentConfig:
     """The built-in agent's configuration, from facts and settings. Raises UsageError when the node
-    cannot obey."""
+    does not support a setting."""
     settings, node, installed = ctx.settings, ctx.get(WorkerNode), ctx.find(Installation)
     which = isolation.which_in(ctx.environ)
     try:
@@ -69,7 +69,7 @@ def agent_orders(ctx: Context, pool: AgentPool, folder: str) -> AgentConfig:
 
 
 def _hidden_files(ctx: Context, tokens: List[List[str]]) -> List[str]:
-    """Files with secrets that no payload shall see."""
+    """Files with secrets that payloads must not read."""
     own = set(pool_token.files(ctx.environ, ctx.settings))
     return sorted(own.union(os.path.realpath(path) for _, path in tokens))
 
@@ -87,7 +87,7 @@ def _payload_user(ctx: Context, folder: str) -> str:
 
 
 def fixed_ends(ctx: Context, node: WorkerNode) -> Dict[str, float]:
-    """The ends of this slot that are fixed, as seconds left now by source."""
+    """The fixed ends of this slot, as seconds left now by source."""
     ctx.know_batch(node.batch)
     return {
         source: max(0.0, moment - time.monotonic()) for source, moment in ctx.deadline.fixed.items()

@@ -1,4 +1,4 @@
-"""How long the pool has not answered, and when that has lasted too long."""
+"""How long the pool has not answered, and whether that has lasted too long."""
 
 import time
 
@@ -7,29 +7,30 @@ from pilot.pool.interface import Busy, Denied
 
 
 class Outage:
-    """From the first question without an answer to the next answer."""
+    """The time from the first request without an answer to the next answer."""
 
     def __init__(self) -> None:
-        self._since, self._failures = 0.0, 0  # since 0: there is none
+        self._since, self._failures = 0.0, 0  # start of the outage; 0: the pool answers
         self._met = False  # whether the pool has ever answered
 
     def end(self) -> None:
-        """The pool has answered."""
+        """Record an answer of the pool."""
         self._since, self._failures, self._met = 0.0, 0, True
 
     def restart(self) -> None:
-        """Count from the next question on: how long is bearable has changed."""
+        """Count from the next request on, because the tolerated duration has changed."""
         self._since = 0.0
 
     def note_failure(self) -> float:
-        """A question had no answer; returns the seconds since the first such."""
+        """Record a request without an answer; returns the seconds since the first one."""
         now = time.monotonic()
         self._since = self._since or now
         self._failures += 1
         return now - self._since
 
     def is_hopeless(self, error: Busy) -> bool:
-        """A token that is wrong at the start is no outage."""
+        """Whether the pool refuses the token before it has ever answered: then the agent does not
+        retry."""
         return isinstance(error, Denied) and not self._met
 
     def retry_s(self) -> float:

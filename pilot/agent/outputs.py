@@ -1,9 +1,9 @@
-"""What the name of an output stands for: one file, a folder with all its files, or what a glob
-matches.
+"""The files that the name of an output stands for: one file, a folder with all its files, or the
+matches of a glob.
 
-A payload wrote all of this, so nothing is believed: links are followed to files inside the task's
-folder only, folders are never entered through a link, and files, names and what is looked at are
-bounded.
+The payload made these files, so this module trusts nothing in them: it follows links only to files
+inside the task's folder, never enters a folder through a link, and limits the number of files,
+names and entries.
 """
 
 import fnmatch
@@ -12,33 +12,34 @@ from typing import Iterator, List, NamedTuple
 
 from pilot.errors import StepFailed
 
-MAX_FILES = 1000  # of one task; the pool keeps a row of facts with each
+MAX_FILES = 1000  # of one task; the pool stores a row of facts with each
 MAX_NAMES = 200000  # characters of all their names
-MAX_LOOKED_AT = 100000  # entries of folders
-MAX_DEPTH = 100  # folders in folders
+MAX_LOOKED_AT = 100000  # folder entries that the walk reads
+MAX_DEPTH = 100  # nesting depth of folders
 MAGIC = "*?["
 
 
 class TransferFailed(StepFailed):
-    """A file could not be brought in or out: which, where, why."""
+    """A file could not be copied in or out: which, where, why."""
 
 
 class Made(NamedTuple):
-    """A file that the payload made: its name in the task's folder, and what is added to the
-    output's URL ("" for the file itself)."""
+    """A file that the payload made: its name in the task's folder, and the suffix for the output's
+    URL ("" for the file itself)."""
 
     name: str
     below: str
 
 
 def find_outputs(name: str, folder: str) -> List[Made]:
-    """The regular files that `name` stands for in a task's folder, sorted by name; none when the
-    payload made none.
+    """The regular files that `name` stands for in a task's folder, sorted by name; empty when the
+    payload made no such file.
 
-    A file of just this name counts before a folder, that before a glob (`*`, `?`, `[a-z]`, and `**`
-    for any depth, as a shell's: a leading dot is matched by a dot only). Below a folder names count
-    from it, those of a glob from its first part with a wildcard. Raises TransferFailed when
-    something in a folder is no file of the task, or there is too much to look at.
+    A file of exactly this name takes precedence over a folder, and a folder over a glob (`*`, `?`,
+    `[a-z]`, and `**` for any depth, as in a shell: only a dot matches a leading dot). The names of
+    files in a folder are relative to it; those of a glob start at its first part with a wildcard.
+    Raises TransferFailed when something in a folder is no file of the task, or when a limit is
+    passed.
     """
     walk = _Walk(folder)
     path = os.path.normpath(name)
@@ -64,7 +65,7 @@ def find_outputs(name: str, folder: str) -> List[Made]:
 
 
 def check_total(found: List[Made]) -> None:
-    """TransferFailed when all outputs of a task together are too much, or a name cannot be told."""
+    """TransferFailed when a task has too many outputs, or when a name is not UTF-8."""
     if len(found) > MAX_FILES or sum(len(one.name) for one in found) > MAX_NAMES:
         raise TransferFailed(
             "the outputs are %d files, more than a task may bring out (%d, %d characters of names): "
@@ -78,24 +79,24 @@ def check_total(found: List[Made]) -> None:
 
 
 class _Walk:
-    """Looks into one task's folder; names count from it."""
+    """Walks one task's folder; names are relative to it."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        # the folder's own name is not resolved: a payload may have put a link in its place
+        # the folder's own name is not resolved: the payload may have replaced the folder by a link
         self._home = os.path.join(
             os.path.realpath(os.path.dirname(folder)), os.path.basename(folder)
         )
         self._looked_at = 0
 
     def is_own_file(self, name: str) -> bool:
-        """Whether this is a regular file that, links followed, lies in the folder: a payload may
-        not have us copy /etc/shadow, or wait for a pipe."""
+        """Whether this is a regular file that, links followed, is in the folder. A payload must not
+        make us copy /etc/shadow, or block on a pipe."""
         real = self._real_path(name)
         return bool(real) and os.path.isfile(real)
 
     def is_own_folder(self, name: str) -> bool:
-        """Whether this is a folder in the folder, or the folder itself."""
+        """Whether this is a folder in the task's folder, or that folder itself."""
         real = self._real_path(name)
         return bool(real) and os.path.isdir(real)
 
@@ -105,8 +106,8 @@ class _Walk:
         return real if inside and not os.path.islink(self._folder) else ""
 
     def files(self, name: str) -> Iterator[str]:
-        """All files below a folder. A link to a folder is not entered: what it leads to has a name
-        of its own."""
+        """All files below a folder. The walk does not enter a link to a folder: its target has its
+        own name."""
         waiting = [name]
         while waiting:
             place = waiting.pop()
@@ -123,7 +124,7 @@ class _Walk:
                     )
 
     def all_of(self, match: str) -> Iterator[str]:
-        """The file that matched, or all files of the folder that did."""
+        """The file that matched, or all files of the folder that matched."""
         if self.is_own_file(match):
             yield match
         elif self.is_own_folder(match) and not os.path.islink(os.path.join(self._folder, match)):

@@ -1,9 +1,8 @@
-"""The credentials with which a task's files are moved: those of the payload's owner, never the
-pilot's tokens.
+"""The credentials that move a task's files: those of the payload's owner, never the pilot's tokens.
 
-A task may name its own in `env`; otherwise the operator says which token is for which hosts
-(--transfer-tokens) and which proxy identifies the owner (--transfer-proxy). A token is shown to the
-hosts that it is for, and by https or the grid's tools only.
+A task may name its own in `env`; otherwise the operator sets the token of each host
+(--transfer-tokens) and the owner's proxy (--transfer-proxy). The agent sends a token only to its
+hosts, and only by https or the grid's tools.
 """
 
 import fnmatch
@@ -16,8 +15,8 @@ from pilot.errors import StepFailed
 from pilot.engine.settings import Settings
 
 TOKEN, TOKEN_FILE, PROXY = "BEARER_TOKEN", "BEARER_TOKEN_FILE", "X509_USER_PROXY"
-# what a task's env may give to the programs that move its files; anything else (PATH, LD_PRELOAD)
-# would be a way out of its walls
+# variables of a task's env that the transfer programs get; any other (PATH, LD_PRELOAD) would let
+# the task break out of its isolation
 OF_TASK = (
     TOKEN,
     TOKEN_FILE,
@@ -34,14 +33,14 @@ def of_task(spec: Mapping[str, Any]) -> Dict[str, str]:
 
 
 def read_options(settings: Settings) -> Tuple[List[List[str]], str]:
-    """What the options say: [host glob, token file] each, and the proxy or ""."""
+    """The credentials that the options name: [host glob, token file] each, and the proxy or ""."""
     tokens = [[host, os.path.abspath(path)] for host, path in settings["transfer_tokens"].items()]
     proxy = os.path.abspath(settings["transfer_proxy"]) if settings["transfer_proxy"] else ""
     return tokens, proxy
 
 
 def find_problems(settings: Settings) -> List[str]:
-    """A sentence for each file of these that is not there."""
+    """A sentence for each of these files that does not exist."""
     tokens, proxy = read_options(settings)
     missing = [
         "--transfer-tokens: there is no file %s" % path
@@ -56,8 +55,8 @@ def find_problems(settings: Settings) -> List[str]:
 
 
 class Owner(NamedTuple):
-    """Who the files belong to: the variables a tool finds, [host glob, token file] in order, and
-    the owner's proxy ("": none)."""
+    """The owner of the files: the variables for the tools, [host glob, token file] in order, and
+    the owner's proxy ("" without one)."""
 
     environ: Dict[str, str]
     tokens: List[List[str]]
@@ -70,8 +69,8 @@ class Owner(NamedTuple):
         return dict(self.environ, **{TOKEN_FILE: path}) if path and not own else self.environ
 
     def headers(self, url: str) -> Dict[str, str]:
-        """Authorization for an https URL whose host the token is for; nothing for others.
-        StepFailed when the token cannot be read."""
+        """Authorization for an https URL whose host has a token; empty for other URLs. StepFailed
+        when the token cannot be read."""
         if urlsplit(url).scheme != "https":
             return {}
         token = self.environ.get(TOKEN) or _read_token(
@@ -80,8 +79,8 @@ class Owner(NamedTuple):
         return {"Authorization": "Bearer " + token} if token else {}
 
     def tls(self, url: str) -> Any:
-        """Trusts the grid's CAs, too, and shows the owner's proxy; None for what is no https.
-        ConfigurationFailed as tls_context."""
+        """A TLS context that also trusts the grid's CAs and presents the owner's proxy; None for a
+        URL that is not https. ConfigurationFailed as tls_context."""
         if urlsplit(url).scheme != "https":
             return None
         return credentials.tls_context(self.environ, self.proxy or None)

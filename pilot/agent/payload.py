@@ -28,14 +28,15 @@ from pilot.events import event as events
 from pilot.events.endings import AttemptOutcome
 from pilot.pool.interface import Lease
 
-# a payload that was killed by a signal: whether the agent gets the same one is known by then
+# time to find out whether the agent gets the same signal as the payload that it killed
 ECHO_S = 0.5
 OUTER_SIGNALS = STOP_SIGNALS + DRAIN_SIGNALS
 
 
 class Payload:
-    """Runs one leased task. When nothing of it runs any more `vacated` is called, so that the next
-    may start before this one's result is gathered; then `over`, with the result. Each once."""
+    """Runs one leased task. Calls `vacated` when no process of the task runs any more, so that the
+    next task can start while this one's result is collected; then calls `over` with the result.
+    Each call happens once."""
 
     def __init__(
         self,
@@ -66,18 +67,17 @@ class Payload:
         return self.lease.spec
 
     def prepare(self) -> None:
-        """Do ahead of time what can be done before there is room for it: a slot that becomes free
-        is filled sooner."""
+        """Prepare what does not need a free place in the slot: the payload starts sooner then."""
         runs_first = stages.first_stage(self.spec) == RUN
         if self._place is None and runs_first and not self.spec.get("gpus"):
             try:
                 self._settle_in([])
                 self._prepared = self._prepare_stage(RUN, self._own_place())
-            except (OSError, ValueError):  # `start` meets it again, and tells
+            except (OSError, ValueError):  # `start` meets the same error again and reports it
                 self.discard()
 
     def discard(self) -> None:
-        """It is not started after all."""
+        """Discard the preparation: the payload does not start."""
         if self._prepared is not None:
             close_streams(self._prepared)
         if self._place is not None:
@@ -85,7 +85,7 @@ class Payload:
         self._prepared = self._place = None
 
     def start(self, gpus: List[str]) -> None:
-        """Begin with the first stage. What cannot be started ends at once, with its reason."""
+        """Start the first stage. A payload that cannot start ends at once, with its reason."""
         self._result.began = time.monotonic()
         try:
             if self._place is None:
@@ -104,8 +104,8 @@ class Payload:
         return self._place
 
     def stop(self, outcome: str, reason: str, grace_s: float) -> None:
-        """End it: SIGTERM to the group, SIGKILL after the grace. The first call says why; a later
-        one hurries."""
+        """Stop the payload: SIGTERM to the group, SIGKILL after the grace. The first call gives the
+        reason; a later one shortens the grace."""
         if self._stopped is None:
             self._stopped = (outcome, reason)
             self._child.signal_group(signal.SIGTERM)
@@ -114,7 +114,7 @@ class Payload:
             self._child.kill_tree()
 
     def extend(self) -> None:
-        """Its lease was prolonged: the warden shall know how long it may run."""
+        """The lease was renewed: the warden gets the new time limit of the payload."""
         self._child.extend_lease()
 
     def _start_stage(self, stage: str) -> None:
@@ -133,7 +133,7 @@ class Payload:
             self._note_start(start)
         except OSError as error:
             self._not_started(start, error)
-        except subprocess.SubprocessError as error:  # what is done between fork and exec
+        except subprocess.SubprocessError as error:  # the child's code between fork and exec failed
             self._no_such_self(error)
         except ValueError as error:
             self._end_attempt(AttemptOutcome.ERROR, "%s cannot be executed: %s" % (start.argv[0], error))
@@ -157,11 +157,12 @@ class Payload:
         )
 
     def _not_started(self, start: Start, error: OSError) -> None:
-        """Whose fault it is: the node's, which lacks processes or descriptors, or the task's."""
+        """Who causes the error: the node, which has no free processes or descriptors, or the
+        task."""
         program = start.argv[0]
         if lacking(error):
             return self._blame_node(lacking(error))
-        # of setuid(2); a program that may not run is EACCES
+        # of setuid(2); exec reports EACCES for a program that may not run
         if error.errno == errno.EPERM and self._shared.config.payload_ids:
             return self._no_such_self(error)
         if isinstance(error, FileNotFoundError):
@@ -189,8 +190,8 @@ class Payload:
             self._limit_time(limit_s, reason)
 
     def _limit_s(self, start: Start) -> Optional[float]:
-        """How long this stage may take: walltime_s is for what is brought in and for the run
-        together, as the slot's time is."""
+        """How long this stage may take: walltime_s covers the inputs and the run together, as the
+        slot's time does."""
         walltime_s: Optional[float] = self.spec.get("walltime_s")
         if walltime_s is None or self._stage not in (STAGE_IN, RUN):
             return start.timeout_s
@@ -255,7 +256,7 @@ class Payload:
         )
 
     def _take_sample(self) -> None:
-        """Look at what it uses, and end it when it passes a limit."""
+        """Sample the usage, and stop the payload when it passes a limit."""
         if self._child.pid is None or self._stopped is not None or self._place is None:
             return
         passed = self._watch.look(self._child.tree(), self._place)
@@ -275,7 +276,7 @@ class Payload:
         self._vacated(self)
         self._shared.strays.settled()
         crowd = self._disk_filled()
-        # what it did is no fault of the node's
+        # a payload that began to run did not fail because of the node
         if crowd and outcome != AttemptOutcome.DONE and self._stopped is None:
             outcome, node = AttemptOutcome.ERROR, False
             reason = crowd if node else "%s (%s)" % (reason, crowd)
@@ -293,7 +294,7 @@ class Payload:
         self._over(self, AttemptEnd(outcome, reason, result, now - self._result.began, node))
 
     def _disk_filled(self) -> str:
-        """Whether it is this payload that has used up the disk; in words."""
+        """A sentence when this payload has used up the disk; otherwise ""."""
         config = self._shared.config
         if self._place is None or not room.describe_lack(config.workdir, config.min_disk_mb):
             return ""

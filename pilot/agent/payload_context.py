@@ -1,4 +1,4 @@
-"""What every payload of an agent shares, and how an attempt at a task ended."""
+"""The objects that all payloads of an agent share, and the way an attempt at a task ended."""
 
 from typing import Callable, Dict, NamedTuple, Optional
 
@@ -24,7 +24,7 @@ class AttemptEnd(NamedTuple):
 
 
 class PayloadContext(NamedTuple):
-    """What every payload of an agent shares."""
+    """The objects that all payloads of an agent share."""
 
     config: AgentConfig
     loop: Loop
@@ -34,4 +34,4 @@ class PayloadContext(NamedTuple):
     sandboxes: Sandboxes
     tell: Tell
     marks: marks.Marks
-    lease_end: Callable[[Lease], Optional[float]]  # of the boot clock
+    lease_end: Callable[[Lease], Optional[float]]  # by the boot clock

@@ -1,9 +1,9 @@
-"""Questions to the pool: a file answers at once, a server in threads of their own, so that the loop
-never waits for it.
+"""Requests to the pool. A file answers at once; a server gets its requests from threads, so that
+the loop never waits for it.
 
-There are two lanes, each with a connection of its own: turns (reports and claims, which may wait
-for work) and care (renewals, nudges), so that a claim that waits holds nobody up. Within a lane
-questions are asked one after another.
+There are two lanes, each with its own connection: turns (reports and claims, which may wait for
+work) and renewals (with nudges), so that a waiting claim delays no renewal. A lane sends one
+request after another.
 """
 
 import collections
@@ -29,7 +29,7 @@ class _Asked(NamedTuple):
 
 
 class PoolQueries:
-    """`ask` in a lane; `then` gets the answer, `failed` the pool's Busy, both in the loop. Any
+    """Runs `ask` in a lane; `then` gets the answer, `failed` the pool's Busy, both in the loop. Any
     other error ends the agent."""
 
     def __init__(self, loop: Loop, pool: Pool, another: Callable[[], Pool]) -> None:
@@ -51,11 +51,11 @@ class PoolQueries:
         return self._pool.remote
 
     def busy(self, lane: str) -> bool:
-        """Whether a question of this lane has no answer yet."""
+        """Whether a request of this lane has no answer yet."""
         return self._under_way[lane] > 0
 
     def ask(self, lane: str, question: Question, then: Then, failed: Failed) -> None:
-        """Of a file the answer is there before this returns."""
+        """Send a request. The answer of a file is there before this returns."""
         asked = _Asked(lane, question, then, failed)
         if not self._pool.remote:
             try:
@@ -72,8 +72,8 @@ class PoolQueries:
         self._lanes[lane].put(asked)
 
     def hurry(self, pilot: str) -> None:
-        """Let the turn under way come back, should it be waiting for work; said again each second,
-        as one may get lost."""
+        """Nudge the server to answer the current turn, in case it waits for work; repeated each
+        second, because a nudge may get lost."""
         self._nudge_again(pilot, self._turns)
 
     def _nudge_again(self, pilot: str, turn: int) -> None:
@@ -83,11 +83,11 @@ class PoolQueries:
             self._loop.after(NUDGE_AGAIN_S, lambda: self._nudge_again(pilot, turn))
 
     def _keep_answer(self, asked: _Asked, answer: Any, error: Any) -> None:
-        """In the lane's thread."""
+        """Run in the lane's thread."""
         self._answers.append((asked, answer, error))
         try:
             os.write(self._wake, b"x")
-        except OSError:  # the pipe is full: the loop knows
+        except OSError:  # the pipe is full: the loop already has a wakeup to read
             pass
 
     def _deliver_answers(self) -> None:
@@ -107,7 +107,7 @@ class PoolQueries:
 
 
 class _Lane:
-    """A thread that asks one question after another."""
+    """A thread that sends one request after another."""
 
     def __init__(self, pool: Pool, answered: Callable[[_Asked, Any, Any], None]) -> None:
         self._pool, self._told = pool, answered
@@ -116,7 +116,7 @@ class _Lane:
         threading.Thread(target=self._serve_lane, daemon=True).start()
 
     def put(self, asked: _Asked) -> None:
-        """To be asked when those before are answered."""
+        """Queue a request; it starts after the answers to those before it."""
         self._waiting.append(asked)
         self._there.release()
 
@@ -126,6 +126,6 @@ class _Lane:
             asked = self._waiting.popleft()
             try:
                 answer, error = asked.question(self._pool), None  # type: Any, Any
-            except Exception as problem:  # the loop's thread decides
+            except Exception as problem:  # the loop's thread handles the error
                 answer, error = None, problem
             self._told(asked, answer, error)

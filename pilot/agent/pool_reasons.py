@@ -1,4 +1,4 @@
-"""What the pool says when an agent asks why: a lease that was lost, work that does not come."""
+"""The pool's reasons for a lost lease or for missing work."""
 
 import logging
 from typing import Dict, List
@@ -12,7 +12,8 @@ log = logging.getLogger("pilot.agent")
 
 
 def why_no_work(backlog: Backlog) -> str:
-    """Why there is no more work here: none left, none that fits, none yet."""
+    """Why this agent gets no more work: no task is left, no task fits, or tasks wait for a
+    retry."""
     if not backlog.todo:
         return "no task is left"
     cannot = backlog.todo - backlog.waiting
@@ -33,12 +34,12 @@ def why_no_work(backlog: Backlog) -> str:
 
 
 def renew_leases(pool: Pool, pilot: str, keys: List[Key], lease_s: float) -> Dict[Key, str]:
-    """Prolong these leases; returns those that are not ours any more, and why. Raises Busy."""
+    """Renew these leases; returns those that the agent no longer holds, and why. Raises Busy."""
     return {key: why_lost(pool, key) for key in pool.renew(pilot, keys, lease_s)}
 
 
 def why_lost(pool: Pool, key: Key) -> str:
-    """Why a lease is not ours any more, as far as the pool tells."""
+    """Why the agent no longer holds a lease, as far as the pool reports it."""
     try:
         told = pool.show(key[0]) or {}
     except Busy:

@@ -1,4 +1,4 @@
-"""Passes on what the built-in agent tells: events into the stream, log records into the log."""
+"""Relays the built-in agent's output: events into the stream, log records into the log."""
 
 import json
 import logging
@@ -21,9 +21,10 @@ class AgentRelay(child.Watched):
 
     def __init__(self, ctx: Context) -> None:
         super().__init__()
-        self.listens = False  # until it says so
+        self.listens = False  # until the agent reports that it handles the signal
         self.end: Optional[Tuple[int, str]] = None
-        self.running: Dict[str, Dict[str, object]] = {}  # what was told of those that run, by task
+        # the start event of each running task, by task
+        self.running: Dict[str, Dict[str, object]] = {}
         self.counts = {
             AttemptOutcome.DONE.value: 0,
             AttemptOutcome.ERROR.value: 0,
@@ -34,7 +35,7 @@ class AgentRelay(child.Watched):
         self._live: Optional[Live] = None
 
     def line(self, text: str) -> None:
-        """One line of the agent's standard output."""
+        """Handle one line of the agent's standard output."""
         told = _parse_event(text)
         if told is None:
             return log.info("%s", text)
@@ -66,7 +67,7 @@ class AgentRelay(child.Watched):
             self._live = None
 
     def lose_all(self) -> None:
-        """The agent died: what it ran is lost, and counts so."""
+        """The agent died: its running tasks are lost, and count as lost."""
         for task, told in self.running.items():
             self._ctx.events.emit(
                 events.TASK_FINISHED,
@@ -78,7 +79,7 @@ class AgentRelay(child.Watched):
             )
 
     def error_line(self, text: str) -> None:
-        """One line of its standard error: a traceback."""
+        """Handle one line of its standard error: a traceback."""
         log.warning("%s", text)
 
 

@@ -1,4 +1,4 @@
-"""Removes a folder whatever a payload made of it: any depth, any names, any modes; links are not
+"""Removes a folder that a payload filled: any depth, any names, any modes; links are not
 followed."""
 
 import os
@@ -7,10 +7,11 @@ from typing import List
 
 
 def remove_tree(folder: str) -> None:
-    """Remove a folder and all in it. What cannot be removed stays; nothing is raised.
+    """Remove a folder and its content. Entries that cannot be removed stay; the function raises
+    nothing.
 
-    Folders are brought up to the first level before they are emptied: no path gets longer than the
-    kernel takes, however deep they were nested, and nothing here calls itself.
+    It moves folders up to the first level before it empties them: no path gets longer than the
+    kernel accepts, however deep the folders are nested, and the function needs no recursion.
     """
     try:
         if not stat.S_ISDIR(os.lstat(folder).st_mode):
@@ -30,10 +31,11 @@ def _empty_folder(folder: str) -> None:
             raised += 1
             target = os.path.join(folder, ".removed-%d-%d" % (os.getpid(), raised))
             try:
-                os.chmod(deeper, 0o700)  # who moves a folder changes it
+                # moving a folder changes its "..", which needs the right to write into it
+                os.chmod(deeper, 0o700)
                 os.rename(deeper, target)
                 below.append(target)
-            except OSError:  # its name is taken, or it is mounted
+            except OSError:  # the new name exists already, or the folder is a mount point
                 continue
         try:
             os.rmdir(child)
@@ -42,7 +44,7 @@ def _empty_folder(folder: str) -> None:
 
 
 def _remove_files(folder: str) -> List[str]:
-    """Removes what is no folder; returns the folders."""
+    """Remove the entries that are no folders; returns the folders."""
     below = []
     try:
         os.chmod(folder, 0o700)

@@ -1,4 +1,4 @@
-"""The care for leases: renewed in time, and given up for lost before they can be another's."""
+"""Renews leases in time, and gives up those that another pilot may soon get."""
 
 import logging
 from typing import Callable, Dict, List
@@ -16,9 +16,8 @@ log = logging.getLogger("pilot.agent")
 
 
 class LeaseRenewer:
-    """From `begin` on all leases are renewed in one request at a time; `lose` is called with each
-    that is lost, and why,
-    `extended` with those that are ours for longer."""
+    """From `begin` on renews all leases, one request at a time; calls `lose` with each lost lease
+    and the reason, and `extended` with the renewed leases."""
 
     def __init__(
         self,
@@ -33,13 +32,13 @@ class LeaseRenewer:
         self._lose, self._extended = lose, extended
 
     def begin(self) -> None:
-        """The regular duties."""
+        """Start the periodic work."""
         self._loop.after(self._leases.every_s(), self._renew_leases)
         self._loop.after(self._look_s(), self._watch_leases)
 
     def _look_s(self) -> float:
-        """Between two looks at the leases: a machine that was suspended has forgotten how long it
-        slept."""
+        """Seconds between two checks of the leases; short, because timers do not count the time in
+        which the machine was suspended."""
         return min(self._leases.retry_s(), LOOK_S)
 
     def _renew_leases(self) -> None:
@@ -68,7 +67,7 @@ class LeaseRenewer:
         self._loop.after(self._leases.retry_s(), self._renew_leases)
 
     def _watch_leases(self) -> None:
-        """Also while a renewal is under way and has no answer."""
+        """Give up leases that may run out; also while a renewal has no answer yet."""
         self._watch_once()
         self._loop.after(self._look_s(), self._watch_leases)
 

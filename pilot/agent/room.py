@@ -1,5 +1,5 @@
-"""Whether the node has room for another payload: what CheckWorkerNode demanded once is looked at
-before each."""
+"""Whether the node has room for another payload: the agent checks CheckWorkerNode's limits again
+before each payload."""
 
 import os
 
@@ -9,7 +9,8 @@ MIN_INODES = 100
 
 
 def describe_lack(folder: str, min_disk_mb: float) -> str:
-    """What the file system of `folder` lacks, in a sentence; "" when there is room."""
+    """The disk space or inodes that the file system of `folder` lacks, in a sentence; "" when there
+    is room."""
     try:
         found = os.statvfs(folder)
     except OSError as error:
@@ -17,14 +18,13 @@ def describe_lack(folder: str, min_disk_mb: float) -> str:
     free_mb = found.f_bavail * found.f_frsize / 1048576.0
     if free_mb < min_disk_mb:
         return "%d MB free in %s, %d needed (--min-disk-mb)" % (free_mb, folder, min_disk_mb)
-    if found.f_files and found.f_favail < MIN_INODES:  # some file systems count none
+    if found.f_files and found.f_favail < MIN_INODES:  # some file systems report no number of files
         return "%d files can still be made in %s, %d needed" % (found.f_favail, folder, MIN_INODES)
     return ""
 
 
 def used_up_by(folder: str, min_disk_mb: float) -> str:
-    """Whether what lies in a payload's folder is what the disk lacks, in a sentence; "" when it is
-    not."""
+    """A sentence when the files in a payload's folder have filled the disk; otherwise ""."""
     used_mb = size_mb(folder)
     try:
         found = os.statvfs(folder)

@@ -1,4 +1,4 @@
-"""The payloads of a slot: those that run, and those claimed ahead that wait for a place in it."""
+"""The payloads of a slot: the running ones, and those claimed ahead that wait for a free place."""
 
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
@@ -15,28 +15,28 @@ from pilot.pool.interface import Lease, Offer
 
 
 class RunEvents(NamedTuple):
-    """What is called when something happens to a payload."""
+    """Callbacks for what happens to a payload."""
 
     started: Callable[[Key], None]
     ended: Callable[[Payload, AttemptEnd], None]
-    returned: Callable[[List[Lease]], None]  # given back before they were started
-    lacks_room: Callable[[str], None]  # what the node lacks for another payload
+    returned: Callable[[List[Lease]], None]  # leases given back before their payloads started
+    lacks_room: Callable[[str], None]  # the node lacks something that another payload needs
 
 
 class Runs:
-    """Starts what was claimed as soon as it fits; `open` tells whether more may be started."""
+    """Starts claimed tasks as soon as they fit; `open` says whether more may start."""
 
     def __init__(self, config: AgentConfig, shared: PayloadContext, slot: Slot) -> None:
         self.open = True
         self.claimed = 0
-        self.last_s = 2 * SHORT_S  # how long the last payload took
+        self.last_s = 2 * SHORT_S  # duration of the last payload
         self._config, self._shared, self._slot = config, shared, slot
         self._running: Dict[Key, Payload] = {}
-        self._ahead: List[Tuple[Payload, float]] = []  # and since when they wait
+        self._ahead: List[Tuple[Payload, float]] = []  # and the time since which they wait
         self._events: Optional[RunEvents] = None
 
     def notify(self, events: RunEvents) -> None:
-        """Call these from now on."""
+        """Set the callbacks."""
         self._events = events
 
     @property
@@ -46,34 +46,33 @@ class Runs:
 
     @property
     def ahead(self) -> int:
-        """How many tasks wait for a place."""
+        """How many claimed tasks wait for a free place."""
         return len(self._ahead)
 
     def offer_free(self) -> Optional[Offer]:
-        """What is free now; None when nothing more may be claimed."""
+        """The capacity that is free now; None when the agent may claim nothing more."""
         return self._slot.offer(self._running.values()) if self._may_claim() else None
 
     def offer_ahead(self) -> Optional[Offer]:
-        """What will be free when the oldest payload ends: asked for only while payloads are
-        short."""
+        """The capacity that will be free when the oldest payload ends; only for short payloads."""
         short = self._running and self.last_s <= SHORT_S and self._config.slots <= AHEAD_SLOTS
         if not short or not self._may_claim():
             return None
         return self._slot.offer(list(self._running.values())[1:])
 
     def count_wanted(self) -> int:
-        """How many tasks to claim at once."""
+        """How many tasks to claim in one request."""
         return claim_count(self.last_s, self._config.slots, self._config.max_tasks, self.claimed)
 
     def is_spent(self) -> bool:
-        """Whether as many tasks were claimed as may be."""
+        """Whether the agent has claimed as many tasks as --max-tasks allows."""
         return self.claimed == self._config.max_tasks
 
     def _may_claim(self) -> bool:
         return self.open and not self.is_spent() and not self._ahead
 
     def take_lease(self, lease: Lease) -> None:
-        """A task was claimed: start it now, or as soon as it fits."""
+        """Accept a claimed task: start it now, or as soon as it fits."""
         self.claimed += 1
         payload = Payload(lease, self._shared, self._free_place, self._take_result)
         self._ahead.append((payload, time.monotonic()))
@@ -84,13 +83,14 @@ class Runs:
             self._shared.loop.after(AHEAD_S, self.give_back_ahead)
 
     def _start_ahead(self) -> None:
-        """Start what was claimed ahead as far as it fits now; the next of it is made ready."""
+        """Start tasks that were claimed ahead and fit now; prepare the next one."""
         while self._ahead and self.open:
             free, payload = self._slot.free(self._running.values()), self._ahead[0][0]
             if not capacity.fits(free, payload.spec):
                 return payload.prepare()
             lack = room.describe_lack(self._config.workdir, self._config.min_disk_mb)
-            if lack:  # the node's fault: everything is given back, nothing more is claimed here
+            # the node causes this: the agent gives everything back and claims nothing more here
+            if lack:
                 return self._tell().lacks_room(lack)
             del self._ahead[0]
             key = key_of(payload.lease)
@@ -99,8 +99,8 @@ class Runs:
             payload.start(free.gpus[: payload.spec.get("gpus", 0)])
 
     def give_back_ahead(self) -> None:
-        """The slot is not free as soon as we thought, or nothing more may be started: other agents
-        get the task."""
+        """Give waiting tasks back to the pool: the slot is not free in time, or nothing more may
+        start. Other agents get the tasks."""
         now = time.monotonic()
         late = [item for item in self._ahead if not self.open or now - item[1] >= AHEAD_S]
         for item in late:
@@ -112,7 +112,7 @@ class Runs:
             self._tell().returned([payload.lease for payload, _ in late])
 
     def _free_place(self, payload: Payload) -> None:
-        """Nothing of this payload runs any more."""
+        """No process of this payload runs any more."""
         del self._running[key_of(payload.lease)]
         self._start_ahead()
 
@@ -121,13 +121,13 @@ class Runs:
         self._tell().ended(payload, end)
 
     def extend(self, keys: List[Key]) -> None:
-        """These leases were prolonged."""
+        """Extend the payloads whose leases were renewed."""
         for key in keys:
             if key in self._running:
                 self._running[key].extend()
 
     def lose(self, key: Key, why: str) -> None:
-        """This lease is another's, or soon may be: what runs under it ends."""
+        """Stop the payload of a lease that another pilot has now, or soon may have."""
         for item in [item for item in self._ahead if key_of(item[0].lease) == key]:
             self._ahead.remove(item)
             item[0].discard()
@@ -135,7 +135,7 @@ class Runs:
             self._running[key].stop(AttemptOutcome.LOST, why, self._config.stop_grace_s)
 
     def stop_all(self, reason: str, grace_s: float) -> None:
-        """End every payload; its task is released."""
+        """Stop every payload and release its task."""
         for payload in list(self._running.values()):
             payload.stop(AttemptOutcome.RELEASED, reason, grace_s)
         self.give_back_ahead()
@@ -146,5 +146,5 @@ class Runs:
 
 
 def key_of(lease: Lease) -> Key:
-    """What identifies a lease."""
+    """The key of a lease: task and generation."""
     return lease.task, lease.generation

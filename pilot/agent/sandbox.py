@@ -1,10 +1,10 @@
 """A payload's own folder, and the agent's files about it.
 
-The payload may write to `work` and `tmp` alone where there is a wall; what the agent keeps (its
-streams, the script) lies beside them. Streams are opened once, as new files, and are read by their
-descriptors: whatever a payload puts under their names is never opened. Without a wall folders are
-reused when they are found as empty as new ones, because making and removing three folders takes
-longer than starting a program.
+An isolated payload may write only to `work` and `tmp`; the agent's own files (streams, script) are
+beside them. The agent creates each stream as a new file, opens it once, and reads it by its
+descriptor: it never opens a file that a payload puts under that name. Without isolation the agent
+reuses folders that are as empty as new ones, because making and removing three folders takes longer
+than starting a program.
 """
 
 import os
@@ -36,7 +36,7 @@ class Sandbox:
         self._made = _file_identity(os.lstat(self.work))
 
     def open_streams(self) -> None:
-        """Fresh stdout and stderr files. OSError when they cannot be made."""
+        """Create new stdout and stderr files. OSError when that fails."""
         self.close()
         self._out = _new_file(self.stdout)
         self._err = _new_file(self.stderr)
@@ -46,18 +46,18 @@ class Sandbox:
         return [os.dup(self._out), os.dup(self._err)]
 
     def tails(self) -> Dict[str, str]:
-        """The ends of both streams."""
+        """The last bytes of both streams, as text."""
         return {"stdout": read_tail(self._out), "stderr": read_tail(self._err)}
 
     def output_size(self) -> int:
-        """Bytes of both streams together."""
+        """The size of both streams together, in bytes."""
         return sum(
             os.fstat(descriptor).st_size for descriptor in (self._out, self._err) if descriptor >= 0
         )
 
     def argv(self, spec: Dict[str, Any]) -> List[str]:
-        """The program to start; a script is stored and given to the interpreter of its #! line, or
-        sh."""
+        """The program to start; a script is written to a file, and the interpreter of its #! line,
+        or sh, runs it."""
         if "command" in spec:
             return list(spec["command"])
         with open(_new_file(self.script, 0o700), "w", encoding="utf-8", newline="") as stream:
@@ -67,7 +67,7 @@ class Sandbox:
         return interpreter_of(spec["script"]) + [self.script]
 
     def is_as_new(self) -> bool:
-        """Whether only what every payload has is there, with its usual modes."""
+        """Whether the folder holds only what every new folder holds, with the usual modes."""
         try:
             if (
                 os.listdir(self.work)
@@ -83,7 +83,7 @@ class Sandbox:
             return False
 
     def close(self) -> None:
-        """Let go of the descriptors."""
+        """Close the descriptors."""
         for descriptor in (self._out, self._err):
             if descriptor >= 0:
                 os.close(descriptor)
@@ -95,20 +95,20 @@ def _file_identity(found: os.stat_result) -> Tuple[int, int]:
 
 
 def _new_file(path: str, mode: int = 0o644) -> int:
-    """A new file in the place of whatever has this name: a link is not followed, a pipe not
+    """Create a new file and remove an entry that has its name; links are not followed, pipes not
     opened."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         pass
-    except OSError:  # a folder
+    except OSError:  # the entry is a folder
         remove_tree(path)
     return os.open(path, _NEW, mode)
 
 
 class Sandboxes:
     """The sandboxes of an agent, below `folder`; with `reuse` one may serve several payloads, which
-    run with these ids (none: as we do)."""
+    run with these ids (empty: the agent's own)."""
 
     def __init__(self, folder: str, reuse: bool = True, ids: Sequence[int] = ()) -> None:
         self._folder, self._reuse, self._made = folder, reuse, 0
@@ -117,19 +117,19 @@ class Sandboxes:
         os.makedirs(folder, exist_ok=True)
 
     def take(self) -> Sandbox:
-        """An empty one; OSError when it cannot be made."""
+        """Take or make an empty sandbox; OSError when it cannot be made."""
         if self._free:
             return self._free.pop()
         while True:
             self._made += 1
             try:
                 return Sandbox(os.path.join(self._folder, "slot-%d" % self._made), self._owner)
-            except FileExistsError:  # of a life before this one
+            except FileExistsError:  # left by an earlier run of the same pilot id
                 remove_tree(os.path.join(self._folder, "slot-%d" % self._made))
 
     def give_back(self, box: Sandbox, keep_as: Optional[str] = None) -> Optional[str]:
-        """Done with: keep it under this name (returns its new path), reuse it when it is clean,
-        else remove it."""
+        """Finish with a sandbox: store it under this name (returns its new path), reuse it when it
+        is clean, or remove it."""
         box.close()
         if keep_as is not None:
             kept = os.path.join(self._folder, keep_as)
@@ -146,8 +146,8 @@ class Sandboxes:
 
 
 def passing_file(folder: str, text: str = "") -> int:
-    """The descriptor of a file without a name in this file system, for what goes to a child or
-    comes from one."""
+    """The descriptor of an unnamed file in this file system, for input to a child or output from
+    it."""
     with tempfile.TemporaryFile(dir=folder) as stream:
         stream.write(text.encode("utf-8"))
         stream.flush()
@@ -156,15 +156,16 @@ def passing_file(folder: str, text: str = "") -> int:
 
 
 def interpreter_of(script: str) -> List[str]:
-    """The words of the #! line, so that a folder mounted noexec does not matter; sh without one."""
+    """The words of the #! line, so that a script runs on a file system mounted noexec; sh without
+    such a line."""
     first = script.split("\n", 1)[0].strip()
-    # as the kernel: at most one argument
+    # like the kernel: at most one argument
     words = first[2:].strip().split(None, 1) if first.startswith("#!") else []
     return words or ["sh"]
 
 
 def folder_name(task: str, generation: int) -> str:
-    """A file name for an attempt: ids are free text within limits, names are not."""
+    """A file name for an attempt; ids may contain characters that file names may not."""
     return "%s.%d" % (re.sub(r"[^A-Za-z0-9._+=-]", "_", task)[:120], generation)
 
 
@@ -179,8 +180,8 @@ def read_tail(descriptor: int, count: int = TAIL_BYTES) -> str:
 
 
 def size_mb(folder: str) -> float:
-    """What a folder's files take, in MB, on disk or by their length where that is more (a sparse
-    one grows when it is copied); links are not followed, vanishing files do not count."""
+    """The size of a folder's files in MB: on disk, or by length where that is larger (a sparse file
+    grows when it is copied). Links are not followed; files that vanish do not count."""
     total, queue = 0, [folder]
     while queue:
         try:

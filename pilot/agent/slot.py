@@ -1,4 +1,4 @@
-"""The slot that an agent fills: what of it is free, and for how long."""
+"""The slot that an agent fills: which part of it is free, and for how long."""
 
 from typing import Iterable, List, Optional
 
@@ -18,12 +18,13 @@ class Slot:
         self._whole = capacity.whole_slot(config)
 
     def time_left_s(self) -> Optional[float]:
-        """Seconds for a payload, so that its end can still be told; None where no end is known."""
+        """Seconds for a payload, so that the agent can still report its end; None where no end is
+        known."""
         end = self._deadline.end()
         return None if end is None else end.left_s - self._config.stop_grace_s - MARGIN_S
 
     def free(self, running: Iterable[Payload]) -> capacity.Capacity:
-        """What is left while these run."""
+        """The capacity that is left while these payloads run."""
         payloads: List[Payload] = list(running)
         return capacity.free_part(
             self._whole,
@@ -32,5 +33,6 @@ class Slot:
         )
 
     def offer(self, running: Iterable[Payload]) -> Optional[Offer]:
-        """What to ask the pool for while these run; None when nothing more fits."""
+        """The offer to send to the pool while these payloads run; None when no further task
+        fits."""
         return capacity.make_offer(self.free(running), self._config, self.time_left_s())

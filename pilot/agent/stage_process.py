@@ -1,4 +1,4 @@
-"""The child process of one stage of a payload: started, timed, signalled, reaped."""
+"""The child process of one stage of a payload: starts, times, signals and reaps it."""
 
 import signal
 import subprocess
@@ -13,7 +13,7 @@ from pilot.pool.interface import Lease
 
 
 class StageProcess:
-    """At most one child at a time; `pid` is None when there is none."""
+    """At most one child at a time; `pid` is None when there is no child."""
 
     def __init__(self, shared: PayloadContext, lease: Lease, mark: str) -> None:
         self.pid: Optional[int] = None
@@ -24,13 +24,13 @@ class StageProcess:
     def spawn(
         self, start: Start, as_payload: bool, ended: Callable[[ChildExit], None]
     ) -> None:
-        """Start the child; `ended` is called once when it has exited and was reaped. Raises OSError,
-        ValueError, and SubprocessError for what fails between fork and exec."""
+        """Start the child; calls `ended` once when the child has exited and was reaped. Raises
+        OSError, ValueError, and SubprocessError for an error between fork and exec."""
         options = identity.start_options(self._shared.config) if as_payload else {}
         try:
             with marks.marked_children(self._number):
-                # no descriptor of ours is inheritable (PEP 446), what the pilot was started with is
-                # closed: nothing to look for
+                # no descriptor of ours is inheritable (PEP 446), and those that the pilot inherited
+                # are closed: Popen need not look for any
                 child = process.spawn(
                     start.argv,
                     stdin=start.stdin,
@@ -46,7 +46,7 @@ class StageProcess:
         self.pid = child.pid
         lease_end = self._shared.lease_end(self._lease)
         self._shared.strays.began(child.pid, self.mark, self._number, lease_end)
-        # the leader has ended and its pid is still taken: the group is surely ours
+        # the leader has ended and its pid is still taken: the group is surely this child's
         self._shared.loop.watch_child(
             child.pid,
             lambda: self.signal_group(signal.SIGKILL),
@@ -59,7 +59,7 @@ class StageProcess:
         exited: ChildExit,
         ended: Callable[[ChildExit], None],
     ) -> None:
-        child.returncode = exited.code  # reaped by the loop
+        child.returncode = exited.code  # the loop reaps it
         self._shared.strays.ended(child.pid)
         self.pid = None
         for timer in self._timers:
@@ -68,17 +68,17 @@ class StageProcess:
         ended(exited)
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call back so many seconds from now, unless the child has exited by then."""
+        """Call back after so many seconds, unless the child has exited by then."""
         self._timers.append(self._shared.loop.after(seconds, callback))
 
     def extend_lease(self) -> None:
-        """The lease was prolonged: the warden lets the child run for longer."""
+        """The lease was renewed: the warden lets the child run for longer."""
         end = self._shared.lease_end(self._lease)
         if self.pid is not None and end is not None:
             self._shared.strays.until(self.pid, end)
 
     def tree(self) -> List[process_tree.Process]:
-        """The child with all that it started."""
+        """The child and all processes that it started."""
         return [] if self.pid is None else self._shared.strays.tree(self.pid, self.mark)
 
     def signal_group(self, signum: int) -> None:
@@ -87,7 +87,7 @@ class StageProcess:
             process_tree.send_group(self.pid, signum)
 
     def kill_tree(self) -> None:
-        """SIGKILL to the child and all that it started."""
+        """Send SIGKILL to the child and all processes that it started."""
         if self.pid is not None:
             processes = self.tree()
             self.signal_group(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What to start for each stage of a task: files in, the payload itself, files out."""
+"""The child process for each stage of a task: copy inputs, run the payload, copy outputs."""
 
 import json
 import os
@@ -16,8 +16,8 @@ MAX_ANSWER = 4 << 20
 
 
 class Start(NamedTuple):
-    """A child to start: its arguments, environment, folder, time limit, and descriptors that are
-    closed when it runs."""
+    """A child to start: its arguments, environment, folder, time limit, and the descriptors that
+    the agent closes once the child runs."""
 
     argv: List[str]
     environ: Dict[bytes, bytes]
@@ -29,7 +29,7 @@ class Start(NamedTuple):
 
 
 class PayloadPlace(NamedTuple):
-    """Where and for whom a task runs."""
+    """Where a task runs, and whose credentials it uses."""
 
     lease: Lease
     sandbox: Sandbox
@@ -39,7 +39,7 @@ class PayloadPlace(NamedTuple):
 
 
 class TransferAnswer:
-    """What a transfer says: files without names, which no payload can reach."""
+    """The output of a transfer: unnamed files, which no payload can reach."""
 
     def __init__(self, folder: str) -> None:
         self._said, self._log = passing_file(folder), passing_file(folder)
@@ -49,8 +49,8 @@ class TransferAnswer:
         return [os.dup(self._said), os.dup(self._log)]
 
     def take(self) -> Dict[str, Any]:
-        """{"files": [...], "problem": sentence}; the log's last line stands in for an answer that
-        is none. To be asked once."""
+        """{"files": [...], "problem": sentence}; the log's last line replaces a malformed answer.
+        Call this once."""
         try:
             size = os.fstat(self._said).st_size
             text = (
@@ -66,7 +66,7 @@ class TransferAnswer:
 
 
 def checked_answer(text: str) -> Optional[Dict[str, Any]]:
-    """What a transfer said, if it is what a transfer says."""
+    """A transfer's answer, if it has the right form."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -85,19 +85,19 @@ def checked_answer(text: str) -> Optional[Dict[str, Any]]:
 
 
 def first_stage(spec: Dict[str, Any]) -> str:
-    """The stage a task begins with."""
+    """The first stage of a task."""
     return STAGE_IN if spec.get("inputs") else RUN
 
 
 def next_stage(stage: str, spec: Dict[str, Any]) -> Optional[str]:
-    """The stage that follows a good end of this one; None when that was the last."""
+    """The stage after a successful end of this one; None after the last."""
     if stage == STAGE_IN:
         return RUN
     return STAGE_OUT if stage == RUN and spec.get("outputs") else None
 
 
 def of_payload(place: PayloadPlace, which: isolation.Which) -> Start:
-    """The payload itself. OSError when its files cannot be made."""
+    """The stage of the payload itself. OSError when its files cannot be made."""
     spec, box, config = place.lease.spec, place.sandbox, place.config
     wall = isolation.Wall(config.isolation, spec.get("container"), tuple(config.hidden))
     argv = isolation.wrap_argv(
@@ -118,8 +118,8 @@ def of_payload(place: PayloadPlace, which: isolation.Which) -> Start:
 
 
 def of_transfer(place: PayloadPlace, stage: str, answer: TransferAnswer) -> Start:
-    """The child that moves files; its order comes on standard input. OSError when that cannot be
-    written."""
+    """The child that copies files; it reads its order from standard input. OSError when the order
+    cannot be written."""
     config, box = place.config, place.sandbox
     named = owner.of_task(place.lease.spec)
     proxy = named.get(owner.PROXY) or config.transfer_proxy
@@ -156,6 +156,6 @@ def of_transfer(place: PayloadPlace, stage: str, answer: TransferAnswer) -> Star
 
 
 def close_streams(start: Start) -> None:
-    """Our copies of a child's streams."""
+    """Close our copies of a child's streams."""
     for descriptor in (start.stdin, start.stdout, start.stderr):
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""How an agent comes to its end: it drains, or it stops what runs, in time and in steps."""
+"""How an agent ends: it drains, or it stops its payloads in time and step by step."""
 
 import logging
 from typing import Optional
@@ -20,7 +20,7 @@ log = logging.getLogger("pilot.agent")
 
 
 class Stopping:
-    """`end` says why the agent ends, from the moment that is known."""
+    """`end` says why the agent ends, as soon as that is known."""
 
     def __init__(
         self,
@@ -39,20 +39,20 @@ class Stopping:
         self._begun = False
 
     def attach(self, turns: Turns) -> None:
-        """What is to be reported is reported by these."""
+        """Set the objects that report to the pool."""
         self._turns = turns
 
     def finish(self, end: AgentEnd) -> None:
-        """Nothing more is claimed or started, for this reason."""
+        """Claim and start nothing more, for this reason."""
         self.end = end
         self._runs.open = False
 
     def patience_s(self) -> float:
-        """How long a pool that does not answer is asked again while nothing runs."""
+        """How long the agent repeats requests to a pool that does not answer while nothing runs."""
         return STOP_REPORT_S if self._begun else patience_s(self._slot.time_left_s())
 
     def watch_deadline(self) -> None:
-        """Read the ends of the slot anew, again and again; stop in time, drain when told."""
+        """Read the ends of the slot again and again; stop in time, drain on request."""
         self._deadline.update_ends()
         drain = self._deadline.drain_file()
         if drain:
@@ -65,7 +65,7 @@ class Stopping:
         self._shared.loop.after(soon_s, self.watch_deadline)
 
     def drain(self, reason: str) -> None:
-        """Claim nothing more; what runs may finish."""
+        """Claim nothing more; running payloads may finish."""
         if self.end is None:
             log.info("draining: %s", reason)
             self.finish(AgentEnd(EndKind.DRAIN, reason))
@@ -73,7 +73,8 @@ class Stopping:
             self._take_turn_soon()
 
     def stop(self, end: AgentEnd, grace_s: float) -> None:
-        """End every payload, release its task, and then the agent. Called again it hurries."""
+        """Stop every payload, release its task, then end the agent. A second call shortens the
+        grace."""
         if self.end is None or self.end.kind == EndKind.DRAIN:
             self.finish(end)
             if self._turns is not None:
@@ -85,7 +86,7 @@ class Stopping:
             self._shared.loop.after(grace_s + STOP_REPORT_S, self._give_up)
 
     def stop_by_signal(self) -> None:
-        """The pilot was stopped; a second time without grace."""
+        """Stop because the pilot was stopped; a second time without grace."""
         again = self.end is not None and self.end.kind == EndKind.SIGNAL
         grace_s = 0.0 if again else self._shared.config.stop_grace_s
         self.stop(AgentEnd(EndKind.SIGNAL, "the pilot was stopped"), grace_s)
@@ -95,7 +96,7 @@ class Stopping:
             self._turns.soon()
 
     def _give_up(self) -> None:
-        """Leave a pool that does not answer: its leases end by themselves."""
+        """Give up a pool that does not answer: its leases run out by themselves."""
         recent = boot_s() - self._exchange.asked < STOP_REPORT_S
         if self._runs.running or not self._queries.busy(EXCHANGE) or recent:
             self._shared.loop.after(STOP_REPORT_S / 5, self._give_up)

@@ -1,9 +1,9 @@
-"""Whose a process is that a payload left to us, what a payload's whole tree is, and the end of what
-is nobody's.
+"""Finds the payload of a process that the agent inherited, finds a payload's whole process tree,
+and ends processes that belong to no running payload.
 
-The agent is a child subreaper: what a payload's children orphan is reparented to it. Such a stray
-is known by having been seen in a payload's tree before, by the mark in its limits
-(pilot/agent/marks.py), or by the one in its environment.
+The agent is a child subreaper: the kernel reparents the orphans of a payload to it. The agent
+identifies such a stray because it saw it in a payload's tree before, by the mark in its limits
+(pilot/agent/marks.py), or by the mark in its environment.
 """
 
 import os
@@ -17,14 +17,14 @@ from pilot.agent.environment import MARK
 from pilot.agent.warden import NOBODYS, Warden
 from pilot.base.process_tree import Process
 
-# how long the end of what got SIGKILL is waited for; what is in the kernel's hands then stays
+# how long to wait after SIGKILL; a process that the kernel blocks stays after that
 DIE_S = 0.5
 _LOOK_S = 0.002
-_WHOLE = 2048  # bytes: of more than half a page the kernel may have more to say
+_WHOLE = 2048  # bytes: for more than half a page the kernel may need a second read
 
 
 class Strays:
-    """Keeps the books of every running payload's processes; tells the warden of each."""
+    """Records the processes of every running payload, and informs the warden."""
 
     def __init__(self, warden: Warden) -> None:
         self._warden, self._children = warden, OwnChildren()
@@ -34,17 +34,17 @@ class Strays:
 
     def began(self, pid: int, mark: str, number: int, end: Optional[float]) -> None:
         """A payload with this leader runs, until `end` of the boot clock at most; its processes
-        bear this number."""
+        have this number as their mark."""
         self._roots[pid] = mark
         self._numbers[number] = mark
         self._warden.began(pid, number, end)
 
     def until(self, pid: int, moment: float) -> None:
-        """What runs in this payload's group must have ended at this moment of the boot clock."""
+        """Set the time of the boot clock at which this payload's group must have ended."""
         self._warden.until(pid, moment)
 
     def ended(self, pid: int) -> None:
-        """The leader is gone: what else there is of this payload ends now, before anybody hears of
+        """The leader has exited: end all other processes of this payload before anyone learns of
         its end."""
         mark = self._roots.pop(pid, None)
         if mark is not None:
@@ -54,18 +54,19 @@ class Strays:
         self._warden.ended(pid)
 
     def settled(self) -> None:
-        """What the warden has not heard of is told now."""
+        """Send the pending messages to the warden."""
         self._warden.flush()
 
     def tree(self, pid: int, mark: str) -> List[Process]:
-        """Everything of a running payload: below its leader, and what it left to us."""
+        """All processes of a running payload: those below its leader, and its orphans."""
         leader = process_tree.look_up(pid)
         found = ([leader] if leader is not None else []) + process_tree.descendants(pid)
         for orphan in self._find_orphans():
             owner = self._owner_of(orphan)
             if owner == mark or (owner is None and len(self._roots) == 1):
                 found += [orphan] + process_tree.descendants(orphan.pid)
-            elif owner is None:  # of one of several payloads: it shall at least not outlive us all
+            # it belongs to one of several payloads: the warden ends it at the latest with the agent
+            elif owner is None:
                 self._warden.saw(NOBODYS, orphan.pid, orphan.started)
         for process in found:
             if self._seen.get(process.pid, (0, ""))[0] != process.started:
@@ -74,7 +75,7 @@ class Strays:
         return found
 
     def sweep(self) -> None:
-        """End what is left of payloads that are over; what cannot be told whose it is, once nothing
+        """End what finished payloads left; a process of an unknown payload ends once no payload
         runs."""
         running = set(self._roots.values())
         _kill_orphans(
@@ -110,7 +111,7 @@ class Strays:
 
 
 def _kill_orphans(orphans: List[Process]) -> None:
-    """SIGKILL to these and all below them, until they are dead."""
+    """Send SIGKILL to these and all processes below them, until they are dead."""
     if not orphans:
         return
     deadline = time.monotonic() + DIE_S
@@ -121,9 +122,9 @@ def _kill_orphans(orphans: List[Process]) -> None:
 
 
 class OwnChildren:
-    """Our own direct children, when the main thread alone starts some; what a dead child leaves to
-    a subreaper becomes the main thread's, too (find_new_reaper of the kernel). The file stays open:
-    it is asked after each payload."""
+    """The agent's own direct children. The main thread alone starts some, and the kernel
+    (find_new_reaper) gives a dead child's orphans to the main thread of the subreaper. The file
+    stays open, because the agent reads it after each payload."""
 
     def __init__(self) -> None:
         self._pid, self._file = os.getpid(), -1
@@ -131,11 +132,11 @@ class OwnChildren:
             self._file = os.open(
                 "/proc/%d/task/%d/children" % (self._pid, self._pid), os.O_RDONLY | os.O_CLOEXEC
             )
-        except OSError:  # a kernel without it
+        except OSError:  # the kernel does not have this file
             pass
 
     def pids(self) -> List[int]:
-        """Those that are there now, dead ones that nobody waited for included."""
+        """The children that exist now, zombies included."""
         if self._file < 0:
             return process_tree.children(self._pid)
         text = block = os.pread(self._file, 65536, 0)

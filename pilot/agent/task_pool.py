@@ -1,4 +1,4 @@
-"""The pool that a pilot's agent works for: one that pilots share, or this pilot's own."""
+"""The pool of a pilot's agent: one that pilots share, or this pilot's private one."""
 
 import logging
 import os
@@ -13,9 +13,9 @@ from pilot.pool.interface import Busy, Denied
 from pilot.pool.task import read_file, read_one
 from pilot.engine.settings import Settings
 
-# nobody else claims there: a slot that is suspended for long loses nothing
+# no other pilot claims there: a slot that is suspended for long loses no lease
 PRIVATE_LEASE_S = 7 * 86400.0
-# tasks given by --tasks are this pilot's alone: no need to wait long for another try
+# the tasks of --tasks belong to this pilot alone: a retry needs no long delay
 PRIVATE_BACKOFF_S = 1.0
 QUICK_FAILURES = 20
 # bytes of the folder that holds a pool: pilot.pool.sqlite_file's MAX_PATH, less the file's name
@@ -24,30 +24,30 @@ log = logging.getLogger("pilot.LaunchAgent")
 
 
 class AgentPool(NamedTuple):
-    """A pool's URL, and whether it is this pilot's own: what follows from that."""
+    """A pool's URL, whether the pool is private, and the defaults that follow from that."""
 
     url: str
     private: bool
 
     def lease_s(self, settings: Settings) -> float:
-        """How long a claim lasts."""
+        """The length of a lease."""
         return PRIVATE_LEASE_S if self.private else float(settings["lease_s"])
 
     def max_quick_failures(self, settings: Settings) -> int:
-        """After how many quick failures in a row the agent ends: a node that fails spares the pool
-        that others share; nobody else could do the tasks of a private one."""
+        """After how many quick failures in a row the agent ends. A failing node must not drain a
+        pool that other pilots share; no other pilot can run the tasks of a private one."""
         given: Optional[int] = settings["max_quick_failures"]
         return given if given is not None else 0 if self.private else QUICK_FAILURES
 
     def failure(self, error: Exception) -> PilotError:
-        """The pilot's error when this pool fails: a private one fails with the node."""
+        """The error of the pilot when this pool fails: a private one fails with the node."""
         if self.private:
             return NodeUnfit("the workdir, which holds the tasks, fails: %s" % error)
         return PoolUnreachable(str(error))
 
 
 def choose_pool(ctx: Context, folder: str) -> AgentPool:
-    """--pool, or a pool of this pilot's own in `folder`. NodeUnfit where its path is too long."""
+    """--pool, or a private pool in `folder`. NodeUnfit where its path is too long."""
     given: Optional[str] = ctx.settings["pool"]
     if not given:
         _check_length(ctx, folder)
@@ -68,8 +68,8 @@ def _check_length(ctx: Context, folder: str) -> None:
 
 
 def fill_pool(ctx: Context, pool: AgentPool) -> None:
-    """Put the tasks of --tasks or --task into it; without them, see that it can be worked for.
-    Raises Denied, Busy (of a shared file), NodeUnfit, PoolUnreachable, UsageError."""
+    """Add the tasks of --tasks or --task to the pool; without them, check that agents can use the
+    pool. Raises Denied, Busy (of a shared file), NodeUnfit, PoolUnreachable, UsageError."""
     one, several = ctx.settings["task"], ctx.settings["tasks"]
     try:
         if not one and not several:
@@ -88,19 +88,18 @@ def fill_pool(ctx: Context, pool: AgentPool) -> None:
 
 
 def _check_pool(url: str, ctx: Context) -> None:
-    """Nothing, unless it is clear that no agent can work there. Raises Denied (and Busy for a
-    file)."""
+    """Raise only when no agent can work with this pool: Denied (and Busy for a file)."""
     with open_pool(url, environ=child.agent_environ(ctx)) as pool:
         try:
             if pool.remote:
                 pool.status()
         except Denied:
             raise
-        except Busy as error:  # it may come back while the agent tries
+        except Busy as error:  # the server may come back while the agent retries
             log.warning("%s", error)
 
 
 def was_done_before(pool: AgentPool) -> bool:
-    """Whether a pilot of this id has done its one task already, in a life before this one."""
+    """Whether an earlier run of this pilot id has finished its one task already."""
     with open_pool(pool.url) as store:
         return bool(store.status()[TaskState.DONE])

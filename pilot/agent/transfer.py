@@ -1,8 +1,9 @@
-"""`-m pilot.agent.transfer`: brings a payload's files in or out, as a child that may be killed.
+"""`-m pilot.agent.transfer`: copies a payload's files in or out, in a child process that the agent
+may kill.
 
-The order is JSON on standard input, the answer JSON on standard output: it names every file with
-size and sha256, or the problem. By scheme: file and plain paths are copied, http and https fetched
-and PUT, others given to the grid's own tools, each with the credentials of the payload's owner.
+Standard input is a JSON order, standard output a JSON answer: it names every file with size and
+sha256, or the problem. By scheme: file and plain paths are copied, http and https use GET and PUT,
+other schemes use the grid's own tools, each with the credentials of the payload's owner.
 """
 
 import json
@@ -37,7 +38,7 @@ TOOLS: Dict[str, List[str]] = {
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Returns 0 when every file was moved, else 40 (the answer says what went wrong)."""
+    """Returns 0 when every file was copied, else 40 (the answer names the problem)."""
     if sys.argv[1:] if argv is None else argv:
         raise UsageError("usage: -m pilot.agent.transfer < ORDER.json > ANSWER.json")
     order = json.loads(sys.stdin.read())
@@ -72,7 +73,7 @@ def _move_files(order: Dict[str, Any], owner: Owner) -> List[Dict[str, Any]]:
 
 
 def _give_to_owner(folder: str, owner: List[int]) -> None:
-    """What was brought in belongs to who is to use it."""
+    """Give a file that was copied in to the user that the payload runs as."""
     for place, below, files in os.walk(folder):
         for name in below + files:
             os.lchown(os.path.join(place, name), owner[0], owner[1])
@@ -87,7 +88,7 @@ def local_path(url: str) -> Optional[str]:
 
 
 def bring_in(file: Dict[str, Any], folder: str, owner: Owner) -> Dict[str, Any]:
-    """One input into the folder, its checksum verified."""
+    """Copy one input into the folder and verify its checksum."""
     target = os.path.join(folder, file["name"])
     os.makedirs(os.path.dirname(target), exist_ok=True)
     url, path = file["url"], local_path(file["url"])
@@ -130,7 +131,7 @@ def _outputs_made(file: Dict[str, Any], folder: str) -> List[outputs.Made]:
 def bring_out(
     file: Dict[str, Any], one: outputs.Made, order: Dict[str, Any], owner: Owner
 ) -> Dict[str, Any]:
-    """One file of an output to its URL, or into the default folder."""
+    """Copy one file of an output to its URL, or into the default folder."""
     source = os.path.join(order["folder"], one.name)
     url = (
         _join_url(file["url"], one.below)
@@ -148,7 +149,7 @@ def bring_out(
 
 
 def _join_url(base: str, below: str) -> str:
-    """The URL of a file below the one that was given; a query stays behind."""
+    """The URL of a file below the given one; without the query."""
     if not below:
         return base
     path, mark, query = base.partition("?") if urlsplit(base).scheme in QUOTED else (base, "", "")
@@ -172,7 +173,7 @@ def _copy_out(source: str, target: str) -> None:
 
 
 def _by_tool(url: str, source: str, target: str, owner: Owner) -> None:
-    """Copy by the tool of this URL's scheme, which is the source or the target."""
+    """Copy with the tool for the scheme of this URL, which is the source or the target."""
     scheme = urlsplit(url).scheme
     tool = TOOLS.get(scheme)
     if tool is None:

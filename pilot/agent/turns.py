@@ -1,4 +1,5 @@
-"""The agent's turns: each reports what ended and claims what fits, in one exchange with the pool."""
+"""The agent's turns: each one reports ends and claims tasks that fit, in one exchange with the
+pool."""
 
 import logging
 from typing import Callable, Dict, List, NamedTuple, Optional
@@ -21,15 +22,15 @@ log = logging.getLogger("pilot.agent")
 
 
 class TurnEvents(NamedTuple):
-    """What is called when a turn has an outcome."""
+    """Callbacks for the outcome of a turn."""
 
-    granted: Callable[[Lease, float], None]  # a lease, and when it was asked for
-    finish: Callable[[AgentEnd], None]  # there is nothing more to do
-    patience_s: Callable[[], float]  # how long a pool that does not answer may be asked again
+    granted: Callable[[Lease, float], None]  # a lease, and the time of its request
+    finish: Callable[[AgentEnd], None]  # the agent has nothing more to do
+    patience_s: Callable[[], float]  # how long the agent retries a pool that does not answer
 
 
 class Turns:
-    """One at a time; `soon` asks for the next."""
+    """Runs one turn at a time; `soon` schedules the next."""
 
     def __init__(
         self,
@@ -45,17 +46,17 @@ class Turns:
         self._shared, self._queries, self._exchange = shared, queries, exchange
         self._ledger, self._runs, self._slot, self._events = ledger, runs, slot, events
         self._timer: Optional[Timer] = None
-        self._again = False  # another turn was wished for while one was under way
+        self._again = False  # a request for another turn came while one was under way
         self._wait_s = 0.0  # how long the next claim may wait at the pool for work
 
     def soon(self, seconds: float = 0.0) -> None:
-        """The next turn begins in so many seconds."""
+        """Schedule the next turn in so many seconds."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._shared.loop.after(seconds, self.take)
 
     def take(self) -> None:
-        """The turn itself."""
+        """Run one turn."""
         self._timer = None
         if self._queries.busy(EXCHANGE):
             return self._hurry()
@@ -71,7 +72,7 @@ class Turns:
         )
 
     def _hurry(self) -> None:
-        """The turn under way may be waiting for work: let it come back."""
+        """Let the server answer the current turn if it waits for work."""
         if not self._again:
             self._again = True
             self._queries.hurry(self._shared.config.pilot)
@@ -110,7 +111,7 @@ class Turns:
         self.soon(self.idling.next_poll_s(self._queries.remote))
 
     def _without_work(self) -> None:
-        """Nothing runs and nothing could be claimed: stay a while, or end."""
+        """Nothing runs and the claim got nothing: wait a while, or end."""
         claimed, offer = self._runs.claimed, self._runs.offer_free()
         if self._runs.is_spent():
             reason = "%d tasks were claimed, as many as --max-tasks allows" % claimed
@@ -129,7 +130,7 @@ class Turns:
             )
 
     def _wait_or_end(self, backlog: Backlog) -> None:
-        """Wait for another attempt at a task that failed, for new work, or end."""
+        """Wait for a retry of a task that failed, or for new work, or end."""
         if not self._runs.open:
             return self.soon()
         wait_s = self.idling.retry_wait_s(backlog, self._slot.time_left_s())
@@ -142,7 +143,7 @@ class Turns:
         self.soon()
 
     def _bear_silence(self, error: Busy) -> None:
-        """The pool does not answer: ask again, unless that has lasted too long."""
+        """The pool does not answer: retry, unless that has lasted too long."""
         silent_s, hopeless = self.outage.note_failure(), self.outage.is_hopeless(error)
         if not self._runs.running and (hopeless or silent_s > self._events.patience_s()):
             log.error(

@@ -1,10 +1,10 @@
-"""The warden ends what an agent left behind, and what outlives its lease: it hears of every payload
-and acts when the agent is gone or silent.
+"""The warden ends the processes that an agent left behind or that outlive their lease: the agent
+informs it of every payload, and it acts when the agent is gone or silent.
 
-A pilot's agent may be killed with signal 9, which it cannot answer, or be stuck. The warden is a
-small process of its own session and command line (`-m pilot.agent.warden MARK GRACE_S`) at the
-other end of a pipe: the pipe's end is the agent's end, however it came. One that was killed is
-replaced.
+An agent may get signal 9, which no program can handle, or hang. The warden is a small process with
+its own session and command line (`-m pilot.agent.warden MARK GRACE_S`) that reads a pipe from the
+agent: the pipe closes when the agent ends, whatever the cause. The agent replaces a warden that was
+killed.
 """
 
 import os
@@ -21,10 +21,10 @@ from pilot.agent.environment import AGENT_MARK
 from pilot.errors import UsageError
 
 Seen = Tuple[int, int]  # a process: its pid and when it started
-NOBODYS = 0  # stands for the group of what cannot be told whose it is
-# between two looks at the clock: a machine that was suspended wakes with leases that have ended
+NOBODYS = 0  # stands for the group of processes of an unknown payload
+# interval of the checks: leases may run out while the machine is suspended
 LOOK_S = 1.0
-# processes of a group that are kept in mind before those that have ended are forgotten
+# number of known processes of a group above which the warden forgets those that have exited
 MOST_SEEN = 2000
 _STEP_S = 0.05
 _HEARD = (
@@ -38,15 +38,15 @@ _HEARD = (
 
 
 class Warden:
-    """The agent's end: `began` and `ended` tell of payloads' groups, `until` of their leases. The
-    warden ends when this is closed."""
+    """The agent's side: `began` and `ended` announce the groups of payloads, `until` the ends of
+    their leases. The warden exits when this is closed."""
 
     def __init__(self, argv: Sequence[str], mark: str, grace_s: float) -> None:
         self._argv = list(argv) + [mark, "%g" % grace_s]
-        self._groups: Dict[int, str] = {}  # by group, what a new warden must know: its mark,
-        self._leases: Dict[int, str] = {}  # until when it may run,
+        self._groups: Dict[int, str] = {}  # by group, the facts for a new warden: its mark,
+        self._leases: Dict[int, str] = {}  # its time limit,
         self._seen: Dict[int, Dict[int, str]] = {}  # and its processes by pid
-        self._late = ""  # what is still to be told
+        self._late = ""  # messages that are not sent yet
         self._start_program()
 
     def _start_program(self) -> None:
@@ -65,8 +65,8 @@ class Warden:
         self.pid = self._child.pid
 
     def replace(self) -> None:
-        """It has ended, and was reaped: another takes its place and hears all that it must know.
-        OSError when none can be started."""
+        """The warden has exited and was reaped: start another one and send it all facts. OSError
+        when none can be started."""
         self._child.returncode = 0
         former = self._write
         self._start_program()
@@ -80,20 +80,20 @@ class Warden:
                 self._write_words(line)
 
     def began(self, group: int, number: int, moment: Optional[float] = None) -> None:
-        """A payload of this group runs, until this moment at most; what it starts bears this number
-        (pilot/agent/marks.py)."""
+        """A payload of this group runs, until this time at most; its processes have this number as
+        their mark (pilot/agent/marks.py)."""
         self._groups[group] = "+%d %d\n" % (group, number)
         self._leases[group] = "" if moment is None else _read_lease(group, moment)
         self._write_words(self._groups[group] + self._leases[group])
 
     def until(self, group: int, moment: float) -> None:
-        """What runs in this group must have ended at this moment of the boot clock."""
+        """Set the time of the boot clock at which this group must have ended."""
         self._leases[group] = _read_lease(group, moment)
         self._write_words(self._leases[group])
 
     def saw(self, group: int, pid: int, started: int) -> None:
-        """This process (with when it started) belongs to the payload of that group, wherever it
-        went."""
+        """This process (with its start time) belongs to the payload of that group, whatever its own
+        group is."""
         line, seen = "=%d %d %d\n" % (group, pid, started), self._seen.setdefault(group, {})
         if seen.get(pid) != line:
             if len(seen) >= MOST_SEEN:
@@ -104,27 +104,28 @@ class Warden:
             self._write_words(line)
 
     def ended(self, group: int) -> None:
-        """Nothing of this group is left. It is told with what is told next, or by `flush`: each
-        telling wakes a process."""
+        """No process of this group is left. The next message carries this, or `flush`: each message
+        wakes a process."""
         for book in (self._groups, self._leases, self._seen):
             book.pop(group, None)
         self._late += "-%d\n" % group
 
     def flush(self) -> None:
-        """Tell what waits to be told."""
+        """Send the pending messages."""
         if self._late:
             self._write_words("")
 
     def close(self) -> None:
         """No more payloads: the warden exits."""
-        self._child.returncode = 0  # it is waited for by whoever reaps the agent's children
+        # the process that reaps the agent's children waits for the warden
+        self._child.returncode = 0
         os.close(self._write)
 
     def _write_words(self, text: str) -> None:
         text, self._late = self._late + text, ""
         try:
             os.write(self._write, text.encode())
-        # it was killed (and is replaced), or is stuck: payloads still die with the agent's own care
+        # it was killed (and is replaced), or hangs: the agent itself still ends its payloads
         except OSError:
             pass
 
@@ -134,7 +135,8 @@ def _read_lease(group: int, moment: float) -> str:
 
 
 def _bare_environment() -> Dict[str, str]:
-    """What a Python needs to start, without tokens: others of our user may read it."""
+    """The variables that a Python needs to start, without tokens: other processes of our user may
+    read them."""
     return {
         name: text
         for name, text in os.environ.items()
@@ -143,7 +145,7 @@ def _bare_environment() -> Dict[str, str]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Watch until standard input ends."""
+    """Watch until standard input closes."""
     words = list(sys.argv[1:] if argv is None else argv)
     if len(words) != 2:
         raise UsageError("usage: -m pilot.agent.warden MARK GRACE_S")
@@ -152,19 +154,19 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
 
 
 class _Books:
-    """What the agent has told."""
+    """What the agent has reported."""
 
     def __init__(self, mark: str) -> None:
         self.mark = mark
-        # a payload's group -> all its processes that were seen
+        # a payload's group -> all processes of it that the agent saw
         self.seen: Dict[int, Set[Seen]] = {}
         self.nobodys: Set[Seen] = set()
         self.until: Dict[int, float] = {}  # a group -> the end of its lease by the boot clock
-        # a group -> the number in the limits of all that it started
+        # a group -> the number in the limits of all its processes
         self.numbers: Dict[int, int] = {}
 
     def note(self, line: bytes) -> None:
-        """One line of the agent's. ValueError or IndexError for a torn one."""
+        """Record one line of the agent's. ValueError or IndexError for an incomplete one."""
         sign, words = line[:1], line[1:].split()
         group = int(words[0])
         if sign == b"~":
@@ -181,7 +183,7 @@ class _Books:
                 book.pop(group, None)
 
     def of(self, group: int) -> "_Books":
-        """What concerns one group."""
+        """The records of one group."""
         found = _Books("")
         found.seen = {group: self.seen.get(group, set())}
         found.numbers = {group: self.numbers[group]} if group in self.numbers else {}
@@ -190,8 +192,8 @@ class _Books:
     def left(
         self, among: Callable[[], List[process_tree.Process]] = process_tree.everything
     ) -> List[process_tree.Process]:
-        """Processes of all this that live: in a group's session, seen, or with a number or our mark
-        wherever they went."""
+        """Live processes of all these groups: in a group's session, seen by the agent, or with a
+        number or the agent's mark, whatever their group is."""
         seen = {process for processes in self.seen.values() for process in processes} | self.nobodys
         numbers = set(self.numbers.values())
         return [
@@ -209,7 +211,7 @@ class _Books:
         ]
 
     def signal(self, signum: int) -> None:
-        """To every group."""
+        """Send a signal to every group."""
         for group in self.seen:
             process_tree.send_group(group, signum)
 
@@ -230,7 +232,7 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
             for line in lines:
                 try:
                     books.note(line)
-                except (ValueError, IndexError):  # a torn line: the rest counts all the same
+                except (ValueError, IndexError):  # an incomplete line: the others are still valid
                     continue
         for group in [group for group, until in books.until.items() if until <= boot_s()]:
             del books.until[group]
@@ -239,18 +241,18 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
 
 
 def _kill_expired(books: _Books) -> None:
-    """The lease of these has ended and the agent did not see to it: another may run the task by
-    now."""
+    """End groups whose lease has run out and that the agent did not end: another pilot may run the
+    task by now."""
     books.signal(signal.SIGKILL)
-    # what left the group is the agent's child by now; to look at every process takes long on a busy
-    # machine
+    # a process that left the group is the agent's child by now; reading all of /proc takes long on
+    # a busy machine
     process_tree.send(books.left(lambda: process_tree.descendants(os.getppid())), signal.SIGKILL)
     process_tree.send(books.left(), signal.SIGKILL)
 
 
 def _end_all(books: _Books, grace_s: float) -> None:
-    """SIGTERM to what is left of these groups, SIGKILL to what survives the grace, here or with a
-    mark elsewhere."""
+    """Send SIGTERM to these groups, and SIGKILL to the processes that survive the grace, in the
+    groups or with a mark elsewhere."""
     deadline = time.monotonic() + grace_s
     if books.left():
         books.signal(signal.SIGTERM)

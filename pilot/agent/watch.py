@@ -1,4 +1,4 @@
-"""What a running payload uses, looked at now and then, against what it may use."""
+"""Samples what a running payload uses, and compares it with its limits."""
 
 import time
 from typing import Dict, List, Optional
@@ -8,13 +8,13 @@ from pilot.agent import limits
 from pilot.agent.sandbox import size_mb
 from pilot.agent.stages import PayloadPlace
 
-SAMPLE_S, SOONEST_S = 1.0, 0.05  # between two looks at what a payload uses; while it grows fast
-# a look so late, with CPU time below this share of the gap, comes after a suspension
+SAMPLE_S, SOONEST_S = 1.0, 0.05  # interval of samples; and while usage grows fast
+# a sample so late, with CPU time below this share of the gap, follows a suspension
 ASLEEP_S, IDLE = 3.0, 0.1
 
 
 class Watch:
-    """Samples of a running payload against its limits."""
+    """Samples of a running payload, compared with its limits."""
 
     TELL_EVERY = 30  # samples between two usage events
 
@@ -22,7 +22,7 @@ class Watch:
         self.limits = allowed
         self.began = self._looked = time.monotonic()
         self.peak_mb = 0.0
-        # seconds suspended: in all; not yet given back to the wall time limit
+        # seconds suspended: in total; not yet added to the wall time limit
         self._asleep, self._owed = 0.0, 0.0
         self._output = (0, self.began)  # size, and when it last changed
         self._looks = 0
@@ -35,15 +35,15 @@ class Watch:
         self._output = (0, self.began)
 
     def asleep_now(self, tree: List[process_tree.Process]) -> float:
-        """Seconds in which all of it was suspended and that were not asked for before."""
+        """Seconds for which the payload was suspended since the last call."""
         self._take_sample(tree)
         owed, self._owed = self._owed, 0.0
         return owed
 
     def _take_sample(self, tree: List[process_tree.Process]) -> None:
-        """A look that comes much too late, and finds that hardly any CPU time was used meanwhile,
-        comes after a suspension (SIGSTOP, a volunteer's machine at work, docker pause); on a
-        machine that is only busy payloads go on."""
+        """Detect a suspension (SIGSTOP, a volunteer's machine at work, docker pause): the sample
+        comes much too late, and the payload used hardly any CPU time meanwhile. On a machine that
+        is only busy payloads use CPU time."""
         used, now = process_tree.total(tree), time.monotonic()
         late = now - self._looked - SAMPLE_S
         if late > ASLEEP_S and used.cpu_s - self._used.cpu_s < late * IDLE:
@@ -53,7 +53,8 @@ class Watch:
         self.peak_mb = max(self.peak_mb, used.rss_mb)
 
     def look(self, tree: List[process_tree.Process], place: PayloadPlace) -> Optional[str]:
-        """Take a sample of all its processes; the limit that is passed, as a sentence, or None."""
+        """Sample all its processes; returns the limit that it has passed, as a sentence, or
+        None."""
         self._looks += 1
         self._take_sample(tree)
         now, size = self._looked - self._asleep, place.sandbox.output_size()
@@ -70,11 +71,11 @@ class Watch:
         return limits.find_breach(self.limits, sample)
 
     def next_look_s(self) -> float:
-        """When to look again: sooner while a limit may be passed soon."""
+        """When to take the next sample: sooner if the payload may soon pass a limit."""
         return self._next_look_s
 
     def tells(self) -> bool:
-        """Whether this sample is one to tell."""
+        """Whether this sample goes into an event."""
         return self._looks % self.TELL_EVERY == 1
 
     def told(self) -> Dict[str, object]:

@@ -1,5 +1,5 @@
-"""What -E names and is no package of ours: commands that another package reads, and why a module
-could not be imported."""
+"""Handles a name in -E that is no package pilot_*: commands that another package reads, and the
+reason why a module could not be imported."""
 
 from typing import Sequence
 
@@ -8,14 +8,14 @@ from pilot.errors import UsageError
 
 
 def adopt_module(name: str, packages: Sequence[Package], missing: UnknownPackage) -> Package:
-    """The package that another one makes of a name; `missing` is raised when none does."""
+    """The package that another package makes for a name; raises `missing` when none does."""
     for package in packages:
         if package.adopt is not None:
             try:
                 module = package.adopt(name)
             except UsageError:
                 raise
-            except Exception as error:  # at import time: it is told, with its place
+            except Exception as error:  # at import time: the message names the place
                 raise UsageError("-E %s: %s" % (name, tell_cause(error)))
             if module is not None:
                 package = make_package(module, module.__name__, "-E " + name)
@@ -24,7 +24,7 @@ def adopt_module(name: str, packages: Sequence[Package], missing: UnknownPackage
 
 
 def tell_cause(error: BaseException, module: str = "") -> str:
-    """Where the import failed: file, line and reason; the place inside `module`, or else the
+    """Why the import failed: file, line and reason; the place inside `module`, or else the
     innermost one."""
     place = ""
     if isinstance(error, SyntaxError) and error.filename:

@@ -71,7 +71,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
 
 
 class Scan(NamedTuple):
-    """What a command line says: raw text by option name, and a sentence per word not understood."""
+    """The content of a command line: raw text by option name, and a sentence per unknown word."""
 
     values: Dict[str, object]
     problems: List[str]
@@ -89,7 +89,7 @@ def spellings(options: Iterable[Option]) -> Dict[str, Option]:
 def scan(argv: Sequence[str], options: Iterable[Option], strict: bool = True) -> Scan:
     """Read `--name value`, `--name=value`, `-X value` and switches; later wins unless repeatable.
 
-    Not strict (the first pass): words that are not known are passed over.
+    If not strict (the first pass), unknown words are ignored.
     """
     table, found, problems = (
         spellings(options),

@@ -1,8 +1,8 @@
-"""The pilot as process 1 of a container: what the programs it started leave behind has no other
-parent to collect it.
+"""The pilot as process 1 of a container: it must reap the orphans of its programs, because they
+have no other parent.
 
-Process 1 then stays a small one that passes signals on, collects, and ends as the pilot ends; the
-pilot is its child.
+Process 1 forks the pilot, and itself stays small: it passes signals on, reaps processes, and exits
+as the pilot exits.
 """
 
 import os
@@ -16,10 +16,10 @@ _HEARD = frozenset(STOP_SIGNALS + DRAIN_SIGNALS + (signal.SIGCONT, signal.SIGCHL
 
 
 def step_aside() -> None:
-    """For process 1: returns in a copy of it, which is to be the pilot."""
-    # ignored, as our starter may have it, it would never be heard
+    """Fork process 1: returns in the child, which becomes the pilot."""
+    # with SIGCHLD ignored, as our parent may have set it, sigwaitinfo would never get it
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    # blocked, the kernel keeps them even for process 1
+    # the kernel delivers blocked signals even to process 1
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
     child = os.fork()
     if child == 0:
@@ -29,7 +29,7 @@ def step_aside() -> None:
 
 
 def _serve_child(child: int) -> int:
-    """Until `child` has ended; returns its exit code, as a shell tells it."""
+    """Wait until `child` has exited; returns its exit code in a shell's form."""
     while True:
         heard = signal.sigwaitinfo(_HEARD)
         if heard.si_signo == signal.SIGCHLD:
@@ -41,14 +41,16 @@ def _serve_child(child: int) -> int:
 
 
 def _child_has_it(heard: signal.struct_siginfo) -> bool:
-    """A terminal sends ^C to its whole group, but its hangup to the leader of its session alone."""
+    """Whether the child has the signal already: a terminal sends ^C to its whole process group, but
+    its hangup only to the leader of its session."""
     return heard.si_code == SI_KERNEL and not (
         heard.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
     )
 
 
 def _collect_ended(child: int) -> Optional[int]:
-    """Everything that has ended, whoever started it; the status of `child` once it is among it."""
+    """Reap every exited process, whoever started it; returns the status of `child` once it has
+    exited."""
     status = None
     while True:
         try:

@@ -1,4 +1,5 @@
-"""Where the events and the log of one run go: its files, the terminal, servers and queues."""
+"""The destinations of the events and the log of one run: its files, the terminal, servers and
+queues."""
 
 import os
 import sys
@@ -24,28 +25,28 @@ FILE = "file:"
 
 
 class EventSinks:
-    """The stream of events with all that listens to it; secrets are masked in each."""
+    """The stream of events and its sinks; secrets are masked in each."""
 
     def __init__(self, request: Request, pilot_id: str, started: float) -> None:
         settings = request.settings
         self.masker, self.tally = log.Masker(), TaskTally()
         for secret in settings.secrets() + log.passwords(str(settings.public())):
             self.masker.add(secret)
-        # an id that was given to us may have lived before: its numbers go on from higher ones
+        # a given id may have been used before: the sequence numbers must be higher than those
         first = int(started * 1000) << 10 if settings["pilot_id"] else 1
         self.stream = Stream(pilot_id, self.masker, first)
         self._request, self._pilot_id = request, pilot_id
         self._far: "Optional[Far]" = None
 
     def open_far(self, workdir: str) -> None:
-        """Servers and queues hear of the pilot before anything can go wrong with its workdir."""
+        """Connect servers and queues first, so that they also get events when the workdir fails."""
         settings, environ = self._request.settings, dict(self._request.environ)
         log.set_up(self.masker, settings["debug"], None)
         urls = [place for place in settings["events"] if not place.startswith(FILE)]
         more = [one for package in self._request.packages if package.transports
                 for one in package.transports(settings, dict(environ), self._pilot_id)]
         if urls or more:
-            from pilot.base import pool_token  # only for those who use it
+            from pilot.base import pool_token  # only for pilots that use it
             from pilot.events.far import Far
 
             self._far = Far(self.stream, workdir, self.masker)
@@ -67,7 +68,7 @@ class EventSinks:
         )
 
     def open_local(self, files: RunFiles, log_file: int) -> None:
-        """The files of the run, those of --events, and the terminal. NodeUnfit, UsageError."""
+        """Open the files of the run, those of --events, and the terminal. NodeUnfit, UsageError."""
         settings = self._request.settings
         try:
             sink = FileSink(files.events, files.mode)
@@ -98,7 +99,7 @@ class EventSinks:
         self.stream.attach_sink(Bar(2, console, self.tally, total))
 
     def close(self, code: int, seconds: float, stopped: bool) -> None:
-        """The last event; servers and queues get what they have not got yet."""
+        """Emit the last event; send servers and queues what they have not received yet."""
         self.stream.emit(
             events.PILOT_FINISHED, exit_code=code, seconds=seconds, tasks=self.tally.counts
         )
@@ -106,7 +107,7 @@ class EventSinks:
             self._far.close(stopped)
 
     def emit_stop(self, signum: int) -> None:
-        """A signal came."""
+        """Emit that a signal stops the pilot."""
         self.stream.emit(events.PILOT_STOPPING, signal=signum)
 
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def hold_slot(life: "Life", code: int) -> None:
-    """A sick node must not eat the queue: after a failed check it keeps its slot for a while, idle,
-    once; any signal ends that."""
+    """Occupy the slot of a sick node, idle, for a while after a failed check, so that the node does
+    not fail the whole queue. Once only; any signal ends it."""
     least, most = life.request.settings["hold_s"]
     if most <= 0 or life.interrupts.stop is not None:
         return

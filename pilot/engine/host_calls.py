@@ -1,4 +1,4 @@
-"""What a run tells its hosts; loaded only where there is one."""
+"""The calls that inform the hosts of a run; loaded only on a host."""
 
 import time
 from typing import TYPE_CHECKING, List, Optional, Tuple
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 def begin_hosts(life: "Life") -> None:
-    """The pilot runs: the hosts may ask how far it is."""
+    """The pilot runs: hosts may ask for its progress from now on."""
     settings, counts = life.request.settings, life.sinks.tally.counts
     totals: List[Optional[int]] = []
 
     def measure() -> Tuple[float, int]:
-        from pilot.events import progress  # only where a host asks: a lean file has none that does
+        from pilot.events import progress  # only when a host asks: no host of a lean file does
 
         totals[:] = totals or [progress.count_tasks(settings)]
         elapsed_s = time.monotonic() - life.began
@@ -28,7 +28,7 @@ def begin_hosts(life: "Life") -> None:
 
 
 def end_hosts(life: "Life", code: int) -> int:
-    """The pilot ends; returns the exit code that the hosts are to see."""
+    """The pilot ends; returns the exit code for the hosts."""
     counts = life.sinks.tally.counts
     tasks = sum(count for outcome, count in counts.items() if outcome != AttemptOutcome.LOST)
     failed = (outcome.reason for outcome in life.outcomes if outcome.exit_code)

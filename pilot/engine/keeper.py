@@ -1,5 +1,5 @@
-"""Looks after the end of the slot while a command runs long: whether it comes sooner than was
-known, and whether we are to drain."""
+"""Watches the end of the slot during a long command: whether it moves closer, and whether a drain
+file appears."""
 
 import _thread
 import logging
@@ -16,12 +16,12 @@ from pilot.node.batch import detect
 from pilot.base.shared_defaults import SPOT_CLOUDS
 
 LOOK_S = 1.0
-WEB_LOOKS = 15  # looks between two questions to a web server
+WEB_LOOKS = 15  # checks between two requests to a web server
 
 
 def begin(ctx: Context, plan: Sequence[Type[Command]]) -> None:
-    """Learn the end of the slot and keep to it from now on. For a plan in which no command asks
-    the batch system, its own program is started here (up to 20 s)."""
+    """Find the end of the slot and watch it from now on. For a plan in which no command runs the
+    batch system's own program, this function runs it (up to 20 s)."""
     ask = not any(WorkerNode in command.provides for command in plan)
     settings, places = ctx.settings, features.find(ctx.environ)
     if "spot_notices" in settings and settings["spot_notices"] != SPOT_CLOUDS[0]:
@@ -30,7 +30,7 @@ def begin(ctx: Context, plan: Sequence[Type[Command]]) -> None:
         ctx.deadline.read_ends = ends_reader(places, settings["spot_notices"], LOOK_S * WEB_LOOKS)
     ctx.know_batch(detect.detect_job(ctx.environ, detect.time_of_day(), ask))
     ctx.deadline.update_ends()
-    # no lock of threading's, as a signal handler calls this
+    # without a lock of threading's, because a signal handler calls this
     ctx.interrupts.on_long = lambda: _thread.start_new_thread(
         _keep, (ctx, WEB_LOOKS if places.is_remote() else 1)
     )
@@ -43,7 +43,8 @@ def _keep(ctx: Context, every: int) -> None:
         if looks % every == 0:
             deadline.update_ends()
         if deadline.end() is not None:
-            os.kill(os.getpid(), signal.SIGALRM)  # it may have moved: the timer is set anew
+            # the end may have moved: the handler sets the timer again
+            os.kill(os.getpid(), signal.SIGALRM)
         path = "" if told else deadline.drain_file()
         if path:
             told = True

@@ -1,5 +1,5 @@
-"""A pilot's whole life: the workdir made ready, the plan run, the report and summary written on
-every way out."""
+"""The life of a pilot: prepares the workdir, runs the plan, writes report and summary however the
+pilot ends."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ HOLD_CODES = (NodeUnfit.exit_code, InstallFailed.exit_code)
 
 
 class Life:
-    """What one run needs from its first line to its report."""
+    """The state of one run, from its start to its report."""
 
     def __init__(self, request: Request) -> None:
         settings, environ = request.settings, request.environ
@@ -41,7 +41,7 @@ class Life:
         return time.monotonic() - self.began
 
     def write_report(self, code: int) -> None:
-        """The report as far as it is known."""
+        """Write the report with what is known so far."""
         tally = self.sinks.tally
         text = report.compose_report(
             self.pilot_id, code, self.outcomes, tally.counts, self.context.facts(),
@@ -76,7 +76,7 @@ def live(request: Request) -> int:
         from pilot.engine import hold  # only on a sick node
 
         hold.hold_slot(life, code)
-    # the code stands: a signal that comes now changes nothing
+    # the code is final: a signal that comes now does not change it
     life.interrupts.on_stop = ignore_signal
     life.sinks.close(code, round(life.age_s(), 3), life.interrupts.stop is not None)
     life.write_report(code)
@@ -135,7 +135,7 @@ def _log_start(life: Life) -> None:
 
 
 def _stop(life: Life, signum: int) -> None:
-    """In the signal handler: the essential words first, at once; the rest may take seconds."""
+    """In the signal handler: send the essential messages first; the rest may take seconds."""
     for host in life.hosts:
         host.stopping(Stopped(signum).exit_code)
     logging.getLogger("pilot").warning("%s: stopping", signal_name(signum))

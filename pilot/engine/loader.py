@@ -1,7 +1,8 @@
-"""Imports the program's modules from the one file that holds them all: nothing is written to disk.
+"""Imports the program's modules from the one file that holds them all, without writing to disk.
 
 The zip form has this module at its top, the text form carries it as text; a checkout does not use
-it. It reads a zip some ten times faster than zipimport, which matters when every pilot starts so.
+it. It reads a zip some ten times faster than zipimport, which matters because every pilot starts
+with it.
 """
 
 import gc
@@ -44,7 +45,7 @@ class PackedLoader:
         return spec
 
     def create_module(self, spec: ModuleSpec) -> None:
-        """The usual kind of module."""
+        """Do nothing: importlib then makes the usual kind of module."""
 
     def exec_module(self, module: Any) -> None:
         """importlib's loader protocol."""
@@ -52,7 +53,7 @@ class PackedLoader:
         exec(compile(source, module.__spec__.origin, "exec", dont_inherit=True), module.__dict__)
 
     def get_source(self, module: str) -> Optional[str]:
-        """For tracebacks."""
+        """The source, for tracebacks."""
         name = self._name(module)
         return self._files[name]().decode("utf-8") if name else None
 
@@ -66,7 +67,7 @@ class PackedLoader:
 
 def _run(loader: PackedLoader) -> int:
     sys.meta_path.insert(0, loader)
-    # what a start makes stays: looking through it for waste takes as long as a tenth of it; main
+    # the objects of the start stay alive: garbage collection would take a tenth of the start; main
     # enables it
     gc.disable()
     from pilot.__main__ import main

@@ -1,4 +1,4 @@
-"""This program as files: those it is made of, a zip of them, and a folder unpacked from them."""
+"""This program as files: its own files, a zip of them, and a folder unpacked from them."""
 
 import io
 import os
@@ -39,8 +39,8 @@ def collect_files(
 def with_extras(
     files: Dict[str, bytes], extensions: Iterable[str], defaults: Optional[bytes]
 ) -> Dict[str, bytes]:
-    """The files and those of the extensions and the defaults. UsageError for what is no package
-    pilot_*."""
+    """The files with those of the extensions and the defaults. UsageError for a folder that is no
+    package pilot_*."""
     for folder in extensions:
         path = os.path.abspath(folder)
         name = os.path.basename(path)
@@ -69,7 +69,7 @@ def _read_tree(parent: str, package: str) -> Dict[str, bytes]:
 
 
 def own_files() -> Dict[str, bytes]:
-    """The files that this very program is made of, whatever form it has."""
+    """The files of this running program, in any of its forms."""
     embedded, place = program.embedded_files(), program.root()
     if embedded is not None:
         return {name: data for name, data in embedded.items() if name != ZIP_LOADER}
@@ -79,8 +79,8 @@ def own_files() -> Dict[str, bytes]:
 
 
 def zip_bytes(files: Dict[str, bytes]) -> bytes:
-    """A zip that Python runs. Members are stored, not compressed: zlib's output depends on who
-    built zlib."""
+    """A zip that Python runs. It stores members uncompressed, because zlib's output depends on its
+    build."""
     names = dict(files)
     names[ZIP_ENTRY], names[ZIP_LOADER] = names.pop(ENTRY), loader_for_zip(names[LOADER])
     folders = {name[: at + 1] for name in names for at, letter in enumerate(name) if letter == "/"}
@@ -96,18 +96,18 @@ def zip_bytes(files: Dict[str, bytes]) -> bytes:
 
 
 def loader_for_zip(source: bytes) -> bytes:
-    """The loader without what reads texts."""
+    """The loader without the part that reads texts."""
     head, _, rest = source.partition(TEXT_PART)
     return head + b"".join(rest.partition(ZIP_PART)[1:])
 
 
 def loader_for_text(source: bytes) -> bytes:
-    """The loader without what reads zips."""
+    """The loader without the part that reads zips."""
     return source.partition(ZIP_PART)[0]
 
 
 def files_of(path: str) -> Dict[str, bytes]:
-    """The files inside a zip form; UsageError when it is none."""
+    """The files inside a zip form; UsageError when the file is no zip form."""
     try:
         with open(path, "rb") as stream:
             packed = loader.zipped(stream.read())
@@ -124,20 +124,20 @@ def files_of(path: str) -> Dict[str, bytes]:
 
 
 def write_program(path: str, data: bytes, mode: int = 0o755) -> None:
-    """Write a file by rename, an executable one unless told; a link stays one. Raises UsageError
-    when it cannot be."""
+    """Write a file by rename, executable unless `mode` differs; a link stays a link. Raises
+    UsageError when that fails."""
     try:
         path = os.path.realpath(path)
         if os.path.exists(path) and not os.path.isfile(path):
             raise UsageError("%s cannot be written: it is there and no regular file" % path)
         write_file(path, data, mode)
-        os.chmod(path, mode)  # whatever the umask
+        os.chmod(path, mode)  # independent of the umask
     except OSError as error:
         raise UsageError("%s cannot be written: %s" % (path, error.strerror))
 
 
 def explode_into(folder: str) -> str:
-    """Unpack this program as a checkout has it; returns the path of its pilot.py."""
+    """Unpack this program in the layout of a checkout; returns the path of its pilot.py."""
     for name, data in own_files().items():
         top = name.split("/")[0]
         inside = name if top in PACKAGES + (ENTRY,) else os.path.join("extensions", name)

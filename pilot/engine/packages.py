@@ -1,4 +1,4 @@
-"""Loads packages of commands: the toolbox and the extensions, each from where it may lie."""
+"""Loads packages of commands: the toolbox and the extensions, each from its permitted places."""
 
 import importlib
 import importlib.util
@@ -31,8 +31,8 @@ ProfileReader = Callable[[Dict[str, object], "Where", str], "Optional[Profile]"]
 
 
 class Dialect(NamedTuple):
-    """A community's own command line in the engine's words, what the environment means in them, and
-    notes for the log."""
+    """A community's own command line, translated into the engine's words and environment, and notes
+    for the log."""
 
     words: List[str]
     environ: Dict[str, str]
@@ -66,16 +66,16 @@ class Package(NamedTuple):
     adopt: Optional[Callable[[str], Any]] = None
     transports: Optional[Callable[[Any, Dict[str, str], str], Sequence[Any]]] = None
     help: Optional[Callable[[], str]] = None
-    adopted: bool = False  # its commands may bear the names of commands that they do not subclass
+    adopted: bool = False  # its commands may have the names of commands that they do not subclass
 
 
 class UnknownPackage(UsageError):
-    """Nothing bears the name of an extension."""
+    """No package has the name of an extension."""
 
 
 def community_of(extensions: Iterable[str]) -> Optional[Package]:
-    """The first of these packages that reads a command line or a pilot.json of its own; only
-    packages up to it are loaded."""
+    """The first of these packages that reads its own command line or pilot.json; only packages up
+    to it are loaded."""
     for name in extensions:
         if _is_there(EXTENSION_PREFIX + name):
             package = _import(EXTENSION_PREFIX + name, "-E " + name)
@@ -85,8 +85,8 @@ def community_of(extensions: Iterable[str]) -> Optional[Package]:
 
 
 def load(extensions: Iterable[str], told: Optional[List[str]] = None) -> List[Package]:
-    """Import the extensions in the order given, then the toolbox. What fails is added to `told`, or
-    raised as one UsageError. They are found where `search.opened` has been told to look."""
+    """Import the extensions in the order given, then the toolbox. Adds problems to `told`, or
+    raises them as one UsageError. Searches the roots that `search.opened` has set."""
     found: Dict[str, Package] = {}
     strangers: Dict[str, UnknownPackage] = {}
     problems: List[str] = []
@@ -116,19 +116,18 @@ def load(extensions: Iterable[str], told: Optional[List[str]] = None) -> List[Pa
 def _is_there(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):  # a name with dots: it is told when it is loaded
+    except (ImportError, ValueError):  # a name with dots: the load reports it
         return False
 
 
 def toolbox() -> Package:
-    """Our own commands, and no others that bear that name. UsageError when another package hides
-    ours."""
+    """Our own commands. UsageError when another package of that name hides them."""
     refuse_foreign(TOOLBOX)
     return _import(TOOLBOX, "the toolbox")
 
 
 def refuse_foreign(name: str) -> None:
-    """Raise UsageError, without running it, when package `name` does not lie beside the engine."""
+    """Raise UsageError, without running it, when package `name` is not beside the engine."""
     home = root()
     spec = importlib.util.find_spec(name)
     origin = spec.origin if spec and spec.origin else ""
@@ -152,14 +151,14 @@ def _import(module: str, asked: str) -> Package:
                 % (asked, module, EXTENSION_PATH, refused)
             )
         raise UsageError("%s: %s" % (asked, _tell_cause(error, module)))
-    # any error at import time belongs to the extension: it is told, not hidden
+    # any error at import time is the extension's: report it with its cause
     except Exception as error:
         raise UsageError("%s: %s" % (asked, _tell_cause(error, module)))
     return make_package(found, module, asked)
 
 
 def make_package(found: Any, name: str, asked: str) -> Package:
-    """What a module says of itself; UsageError where it has no commands."""
+    """The package of a module; UsageError when the module has no commands."""
     commands = getattr(found, "COMMANDS", None)
     if not isinstance(commands, tuple) or not all(
         isinstance(c, type) and issubclass(c, Command) for c in commands
@@ -191,7 +190,7 @@ def make_package(found: Any, name: str, asked: str) -> Package:
 
 
 def _tell_cause(error: BaseException, module: str) -> str:
-    from pilot.engine import adoption  # only for what cannot be imported
+    from pilot.engine import adoption  # only after a failed import
 
     return adoption.tell_cause(error, module)
 

@@ -1,4 +1,4 @@
-"""What --plan says: what would run, with which settings and from where."""
+"""The text of --plan: the commands that would run, the settings and their sources."""
 
 import os
 
@@ -12,7 +12,7 @@ from pilot.engine.texts import shown
 
 
 def describe_plan(request: Request) -> str:
-    """What would run, and every setting of the plan with its source."""
+    """The commands that would run, and every setting of the plan with its source."""
     lines = ["Would run, in this order:", ""]
     limits = request.settings["time_limits"]
     width = max([18] + [len(command.name) for command in request.plan])
@@ -35,7 +35,7 @@ def describe_plan(request: Request) -> str:
         if name in used - set(TEXTS + ("plan",))
     ]
     names = max([24] + [len(name) for name, _ in told])
-    # what was set comes first
+    # settings that are not defaults come first
     for name, setting in sorted(told, key=lambda item: item[1]["source"] == DEFAULT):
         lines.append("  %-*s %-40s %s" % (names, name, shown(setting["value"]), setting["source"]))
     lines += (
@@ -50,7 +50,7 @@ def describe_plan(request: Request) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """90 s, 30 min, 4 h, 30 d: the largest unit that leaves a whole number."""
+    """90 s, 30 min, 4 h, 30 d: the largest unit in which the value is an integer."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length and seconds % length == 0:
             return "%d %s" % (seconds // length, unit)

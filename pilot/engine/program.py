@@ -20,7 +20,7 @@ def root() -> str:
 
 
 def embedded_files() -> Optional[Dict[str, bytes]]:
-    """The files inside a text script by name, or None when we are a checkout or a zip."""
+    """The files inside a text script by name, or None in a checkout or a zip."""
     loader: object = globals().get("__loader__")
     files: Optional[Dict[str, bytes]] = getattr(loader, "pilot_files", None)
     return files
@@ -28,14 +28,15 @@ def embedded_files() -> Optional[Dict[str, bytes]]:
 
 def has(module: str) -> bool:
     """Whether this file has that part of the program: a lean one lacks some."""
-    import importlib.util  # not for a pilot that needs to ask nothing
+    import importlib.util  # a pilot that does not call this saves the import
 
     return importlib.util.find_spec(module) is not None
 
 
 def load(names: Iterable[str]) -> None:
-    """Import these modules now: the file we came from may vanish under a running pilot. What a lean
-    file lacks is not needed; what Python lacks may not be: whoever needs it is told then."""
+    """Import these modules now, because the program's file may vanish while the pilot runs. A
+    module that a lean file or Python lacks may not be needed: the code that needs it reports the
+    error."""
     import importlib
 
     for name in names:
@@ -48,7 +49,7 @@ def load(names: Iterable[str]) -> None:
 
 
 def load_part(module: str, option: str) -> Any:
-    """What only this option needs: a lean file goes without it. UsageError there."""
+    """Import the module of one option. UsageError in a lean file, which does not have it."""
     import importlib
 
     try:
@@ -58,8 +59,8 @@ def load_part(module: str, option: str) -> Any:
 
 
 def start_argv(module: str, workdir: str) -> List[str]:
-    """The command line that runs one of our modules; a script read from a pipe is first stored in
-    the workdir."""
+    """The command line that runs one of our modules; a script that was read from a pipe is first
+    stored in the workdir."""
     place = root()
     if os.path.isdir(place):
         entry = os.path.join(place, "pilot", "__main__.py")
@@ -67,13 +68,13 @@ def start_argv(module: str, workdir: str) -> List[str]:
         entry = place
     else:
         entry = _store(workdir)
-    from pilot.base.python import interpreter  # only where a child is started
+    from pilot.base.python import interpreter  # only to start a child
 
     return [interpreter(), entry, RUN_MODULE, module]
 
 
 def _store(workdir: str) -> str:
-    from pilot.engine import onefile  # only where there is no file of ours to start
+    from pilot.engine import onefile  # only when our own file does not exist on disk
 
     files = embedded_files()
     if files is None:

@@ -1,4 +1,5 @@
-"""The end of a pilot whose command line makes no sense: told where every other end is."""
+"""The end of a pilot with an invalid command line: reports it in the same places as every other
+end."""
 
 import os
 import time
@@ -16,8 +17,8 @@ from pilot.engine.settings import environment_layer
 
 
 def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> int:
-    """Each problem in a line on stderr and in the log, a report of them, and $JOBOUTPUTS' last
-    message; returns the exit code."""
+    """Report each problem in a line on stderr and in the log, in a report, and in the shutdown
+    message of $JOBOUTPUTS; returns the exit code."""
     problems = list(error.problems) if isinstance(error, UsageError) else [str(error)]
     for sentence in problems:
         log.say("pilot: error: %s\n" % sentence, error=True)
@@ -69,5 +70,5 @@ def _log_problems(workdir: str, problems: Sequence[str]) -> None:
             "wb",
         ) as stream:
             stream.write("".join(lines).encode("utf-8", "backslashreplace"))
-    except OSError:  # then stderr alone has told it
+    except OSError:  # stderr still has the problems
         pass

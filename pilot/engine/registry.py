@@ -1,4 +1,4 @@
-"""The table of commands and options that the loaded packages have, and the plan made of it."""
+"""The table of commands and options of the loaded packages, and the plan."""
 
 from typing import Dict, Iterable, List, Optional, Sequence, Set, Tuple, Type
 
@@ -8,7 +8,7 @@ from pilot.values import Option, did_you_mean
 
 
 def commands_by_name(packages: Iterable[Package]) -> Dict[str, Type[Command]]:
-    """What each name of -X stands for: the first package that has it wins."""
+    """The class for each name of -X: the first package that has it wins."""
     table: Dict[str, Type[Command]] = {}
     for package in packages:
         for command in package.commands:
@@ -19,8 +19,8 @@ def commands_by_name(packages: Iterable[Package]) -> Dict[str, Type[Command]]:
 def all_options(
     commands: Iterable[Type[Command]], engine: Sequence[Option]
 ) -> Tuple[List[Option], List[str]]:
-    """Every option once. Two commands may share an option if they mean the same, but for the
-    default, which a subclass may change: the first of them counts. Else a sentence."""
+    """Every option once. Two commands may share an option if it means the same in both, except for
+    the default, which a subclass may change: the first one counts. Otherwise a sentence."""
     table: Dict[str, Option] = {option.name: option for option in engine}
     owner: Dict[str, Type[Command]] = {}
     problems = []
@@ -41,7 +41,7 @@ def all_options(
 
 
 def package_options(packages: Iterable[Package]) -> Tuple[Option, ...]:
-    """What the packages themselves may be told, each option once."""
+    """The options of the packages themselves, each option once."""
     return tuple(
         {option.name: option for package in packages for option in package.options}.values()
     )
@@ -55,7 +55,7 @@ def usual_plan(packages: Iterable[Package]) -> Tuple[str, ...]:
 def plan(
     names: Sequence[str], table: Dict[str, Type[Command]]
 ) -> Tuple[List[Type[Command]], List[str]]:
-    """The classes to run, and a sentence for each unknown name and each fact that nobody
+    """The classes to run, and a sentence for each unknown name and each fact that no command
     provides."""
     chosen, problems = [], []
     if not names:

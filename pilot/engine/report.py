@@ -11,7 +11,7 @@ from pilot.events.tally import TaskTally
 from pilot.events.endings import AttemptOutcome
 
 NAME = "pilot-report.json"
-# whole environments hold other people's secrets: only names are told
+# environments hold other users' secrets: the report has only the names of variables
 _PRIVATE_FIELDS = ("environ",)
 
 
@@ -26,7 +26,7 @@ class CommandOutcome(NamedTuple):
 
 
 def jsonable(value: object) -> object:
-    """Facts and settings as JSON: NamedTuples become objects, environments the names in them."""
+    """Facts and settings as JSON: NamedTuples become objects, environments lists of names."""
     if hasattr(value, "_asdict"):
         return {
             key: sorted(item) if key in _PRIVATE_FIELDS else jsonable(item)
@@ -42,12 +42,12 @@ def jsonable(value: object) -> object:
 
 
 def final_code(outcomes: Sequence[CommandOutcome]) -> int:
-    """The pilot's exit code: that of the first command that did not go well."""
+    """The pilot's exit code: that of the first command that failed."""
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
 
 def code_meaning(code: int) -> str:
-    """What an exit code stands for."""
+    """The meaning of an exit code."""
     if code > SIGNAL_BASE:
         return "stopped by %s" % signal_name(code - SIGNAL_BASE)
     return next((row.meaning for row in EXIT_CODES if row.code == code), "unknown")
@@ -79,8 +79,8 @@ def compose_report(
 
 
 def write_report(path: str, report: Dict[str, Any], mode: int = 0o600) -> Optional[str]:
-    """Write by rename, so that a reader never sees half a report. Returns why it could not be, or
-    None."""
+    """Write by rename, so that a reader never sees half a report. Returns the reason if that fails,
+    or None."""
     try:
         write_file(path, (json.dumps(report, indent=1) + "\n").encode(), mode)
     except OSError as error:
@@ -89,8 +89,8 @@ def write_report(path: str, report: Dict[str, Any], mode: int = 0o600) -> Option
 
 
 def keep_former(path: str, environ: Dict[str, str]) -> None:
-    """A job that the batch system started anew, in the same folder, had a life before: that one's
-    report gets its number. OSError when it cannot be renamed."""
+    """A job that the batch system restarts in the same folder has written a report before: rename
+    that report by the number of the restart. OSError when it cannot be renamed."""
     restarts = environ.get("SLURM_RESTART_COUNT") or environ.get("RESTARTED") or "0"
     if restarts.isdigit() and int(restarts) > 0 and os.path.exists(path):
         stem, ending = os.path.splitext(path)
@@ -105,8 +105,8 @@ def write_summary(
     places: Dict[str, str],
     problems: Sequence[str] = (),
 ) -> str:
-    """The readable end of a run: each command with its seconds, the tasks and the first that
-    failed, where things lie, and as the last line the exit code and its cause."""
+    """The readable end of a run: each command with its seconds, the tasks and the first failures,
+    the paths of files, and as the last line the exit code and its cause."""
     width = max([len(outcome.command) for outcome in outcomes] + [8])
     lines = [""]
     for outcome in outcomes:

@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 PROFILE = "pilot.json"
 TEXTS = ("help", "version", "list", "explode")  # shown whatever the plan is
-MAX_LIMIT_S = 1e8  # three years: what a timer of the system can hold
+MAX_LIMIT_S = 1e8  # three years: the maximum of a system timer
 EMBEDDED_DEFAULTS = "pilot/defaults.json"
 
 
 class Request(NamedTuple):
-    """All that was asked for, checked: nothing has run yet."""
+    """The checked request; nothing has run yet."""
 
     settings: Settings
     plan: Tuple[Type[Command], ...]
     packages: Tuple[loading.Package, ...]
     options: Tuple[Option, ...]
     environ: Dict[str, str]
-    # why a command of the plan would refuse these settings (told by --plan)
+    # why a command of the plan would refuse these settings (shown by --plan)
     doubts: Tuple[str, ...]
     warnings: Tuple[str, ...]
 
     @property
     def text(self) -> bool:
-        """Whether a text about the program is wanted instead of a run."""
+        """Whether the request is for a text about the program instead of a run."""
         return any(self.settings[name] for name in TEXTS + ("plan",))
 
     def time_limits(self) -> Dict[str, float]:
@@ -44,14 +44,14 @@ class Request(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """The layers below the command line, and what pilot.json said."""
+    """The layers below the command line, and the profiles from pilot.json."""
 
     lower: Tuple[Layer, ...]
     profiles: "Tuple[Profile, ...]"
 
 
 def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
-    """Both passes. Raises UsageError with every problem found, before anything has run."""
+    """Run both passes. Raises UsageError with every problem, before anything has run."""
     problems: List[str] = []
     community = _community(argv, environ, cwd)
     argv, environ, notes = _translated(argv, environ, community)
@@ -62,22 +62,21 @@ def parse(argv: Sequence[str], environ: Dict[str, str], cwd: str) -> Request:
 def _community(
     argv: Sequence[str], environ: Dict[str, str], cwd: str
 ) -> Optional[loading.Package]:
-    """The extension, built in or named by -E, that reads a command line or a pilot.json of its
-    own."""
+    """The extension, built in or named by -E, that reads its own command line or pilot.json."""
     first = cli.scan(argv, cli.ENGINE_OPTIONS, strict=False)
     names = extensions_of((embedded_defaults() or {}).get("extensions")) + extensions_of(
         first.values.get("extensions", environ.get("PILOT_EXTENSIONS")))
     _open_search(names, cwd, environ)
     try:
         return loading.community_of(names)
-    except UsageError:  # it is told when it is loaded, beside all else
+    except UsageError:  # the load reports it together with all other problems
         return None
 
 
 def _translated(
     argv: Sequence[str], environ: Dict[str, str], community: Optional[loading.Package]
 ) -> loading.Dialect:
-    """The command line in our words, where the community has a dialect of its own."""
+    """The command line in the engine's words, where the community has its own dialect."""
     if community is None or community.dialect is None:
         return loading.Dialect(list(argv), environ)
     options, _ = _options([community, loading.toolbox()])
@@ -100,7 +99,7 @@ def _first_pass(argv: Sequence[str], environ: Dict[str, str], cwd: str, problems
 
 
 def _open_search(names: Sequence[str], cwd: str, environ: Dict[str, str]) -> None:
-    """A pilot without extensions looks nowhere for them, and does not load what looks."""
+    """Set where extensions are searched; a pilot without extensions does not load that module."""
     if names:
         from pilot.engine import search
 
@@ -126,7 +125,7 @@ def _second_pass(
     names = settings["commands"]
     chosen, wrong = registry.plan(registry.usual_plan(packages) if names is None else names, table)
     problems += wrong + _bad_limits(settings, table)
-    # a bad value counts as if it were not given
+    # a bad value counts as not given
     doubts = [doubt for command in chosen for doubt in command.check(settings)]
     strays = _strays(options, environ)
     if any(settings[name] for name in TEXTS):
@@ -182,7 +181,7 @@ def read_sources(
 
 
 def _profile_here(cwd: str) -> Optional[str]:
-    """pilot.json in the working directory. UsageError where it is not to be trusted."""
+    """pilot.json in the working directory. UsageError where it is not trusted."""
     path = os.path.join(cwd, PROFILE)
     if not os.path.exists(path):
         return None
@@ -195,7 +194,7 @@ def _profile_here(cwd: str) -> Optional[str]:
 
 
 def embedded_defaults() -> Optional[Dict[str, object]]:
-    """The defaults that were put into the single file when it was made."""
+    """The defaults that pilot.bundle put into the single file."""
     loader: Any = globals()["__loader__"]
     try:
         data = loader.get_data(os.path.join(program.root(), EMBEDDED_DEFAULTS))
@@ -206,7 +205,7 @@ def embedded_defaults() -> Optional[Dict[str, object]]:
 
 
 def extensions(settings: Settings, sources: Sources) -> List[str]:
-    """Those asked for, then those the built-in defaults name: they stay whatever -E adds."""
+    """The requested extensions, then those of the built-in defaults: -E does not remove them."""
     built_in = [
         layer.values.get("extensions")
         for layer in sources.lower
@@ -253,8 +252,8 @@ def _positive(text: str) -> bool:
 
 
 def _strays(options: Sequence[Option], environ: Dict[str, str]) -> List[str]:
-    """PILOT_* variables that look like a misspelt option: a warning each, since others use the
-    prefix too."""
+    """PILOT_* variables that look like a misspelt option: a warning each, because other programs
+    use the prefix too."""
     known = {layers.environment_name(option.name) for option in options}
     strays = [
         name for name in environ if name.startswith(layers.ENVIRONMENT_PREFIX) and name not in known

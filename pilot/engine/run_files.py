@@ -15,7 +15,7 @@ EVENTS = "pilot-events.jsonl"
 
 
 class RunFiles(NamedTuple):
-    """Where the files of a run lie, and the mode of new ones."""
+    """The paths of the files of a run, and the mode of new ones."""
 
     workdir: str
     report: str
@@ -28,17 +28,18 @@ class RunFiles(NamedTuple):
 
     @property
     def events(self) -> str:
-        """The path of the events' file."""
+        """The path of the events file."""
         return os.path.join(self.workdir, EVENTS)
 
     def existing(self) -> Dict[str, str]:
-        """The paths by name, for the summary: a file that could not be written is left out."""
+        """The paths by name, for the summary, without those of files that could not be written."""
         paths = {"log": self.log, "events": self.events, "report": self.report}
         return {name: path for name, path in paths.items() if os.path.exists(path)}
 
 
 def resolve_files(settings: Settings, hosts: "List[Host]") -> RunFiles:
-    """The files that the settings name; a host may want the report elsewhere, or open to others."""
+    """The files that the settings name; a host may move the report, or make it readable for
+    others."""
     workdir = os.path.abspath(os.path.expanduser(os.path.expandvars(settings["workdir"])))
     path = os.path.abspath(settings["report"] or os.path.join(workdir, report.NAME))
     for host in hosts:
@@ -64,7 +65,7 @@ def make_folders(files: RunFiles, settings: Settings, environ: Dict[str, str]) -
 
 
 def unusable_workdir(files: RunFiles, error: OSError) -> NodeUnfit:
-    """The error of a workdir in which nothing can be written."""
+    """The error for a workdir that cannot be written."""
     return NodeUnfit(
         "workdir %s cannot be used: %s: %s; give a writable one with --workdir"
         % (files.workdir, error.filename, error.strerror)

@@ -1,5 +1,5 @@
-"""Runs a plan, one command at a time: exceptions, signals and time limits become outcomes here and
-nowhere else."""
+"""Runs a plan, one command at a time: only this module turns exceptions, signals and time limits
+into outcomes."""
 
 import logging
 import time
@@ -34,10 +34,9 @@ Ask = Callable[[Type[Command]], bool]
 
 def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[CommandOutcome],
              limits: Dict[str, float], ask: Optional[Ask] = None) -> None:
-    """Run the commands in order, appending to `outcomes`; the first that does not go well ends the
-    pilot.
+    """Run the commands in order, appending to `outcomes`; the first one that fails ends the pilot.
 
-    `ask` is asked before each command (--step); no means the command is skipped.
+    `ask` is called before each command (--step); False skips the command.
     """
     for command in plan:
         blocked = _not_run(ctx, outcomes)
@@ -57,12 +56,12 @@ def run_plan(plan: Sequence[Type[Command]], ctx: Context, outcomes: List[Command
 
 
 def load_modules(plan: Sequence[Type[Command]]) -> None:
-    """Import what the commands import when they run: the file we came from may vanish."""
+    """Import the modules that the commands import when they run: the program's file may vanish."""
     program.load([name for command in plan for name in command.uses])
 
 
 def ask_by(settings: Settings) -> Optional[Ask]:
-    """What asks a person before each command, for --step."""
+    """The function that asks a person before each command, for --step."""
     if not settings["step"]:
         return None
     ask: Ask = program.load_part("stepping", "step").ask_to_run
@@ -70,7 +69,7 @@ def ask_by(settings: Settings) -> Optional[Ask]:
 
 
 def _asked(command: Type[Command], ctx: Context, ask: Ask) -> Optional[CommandOutcome]:
-    """None when the person at the terminal lets the command run; a signal at the prompt stops the
+    """None when the person at the terminal runs the command; a signal at the prompt stops the
     pilot."""
     try:
         with ctx.interrupts.armed(None):
@@ -89,7 +88,7 @@ def _not_run(ctx: Context, outcomes: Sequence[CommandOutcome]) -> str:
 
 
 def run_command(command: Type[Command], ctx: Context, limit_s: float) -> CommandOutcome:
-    """One command, timed and limited, with its events; never raises."""
+    """Run one command, timed and limited, with its events; never raises."""
     ctx.events.emit(events.COMMAND_STARTED, command=command.name, limit_s=limit_s)
     began = time.monotonic()
     status, code, reason = _attempt(command, ctx, limit_s)
@@ -100,7 +99,7 @@ def run_command(command: Type[Command], ctx: Context, limit_s: float) -> Command
 
 def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str, int, str]:
     try:
-        # once: a signal handler must not import what a command imports for it
+        # now, once: a signal handler must not import
         ending_s = command.ending_s(ctx.settings)
         if _is_over(ctx.time_left_s(ending_s)):
             raise OutOfTime(ctx.slot_is_over())
@@ -119,7 +118,7 @@ def _attempt(command: Type[Command], ctx: Context, limit_s: float) -> Tuple[str,
         return CommandStatus.FAILED, error.exit_code, str(error)
     except StepFailed as error:
         return CommandStatus.FAILED, command.failure.exit_code, str(error)
-    # the one place where anything at all is caught: it is told as our bug
+    # the only broad except: the outcome reports a bug
     except (Exception, SystemExit) as bug:
         if lacking(bug):
             return CommandStatus.FAILED, NodeUnfit.exit_code, lacking(bug)
@@ -151,7 +150,7 @@ def _keep_facts(command: Type[Command], ctx: Context, facts: Tuple[object, ...])
 
 
 def keep(command: str, ctx: Context, fact: object) -> None:
-    """Later commands find the fact, the story tells of it."""
+    """Make the fact available to later commands, and emit an event for it."""
     ctx.add(fact)
     ctx.events.emit(
         events.FACT_FOUND, command=command, kind=type(fact).__name__, fact=report.jsonable(fact)
@@ -159,8 +158,7 @@ def keep(command: str, ctx: Context, fact: object) -> None:
 
 
 def guarded(step: Callable[[], int], tell: Callable[[int, Sequence[str]], None]) -> int:
-    """Run the whole pilot; an error outside any command becomes its code and sentences for
-    `tell`."""
+    """Run the pilot; for an error outside any command calls `tell` with its code and sentences."""
     try:
         return step()
     except UsageError as error:
@@ -169,7 +167,7 @@ def guarded(step: Callable[[], int], tell: Callable[[int, Sequence[str]], None])
         problems, code = [str(error)], error.exit_code
     except Stopped as stop:
         problems, code = [str(stop)], stop.exit_code
-    except KeyboardInterrupt:  # ^C before the pilot listens to signals, or in one of the tools
+    except KeyboardInterrupt:  # ^C before the pilot handles signals, or in one of the tools
         problems, code = ["interrupted"], SIGNAL_BASE + 2
     except Exception as bug:  # our own, before or after the commands
         problems, code = (

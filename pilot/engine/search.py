@@ -1,8 +1,7 @@
-"""Where extensions are looked for: packages pilot_* alone, and none that another user owns or may
-write.
+"""Finds extensions: only packages pilot_*, and none that another user owns or may write.
 
-No folder of a job's is put on sys.path: the standard library looks for modules that no Linux has
-(msvcrt), and whoever may write into such a folder would run as the pilot.
+No folder of the job is put on sys.path: the standard library tries to import modules that Linux
+does not have (msvcrt), and a user who can write such a folder could run code as the pilot.
 """
 
 import os
@@ -15,16 +14,16 @@ from pilot.engine.program import EXTENSION_PATH, EXTENSION_PREFIX, root
 
 
 class Root(NamedTuple):
-    """A folder where extensions may lie; `named` when an operator named it: then it may be another
-    user's (CVMFS, a software area)."""
+    """A folder that may hold extensions; `named` when an operator named it: then another user may
+    own it (CVMFS, a software area)."""
 
     path: str
     named: bool = False
 
 
 def usual_roots(program: str, cwd: str, environ: Dict[str, str]) -> List[Root]:
-    """Where extensions may lie, besides the bundle and site-packages; `program` is the checkout or
-    the one file."""
+    """The folders that may hold extensions, besides the bundle and site-packages; `program` is the
+    checkout or the one file."""
     extra = environ.get(EXTENSION_PATH, "").split(os.pathsep)
     beside = [os.path.dirname(program)] if os.path.isfile(program) else []
     found = [Root(os.path.join(program, "extensions"), True), Root(cwd)] + [
@@ -35,7 +34,7 @@ def usual_roots(program: str, cwd: str, environ: Dict[str, str]) -> List[Root]:
 
 class ExtensionFinder:
     """A finder (importlib's protocol) for sys.meta_path; `refused` has a sentence for each package
-    that was passed over."""
+    that it skipped."""
 
     def __init__(self, roots: Sequence[Root]) -> None:
         self.roots, self.refused = tuple(roots), []  # type: Sequence[Root], List[str]
@@ -56,7 +55,7 @@ class ExtensionFinder:
         return None
 
     def folders(self) -> List[str]:
-        """The roots into which nobody else may write."""
+        """The roots that no other user can write."""
         return [
             root.path
             for root in self.roots
@@ -65,7 +64,7 @@ class ExtensionFinder:
 
 
 def opened(roots: Sequence[Root]) -> ExtensionFinder:
-    """From now on extensions are found there; returns the finder."""
+    """Search these roots from now on; returns the finder."""
     sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, ExtensionFinder)]
     finder = ExtensionFinder(roots)
     sys.meta_path.append(finder)
@@ -73,14 +72,14 @@ def opened(roots: Sequence[Root]) -> ExtensionFinder:
 
 
 def current() -> ExtensionFinder:
-    """The finder that is in use; one that finds nothing before `opened`."""
+    """The current finder; before `opened`, one without roots."""
     return next(
         (one for one in sys.meta_path if isinstance(one, ExtensionFinder)), ExtensionFinder(())
     )
 
 
 def doubt(path: str, root: Root = Root("")) -> str:
-    """Why a file, or the folder it lies in, is not to be trusted: a sentence; "" when it is."""
+    """Why a file, or its folder, is not trusted: a sentence; "" when it is trusted."""
     return _doubt(path, root.named, False) or _doubt(
         os.path.dirname(os.path.abspath(path)), root.named, True
     )
@@ -113,7 +112,7 @@ def _doubt(path: str, named: bool, sticky_will_do: bool) -> str:
 
 
 def _owner_of_program() -> int:
-    """Who put our own files there may put others beside them."""
+    """The users who may own an extension: the owner of our own files could add others to them."""
     place = root()
     try:
         return os.stat(place).st_uid

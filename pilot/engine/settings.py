@@ -1,4 +1,4 @@
-"""Settings: option values, each with where it came from; layers are merged, all errors told at
+"""Settings: option values, each with its source; layers are merged, and all errors reported at
 once."""
 
 import json
@@ -14,7 +14,7 @@ ENVIRONMENT_PREFIX = "PILOT_"
 
 
 class Setting(NamedTuple):
-    """An option's value together with where it came from."""
+    """An option's value together with its source."""
 
     value: object
     source: str
@@ -22,7 +22,7 @@ class Setting(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """Raw values from one place: text (or several, for repeatable options) or JSON values, by
+    """Raw values from one source: text (or several, for repeatable options) or JSON values, by
     option name."""
 
     source: str
@@ -30,8 +30,7 @@ class Layer(NamedTuple):
 
 
 class Settings:
-    """Read-only: `settings["name"]` is a value, `settings.setting("name")` also tells its
-    source."""
+    """Read-only: `settings["name"]` is a value, `settings.setting("name")` also has its source."""
 
     def __init__(self, found: Dict[str, Setting]) -> None:
         self._found = found
@@ -111,7 +110,8 @@ def resolve(options: Iterable[Option], layers: Sequence[Layer]) -> Tuple[Setting
 def _parse(option: Option, raw: Any) -> Any:
     if not option.repeat:
         return option.type(raw if isinstance(raw, str) else as_text(raw))
-    if isinstance(raw, str) and raw.startswith("["):  # of a variable: a list as in pilot.json
+    # from a variable: a list in the form of pilot.json
+    if isinstance(raw, str) and raw.startswith("["):
         raw = json.loads(raw)
     items = raw if isinstance(raw, (list, tuple)) else [raw]
     return tuple(option.type(item if isinstance(item, str) else as_text(item)) for item in items)

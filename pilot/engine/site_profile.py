@@ -21,7 +21,7 @@ _NAMES = ("DefaultSetup",)
 
 
 class Where(NamedTuple):
-    """Which part of a profile applies; None or "" where it is not known."""
+    """The part of a profile that applies; None or "" where it is unknown."""
 
     setup: Optional[str] = None
     vo: Optional[str] = None
@@ -36,7 +36,7 @@ class Profile(NamedTuple):
 
     layers: Tuple[Layer, ...]
     strict: bool
-    # a sentence for each VO, CE ... that was named and that the profile does not have
+    # a sentence for each named VO, CE ... that the profile does not have
     doubts: Tuple[str, ...] = ()
 
     def unknown_keys(self, known: Iterable[str]) -> List[str]:
@@ -82,8 +82,8 @@ def read_all(
     settle: Callable[[Tuple[Layer, ...]], Settings],
     foreign: "Optional[ProfileReader]" = None,
 ) -> Tuple[Profile, ...]:
-    """Each of these (data, name) as a profile. One may itself say which VO, CE or queue we are:
-    then those parts of it apply too, so `settle` gives the settings anew with the layers found."""
+    """Each of these (data, name) as a profile. A profile may itself set the VO, CE or queue: then
+    those parts of it apply too, so `settle` makes the settings again with these layers."""
     profiles: Tuple[Profile, ...] = ()
     for _ in range(3):
         where = Where(*(known[name] for name in ("setup", "vo", "ce", "queue", "ce_type")))
@@ -98,8 +98,7 @@ def read_all(
 def unlisted_places(
     data: Dict[str, object], where: Where, name: str, places: Iterable[str]
 ) -> List[str]:
-    """A sentence for each place that was named and is not in a part of the profile that lists its
-    kind."""
+    """A sentence for each named place that a part of the profile for its kind does not list."""
     named = {"Setups": where.setup, "VOs": where.vo, "CEs": where.ce}
     told = []
     for place in places:
@@ -137,7 +136,7 @@ def _own(data: Dict[str, object], where: Where, name: str) -> List[Layer]:
 
 
 def find_part(data: Dict[str, object], path: Tuple[Optional[str], ...], name: str) -> Dict[str, object]:
-    """The object at a path of keys, {} where a step is unknown or not there; UsageError when a part
+    """The object at a path of keys, {} where a step is unknown or missing; UsageError when a part
     is no object."""
     here: Any = data
     for depth, step in enumerate(path):

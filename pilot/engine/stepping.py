@@ -18,5 +18,5 @@ def ask_to_run(command: Type[Command]) -> bool:
     log.say(text)
     line: Optional[str] = sys.stdin.readline()
     if not line or line.strip().lower() in ("q", "quit"):
-        raise Stopped(signal.SIGINT)  # q at the prompt is ^C in a word
+        raise Stopped(signal.SIGINT)  # q at the prompt has the effect of ^C
     return line.strip().lower() not in ("s", "skip", "n", "no")

@@ -1,4 +1,4 @@
-"""What the program says of itself: --help, --list, --plan, --version, and --explode."""
+"""The texts about the program: --help, --list, --plan, --version, and the action --explode."""
 
 import sys
 from typing import List, Sequence, Type
@@ -20,7 +20,7 @@ ABOUT = "Runs the commands in order; the last one launches the agent.\n"
 
 
 def show(request: Request) -> int:
-    """Print what was asked for; returns the exit code."""
+    """Print the requested text; returns the exit code."""
     settings = request.settings
     if settings["version"]:
         text = "pilot %s, Python %s\n" % (VERSION, sys.version.split()[0])
@@ -81,13 +81,13 @@ def _option_lines(options: Sequence[Option]) -> List[str]:
 
 
 def help_of(option: Option) -> str:
-    """An option's help with its default, if there is one to tell."""
+    """An option's help with its default, if it has one to show."""
     untold = option.default in (None, False, (), "", {}) or option.secret
     return option.help + ("" if untold else " (default: %s)" % shown(option.default))
 
 
 def list_text(request: Request) -> str:
-    """Every command with its first line and where it comes from."""
+    """Every command with its first line and its file."""
     table = commands_by_name(request.packages)
     width = max(len(name) for name in table)
     lines = []
@@ -101,7 +101,7 @@ def list_text(request: Request) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as an operator would write it."""
+    """A value in the form in which an operator writes it."""
     plain = report.jsonable(value)
     if plain is None:
         return "-"

@@ -1,4 +1,4 @@
-"""Tasks, leases and where they are kept: `open_pool("sqlite:FILE")`."""
+"""Tasks, leases and the stores that hold them: `open_pool("sqlite:FILE")`."""
 
 from pilot.pool.interface import Pool
 from pilot.pool.open import open_pool

@@ -1,4 +1,4 @@
-"""`python3 -m pilot.pool`: the tool itself is in pilot/ops, as nothing of it runs on a node."""
+"""`python3 -m pilot.pool`: the tool itself is in pilot/ops, because worker nodes do not run it."""
 
 import sys
 

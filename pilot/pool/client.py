@@ -1,8 +1,8 @@
-"""The pool behind a server, asked over HTTP with the same interface as the file: the agent does not
-see the difference.
+"""The pool of a server, over HTTP, with the same interface as the file: the agent needs no case for
+it.
 
-Every request may be sent again: a claim has a request id, an end of an attempt is known by its
-lease.
+The client may repeat every request: a claim has a request id, and its lease identifies the end of
+an attempt.
 """
 
 import json
@@ -17,15 +17,16 @@ from pilot.pool.interface import Backlog, Busy, Final, Lease, Offer, StaleLease
 from pilot.events.endings import AttemptOutcome, TaskState
 
 MAX_WAIT_S = 20.0
-BULK = 1000  # tasks in one request: what the server's loop does at once
+BULK = 1000  # tasks in one request: the server's loop handles so many at once
 BULK_BYTES = 2 << 20
 PAGE = 500
 log = logging.getLogger("pilot.pool")
 
 
 class HTTPPool(interface.Pool):
-    """The pool's promises kept by a server. UsageError for a URL that is none; Refused (a
-    UsageError) for what the server will never take: agents' own questions raise Busy instead."""
+    """The pool's interface, implemented by a server. UsageError for a malformed URL; Refused (a
+    UsageError) for a request that the server will never accept: the agents' own requests raise Busy
+    instead."""
 
     remote = True
 
@@ -73,7 +74,7 @@ class HTTPPool(interface.Pool):
         except StaleLease as error:
             raise Busy(str(error))
         with _expect_shape(self._calls.url):
-            # a lease begins when it is granted
+            # a lease begins when the server grants it
             waited_s = max(0.0, min(float(found["waited_s"]), wait_s))
             leases = [_read_lease(one, waited_s, lease_s) for one in found["leases"]]
             if len(leases) > count or len({lease.task for lease in leases}) < len(leases):
@@ -86,9 +87,9 @@ class HTTPPool(interface.Pool):
     def _one_by_one(
         self, finals: List[Final], pilot: str, refusal: "Refused"
     ) -> Dict[Tuple[str, int], str]:
-        """The server does not take this as a whole: each end alone, without its result if need be.
-        An end that it takes in no form is given up; the lease ends by itself. Raises Busy when
-        there was nothing to report."""
+        """The server refuses the request with all ends: send each end alone, without its result if
+        necessary. An end that the server refuses in every form is given up; its lease runs out by
+        itself. Raises Busy when there was nothing to report."""
         if not finals:
             raise Busy(str(refusal))
         states = {}
@@ -185,7 +186,7 @@ class HTTPPool(interface.Pool):
         )
 
     def withdraw(self, pilot: str) -> None:
-        """Take back every token of this pilot, if ours is a factory's or an admin's."""
+        """Revoke every token of this pilot, if ours is a factory's or an admin's."""
         self._calls.ask("POST", "/v1/tokens/withdraw", {"pilot": pilot})
 
     def mint(self, pilot: str, seconds: float) -> str:
@@ -203,8 +204,8 @@ class HTTPPool(interface.Pool):
 
 @contextmanager
 def _expect_shape(url: str) -> Iterator[None]:
-    """Inside, an answer that has not the shape it should have is Busy: somebody else than the pool
-    has answered."""
+    """Inside, an answer of the wrong form raises Busy: another program than the pool has
+    answered."""
     try:
         yield
     except (
@@ -219,8 +220,8 @@ def _expect_shape(url: str) -> Iterator[None]:
 
 
 def _read_lease(one: Any, waited_s: float, lease_s: float) -> Lease:
-    """A lease as it was told, checked as `add` checks a task: a server may be broken, or not what
-    it seems. ValueError when it is none."""
+    """A lease from the server's answer, checked as `add` checks a task, because the server may be
+    broken or an impostor. ValueError when it is malformed."""
     spec, mistakes = tasks.check_task(one["spec"], "/")
     if spec is None or spec.get("id") != one["task"]:
         raise ValueError(

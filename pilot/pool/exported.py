@@ -1,4 +1,4 @@
-"""What an exported task must look like before another pool takes it in."""
+"""Checks an exported task before another pool imports it."""
 
 import json
 from typing import Dict, Iterable, Iterator, List
@@ -17,12 +17,12 @@ BESIDE = (
     "reason",
     "added",
     "attempts",
-)  # the task itself is the rest
+)  # the other keys are the task itself
 _ATTEMPT = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
 
 
 def spec_of(exported: Dict[str, object]) -> Dict[str, object]:
-    """The task as it was added."""
+    """The task in the form in which it was added."""
     return {key: value for key, value in exported.items() if key not in BESIDE}
 
 
@@ -71,8 +71,8 @@ def _is_moment(value: object) -> bool:
 
 
 def each_task(name: str, lines: Iterable[str], mistakes: List[str]) -> Iterator[Dict[str, object]]:
-    """The tasks of a file that `export` wrote, one at a time; a sentence per mistake (of the first)
-    goes into `mistakes`."""
+    """The tasks of a file that `export` wrote, one at a time; adds a sentence per mistake (of the
+    first ones) to `mistakes`."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue

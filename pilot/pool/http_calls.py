@@ -17,12 +17,12 @@ TIMEOUT_S = 30.0
 
 
 class Refused(UsageError):
-    """The server will never take this request: its sentence says why."""
+    """The server will never accept this request; the sentence says why."""
 
 
 class HTTPCalls:
-    """Asks the server at `url`; an answer may take `timeout_s`. UsageError for a URL that is
-    none."""
+    """Sends requests to the server at `url`; an answer may take `timeout_s`. UsageError for a
+    malformed URL."""
 
     def __init__(
         self, url: str, environ: Optional[Dict[str, str]] = None, timeout_s: float = TIMEOUT_S
@@ -43,8 +43,8 @@ class HTTPCalls:
     def ask(
         self, method: str, path: str, body: Optional[Dict[str, object]] = None, wait_s: float = 0.0
     ) -> Any:
-        """The answer. Refused for what the server will never take; Busy for all that may be better
-        another time, nonsense of a proxy included."""
+        """The answer. Refused for a request that the server will never accept; Busy for all errors
+        that may be temporary, malformed answers of a proxy included."""
         status, data = self.send(method, path, body, wait_s)
         try:
             found = json.loads(data.decode("utf-8"))
@@ -75,7 +75,7 @@ class HTTPCalls:
         raise Busy(told)
 
     def ask_again(self, path: str, body: Dict[str, Any]) -> Any:
-        """What a right server never refuses: if it is refused, another answer may come another time
+        """Send a request that a correct server always accepts: a refusal may be temporary
         (Busy)."""
         try:
             return self.ask("POST", path, body)
@@ -85,7 +85,7 @@ class HTTPCalls:
     def send(
         self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0
     ) -> Tuple[int, bytes]:
-        """Status and body of the answer, whatever it is. Raises Busy, Denied."""
+        """Status and body of the answer, whatever the status is. Raises Busy, Denied."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
         data = None if body is None else json.dumps(body).encode("ascii")
         try:

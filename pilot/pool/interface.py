@@ -1,29 +1,30 @@
-"""What a pool promises, whatever keeps it; the values that go in and out."""
+"""The interface of every pool, whatever stores the tasks; the values that go in and out."""
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from pilot.events.endings import AttemptOutcome, TaskState
 
 STATES = tuple(state.value for state in TaskState)
-STALE = "stale"  # in place of a state: the lease was not this pilot's any more
+STALE = "stale"  # in place of a state: this pilot no longer had the lease
 
 
 class StaleLease(Exception):
-    """The lease (task id, generation) is not this pilot's any more: end the payload, drop its
+    """This pilot no longer has the lease (task id, generation): end the payload, drop its
     result."""
 
 
 class Busy(Exception):
-    """The pool cannot be reached or written now; asking again later may help."""
+    """The pool cannot be reached or written now; a later request may succeed."""
 
 
 class Denied(Busy):
-    """The pool does not take our token, now: for a pilot at work it may be mended, so it is no end
-    in itself."""
+    """The pool refuses our token. An operator may mend the token while a pilot works, so the agent
+    does not end at once."""
 
 
 class Offer(NamedTuple):
-    """What an agent has to give: a task is matched when it needs no more. None: no limit known."""
+    """What an agent offers to a task: a task matches when it needs no more. None: no limit
+    known."""
 
     cores: int = 1
     memory_mb: Optional[int] = None
@@ -31,13 +32,13 @@ class Offer(NamedTuple):
     time_left_s: Optional[float] = None
     tags: Tuple[str, ...] = ()
     containers: bool = False
-    unbounded: bool = True  # tasks that do not say how long they take, too
+    unbounded: bool = True  # also match tasks that do not say how long they take
 
 
 class Backlog(NamedTuple):
-    """What an agent without work asks: tasks that are todo, those of them that wait for another
-    attempt, and the seconds until the first of these that fits the agent may be claimed (None:
-    there is none that fits)."""
+    """The answer to an agent without work: the number of todo tasks, how many of them wait for
+    another attempt, and the seconds until the agent may claim the first of these that fits it
+    (None: no waiting task fits)."""
 
     todo: int
     waiting: int
@@ -45,7 +46,7 @@ class Backlog(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """A claim on a task: `seconds` from when it was asked for, fenced by `generation`."""
+    """A claim on a task: valid for `seconds` from its request, fenced by `generation`."""
 
     task: str
     generation: int
@@ -64,10 +65,10 @@ OUTCOMES = (
 
 
 class Final(NamedTuple):
-    """The end of one attempt; `result` is kept with it. The outcome is "done", "error", "released"
-    (given back unfinished: the attempt is refunded, at most max_releases times), "returned" (given
-    back before it was begun: refunded) or "lost" (the lease was not ours any more, and what ran
-    under it has ended: nobody need wait for it)."""
+    """The end of one attempt; the pool stores `result` with it. The outcome is "done", "error",
+    "released" (given back unfinished: the attempt is refunded, at most max_releases times),
+    "returned" (given back before it started: refunded) or "lost" (the pilot no longer had the
+    lease, and its payload has ended: no other pilot needs to wait for it)."""
 
     task: str
     generation: int
@@ -79,49 +80,49 @@ class Final(NamedTuple):
 class Pool:
     """One interface for every store. Each method raises Busy when the store cannot be reached.
 
-    `remote` tells that a call may take long and wants a thread of its own (for each thread another
+    `remote` says that a call may take long and needs its own thread (and each thread its own
     object).
     """
 
     remote = False
 
     def add(self, specs: Iterable[Dict[str, object]]) -> Tuple[int, int]:
-        """Add checked tasks; one whose id is there already is left as it is. Returns (added, known
-        before)."""
+        """Add checked tasks; a task whose id exists already is left unchanged. Returns (added,
+        known before)."""
         raise NotImplementedError
 
     def claim(
         self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str
     ) -> List[Lease]:
-        """Up to `count` tasks that fit one by one: highest priority, then oldest. A request id is
-        "LIFE:NUMBER": the same again gets the same answer, one with a lower number of the same life
-        (it was long under way) gets nothing."""
+        """Up to `count` tasks, each of which fits the offer: highest priority, then oldest. A
+        request id is "LIFE:NUMBER": a repeated id gets the same answer; an id with a lower number
+        of the same life (a delayed request) gets nothing."""
         raise NotImplementedError
 
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
              request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
              ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
         """`finish` and `claim` in one transaction. The first value maps (task, generation) to the
-        task's new state, or "stale". With `wait_s` a store that can waits so long for a task that
-        fits, at most half the lease. `begun` confirms leases whose payloads were started: an
-        attempt that was never confirmed costs the task nothing."""
+        task's new state, or "stale". With `wait_s` a store that supports it waits so long for a
+        task that fits, at most half the lease. `begun` confirms leases whose payloads have started:
+        an attempt that was never confirmed costs the task nothing."""
         raise NotImplementedError
 
     def nudge(self, pilot: str) -> None:
-        """Let a claim of this pilot that waits come back at once."""
+        """Let a waiting claim of this pilot return at once."""
 
     def take_back(self) -> None:
-        """Every lease ends now: for a pool whose only user begins anew."""
+        """End every lease now: for a pool whose only user restarts."""
 
     def finish(self, final: Final, pilot: str) -> str:
-        """Record an attempt's end; returns the task's new state. Repeating it is fine. Raises
-        StaleLease."""
+        """Record the end of an attempt; returns the task's new state. Repeating the call is safe.
+        Raises StaleLease."""
         raise NotImplementedError
 
     def renew(
         self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
     ) -> List[Tuple[str, int]]:
-        """Prolong all leases in one go; returns those that are stale."""
+        """Renew all leases in one request; returns those that are stale."""
         raise NotImplementedError
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
@@ -129,7 +130,7 @@ class Pool:
         raise NotImplementedError
 
     def backlog(self, offer: Offer) -> Backlog:
-        """Why there is no work for this offer now."""
+        """Why the pool has no work for this offer now."""
         raise NotImplementedError
 
     def status(self) -> Dict[str, int]:
@@ -141,40 +142,39 @@ class Pool:
         raise NotImplementedError
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
-        """Send tasks in error or held (None: all in error) back to todo with fresh attempts,
-        history kept."""
+        """Send tasks in error or held (None: all in error) back to todo with fresh attempts; their
+        history stays."""
         raise NotImplementedError
 
     def cancel(self, tasks: Iterable[str]) -> int:
-        """Take tasks that are not over out of circulation (held); a running one's lease becomes
-        stale."""
+        """Hold tasks that are not over, so that no pilot gets them; the lease of a running one
+        becomes stale."""
         raise NotImplementedError
 
     def purge(self, state: str, older_than_s: float, most: int) -> int:
-        """Forget tasks in this state (done, error, held) of which nothing has changed for so long,
-        at most so many; returns how many."""
+        """Delete tasks in this state (done, error, held) that have not changed for so long, at most
+        so many; returns how many."""
         raise NotImplementedError
 
     def export(self, state: Optional[str] = None) -> Iterable[Dict[str, object]]:
-        """Every task (of a state) as `show` gives it, oldest first."""
+        """Every task (of a state) in the form of `show`, oldest first."""
         raise NotImplementedError
 
     def restore(self, tasks: Iterable[Dict[str, object]]) -> Tuple[int, int]:
-        """Take in tasks as `export` gave them, with state and attempts; one that was locked is todo
-        again. Those whose id is there already are left as they are. Returns (added, known
-        before)."""
+        """Import tasks in the form of `export`, with state and attempts; a locked task becomes
+        todo. Tasks whose id exists already are left unchanged. Returns (added, known before)."""
         raise NotImplementedError
 
     def pending(self) -> Tuple[int, Optional[float]]:
-        """Tasks that are todo or locked, and the seconds until the next one may be claimable (None:
-        unknown)."""
+        """The number of tasks that are todo or locked, and the seconds until the next one may
+        become claimable (None: unknown)."""
         raise NotImplementedError
 
     def patience(self, seconds: float) -> None:
-        """Wait no longer than this for an answer, where that can be chosen."""
+        """Set the time limit on an answer, where the store has one."""
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         raise NotImplementedError
 
     def __enter__(self) -> "Pool":

@@ -1,4 +1,4 @@
-"""From a pool's URL to the pool: a file, a server, or what an extension keeps its tasks in."""
+"""Opens the pool at a URL: a file, a server, or the task store of an extension."""
 
 import importlib
 import os
@@ -18,10 +18,10 @@ def open_pool(
     backoff_s: Optional[float] = None,
     environ: Optional[Dict[str, str]] = None,
 ) -> Pool:
-    """The pool at a URL; UsageError for a scheme that is not known or a file that is not there.
+    """The pool at a URL; UsageError for an unknown scheme or a file that does not exist.
 
-    `create` makes a missing SQLite file; `backoff_s` sets the first wait before another attempt
-    there; `environ` (default: ours) tells where a server's token is.
+    `create` makes a missing SQLite file; `backoff_s` sets the first delay before another attempt
+    there; `environ` (default: ours) has the token of a server.
     """
     scheme, _, rest = url.partition(":")
     if scheme == "sqlite" and rest:
@@ -37,14 +37,14 @@ def open_pool(
 
 
 def check_url(url: str) -> None:
-    """UsageError for a URL that no pool of ours and of no extension has; opens nothing."""
+    """UsageError for a URL that neither the toolbox nor an extension can open; opens nothing."""
     scheme, _, rest = url.partition(":")
     if not (scheme == "sqlite" and rest or scheme in ("http", "https") and rest.startswith("//")):
         _find_opener(url, dict(os.environ))
 
 
 def _find_opener(url: str, environ: Dict[str, str]) -> Opener:
-    """picas:... and picas+https://... are opened by POOLS["picas"] of pilot_picas, and so for every
+    """POOLS["picas"] of pilot_picas opens picas:... and picas+https://...; the same holds for every
     extension that has a pool."""
     found = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
     if found is not None:

@@ -1,14 +1,15 @@
 """The tables of a SQLite pool.
 
-Leases and waits are kept in seconds of the machine's monotonic clock (CLOCK_MONOTONIC is one for
-all processes), so that setting the clock expires nothing; `boot` tells after a restart that they
-must be set anew. A claim looks at the head of the line (`tasks_line`); when what fits stands
-further back, it looks class by class, a class being the tasks that need the same (`tasks_ready`).
-Every index is partial: what a claim touches does not grow with the number of tasks that are there.
+The tables hold leases and waits in seconds of the machine's monotonic clock (CLOCK_MONOTONIC is the
+same for all processes), so that setting the clock expires nothing; after a restart of the machine,
+`boot` shows that they must be set again. A claim looks at the head of the line (`tasks_line`); when
+the tasks that fit are further back, it looks class by class, where a class is the tasks with the
+same needs (`tasks_ready`). Every index is partial: the cost of a claim does not grow with the
+number of tasks.
 
-A locked task has `begun` 0 until its agent confirms that it holds the lease; `lease_s` is how long
-the lease was granted for. A task that is todo or held with a `pilot` still waits for that pilot's
-run of it to end.
+A locked task has `begun` 0 until its agent confirms that it holds the lease; `lease_s` is the
+length of the lease. A task that is todo or held and has a `pilot` still waits for that pilot's run
+of it to end.
 """
 
 VERSION = 2
@@ -20,7 +21,7 @@ CREATE TRIGGER task_removed AFTER DELETE ON tasks BEGIN
 END;
 """
 
-# From a pool of version 1; requests are only answers that may be asked for again.
+# From a pool of version 1; requests are only answers to repeated requests.
 FROM_1 = """
 ALTER TABLE tasks ADD COLUMN begun INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE tasks ADD COLUMN lease_s REAL NOT NULL DEFAULT 300;

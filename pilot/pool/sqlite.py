@@ -1,7 +1,7 @@
-"""The pool in a SQLite file, opened directly by every agent of one machine: no server at all.
+"""The pool in a SQLite file, which every agent of one machine opens directly, without a server.
 
 Every transition is one guarded update inside one writer transaction (BEGIN IMMEDIATE), in WAL with
-synchronous=FULL: what was acknowledged survives a power loss. The file must lie on a local disk.
+synchronous=FULL: an acknowledged change survives a power loss. The file must be on a local disk.
 """
 
 import json
@@ -24,7 +24,8 @@ GIVEN_BACK = (AttemptOutcome.RELEASED, AttemptOutcome.RETURNED, AttemptOutcome.L
 
 
 class SQLitePool(Pool):
-    """The pool's promises kept by that file. What operators alone ask is loaded when they do."""
+    """The pool's interface, implemented by that file. The module for operators is loaded on first
+    use."""
 
     def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
         self._file = SQLiteFile(path, create, backoff_s)
@@ -75,7 +76,8 @@ class SQLitePool(Pool):
         before = self._claims.recall(pilot, request_id)
         if before is not None:
             return self._still_held(pilot, before)
-        if not self._file.in_batch:  # who makes a batch expires once
+        # the caller that makes a batch expires leases once for all of it
+        if not self._file.in_batch:
             self._rows.expire_leases()
         rows = self._line.find_eligible(offer, count)
         leases = [self._lock_task(row, pilot, lease_s) for row in rows]
@@ -128,7 +130,7 @@ class SQLitePool(Pool):
         return self._state_after(row, final)
 
     def _state_after(self, row: Row, final: Final) -> str:
-        """What an end makes of a task whose attempt is charged."""
+        """The new state of a task after the end of an attempt that counts."""
         if final.outcome in GIVEN_BACK:
             return self._rows.give_back(row, final.outcome != AttemptOutcome.RETURNED, final.reason)
         if final.outcome != AttemptOutcome.DONE:
@@ -137,9 +139,9 @@ class SQLitePool(Pool):
         return TaskState.DONE
 
     def _finish_late(self, row: Optional[Row], final: Final, pilot: str) -> str:
-        """An end without a lease: the state again if this very end was accepted before; accepted if
-        the lease has run out and nobody has claimed the task since, as no work shall be thrown
-        away; else the lease is stale."""
+        """Accept an end without a lease: returns the same state again if the pool has accepted this
+        very end before. If the lease has run out and no pilot has claimed the task since, the end
+        is valid, so that no work is lost; else the lease is stale."""
         attempt = (
             row
             and self._db.execute(
@@ -160,7 +162,7 @@ class SQLitePool(Pool):
         return self._accept_late(row, final)
 
     def _release_wait(self, row: Row) -> None:
-        """The run of a cancelled task has ended: nobody need wait for it."""
+        """The run of a cancelled task has ended: no pilot needs to wait for it."""
         self._db.execute(
             "UPDATE tasks SET pilot = NULL, until = NULL, ready = ? WHERE seq = ?",
             (int(row.state == TaskState.TODO), row.seq),

@@ -1,5 +1,5 @@
-"""A SQLite file as a pool keeps it: opened, made when asked, written in transactions; the clock of
-its leases."""
+"""The SQLite file of a pool: opens it, creates it on request, writes it in transactions; the clock
+of its leases."""
 
 import os
 import sqlite3
@@ -14,16 +14,17 @@ from pilot.base.shared_defaults import LEASE_S
 
 BUSY_S = 10.0
 BACKOFF_S = 10.0
-MAX_PATH = 500  # 512 with the endings of what lies beside it (MAX_PATHNAME of SQLite's unix files)
+MAX_PATH = 500  # 512 with the suffixes of the files beside it (MAX_PATHNAME of SQLite's unix files)
 
 
 def monotonic_s() -> float:
-    """Seconds of the machine's monotonic clock, which is one for all processes."""
+    """Seconds of the machine's monotonic clock, which is the same for all processes."""
     return time.monotonic()
 
 
 def boot_id() -> str:
-    """Which start of the machine this is: the monotonic clock means something only within it."""
+    """Identifies one start of the machine: values of the monotonic clock are comparable only within
+    it."""
     try:
         with open("/proc/sys/kernel/random/boot_id") as stream:
             return stream.read().strip()
@@ -33,8 +34,8 @@ def boot_id() -> str:
 
 @contextmanager
 def transaction(db: sqlite3.Connection, what: str) -> Iterator[None]:
-    """All or nothing of what is written inside. Raises Busy, which names `what`, when the file
-    cannot be written."""
+    """All writes inside succeed or none does. Raises Busy, which names `what`, when the file cannot
+    be written."""
     try:
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -44,7 +45,7 @@ def transaction(db: sqlite3.Connection, what: str) -> Iterator[None]:
                 db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
-    except sqlite3.ProgrammingError:  # our own mistake, not the file's state
+    except sqlite3.ProgrammingError:  # a mistake of this program, not a state of the file
         raise
     except sqlite3.DatabaseError as error:
         if db.in_transaction:
@@ -55,8 +56,8 @@ def transaction(db: sqlite3.Connection, what: str) -> Iterator[None]:
 def query_rows(
     db: sqlite3.Connection, what: str, question: str, values: Sequence[object] = ()
 ) -> List[Any]:
-    """The rows of a question outside any transaction. Raises Busy, which names `what`, when the
-    file cannot be read."""
+    """The rows of a query outside any transaction. Raises Busy, which names `what`, when the file
+    cannot be read."""
     try:
         return db.execute(question, values).fetchall()
     except sqlite3.ProgrammingError:
@@ -66,14 +67,14 @@ def query_rows(
 
 
 def _sqlite_name(path: str) -> str:
-    """As SQLite wants it, in UTF-8: where the locale knows ASCII only, Python 3.6 has other bytes
-    as halves of characters."""
+    """The path in UTF-8, as SQLite expects it: in an ASCII locale, Python 3.6 represents other
+    bytes as surrogates."""
     return os.fsencode(path).decode("utf-8")
 
 
 def _make_private(path: str) -> None:
-    """A new file is its owner's alone: tasks may hold what is nobody's business. What is wrong with
-    it, SQLite tells."""
+    """Create a file that only its owner can read, because tasks may hold secrets. SQLite reports
+    any error."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError:
@@ -81,8 +82,8 @@ def _make_private(path: str) -> None:
 
 
 class SQLiteFile:
-    """One connection `db` to the file; not for several threads. `backoff_s` is the first wait
-    before another attempt; `in_batch` tells that a batch is under way."""
+    """One connection `db` to the file; not for several threads. `backoff_s` is the first delay
+    before another attempt; `in_batch` is true during a batch."""
 
     def __init__(self, path: str, create: bool = False, backoff_s: Optional[float] = None) -> None:
         self.in_batch = False
@@ -115,7 +116,8 @@ class SQLiteFile:
                 self._make_tables(path, backoff_s)
             row = self.db.execute("SELECT value FROM meta WHERE name = 'backoff_s'").fetchone()
             self.backoff_s = float(row[0])
-        except sqlite3.OperationalError as error:  # locked, or no room: another time it may work
+        # locked, or no space: a later attempt may succeed
+        except sqlite3.OperationalError as error:
             raise Busy("sqlite:%s: cannot be opened: %s" % (path, error))
         except sqlite3.Error as error:
             raise UsageError("sqlite:%s: cannot be opened: %s" % (path, error))
@@ -151,7 +153,7 @@ class SQLiteFile:
                 "sqlite:%s: is a pool of version %s, this program reads %d"
                 % (path, meta.get("version"), schema.VERSION)
             )
-        if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits begin anew
+        if meta["boot"] != boot_id():  # the machine was restarted: all leases and waits start again
             self.db.execute(
                 "UPDATE tasks SET until = ? WHERE state = 'locked'", (monotonic_s() + LEASE_S,)
             )
@@ -174,7 +176,7 @@ class SQLiteFile:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction, or a part of the batch that is under way. Raises Busy."""
+        """One transaction, or a part of the current batch. Raises Busy."""
         if self.in_batch:
             yield
             return
@@ -182,16 +184,16 @@ class SQLiteFile:
             yield
 
     def query_rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
-        """The rows of a question. Raises Busy."""
+        """The rows of a query. Raises Busy."""
         return query_rows(self.db, "the pool", question, values)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.db.close()
 
 
 def _split_statements(text: str) -> List[str]:
-    """The statements of the schema; a trigger's inner semicolons do not end it."""
+    """The statements of the schema; a semicolon inside a trigger does not end a statement."""
     found, partial = [], ""
     for line in text.splitlines(True):
         partial += line

@@ -1,4 +1,4 @@
-"""The tasks of a SQLite pool that may be claimed, in their order: which of them fit an offer."""
+"""The claimable tasks of a SQLite pool in order, and those of them that fit an offer."""
 
 import itertools
 import sqlite3
@@ -7,7 +7,7 @@ from typing import Any, List, Set, Tuple
 from pilot.pool.interface import Offer
 from pilot.pool.sqlite_rows import TASK, Row
 
-HEAD = 32  # tasks at the head of the line to look at, for each that is wanted
+HEAD = 32  # tasks to read at the head of the line for each requested task
 _FITS = "cores <= ? AND memory_mb <= ? AND gpus <= ? AND walltime_s <= ? AND container <= ? AND (walltime_s > 0 OR ?)"
 
 
@@ -18,8 +18,8 @@ class TaskLine:
         self._db = db
 
     def find_eligible(self, offer: Offer, count: int) -> List[Row]:
-        """The rows of the foremost tasks that fit: looked for at the head of the line, and if that
-        is not enough, class by class."""
+        """The rows of the first tasks that fit: reads the head of the line first, and class by
+        class if that is not enough."""
         limits, have = _offer_limits(offer), set(offer.tags)
         seqs = self._at_the_head(limits, have, count, 1)
         if len(seqs) < count:
@@ -36,8 +36,7 @@ class TaskLine:
     def _at_the_head(
         self, limits: Tuple[object, ...], have: Set[str], count: int, depth: int
     ) -> List[int]:
-        """Cheap however many classes there are; `depth` tasks are looked at for each that is
-        wanted."""
+        """Cheap for any number of classes; reads `depth` tasks for each requested task."""
         found = self._db.execute(
             "SELECT head.seq, tags FROM (SELECT seq, class, priority FROM tasks INDEXED BY tasks_line WHERE ready = 1"
             " ORDER BY priority DESC, seq LIMIT ?) AS head JOIN classes ON classes.class = head.class WHERE "
@@ -52,7 +51,7 @@ class TaskLine:
         )
 
     def _class_by_class(self, limits: Tuple[object, ...], have: Set[str], count: int) -> List[int]:
-        """Cheap however many tasks there are that do not fit."""
+        """Cheap for any number of tasks that do not fit."""
         classes = self._db.execute(
             "SELECT class, tags FROM classes WHERE ready > 0 AND " + _FITS, limits
         ).fetchall()
@@ -66,12 +65,12 @@ class TaskLine:
         return [seq for _, seq in sorted(found)[:count]]
 
     def count_claimable(self) -> int:
-        """How many tasks could be claimed now, by somebody."""
+        """How many tasks some pilot could claim now."""
         found = self._db.execute("SELECT coalesce(sum(ready), 0) FROM classes").fetchone()
         return int(found[0])
 
     def ends_of_waits(self, offer: Offer) -> List[float]:
-        """When the waits of tasks end that fit this offer, by the monotonic clock."""
+        """When the waits of tasks that fit this offer end, by the monotonic clock."""
         found = self._db.execute(
             "SELECT tags, min(until) FROM tasks INDEXED BY tasks_waiting JOIN classes"
             " ON classes.class = tasks.class WHERE state = 'todo' AND tasks.ready = 0 AND "

@@ -1,5 +1,5 @@
-"""What operators ask of a SQLite pool: counts, a task's story, sending back, holding, moving
-house."""
+"""The requests of operators to a SQLite pool: counts, a task's history, retry, hold, export and
+import."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from pilot.events.endings import AttemptOutcome, TaskState
 
 
 def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> Dict[str, Any]:
-    """A task with its attempts; `rows` answers questions to the file."""
+    """A task with its attempts; `rows` queries the file."""
     names = ("generation", "pilot", "started", "ended", "outcome", "reason", "result")
     found = rows(
         "SELECT %s FROM attempts WHERE task = ? ORDER BY generation" % ", ".join(names), (row.seq,)
@@ -39,7 +39,7 @@ def tell_task(rows: Callable[[str, Sequence[object]], List[Any]], row: Row) -> D
 
 
 class SQLiteOperator:
-    """The operator's half of the pool's promises, kept in this file."""
+    """The operator's half of the pool's interface, implemented by this file."""
 
     def __init__(self, file: sqlite_file.SQLiteFile, rows: TaskRows) -> None:
         self._file, self._db, self._rows = file, file.db, rows
@@ -52,8 +52,8 @@ class SQLiteOperator:
         return tell_task(self._file.query_rows, row)
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
-        """What was cancelled while it ran waits until its run has ended, or the lease of it has run
-        out."""
+        """Send tasks back. A task that was cancelled during its run waits until the run has ended,
+        or its lease has run out."""
         with self._file.writing():
             names = (
                 [row[0] for row in self._db.execute("SELECT id FROM tasks WHERE state = 'error'")]
@@ -81,7 +81,7 @@ class SQLiteOperator:
                     self._rows.end_attempt(
                         row.seq, row.generation, AttemptOutcome.CANCELLED, "cancelled by an operator", None
                     )
-                waits = row.pilot is not None  # its run goes on until its agent hears of it
+                waits = row.pilot is not None  # its run continues until its agent learns of it
                 self._rows.set_state(row, TaskState.HELD, "cancelled by an operator")
                 if waits:
                     self._db.execute(
@@ -92,8 +92,8 @@ class SQLiteOperator:
         return count
 
     def purge(self, state: str, older_than_s: float, most: int) -> int:
-        """Forget tasks in this state (done, error, held) of which nothing has changed for so long,
-        at most so many; returns how many."""
+        """Delete tasks in this state (done, error, held) that have not changed for so long, at most
+        so many; returns how many."""
         then = time.time() - older_than_s
         with self._file.writing():
             rows = self._db.execute(

@@ -1,4 +1,4 @@
-"""Requests of a SQLite pool that were answered: the same one again gets the same answer."""
+"""Answered requests of a SQLite pool: a repeated request gets the same answer."""
 
 import collections
 import json
@@ -8,14 +8,14 @@ from typing import List, Optional, Sequence, Tuple
 from pilot.pool import sqlite_file
 from pilot.pool.interface import Lease
 
-MAX_NEWEST = 200000  # pilots whose newest request is remembered
+MAX_NEWEST = 200000  # pilots whose newest request is stored
 KEEP_REQUESTS_S = 86400.0
 Key = Tuple[str, int]
 
 
 class ClaimLog:
-    """What each life of each pilot asked last, and which leases it got. The callers hold a writer
-    transaction."""
+    """The last request of each life of each pilot, and the leases that it got. The callers hold a
+    writer transaction."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -23,8 +23,8 @@ class ClaimLog:
         self._newest: "collections.OrderedDict[Tuple[str, str], int]" = collections.OrderedDict()
 
     def recall(self, pilot: str, request_id: str) -> Optional[List[Key]]:
-        """The leases (task, generation) that this very request got; none of them where a later
-        request of its life came before it; None for a request that is new."""
+        """The leases (task, generation) that this very request got; an empty list if a later
+        request of its life came before it; None for a new request."""
         life, number = split_request_id(request_id)
         kept = self._kept(pilot, life)
         if kept is not None and kept[0] == number:
@@ -32,8 +32,8 @@ class ClaimLog:
         return [] if number < self._newest_number(pilot, life, kept) else None
 
     def remember(self, pilot: str, request_id: str, leases: Sequence[Lease]) -> None:
-        """This request got these leases. One that got nothing may get something when it is asked
-        again."""
+        """Store the leases of this request. A request that got nothing may get something when it is
+        repeated."""
         life, number = split_request_id(request_id)
         if leases:
             granted = json.dumps([(lease.task, lease.generation) for lease in leases])
@@ -48,13 +48,13 @@ class ClaimLog:
             self._newest.popitem(last=False)
 
     def is_overtaken(self, pilot: str, request_id: str) -> bool:
-        """Whether a later request of the same life of this pilot came before this one: who sent
-        this one has given it up."""
+        """Whether a later request of the same life of this pilot came before this one: its sender
+        no longer waits for it."""
         life, number = split_request_id(request_id)
         return number < self._newest_number(pilot, life, self._kept(pilot, life))
 
     def forget_old(self) -> None:
-        """Answers that nobody will ask for again."""
+        """Delete answers to requests that no pilot will repeat."""
         oldest = sqlite_file.monotonic_s() - KEEP_REQUESTS_S
         self._db.execute("DELETE FROM requests WHERE made < ?", (oldest,))
 

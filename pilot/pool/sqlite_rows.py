@@ -1,4 +1,4 @@
-"""The rows of a SQLite pool, and the transitions that every part of it makes."""
+"""The rows of a SQLite pool, and the transitions that all its parts share."""
 
 import json
 import random
@@ -9,13 +9,13 @@ from pilot.pool import sqlite_file
 from pilot.events.endings import AttemptOutcome, TaskState
 
 MAX_BACKOFF_S = 600.0
-# attempts that nobody confirmed and that cost nothing; more of them are a task that kills its
+# unconfirmed attempts that cost the task nothing; with more of them, the task probably kills its
 # agents at once
 MAX_UNCONFIRMED = 20
 
 
 class Row(NamedTuple):
-    """One task as it is kept."""
+    """One task, as the file stores it."""
 
     seq: int
     id: str
@@ -40,13 +40,13 @@ TASK = ", ".join(Row._fields)
 
 
 class TaskRows:
-    """Looks rows up and moves tasks from state to state; the callers hold a writer transaction."""
+    """Reads rows and moves tasks from state to state; the callers hold a writer transaction."""
 
     def __init__(self, file: sqlite_file.SQLiteFile) -> None:
         self._file, self._db = file, file.db
 
     def class_of(self, spec: Dict[str, Any]) -> int:
-        """The class of tasks with these needs; one that is new is made."""
+        """The class of tasks with these needs; adds a new class to the table."""
         needs = (
             spec.get("cores", 1),
             spec.get("memory_mb", 0),
@@ -75,14 +75,14 @@ class TaskRows:
     def end_attempt(
         self, seq: int, generation: int, outcome: str, reason: str, result: Optional[Dict[str, Any]]
     ) -> None:
-        """Write down how an attempt ended."""
+        """Record how an attempt ended."""
         self._db.execute(
             "UPDATE attempts SET ended = ?, outcome = ?, reason = ?, result = ? WHERE task = ? AND generation = ?",
             (time.time(), outcome, reason, json.dumps(result) if result else None, seq, generation),
         )
 
     def set_state(self, row: Row, state: str, reason: str, wait_s: float = 0.0) -> None:
-        """Put a task into this state; one that is todo waits first for `wait_s` seconds."""
+        """Move a task into this state; a todo task first waits for `wait_s` seconds."""
         ready = state == TaskState.TODO and wait_s <= 0
         until = sqlite_file.monotonic_s() + wait_s if state == TaskState.TODO and not ready else None
         self._db.execute(
@@ -91,7 +91,7 @@ class TaskRows:
         )
 
     def fail_attempt(self, row: Row, reason: str) -> str:
-        """An attempt is used up: the task's new state, error when it was the last."""
+        """Use up an attempt; returns the task's new state, error when it was the last attempt."""
         state = TaskState.ERROR if row.attempts >= row.max_attempts else TaskState.TODO
         self.set_state(row, state, reason, self._wait_s(row.attempts))
         return state
@@ -102,8 +102,8 @@ class TaskRows:
         )
 
     def give_back(self, row: Row, begun: bool, reason: str) -> str:
-        """The attempt is refunded. What was begun is given back at most max_releases times: a task
-        that never ends anywhere, or ends its pilots, shall not travel for ever."""
+        """Refund the attempt. A task that has started is given back at most max_releases times, so
+        that a task that never finishes, or ends its pilots, does not circulate without end."""
         if begun and row.releases >= row.max_releases:
             told = self._file.query_rows(
                 "SELECT reason FROM attempts WHERE task = ? AND outcome = 'released' ORDER BY generation",
@@ -132,7 +132,7 @@ class TaskRows:
         return float(wait * (1 + 0.1 * random.random()))
 
     def confirm_starts(self, keys: Sequence[Tuple[str, int]], pilot: str) -> None:
-        """The agent holds these leases and has begun what runs under them."""
+        """Confirm that the agent holds these leases and has started their payloads."""
         if not keys:
             return
         self._db.executemany(
@@ -141,8 +141,8 @@ class TaskRows:
         )
 
     def expire_leases(self) -> None:
-        """Leases that ran out are failed attempts, unless nobody ever confirmed them; waits that
-        are over make tasks claimable."""
+        """Leases that ran out count as failed attempts, unless they were never confirmed; tasks
+        whose wait is over become claimable."""
         now = sqlite_file.monotonic_s()
         for values in self._db.execute(
             "SELECT "

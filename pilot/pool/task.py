@@ -1,4 +1,4 @@
-"""One task as its JSON line describes it: the schema, checked with a sentence for every mistake."""
+"""One task as its JSON line describes it: the schema, and a sentence for every mistake."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Field(NamedTuple):
 
 
 def _plain_text(value: Any) -> bool:
-    """A text that a program can be given: no NUL, nothing that UTF-8 cannot hold."""
+    """A text that can be an argument of a program: without NUL, and valid in UTF-8."""
     try:
         return isinstance(value, str) and "\0" not in value and bool(value.encode("utf-8") or True)
     except UnicodeEncodeError:
@@ -105,8 +105,8 @@ FIELDS: Dict[str, Field] = {
 def check_task(
     task: object, base: str, size: Optional[int] = None
 ) -> Tuple[Optional[Dict[str, object]], List[str]]:
-    """A task with its relative file names made absolute against `base`, and a sentence per
-    mistake. `size` is the length of its JSON text, where that is known."""
+    """A task with its relative file names made absolute against `base`, and a sentence per mistake.
+    `size` is the length of its JSON text, if known."""
     if not isinstance(task, dict):
         return None, ["a task is an object {...}, this is a %s" % type(task).__name__]
     problems = [
@@ -181,11 +181,11 @@ def _names_twice(key: str, names: List[str]) -> List[str]:
 
 
 def make_absolute(url: str, base: str) -> str:
-    """A URL as it is; a path made absolute against the folder `base`."""
+    """A URL unchanged; a path made absolute against the folder `base`."""
     return url if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url) else os.path.join(base, url)
 
 
-MOST_PROBLEMS = 100  # mistakes that are told one by one
+MOST_PROBLEMS = 100  # number of mistakes that are reported one by one
 
 
 class Lines:
@@ -196,11 +196,12 @@ class Lines:
         self.problems: List[str] = []
         self._name, self._base = name, base
         self._stem = os.path.splitext(os.path.basename(name))[0]
-        self._seen: Dict[int, int] = {}  # hash of an id -> its line: a million ids are not kept
+        # hash of an id -> its line: a million ids would take too much memory
+        self._seen: Dict[int, int] = {}
 
     def each(self, lines: Iterable[str]) -> Iterator[Dict[str, object]]:
-        """Ids are given where there are none; empty lines do not count. Mistaken lines are passed
-        over."""
+        """Yield the tasks; those without an id get one. Empty lines do not count, lines with
+        mistakes are skipped."""
         self._seen, mistaken = {}, 0
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -245,8 +246,8 @@ def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, obj
 
 
 def generated_id(stem: str, number: int, task: Dict[str, object]) -> str:
-    """An id for a task that has none: the file's name, the line, and what the task is, so that
-    another task in the same place is another, and the same added again the same."""
+    """An id for a task without one: from the file's name, the line, and the task itself. So another
+    task on the same line gets another id, and the same task added again gets the same id."""
     digest = zlib.crc32(json.dumps(task, sort_keys=True).encode("ascii"))
     return "%s-%06d-%08x" % (
         re.sub(r"[^A-Za-z0-9._-]", "_", stem).lstrip("._-")[:100] or "task",
@@ -269,7 +270,7 @@ def read_file(path: str) -> List[Dict[str, object]]:
 
 
 def read_one(path: str) -> Dict[str, object]:
-    """The one task of a JSON file, to be tried once; UsageError with a sentence per mistake."""
+    """The one task of a JSON file, to run once; UsageError with a sentence per mistake."""
     try:
         with open(path, encoding="utf-8") as stream:
             task = json.load(stream)
