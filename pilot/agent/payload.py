@@ -12,14 +12,7 @@ from pilot.agent.attempt_result import AttemptResult
 from pilot.agent.loop import ChildExit
 from pilot.agent.sandbox import folder_name
 from pilot.agent.stage_process import StageProcess
-from pilot.agent.stages import (
-    RUN,
-    STAGE_IN,
-    PayloadPlace,
-    Start,
-    TransferAnswer,
-    close_streams,
-)
+from pilot.agent.stages import RUN, STAGE_IN, PayloadPlace, Start, TransferAnswer, close_streams
 from pilot.agent.payload_context import AttemptEnd, PayloadContext
 from pilot.agent.watch import SOONEST_S, Watch
 from pilot.base.interrupts import DRAIN_SIGNALS, STOP_SIGNALS
