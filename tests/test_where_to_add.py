@@ -136,3 +136,12 @@ def test_a_host_is_one_file_and_its_row(copy):
     row = '    ("inn", lambda environ, settings: "INN" in environ),\n'
     copy.change("pilot/hosts/__init__.py", rows, rows + row)
     assert copy("-X", "CheckWorkerNode", INN="1").returncode == 77
+
+
+def test_a_world_to_ship_to_is_one_row_beside_its_writer(copy):
+    rows = "WORLDS = (\n"
+    row = '    World("moon", ship_systemd, SLOT),\n'
+    copy.change("pilot/ops/ship/service.py", rows, rows + row)
+    done = copy("-m", "pilot.ship", "moon", "-o", "job", "--cores", "1", "--", "-X", "Install")
+    assert done.returncode == 0, done.stdout.decode()
+    assert list((copy.folder / "job").iterdir())
