@@ -93,6 +93,8 @@ def _task_problems(path: str, alone: bool) -> List[str]:
     if not path:
         return []
     if os.path.exists(path) and not os.path.isfile(path):
+        if alone:
+            return ["--task %s: is no regular file; it takes a file with one JSON object" % path]
         return [
             "--tasks %s: is no regular file; fill a pool from it: python3 -m pilot.pool add sqlite:FILE -"
             % path

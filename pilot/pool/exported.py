@@ -30,7 +30,8 @@ def find_problems(exported: object) -> List[str]:
     """A sentence per mistake."""
     if not isinstance(exported, dict):
         return ["an exported task is an object {...}"]
-    name = "task %r" % str(exported.get("id"))[:200]
+    identity = exported.get("id")
+    name = "task %r" % str(identity)[:200] if identity is not None else "a task"
     found = ["%s: %s" % (name, mistake) for mistake in task.check_task(spec_of(exported), "/")[1]]
     if not isinstance(exported.get("id"), str):
         found.append("%s: has no id" % name)

@@ -26,6 +26,7 @@ def test_nothing_is_wrong_with_the_defaults():
         ({"lease_s": 0.5}, "--lease-s must be 1 or more"),
         ({"transfer_proxy": "/no/proxy"}, "--transfer-proxy: there is no file /no/proxy"),
         ({"tasks": "/dev"}, "--tasks /dev: is no regular file; fill a pool from it: python3 -m"),
+        ({"task": "/dev"}, "--task /dev: is no regular file; it takes a file with one JSON object"),
         ({"tasks": "/no/tasks"}, "/no/tasks: cannot be read"),
         ({"task": "/no/task"}, "/no/task: cannot be read"),
         ({"pool": "ftp://x"}, "--pool: 'ftp://x' is not a pool"),

@@ -67,7 +67,7 @@ def test_a_mistake_is_one_sentence(changes, sentence):
 
 def test_a_task_without_an_id_is_told():
     nameless = {key: value for key, value in TASK.items() if key != "id"}
-    assert exported.find_problems(nameless) == ["task 'None': has no id"]
+    assert exported.find_problems(nameless) == ["a task: has no id"]
 
 
 def test_what_is_wrong_with_the_task_itself_is_told_too():

@@ -36,7 +36,7 @@ def check_file(path: str) -> None:
         )
     if result != "ok":
         raise UsageError(
-            "sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, result)
+            "sqlite:%s: is damaged: %s; restore it from a copy (pilot.pool restore)" % (path, " ".join(result.split()))
         )
     if not {"tasks", "attempts", "meta"} <= tables:
         raise UsageError("sqlite:%s: is no pool" % path)

@@ -31,10 +31,10 @@ def _check_event(event: Dict[str, object]) -> None:
     for name in _NAMES:
         value = event.get(name)
         if not isinstance(value, str) or not 0 < len(value) <= 128:
-            raise BadRequest(400, "an event has a %s, a text of at most 128 characters" % name)
+            raise BadRequest(400, "the field %s of an event is a text of at most 128 characters" % name)
     seq = event.get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 < seq < 1 << 53:
-        raise BadRequest(400, "an event has a seq, a whole number from 1")
+        raise BadRequest(400, "the field seq of an event is a whole number from 1")
     if len(event) > 200 or len(json.dumps(event)) > MAX_EVENT:
         raise BadRequest(400, "an event has at most 200 fields and %d bytes" % MAX_EVENT)
 

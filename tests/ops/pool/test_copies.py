@@ -67,7 +67,7 @@ def damage(path):
     [
         (os.unlink, "there is no such file"),
         (lambda path: open(path, "w").close(), "is empty: restore it from a copy"),
-        (damage, "(?s)is damaged: .*; restore it from a copy"),
+        (damage, r"is damaged: [^\n]*; restore it from a copy"),
     ],
     ids=["gone", "empty", "damaged"],
 )

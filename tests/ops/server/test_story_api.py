@@ -36,11 +36,11 @@ def test_a_pilot_reads_its_own_story_alone(guarded):
 @pytest.mark.parametrize(
     "changes, sentence",
     [
-        ({"pilot": ""}, "an event has a pilot, a text of at most 128 characters"),
-        ({"event": "x" * 129}, "an event has a event, a text of at most 128 characters"),
-        ({"seq": 0}, "an event has a seq, a whole number from 1"),
-        ({"seq": True}, "an event has a seq, a whole number from 1"),
-        ({"seq": 1 << 53}, "an event has a seq, a whole number from 1"),
+        ({"pilot": ""}, "the field pilot of an event is a text of at most 128 characters"),
+        ({"event": "x" * 129}, "the field event of an event is a text of at most 128 characters"),
+        ({"seq": 0}, "the field seq of an event is a whole number from 1"),
+        ({"seq": True}, "the field seq of an event is a whole number from 1"),
+        ({"seq": 1 << 53}, "the field seq of an event is a whole number from 1"),
         ({"x": "y" * (1 << 18)}, "an event has at most 200 fields and 262144 bytes"),
         ({"k%d" % n: n for n in range(200)}, "an event has at most 200 fields and 262144 bytes"),
     ],
