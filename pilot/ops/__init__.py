@@ -1,1 +1,1 @@
-"""The operators' tools: nothing of this room travels in the file for nodes."""
+"""The operators' tools. The file that runs on worker nodes does not contain this package."""

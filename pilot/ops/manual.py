@@ -1,5 +1,5 @@
-"""`python3 -m pilot.manual man|bash`: prints the man page or bash's completion, made from the
-descriptions of the commands.
+"""`python3 -m pilot.manual man|bash`: prints the man page or the completion for bash. It generates
+both from the descriptions of the commands.
 
     python3 -m pilot.manual man > pilot.1          man ./pilot.1
     source <(python3 -m pilot.manual bash)
@@ -46,13 +46,13 @@ FILES = (
 
 
 def known_packages(extensions: Sequence[str]) -> List[loading.Package]:
-    """The toolbox and these extensions. UsageError when one cannot be loaded."""
+    """Return the toolbox and these extensions. UsageError if an extension cannot be loaded."""
     search.opened(search.usual_roots(program.root(), os.getcwd(), dict(os.environ)))
     return loading.load(extensions)
 
 
 def man_page(packages: Sequence[loading.Package]) -> str:
-    """The page in the format of man(7)."""
+    """Return the man page in the format of man(7)."""
     lines = [
         ".TH PILOT 1 \"\" \"pilot %s\"" % VERSION,
         ".SH NAME",
@@ -91,13 +91,13 @@ def _option_lines(options: Iterable[Option]) -> List[str]:
 
 
 def escape_roff(text: str) -> str:
-    """Text, escaped for roff."""
+    """Escape a text for roff."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     return "\\&" + text if text[:1] in (".", "'") else text
 
 
 def bash_completion(packages: Sequence[loading.Package]) -> str:
-    """A function that completes options, names of commands behind -X, and files."""
+    """Return a bash function that completes options, command names after -X, and files."""
     commands = registry.commands_by_name(packages)
     options = list(ENGINE_OPTIONS + registry.package_options(packages))
     options += [option for command in commands.values() for option in command.options]
@@ -115,7 +115,7 @@ WRITERS: Dict[str, Callable[[Sequence[loading.Package]], str]] = {
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Print the page or the completion; returns the exit code."""
+    """Print the man page or the completion. Return the exit code."""
     return run_tool("pilot.manual", argv, _run_tool)
 
 

@@ -1,4 +1,4 @@
-"""Runs the operators' tools: exit codes, and errors as sentences on stderr."""
+"""Runs the operators' tools. Handles exit codes and prints errors as sentences on stderr."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Finished(Exception):
-    """The parser has printed help or an error; `code` is the exit code."""
+    """The parser has printed its help or an error. `code` is the exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -20,18 +20,18 @@ class Finished(Exception):
 
 
 class ToolParser(argparse.ArgumentParser):
-    """argparse's parser, which raises Finished instead of ending the process."""
+    """An argparse parser that raises Finished instead of ending the process."""
 
     def exit(self, status: int = 0, message: Optional[str] = None) -> "NoReturn":
-        """argparse's hook."""
+        """argparse calls this method to exit."""
         if message:
             self._print_message(message, sys.stderr)
         raise Finished(status)
 
 
 def run_tool(name: str, argv: Optional[Sequence[str]], run: Callable[[List[str]], int]) -> int:
-    """Run a tool with the words of its command line (None: the process's); returns the exit
-    code."""
+    """Run a tool with the words of its command line (None: the words of the process). Return the
+    exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
 
     def print_errors(code: int, problems: Sequence[str]) -> None:

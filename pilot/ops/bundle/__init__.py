@@ -1,1 +1,1 @@
-"""Makes the file that travels."""
+"""Builds the single file that runs on worker nodes."""

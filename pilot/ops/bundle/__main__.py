@@ -12,7 +12,7 @@ from pilot.ops.tool import ToolParser, run_tool
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Write the file and print its size and sha256."""
+    """Write the file. Print its size and its sha256."""
     return run_tool("pilot.bundle", argv, _run_tool)
 
 

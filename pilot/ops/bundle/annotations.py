@@ -1,4 +1,4 @@
-"""Removes type annotations: only a type checker needs them."""
+"""Removes type annotations. Only a type checker needs them."""
 
 import io
 import keyword
@@ -6,14 +6,14 @@ import tokenize
 from typing import Dict, List, Tuple
 
 OURS = ("pilot/", "commands/")
-# base classes that read annotations when the program runs
+# base classes that read annotations at run time
 FIELDS = {"NamedTuple", "TypedDict", "Protocol"}
 NOTHING = (tokenize.COMMENT, tokenize.NL)
 
 
 def untyped_files(files: Dict[str, bytes]) -> Dict[str, bytes]:
-    """The same files with our own sources without annotations; line numbers stay the same. An
-    extension retains its annotations, because it may read them when it runs."""
+    """Return the same files, without annotations in the toolbox's own sources. Line numbers stay
+    the same. An extension keeps its annotations, because it may read them at run time."""
     return {
         name: _untyped(data) if name.startswith(OURS) and name.endswith(".py") else data
         for name, data in files.items()
@@ -28,7 +28,7 @@ def _untyped(source: bytes) -> bytes:
 
 
 def remove_annotations(lines: List[str], tokens: List[tokenize.TokenInfo]) -> None:
-    """Remove the annotations from these lines, which have these tokens."""
+    """Remove the annotations from these lines. `tokens` are the tokens of these lines."""
     for row, start, end in sorted(_find_annotations(tokens), reverse=True):
         left, right = lines[row - 1][:start], lines[row - 1][end:]
         before_colon = right.lstrip().startswith(":")
@@ -36,13 +36,13 @@ def remove_annotations(lines: List[str], tokens: List[tokenize.TokenInfo]) -> No
 
 
 def read_tokens(text: str) -> List[tokenize.TokenInfo]:
-    """The tokens of a source without the end marker."""
+    """Return the tokens of a source without the end marker."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     return [token for token in tokens if token.type != tokenize.ENDMARKER]
 
 
 def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """(line, from, to) of each annotation: `: T` of parameters and variables, `-> T`."""
+    """Return (line, from, to) for each annotation: `: T` of parameters and variables, `-> T`."""
     spans: List[Tuple[int, int, int]] = []
     real = [token for token in tokens if token.type not in NOTHING]
     for at, token in enumerate(real):
@@ -52,8 +52,8 @@ def _find_annotations(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, 
 
 
 def _annotated_variables(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """Annotations of variables that have a value. The fields of a NamedTuple, of similar classes and
-    of classes with a decorator retain theirs, because the class reads them."""
+    """Find the annotations of variables that have a value. Fields of a NamedTuple, of similar
+    classes and of decorated classes keep their annotations, because the class reads them."""
     spans: List[Tuple[int, int, int]] = []
     blocks, opening, line = [""], "", []  # type: List[str], str, List[tokenize.TokenInfo]
     decorated = False
@@ -97,7 +97,8 @@ def _annotated_variable(line: List[tokenize.TokenInfo]) -> List[Tuple[int, int, 
 
 def _annotated_signature(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
     spans: List[Tuple[int, int, int]] = []
-    lambdas, depth, since = 0, 0, -1  # since: the depth at which an annotation began; -1: outside of one
+    # since: the bracket depth at which the current annotation began, or -1 outside an annotation
+    lambdas, depth, since = 0, 0, -1
     for token in tokens[2:]:
         text = token.string if token.type == tokenize.OP else ""
         depth += (text in ("(", "[", "{")) - (text in (")", "]", "}"))

@@ -1,8 +1,9 @@
-"""Makes a smaller program that does the same: it removes comments, docstrings, annotations and the
-help of options from sources, and leaves out the parts that another agent replaces.
+"""Makes a smaller program with the same behaviour. It removes comments, docstrings, annotations and
+the help of options from the sources. It omits the parts that another agent replaces.
 
-It removes source and never rewrites it (except the line of names from typing), so that every Python
-produces the same bytes. The first line of a command's docstring stays, because --list shows it.
+It only removes source text and never rewrites it (except the import of names from typing), so that
+every Python produces the same bytes. The first line of a command's docstring stays, because --list
+shows it.
 """
 
 import io
@@ -13,8 +14,8 @@ from typing import Dict, List, Match, Set, Tuple
 from pilot.errors import UsageError
 from pilot.ops.bundle.annotations import NOTHING, read_tokens, remove_annotations
 
-# what is left out: the agent and its pools (--execute, or a community's agent, takes their place),
-# and the other tools
+# The lean form omits the agent and its task pools (--execute or a community's agent replaces them)
+# and the other tools.
 KEPT = ("pilot/agent/__init__.py", "pilot/agent/child.py")
 PARTS = ("pilot/agent/", "pilot/pool/", "pilot/hosts/boinc/")
 FILES = (
@@ -31,7 +32,7 @@ FILES = (
     "pilot/engine/plan_text.py",
     "pilot/engine/stepping.py",
 )
-# 3.6 has token types of its own for async and await
+# Python 3.6 has separate token types for async and await
 _WORDS = (tokenize.NAME, tokenize.NUMBER, tokenize.STRING) + tuple(
     getattr(tokenize, name) for name in ("ASYNC", "AWAIT") if hasattr(tokenize, name))
 _UNSEEN = (
@@ -42,12 +43,13 @@ _UNSEEN = (
     tokenize.ENDMARKER,
     getattr(tokenize, "ENCODING", -1),
 )
-_FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")  # token types of f-strings differ between versions of Python
+# the token types of f-strings differ between Python versions
+_FORMATTED = re.compile(r"""\b[rR]?[fF][rR]?["']""")
 _BEGINS = (tokenize.INDENT, tokenize.DEDENT, tokenize.NEWLINE, tokenize.ENCODING)
 
 
 def lean_files(given: Dict[str, bytes]) -> Dict[str, bytes]:
-    """The files that stay, stripped."""
+    """Return the files that the lean form contains, stripped."""
     return {
         name: _lean_file(name, data)
         for name, data in given.items()
@@ -65,8 +67,8 @@ def _lean_file(name: str, data: bytes) -> bytes:
 
 
 def strip_source(source: bytes, keep_first_lines: bool = False) -> bytes:
-    """The same module without comments, docstrings and empty lines; with `keep_first_lines` that of
-    a class's docstring stays."""
+    """Return the same module without comments, docstrings and empty lines. With `keep_first_lines`,
+    the first line of a class's docstring stays."""
     text = _without_help(source.decode("utf-8"))
     lines, tokens = text.split("\n"), read_tokens(text)
     drop: Set[int] = set()
@@ -102,8 +104,8 @@ def _without_help(text: str) -> str:
 
 
 def _if_it_compiles(small: str, text: str) -> str:
-    """The small form without imports of types and without blanks; the unchanged text if the result
-    would not compile."""
+    """Return the small form without imports of types and without blanks, or the unchanged text if
+    the result does not compile."""
     for form in (_without_imports_of_types(small), small):
         try:
             compile(form, "stripped", "exec", dont_inherit=True)
@@ -114,10 +116,11 @@ def _if_it_compiles(small: str, text: str) -> str:
 
 
 def _without_blanks(text: str) -> str:
-    """Each statement on one line, with the blanks that words need, without last commas."""
+    """Write each statement on one line. Keep only the blanks that separate words, and remove
+    trailing commas."""
     start = text.startswith("#!")
     parts = [text[: text.index("\n") + 1]] if start else []
-    before, commas = None, [0]  # commas: how many so far, by depth of brackets
+    before, commas = None, [0]  # commas: number of commas so far, by bracket depth
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in _UNSEEN:
             continue
@@ -133,7 +136,7 @@ def _without_blanks(text: str) -> str:
 
 
 def _drop_last_comma(word: str, parts: List[str], commas: List[int]) -> None:
-    """Remove a comma before a closing bracket, except in a tuple of one."""
+    """Remove a comma before a closing bracket, except in a tuple with one element."""
     if word in ("(", "[", "{"):
         commas.append(0)
     elif word == ",":
@@ -144,8 +147,8 @@ def _drop_last_comma(word: str, parts: List[str], commas: List[int]) -> None:
 
 
 def _without_imports_of_types(text: str) -> str:
-    """Without what is imported for type checkers only, and without the names from typing that
-    nothing mentions any more."""
+    """Remove the imports that only type checkers use, and the names from typing that the text no
+    longer uses."""
     def import_used(match: Match[str]) -> str:
         rest = text[: match.start()] + text[match.end():]
         given = re.findall(r"\w+", match.group(1))
@@ -155,7 +158,7 @@ def _without_imports_of_types(text: str) -> str:
     if "\"\"\"" in text and re.search(
         r"(?m)^(if TYPE_CHECKING:|from typing )", text.partition("\"\"\"")[2]
     ):
-        return text  # perhaps inside a text: left as it is
+        return text  # the match may be inside a string: leave it unchanged
     text = re.sub(r"(?m)^if TYPE_CHECKING:\n( .*\n)+(?!el)", "", text)
     return re.sub(r"(?m)^from typing import (\([\w,\s]+\)|[\w, ]+)\n", import_used, text)
 
@@ -165,7 +168,8 @@ def _find_comments(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int]]:
 
 
 def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
-    """(line, from, to) of the texts within the quotes of an option's help, from last to first."""
+    """Return (line, from, to) for the text inside the quotes of each option's help, from last to
+    first."""
     spans: List[Tuple[int, int, int]] = []
     real = [token for token in tokens if token.type not in NOTHING]
     for at, token in enumerate(real):
@@ -187,11 +191,11 @@ def _help_texts(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int]]:
 
 
 def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, int, bool, bool]]:
-    """(first line, last line, column, all of its block?, right below a class?) of each statement
-    that is only a text."""
+    """Find each statement that is only a string. Return (first line, last line, column, is it the
+    only statement of its block?, is it directly below a class?) for each."""
     docstrings = []
     real = [token for token in tokens if token.type not in NOTHING]
-    begins, before = "", ""  # the first word of this statement, and of the one before
+    begins, before = "", ""  # the first word of this statement and of the previous one
     for at, token in enumerate(real):
         first = at == 0 or real[at - 1].type in _BEGINS
         if first and token.type not in _BEGINS:
@@ -216,7 +220,7 @@ def _find_docstrings(tokens: List[tokenize.TokenInfo]) -> List[Tuple[int, int, i
 
 
 def _statement_depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
-    """The depth of indentation of each line that begins a statement."""
+    """Return the indentation depth of each line that begins a statement."""
     depths: Dict[int, int] = {}
     depth, fresh = 0, True
     for token in tokens:
@@ -230,7 +234,7 @@ def _statement_depths(tokens: List[tokenize.TokenInfo]) -> Dict[int, int]:
 
 
 def _inside_strings(tokens: List[tokenize.TokenInfo]) -> Set[int]:
-    """The rows within a string of several lines, which must not change."""
+    """Return the numbers of the lines inside a multi-line string. These lines must not change."""
     rows: Set[int] = set()
     for token in tokens:
         if token.end[0] > token.start[0] and token.type not in (

@@ -1,5 +1,5 @@
-"""Makes the single file of the pilot: a zip (`pilot.pyz`), a script in plain ASCII (`--text`) or the
-smallest script (`--lean`). Every Python produces the same bytes.
+"""Builds the single file of the pilot: a zip (`pilot.pyz`), a script in plain ASCII (`--text`) or
+the smallest script (`--lean`). Every Python produces the same bytes.
 """
 
 import base64
@@ -14,8 +14,8 @@ from pilot.errors import UsageError
 from pilot.ops.bundle.annotations import untyped_files
 
 LINE, LEAN_LINE = 100, 2000
-# before the gate is unpacked, for any Python, 2.7 included: first of all nothing more is imported
-# from the folder of the script or from the working directory
+# This code runs before the version gate is unpacked, on any Python, including 2.7. First it stops
+# imports from the script's folder and from the working directory.
 LEAN_HEAD = """#!/usr/bin/env python3
 import os,sys
 real,name=os.path.realpath,globals().get("__file__")or""
@@ -28,7 +28,8 @@ except ImportError:
  sys.exit(10)
 exec(bz2.decompress(base64.b64decode("%s")).decode())
 """
-# what no node runs: the operators' tools, the modules that start them, and the helper of unit tests
+# Files that no worker node runs: the operators' tools, the modules that start them, and the helper
+# of the unit tests.
 ALIASES = tuple(
     name.replace(".", "/") + ("/__main__.py" if name in program.PACKAGES else ".py")
     for name in program.OPERATORS
@@ -37,37 +38,39 @@ LEFT_OUT = ("pilot/ops/", "pilot/testing.py") + ALIASES
 
 
 def files_for_nodes(files: Dict[str, bytes]) -> Dict[str, bytes]:
-    """The files without the operators' tools."""
+    """Return the files without the operators' tools."""
     return {name: data for name, data in files.items() if not name.startswith(LEFT_OUT)}
 
 
 def pack_zlib(files: Dict[str, bytes]) -> bytes:
-    """Files in one block for `loader.unpacked`: zlib and base64, which every Python can decode."""
+    """Pack the files into one block for `loader.unpacked`: zlib and base64, which every Python can
+    decode."""
     return base64.b64encode(zlib.compress(_join_files(files), 9))
 
 
 def pack_small(files: Dict[str, bytes]) -> bytes:
-    """The same, smaller: bzip2, which not every Python has, and base 94 (nine bytes are eleven
-    letters: a fortieth less than base 85)."""
-    import bz2  # not at the top: a Python without it can make the other forms
+    """Pack the files into a smaller block: bzip2, which some Python builds lack, and base 94 (nine
+    bytes become eleven characters: one fortieth less than base 85)."""
+    import bz2  # imported here: a Python without bz2 can still make the other forms
 
     binary = [name for name in sorted(files) if b"\0" in files[name]]
     if binary:
         raise UsageError(
             "%s: is no text: the lean form holds text alone (make it without --lean)" % binary[0]
         )
-    # the order of the files and the direction matter to bzip2 by some hundred bytes
+    # The order of the files and the direction of the text change the size of the bzip2 data by some
+    # hundred bytes.
     data = min(
         (bz2.compress(_join_parts(files, names)[::-1], 9) for names in _orders(files)), key=len
     )
-    data += bytes(-len(data) % loader.BYTES)  # padding: bzip2 marks its own end
+    data += bytes(-len(data) % loader.BYTES)  # padding: bzip2 marks the end of its own data
     return loader.SMALL.encode("ascii") + b"".join(
         _as_letters(data[at : at + loader.BYTES]) for at in range(0, len(data), loader.BYTES)
     )
 
 
 def _orders(files: Dict[str, bytes]) -> List[List[str]]:
-    """The names of the files in several orders."""
+    """Return several orders of the file names."""
     names = sorted(files)
     return [
         names,
@@ -84,7 +87,7 @@ def _join_parts(files: Dict[str, bytes], names: List[str]) -> bytes:
 
 
 def _as_letters(data: bytes) -> bytes:
-    """A group of bytes as characters from space to tilde, without the backslash."""
+    """Write a group of bytes as characters from space to tilde, without the backslash."""
     number, letters = int.from_bytes(data, "big"), []
     for _ in range(loader.LETTERS):
         number, digit = divmod(number, 94)
@@ -100,11 +103,12 @@ def _join_files(files: Dict[str, bytes]) -> bytes:
 def text_bytes(
     files: Dict[str, bytes], header: Sequence[str] = (), words: Sequence[str] = ()
 ) -> bytes:
-    """One plain-ASCII script: the entry's version gate, a loader, and all files compressed in
-    base64.
+    """Return one plain-ASCII script: the version gate of the entry file, a loader, and all files
+    compressed in base64.
 
-    `header` lines (comments, such as a batch system's directives) follow its first line; `words`
-    come before what stands on its command line (but for -m, by which it starts its own tools).
+    The `header` lines (comments, such as the directives of a batch system) follow the first line of
+    the script. The script puts `words` before the arguments on its command line, except when the
+    first argument is -m, which starts one of its tools.
     """
     return _write_script(
         files, pack_zlib(files), loader_for_text(files[LOADER]).decode("ascii"), header, words
@@ -112,7 +116,7 @@ def text_bytes(
 
 
 def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
-    """The smallest script: without comments, docstrings, types, and the built-in agent (see
+    """Return the smallest script: without comments, docstrings, types and the built-in agent (see
     pilot/ops/bundle/lean.py)."""
     import bz2
 
@@ -120,7 +124,7 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
 
     kept = lean.lean_files(dict(files, **{LOADER: loader_for_text(files[LOADER])}))
     reader = kept.pop(LOADER)
-    # it stands at the top as it is
+    # the top of the script already contains the entry file
     packed = {name: data for name, data in kept.items() if name != ENTRY}
     gate = "%s\nLOADER = %r\n" % (_gate_of(kept), reader.decode("ascii"))
     head = LEAN_HEAD % base64.b64encode(bz2.compress(gate.encode("ascii"), 9)).decode("ascii")
@@ -128,7 +132,8 @@ def lean_text_bytes(files: Dict[str, bytes]) -> bytes:
 
 
 def _gate_of(files: Dict[str, bytes]) -> str:
-    """The entry without its last lines: it may only run after the files are unpacked."""
+    """Return the entry file without its last lines, which may only run after the loader has
+    unpacked the files."""
     return re.split('if __name__ ?== ?"__main__":', files[ENTRY].decode("ascii"))[0]
 
 
@@ -162,8 +167,8 @@ def _write_script(
 
 
 def _cut_lines(text: str, width: int) -> Iterator[str]:
-    """Lines of at most this width that neither begin nor end with a blank, which some programs
-    remove."""
+    """Cut the text into lines of at most this width. No line begins or ends with a blank, because
+    some programs remove such blanks."""
     at = 0
     while at < len(text):
         end = min(at + width, len(text))
@@ -180,8 +185,8 @@ def make_file(
     lean: bool = False,
     with_ops: bool = False,
 ) -> bytes:
-    """The single file's bytes; `with_ops` makes the operators' own file, which holds their tools
-    too."""
+    """Return the bytes of the single file. With `with_ops`, the file also contains the operators'
+    tools."""
     files = own_files()
     if not with_ops:
         files = files_for_nodes(files)
@@ -197,5 +202,5 @@ def make_file(
 
 
 def packed_defaults(path: str) -> bytes:
-    """A pilot.json in the form that is built in. UsageError if it is not valid."""
+    """Return a pilot.json in the form that the file contains. UsageError if it is not valid."""
     return json.dumps(site_profile.load(path), sort_keys=True, indent=1).encode("ascii")

@@ -1,1 +1,2 @@
-"""The operators' side of a task pool: its command line, and what only they do with its file."""
+"""The operators' command line for a task pool, and the operations on its file that only operators
+use."""

@@ -14,7 +14,7 @@ from pilot.pool import interface
 
 
 def make_parser() -> ToolParser:
-    """The command line with all verbs."""
+    """Return the command line parser with all verbs."""
     top = ToolParser(
         prog="pilot.pool", description="Tasks for pilots: add them, look at them, send them back."
     )
@@ -26,7 +26,7 @@ def make_parser() -> ToolParser:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Returns the exit code; errors are sentences on stderr."""
+    """Run one verb and return the exit code. Errors appear as sentences on stderr."""
     return run_tool("pilot.pool", argv, _run_verb)
 
 

@@ -1,5 +1,5 @@
-"""Copies a SQLite pool while it is served, and restores a copy in its place, without leaving files of
-the old pool."""
+"""Copies a SQLite pool while a server serves it. Restores a copy and removes the files of the old
+pool."""
 
 import fcntl
 import os
@@ -13,7 +13,8 @@ BESIDE = ("-wal", "-shm", ".story", ".story-wal", ".story-shm")
 
 
 def check_file(path: str) -> None:
-    """UsageError unless this is the undamaged file of a pool (PRAGMA quick_check)."""
+    """Check that this is the undamaged file of a pool (PRAGMA quick_check). UsageError
+    otherwise."""
     if not os.path.exists(path):
         raise UsageError("sqlite:%s: there is no such file" % path)
     if not os.path.getsize(path):
@@ -27,7 +28,7 @@ def check_file(path: str) -> None:
             }
         finally:
             db.close()
-    # locked, or without permission: the contents may be intact
+    # the file is locked or not readable: its contents may be intact
     except sqlite3.OperationalError as error:
         raise UsageError("sqlite:%s: cannot be read now: %s" % (path, error))
     except sqlite3.Error as error:
@@ -43,8 +44,8 @@ def check_file(path: str) -> None:
 
 
 def copy_pool(path: str, target: str) -> int:
-    """Copy a pool as it is at one moment, also while it is served, into a new file; returns its
-    size. Raises UsageError."""
+    """Copy a consistent state of a pool into a new file, also while a server serves the pool.
+    Return the size of the copy. Raises UsageError."""
     if not os.path.exists(path):
         raise UsageError("sqlite:%s: there is no such file" % path)
     if os.path.exists(target):
@@ -76,8 +77,8 @@ def copy_pool(path: str, target: str) -> int:
 
 
 def put_back(path: str, source: str, replace: bool) -> None:
-    """Put a copy in the place of a pool that nobody serves; what lay beside the old one (its
-    write-ahead log, its story) goes. Raises UsageError."""
+    """Replace a pool that no server serves with a copy. Delete the files beside the old pool (its
+    write-ahead log, its story). Raises UsageError."""
     check_file(source)
     path = os.path.realpath(path)
     if os.path.exists(source + "-wal") and os.path.getsize(source + "-wal"):

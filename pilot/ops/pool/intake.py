@@ -1,5 +1,5 @@
-"""Reads task files for a pool twice, first to check every line, then to add the tasks, so that a
-million lines need little memory."""
+"""Reads task files for a pool twice: first to check every line, then to add the tasks. A million
+lines therefore need little memory."""
 
 import io
 import os
@@ -15,13 +15,13 @@ Specs = Iterator[Dict[str, Any]]
 
 
 class Intake:
-    """Files by name ("-": standard input), opened once."""
+    """Task files by name ("-" is standard input). Each file is opened once."""
 
     def __init__(self, streams: Dict[str, IO[str]]) -> None:
         self._streams = streams
 
     def check_tasks(self) -> Callable[[], Specs]:
-        """Check all files; returns a function that reads their tasks again. UsageError with the
+        """Check all files. Return a function that reads their tasks again. UsageError with the
         first mistakes of all files."""
         def read_specs(problems: List[str]) -> Specs:
             for name, stream in self._streams.items():
@@ -36,7 +36,7 @@ class Intake:
         return _check_all(read_specs)
 
     def check_exported(self) -> Callable[[], Specs]:
-        """The same for files that `export` wrote."""
+        """Check all files that `export` wrote. Return and raise the same as `check_tasks`."""
         def read_specs(problems: List[str]) -> Specs:
             for name, stream in self._streams.items():
                 yield from moving.each_task(name, _rewind(name, stream), problems)
@@ -63,8 +63,8 @@ def _rewind(name: str, stream: IO[str]) -> Iterable[str]:
 
 @contextmanager
 def open_inputs(names: Iterable[str], standard_input: Iterable[str]) -> Iterator[Intake]:
-    """The files, open while the block runs; standard input is copied to a temporary file. UsageError
-    for a file that cannot be read."""
+    """Open the files while the block runs. Copy standard input to a temporary file. UsageError for
+    a file that cannot be read."""
     streams: Dict[str, IO[str]] = {}
     try:
         for name in names:

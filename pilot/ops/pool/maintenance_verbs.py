@@ -47,7 +47,7 @@ def add_maintenance_verbs(verbs: VerbTable) -> None:
 
 
 def parse_age(text: str) -> float:
-    """Seconds of 90d, 36h, 15m or 600s."""
+    """Return the seconds of an age such as 90d, 36h, 15m or 600s."""
     match = _AGE.match(text)
     if match is None:
         raise argparse.ArgumentTypeError("%r is no age like 90d, 36h or 600s" % text)
@@ -62,20 +62,20 @@ def _file_of(pool: str) -> str:
 
 
 def back_up(given: argparse.Namespace) -> int:
-    """Print the size of the copy."""
+    """Copy the pool and print the size of the copy."""
     print("%s: %d bytes" % (given.file, sqlite_copies.copy_pool(_file_of(given.pool), given.file)))
     return 0
 
 
 def restore_copy(given: argparse.Namespace) -> int:
-    """Restore the copy unchanged: the next server handles its leases."""
+    """Restore the copy unchanged. The next server handles its leases."""
     sqlite_copies.put_back(_file_of(given.pool), given.file, given.replace)
     print("restored")
     return 0
 
 
 def purge_ended(given: argparse.Namespace) -> int:
-    """AT_ONCE tasks per transaction, so that other clients do not wait long."""
+    """Delete AT_ONCE tasks per transaction, so that other clients wait only for a short time."""
     total = 0
     with open_pool(given.pool) as pool:
         while True:

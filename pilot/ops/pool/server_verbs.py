@@ -1,4 +1,4 @@
-"""Verbs about a pool server: withdraw, serve, feed, openapi, mint, token."""
+"""Verbs for a pool server: withdraw, serve, feed, openapi, mint, token."""
 
 import argparse
 import json
@@ -88,8 +88,8 @@ def _add_token_verbs(verbs: VerbTable) -> None:
 
 
 def serve_pool(given: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT."""
-    from pilot.ops.server import serve  # not for the other verbs: they need no event loop
+    """Serve the pool until SIGTERM or SIGINT."""
+    from pilot.ops.server import serve  # imported here: the other verbs need no event loop
     from pilot.ops.server.upkeep import Retention
 
     return serve.run_server(
@@ -107,7 +107,7 @@ def serve_pool(given: argparse.Namespace) -> int:
 
 
 def feed_server(given: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT."""
+    """Move events until SIGTERM or SIGINT."""
     from pilot.ops.server import feed
 
     try:
@@ -117,7 +117,7 @@ def feed_server(given: argparse.Namespace) -> int:
 
 
 def print_openapi(given: argparse.Namespace) -> int:
-    """Print the description as JSON."""
+    """Print the OpenAPI description as JSON."""
     from pilot.ops.server import openapi
 
     print(json.dumps(openapi.describe_api(), indent=1, sort_keys=True))
@@ -125,13 +125,13 @@ def print_openapi(given: argparse.Namespace) -> int:
 
 
 def mint_token(given: argparse.Namespace) -> int:
-    """Print the token and nothing else."""
+    """Get a pilot's token from the server. Print only the token."""
     from pilot.pool.client import HTTPPool
 
     pool = HTTPPool(given.server)
     try:
         print(pool.mint(given.pilot, given.seconds))
-    except interface.StaleLease as error:  # 409: a server without tokens
+    except interface.StaleLease as error:  # 409: the server uses no tokens
         raise UsageError(str(error))
     finally:
         pool.close()
@@ -139,7 +139,7 @@ def mint_token(given: argparse.Namespace) -> int:
 
 
 def make_token(given: argparse.Namespace) -> int:
-    """Print the token and nothing else."""
+    """Make a token for the tokens file. Print only the token."""
     from pilot.ops.server import tokens
 
     print(tokens.add_token(given.file, given.role, given.name))
@@ -147,13 +147,13 @@ def make_token(given: argparse.Namespace) -> int:
 
 
 def withdraw_token(given: argparse.Namespace) -> int:
-    """The server refuses the pilot's next request."""
+    """Withdraw a pilot's tokens. The server refuses the next request of this pilot."""
     from pilot.pool.client import HTTPPool
 
     pool = HTTPPool(given.server)
     try:
         pool.withdraw(given.pilot)
-    except interface.StaleLease as error:  # 409: a server without tokens
+    except interface.StaleLease as error:  # 409: the server uses no tokens
         raise UsageError(str(error))
     finally:
         pool.close()

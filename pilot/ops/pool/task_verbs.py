@@ -1,4 +1,4 @@
-"""Verbs about tasks: add, status, show, retry, cancel, export, import."""
+"""Verbs for tasks: add, status, show, retry, cancel, export, import."""
 
 import argparse
 import json
@@ -61,7 +61,7 @@ def _add_moving_verbs(verbs: VerbTable) -> None:
 
 
 def add_tasks(given: argparse.Namespace) -> int:
-    """Check all files before the first task is added."""
+    """Check all files, then add the tasks."""
     with intake.open_inputs(given.files, sys.stdin) as inputs:
         specs = inputs.check_tasks()
         with open_pool(given.pool, create=True, backoff_s=given.backoff_s) as pool:
@@ -71,7 +71,7 @@ def add_tasks(given: argparse.Namespace) -> int:
 
 
 def show_status(given: argparse.Namespace) -> int:
-    """Counts by state."""
+    """Print the number of tasks in each state."""
     with open_pool(given.pool) as pool:
         counts = pool.status()
     print(
@@ -83,7 +83,7 @@ def show_status(given: argparse.Namespace) -> int:
 
 
 def show_tasks(given: argparse.Namespace) -> int:
-    """Each task as JSON, or in a few lines."""
+    """Print each task as JSON or as a few lines."""
     with open_pool(given.pool) as pool:
         tasks = [pool.show(name) for name in given.tasks]
     missing = [
@@ -98,7 +98,7 @@ def show_tasks(given: argparse.Namespace) -> int:
 
 
 def describe_task(task: Dict[str, Any]) -> str:
-    """A task and its attempts as readable lines."""
+    """Describe a task and its attempts in readable lines."""
     lines = [
         "%s: %s%s" % (task["id"], task["state"], ", " + task["reason"] if task["reason"] else "")
     ]
@@ -117,7 +117,7 @@ def describe_task(task: Dict[str, Any]) -> str:
 
 
 def retry_tasks(given: argparse.Namespace) -> int:
-    """The named tasks, or with --all every task in error."""
+    """Retry the named tasks, or every task in error with --all."""
     if bool(given.tasks) == given.all:
         raise UsageError("retry: name the tasks, or say --all for every one in error")
     with open_pool(given.pool) as pool:
@@ -139,7 +139,7 @@ def cancel_tasks(given: argparse.Namespace) -> int:
 def _check_names(
     pool: interface.Pool, names: Sequence[str], wanted: Sequence[str], rule: str
 ) -> int:
-    """Report why tasks are not in the wanted state. UsageError for names of no task."""
+    """Report why tasks are not in the wanted state. UsageError for names without a task."""
     missing = []
     for name in names:
         task = pool.show(name)
@@ -153,7 +153,7 @@ def _check_names(
 
 
 def export_tasks(given: argparse.Namespace) -> int:
-    """Print JSON Lines."""
+    """Print the tasks as JSON Lines."""
     with open_pool(given.pool) as pool:
         for task in pool.export(given.state):
             print(json.dumps(task))
@@ -161,7 +161,7 @@ def export_tasks(given: argparse.Namespace) -> int:
 
 
 def import_tasks(given: argparse.Namespace) -> int:
-    """Check all lines before the first task is imported."""
+    """Check all lines, then import the tasks."""
     with intake.open_inputs(given.files, sys.stdin) as inputs:
         tasks = inputs.check_exported()
         with open_pool(given.pool, create=True) as pool:

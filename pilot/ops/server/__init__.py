@@ -1,2 +1,2 @@
-"""The pool over the network: one process, one event loop, one SQLite connection, one commit for all
-that came at once."""
+"""The pool server: one process, one event loop and one SQLite connection. All requests that arrive
+in the same turn of the event loop share one commit."""

@@ -1,5 +1,5 @@
-"""Who may send a request: decided from its head, before its body is read. Pure but for the cache
-of tokens."""
+"""Decides who may send a request. It reads only the head of the request, before the body arrives.
+Pure except for the cache of tokens."""
 
 import re
 from typing import Dict, NamedTuple, Optional
@@ -12,7 +12,8 @@ _LOOPBACK = re.compile(r"127(\.[0-9]{1,3}){3}\Z")
 
 
 class Admitted(NamedTuple):
-    """A request whose head was accepted: its route, the names in its address, and its sender."""
+    """A request whose head the server has accepted: its route, the names in its address, its sender
+    and its token."""
 
     route: Route
     at: Dict[str, str]
@@ -23,7 +24,7 @@ class Admitted(NamedTuple):
 def admit_request(
     keyring: Optional[Keyring], head: Head, route: Route, at: Dict[str, str]
 ) -> Admitted:
-    """Check origin, token and role of a request. Raises BadRequest."""
+    """Check the origin, the token and the role of a request. Raises BadRequest."""
     if route.roles or head.method == "POST":
         check_origin(head, keyring is not None)
     token = read_token(head)
@@ -31,9 +32,10 @@ def admit_request(
 
 
 def check_origin(head: Head, with_tokens: bool) -> None:
-    """Protects an operator's browser against pages of other servers: a body declares that it is
-    JSON, which such a page may not send unasked; where no token is needed, the Host header names
-    this machine, and the Origin is our own page. Raises BadRequest."""
+    """Protect an operator's browser against pages of other servers. A body must declare that it is
+    JSON, because the browser does not let such a page send JSON without permission. On a server
+    without tokens the Host header must name this machine. An Origin header must name the server's
+    own page. Raises BadRequest."""
     host, origin = head.headers.get("host", ""), head.headers.get("origin")
     if (
         head.method == "POST"
@@ -52,7 +54,7 @@ def check_origin(head: Head, with_tokens: bool) -> None:
 
 
 def identify_caller(keyring: Optional[Keyring], route: Route, token: str) -> Identity:
-    """The owner of this token, if its role may use the route. Raises BadRequest."""
+    """Return the owner of this token if its role may use the route. Raises BadRequest."""
     if keyring is None or not route.roles:
         return LOCAL
     if not token:
@@ -70,7 +72,7 @@ def identify_caller(keyring: Optional[Keyring], route: Route, token: str) -> Ide
 
 
 def read_token(head: Head) -> str:
-    """The bearer token of a request; "" if it has none."""
+    """Return the bearer token of a request, or "" if it has no token."""
     kind, _, token = head.headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 

@@ -1,21 +1,22 @@
-"""Limits on the memory that unfinished request bodies take: in total, and for each pilot."""
+"""Limits the memory for unfinished request bodies: in total and for each pilot."""
 
 from typing import Dict
 
-MAX_BUFFERED = 256 << 20  # bytes of unfinished bodies of all connections together
-OWN_BYTES = 4 << 20  # bytes of unfinished bodies of one pilot
+MAX_BUFFERED = 256 << 20  # bytes of the unfinished bodies of all connections together
+OWN_BYTES = 4 << 20  # bytes of the unfinished bodies of one pilot
 
 
 class BufferBudget:
-    """Counts the bytes of unfinished bodies; "" as pilot stands for a client that is no pilot."""
+    """Counts the bytes of unfinished bodies. The pilot "" stands for all clients that are not
+    pilots."""
 
     def __init__(self) -> None:
         self.total = 0
         self.by_pilot: Dict[str, int] = {}
 
     def reserve_bytes(self, pilot: str, size: int) -> bool:
-        """Count these bytes; returns whether they are within the limits. They count in any case,
-        until `release_bytes`."""
+        """Count these bytes and return whether the total is within the limits. In both cases they
+        count until `release_bytes`."""
         self.total += size
         own = self.by_pilot.get(pilot, 0) + size
         if pilot:

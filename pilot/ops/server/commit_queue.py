@@ -1,8 +1,8 @@
-"""Group commit: the requests of one turn of the event loop share one transaction and are answered
-after its commit.
+"""Group commit: all requests of one turn of the event loop share one transaction. The server
+answers them after the commit.
 
-A claim that waits for work (long poll) is tried again whenever a task may have become claimable;
-each pilot has at most one, a newer request of the pilot ends it.
+The queue retries a claim that waits for work (long poll) when a task may have become claimable.
+Each pilot has at most one such claim. A newer request of the pilot ends it.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ log = logging.getLogger("pilot.pool")
 
 
 class CommitQueue:
-    """`submit` takes work; its answer goes to `respond` when it is on disk. Only the thread of the
-    event loop may use it."""
+    """`submit` accepts work. `respond` receives its answer after the commit. Only the thread of the
+    event loop may use this class."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pool: Store, story: Story) -> None:
         self._loop, self._pool, self._story = loop, pool, story
@@ -36,11 +36,11 @@ class CommitQueue:
         self.commits = self.operations = 0
 
     def count_waiting(self) -> int:
-        """How many claims wait."""
+        """Return how many claims wait."""
         return len(self._waiting)
 
     def submit(self, work: Work, respond: Respond, story: bool = False) -> None:
-        """Do this work in the next transaction. Work with `story` has a transaction of its own, so
+        """Do this work in the next transaction. Work with `story` has a separate transaction, so
         that a failure of the stories' file does not affect tasks."""
         (self._stories if story else self._queue).append(_Item(work, respond, None))
         self._schedule_batch()
@@ -48,31 +48,32 @@ class CommitQueue:
     def submit_waiting(
         self, work: Work, respond: Respond, pilot: str, wait_s: float, empty: Answer
     ) -> None:
-        """The same for a claim that may wait: `work` returns None when there is nothing, `empty` is
-        the answer when the time is over."""
+        """Do the same for a claim that may wait: `work` returns None if there is no task yet,
+        `empty` is the answer when the claim times out."""
         self.nudge(pilot)
         self._queue.append(_Item(work, respond, _Wait(pilot, time.monotonic() + wait_s, empty)))
         self._schedule_batch()
 
     def nudge(self, pilot: str) -> None:
-        """Answer the waiting claim of this pilot now, also one that waits for its transaction."""
+        """Answer the waiting claim of this pilot now, including a claim whose transaction has not
+        run yet."""
         for at, item in enumerate(self._queue):
             if item.wait is not None and item.wait.pilot == pilot:
                 self._queue[at] = item._replace(wait=item.wait._replace(until=0.0))
         self._waiting.answer_empty(pilot)
 
     def forget_waiter(self, pilot: str, respond: Respond) -> None:
-        """The client of this waiting claim has disconnected."""
+        """Remove a waiting claim whose client has disconnected."""
         self._waiting.forget_waiter(pilot, respond)
 
     def retry_waiting(self) -> None:
-        """A task may have become claimable: try the waiting claims with the next transaction."""
+        """A task may have become claimable: retry the waiting claims in the next transaction."""
         self._waiting.request_retry()
         self._schedule_batch()
 
     def sweep_waiting(self) -> None:
-        """Once a second: answer claims whose time is over, and try the others, because leases that
-        ran out may have released tasks."""
+        """Runs once a second: answer the claims that timed out and retry the others, because
+        expired leases may have released tasks."""
         self._outage.measure_gap()
         self._waiting.answer_overdue()
         if len(self._waiting):
@@ -81,7 +82,8 @@ class CommitQueue:
             self.submit(lambda: answer_error(200, ""), lambda answer: None)
 
     def drain(self) -> None:
-        """The server ends: submitted work is done, waiting claims are answered empty."""
+        """The server shuts down: do the submitted work and answer the waiting claims with no
+        work."""
         self._waiting.answer_all()
         self.flush()
 
@@ -101,7 +103,7 @@ class CommitQueue:
             self._run_batch(queue, True)
 
     def _run_batch(self, queue: "List[_Item]", tasks: bool = False) -> None:
-        """One transaction."""
+        """Run these items in one transaction."""
         batch = _Batch()
         if tasks:
             self._outage.measure_gap()
@@ -122,7 +124,8 @@ class CommitQueue:
                 self._outage.mark_failing()
             refusal = answer_error(503, str(error), "Retry-After: 2\r\n")
             return _send_answers([(item.respond, refusal) for item in queue])
-        except Exception:  # a bug of ours: its request is refused, the others are done without it
+        # a bug of the server: refuse this request and retry the others without it
+        except Exception:
             return self._retry_without(batch.current, queue, tasks)
         self._finish_batch(batch, len(queue), tasks)
 
@@ -195,16 +198,16 @@ class _Item(NamedTuple):
 
 
 class _Batch:
-    """What one transaction has done so far."""
+    """The results of one transaction so far."""
 
     def __init__(self) -> None:
         self.answers: List[Tuple[Respond, Answer]] = []
         self.waits: List[_Item] = []
         self.served: List[str] = []
-        self.current: Optional[_Item] = None  # the item whose work runs now
+        self.current: Optional[_Item] = None  # the item whose work currently runs
 
     def add_answer(self, item: _Item, answer: Optional[Answer]) -> None:
-        """Note the answer of this work; None: the claim waits."""
+        """Store the answer of this work. None: the claim waits."""
         if answer is not None:
             self.answers.append((item.respond, answer))
         elif item.wait is not None:

@@ -1,5 +1,5 @@
-"""One client's connection: it reads bytes, hands on one request at a time and writes the answer.
-All its times and sizes are limited."""
+"""The connection of one client. It reads bytes, passes one request at a time to the handler and
+writes the answer. All times and sizes have limits."""
 
 import asyncio
 import enum
@@ -12,31 +12,32 @@ from pilot.ops.server.connections import Connections
 from pilot.ops.server.request_buffer import RequestBuffer
 from pilot.ops.server.wire import Answer, BadRequest, Head
 
-IDLE_S, STRANGER_S = 150.0, 15.0  # between requests; for a client that has shown no token
-HEAD_S, BODY_S = 15.0, 120.0  # for a head, and for a body, to arrive
-LINGER_S = 2.0  # how long a refused client may go on sending
-WRITE_S = 60.0  # for a client to read an answer
+# time between requests; the second value is for a client without a valid token
+IDLE_S, STRANGER_S = 150.0, 15.0
+HEAD_S, BODY_S = 15.0, 120.0  # time for a head and for a body to arrive
+LINGER_S = 2.0  # how long a refused client may continue to send
+WRITE_S = 60.0  # time for a client to read an answer
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Handler:
-    """Serves the requests of connections."""
+    """Handles the requests of connections."""
 
     def limit_body(self, connection: "Connection", head: Head) -> int:
-        """How many bytes the body of this request may have. Raises BadRequest."""
+        """Return the maximum size of this request's body in bytes. Raises BadRequest."""
         raise NotImplementedError
 
     def handle_request(self, connection: "Connection", head: Head, body: bytes) -> None:
-        """Serve a request: call `connection.respond` with its answer, now or later."""
+        """Handle a request: call `connection.respond` with its answer, now or later."""
         raise NotImplementedError
 
 
 class Client(NamedTuple):
-    """Who is at the other end."""
+    """The client of a connection."""
 
-    peer: str  # the address
-    pilot: str = ""  # the pilot whose token was shown last; "" for other clients
-    trusted: bool = False  # whether a valid token was shown, or the address needs none
+    peer: str  # the network address
+    pilot: str = ""  # the pilot of the newest valid token; "" for other clients
+    trusted: bool = False  # whether the client sent a valid token or its address needs no token
 
 
 class _State(enum.Enum):
@@ -46,29 +47,30 @@ class _State(enum.Enum):
 
 
 class _Flow:
-    """Which directions are blocked: we stopped reading, or the client does not read answers."""
+    """Which directions are blocked: the server has paused reading, or the client does not read
+    answers."""
 
     def __init__(self) -> None:
         self.paused = self.clogged = False
 
 
 class Connection(asyncio.Protocol):
-    """asyncio's protocol for one client."""
+    """The asyncio protocol for one client."""
 
     def __init__(
         self, connections: Connections, handler: Handler, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._connections, self._handler, self._loop = connections, handler, loop
         self.deadline: Optional[float] = None
-        # called when the client disconnects while its request is served
+        # called if the client disconnects while the server handles its request
         self.on_lost: Optional[Callable[[], None]] = None
-        # what `limit_body` has learned from a head, for `handle_request` after the body
+        # what `limit_body` reads from a head and `handle_request` needs after the body
         self.admitted: object = None
         self._client = Client("")
         self._transport: asyncio.Transport
         self._flow = _Flow()
         self._buffer = RequestBuffer(connections.heads.parse_head)
-        self._reserved = 0  # bytes of an unfinished body that the budget counts
+        self._reserved = 0  # bytes of an unfinished body that the budget counts for this connection
         self._state = _State.READING
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -78,20 +80,23 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         plain = transport.get_extra_info("socket")
         if isinstance(peer, tuple) and plain is not None:
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio of 3.6 does not
+            # asyncio of Python 3.6 does not set it
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._client = Client(str(peer[0]) if isinstance(peer, tuple) else "local")
         self._connections.open.add(self)
         self._connections.add_stranger(self._client.peer)
         self.deadline = time.monotonic() + HEAD_S
 
     def trust_client(self, pilot: str) -> None:
-        """The client has shown a valid token: of this pilot, or ("") of another client."""
+        """The client has sent a valid token: of this pilot, or of a client that is not a pilot
+        ("")."""
         if not self._client.trusted:
             self._connections.remove_stranger(self._client.peer)
         self._client = self._client._replace(pilot=pilot, trusted=True)
 
     def _close_soon(self, seconds: float) -> None:
-        """Close; a client that does not confirm the end of TLS is cut off after this time."""
+        """Close the connection. After this time, disconnect a client that has not confirmed the end
+        of TLS."""
         self.deadline = time.monotonic() + seconds
         self._transport.close()
 
@@ -115,7 +120,7 @@ class Connection(asyncio.Protocol):
         if self._buffer.is_complete():
             self._advance_request()
         if self._buffer.is_overfull() and not self._flow.paused and not self._is_refused():
-            self._flow.paused = True  # the kernel holds what the client sends from now on
+            self._flow.paused = True  # from now on the kernel buffers what the client sends
             self._transport.pause_reading()
 
     def _is_refused(self) -> bool:
@@ -151,7 +156,7 @@ class Connection(asyncio.Protocol):
             self._refuse_request(error.status, str(error))
 
     def _hand_on_request(self) -> None:
-        """Pass the next request to the handler if it is complete. Raises BadRequest."""
+        """Pass the next request to the handler if the request is complete. Raises BadRequest."""
         head = self._buffer.head
         if head is None:
             head = self._buffer.read_head()
@@ -179,7 +184,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(CONTINUE)
 
     def respond(self, head: Head, answer: Answer) -> None:
-        """Write the answer to the request that was handed on."""
+        """Write the answer to the current request."""
         self.on_lost = None
         if self._transport.is_closing():
             return
@@ -199,11 +204,11 @@ class Connection(asyncio.Protocol):
         )
         self._resume_reading()
         if self._buffer.size:
-            # not at once: many requests in one packet would nest
+            # In the next turn of the loop: many requests in one packet would cause deep recursion.
             self._loop.call_soon(self._advance_request)
 
     def end_late(self) -> None:
-        """End the connection because the client took too long."""
+        """End the connection because the client exceeded its time limit."""
         if (
             self._state is _State.READING
             and self._buffer.size
@@ -214,7 +219,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def close_idle(self) -> None:
-        """The server ends: close the connection unless a request is being served."""
+        """The server shuts down: close the connection unless it handles a request."""
         if self._state is _State.READING:
             self._transport.close()
 
@@ -229,13 +234,13 @@ class Connection(asyncio.Protocol):
             return
         self.deadline = time.monotonic() + LINGER_S
         try:
-            # after a close with unread bytes the client might never receive the answer
+            # if the server closes with unread bytes, the client may never receive the answer
             self._transport.write_eof()
         except OSError:  # the client has disconnected
             self._transport.abort()
 
     def _reserve_bytes(self, size: int) -> bool:
-        """Count bytes of an unfinished body; beyond the limits the request is refused."""
+        """Count the bytes of an unfinished body. Refuse the request if they exceed the limits."""
         self._reserved += size
         if self._connections.budget.reserve_bytes(self._client.pilot, size):
             return True

@@ -1,4 +1,4 @@
-"""Locks the file of a pool for one server, and detects that it was replaced."""
+"""Locks the file of a pool for one server. Detects that the file was replaced."""
 
 import fcntl
 import os
@@ -9,10 +9,11 @@ from pilot.base.fork import start_check
 
 
 class Custody:
-    """Locks the inode of a pool's file, so that one server serves it under any of its names.
+    """Locks the inode of a pool's file, so that only one server can serve it, under any of its
+    names.
 
     The lock is flock(2) on the file itself, which does not conflict with SQLite's locks (fcntl).
-    UsageError if another server has the lock, or if the file system has no working locks.
+    UsageError if another server has the lock or if locks do not work on the file system.
     """
 
     def __init__(self, path: str) -> None:
@@ -42,7 +43,8 @@ class Custody:
         self._wal: Tuple[int, int] = (0, 0)
 
     def find_problem(self) -> str:
-        """One sentence if the file or its write-ahead log was removed or replaced; "" otherwise."""
+        """Return one sentence if the file or its write-ahead log was removed or replaced; ""
+        otherwise."""
         try:
             if _file_identity(os.stat(self.path)) != self._was:
                 return "%s was replaced by another file" % self.path
@@ -67,7 +69,7 @@ def _file_identity(status: os.stat_result) -> Tuple[int, int]:
 
 
 def _is_locked(path: str) -> bool:
-    """In another process: whether the lock has an effect."""
+    """Return whether the lock works. Runs in another process."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

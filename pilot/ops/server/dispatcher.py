@@ -1,4 +1,4 @@
-"""The way of each request: address, token, fields, work, answer."""
+"""Takes each request through its steps: address, token, fields, handler, answer."""
 
 import asyncio
 import concurrent.futures
@@ -17,26 +17,27 @@ from pilot.ops.server.services import Services
 from pilot.ops.server.waiting_claims import Respond
 from pilot.ops.server.wire import Answer, BadRequest, Head, answer_error
 
-PILOT_BYTES = 2 << 20  # of a body from a pilot
-# lists, objects and commas of a body: the loop waits while they are parsed
+PILOT_BYTES = 2 << 20  # maximum size of a body from a pilot
+# Maximum number of lists, objects and commas in a body: the event loop is blocked while the server
+# parses them.
 PILOT_PARTS, MOST_PARTS = 100000, 500000
 log = logging.getLogger("pilot.pool")
 
 
 class Dispatcher(Handler):
     """Finds the route of each request, checks the request and runs its handler: at once, in the
-    next transaction, or in the readers' thread."""
+    next transaction, or in the thread of the reader."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, services: Services) -> None:
         self._loop, self.services = loop, services
         self._readers = concurrent.futures.ThreadPoolExecutor(1, "reader")
 
     def close(self) -> None:
-        """End the readers' thread."""
+        """Stop the thread of the reader."""
         self._readers.shutdown()
 
     def handle_request(self, connection: Connection, head: Head, body: bytes) -> None:
-        """Serve a request whose body is complete."""
+        """Handle a request whose body is complete."""
         def respond(answer: Answer) -> None:
             connection.respond(head, answer)
 
@@ -72,8 +73,9 @@ class Dispatcher(Handler):
     def _prepare_call(
         self, connection: Connection, head: Head, body: bytes
     ) -> Union[Answer, Tuple[Route, Call]]:
-        """The route and its checked call, or an answer at once. Raises BadRequest."""
-        admitted = connection.admitted  # `limit_body` has admitted a POST
+        """Return the route and its checked call, or an answer to send at once. Raises
+        BadRequest."""
+        admitted = connection.admitted  # `limit_body` has already admitted a POST
         if not isinstance(admitted, Admitted):
             match = routes.find_route(head.method, head.path)
             if match is None:
@@ -96,8 +98,8 @@ class Dispatcher(Handler):
     def _admit_client(
         self, connection: Connection, head: Head, route: Route, at: Dict[str, str]
     ) -> Admitted:
-        """A client with a valid token gets the longer times; a route without roles does not make a
-        client trusted. Raises BadRequest."""
+        """Check the client. A client with a valid token gets the longer time limits. A route
+        without roles does not make a client trusted. Raises BadRequest."""
         admitted = admit_request(self.services.keyring, head, route, at)
         if route.roles:
             who = admitted.who
@@ -105,8 +107,8 @@ class Dispatcher(Handler):
         return admitted
 
     def limit_body(self, connection: Connection, head: Head) -> int:
-        """How long this body may be; no body of an unknown client is read into memory. Raises
-        BadRequest."""
+        """Return the maximum size of this body. The server reads no body of an unknown client into
+        memory. Raises BadRequest."""
         if head.method != "POST":
             return 0
         match = routes.find_route(head.method, head.path)

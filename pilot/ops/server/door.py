@@ -1,5 +1,5 @@
-"""Accepts connections up to the server's limit: further clients wait in the kernel's queue, without
-a log line for each."""
+"""Accepts connections up to the server's limit. Further clients wait in the kernel's queue, and the
+server does not log a line for each of them."""
 
 import asyncio
 import errno
@@ -11,14 +11,14 @@ from typing import Callable, List, Optional, Tuple
 from pilot.ops.server.connection import STRANGER_S, Connection
 from pilot.ops.server.connections import Connections
 
-AT_ONCE = 64  # accepted in one turn of the loop
-PAUSE_S = 0.25  # until the next try after the server ran out of descriptors or connections
+AT_ONCE = 64  # maximum number of connections to accept in one turn of the loop
+PAUSE_S = 0.25  # pause after the server runs out of descriptors or connections
 SHORT = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 log = logging.getLogger("pilot.pool")
 
 
 class Door:
-    """Listening sockets of one server."""
+    """The listening sockets of one server."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Door:
         self._loop.add_reader(listener.fileno(), self._accept_client, listener)
 
     def read_address(self) -> Tuple[str, int]:
-        """Host and port of the first socket."""
+        """Return host and port of the first socket."""
         host, port = self._sockets[0].getsockname()[:2]
         return host, port
 
@@ -73,20 +73,20 @@ class Door:
             self._loop.create_task(self._greet_client(client, peer))
 
     async def _greet_client(self, client: socket.socket, peer: str) -> None:
-        """Make the connection. Until the TLS handshake is over it counts as arriving."""
+        """Create the connection. It counts as arriving until the TLS handshake is complete."""
         try:
             await asyncio.wait_for(
                 self._loop.connect_accepted_socket(self._make, client, ssl=self._context),
                 STRANGER_S,
             )
-        # a client that cannot do TLS, sends nothing, or has disconnected
+        # the client does not support TLS, sends nothing, or has disconnected
         except (OSError, asyncio.TimeoutError):
             client.close()
         finally:
             self._connections.end_arrival(peer)
 
     def _pause_accepting(self) -> None:
-        """Let clients wait in the kernel's queue for a while."""
+        """Stop accepting for PAUSE_S; clients wait in the kernel's queue."""
         if self._timer is None:
             for listener in self._sockets:
                 self._loop.remove_reader(listener.fileno())
@@ -99,7 +99,8 @@ class Door:
 
 
 def listen_on(host: str, port: int, backlog: int) -> List[socket.socket]:
-    """Sockets for every address of this host. OSError if one cannot listen."""
+    """Return listening sockets for every address of this host. OSError if one of them cannot
+    listen."""
     sockets: List[socket.socket] = []
     try:
         for family, kind, protocol, _, address in socket.getaddrinfo(

@@ -1,5 +1,5 @@
-"""Values out of events, which may contain anything: bounded texts and numbers, and the new state of
-a pilot. Pure."""
+"""Reads values from events, which may contain anything: texts and numbers with limits, and the new
+state of a pilot. Pure."""
 
 import json
 from typing import Dict
@@ -10,33 +10,34 @@ MAX_TEXT = 2000
 
 
 def text_value(value: object) -> str:
-    """A text of at most MAX_TEXT characters; other values than texts as JSON."""
+    """Return a text of at most MAX_TEXT characters. A value that is not a text becomes JSON."""
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     return text[:MAX_TEXT]
 
 
 def float_value(value: object) -> float:
-    """A number from 0 to 1e12; 0 for anything else."""
+    """Return a number from 0 to 1e12; 0 for anything else."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12:
         return float(value)
     return 0.0
 
 
 def int_value(value: object) -> int:
-    """An integer of at most 40 bits; 0 for anything else."""
+    """Return an integer of at most 40 bits; 0 for anything else."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 40:
         return value
     return 0
 
 
 def cores_value(body: Dict[str, object]) -> int:
-    """The cores in a fact about the worker node; 1 if the event does not contain them."""
+    """Return the number of cores from a fact about the worker node; 1 if the event does not contain
+    it."""
     fact = body.get("fact")
     return max(1, int_value(fact.get("cores") if isinstance(fact, dict) else 1))
 
 
 def state_changes(kind: str, body: Dict[str, object], now: float) -> Dict[str, object]:
-    """The columns of a pilot that its newest event changes, with their values."""
+    """Return the columns of a pilot that its newest event changes, with their new values."""
     if kind == events.COMMAND_STARTED:
         return {"command": text_value(body.get("command")), "state": "running"}
     if kind == events.PILOT_HEARTBEAT:
@@ -44,7 +45,7 @@ def state_changes(kind: str, body: Dict[str, object], now: float) -> Dict[str, o
         return {"pulse": pulse if len(pulse) <= MAX_TEXT else "{}"}
     if kind in (events.PILOT_STOPPING, events.PILOT_HOLDING):
         return {"state": kind.split()[1]}
-    if kind == events.PILOT_STARTED:  # also a further run of a pilot whose id was given to it
+    if kind == events.PILOT_STARTED:  # also when a pilot with a fixed id runs again
         return {
             "state": "running",
             "command": "",

@@ -1,9 +1,9 @@
 """`python3 -m pilot.pool feed QUEUE SERVER`: moves pilots' events from a message queue into a pool
 server.
 
-The feed acknowledges a message when the server has stored its events. It rejects messages of other
-programs, so that the broker moves them to its dead-letter queue. It connects again after either
-side was unavailable.
+The feed acknowledges a message after the server has stored its events. It rejects messages of other
+programs, so that the broker moves them to its dead-letter queue. It reconnects after the queue or
+the server was unavailable.
 """
 
 import json
@@ -25,7 +25,7 @@ log = logging.getLogger("pilot.pool")
 
 
 class Feed:
-    """`run` until `stop` is set."""
+    """Moves events from one queue to one server. `run` returns after `stop` is set."""
 
     def __init__(self, source: stomp.BrokerPlace, target: PoolServer, stop: threading.Event) -> None:
         self._source, self._target, self._stop = source, target, stop
@@ -33,7 +33,7 @@ class Feed:
         self.moved = self.refused = 0
 
     def run(self) -> None:
-        """Connect, move messages, and connect again after an error."""
+        """Connect and move messages. Reconnect after an error."""
         failures = 0
         while not self._stop.is_set():
             try:
@@ -64,7 +64,7 @@ class Feed:
     def _move_one(self, connection: stomp.StompConnection, message: stomp.Frame) -> None:
         events = read_events(message.body)
         good = events is not None and self._deliver_events(events)
-        if good is None:  # the feed stops: the broker delivers the message again
+        if good is None:  # the feed stops: the broker delivers this message again
             return
         connection.answer_message(message, good)
         self.moved, self.refused = self.moved + good, self.refused + (not good)
@@ -91,7 +91,7 @@ class Feed:
 
 
 def read_events(body: bytes) -> Optional[List[Dict[str, object]]]:
-    """The events in a message; None if another program has sent it."""
+    """Return the events in a message, or None if another program sent the message."""
     try:
         content = json.loads(body.decode("utf-8"))
     except ValueError:
@@ -105,7 +105,7 @@ def read_events(body: bytes) -> Optional[List[Dict[str, object]]]:
 
 
 def run_feed(source: str, target: str) -> int:
-    """Until SIGTERM or SIGINT."""
+    """Run the feed until SIGTERM or SIGINT."""
     stop = threading.Event()
     feed = Feed(stomp.parse_url(source), PoolServer(target), stop)
     for signum in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""Parsed request heads: clients send the same head again and again."""
+"""Caches parsed request heads, because clients send the same head again and again."""
 
 from typing import Dict
 
@@ -9,13 +9,13 @@ MAX_HEADS = 4096
 
 
 class HeadCache:
-    """Parses each different head once; holds at most MAX_HEADS of them."""
+    """Parses each different head once. Stores at most MAX_HEADS heads."""
 
     def __init__(self) -> None:
         self._heads: Dict[bytes, Head] = {}
 
     def parse_head(self, data: bytes) -> Head:
-        """The parsed head. Raises BadRequest."""
+        """Return the parsed head. Raises BadRequest."""
         head = self._heads.get(data)
         if head is None:
             head = wire.parse_head(data)

@@ -1,4 +1,4 @@
-"""The metrics for Prometheus (text format 0.0.4): names begin with pilot_."""
+"""Metrics for Prometheus (text format 0.0.4). All names begin with pilot_."""
 
 from typing import Dict, List, Tuple
 
@@ -8,7 +8,7 @@ Sample = Tuple[Dict[str, str], float]
 
 
 def metrics_text(services: Services) -> str:
-    """The server's counters and gauges."""
+    """Return the server's counters and gauges."""
     states = sorted(services.pool.status().items())
     tasks: List[Sample] = [({"state": state}, count) for state, count in states]
     commits, connections = services.commit_queue, services.connections
@@ -56,5 +56,5 @@ def _metric_family(name: str, kind: str, says: str, samples: List[Sample]) -> st
 
 
 def escape_label(label: str) -> str:
-    """A label's value, escaped for the text format."""
+    """Escape the value of a label for the text format."""
     return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

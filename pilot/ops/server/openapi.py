@@ -1,4 +1,5 @@
-"""The description of the API (OpenAPI 3.0), made from the table of its addresses: docs/openapi.json."""
+"""Generates the description of the API (OpenAPI 3.0) from the table of routes:
+docs/openapi.json."""
 
 from typing import Dict
 
@@ -8,7 +9,7 @@ from pilot.ops.server.routes import ROUTES, split_path
 
 
 def describe_api() -> Dict[str, object]:
-    """The description of all addresses."""
+    """Return the description of all addresses."""
     paths: Dict[str, Dict[str, object]] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _describe_route(route)

@@ -1,4 +1,5 @@
-"""The web page: a few files beside this module, read once. The page gets its data from the API."""
+"""The web page: a few files beside this module, each read once. The page gets its data from the
+API."""
 
 import os
 import pkgutil
@@ -13,8 +14,8 @@ FILES: Dict[Tuple[str, ...], Tuple[str, str]] = {
     ("views.js",): ("views.js", "text/javascript; charset=utf-8"),
     ("draw.js",): ("draw.js", "text/javascript; charset=utf-8"),
 }
-# The page shows what pilots and payloads send as text; should it insert some of it as markup, these
-# headers prevent that it runs or sends data elsewhere.
+# The page shows texts that pilots and payloads send. If it inserted such a text as markup by
+# mistake, these headers would prevent the markup from running code or sending data elsewhere.
 GUARDS = (
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
@@ -24,7 +25,7 @@ _cache: Dict[str, bytes] = {}
 
 
 def page_answer(head: Head) -> Optional[Answer]:
-    """The file at this address, or None."""
+    """Return the file at this address, or None."""
     file = FILES.get(head.path) if head.method in ("GET", "HEAD") else None
     if file is None:
         return None

@@ -1,5 +1,5 @@
-"""Answers about pilots and tasks, read from a snapshot on a connection and in a thread of their own,
-so that the writer never waits."""
+"""Answers requests about pilots and tasks from a snapshot. It has its own connection and its own
+thread, so that the writer never waits."""
 
 import json
 import sqlite3
@@ -51,13 +51,14 @@ MAX_ANSWER = 4 << 20
 
 
 class _Site(NamedTuple):
-    pilots: Dict[str, int]  # by state
+    pilots: Dict[str, int]  # number of pilots by state
     done: int
     failed: int
 
 
 class Reader:
-    """A read-only connection to the files of pool and stories, for one thread at a time."""
+    """A read-only connection to the pool's file and the stories' file. Only one thread may use it
+    at a time."""
 
     def __init__(self, pool_path: str, story_path: str) -> None:
         self._db = sqlite3.connect(
@@ -77,10 +78,11 @@ class Reader:
     def list_tasks(
         self, after: Optional[str], limit: int, state: Optional[str]
     ) -> Tuple[List[Dict[str, object]], bool]:
-        """Up to `limit` tasks (of a state) in the form of `show` that were added after the task
-        `after`, no more than fit into an answer; and whether there may be more. KeyError if there
-        is no task `after`."""
-        def rows(question: str, values: Sequence[object]) -> List[Any]:  # as `tell_task` wants it
+        """Return up to `limit` tasks (of a state) in the form of `show` that were added after the
+        task `after`, at most as many as fit into an answer. Also return whether there may be more.
+        KeyError if there is no task `after`."""
+        # with the signature that `tell_task` expects
+        def rows(question: str, values: Sequence[object]) -> List[Any]:
             return self._db.execute(question, values).fetchall()
 
         last = 0
@@ -104,7 +106,7 @@ class Reader:
         return tasks, len(tasks) == limit
 
     def read_overview(self, since: float) -> Dict[str, object]:
-        """Counts, curves and failures since this time (UNIX seconds)."""
+        """Return counts, curves and failures since this time (UNIX seconds)."""
         counts = dict(self._db.execute("SELECT state, tasks FROM counts"))
         now = time.time()
         pilots = {
@@ -154,8 +156,8 @@ class Reader:
         return [dict(zip(("reason", "count", "last", "task"), row)) for row in rows]
 
     def list_pilots(self, wanted: Dict[str, str], after: Optional[str], limit: int) -> Dict[str, object]:
-        """Pilots of a site, state or command, the last heard first. `after`: "HEARD PILOT" of the
-        last one seen."""
+        """Return the pilots of a site, state or command, those with the newest events first.
+        `after` is "HEARD PILOT" of the last pilot that the caller received."""
         where: List[str] = ["1"]
         values: List[object] = []
         for column in ("site", "command"):
@@ -192,7 +194,7 @@ class Reader:
         return pilot
 
     def read_pilot(self, name: str) -> Optional[Dict[str, object]]:
-        """One pilot with its timeline, facts and last payloads."""
+        """Return one pilot with its timeline, its facts and its last payloads."""
         row = self._db.execute(
             "SELECT %s FROM story.pilots WHERE pilot = ?" % ", ".join(SHOWN), (name,)
         ).fetchone()
@@ -209,7 +211,7 @@ class Reader:
     def list_events(
         self, name: str, after: int, limit: int, kind: Optional[str]
     ) -> List[Dict[str, object]]:
-        """Events of a pilot after this seq, in order."""
+        """Return the events of a pilot after this seq, in order."""
         return self._read_events(
             "pilot = ? AND seq > ? AND (? IS NULL OR kind = ?)", (name, after, kind, kind), limit
         )
@@ -217,7 +219,7 @@ class Reader:
     def _read_events(
         self, where: str, values: Tuple[object, ...], limit: int
     ) -> List[Dict[str, object]]:
-        """In order, no more than fit into an answer."""
+        """Return the events in order, at most as many as fit into an answer."""
         selected: List[Dict[str, object]] = []
         size = 0
         question = (
@@ -231,7 +233,7 @@ class Reader:
         return selected
 
     def list_sites(self, since: float) -> List[Dict[str, object]]:
-        """Each site with its pilots by state and its tasks."""
+        """Return each site with its pilots by state and its tasks."""
         now = time.time()
         sites: Dict[str, _Site] = {}
         for site, state, count, done, failed in self._db.execute(
@@ -243,7 +245,7 @@ class Reader:
         return [dict(sites[site]._asdict(), site=site) for site in sorted(sites)]
 
     def list_factories(self) -> List[Dict[str, object]]:
-        """The newest state that each factory has reported."""
+        """Return the newest state that each factory has reported."""
         return [
             dict(json.loads(body), factory=name, heard=heard)
             for name, heard, body in self._db.execute(
@@ -252,8 +254,8 @@ class Reader:
         ]
 
     def read_statistics(self, since: float) -> Dict[str, object]:
-        """Of each command and site: runs, successes, durations, reasons of failures; and the
-        core hours that were wasted."""
+        """Return the runs, successes, durations and failure reasons for each command and site, and
+        the wasted core hours."""
         steps = self._db.execute(
             "SELECT command, site, status, reason, seconds FROM story.steps WHERE ended > ?"
             " ORDER BY ended DESC LIMIT ?",

@@ -4,7 +4,7 @@ from typing import Dict
 
 
 class RefusalCounter:
-    """Counts refusals by HTTP status and remembers the last one."""
+    """Counts refusals by HTTP status and stores the last one."""
 
     def __init__(self) -> None:
         self.by_status: Dict[int, int] = {}
@@ -12,12 +12,12 @@ class RefusalCounter:
         self._described: Dict[int, int] = {}
 
     def count_refusal(self, status: int, peer: str, body: bytes) -> None:
-        """Count one refusal of a request from this address."""
+        """Count the refusal of one request from this address."""
         self.by_status[status] = self.by_status.get(status, 0) + 1
         self._last_peer, self._last_body = peer, body[:300]
 
     def describe_new(self) -> str:
-        """The refusals since the last call in one sentence; "" if there are none."""
+        """Describe the refusals since the last call in one sentence; "" if there are none."""
         new = {
             status: count - self._described.get(status, 0)
             for status, count in self.by_status.items()

@@ -1,4 +1,5 @@
-"""Bytes that one client sent, cut into requests. Pure: the caller reads and writes the socket."""
+"""Collects the bytes that one client sent and cuts them into requests. Pure: the caller reads and
+writes the socket."""
 
 from typing import Callable, List, Optional, Tuple
 
@@ -7,14 +8,14 @@ from pilot.ops.server.wire import Head
 
 
 class RequestBuffer:
-    """Collects chunks until the next request is complete; `head` is the head of that request."""
+    """Collects chunks until the next request is complete. `head` is the head of that request."""
 
     def __init__(self, parse_head: Callable[[bytes], Head]) -> None:
         self._parse_head = parse_head
         self._chunks: List[bytes] = []
         self._head_size = 0
-        self.size = 0  # of all chunks
-        self.needed = 0  # size of the next request; 0 until its head is parsed
+        self.size = 0  # total size of all chunks
+        self.needed = 0  # size of the next request; 0 until the buffer has parsed its head
         self.head: Optional[Head] = None
 
     def append_data(self, data: bytes) -> None:
@@ -23,7 +24,8 @@ class RequestBuffer:
         self.size += len(data)
 
     def read_head(self) -> Optional[Head]:
-        """Parse the head of the next request; None: it has not arrived yet. Raises BadRequest."""
+        """Parse the head of the next request. Return None if it has not arrived yet. Raises
+        BadRequest."""
         data = self._join_chunks()
         end = wire.find_head(data)
         if end is None:
@@ -33,15 +35,16 @@ class RequestBuffer:
         return self.head
 
     def is_complete(self) -> bool:
-        """Whether all bytes of the next request have arrived, as far as its size is known."""
+        """Return whether all bytes of the next request have arrived, as far as its size is
+        known."""
         return self.size >= self.needed
 
     def is_overfull(self) -> bool:
-        """Whether the buffer has more bytes than the next request needs."""
+        """Return whether the buffer has more bytes than the next request needs."""
         return self.size > max(self.needed, wire.MAX_HEAD)
 
     def take_request(self, head: Head) -> Tuple[Head, bytes]:
-        """Remove the complete request that begins with this head; returns head and body."""
+        """Remove the complete request that begins with this head. Return its head and its body."""
         data = self._join_chunks()
         body, rest = data[self._head_size:self.needed], data[self.needed:]
         self.head, self.needed, self.size = None, 0, len(rest)

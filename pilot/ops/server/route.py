@@ -1,4 +1,5 @@
-"""One address of the API: its method, who may use it, its fields and its handler."""
+"""A route of the API: its address, its method, the roles that may use it, its fields and its
+handler."""
 
 from typing import Callable, NamedTuple, Optional, Tuple
 
@@ -20,9 +21,9 @@ PAGE: Shapes = {
 
 
 class Route(NamedTuple):
-    """One address. `how` says where the handler runs: "now" at once, "write" within a transaction of
-    the pool, "story" within one of the stories, "wait" within a transaction of the pool and again
-    until there is work, "read" in the readers' thread from a snapshot."""
+    """One route. `how` says where the handler runs: "now": at once; "write": within a transaction
+    of the pool; "story": within a transaction of the stories; "wait": within a transaction of the
+    pool, and again until there is work; "read": in the thread of the reader, from a snapshot."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""All addresses of the API, and which of them a request is for."""
+"""All routes of the API, and the search for the route of a request."""
 
 from typing import Dict, List, Optional, Tuple
 
@@ -10,7 +10,7 @@ ROUTES: List[Route] = TASK_ROUTES + STORY_ROUTES
 
 
 def split_path(path: str) -> Tuple[str, ...]:
-    """The segments of a path."""
+    """Return the segments of a path."""
     return tuple(path[1:].split("/"))
 
 
@@ -21,7 +21,8 @@ _PATTERNS = [(route, split_path(route.path)) for route in ROUTES if "{" in route
 
 
 def find_route(method: str, path: Tuple[str, ...]) -> Optional[Tuple[Route, Dict[str, str]]]:
-    """The route and what its address names; None when there is none. A HEAD is a GET."""
+    """Return the route and the names in its address, or None if there is no such route. A HEAD
+    counts as a GET."""
     method = "GET" if method == "HEAD" else method
     exact = _EXACT.get((method, path))
     if exact is not None:
@@ -36,5 +37,5 @@ def find_route(method: str, path: Tuple[str, ...]) -> Optional[Tuple[Route, Dict
 
 
 def methods_of(path: Tuple[str, ...]) -> List[str]:
-    """The methods this address has."""
+    """Return the methods that this address supports."""
     return [method for method in ("GET", "POST") if find_route(method, path)]

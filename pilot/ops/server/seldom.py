@@ -1,5 +1,5 @@
-"""Limits the log, so that clients cannot fill it: each kind of line at most once a minute, with a
-count of the others."""
+"""Limits the log, so that clients cannot fill it. It passes each kind of line at most once a minute
+and counts the others."""
 
 import logging
 import time
@@ -10,17 +10,17 @@ MOST_KINDS = 1000
 
 
 class Seldom(logging.Filter):
-    """Passes a kind of line (its template and level) once in EVERY_S; the next one contains how many
-    were left out."""
+    """Passes a kind of line (its template and level) once in EVERY_S. The next line of this kind
+    contains the number of lines that it dropped."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        # when the last one was passed, how many were not since
+        # by kind: when the last line passed, and how many lines were dropped since
         self._kinds: Dict[Tuple[int, str], Tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """logging's protocol."""
+        """Part of the protocol of logging: return whether this line passes."""
         kind, now = (record.levelno, str(record.msg)), self._clock()
         passed, left_out = self._kinds.get(kind, (-EVERY_S, 0))
         if now - passed < EVERY_S:

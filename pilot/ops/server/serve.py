@@ -1,4 +1,5 @@
-"""`python3 -m pilot.pool serve sqlite:FILE`: checks its options, listens, and serves until a signal."""
+"""`python3 -m pilot.pool serve sqlite:FILE`: checks its options, listens, and serves until it
+receives a signal."""
 
 import asyncio
 import errno
@@ -26,13 +27,13 @@ from pilot.ops.server.sqlite_store import SQLiteStore
 from pilot.ops.server.upkeep import Retention
 
 BACKLOG = 1024
-SPARE_FILES = 64  # descriptors for other things than connections
+SPARE_FILES = 64  # descriptors that are not for connections
 LISTEN_FDS_START = 3  # sd_listen_fds(3)
 log = logging.getLogger("pilot.pool")
 
 
 class Plan(NamedTuple):
-    """What to serve, where, for whom."""
+    """The settings of a server: the file it serves, its address, and who may use it."""
 
     path: str
     host: str
@@ -53,7 +54,7 @@ def plan_server(
     retention: Retention,
     create: bool = False,
 ) -> Plan:
-    """The checked plan. UsageError for a mistake."""
+    """Check the options and return the plan. UsageError for a mistake."""
     scheme, _, path = pool.partition(":")
     if scheme != "sqlite" or not path:
         raise UsageError("serve: %r is no sqlite:FILE" % pool)
@@ -105,14 +106,14 @@ def _tls_context(certificate: str, key: Optional[str], client_ca: Optional[str])
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     if hasattr(ssl, "TLSVersion"):
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-    else:  # 3.6
+    else:  # Python 3.6
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     try:
         context.load_cert_chain(certificate, key)
         if client_ca:
             context.load_verify_locations(client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
-            # X509_V_FLAG_ALLOW_PROXY_CERTS: pilots may show an RFC 3820 proxy
+            # X509_V_FLAG_ALLOW_PROXY_CERTS: pilots may use an RFC 3820 proxy certificate
             context.verify_flags |= ssl.VerifyFlags(0x40)
     except (OSError, ssl.SSLError) as error:
         how = "" if key else " (is the key in it? else give --tls-key)"
@@ -121,9 +122,10 @@ def _tls_context(certificate: str, key: Optional[str], client_ca: Optional[str])
 
 
 def run_server(chosen: Plan) -> int:
-    """Serve until SIGTERM or SIGINT; returns 0. PoolUnreachable if the address is not available, or
-    if the file was removed or replaced; UsageError if this file cannot be served."""
-    os.umask(0o077)  # only clients with a token may read tasks and stories
+    """Serve until SIGTERM or SIGINT. Return 0. PoolUnreachable if the address is not available or
+    if the file was removed or replaced. UsageError if this file cannot be served."""
+    # only clients with a token may read tasks and stories, so no other user may read the files
+    os.umask(0o077)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
     )
@@ -136,7 +138,7 @@ def run_server(chosen: Plan) -> int:
         custody = Custody(chosen.path)
         pool = SQLiteStore(custody.path)
         with pool.batch():
-            pool.extend_leases(pool.away_s())  # while there was no server no agent could renew
+            pool.extend_leases(pool.away_s())  # agents could not renew leases without a server
             pool.note_served()
         server = Server(loop, pool, custody.path, chosen.keyring, chosen.retention, _count_room())
         server.upkeep.find_problem = custody.find_problem
@@ -151,8 +153,8 @@ def run_server(chosen: Plan) -> int:
 
 
 def _open_file(chosen: Plan) -> None:
-    """Check the file. A new one is made only with --create, so that an empty pool does not silently
-    replace one that was lost."""
+    """Check the file. Create a new one only with --create, so that an empty pool does not silently
+    replace a lost one."""
     if chosen.create and not os.path.exists(chosen.path):
         SQLiteStore(chosen.path, create=True).close()
     if not os.path.exists(chosen.path):
@@ -164,7 +166,7 @@ def _open_file(chosen: Plan) -> None:
 
 
 def _count_room() -> int:
-    """Raise the limit of descriptors; returns how many connections it allows."""
+    """Raise the limit of descriptors. Return how many connections it allows."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS + SPARE_FILES
     most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
@@ -210,8 +212,8 @@ def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, chosen: Plan
 
 
 def _rescue_writes(server: Server, path: str) -> str:
-    """Copy what the server can still read of the pool to a file beside it; returns the end of the
-    error sentence."""
+    """Copy what the server can still read of the pool to a new file beside it. Return the end of
+    the error sentence."""
     target = "%s.rescued-%d" % (path, time.time())
     try:
         server.services.pool.copy_to(target)
@@ -242,7 +244,8 @@ def _open_sockets(chosen: Plan) -> List[socket.socket]:
 
 
 def _passed_socket() -> Optional[socket.socket]:
-    """The socket that systemd passes to the server: clients wait in it during a restart."""
+    """Return the socket that systemd passes to the server. Clients wait in its queue during a
+    restart."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         return None
     listener = socket.socket(fileno=LISTEN_FDS_START)
@@ -251,7 +254,7 @@ def _passed_socket() -> Optional[socket.socket]:
 
 
 async def _end_server(server: Server, door: Door) -> None:
-    """Finish submitted work, and wait until the clients have their answers."""
+    """Finish the submitted work and wait until the clients have received their answers."""
     door.close()
     server.stop()
     for _ in range(50):

@@ -1,4 +1,4 @@
-"""The parts of a server, put together."""
+"""Combines the parts of a server."""
 
 import asyncio
 import time
@@ -44,15 +44,15 @@ class Server:
         self.upkeep = Upkeep(loop, self.services, retention)
 
     def make_connection(self) -> Connection:
-        """asyncio's protocol factory."""
+        """asyncio calls this to create the protocol of a connection."""
         return Connection(self.services.connections, self.dispatcher, self._loop)
 
     def start(self) -> None:
-        """Start what the server does regularly."""
+        """Start the periodic work of the server."""
         self.upkeep.start()
 
     def stop(self) -> None:
-        """Take no more requests, and finish those that were taken."""
+        """Accept no more requests, and finish the requests that the server has accepted."""
         self.upkeep.stop()
         self.services.commit_queue.drain()
         self.services.connections.close()

@@ -1,4 +1,4 @@
-"""What the handlers of requests use."""
+"""The objects that the request handlers use."""
 
 from typing import NamedTuple, Optional
 
@@ -11,12 +11,12 @@ from pilot.ops.server.tokens import Keyring
 
 
 class Services(NamedTuple):
-    """The parts of a server. Only the thread of the event loop uses `pool`."""
+    """The parts of a server. Only the thread of the event loop may use `pool`."""
 
     pool: Store
     story: Story
     reader: Reader
     commit_queue: CommitQueue
     connections: Connections
-    keyring: Optional[Keyring]  # None: everybody who reaches the server may do everything
-    started: float  # monotonic
+    keyring: Optional[Keyring]  # None: every client that can reach the server has all rights
+    started: float  # monotonic clock

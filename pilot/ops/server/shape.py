@@ -1,5 +1,5 @@
-"""The shapes of a request's fields: they check values, describe mistakes in one sentence, and appear
-in the OpenAPI description."""
+"""The shapes of a request's fields. They check values, describe mistakes in one sentence, and
+appear in the OpenAPI description."""
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional
 
@@ -7,17 +7,18 @@ from pilot.ops.server.wire import BadRequest
 
 
 class Shape(NamedTuple):
-    """A field: what it must be in words, the check, its JSON schema, and its `default` if it may be
-    missing."""
+    """A field: a description of its valid values, the check, its JSON schema, and its `default` if
+    the field is optional."""
 
     says: str
-    is_valid: Callable[[Any], bool]  # a lambda narrows its argument before it compares it
+    # each lambda checks the type of its argument before it compares it
+    is_valid: Callable[[Any], bool]
     schema: Dict[str, object]
     required: bool = True
     default: object = None
 
     def optional(self, default: object = None) -> "Shape":
-        """The same, but it may be missing (or null)."""
+        """Return the same shape for a field that may be missing (or null)."""
         return self._replace(required=False, default=default)
 
 
@@ -25,7 +26,7 @@ Shapes = Dict[str, Shape]
 
 
 def text_of(most: int = 200, least: int = 1) -> Shape:
-    """A text of so many characters."""
+    """A text with `least` to `most` characters."""
     return Shape(
         "a text of %d to %d characters" % (least, most),
         lambda v: isinstance(v, str) and least <= len(v) <= most,
@@ -50,7 +51,7 @@ def any_number(least: float, most: float) -> Shape:
 
 
 def one_of(*words: str) -> Shape:
-    """One of some words."""
+    """One of several words."""
     return Shape(
         "one of %s" % ", ".join(words),
         lambda v: isinstance(v, str) and v in words,
@@ -69,7 +70,7 @@ def any_object() -> Shape:
 
 
 def list_of(one: Shape, most: int) -> Shape:
-    """A list."""
+    """A list of at most `most` items, all of this shape."""
     return Shape(
         "a list of at most %d, each %s" % (most, one.says),
         lambda v: isinstance(v, list) and len(v) <= most and all(one.is_valid(item) for item in v),
@@ -92,7 +93,7 @@ def record_of(fields: Shapes) -> Shape:
 
 
 def pair_of(first: Shape, second: Shape) -> Shape:
-    """A list of two."""
+    """A list of two items with these shapes."""
     return Shape(
         "a list [%s, %s]" % (first.says, second.says),
         lambda v: isinstance(v, list) and len(v) == 2 and first.is_valid(v[0]) and second.is_valid(v[1]),
@@ -109,7 +110,7 @@ def _is_integer(value: object) -> bool:
 
 
 def check_fields(given: Dict[str, object], fields: Shapes) -> Dict[str, Any]:
-    """The values of all fields. BadRequest with every mistake in one sentence."""
+    """Return the values of all fields. BadRequest with every mistake in one sentence."""
     problems: List[str] = ["there is no field %r" % key[:100] for key in given if key not in fields]
     checked: Dict[str, Any] = {}
     for name, shape in fields.items():
@@ -128,7 +129,7 @@ def check_fields(given: Dict[str, object], fields: Shapes) -> Dict[str, Any]:
 
 
 def json_schema(fields: Shapes) -> Dict[str, object]:
-    """The JSON schema of such an object."""
+    """Return the JSON schema of an object with these fields."""
     schema: Dict[str, object] = {
         "type": "object",
         "properties": {name: one.schema for name, one in fields.items()},
@@ -141,7 +142,8 @@ def json_schema(fields: Shapes) -> Dict[str, object]:
 
 
 def from_query(query: Dict[str, str], fields: Shapes) -> Dict[str, Any]:
-    """The same for the values of a query, where numbers are texts."""
+    """Return the values of all fields of a query, where numbers are texts. BadRequest as in
+    `check_fields`."""
     given: Dict[str, object] = {}
     for name, value in query.items():
         shape: Optional[Shape] = fields.get(name)

@@ -1,4 +1,4 @@
-"""The server's store in a SQLite file: the same file that agents of one machine open directly."""
+"""The server's store in a SQLite file. Agents on one machine can open the same file directly."""
 
 import sqlite3
 import time
@@ -10,7 +10,7 @@ from pilot.pool.sqlite import SQLitePool
 
 
 class SQLiteStore(SQLitePool, Store):
-    """The server's store on one connection: for one thread."""
+    """The server's store on one connection. Only one thread may use it."""
 
     def batch(self) -> ContextManager[None]:
         return self._file.batch()
@@ -62,5 +62,6 @@ class SQLiteStore(SQLitePool, Store):
                 self._db.backup(copy)
             finally:
                 copy.close()
-        except (sqlite3.Error, AttributeError) as error:  # AttributeError: Python 3.6
+        # AttributeError: Python 3.6 has no backup()
+        except (sqlite3.Error, AttributeError) as error:
             raise interface.Busy(str(error))

@@ -1,4 +1,4 @@
-"""Statistics of the steps that pilots took. Pure."""
+"""Calculates statistics of the steps that pilots ran. Pure."""
 
 from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
@@ -13,7 +13,8 @@ BAD = (
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value below which this share of the values lies (nearest rank); 0 if there are none."""
+    """Return the value below which this share of the values lies (nearest rank); 0 for no
+    values."""
     return (
         ordered[min(len(ordered) - 1, max(0, int(share * len(ordered) + 0.999999) - 1))]
         if ordered
@@ -22,9 +23,9 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def by_command(steps: Iterable[Tuple[str, str, str, str, float]]) -> List[Dict[str, object]]:
-    """Of each command and site, from (command, site, status, reason, seconds), the newest first:
-    runs, ok, skipped, median and 95 % of the seconds of those that ran, the commonest and the
-    newest reason of failures."""
+    """Summarise steps for each command and site. `steps` contains (command, site, status, reason,
+    seconds), newest first. Return runs, ok, skipped, the median and the 95 % quantile of the
+    seconds of steps that ran, and the most common, the oldest and the newest failure reason."""
     groups: Dict[Tuple[str, str], List[Tuple[str, str, float]]] = {}
     for command, site, status, reason, seconds in steps:
         groups.setdefault((command, site), []).append((status, reason, seconds))
@@ -53,9 +54,9 @@ def _sum_rows(rows: Sequence[Tuple[str, str, float]]) -> Dict[str, object]:
 def wasted_hours(
     pilots: Iterable[Tuple[str, int, float, float, float, float]],
 ) -> List[Dict[str, object]]:
-    """Core hours of each site, from (site, cores, seconds, busy, failed, set-up seconds) of
-    finished pilots: used by payloads that did well, lost with those that failed, to validate and
-    set up, and idle."""
+    """Return the core hours of each site. `pilots` contains (site, cores, seconds, busy, failed,
+    set-up seconds) of finished pilots. The hours are those that successful payloads used, those
+    that failed payloads lost, those of validation and set-up, and the idle ones."""
     sites: Dict[str, _Hours] = {}
     for site, cores, seconds, busy, failed, setup in pilots:
         total = seconds * cores

@@ -1,4 +1,4 @@
-"""What the server needs of its store in addition to the interface of every pool."""
+"""The methods that the server needs of its store in addition to the interface of every pool."""
 
 from typing import ContextManager
 
@@ -6,52 +6,53 @@ from pilot.pool.interface import Pool
 
 
 class Store(Pool):
-    """A pool behind a server. Each method raises Busy if the store cannot be read or written."""
+    """A pool behind a server. Each method raises Busy if it cannot read or write the store."""
 
     def batch(self) -> ContextManager[None]:
-        """All calls inside share one transaction, and one wait for the disk. An error of the store
-        undoes all of them (Busy). Only for calls that change nothing if they raise StaleLease."""
+        """All calls in the block share one transaction and one wait for the disk. A store error
+        rolls back all of them (Busy). A call in the block must change nothing if it raises
+        StaleLease."""
         raise NotImplementedError
 
     def is_overtaken(self, pilot: str, request_id: str) -> bool:
-        """Whether a later request of the same run of this pilot came before this one: the pilot no
-        longer waits for this one."""
+        """Return whether a later request of the same run of this pilot arrived before this request.
+        If so, the pilot no longer waits for this one."""
         raise NotImplementedError
 
     def expire_leases(self) -> None:
-        """Once for all claims of a batch: end the leases that ran out and the back-offs that are
-        over."""
+        """Once for all claims of a batch: end the leases and the back-offs whose time is over."""
         raise NotImplementedError
 
     def extend_leases(self, seconds: float) -> None:
-        """Prolong all leases: the server was unavailable for this time, and agents could not
-        renew."""
+        """Extend all leases by this time: the server was unavailable, and agents could not renew
+        them."""
         raise NotImplementedError
 
     def note_served(self) -> None:
-        """Record that agents can renew now."""
+        """Record that agents can renew leases now."""
         raise NotImplementedError
 
     def away_s(self) -> float:
-        """Seconds since a server last served this pool; 0 if no server has."""
+        """Return the seconds since a server last served this pool; 0 if no server has served it."""
         raise NotImplementedError
 
     def has_leases(self) -> bool:
-        """Whether any task is locked."""
+        """Return whether any task is locked."""
         raise NotImplementedError
 
     def forget_requests(self) -> None:
-        """Delete stored answers that no client will request again."""
+        """Delete stored answers that no client can request again."""
         raise NotImplementedError
 
     def check_writable(self) -> None:
-        """Write to the store: Busy if that fails."""
+        """Write to the store to test it. Raises Busy if that fails."""
         raise NotImplementedError
 
     def count_claimable(self) -> int:
-        """How many tasks are claimable now."""
+        """Return how many tasks are claimable now."""
         raise NotImplementedError
 
     def copy_to(self, target: str) -> None:
-        """Copy the pool into a new file, also if the pool's own file was removed. Raises Busy."""
+        """Copy the pool into a new file. This also works after the pool's own file was removed.
+        Raises Busy."""
         raise NotImplementedError

@@ -1,8 +1,8 @@
-"""Stores the events of pilots as they come, and derives from them the state of each pilot, its steps
+"""Stores the events of pilots as they arrive. Derives from them the state of each pilot, its steps
 and the runs of its payloads.
 
-(pilot, seq) identifies an event: received twice it counts once, received late it does not turn a
-state back.
+(pilot, seq) identifies an event. An event that arrives twice counts once. An event that arrives
+late does not set an older state.
 """
 
 import json
@@ -19,36 +19,38 @@ from pilot.ops.server.event_values import (
 )
 from pilot.ops.server.story_file import open_story
 
-SILENT_S = 300.0  # a running pilot without events for so long is shown as silent
-PILOT_BYTES = 64 << 20  # of the events of one pilot
-ROW_BYTES = 400  # of an event besides its body: its keys, and the rows that are derived from it
+SILENT_S = 300.0  # a running pilot without events for this time appears as silent
+PILOT_BYTES = 64 << 20  # limit for the events of one pilot
+# size of an event in addition to its body: its keys and the rows that the server derives from it
+ROW_BYTES = 400
 CHATTER = (events.LOG, events.TASK_USAGE, events.PILOT_HEARTBEAT, events.FACT_FOUND)
 AGENTS = ("LaunchAgent", "MultiLaunchAgent")  # all other commands count as set-up
 
 
 class Story:
-    """Writes the stories' file on a connection of its own, so that a failure of this file does not
-    affect the pool's. All methods but `query_rows` need a `batch`."""
+    """Writes the stories' file on its own connection, so that a failure of this file does not
+    affect the pool's file. The methods that write run inside a `batch`."""
 
     def __init__(self, path: str, most_bytes: int = PILOT_BYTES) -> None:
         self._db = open_story(path)
         self.most_bytes = most_bytes
-        self.taken = 0  # events since the start
+        self.taken = 0  # number of events since the start
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """One transaction. Raises Busy when the file cannot be written."""
+        """Run the block in one transaction. Raises Busy if the file cannot be written."""
         with sqlite_file.transaction(self._db, "the stories"):
             yield
 
     def query_rows(
         self, question: str, values: Sequence[object] = ()
     ) -> List[Tuple[object, ...]]:
-        """The rows that a query selects. Raises Busy."""
+        """Return the rows that a query selects. Raises Busy."""
         return sqlite_file.query_rows(self._db, "the stories", question, values)
 
     def count_unfinished(self) -> Dict[str, int]:
-        """How many pilots that sent an event lately have not ended, by state. Raises Busy."""
+        """Return how many unfinished pilots sent an event in the last SILENT_S, by state. Raises
+        Busy."""
         rows: List[Tuple[str, int]] = sqlite_file.query_rows(
             self._db,
             "the stories",
@@ -63,7 +65,7 @@ class Story:
         self._db.close()
 
     def add_events(self, events: List[Dict[str, object]]) -> int:
-        """Store these events; returns how many were new."""
+        """Store these events. Return how many of them were new."""
         now = time.time()
         new = sum(self._add_event(event, now) for event in events)
         self.taken += new
@@ -102,8 +104,8 @@ class Story:
         return 1
 
     def _has_room(self, pilot: str, kind: str, size: int, now: float) -> bool:
-        """The events of one pilot have a limit, so that they do not push out those of others; log
-        and measurements may take half of it."""
+        """Check the limit for the events of one pilot, so that they do not displace the events of
+        others. Log lines, measurements, heartbeats and facts may use half of the limit."""
         self._db.execute(
             "INSERT OR IGNORE INTO story.pilots (pilot, started, heard) VALUES (?, ?, ?)",
             (pilot, now, now),
@@ -119,7 +121,7 @@ class Story:
         return False
 
     def _set_state(self, pilot: str, kind: str, body: Dict[str, object], now: float) -> None:
-        """Only the newest event of a pilot changes its state."""
+        """Update the state of a pilot. The caller passes only the pilot's newest event."""
         changes = state_changes(kind, body, now)
         if changes:
             self._db.execute(
@@ -129,7 +131,7 @@ class Story:
             )
 
     def _account_event(self, pilot: str, kind: str, body: Dict[str, object], now: float) -> None:
-        """What each event adds, in whatever order events come."""
+        """Update the totals that each event changes. The order of events does not matter."""
         if kind == events.PILOT_STARTED:
             self._db.execute(
                 "UPDATE story.pilots SET site = ?, host = ?, version = ? WHERE pilot = ?",
@@ -180,7 +182,7 @@ class Story:
                 "%s: %s" % (command, text_value(body.get("reason"))), pilot))
 
     def _account_run(self, pilot: str, body: Dict[str, object], now: float) -> None:
-        if body.get("outcome") == AttemptOutcome.RETURNED:  # it never started
+        if body.get("outcome") == AttemptOutcome.RETURNED:  # the payload never started
             return
         outcome, seconds, cores = (
             text_value(body.get("outcome")),
@@ -209,7 +211,7 @@ class Story:
         )
 
     def record_tick(self, counts: Dict[str, int]) -> None:
-        """Once a minute: add a point to the curves."""
+        """Runs once a minute: add a point to the curves."""
         pilots = self._db.execute(
             "SELECT count(*) FROM story.pilots WHERE state <> 'finished' AND heard > ?",
             (time.time() - SILENT_S,),
@@ -228,8 +230,8 @@ class Story:
         )
 
     def forget_old(self, before: float, most_bytes: int, batch: int = 2000) -> bool:
-        """Delete what is older than `before` (UNIX seconds), and the oldest events while the file
-        is larger than `most_bytes`; at most `batch` rows of each kind. Returns whether there is
+        """Delete data older than `before` (UNIX seconds), and the oldest events while the file is
+        larger than `most_bytes`. Delete at most `batch` rows of each kind. Return whether there is
         more to delete."""
         used, free, size = (
             self._db.execute("PRAGMA story.%s" % name).fetchone()[0]

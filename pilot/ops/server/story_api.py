@@ -1,5 +1,4 @@
-"""Handlers of the addresses about pilots: they receive events, answer from stories, and issue
-tokens."""
+"""Handlers of the routes for pilots. They receive events, answer from stories, and issue tokens."""
 
 import json
 import time

@@ -1,5 +1,5 @@
-"""The file with the stories of pilots: FILE.story beside the pool's file. It may be deleted without
-losing a task."""
+"""The file with the stories of pilots: FILE.story beside the pool's file. An operator may delete it
+without losing tasks."""
 
 import logging
 import os
@@ -42,13 +42,13 @@ log = logging.getLogger("pilot.pool")
 
 
 def path_of(pool_path: str) -> str:
-    """The path of the stories' file of a pool."""
+    """Return the path of the stories' file of a pool."""
     return pool_path + ".story"
 
 
 def open_story(path: str) -> sqlite3.Connection:
-    """A connection to the stories' file. A missing file is created, a damaged one is renamed and
-    replaced by a new one. Busy if the file is locked."""
+    """Return a connection to the stories' file. Create a missing file. Rename a damaged file and
+    create a new one. Busy if the file is locked."""
     db = sqlite3.connect(":memory:", timeout=BUSY_S, isolation_level=None)
     try:
         _attach_file(db, path)
@@ -76,5 +76,5 @@ def _attach_file(db: sqlite3.Connection, path: str) -> None:
         if statement.strip():
             db.execute(statement)
     columns = {row[1] for row in db.execute("PRAGMA story.table_info(pilots)")}
-    for name in {"bytes", "dropped"} - columns:  # a file of an older server
+    for name in {"bytes", "dropped"} - columns:  # an older server created the file
         db.execute("ALTER TABLE story.pilots ADD COLUMN %s INTEGER NOT NULL DEFAULT 0" % name)

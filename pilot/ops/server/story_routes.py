@@ -1,4 +1,4 @@
-"""The addresses about pilots: their events, their tokens, statistics."""
+"""The routes for pilots: their events, their tokens, statistics."""
 
 from typing import List
 

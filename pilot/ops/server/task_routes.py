@@ -1,4 +1,4 @@
-"""The addresses about tasks."""
+"""The routes for tasks."""
 
 from typing import List
 

@@ -1,5 +1,5 @@
-"""Handlers of the addresses about tasks: each function does one request within the transaction of
-its batch."""
+"""Handlers of the routes for tasks. Each function handles one request within the transaction of its
+batch."""
 
 import time
 from typing import Any, Dict, List, Optional, Tuple
@@ -11,7 +11,7 @@ from pilot.pool.interface import STALE, Final, Offer, StaleLease
 from pilot.ops.server.call import Call
 from pilot.ops.server.wire import Answer, BadRequest, answer_error, answer_json
 
-# the answer to a claim whose time is over
+# the answer to a claim that timed out
 NOTHING = answer_json({"states": [], "leases": [], "waited_s": 0.0})
 
 
@@ -68,7 +68,7 @@ def claim_tasks(call: Call) -> Optional[Answer]:
 
 
 def next_tasks(call: Call) -> Optional[Answer]:
-    """POST /v1/next; None: nothing fits yet."""
+    """POST /v1/next; returns None if no task fits yet."""
     given = call.given
     pilot = call.check_owner(given["pilot"])
     finals = [

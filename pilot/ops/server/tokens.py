@@ -1,13 +1,13 @@
-"""Tokens of four roles: the tokens file has hashes of operators' tokens; tokens of pilots are signed
-and not stored.
+"""Tokens for four roles. The tokens file contains hashes of the operators' tokens. The tokens of
+pilots are signed and not stored.
 
-A pilot's token is `pilot1.CLAIMS.SIGNATURE`, both base64url (RFC 4648, 5) without padding: the
-claims are a JSON object {"p": pilot id, "e": its end, "u": the end of its renewals, both UNIX
-seconds}, the signature HMAC-SHA256 (RFC 2104) over "pilot1.CLAIMS" with the server's secret.
-A new secret invalidates all of them.
+A pilot's token is `pilot1.CLAIMS.SIGNATURE`. Both parts are base64url (RFC 4648, 5) without
+padding. The claims are a JSON object {"p": pilot id, "e": its end, "u": the end of its renewals},
+with both times in UNIX seconds. The signature is HMAC-SHA256 (RFC 2104) over "pilot1.CLAIMS" with
+the server's secret. A new secret invalidates all tokens of pilots.
 
-The tokens file has a line each: `secret HEX` once, `ROLE NAME SHA256-OF-TOKEN` for operators and
-factories, and `withdrawn PILOT` for each pilot whose tokens were withdrawn.
+Each line of the tokens file is one entry: `secret HEX` once, `ROLE NAME SHA256-OF-TOKEN` for
+operators and factories, and `withdrawn PILOT` for each pilot whose tokens were withdrawn.
 """
 
 import base64
@@ -29,7 +29,8 @@ MAX_CACHE = 20000
 
 
 class Identity(NamedTuple):
-    """The sender of a request. `name` of a pilot is its id; `until` is UNIX time, 0 for no end."""
+    """The sender of a request. The `name` of a pilot is its id. `until` is UNIX time, or 0 for no
+    end."""
 
     role: str
     name: str
@@ -37,10 +38,10 @@ class Identity(NamedTuple):
 
 
 class BadToken(Exception):
-    """The token is not valid; the sentence says why."""
+    """The token is not valid. The message gives the reason."""
 
 
-# without a tokens file, on loopback only, every client has all rights
+# without a tokens file (on loopback only) every client has all rights
 LOCAL = Identity("admin", "local")
 
 
@@ -49,7 +50,7 @@ def _encode_base64(data: bytes) -> str:
 
 
 def sign_token(secret: bytes, pilot: str, end: float, renewable_until: float) -> str:
-    """A pilot's token."""
+    """Return a signed token for a pilot."""
     claims = _encode_base64(
         json.dumps({"p": pilot, "e": int(end), "u": int(renewable_until)}).encode("ascii")
     )
@@ -62,7 +63,7 @@ def _sign_head(secret: bytes, head: str) -> str:
 
 
 class Keyring:
-    """The tokens file in memory: checks tokens and issues those of pilots."""
+    """The tokens file in memory. It checks tokens and issues the tokens of pilots."""
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Keyring:
         self._seen: Dict[str, Identity] = {}
 
     def identify(self, token: str) -> Identity:
-        """The owner of this token. Raises BadToken."""
+        """Return the owner of this token. Raises BadToken."""
         who = self._seen.get(token)
         if who is None:
             who = self._identify_pilot(token)
@@ -116,13 +117,13 @@ class Keyring:
         return claims_of(token)
 
     def mint(self, pilot: str, seconds: float = LIFE_S) -> str:
-        """A token for this pilot."""
+        """Return a new token for this pilot."""
         now = time.time()
         return sign_token(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
 
     def withdraw(self, pilot: str) -> None:
-        """Invalidate the tokens of this pilot, including later ones, and store that in the file.
-        OSError if the file cannot be written, ValueError if this is not the id of a pilot."""
+        """Invalidate the current and later tokens of this pilot, and store that in the file.
+        OSError if the file cannot be written. ValueError if this is not the id of a pilot."""
         if not pilot or not pilot.isprintable() or set(pilot) & set(" #"):
             raise ValueError("%r is no pilot's id" % pilot)
         if pilot not in self._withdrawn and self._path:
@@ -132,8 +133,8 @@ class Keyring:
         self._withdrawn.add(pilot)
 
     def renew(self, token: str, seconds: float = LIFE_S) -> str:
-        """A new token for a pilot whose token is still valid, up to RENEWABLE_S after the first
-        one. Raises BadToken."""
+        """Return a new token for a pilot whose token is still valid, up to RENEWABLE_S after the
+        first token. Raises BadToken."""
         who = self.identify(token)
         if who.role != "pilot":
             raise BadToken("only a pilot's token is renewed")
@@ -155,7 +156,7 @@ def _is_secret(word: str) -> bool:
 
 
 def read_keyring(path: str) -> Keyring:
-    """The keyring of a tokens file. UsageError with one sentence for each mistake."""
+    """Return the keyring of a tokens file. UsageError with one sentence for each mistake."""
     try:
         mode = os.stat(path).st_mode
         with open(path, encoding="utf-8") as stream:
@@ -206,14 +207,14 @@ def _read_names(path: str) -> List[str]:
 
 
 def _line_end(path: str) -> str:
-    """The line feed that the last line of the file lacks, or ""."""
+    """Return the line feed that the last line of the file lacks, or "" if it has one."""
     with open(path, encoding="utf-8", errors="replace") as stream:
         return "" if stream.read().endswith("\n") else "\n"
 
 
 def add_token(path: str, role: str, name: str) -> str:
-    """Make a token for an operator or a factory and add its hash to the file, which is created if
-    it is missing; returns the token."""
+    """Make a token for an operator or a factory and add its hash to the file. Create the file if it
+    is missing. Return the token."""
     if role not in ROLES or role == "pilot":
         raise UsageError(
             "%r: a token in the file is for admin, factory or reader; pilots' are minted by the server"

@@ -1,4 +1,4 @@
-"""What a server does regularly: end late connections, record curves, delete what is old."""
+"""The periodic work of a server: end late connections, record curves, delete old data."""
 
 import asyncio
 import logging
@@ -19,17 +19,17 @@ log = logging.getLogger("pilot.pool")
 
 
 class Retention(NamedTuple):
-    """How long the server stores events of pilots and done tasks, and how much space events may
-    take."""
+    """How long the server stores events of pilots and done tasks, and how much space the events may
+    use."""
 
     days: float = 30.0
     megabytes: float = 4000.0
-    done_days: Optional[float] = None  # of done tasks; None: for ever
+    done_days: Optional[float] = None  # how long to store done tasks; None: no limit
 
 
 class Upkeep:
-    """The timers of a server. `find_problem` checks the pool's file; `on_problem` receives its
-    sentence if that is not empty."""
+    """The timers of a server. `find_problem` checks the pool's file. If it returns a sentence,
+    `on_problem` receives that sentence."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, services: Services, retention: Retention
@@ -80,7 +80,8 @@ class Upkeep:
             self._forget_old()
 
     def _count_states(self) -> Answer:
-        """Within the transaction of a batch."""
+        """Delete old data of the pool and pass the counts to the curves. Runs within the
+        transaction of a batch."""
         pool = self._services.pool
         pool.forget_requests()
         if self._retention.done_days is not None:
@@ -96,7 +97,7 @@ class Upkeep:
             log.warning("%s", error)
 
     def _forget_old(self) -> None:
-        """Delete old events in small steps, so that requests are served between them."""
+        """Delete old events in small steps, so that the server handles requests between them."""
         retention = self._retention
         try:
             with self._services.story.batch():

@@ -1,8 +1,8 @@
-"""The part of HTTP/1.1 (RFC 9112) that the pool's server supports: parses requests, renders answers.
-Pure.
+"""The part of HTTP/1.1 (RFC 9112) that the pool's server supports. It parses requests and renders
+answers. Pure.
 
-There are no chunked bodies, no upgrades and no folded headers. The server refuses every request
-that is not clearly valid and closes its connection, because a lenient parser permits request
+The server supports no chunked bodies, no upgrades and no folded headers. It refuses every request
+that is not clearly valid and closes the connection, because a lenient parser permits request
 smuggling.
 """
 
@@ -47,7 +47,7 @@ _ONCE = ("content-length", "host", "authorization", "transfer-encoding", "conten
 
 
 class BadRequest(Exception):
-    """The request cannot be served: an HTTP status and one sentence."""
+    """The server refuses the request, with an HTTP status and one sentence."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -58,25 +58,25 @@ class Head(NamedTuple):
     """A request without its body."""
 
     method: str
-    path: Tuple[str, ...]  # its segments, percent-decoded; () for /
+    path: Tuple[str, ...]  # the segments of the path, percent-decoded; () for /
     query: Dict[str, str]
-    headers: Dict[str, str]  # names in lower case
+    headers: Dict[str, str]  # header names in lower case
     length: int
     keep_alive: bool
     expects_continue: bool
 
 
 class Answer(NamedTuple):
-    """An answer: a status, a body and its type."""
+    """An answer: its status, its body and its content type."""
 
     status: int
     body: bytes
     kind: str = "application/json"
-    extra: str = ""  # further header lines, each with its end
+    extra: str = ""  # further header lines, each with its line end
 
 
 def parse_head(data: bytes) -> Head:
-    """Everything up to the empty line, without it. Raises BadRequest."""
+    """Parse the head of a request: everything before the empty line. Raises BadRequest."""
     lines = data.decode("latin-1").split("\r\n")
     if len(lines) > MAX_HEADERS + 1:
         raise BadRequest(431, "more than %d headers" % MAX_HEADERS)
@@ -154,10 +154,10 @@ def _split_target(target: str) -> Tuple[Tuple[str, ...], Dict[str, str]]:
 
 
 def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, object]:
-    """A body as a JSON object (RFC 8259) that can be stored: no NaN, no infinite numbers, no more
-    than `most_parts` lists, objects and commas; a lone surrogate, as file names may contain,
-    becomes U+FFFD. Raises BadRequest."""
-    # checked before parsing: each part becomes a Python object of some 60 bytes
+    """Parse a body as a JSON object (RFC 8259) that the store can hold: no NaN, no infinite
+    numbers, and at most `most_parts` lists, objects and commas in total. A lone surrogate, which
+    file names may contain, becomes U+FFFD. Raises BadRequest."""
+    # Check this before parsing: each part becomes a Python object of about 60 bytes.
     if (
         len(data) > most_parts
         and data.count(b",") + data.count(b"[") + data.count(b"{") > most_parts
@@ -182,7 +182,7 @@ def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, object]:
 
 
 def _nesting_depth(value: object) -> int:
-    """How deep lists and objects are nested; gives up beyond MAX_DEPTH."""
+    """Return how deeply lists and objects are nested. Stop counting beyond MAX_DEPTH."""
     deepest = 0
     level: List[object] = [value]
     while level and deepest <= MAX_DEPTH:
@@ -217,17 +217,17 @@ _DECODER = json.JSONDecoder(
 
 
 def answer_json(value: object, status: int = 200) -> Answer:
-    """A value as an answer."""
+    """Return a value as a JSON answer."""
     return Answer(status, json.dumps(value, separators=(",", ":")).encode("ascii"))
 
 
 def answer_error(status: int, sentence: str, extra: str = "") -> Answer:
-    """A refusal: one sentence under "error"."""
+    """Return a refusal: one sentence under "error"."""
     return Answer(status, json.dumps({"error": sentence}).encode("ascii"), extra=extra)
 
 
 def render_answer(answer: Answer, keep_alive: bool, head_only: bool = False) -> bytes:
-    """An answer as bytes."""
+    """Return the bytes of an answer."""
     head = (
         "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nX-Content-Type-Options: nosniff\r\n%s%s\r\n"
         % (
@@ -243,8 +243,8 @@ def render_answer(answer: Answer, keep_alive: bool, head_only: bool = False) -> 
 
 
 def find_head(buffer: bytes) -> Optional[int]:
-    """The offset where the head ends; None: its end has not arrived. Raises BadRequest if it is too
-    long."""
+    """Return the offset where the head ends, or None if its end has not arrived. Raises BadRequest
+    if the head is too long."""
     at = buffer.find(b"\r\n\r\n")
     if at > MAX_HEAD or (at < 0 and len(buffer) > MAX_HEAD):
         raise BadRequest(431, "the headers are longer than %d bytes" % MAX_HEAD)

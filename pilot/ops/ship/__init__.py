@@ -1,1 +1,1 @@
-"""How a pilot travels: the files that each world of workers expects."""
+"""Writes the files that start a pilot on each kind of target system ("world")."""

@@ -19,7 +19,8 @@ from pilot.ops.tool import ToolParser, run_tool
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The command line up to --; the rest is the pilot's."""
+    """Return the command line parser for the words before --. The words after -- are the
+    pilot's."""
     top = ToolParser(
         prog="pilot.ship",
         description="Write what a world of workers expects of a pilot.",
@@ -88,7 +89,7 @@ def _check_values(parse: Callable[[str], object]) -> Callable[[str], object]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
-    """Returns the exit code; errors are sentences on stderr."""
+    """Write the files and return the exit code. Errors appear as sentences on stderr."""
     return run_tool("pilot.ship", argv, _run_tool)
 
 
@@ -147,8 +148,8 @@ def _check_options(given: argparse.Namespace, theirs: List[str]) -> None:
 
 
 def _check_words(words: List[str]) -> None:
-    """UsageError for options and commands that no pilot knows; files and pools are on another machine
-    and are not checked."""
+    """Check the pilot's words. UsageError for options and commands that no pilot has. Files and
+    pools are on another machine, so they are not checked."""
     try:
         request.parse(words, {}, os.getcwd())
     except UsageError as error:

@@ -1,8 +1,8 @@
-"""Batch systems: Slurm, Grid Engine, HTCondor, ARC. The job is the pilot itself, as a text file
-where the system copies only one script, so that no shared disk is needed.
+"""Batch systems: Slurm, Grid Engine, HTCondor, ARC. The job is the pilot itself. Where the batch
+system copies only one script, the pilot is a text file, so that it needs no shared disk.
 
-Slurm and Grid Engine warn with a signal that drains the pilot; HTCondor and ARC hold or report by
-its exit code.
+Slurm and Grid Engine send a signal before the limit, and the pilot drains. HTCondor retries or
+holds the job according to the pilot's exit code. ARC reports the exit code.
 """
 
 from typing import Tuple
@@ -23,8 +23,8 @@ OUTPUTS = (
 
 
 def ship_slurm(order: Order) -> Parcel:
-    """One script for sbatch: Slurm sends USR1 to the pilot some time before the limit, and the pilot
-    drains."""
+    """Write one script for sbatch. Slurm sends USR1 to the pilot some time before the limit, and
+    the pilot drains."""
     one, folder = (
         ("%j", "pilot-${SLURM_JOB_ID}")
         if order.pilots < 2
@@ -57,12 +57,13 @@ def ship_slurm(order: Order) -> Parcel:
 
 
 def ship_grid_engine(order: Order) -> Parcel:
-    """One script for qsub: with -notify SIGUSR2 comes before the kill, and the pilot drains."""
+    """Write one script for qsub. With -notify, Grid Engine sends SIGUSR2 before it kills the job,
+    and the pilot drains."""
     lines = ["#$ -N pilot", "#$ -S /usr/bin/python3", "#$ -cwd", "#$ -notify", "#$ -j y"]
     if order.cores is not None and order.cores > 1:
         lines.append("#$ -pe smp %d" % order.cores)
     if order.memory_mb is not None:
-        # it counts per slot
+        # Grid Engine counts the memory per slot
         lines.append("#$ -l h_vmem=%dM" % -(-order.memory_mb // max(1, order.cores or 1)))
     if order.walltime_s is not None:
         lines.append("#$ -l h_rt=%d" % order.walltime_s)
@@ -75,9 +76,10 @@ def ship_grid_engine(order: Order) -> Parcel:
 
 
 def ship_condor(order: Order) -> Parcel:
-    """The zip form and a submit file. If a pilot reports an unfit node (exit code 10), its job
-    goes back to the queue for another machine, at most five times; after a wrong configuration (2)
-    HTCondor holds the job with its output."""
+    """Write the zip form and a submit file. If a pilot reports an unfit node (exit code 10),
+    HTCondor puts the job back into the queue for another machine; it starts a job at most five
+    times. After a configuration error (exit code 2), HTCondor holds the job and keeps its
+    output."""
     lines = [
         "universe = vanilla",
         "executable = pilot.pyz",
@@ -87,7 +89,7 @@ def ship_condor(order: Order) -> Parcel:
         "log = pilot-$(ClusterId).log",
         "should_transfer_files = YES",
         "when_to_transfer_output = ON_EXIT_OR_EVICT",
-        # no list of outputs: a file that is missing would hold the job for the wrong reason
+        # no list of output files: HTCondor would hold the job because of a missing file
         "transfer_output_remaps = \"%s\""
         % "; ".join("%s = pilot-$(ClusterId).$(ProcId)%s" % pair for pair in OUTPUTS),
         "kill_sig = SIGTERM",
@@ -113,8 +115,8 @@ def ship_condor(order: Order) -> Parcel:
 
 
 def ship_arc(order: Order) -> Parcel:
-    """A job description (xRSL) and the text form; the session folder comes back with report and
-    log."""
+    """Write a job description (xRSL) and the text form. The session folder brings back the report
+    and the log."""
     words = "".join(' "%s"' % word.replace('"', '""') for word in walltime_words(order))
     lines = [
         '&(executable="%s")' % NAME,
@@ -139,7 +141,8 @@ def ship_arc(order: Order) -> Parcel:
 
 
 def _condor_arguments(words: Tuple[str, ...]) -> str:
-    """The new syntax of condor_submit(1): words in single quotes, quotes of either kind doubled."""
+    """Write the words in the new syntax of condor_submit(1): words in single quotes, both kinds of
+    quotes doubled."""
     return " ".join("'%s'" % word.replace("'", "''").replace('"', '""') for word in words)
 
 

@@ -1,4 +1,4 @@
-"""Checks before anything is written: names and words that break a syntax, and secrets."""
+"""Checks before the tool writes any file: names and words that break a syntax, and secrets."""
 
 import json
 import re
@@ -7,14 +7,14 @@ from typing import List, Sequence
 from pilot.base.log import passwords
 
 SECRET_OPTION = re.compile(r"--?[\w-]*(token|secret|password)$", re.I)
-# inside another program's command line, or a URL's query
+# inside the command line of another program, or in the query of a URL
 _SECRET_WORD = re.compile(r"(token|secret|password)[= ]\S", re.I)
 _SECRET_NAME = re.compile(r"(token|secret|password)$", re.I)
 
 
 def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
-    """A sentence for each name that some syntax would read differently, and for each word with
-    control characters."""
+    """Return a sentence for each name that a syntax could misread, and for each word with control
+    characters."""
     odd = [
         name
         for name in names
@@ -31,8 +31,8 @@ def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
 
 
 def has_secret(words: Sequence[str], defaults: bytes = b"") -> bool:
-    """Whether the pilot's words or its built-in settings contain a token, a secret or a URL with a
-    password."""
+    """Return whether the pilot's words or its built-in settings contain a token, a secret or a URL
+    with a password."""
     in_words = any(
         SECRET_OPTION.match(word.partition("=")[0]) or passwords(word) or _SECRET_WORD.search(word)
         for word in words

@@ -1,10 +1,10 @@
-"""Clouds, by cloud-init's user-data: a stage 0 of a few kB that fetches the pilot, or contains the
-pilot if the cloud accepts so much.
+"""Clouds, through the user-data of cloud-init. The user-data is a start script ("stage 0") of a few
+kB that fetches the pilot. If the cloud accepts enough bytes, the script can contain the pilot.
 
-Stage 0 runs as root in cloud-init's last stage, which has no HOME and no USER: it fetches the file
-from the first URL that gives the right sha256, makes a user without rights, starts the pilot as
-that user in the background (so that cloud-init can finish and phone home) and, when the pilot has
-ended, powers the machine off.
+Stage 0 runs as root in the last stage of cloud-init, which sets neither HOME nor USER. It fetches
+the file from the first URL that returns the right sha256. It creates a user without privileges and
+starts the pilot as this user in the background, so that cloud-init can finish and run its
+phone_home module. When the pilot has exited, it powers the machine off.
 """
 
 import base64
@@ -20,8 +20,8 @@ from pilot.ops.ship.order import (
 )
 
 PILOT = "pilot.pyz"
-LARGE = 16384  # the smallest of the clouds' limits
-# of the options that not every world can use
+LARGE = 16384  # the limit of EC2; a few clouds accept less
+# options that only some worlds use
 MACHINE = frozenset(("walltime", "url", "stay", "resume"))
 SECRET_NOTE = (
     "\nEvery process of such a machine can read its user-data, and the secret with it:"
@@ -31,7 +31,7 @@ FORMATS = ("script", "gzip", "mime")
 
 
 class Cloud(NamedTuple):
-    """How many bytes of user-data a cloud accepts, before base64, and why."""
+    """How many bytes of user-data a cloud accepts, before base64, and the reason."""
 
     limit: Optional[int]
     why: str
@@ -81,7 +81,8 @@ if [ -d /run/systemd/system ]; then
 else setsid /bin/sh "$D/run" "$ID" >"$D/out" 2>&1 </dev/null & fi
 """
 CLOUD = "ID=vm-$(tr -cd 'A-Za-z0-9._-' </var/lib/cloud/data/instance-id 2>/dev/null)\n"
-# ##...## is filled in by the manager (its code's names; those it does not know become empty)
+# The VM manager replaces ##...## (the names come from its source code). Names that it does not know
+# become empty.
 VAC = """ID=vm-$(printf %s '##user_data_uuid##' | tr -cd 'A-Za-z0-9._-')
 [ "$ID" != vm- ] || ID=vm-$(tr -cd 'A-Za-z0-9._-' </var/lib/cloud/data/instance-id 2>/dev/null)
 MACHINEFEATURES='##user_data_machinefeatures_url##' JOBFEATURES='##user_data_jobfeatures_url##'
@@ -115,8 +116,8 @@ TRIES, WAIT_S = 60, 10
 
 
 def ship_cloud_init(order: Order) -> Parcel:
-    """user-data for a cloud, and the file to put behind the URLs. UsageError if the
-    cloud does not accept so much."""
+    """Write the user-data for a cloud, and the file that the URLs serve. UsageError if the cloud
+    does not accept so many bytes."""
     journey = order.journey
     packed = onefile.zip_bytes(order.files)
     script = stage_0(order, packed)
@@ -154,9 +155,9 @@ def _smaller_ways(journey: Journey) -> str:
 
 
 def ship_vac(order: Order) -> Parcel:
-    """The user_data template that Vac and Vcycle fill in for each machine: its features, outputs
-    and id become the pilot's, and the pilot's heartbeat and shutdown_message the manager's.
-    UsageError without a URL."""
+    """Write the user_data template that Vac and Vcycle fill in for each machine. The pilot uses the
+    features, the outputs and the id of the machine. The manager reads the pilot's heartbeat and
+    shutdown_message. UsageError without a URL."""
     journey = order.journey
     if not journey.urls:
         raise UsageError("a Vac machine fetches its pilot: give --url")
@@ -170,8 +171,8 @@ def ship_vac(order: Order) -> Parcel:
 
 
 def stage_0(order: Order, packed: bytes, identity: str = CLOUD) -> bytes:
-    """The complete script, which fetches or contains the packed pilot; the lines `identity` set the
-    id of the machine."""
+    """Return the complete script, which fetches or contains the packed pilot. The lines in
+    `identity` set the id of the machine."""
     journey = order.journey
     if journey.urls:
         bring = FETCH % {"urls": quote_words(journey.urls), "tries": TRIES, "wait": WAIT_S}
@@ -193,8 +194,8 @@ def stage_0(order: Order, packed: bytes, identity: str = CLOUD) -> bytes:
 
 
 def form_script(script: bytes, form: str) -> bytes:
-    """The script unchanged, compressed by gzip (always to the same bytes), or as the only part of a
-    MIME message."""
+    """Return the script unchanged, compressed by gzip (always to the same bytes), or as the only
+    part of a MIME message."""
     if form == "gzip":
         out = io.BytesIO()
         with gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=out, mtime=0) as stream:

@@ -1,4 +1,4 @@
-"""What to ship, the files that result, and a world that can receive them."""
+"""What to ship, the files that result, and the target system ("world") that receives them."""
 
 import shlex
 from typing import Callable, Dict, FrozenSet, NamedTuple, Optional, Sequence, Tuple
@@ -8,17 +8,18 @@ SLOT = frozenset(("cores", "memory", "walltime"))  # options that most worlds us
 
 
 class Journey(NamedTuple):
-    """How the pilot gets into a machine of a cloud, and what happens there."""
+    """How the pilot gets into a virtual machine of a cloud, and what happens there."""
 
     cloud: str = "nocloud"
     urls: Tuple[str, ...] = ()
     form: str = "script"
     power_off: bool = True
-    resume: bool = False  # run again after a reboot during the work
+    resume: bool = False  # run the pilot again if the machine reboots before the pilot has finished
 
 
 class Order(NamedTuple):
-    """The pilot's files, its own words, and the slot to request. None: the world's default."""
+    """The pilot's files, the pilot's words, and the slot to request. None means the default of the
+    world."""
 
     files: Dict[str, bytes]
     words: Tuple[str, ...]
@@ -27,21 +28,21 @@ class Order(NamedTuple):
     walltime_s: Optional[float] = None
     queue: str = ""
     pilots: int = 1
-    warn_s: float = 120.0  # how long before the end the world warns, if it can
+    warn_s: float = 120.0  # how long before its end the world warns a job, if it can
     image: str = ""
     journey: Journey = Journey()
 
 
 class Parcel(NamedTuple):
-    """Files by name, and how to use them, one command per line."""
+    """The files by name, and the commands that use them, one per line."""
 
     files: Dict[str, bytes]
     use: Tuple[str, ...]
 
 
 class World(NamedTuple):
-    """A system that pilots are shipped to: its name, the function that writes its files, those
-    options it uses that not every world can use, and a warning about secrets."""
+    """A system that pilots are shipped to: its name, the function that writes its files, the
+    options that it uses and only some worlds use, and a warning about secrets."""
 
     name: str
     ship: Callable[[Order], Parcel]
@@ -50,8 +51,8 @@ class World(NamedTuple):
 
 
 def walltime_words(order: Order) -> Tuple[str, ...]:
-    """The pilot's words, with the length of the slot unless they contain it: not every world informs
-    a job about its end."""
+    """Return the pilot's words. Add the length of the slot if they do not set it, because some
+    worlds do not report the end of the slot to a job."""
     is_set = any(word.partition("=")[0] == "--max-walltime" for word in order.words)
     if order.walltime_s is None or is_set:
         return order.words
@@ -59,18 +60,18 @@ def walltime_words(order: Order) -> Tuple[str, ...]:
 
 
 def own_workdir(order: Order, folder: str) -> Tuple[str, ...]:
-    """The words, with this workdir unless they contain one: jobs of one submission start in the
-    same folder."""
+    """Return the words. Add this workdir if they do not set one, because the jobs of one submission
+    start in the same folder."""
     is_set = any(word.partition("=")[0] == "--workdir" for word in order.words)
     return walltime_words(order) + (() if is_set else ("--workdir", folder))
 
 
 def quote_words(words: Sequence[str]) -> str:
-    """Words, quoted for a shell."""
+    """Quote words for a shell."""
     return " ".join(shlex.quote(word) for word in words)
 
 
 def format_clock(seconds: float) -> str:
-    """Seconds as H:M:S, rounded up to a minute: batch systems count in those."""
+    """Write seconds as H:M:S, rounded up to a minute, because batch systems count in minutes."""
     minutes = int(-(-seconds // 60))
     return "%d:%02d:00" % (minutes // 60, minutes % 60)

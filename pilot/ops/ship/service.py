@@ -1,4 +1,4 @@
-"""Machines that run services: a systemd unit, a Kubernetes job."""
+"""Machines that run services: a systemd unit, a Kubernetes Job."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from pilot.engine.settings import environment_name
 from pilot.ops.ship.check import SECRET_OPTION, has_secret
 from pilot.ops.ship.order import SLOT, Order, Parcel, World, own_workdir, quote_words
 
-MAX_CONFIG_MAP = 1 << 20  # what a ConfigMap may hold (Kubernetes, core/v1)
+MAX_CONFIG_MAP = 1 << 20  # maximum size of a ConfigMap (Kubernetes, core/v1)
 IMAGE = "python:3.12-slim"
 UNIT = """[Unit]
 Description=Pilot: turns this machine into a worker
@@ -38,12 +38,12 @@ WantedBy=multi-user.target
 
 
 def ship_systemd(order: Order) -> Parcel:
-    """A unit that runs one pilot after another as a user of its own, each in a folder of its own.
-    The unit deletes such a folder after two days unless it contains outputs. systemd sends SIGTERM
-    to the pilot only, and after 15 s kills all processes that remain. Exit codes 1 and 2 (a bug, a
-    wrong configuration) end the restarts. Tokens go into a file that only root can read, because
-    every user can read the command line and the pilot's file. UsageError for a secret that is built
-    in."""
+    """Write a unit that runs one pilot after another as a separate user, each in a new folder. The
+    unit deletes such a folder after two days unless it contains outputs. systemd sends SIGTERM to
+    the pilot only, and after 15 s kills all processes that remain. systemd does not restart the
+    pilot after exit codes 1 and 2 (a bug, a configuration error). Tokens are in a file that only
+    root can read, because every user can read the command line and the pilot's file. UsageError for
+    a built-in secret."""
     if has_secret((), order.files.get(onefile.DEFAULTS, b"")):
         raise UsageError(
             "systemd: everybody on the machine could read the secret that is built in: give it behind --"
@@ -74,7 +74,8 @@ def ship_systemd(order: Order) -> Parcel:
 
 
 def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
-    """The words without tokens and secrets, and the environment variables for these."""
+    """Return the words without tokens and secrets, and the environment variables that contain
+    those."""
     plain: List[str] = []
     variables: Dict[str, str] = {}
     left = list(words)
@@ -95,10 +96,10 @@ def _without_tokens(words: Tuple[str, ...]) -> Tuple[List[str], Dict[str, str]]:
 
 
 def ship_kubernetes(order: Order) -> Parcel:
-    """A Job and the ConfigMap that contains the pilot: any image with Python will do.
+    """Write a Job and the ConfigMap that contains the pilot. The Job can use any image with Python.
 
-    The pilot is process 1 of its pod, so SIGTERM reaches it. Exit code 2 fails the job; after other
-    codes Kubernetes tries again, and evicted pods do not count as tries.
+    The pilot is process 1 of its pod, so it receives SIGTERM. Exit code 2 fails the Job. After
+    other nonzero codes Kubernetes retries. Evicted pods do not count as retries.
     """
     script = make.text_bytes(order.files).decode("ascii")
     if len(script) > MAX_CONFIG_MAP:
@@ -129,7 +130,7 @@ def _kubernetes_job(order: Order) -> Dict[str, object]:
     container: Dict[str, object] = {
         "name": "pilot",
         "image": order.image or IMAGE,
-        # $(NAME) would be filled in
+        # Kubernetes would expand $(NAME)
         "command": ["python3", "/pilot/pilot.py"] + [word.replace("$", "$$") for word in words],
         "resources": {"requests": ask, "limits": ask} if ask else {},
         "workingDir": "/work",
@@ -158,7 +159,8 @@ def _kubernetes_spec(order: Order, container: Dict[str, object]) -> Dict[str, ob
             {"name": "work", "emptyDir": {}},
         ],
     }
-    # of each pod, from its own start: not of the job with its waiting and its retries
+    # The limit is for each pod, from the start of the pod. A limit for the Job would include its
+    # waiting time and its retries.
     if order.walltime_s is not None:
         pod["activeDeadlineSeconds"] = int(order.walltime_s) + 60
     codes = {"containerName": "pilot", "operator": "In", "values": [2]}
@@ -167,8 +169,8 @@ def _kubernetes_spec(order: Order, container: Dict[str, object]) -> Dict[str, ob
         "completions": order.pilots,
         "backoffLimit": 5 * order.pilots,
         "template": {"spec": pod},
-        # an evicted pod counts for nothing; the empty list: Kubernetes before 1.29 calls it
-        # required
+        # An evicted pod does not count as a failure. The empty list is required before Kubernetes
+        # 1.29.
         "podFailurePolicy": {
             "rules": [
                 {"action": "FailJob", "onExitCodes": codes, "onPodConditions": []},

@@ -1,4 +1,4 @@
-"""BOINC: the pilot as a native application, under the wrapper, or inside a virtual machine of
+"""BOINC: the pilot as a native application, under the BOINC wrapper, or inside a virtual machine of
 vboxwrapper."""
 
 from typing import Tuple
@@ -8,8 +8,8 @@ from pilot.ops.ship.order import (
     SLOT, Order, Parcel, World, quote_words, walltime_words,
 )
 
-BOOT_S = 600  # vboxwrapper counts from the machine's start, and ends it without a warning
-# a broken machine must not use up a project's tasks: BOINC leaves that to the application
+BOOT_S = 600  # vboxwrapper counts from the machine's start and stops the machine without a warning
+# A faulty machine must not consume the tasks of a project. BOINC leaves this to the application.
 HOLD_S = "720-900"
 APP_INFO = """<app_info>
   <app><name>pilot</name><user_friendly_name>Pilot</user_friendly_name></app>
@@ -57,8 +57,8 @@ IN_THE_MACHINE: Tuple[str, ...] = tuple(
 
 
 def ship_boinc(order: Order) -> Parcel:
-    """pilot.py contains its own words, because all slots share one copy of it; the report goes to the
-    result file `out`, if there is one."""
+    """Write the files for BOINC. pilot.py contains its own words, because all slots share one copy
+    of it. The report becomes the result file `out`, if the application has one."""
     words = walltime_words(order)
     if not any(word.partition("=")[0] == "--report" for word in words):
         words += ("--report", "out")

@@ -1,4 +1,5 @@
-"""All worlds by name, and what each of them cannot use. A new world is one row beside its writer."""
+"""All worlds by name, and the options that a world cannot use. To add a world, add one row to the
+module that writes its files."""
 
 from typing import Dict, FrozenSet, List
 
@@ -14,7 +15,7 @@ WORLDS: Dict[str, World] = {
 def useless_options(
     world: World, given: Dict[str, object], default: Dict[str, object]
 ) -> List[str]:
-    """A sentence for each option that was given and has no effect on the files of this world."""
+    """Return a sentence for each given option that has no effect on the files of this world."""
     known: FrozenSet[str] = frozenset().union(*(one.options for one in WORLDS.values()))
     return [
         "%s has no --%s: it would change nothing there" % (world.name, name)
