@@ -1,9 +1,9 @@
 """Starts child processes; the rest of the pilot uses this module to do so. A child has a list of
-arguments, its own session, a time limit and bounded output in memory.
+arguments, its own session, a time limit and a limit on the output kept in memory.
 
-When a child exits, its whole process group is killed. The output of the child is complete, and
-reading it never blocks, even if a grandchild holds a pipe open, a stream is closed early, the child
-writes very much, or writes invalid UTF-8.
+When a child exits, its process group is killed. Reading never blocks and never loses output of the
+child itself, even if a grandchild holds a pipe open, or the child closes a stream early, floods
+one, or writes invalid UTF-8.
 """
 
 import io
@@ -118,7 +118,7 @@ def run(
     Raises ProgramFailed unless the exit code is in `ok` (None accepts any code), NodeUnfit if the
     node cannot start any program. After the time limit, or when an exception passes through (a
     signal, the limit of a command), the process group gets SIGTERM and, `grace_s` seconds later,
-    SIGKILL; so do descendants in other sessions. `on_start` receives the pid.
+    SIGKILL; descendants in other sessions get SIGKILL, too. `on_start` receives the pid.
     """
     if isinstance(argv, str):
         raise TypeError("argv is a list of arguments; for shell text say ['bash', '-c', text]")

@@ -63,7 +63,7 @@ def leave(where: str, name: str, text: str) -> Optional[str]:
         if where.startswith("/"):
             write_file(os.path.join(where, name), text.encode(), 0o666)
         else:
-            from pilot.base import fetch  # only where $JOBOUTPUTS is a URL
+            from pilot.base import fetch  # on demand: only if $JOBOUTPUTS is a URL
 
             fetch.get(
                 where + "/" + name,

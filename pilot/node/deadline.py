@@ -11,7 +11,7 @@ MAX_WALLTIME = "--max-walltime"
 
 
 class SlotEnd(NamedTuple):
-    """Seconds left and the source that says so."""
+    """Seconds left, and the source that reports them."""
 
     left_s: float
     source: str
@@ -30,7 +30,7 @@ class Deadline:
         wall: Callable[[], float] = time.time,
     ) -> None:
         """`fixed` maps a source to the seconds left now. `read_ends` returns end times, as time of
-        day, by source; None means that a source did not answer, and the known times remain.
+        day, by source; None means that a source did not answer, and the known times stay valid.
         `self.fixed` holds times of the monotonic clock."""
         self._clock, self._wall = clock, wall
         self._began = clock()

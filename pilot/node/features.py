@@ -136,8 +136,8 @@ def ends(features: Features) -> Dict[str, float]:
 
 
 def known_ends(features: Features) -> Optional[Dict[str, float]]:
-    """The end times that Machine/Job Features report now. None if a place did not answer: then the
-    known times remain."""
+    """The end times that Machine/Job Features report now. None if a place did not answer: a busy
+    host does not withdraw an end time, so the known times stay valid."""
     found = ends(features)
     return found if features.all_answered() else None
 

@@ -14,7 +14,7 @@ class Poller:
 
     def __init__(self, read: Callable[[], Optional[Dict[str, float]]], every_s: float) -> None:
         """`read` returns the end times that are known now. None means that the source did not
-        answer: the known times remain."""
+        answer: the known times stay valid."""
         self.latest: Dict[str, float] = {}
         self.first = threading.Event()  # set after the first attempt to read
         self._read, self._every_s = read, every_s

@@ -1,5 +1,5 @@
-"""BOINC client protocol: reports progress, suspends and resumes, quits on request or when the host
-is gone.
+"""BOINC client protocol: reports progress, suspends and resumes, quits on request or when the
+client is gone.
 
 One thread runs four times a second. A native application uses the shared memory. Under the wrapper
 or vboxwrapper, the pilot writes the files that they watch.

@@ -22,8 +22,7 @@ class PBS(System):
     warns_every_process = True
 
     def cores(self, values: Environ) -> Optional[int]:
-        """PBS_NUM_PPN of Torque, NCPUS of PBS Pro, else the number of lines for this host in
-        $PBS_NODEFILE."""
+        """PBS_NUM_PPN (Torque) or NCPUS (PBS Pro), else this host's lines in $PBS_NODEFILE."""
         told = positive_int(values.get("PBS_NUM_PPN")) or positive_int(values.get("NCPUS"))
         return told or share_of_host(hosts_of(values.get("PBS_NODEFILE")))
 

@@ -16,8 +16,8 @@ class Slurm(System):
     query = ("squeue", "-h", "-j", "{ID}", "-o", "%L")
 
     def job_id(self, values: Environ) -> str:
-        """The job id, or ARRAY_TASK for a task of an array: the own id of one of the tasks is the
-        id of the array, and with that id Slurm reports on, or cancels, all tasks."""
+        """The job id, or ARRAY_TASK for a task of an array. One task of an array has the same id as
+        the array: with that id, Slurm reports on, or cancels, all tasks."""
         array, part = values.get("SLURM_ARRAY_JOB_ID"), values.get("SLURM_ARRAY_TASK_ID")
         return "%s_%s" % (array, part) if array and part else super().job_id(values)
 
