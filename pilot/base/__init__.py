@@ -1,2 +1,2 @@
-"""What knows nothing of pilots: processes, signals, files, URLs, credentials, logs; everything else
-builds on it."""
+"""The lowest layer: processes, signals, files, URLs, credentials, logs. It does not depend on the
+rest of the pilot; all other packages use it."""

@@ -11,7 +11,7 @@ from pilot.errors import StepFailed
 
 MAX_FILES = 1000000
 MAX_BYTES = 64 << 30
-MAX_LINK = 4096  # bytes: no kernel takes a longer target
+MAX_LINK = 4096  # bytes: no kernel accepts a longer target
 
 
 class BadArchive(StepFailed):
@@ -19,11 +19,11 @@ class BadArchive(StepFailed):
 
 
 def unpack(path: str, folder: str) -> None:
-    """Unpack a tar (any compression) or zip file. Raises BadArchive; files written before the
-    error stay.
+    """Unpack a tar (any compression) or zip file. Raises BadArchive; files written before the error
+    stay.
 
-    Links are checked when they are made and once more at the end, because a later member can
-    replace a folder on their way by a link.
+    Links are checked when they are created and once more at the end, because a later member can
+    replace a folder on their path by a link.
     """
     os.makedirs(folder, exist_ok=True)
     try:

@@ -1,4 +1,5 @@
-"""Checksums of files: as operators write them, of a file on disk, of a file while it is written."""
+"""Checksums: parses those that operators write, and computes those of files on disk and of files
+during writing."""
 
 import hashlib
 from typing import BinaryIO, Dict, NamedTuple, Optional
@@ -40,7 +41,7 @@ def file_digest(path: str, algorithm: str = "sha256") -> str:
 
 
 class DigestedFile:
-    """A file that is written, and the checksums of its content."""
+    """Writes a file and computes the checksums of its content."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

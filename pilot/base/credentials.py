@@ -1,4 +1,5 @@
-"""Finds X.509 proxies and WLCG bearer tokens, reads their VO and end, makes TLS contexts."""
+"""Finds X.509 proxies and WLCG bearer tokens, reads the VO and the end of validity, creates TLS
+contexts."""
 
 import base64
 import os
@@ -25,7 +26,8 @@ _BLANKS = " \t\n\v\f\r"
 
 
 class X509Proxy(NamedTuple):
-    """A proxy (or certificate) file; `not_after` is the earliest end of a certificate in the chain."""
+    """A proxy or certificate file. `not_after` is the earliest expiry of a certificate in the
+    chain, in UNIX seconds."""
 
     path: str
     not_after: float
@@ -50,8 +52,8 @@ def proxy_path(environ: Dict[str, str], uid: Optional[int] = None) -> Optional[s
 
 
 def read_proxy(path: str) -> X509Proxy:
-    """Read end and FQANs of a PEM file without openssl. Raises ConfigurationFailed if the file
-    holds no certificate."""
+    """Read expiry and FQANs of a PEM file without openssl. Raises ConfigurationFailed if the file
+    cannot be read or holds no certificate."""
     try:
         with open(path, "rb") as stream:
             return parsed_proxy(stream.read(), path)
@@ -85,7 +87,7 @@ def not_after(certificate: der.Node) -> float:
 
 
 def fqans(chain: List[der.Node]) -> List[str]:
-    """The VOMS attributes of the first certificate with any."""
+    """The VOMS attributes of the first certificate that has any."""
     for certificate in chain:
         names = [name for extension in _extensions(certificate) for name in _fqans_in(extension)]
         if names:
@@ -94,7 +96,7 @@ def fqans(chain: List[der.Node]) -> List[str]:
 
 
 def _extensions(certificate: der.Node) -> List[der.Node]:
-    """The contents of all extensions: each OCTET STRING holds DER itself."""
+    """The contents of all extensions; each is an OCTET STRING that contains DER."""
     found = []
     for field in certificate.children()[0].children():
         if field.tag == 0xA3:
@@ -182,16 +184,17 @@ def _content(path: Optional[str]) -> Optional[str]:
 
 
 def ca_folder(environ: Dict[str, str]) -> Optional[str]:
-    """$X509_CERT_DIR, else the first usual folder of grid CAs that exists; None without one."""
+    """$X509_CERT_DIR, else the first common folder of grid CAs that exists; None without one."""
     given = environ.get("X509_CERT_DIR")
     return next((path for path in ((given,) if given else CA_FOLDERS) if os.path.isdir(path)), None)
 
 
 def tls() -> "ModuleType":
-    """Python's ssl, loaded on demand: the import takes 10 ms. ImportError where Python was built
-    without it.
+    """The ssl module, loaded on demand: the import takes 10 ms. Raises ImportError if Python was
+    built without it.
 
-    _ssl comes first: while one thread fails to import ssl, another could use half of the module.
+    _ssl is imported first: while the import of ssl fails in one thread, another thread could use
+    the incomplete module.
     """
     import _ssl  # noqa: F401
     import ssl

@@ -27,7 +27,8 @@ HARMLESS = ("user-agent", "accept", "accept-encoding", "range")
 
 
 class FetchFailed(StepFailed):
-    """The request failed; the message has the URL and the reason, `status` is HTTP's or None."""
+    """The request failed. The message has the URL and the reason; `status` is the HTTP status or
+    None."""
 
     def __init__(self, message: str, status: Optional[int] = None) -> None:
         super().__init__(message)
@@ -105,7 +106,8 @@ def download(
 
 
 def with_retries(attempts: int, once: Callable[[], None]) -> None:
-    """Call `once` up to `attempts` times, with pauses, until it raises no passing FetchFailed."""
+    """Call `once` up to `attempts` times, with pauses, until it succeeds. Raises the last
+    FetchFailed, or at once one that a retry cannot fix."""
     for attempt in range(1, attempts + 1):
         try:
             return once()
@@ -119,7 +121,8 @@ def with_retries(attempts: int, once: Callable[[], None]) -> None:
 def read_once(
     request: HTTPRequest, take: Callable[[bytes], object], restart: Callable[[], object]
 ) -> None:
-    """Send a request once; `take` receives the parts of the answer, after a call of `restart`."""
+    """Send a request once: call `restart`, then pass the parts of the answer to `take`. Raises
+    FetchFailed."""
     import http.client
     import urllib.error
     import urllib.request
@@ -143,8 +146,8 @@ def read_once(
 
 
 def _opener(request: HTTPRequest) -> "urllib.request.OpenerDirector":
-    """An opener that follows redirects of reads only, never from https to http, and sends a token
-    only to the host of the request."""
+    """An opener that follows redirects of read requests only, never from https to http, and sends a
+    token only to the host of the request."""
     import urllib.parse
     import urllib.request
 

@@ -1,12 +1,12 @@
-"""Atomic writes: a reader sees the old content or the new, never a part."""
+"""Atomic writes: a reader sees the old content or the new, never a part of it."""
 
 import os
 
 
 def write_file(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Write a temporary file and rename it: a link in its place is replaced, not followed.
+    """Write a temporary file and rename it. A link at `path` is replaced, not followed.
 
-    The umask reduces `mode`. Raises OSError and leaves the old file then.
+    The umask reduces `mode`. If writing fails, raises OSError and keeps the old file.
     """
     # a random name: a signal handler may write the same file at the same time
     partial = "%s.part-%d-%s" % (path, os.getpid(), os.urandom(3).hex())

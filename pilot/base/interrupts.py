@@ -21,8 +21,8 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, si
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 
 
-LONG_S = 1.0  # `on_long` is called when a command runs for so long
-SHIELD_S = 1.0  # a shield delays an exception for at most so long
+LONG_S = 1.0  # `on_long` is called when a command runs for this long
+SHIELD_S = 1.0  # a shield delays an exception for at most this long
 
 
 class _Shield:
@@ -63,10 +63,10 @@ def ignore_signal(signum: int) -> None:
 
 
 class Interrupts:
-    """The signals so far: `stop` is the first stopping signal, `drain` is true after a drain signal.
+    """The signals so far: `stop` is the first stop signal, `drain` is true after a drain signal.
 
-    The handler calls `listener` with every later stop signal and every drain signal; a command
-    that watches a child forwards them.
+    The handler calls `listener` with every later stop signal and every drain signal; a command that
+    watches a child forwards them.
     """
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ MIN_SECRET = 4  # shorter texts are too common to mask by value
 
 
 class Masker:
-    """Replaces secrets by asterisks in all output."""
+    """Replaces secrets with asterisks in all output."""
 
     def __init__(self) -> None:
         self._secrets: List[str] = []
@@ -30,7 +30,7 @@ class Masker:
         return text
 
     def mask_fields(self, fields: Dict[str, object]) -> Dict[str, object]:
-        """A JSON object without the secrets, in every string inside it."""
+        """A JSON object without the secrets, in all strings inside it."""
         if not self._secrets:
             return fields
         return {self.mask_text(str(key)): self._mask_value(item) for key, item in fields.items()}
@@ -64,7 +64,7 @@ _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\
 
 
 def printable(text: str) -> str:
-    """Untrusted text for a terminal: control characters become escape sequences."""
+    """Untrusted text for a terminal, with control characters as escape sequences."""
     if text.replace("\n", "").isprintable():
         return text
     return re.sub(
@@ -93,8 +93,8 @@ def format_lines(record: logging.LogRecord, masker: Masker) -> List[str]:
 
 
 class LineHandler(logging.Handler):
-    """Writes complete lines directly to a descriptor, without a buffer: signal handlers can log,
-    too."""
+    """Writes complete lines directly to a descriptor, without a buffer, so that signal handlers can
+    log, too."""
 
     def __init__(self, descriptor: int, masker: Masker) -> None:
         super().__init__()
@@ -126,10 +126,10 @@ def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[LineHan
 
 
 def safe_streams() -> None:
-    """Make stdin, stdout and stderr usable, even if our parent closed them.
+    """Make stdin, stdout and stderr usable, even if the parent process closed them.
 
-    A closed one becomes /dev/null, so that no file of ours gets descriptor 1. Characters that the
-    encoding of a stream lacks are written as escape sequences.
+    A closed stream is opened on /dev/null, so that no other file gets descriptor 1. Characters that
+    the encoding of a stream lacks are written as escape sequences.
     """
     for descriptor in (0, 1, 2):
         try:

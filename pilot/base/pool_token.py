@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pilot.base.setting_values import SettingValues
 
 TOKEN, TOKEN_FILE = "PILOT_POOL_TOKEN", "PILOT_POOL_TOKEN_FILE"
-PREFIX = "pilot1"  # of the tokens that a pool server makes for pilots
-RENEW_EARLY = 0.5  # of what is left of its life
+PREFIX = "pilot1"  # of the tokens that a pool server issues to pilots
+RENEW_EARLY = 0.5  # the part of the remaining lifetime after which to renew a token
 AGAIN_S = 60.0
 RENEW_TIMEOUT_S = 10.0
 
@@ -75,7 +75,7 @@ def files(environ: Dict[str, str], settings: "SettingValues") -> List[str]:
 
 
 def claims_of(token: str) -> Dict[str, object]:
-    """The claims of a pilot's token, without a check of its signature; {} for another token."""
+    """The claims of a pilot's token; the signature is not checked. {} for another token."""
     parts = token.split(".")
     if len(parts) != 3 or parts[0] != PREFIX:
         return {}
@@ -97,7 +97,7 @@ def renewal(token: str, now: float) -> float:
 
 
 class Bearer:
-    """Makes the header for each request to a server, and renews the token through `session`."""
+    """Creates the headers for each request to a server, and renews the token through `session`."""
 
     def __init__(self, environ: Dict[str, str], session: Session) -> None:
         self._environ, self._session = environ, session

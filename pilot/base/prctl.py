@@ -1,15 +1,15 @@
-"""prctl(2): attributes that a process sets for itself. Linux only; elsewhere the functions do
-nothing."""
+"""prctl(2): attributes that a process sets for itself. Linux only; on other systems the functions
+do nothing."""
 
 import signal
 from typing import Callable, Optional
 
-PDEATHSIG, DUMPABLE, CHILD_SUBREAPER = 1, 4, 36  # of linux/prctl.h
+PDEATHSIG, DUMPABLE, CHILD_SUBREAPER = 1, 4, 36  # from linux/prctl.h
 
 
 def prepared(option: int, value: int) -> Optional[Callable[[], None]]:
-    """A function that makes the call: between fork and exec it must not import anything. None
-    on systems without prctl."""
+    """A function that makes the call without an import, which is not allowed between fork and exec.
+    None on systems without prctl."""
     try:
         import ctypes  # on demand: the import takes time
 
@@ -28,11 +28,12 @@ def ask(option: int, value: int) -> bool:
 
 
 def die_with_parent(signum: int = signal.SIGTERM) -> bool:
-    """The kernel sends us this signal when our parent ends, whatever the reason."""
+    """Ask the kernel to send this signal to us when our parent exits, for any reason. False on
+    systems without prctl."""
     return ask(PDEATHSIG, int(signum))
 
 
 def hide_environment() -> None:
-    """Other processes of our user, such as payloads, cannot read our environment any more: it may
-    hold a token."""
+    """Prevent other processes of this user, such as payloads, from reading our environment, which
+    may contain a token."""
     ask(DUMPABLE, 0)

@@ -1,7 +1,9 @@
-"""The one way to start a child: a list of arguments, an own session, a time limit, bounded memory.
+"""Starts child processes; the rest of the pilot uses this module to do so. A child has a list of
+arguments, its own session, a time limit and a limit on the output kept in memory.
 
-A child's whole group ends with it. A grandchild that holds a pipe open, a stream that is closed
-early, a flood on either stream or broken UTF-8 neither block nor lose what the child itself wrote.
+When a child exits, its process group is killed. Reading never blocks and never loses output of the
+child itself, even if a grandchild holds a pipe open, or the child closes a stream early, floods
+one, or writes invalid UTF-8.
 """
 
 import io
@@ -20,17 +22,17 @@ from pilot.errors import NodeUnfit, StepFailed, lacking
 from pilot.base.interrupts import shielded
 
 DEVNULL = subprocess.DEVNULL
-LINGER_S = 0.2  # how long a dead child's pipes are still listened to while others hold them,
-PIPE_BYTES = 1 << 20  # and at least so much of them is read: no pipe holds more that was its own
+LINGER_S = 0.2  # how long to read an exited child's pipes while other processes hold them open,
+PIPE_BYTES = 1 << 20  # and how much to read at least: a pipe never holds more of the child's output
 KEEP_BYTES = 1 << 20
-MAX_SELECT_S = 3600.0  # what one select may wait: the kernel takes no month
+MAX_SELECT_S = 3600.0  # the longest wait of one select: the kernel does not accept a month
 NOT_FOUND = 127
 CANNOT_RUN = 126
 
 
 class Result(NamedTuple):
-    """How a child ended. `exit_code` is -n when signal n killed it; both streams' last `keep`
-    bytes."""
+    """How a child ended. `exit_code` is -n if signal n killed it. `stdout` and `stderr` are the
+    last `keep` bytes of each stream."""
 
     argv: Tuple[str, ...]
     exit_code: int
@@ -41,14 +43,14 @@ class Result(NamedTuple):
     dropped_bytes: int = 0
 
     def last_lines(self, count: int = 3) -> str:
-        """The last lines that say something, for a message."""
+        """The last lines that are not empty, for a message."""
         lines = [
             line.strip() for line in (self.stdout + "\n" + self.stderr).splitlines() if line.strip()
         ]
         return " | ".join(lines[-count:])
 
     def describe_end(self) -> str:
-        """One sentence: the program, how it ended, its last words."""
+        """One sentence: the program, how it ended, the last lines of its output."""
         if self.timed_out:
             how = "was ended after %.0f s without an end" % self.seconds
         elif self.exit_code < 0:
@@ -60,7 +62,7 @@ class Result(NamedTuple):
 
 
 class ProgramFailed(StepFailed):
-    """A program ended with a code that was not expected, or was ended at its time limit."""
+    """A program exited with an unexpected code, or was stopped at its time limit."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(result.describe_end())
@@ -68,28 +70,28 @@ class ProgramFailed(StepFailed):
 
 
 def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
-    """Start a child in its own session, with nothing on stdin unless told; OSError when it cannot
-    be.
+    """Start a child in its own session, with an empty stdin by default. Raises OSError if it cannot
+    start.
 
-    Arguments and environment (or one that is `encoded` already) are passed as UTF-8 whatever the
-    locale: on 3.6 it may be ASCII.
+    Arguments and environment are passed as UTF-8 for any locale: on Python 3.6 the locale may be
+    ASCII. The environment may be `encoded` already.
     """
     how.setdefault("stdin", subprocess.DEVNULL)
     if how.get("env") is not None and not isinstance(next(iter(how["env"]), ""), bytes):
         how["env"] = encoded(how["env"])
-    # raised within what Python itself calls around a fork, an exception would vanish
+    # Python ignores exceptions in the functions that it calls around a fork
     with shielded():
         return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
 
 
 def encoded(environ: Dict[str, str]) -> Dict[bytes, bytes]:
-    """An environment as a program receives it, made ahead of time."""
+    """An environment in the form that a program receives, computed in advance."""
     return {_bytes(name): _bytes(value) for name, value in environ.items()}
 
 
 def dies_with_us() -> Optional[Callable[[], None]]:
-    """What a child calls before it becomes the program, so that it does not outlive a killed pilot
-    (Linux)."""
+    """A function that a child calls before it executes the program: the kernel then kills the child
+    when the pilot is killed (Linux)."""
     return prctl.prepared(prctl.PDEATHSIG, int(signal.SIGKILL))
 
 
@@ -111,12 +113,12 @@ def run(
     on_error_line: Optional[Callable[[str], None]] = None,
     on_start: Optional[Callable[[int], None]] = None
 ) -> Result:
-    """Run a program to its end, at most `timeout_s` seconds, and give back what it said.
+    """Run a program to its end, for at most `timeout_s` seconds, and return its result.
 
-    Raises ProgramFailed unless its code is in `ok` (None: any code will do), NodeUnfit where
-    no program at all can be started. When the time is up, or an
-    exception passes through (a signal, a command's limit), the group gets SIGTERM, `grace_s`
-    seconds later SIGKILL, descendants in other sessions too. `on_start` is told the pid.
+    Raises ProgramFailed unless the exit code is in `ok` (None accepts any code), NodeUnfit if the
+    node cannot start any program. After the time limit, or when an exception passes through (a
+    signal, the limit of a command), the process group gets SIGTERM and, `grace_s` seconds later,
+    SIGKILL; descendants in other sessions get SIGKILL, too. `on_start` receives the pid.
     """
     if isinstance(argv, str):
         raise TypeError("argv is a list of arguments; for shell text say ['bash', '-c', text]")
@@ -142,7 +144,7 @@ def _not_started(argv: Sequence[str], error: OSError) -> Result:
 
 
 class _Running:
-    """A child, its pipes, and the end of both."""
+    """A child process and its pipes; ends the child and closes the pipes."""
 
     def __init__(self, argv: Sequence[str], environ: Optional[Dict[str, str]], cwd: Optional[str],
                  stdin: bytes, tails: Tuple[Tail, Tail]) -> None:
@@ -161,7 +163,7 @@ class _Running:
                 )
                 self.pid = self._child.pid
                 self._listen_pipes()
-        except BaseException:  # a signal in this very moment: what was started must not stay
+        except BaseException:  # for example a signal: do not leave the new child running
             if self.pid:
                 process_tree.send_group(self.pid, signal.SIGKILL)
             raise
@@ -187,7 +189,7 @@ class _Running:
         grace_s: float,
         on_start: Optional[Callable[[int], None]],
     ) -> Result:
-        """Wait for the child, at most until its time limit; end its process tree."""
+        """Wait for the child until its time limit; then end its process tree."""
         timed_out = False
         try:
             if on_start is not None:
@@ -207,11 +209,12 @@ class _Running:
         self._child.wait()
         try:
             os.write(self._exit_write, b"x")
-        except OSError:  # nobody waits any more: it died at last, long after it was given up
+        except OSError:  # the pilot gave up on the child before it exited
             os.close(self._exit_write)
 
     def _until_exit(self, deadline: float) -> bool:
-        """Serve the pipes until the child has ended (True) or the deadline (False)."""
+        """Serve the pipes until the child exits (return True) or until the deadline (return
+        False)."""
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -219,11 +222,11 @@ class _Running:
             for key, _ in self._selector.select(min(left, MAX_SELECT_S)):
                 if key.data is None:
                     return True
-                with shielded():  # a line that was read is told, whatever comes
+                with shielded():  # a line that was read is passed on, even if a signal arrives
                     self._serve_pipe(key)
 
     def _serve_pipe(self, key: selectors.SelectorKey) -> int:
-        """Returns how many bytes went through."""
+        """Read or write one pipe; return the number of bytes."""
         try:
             if key.data is self:
                 moved = os.write(key.fd, self._stdin[:65536])
@@ -243,8 +246,7 @@ class _Running:
         return moved
 
     def _end_child(self, grace_s: float) -> None:
-        """Nothing of the child stays: what it started dies with it; what it said is read to the
-        end."""
+        """End the child and all its descendants; read the rest of its output."""
         alive = self._child.returncode is None
         tree = process_tree.descendants(self.pid) if alive else []
         if alive:
@@ -254,7 +256,7 @@ class _Running:
         self._drain_pipes(time.monotonic() + LINGER_S)
         process_tree.send_group(self.pid, signal.SIGKILL)
         process_tree.send(tree, signal.SIGKILL)
-        self._waiter.join(GRACE_S)  # a child in D state stays; we do not
+        self._waiter.join(GRACE_S)  # do not wait longer for a child in state D
         self._drain_pipes(time.monotonic() + LINGER_S)
         for tail in self._tails:
             tail.close()

@@ -1,5 +1,5 @@
-"""Processes as /proc shows them: descendants, what a tree uses, signals that cannot hit a
-stranger."""
+"""Reads processes from /proc: descendants, resource usage, and signals that never reach an
+unrelated process."""
 
 import os
 import signal
@@ -10,7 +10,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 class Process(NamedTuple):
-    """One process; `started` (ticks since boot) tells it from a later one with the same pid."""
+    """One process; `started` (ticks since boot) distinguishes it from a later process with the same
+    pid."""
 
     pid: int
     parent: int
@@ -22,7 +23,7 @@ class Process(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What a tree of processes uses now; CPU seconds of reaped children are included."""
+    """The resources that a process tree uses now; the CPU seconds include reaped children."""
 
     processes: int
     cpu_s: float
@@ -30,7 +31,7 @@ class Usage(NamedTuple):
 
 
 def parse_stat(text: str) -> Process:
-    """The line of /proc/PID/stat (proc(5)); the name may hold blanks and brackets."""
+    """Parse the line of /proc/PID/stat (proc(5)); the name may contain blanks and brackets."""
     pid, _, rest = text.partition(" (")
     fields = rest.rpartition(")")[2].split()
     cpu = sum(int(fields[at]) for at in (11, 12, 13, 14)) / float(_TICKS)
@@ -39,7 +40,7 @@ def parse_stat(text: str) -> Process:
 
 
 def look_up(pid: int) -> Optional[Process]:
-    """The process, or None when it is gone."""
+    """The process, or None if it has exited."""
     try:
         with open("/proc/%d/stat" % pid, "rb", 0) as stream:
             return parse_stat(stream.read().decode("utf-8", "replace"))
@@ -48,7 +49,7 @@ def look_up(pid: int) -> Optional[Process]:
 
 
 def children(pid: int) -> List[int]:
-    """The direct children of a process, by /proc/PID/task/TID/children where the kernel has it."""
+    """The direct children of a process, from /proc/PID/task/TID/children if the kernel has it."""
     found: List[int] = []
     try:
         threads = os.listdir("/proc/%d/task" % pid)
@@ -66,7 +67,7 @@ def children(pid: int) -> List[int]:
 
 
 def everything() -> List[Process]:
-    """Every process that can be seen."""
+    """All visible processes."""
     try:
         names = os.listdir("/proc")
     except OSError:
@@ -76,7 +77,7 @@ def everything() -> List[Process]:
 
 
 def descendants(pid: int) -> List[Process]:
-    """All below `pid`, itself excluded, parents before children."""
+    """All descendants of `pid`, without `pid` itself, parents before children."""
     found: Dict[int, Process] = {}
     queue = children(pid)
     while queue:
@@ -89,8 +90,8 @@ def descendants(pid: int) -> List[Process]:
 
 
 def variable(pid: int, name: str) -> Optional[str]:
-    """A variable of the environment that a process was started with; None when it has none or we
-    may not look."""
+    """An environment variable that a process was started with; None if it is not set or cannot be
+    read."""
     try:
         with open("/proc/%d/environ" % pid, "rb") as stream:
             words = stream.read().split(b"\0")
@@ -104,13 +105,13 @@ def variable(pid: int, name: str) -> Optional[str]:
 
 
 def total(processes: Iterable[Process]) -> Usage:
-    """What these use together."""
+    """The sum of the resources that these processes use."""
     tree = list(processes)
     return Usage(len(tree), sum(p.cpu_s for p in tree), sum(p.rss_mb for p in tree))
 
 
 def send(processes: Iterable[Process], signum: int) -> int:
-    """Signal those that are still the same process; returns how many there were."""
+    """Send a signal to those processes that are still the same; return their number."""
     hit = 0
     for process in processes:
         now = look_up(process.pid)
@@ -124,7 +125,7 @@ def send(processes: Iterable[Process], signum: int) -> int:
 
 
 def send_group(group: int, signum: int = signal.SIGKILL) -> bool:
-    """Signal a process group that we made; False when nobody is left in it."""
+    """Send a signal to a process group of ours; return False if it has no members."""
     try:
         os.killpg(group, signum)
     except OSError:

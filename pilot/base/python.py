@@ -1,9 +1,9 @@
-"""The Python that runs us."""
+"""The Python interpreter that runs the pilot."""
 
 import os
 import sys
 
 
 def interpreter() -> str:
-    """Its path, also where sys.executable is empty (no PATH)."""
+    """The path of the interpreter, even if sys.executable is empty (no PATH)."""
     return sys.executable or os.path.realpath("/proc/self/exe")

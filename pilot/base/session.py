@@ -1,4 +1,4 @@
-"""A conversation with one server over HTTP whose connection is kept open."""
+"""HTTP requests to one server over a connection that stays open."""
 
 import os
 import re
@@ -17,15 +17,15 @@ _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[?::1\]?)\Z")
 
 
 class HTTPProxy(NamedTuple):
-    """A web proxy, HOST:PORT, and the headers that it wants."""
+    """A web proxy as HOST:PORT, and the headers that it requires."""
 
     where: str
     headers: Dict[str, str]
 
 
 def proxy_for(url: str) -> Optional[HTTPProxy]:
-    """The proxy that $http_proxy, $https_proxy and $no_proxy (either case) name for this URL; None
-    for none, and for this machine."""
+    """The proxy in $http_proxy, $https_proxy and $no_proxy (lower or upper case) for this URL; None
+    without one, and for the local host. Raises FetchFailed for an invalid proxy URL."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     import base64
@@ -53,12 +53,11 @@ def proxy_for(url: str) -> Optional[HTTPProxy]:
 
 
 class Session:
-    """A conversation with one server whose connection is kept open; `url` is
-    http(s)://HOST[:PORT][/PREFIX].
+    """A connection to one server that stays open; `url` is http(s)://HOST[:PORT][/PREFIX].
 
-    For one thread; `context` is asked for TLS's each time a connection is opened. What is asked
-    must be safe to repeat: a kept connection that turns out to be closed is opened anew and asked
-    again.
+    For one thread. `context` returns the TLS context; each new connection calls it. All requests
+    must be safe to repeat: if the server has closed a kept connection, the session opens a new one
+    and repeats the request.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class Session:
         self._url, self._context, self._max = url, context, max_bytes
         self._open: "Optional[TimedConnection]" = None
         self._before, self._for_proxy = "", {}  # type: str, Dict[str, str]
-        self.date: Optional[str] = None  # what the last answer's header said
+        self.date: Optional[str] = None  # the Date header of the last answer
 
     def ask(
         self,
@@ -88,7 +87,8 @@ class Session:
         headers: Dict[str, str],
         timeout_s: float,
     ) -> Tuple[int, bytes]:
-        """The status and body of an answer, whatever the status. FetchFailed when there is none."""
+        """Send a request; return status and body of the answer, for any status. Raises FetchFailed
+        without an answer."""
         import http.client
 
         fresh = self._open is None
@@ -142,12 +142,12 @@ class Session:
                 raise ValueError("an answer of more than %d bytes" % self._max)
             if time.monotonic() > deadline:
                 raise ValueError("an answer that was not whole after %g s" % timeout_s)
-        reply.read()  # nothing is left, but older Pythons need it to know that
+        reply.read()  # the body is empty now, but older Pythons need this call to notice
         return reply.status, b"".join(data)
 
     def _connect_new(self, timeout_s: float) -> "TimedConnection":
-        """A new one: straight, or by the proxy that the environment names; there TLS goes through
-        it untouched (CONNECT)."""
+        """Open a new connection, directly or through the proxy in the environment; TLS passes
+        through the proxy unchanged (CONNECT)."""
         from pilot.base import timed_http
 
         proxy = proxy_for(self._url)
@@ -166,7 +166,7 @@ class Session:
         return made
 
     def close(self) -> None:
-        """Let go of the connection; the next question opens another."""
+        """Close the connection; the next request opens another."""
         if self._open is not None:
             self._open.close()
             self._open = None

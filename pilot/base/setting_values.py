@@ -1,4 +1,4 @@
-"""The settings as packages below the engine read them: a value by its name."""
+"""The interface of the settings for packages below the engine: read a value by its name."""
 
 from typing import TYPE_CHECKING
 

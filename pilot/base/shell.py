@@ -1,4 +1,5 @@
-"""The environment that a shell script sets: how software on CVMFS and elsewhere is made usable."""
+"""Reads the environment that a shell script sets, to make software usable, on CVMFS and
+elsewhere."""
 
 import os
 from typing import Dict, List
@@ -8,11 +9,11 @@ from pilot.base.process import run
 
 
 def shell_environ(script: List[str], environ: Dict[str, str], timeout_s: float) -> Dict[str, str]:
-    """The environment after sourcing a script with its arguments in bash; ProgramFailed if it
-    fails.
+    """The environment after bash sources a script with its arguments. Raises ProgramFailed if the
+    script fails, StepFailed if it ends bash.
 
-    The variables come NUL-separated behind a mark, so values may hold anything and what the script
-    prints cannot be taken for a variable.
+    The variables are separated by NUL bytes and follow a mark: values may contain any character,
+    and the output of the script cannot be mistaken for a variable.
     """
     mark = "pilot-environment-%d" % os.getpid()
     text = 'source "$@" >&2 || exit $?; printf "%s\\0" "$0"; exec env -0'

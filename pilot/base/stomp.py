@@ -1,8 +1,9 @@
-"""STOMP 1.2 (stomp.github.io) as far as events need it: connect, send with receipts, subscribe with
-acknowledgements.
+"""The part of STOMP 1.2 (stomp.github.io) that events need: connect, send with receipts, subscribe
+with acknowledgements.
 
-Spoken with RabbitMQ and ActiveMQ. A place is stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE, where
-QUEUE is a destination as the broker names it, say queue/pilots; ?host=VHOST names a virtual host.
+Works with RabbitMQ and ActiveMQ. A URL is stomp[+ssl]://[USER:PASSWORD@]HOST[:PORT]/QUEUE, where
+QUEUE is the destination in the broker's notation, for example queue/pilots; ?host=VHOST names a
+virtual host.
 """
 
 import socket
@@ -21,11 +22,11 @@ _ESCAPES = (("\\", "\\\\"), ("\r", "\\r"), ("\n", "\\n"), (":", "\\c"))
 
 
 class StompError(Exception):
-    """The broker cannot be reached, or says no; in words."""
+    """The broker cannot be reached or refuses a request; the message says why."""
 
 
 class BrokerPlace(NamedTuple):
-    """A destination at a broker."""
+    """A destination on a broker."""
 
     secure: bool
     host: str
@@ -37,7 +38,7 @@ class BrokerPlace(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As it may be told: without the password."""
+        """The URL without the password, for messages."""
         return "stomp%s://%s:%d%s" % (
             "+ssl" if self.secure else "",
             self.host,
@@ -47,7 +48,7 @@ class BrokerPlace(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One frame."""
+    """One STOMP frame."""
 
     command: str
     headers: Dict[str, str]
@@ -55,7 +56,7 @@ class Frame(NamedTuple):
 
 
 def parse_url(url: str) -> BrokerPlace:
-    """What a URL means. Raises ValueError with a sentence."""
+    """Parse a URL. Raises ValueError with a message for the operator."""
     parts = urlsplit(url)
     try:
         port = parts.port or PORTS[parts.scheme]
@@ -80,7 +81,7 @@ def parse_url(url: str) -> BrokerPlace:
 
 
 def frame_bytes(command: str, headers: Dict[str, str], body: bytes = b"") -> bytes:
-    """A frame as it travels."""
+    """The bytes of a frame, as sent over the network."""
     escaped = command not in ("CONNECT", "CONNECTED")
     lines = [
         "%s:%s" % (_escape_value(key), _escape_value(value)) if escaped else "%s:%s" % (key, value)
@@ -103,8 +104,8 @@ def _unescape_value(text: str) -> str:
 
 
 def cut_frame(data: bytes) -> Optional[Tuple[Frame, bytes]]:
-    """The first whole frame and what follows it; None when it is not all there. Raises
-    StompError."""
+    """The first complete frame and the bytes after it; None if it is not complete. Raises
+    StompError for a frame that is too large."""
     data = data.lstrip(b"\r\n")  # heart-beats and line ends between frames
     head, found, rest = data.partition(b"\n\n")
     if not found:
@@ -117,7 +118,7 @@ def cut_frame(data: bytes) -> Optional[Tuple[Frame, bytes]]:
     headers: Dict[str, str] = {}
     for line in lines:
         key, _, value = line.partition(":")
-        # of a header that stands twice the first counts
+        # the first of two headers with the same name counts
         headers.setdefault(_unescape_value(key), _unescape_value(value))
     length = headers.get("content-length", "")
     end = int(length) if length.isdigit() else rest.find(b"\0")
@@ -145,7 +146,7 @@ def _open_socket(
 
 
 class StompConnection:
-    """One connection to a broker; raises StompError when it breaks. Not for several threads."""
+    """One connection to a broker, for one thread. Raises StompError if the connection breaks."""
 
     def __init__(self, where: BrokerPlace, context: "Optional[ssl.SSLContext]", timeout_s: float) -> None:
         self._data, self._receipts = b"", 0
@@ -168,14 +169,14 @@ class StompConnection:
             )
 
     def write_frame(self, command: str, headers: Dict[str, str], body: bytes = b"") -> None:
-        """Send one frame."""
+        """Send one frame. Raises StompError."""
         try:
             self._socket.sendall(frame_bytes(command, headers, body))
         except OSError as error:
             raise StompError("the broker is gone: %s" % error)
 
     def read_frame(self, timeout_s: float) -> Optional[Frame]:
-        """The next frame; None when none comes in this time."""
+        """The next frame; None if no frame arrives within `timeout_s`. Raises StompError."""
         deadline = time.monotonic() + timeout_s
         while True:
             found = cut_frame(self._data)
@@ -197,7 +198,7 @@ class StompConnection:
             self._data += data
 
     def send(self, destination: str, body: bytes, timeout_s: float) -> None:
-        """Send a message; returns when the broker has it (its receipt)."""
+        """Send a message; return when the broker confirms it with a receipt. Raises StompError."""
         self._receipts += 1
         receipt = "r%d" % self._receipts
         self.write_frame(
@@ -225,7 +226,8 @@ class StompConnection:
             )
 
     def subscribe(self, destination: str, prefetch: int) -> None:
-        """Messages of this queue come by `read` from now on; each wants an `answer`."""
+        """Subscribe to a queue: `read_frame` then returns its messages, and each needs an
+        `answer_message`."""
         self.write_frame(
             "SUBSCRIBE",
             {
@@ -240,7 +242,7 @@ class StompConnection:
         )
 
     def answer_message(self, message: Frame, good: bool) -> None:
-        """The message is dealt with (good), or is nothing for us."""
+        """Acknowledge a message that was processed (`good`), or reject it."""
         self.write_frame(
             "ACK" if good else "NACK",
             {
@@ -250,7 +252,7 @@ class StompConnection:
         )
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         try:
             self._socket.close()
         except OSError:

@@ -1,4 +1,5 @@
-"""The output of a program in bounded memory: its last bytes, and each line to a listener."""
+"""Keeps the output of a program in bounded memory: its last bytes. Passes each line to a
+listener."""
 
 from typing import Callable, Optional
 
@@ -30,13 +31,13 @@ class Tail:
             self._on_line(line.decode("utf-8", "replace"))
 
     def close(self) -> None:
-        """The stream has ended: its last line may lack a newline."""
+        """The stream has ended: pass on the last line even if it has no newline."""
         if self._on_line is not None and self._line:
             self._on_line(self._line.decode("utf-8", "replace"))
             self._line = bytearray()
 
     def read_text(self) -> str:
-        """The last bytes as UTF-8 with replacement."""
+        """The last bytes as text; invalid UTF-8 is replaced."""
         self._cut_kept()
         return self._kept.decode("utf-8", "replace")
 

@@ -63,14 +63,14 @@ class TimedConnection(http.client.HTTPConnection):
     response_class = _make_response  # type: ignore[assignment]
 
     def getresponse(self) -> http.client.HTTPResponse:
-        """As http.client's; the time that a long body took to send does not count."""
+        """As in http.client. With `answer_s`, the time to send a long body does not count."""
         if self.answer_s is not None:
             within(self, self.answer_s)
         return super().getresponse()
 
 
 def secure() -> Callable[..., TimedConnection]:
-    """The class for TLS; AttributeError where Python was built without ssl."""
+    """The class for TLS connections. Raises AttributeError if Python was built without ssl."""
 
     class SecureConnection(TimedConnection, http.client.HTTPSConnection):
         """A TimedConnection with TLS."""
@@ -79,6 +79,6 @@ def secure() -> Callable[..., TimedConnection]:
 
 
 def within(connection: TimedConnection, seconds: float) -> TimedConnection:
-    """The connection; its answer must be complete within `seconds` from now."""
+    """Set the deadline for a complete answer to `seconds` from now; return the connection."""
     connection.deadline = time.monotonic() + seconds
     return connection

@@ -1,4 +1,4 @@
-"""Uploads files, streamed."""
+"""Uploads files as a stream, without loading them into memory."""
 
 import os
 from typing import TYPE_CHECKING, Dict, Optional
@@ -17,7 +17,7 @@ def upload_file(
     context: "Optional[ssl.SSLContext]" = None,
     headers: Optional[Dict[str, str]] = None,
 ) -> None:
-    """PUT a file to a URL. Raises FetchFailed."""
+    """Upload a file to a URL with PUT. Raises FetchFailed."""
 
     def once() -> None:
         with open(path, "rb") as stream:

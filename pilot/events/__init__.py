@@ -1,1 +1,1 @@
-"""The message stream: every pilot tells its story as events, one JSON object each."""
+"""The event stream: every pilot reports what it does as events, one JSON object each."""

@@ -1,4 +1,4 @@
-"""A progress bar for a person at a terminal: one line, drawn anew as tasks begin and end."""
+"""A progress bar for a person at a terminal: one line, redrawn when tasks start and finish."""
 
 import os
 import time
@@ -14,8 +14,8 @@ DRAWS = (events.TASK_STARTED, events.TASK_FINISHED)
 
 
 class Bar:
-    """A sink. `console` is the handler that writes log lines to the same terminal: it clears the
-    bar before each."""
+    """An event sink. `console` is the handler that writes log lines to the same terminal; it clears
+    the bar before each line."""
 
     def __init__(self, descriptor: int, console: LineHandler, tally: TaskTally, total: int) -> None:
         self._descriptor, self._console, self._tally, self._total = (
@@ -40,5 +40,5 @@ class Bar:
     def _write_text(self, text: str) -> None:
         try:
             os.write(self._descriptor, text.encode("ascii"))
-        except OSError:  # a terminal that has gone hurts nobody
+        except OSError:  # the terminal may be closed: the pilot does not need it
             pass

@@ -1,4 +1,4 @@
-"""Events as log lines that a person follows."""
+"""Writes events as log lines for a person to read."""
 
 import logging
 
@@ -14,7 +14,7 @@ _LEVELS = {
 
 
 class ConsoleSink:
-    """Logs what an operator wants to see of a run: commands and tasks as they end."""
+    """Logs the events that an operator wants to see of a run: the end of each command and task."""
 
     def __call__(self, event: events.Event) -> None:
         kind = event["event"]

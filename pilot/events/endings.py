@@ -1,10 +1,11 @@
-"""How things end: the one vocabulary from payload to page. docs/tasks.md has the transitions."""
+"""Outcomes and states: all parts of the program, from payloads to web pages, use these words.
+docs/tasks.md lists the transitions."""
 
 import enum
 
 
 class Word(str, enum.Enum):
-    """A text of a fixed set: it is written, compared and stored as that text."""
+    """A text from a fixed set. It is written, compared and stored as plain text."""
 
     def __str__(self) -> str:
         return str(self.value)
@@ -16,7 +17,7 @@ class CommandStatus(Word):
     OK = "ok"
     SKIPPED = "skipped"
     FAILED = "failed"
-    CRASHED = "crashed"  # by an error that is a bug
+    CRASHED = "crashed"  # an exception that indicates a bug
     TIMED_OUT = "timed out"
     INTERRUPTED = "interrupted"
 
@@ -26,15 +27,15 @@ class AttemptOutcome(Word):
 
     DONE = "done"
     ERROR = "error"
-    RELEASED = "released"  # given back unfinished
-    RETURNED = "returned"  # given back before it was started
-    LOST = "lost"  # the lease ran out, or is another's
+    RELEASED = "released"  # returned to the pool unfinished
+    RETURNED = "returned"  # returned to the pool before it was started
+    LOST = "lost"  # the lease expired, or another agent holds it
     CANCELLED = "cancelled"  # by an operator
-    RETRIED = "retried"  # an error, and the task is todo again: in events only
+    RETRIED = "retried"  # an error; the pool sets the task back to todo: in events only
 
 
 class TaskState(Word):
-    """Where a task is in its pool."""
+    """The state of a task in its pool."""
 
     TODO = "todo"
     LOCKED = "locked"

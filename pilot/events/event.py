@@ -1,4 +1,4 @@
-"""The kinds of event and the one shape they all have."""
+"""The kinds of events and the fields that all events share."""
 
 from typing import Any, Dict
 
@@ -23,5 +23,6 @@ Event = Dict[str, Any]  # JSON: each kind of event has its own fields
 
 
 def make(pilot: str, seq: int, time: str, event: str, fields: Dict[str, object]) -> Event:
-    """`{"pilot", "seq", "time", "event", ...}`; seq counts from 1 in each pilot, time is UTC."""
+    """Return `{"pilot", "seq", "time", "event", ...}`. Each pilot counts seq from 1; time is
+    UTC."""
     return dict({"pilot": pilot, "seq": seq, "time": time, "event": event}, **fields)

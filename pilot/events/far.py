@@ -1,5 +1,5 @@
-"""The far places that a pilot tells its events: made from --events, with heartbeats and log lines,
-closed at the end."""
+"""Sends the pilot's events to remote places: opens those named by --events, adds heartbeats and log
+lines, and closes them at the end."""
 
 import logging
 import os
@@ -13,14 +13,14 @@ from pilot.events.sender import Sender, Transport
 from pilot.events.stream import Stream
 from pilot.base.log import Masker
 
-EVERY_S = 10.0  # log lines travel so often,
-BEAT_EVERY = 6  # and a heartbeat with each so manieth of these
-CLOSE_S, STOPPED_CLOSE_S = 5.0, 1.5  # what the last events may take; less when a signal ends us
+EVERY_S = 10.0  # log lines are flushed at this interval
+BEAT_EVERY = 6  # one heartbeat every BEAT_EVERY flushes
+CLOSE_S, STOPPED_CLOSE_S = 5.0, 1.5  # time limit for the last events; less after a signal
 log = logging.getLogger("pilot")
 
 
 class Far:
-    """All far places of one pilot."""
+    """All remote places of one pilot."""
 
     def __init__(self, stream: Stream, workdir: str, masker: Masker) -> None:
         self._stream, self._workdir, self._masker = stream, workdir, masker
@@ -31,8 +31,8 @@ class Far:
     def open(
         self, places: Sequence[str], environ: Dict[str, str], more: Sequence[Transport] = ()
     ) -> None:
-        """Begin to send, to `more` than the places too. Raises ConfigurationFailed for a place that
-        can never work."""
+        """Start to send events to `places` and to the transports in `more`. Raises
+        ConfigurationFailed for a place that can never work."""
         for one in [transport(place, environ) for place in places] + list(more):
             spool = os.path.join(
                 self._workdir, ".pilot-spool-%s-%d" % (os.urandom(8).hex(), len(self._senders))
@@ -43,8 +43,8 @@ class Far:
             self._stream.attach_sink(sender)
 
     def hear_log(self) -> None:
-        """From now on the log's lines are events too; the heart beats. Call it after the log was
-        set up."""
+        """Send log lines as events from now on, and emit the first heartbeat. Call this after the
+        log is set up."""
         logging.getLogger("pilot").addHandler(self._lines)
         self._stream.emit(events.PILOT_HEARTBEAT, **pulse.measure(self._workdir))
 
@@ -55,7 +55,7 @@ class Far:
             self._stream.emit(events.PILOT_HEARTBEAT, **pulse.measure(self._workdir))
 
     def close(self, stopped: bool) -> None:
-        """The last events go out; what did not arrive is counted and told."""
+        """Send the last events; log how many did not arrive."""
         self._lines.flush_lines()
         seconds = STOPPED_CLOSE_S if stopped else CLOSE_S
         for sender in self._senders:
@@ -68,7 +68,7 @@ class Far:
 
 
 def transport(place: str, environ: Dict[str, str]) -> Transport:
-    """How events get to this place. Raises ConfigurationFailed."""
+    """The transport for this place. Raises ConfigurationFailed."""
     try:
         if place.startswith("stomp"):
             from pilot.events.queue_broker import QueueBroker

@@ -1,4 +1,4 @@
-"""Events as JSON lines in a file."""
+"""Writes events as JSON lines to a file."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pilot.events.event import Event
 
 
 class FileSink:
-    """Appends each event as one line; a line is written at once and whole."""
+    """Appends each event as one line, in a single write."""
 
     def __init__(self, path: str, mode: int = 0o600) -> None:
         self._descriptor = os.open(

@@ -1,4 +1,4 @@
-"""The pilot's log as events, many lines in one."""
+"""Sends the pilot's log as events with many lines each."""
 
 import logging
 from typing import Callable, List
@@ -7,11 +7,11 @@ from pilot.base.log import Masker, format_lines
 
 MOST_LINES = 100
 MOST_TEXT = 4000
-MOST_CHARACTERS = 30000  # of one event: servers have their limits
+MOST_CHARACTERS = 30000  # of one event: servers limit the size
 
 
 class LogLines(logging.Handler):
-    """Gathers lines; `flush_lines` hands them on. `emit_lines` must not log."""
+    """Collects log lines; `flush_lines` passes them to `emit_lines`, which must not log."""
 
     def __init__(self, masker: Masker, emit_lines: Callable[[List[str]], None]) -> None:
         super().__init__()
@@ -19,13 +19,13 @@ class LogLines(logging.Handler):
         self._lines: List[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One record."""
+        """Collect the lines of one record."""
         self._lines += [line[:MOST_TEXT] for line in format_lines(record, self._masker)]
         if len(self._lines) >= MOST_LINES:
             self.flush_lines()
 
     def flush_lines(self) -> None:
-        """What was gathered goes out, as few events."""
+        """Emit the collected lines in as few events as possible."""
         self.acquire()
         lines, self._lines = self._lines, []
         self.release()

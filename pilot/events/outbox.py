@@ -1,5 +1,5 @@
-"""Events that wait to be sent: in memory, and in a file once they are many. In order, bounded, for
-one thread."""
+"""Events that wait to be sent: in memory, and in a file when memory is full. The order is kept and
+the size is limited. For one thread."""
 
 import io
 import json
@@ -16,8 +16,8 @@ BATCH_EVENTS = 500
 
 
 class Outbox:
-    """`put` an event, `peek` at the next ones, `sent` lets go of them. `lost` counts what found no
-    room: log lines go first."""
+    """`put_event` adds an event, `peek_batch` returns the oldest ones, `drop_sent` removes them.
+    `lost` counts the events that did not fit; log lines are dropped first."""
 
     def __init__(
         self, path: str, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES
@@ -26,16 +26,16 @@ class Outbox:
         self._path, self._most_memory, self._most_disk = path, memory_bytes, disk_bytes
         self._memory: Deque[bytes] = deque()
         self._size = 0
-        self._sizes: List[int] = []  # of the lines that were shown last
+        self._sizes: List[int] = []  # of the lines that the last `peek_batch` returned
         self._file: Optional[io.FileIO] = None
-        # of the file: events from read_at to write_at wait
+        # offsets in the file: the events between read_at and write_at wait
         self._read_at = self._write_at = self._count = 0
 
     def __len__(self) -> int:
         return len(self._memory) + self._count
 
     def put_event(self, event: Event) -> None:
-        """The newest event."""
+        """Add the newest event."""
         line = json.dumps(event).encode("ascii") + b"\n"
         if not self._count and self._size + len(line) <= self._most_memory:
             self._memory.append(line)
@@ -55,9 +55,9 @@ class Outbox:
             if self._file is None:
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
                 self._file = open(os.open(self._path, flags, 0o600), "r+b", buffering=0)
-                os.unlink(self._path)  # nobody else's, and gone with us
+                os.unlink(self._path)  # nobody else can open it; the kernel frees it when we exit
             self._file.seek(self._write_at)
-            if self._file.write(line) != len(line):  # the disk is full in the midst of it
+            if self._file.write(line) != len(line):  # the disk became full during the write
                 self._file.truncate(self._write_at)
                 return False
         except OSError:
@@ -67,8 +67,8 @@ class Outbox:
         return True
 
     def _compact_file(self) -> None:
-        """What was read gives its room back, when it is at least as much as what was not: each byte
-        is moved once on average."""
+        """Free the space of the events that were read, if it is at least as large as that of the
+        others: on average each byte is moved once."""
         if self._file is None or self._read_at < self._write_at - self._read_at:
             return
         source, target = self._read_at, 0
@@ -85,7 +85,7 @@ class Outbox:
         self._read_at, self._write_at = 0, target
 
     def peek_batch(self, most: int = BATCH_EVENTS) -> List[Event]:
-        """The oldest events, as many as go into one message."""
+        """The oldest events, as many as fit into one message."""
         self._sizes, size = [], 0
         lines: List[bytes] = []
         for line in self._memory or self._read_stored():
@@ -106,7 +106,8 @@ class Outbox:
         return [line for line in found if line.endswith(b"\n")]
 
     def drop_sent(self, count: int) -> None:
-        """So many of the events that `peek` showed have arrived (or never will)."""
+        """Remove the first `count` events that `peek_batch` returned: they arrived, or never
+        will."""
         for size in self._sizes[:count]:
             if self._memory:
                 self._size -= len(self._memory.popleft())
@@ -118,6 +119,6 @@ class Outbox:
             self._read_at = self._write_at = 0
 
     def close(self) -> None:
-        """Nothing more comes or goes."""
+        """Close the file; the outbox cannot be used after that."""
         if self._file is not None:
             self._file.close()

@@ -1,4 +1,4 @@
-"""Events to a pool server: POST /v1/events."""
+"""Sends events to a pool server: POST /v1/events."""
 
 import json
 import os
@@ -19,7 +19,7 @@ FINAL = (400, 413)
 
 
 class PoolServer(Transport):
-    """`url` is the server's, as --pool has it."""
+    """`url` is the URL of the server, as in --pool."""
 
     def __init__(self, url: str, environ: Optional[Dict[str, str]] = None) -> None:
         found = dict(os.environ if environ is None else environ)
@@ -30,7 +30,7 @@ class PoolServer(Transport):
         self._bearer = Bearer(found, self._session)
 
     def send(self, events: "List[Event]") -> None:
-        """Returns when the other side has them all."""
+        """Return when the server has all events. Raises SendFailed."""
         body = json.dumps({"events": events}).encode("ascii")
         try:
             headers = dict(self._bearer.build_headers(), **{"Content-Type": "application/json"})
@@ -46,12 +46,12 @@ class PoolServer(Transport):
             )
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._session.close()
 
 
 def _is_ours(data: bytes) -> bool:
-    """Whether the pool server itself refuses, not something before it."""
+    """Whether the pool server itself sent this refusal, not a proxy in front of it."""
     try:
         found = json.loads(data.decode("utf-8"))
     except ValueError:

@@ -1,4 +1,5 @@
-"""How far a pilot is, as a number and as a bar. Pure but for a look into the task file."""
+"""The progress of a pilot, as a number and as a bar. Pure functions, except that one reads the task
+file."""
 
 from typing import TYPE_CHECKING, Dict, Optional
 
@@ -13,8 +14,8 @@ WIDTH = 30
 def fraction_done(
     settings: "SettingValues", elapsed_s: float, counts: Dict[str, int], total: Optional[int]
 ) -> float:
-    """How far a pilot is, 0 to 1: of its time (--max-walltime) or of its tasks (--max-tasks,
-    --tasks), whichever is more."""
+    """The progress of a pilot, from 0 to 1: the larger of the share of its time (--max-walltime)
+    and the share of its tasks (--max-tasks, --tasks)."""
     shares = [0.0]
     limit = settings["max_walltime"]
     if limit and isinstance(limit, (int, float)):
@@ -25,7 +26,7 @@ def fraction_done(
 
 
 def count_tasks(settings: "SettingValues") -> Optional[int]:
-    """How many tasks there are to do, if that is known."""
+    """The number of tasks to run, or None if it is not known."""
     path = settings["tasks"] if "tasks" in settings else None
     limit = settings["max_tasks"] if "max_tasks" in settings else None
     most = limit if isinstance(limit, int) else None
@@ -40,7 +41,7 @@ def count_tasks(settings: "SettingValues") -> Optional[int]:
 
 
 def draw_bar(counts: Dict[str, int], running: int, total: int) -> str:
-    """`[#####.....] 5 of 10 tasks, 1 failed, 2 running`"""
+    """Return `[#####.....] 5 of 10 tasks, 1 failed, 2 running`."""
     over = counts[AttemptOutcome.DONE] + counts[AttemptOutcome.ERROR]
     marks = WIDTH * min(over, total) // max(1, total)
     told = "[%s%s] %d of %d tasks" % ("#" * marks, "." * (WIDTH - marks), over, total)

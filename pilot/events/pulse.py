@@ -1,12 +1,12 @@
-"""What a heartbeat tells of the machine: load, memory, disk."""
+"""What a heartbeat reports of the machine: load, memory, disk."""
 
 import os
 from typing import Dict
 
 
 def measure(workdir: str) -> Dict[str, object]:
-    """load1, load5 and load15; free memory and free disk of the workdir in MiB. What cannot be read
-    is left out."""
+    """load1, load5 and load15; free memory and free disk space of the workdir in MiB. A value that
+    cannot be read is left out."""
     found: Dict[str, object] = {}
     try:
         found["load"] = [round(value, 2) for value in os.getloadavg()]

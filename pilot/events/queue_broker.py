@@ -1,5 +1,5 @@
-"""Events into a message queue (RabbitMQ, ActiveMQ) by STOMP: a message holds {"events": [...]}, as
-the pool server takes it."""
+"""Sends events to a message queue (RabbitMQ, ActiveMQ) by STOMP. A message is {"events": [...]},
+the format that the pool server accepts."""
 
 import json
 import os
@@ -16,8 +16,8 @@ TIMEOUT_S = 10.0
 
 
 class QueueBroker(Transport):
-    """Connects when there is something to send, and again when the connection broke. ValueError for
-    a URL that is none."""
+    """Connects at the first send, and again after the connection broke. Raises ValueError for an
+    invalid URL."""
 
     def __init__(self, url: str, environ: Optional[Dict[str, str]] = None) -> None:
         self._place = stomp.parse_url(url)
@@ -26,14 +26,14 @@ class QueueBroker(Transport):
         self._open: Optional[stomp.StompConnection] = None
 
     def send(self, events: "List[Event]") -> None:
-        """Returns when the other side has them all."""
+        """Return when the broker has all events. Raises SendFailed."""
         body = json.dumps({"events": events}).encode("ascii")
         kept = self._open is not None
         try:
             self._open_connection().send(self._place.destination, body, TIMEOUT_S)
         except (stomp.StompError, ConfigurationFailed) as error:
             self.close()
-            if kept:  # it may have been closed while there was nothing to say
+            if kept:  # the broker may have closed an idle connection
                 return self.send(events)
             raise SendFailed(str(error))
 
@@ -48,7 +48,7 @@ class QueueBroker(Transport):
         return self._open
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         if self._open is not None:
             self._open.close()
             self._open = None

@@ -1,8 +1,8 @@
-"""A far place for events: one thread sends them in order, tries again, beats the heart, and never
-holds the pilot up.
+"""Sends events to one remote place: a thread sends them in order, retries, sends heartbeats, and
+never blocks the pilot.
 
-At least once: what was sent and not acknowledged is sent again; the server knows an event by
-(pilot, seq).
+Delivery is at least once: the sender repeats events that were not acknowledged; the server
+identifies an event by (pilot, seq).
 """
 
 import logging
@@ -17,13 +17,13 @@ from pilot.events.event import PILOT_STOPPING, Event
 from pilot.events.outbox import BATCH_EVENTS, Outbox
 from pilot.events.pacing import Attempts, Gathering
 
-TOGETHER_S = 1.0  # events of so long travel together
+TOGETHER_S = 1.0  # events of this period are sent in one batch
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 log = logging.getLogger("pilot")
 
 
 class SendFailed(Exception):
-    """It did not arrive; `final`: nor will it if it is tried again."""
+    """The events did not arrive. `final` means that a retry would fail, too."""
 
     def __init__(self, sentence: str, final: bool = False) -> None:
         super().__init__(sentence)
@@ -31,10 +31,10 @@ class SendFailed(Exception):
 
 
 class Transport:
-    """How events get to one place. All is called in the sender's thread.
+    """Delivers events to one place. The sender's thread makes all calls.
 
-    A place that wants few large messages sets `gather`, the weight that travels together, and
-    `gather_s`, the seconds after which less will do.
+    A place that prefers few large messages sets `gather`, the weight of a full batch, and
+    `gather_s`, the seconds after which a smaller batch is sent.
     """
 
     name = ""
@@ -42,20 +42,20 @@ class Transport:
     gather_s = 0.0
 
     def weigh(self, event: Event) -> int:
-        """What an event adds to what is gathered; 0: nobody need hurry for it."""
+        """The weight that an event adds to the batch; 0 for an event that is not urgent."""
         return 1
 
     def send(self, events: List[Event]) -> None:
-        """Deliver all of them; returns when the other side has them. Raises SendFailed."""
+        """Deliver all events; return when the other side has them. Raises SendFailed."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """No more events come."""
+        """Release the connection: no more events come."""
 
 
 class Sender:
-    """A sink whose events travel. `every` is called each `every_s` seconds in its thread: for the
-    heartbeat and such."""
+    """An event sink that sends its events in a thread. The thread calls `every` each `every_s`
+    seconds, for example for heartbeats."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Sender:
         for end in self._wake_pipe:
             os.set_blocking(end, False)
         self._gathering = Gathering(transport.gather, transport.gather_s)
-        self._closing: Optional[float] = None  # by when to be done, by the monotonic clock
+        self._closing: Optional[float] = None  # deadline of the last events, by the monotonic clock
         self._refused = 0
         self._thread = threading.Thread(target=self._serve_queue, daemon=True)
         self._thread.start()
@@ -84,12 +84,13 @@ class Sender:
         self._wake_thread()
 
     def set_deadline(self, deadline: float) -> None:
-        """Nothing more comes: what is left has until then, by the monotonic clock."""
+        """Accept no more events; send the remaining ones until `deadline`, by the monotonic
+        clock."""
         self._closing = deadline
         self._wake_thread()
 
     def close(self, seconds: float) -> int:
-        """Send what is left, at most so long; returns how many events did not arrive."""
+        """Send the remaining events, for at most `seconds`; return how many did not arrive."""
         if self._closing is None:
             self.set_deadline(time.monotonic() + seconds)
         self._thread.join(max(0.0, (self._closing or 0.0) - time.monotonic()) + 0.5)
@@ -101,7 +102,7 @@ class Sender:
         return missing
 
     def _wake_thread(self) -> None:
-        # a pipe, as signal handlers emit events, too: an Event's lock may be held already
+        # a pipe, because signal handlers emit events, too: the lock of an Event may be held already
         try:
             os.write(self._wake_pipe[1], b"x")
         except OSError:  # the pipe is full: the thread is awake
@@ -158,23 +159,23 @@ class Sender:
         self._gathering.add_weight(self.transport.weigh(event))
 
     def _guard_step(self, step: Callable[[], None]) -> bool:
-        """Do it; whatever goes wrong, the thread goes on. Returns whether it went well."""
+        """Run `step`; an exception does not end the thread. Return whether it succeeded."""
         try:
             step()
             return True
-        except Exception as error:  # a sink hurts nobody, itself included
+        except Exception as error:  # a failing sink must stop neither the pilot nor this thread
             log.warning("%s: %s: %s", self.transport.name, type(error).__name__, error)
             return False
 
     def _send_batch(self) -> float:
-        """Try the next batch; returns the seconds until another try makes sense."""
+        """Try to send the next batch; return the seconds until the next attempt."""
         batch: List[Event] = []
         try:
             batch = self._box.peek_batch(self.attempts.batch_size)
             self.transport.send(batch)
         except SendFailed as error:
             return self._note_failure(error, len(batch))
-        except Exception as error:  # whatever it is, the story goes on
+        except Exception as error:  # the thread continues after any error
             return self._note_failure(
                 SendFailed("%s: %s" % (type(error).__name__, error)), len(batch)
             )

@@ -1,5 +1,4 @@
-"""The stream hands every event to every sink; a sink that fails is counted and never hurts the
-pilot."""
+"""Passes every event to every sink. A sink that fails is counted and never stops the pilot."""
 
 import itertools
 import time
@@ -8,13 +7,13 @@ from typing import Callable, Dict, List
 from pilot.events import event as events
 from pilot.base.log import Masker, utc
 
-FIRST = 3  # a pilot's beginning, told also to sinks that come after it
+FIRST = 3  # the first events of a pilot, kept for sinks that are attached later
 Sink = Callable[[events.Event], None]
 
 
 class Stream:
-    """`emit` numbers an event, masks secrets in it and passes it to the sinks; from any thread, and
-    in a signal handler."""
+    """`emit` numbers an event, masks secrets in it and passes it to the sinks. It can be called
+    from any thread and from a signal handler."""
 
     def __init__(self, pilot: str, masker: Masker, first: int = 1) -> None:
         self.pilot = pilot
@@ -24,13 +23,13 @@ class Stream:
         self._first: List[events.Event] = []
 
     def attach_sink(self, sink: Sink) -> None:
-        """From now on this sink gets every event, and now the very first ones that it missed."""
+        """Pass every event to this sink from now on; first pass it the kept first events."""
         for told in self._first:
             self._hand_event(sink, told)
         self._sinks.append(sink)
 
     def emit(self, event: str, **fields: object) -> None:
-        """Tell the sinks. Never raises."""
+        """Pass an event to all sinks. Never raises."""
         told = events.make(
             self.pilot, next(self._numbers), utc(time.time()), event, self._masker.mask_fields(fields)
         )
@@ -42,9 +41,9 @@ class Stream:
     def _hand_event(self, sink: Sink, told: events.Event) -> None:
         try:
             sink(told)
-        except Exception:  # a sink must not hurt the pilot: what it lost is counted and reported
+        except Exception:  # a sink must not stop the pilot; lost events are counted and reported
             self.count_lost(type(sink).__name__, 1)
 
     def count_lost(self, sink: str, count: int) -> None:
-        """So many events did not get where this sink sends them."""
+        """Record that `count` events did not reach the destination of this sink."""
         self.lost[sink] = self.lost.get(sink, 0) + count

@@ -1,5 +1,5 @@
-"""Counts the tasks of this pilot from its events, so that the report holds them on every way
-out."""
+"""Counts the tasks of this pilot from its events, so that the report has them however the pilot
+ends."""
 
 from typing import Dict, List, Set
 
@@ -11,10 +11,9 @@ FAILED = (AttemptOutcome.ERROR, AttemptOutcome.RETRIED)
 
 
 class TaskTally:
-    """`counts` maps done, error and released to how many tasks ended so, retried to those sent back
-    after a failure;
-    `failures` are the first failed attempts; `running` those under way; `end` is the agent's last
-    word."""
+    """`counts` has the number of tasks by outcome: done, error, released, lost, and retried after a
+    failure. `failures` has the first failed attempts, `running` the tasks in progress, `end` the
+    reason that the agent gave for its end."""
 
     def __init__(self) -> None:
         self.counts: Dict[str, int] = {

@@ -1,6 +1,6 @@
-"""Who hosts a pilot and wants to be told of it.
+"""Systems that host a pilot and expect reports from it.
 
-To add one: write its module with `find_host(environ, settings)`, and name it in HOSTS.
+To add one, write a module with `find_host(environ, settings)` and add its name to HOSTS.
 """
 
 import importlib
@@ -34,7 +34,7 @@ def _names_files(settings: "SettingValues") -> bool:
     return any(settings[option.name] for option in OPTIONS)
 
 
-# module -> whether its host is there; a module is loaded only then
+# module -> a test whether its host is present; the module is loaded only if so
 HOSTS: Tuple[Tuple[str, At], ...] = (
     ("vac", lambda environ, settings: bool(environ.get("JOBOUTPUTS"))),
     ("boinc.guest", lambda environ, settings: os.path.exists(SLOT) or _names_files(settings)),
@@ -42,7 +42,7 @@ HOSTS: Tuple[Tuple[str, At], ...] = (
 
 
 def find_hosts(environ: Dict[str, str], settings: "SettingValues") -> "List[Host]":
-    """The hosts of this pilot; nothing of them has begun."""
+    """The hosts of this pilot, not started."""
     found = [_load_host(name, environ, settings) for name, at in HOSTS if at(environ, settings)]
     return [host for host in found if host is not None]
 

@@ -1,4 +1,4 @@
-"""What a pilot tells whoever hosts it: the interface that a pilot's life knows."""
+"""The interface between a pilot and the system that hosts it."""
 
 from typing import Callable, NamedTuple, Tuple
 
@@ -8,7 +8,8 @@ Progress = Callable[[], Tuple[float, int]]  # the fraction done (0 to 1), and ta
 
 
 class PilotEnd(NamedTuple):
-    """How a pilot ends: its exit code, tasks that were run, whether work was asked for, why."""
+    """How a pilot ended: its exit code, the number of tasks it ran, whether it asked for work, and
+    the reason."""
 
     code: int
     tasks: int
@@ -17,32 +18,34 @@ class PilotEnd(NamedTuple):
 
 
 class Host:
-    """A host that wants nothing. A subclass overrides what its host wants."""
+    """A host that expects no reports. Subclasses override what their host needs."""
 
-    shares_files = False  # whether another user is to read our report, log and events
+    shares_files = False  # whether another user must be able to read the report, log and events
 
     def resolve_path(self, path: str) -> str:
-        """Where the host wants the file that we would write there."""
+        """The path at which the host expects the file for `path`."""
         return path
 
     def begin(self, progress: Progress) -> None:
-        """The pilot runs: called once, before anything can go wrong with its workdir."""
+        """The pilot runs. Called once, before any error with the workdir is possible."""
 
     def stopping(self, code: int) -> None:
-        """A signal came: called in its handler, once; the pilot will end with this code."""
+        """A signal arrived. Called once, in the signal handler; the pilot will exit with this
+        code."""
 
     def ended(self, ending: PilotEnd) -> int:
-        """The last call, on every end; returns the exit code that the host is to see."""
+        """The last call, however the pilot ends; returns the exit code for the host."""
         return ending.code
 
 
 class MissingHost(Host):
-    """A host whose part this file lacks; `wanted` by name, or only seen."""
+    """A host whose module is not in this file. `wanted` is true if the settings name files for it,
+    false if it was only detected."""
 
     def __init__(self, wanted: bool) -> None:
         self._wanted = wanted
 
     def begin(self, progress: Progress) -> None:
-        """UsageError where the command line names files for it."""
+        """Raises UsageError if the command line names files for this host."""
         if self._wanted:
             raise UsageError("this file has no part for BOINC (pilot.bundle --lean)")

@@ -1,9 +1,9 @@
-"""What a pilot leaves in $JOBOUTPUTS for the manager of its virtual machine: heartbeat and
-shutdown_message.
+"""Writes heartbeat and shutdown_message to $JOBOUTPUTS for the manager of the virtual machine.
 
-Vac, Vcycle and the Vacuum Platform (HSF-TN-2016-04): the message is one line `NNN text` without a
-newline, of which only the number counts; the heartbeat is a file that must be there soon and stay
-fresh. $JOBOUTPUTS is a folder or a URL to PUT to.
+The protocol is that of Vac, Vcycle and the Vacuum Platform (HSF-TN-2016-04). The message is one
+line `NNN text` without a newline; managers use only the number. The heartbeat is a file that must
+appear soon after the start and be updated regularly. $JOBOUTPUTS is a folder or a URL for PUT
+requests.
 """
 
 import logging
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 HEARTBEAT, SHUTDOWN_MESSAGE = "heartbeat", "shutdown_message"
 EVERY_S = 300.0
 PUT_TIMEOUT_S = 5.0
-FIRST_BEAT_S = 1.0  # a short pilot waits so long for its only beat
-# our exit code -> theirs; a pilot that found no work says 300, so that the manager starts fewer
+FIRST_BEAT_S = 1.0  # a short pilot waits this long for its only heartbeat
+# the pilot's exit code -> number and text of the message; 300 is for a pilot that found no work:
+# the manager then starts fewer machines
 _MESSAGES: Dict[int, Tuple[int, str]] = {
     0: (200, "Intended work completed ok"),
     1: (600, "Problem with the pilot: a bug"),
@@ -40,7 +41,8 @@ STOPPED = (100, "Shutdown as requested by the host")
 
 
 def message(code: int, tasks: int, asked_for_work: bool) -> str:
-    """The shutdown_message for an exit code: `tasks` were run, if work was asked for at all."""
+    """The shutdown_message for an exit code. `tasks` is the number of tasks that were run; it
+    counts only if the pilot asked for work."""
     if code > SIGNAL_BASE:
         number, text = STOPPED
     elif code == 0 and asked_for_work and not tasks:
@@ -51,17 +53,17 @@ def message(code: int, tasks: int, asked_for_work: bool) -> str:
 
 
 def place(environ: Dict[str, str]) -> Optional[str]:
-    """The folder or URL that $JOBOUTPUTS names; None without it."""
+    """The folder or URL in $JOBOUTPUTS; None without one."""
     return parse_place(environ.get("JOBOUTPUTS"))
 
 
 def leave(where: str, name: str, text: str) -> Optional[str]:
-    """Write a file there; why it could not be, or None."""
+    """Write a file to a folder or URL. Return the reason if this fails, else None."""
     try:
         if where.startswith("/"):
             write_file(os.path.join(where, name), text.encode(), 0o666)
         else:
-            from pilot.base import fetch  # only where $JOBOUTPUTS is a URL
+            from pilot.base import fetch  # on demand: only if $JOBOUTPUTS is a URL
 
             fetch.get(
                 where + "/" + name,
@@ -77,7 +79,7 @@ def leave(where: str, name: str, text: str) -> Optional[str]:
 
 
 def load_line() -> str:
-    """load1 load5 load15 uptime idle, as Vac's own virtual machines write it."""
+    """load1 load5 load15 uptime idle, the format that Vac's own virtual machines use."""
     try:
         with open("/proc/loadavg") as loads, open("/proc/uptime") as uptime:
             return " ".join(loads.read().split()[:3] + uptime.read().split()[:2]) + "\n"
@@ -86,8 +88,8 @@ def load_line() -> str:
 
 
 class JobOutputs:
-    """Beats at once and then every few minutes, in a thread of its own, until the last message is
-    left."""
+    """Writes a heartbeat at once and then every few minutes, in its own thread, until it writes the
+    last message."""
 
     def __init__(self, where: str, every_s: float = EVERY_S) -> None:
         self._where, self._every_s = where, every_s
@@ -103,7 +105,7 @@ class JobOutputs:
                 return
 
     def announce_stop(self, code: int) -> None:
-        """A signal came: the message goes out at once, in case there is no time for a better
+        """A signal arrived: write the message at once, in case there is no time for a better
         one."""
         self._early = threading.Thread(
             target=leave, args=(self._where, SHUTDOWN_MESSAGE, message(code, 0, False)), daemon=True
@@ -111,11 +113,11 @@ class JobOutputs:
         self._early.start()
 
     def close(self, code: int, tasks: int, asked_for_work: bool) -> Optional[str]:
-        """No more beats; leave the message. Why it could not be left, or None."""
+        """Stop the heartbeats and write the message. Return the reason if this fails, else None."""
         self._stop.set()
         self._beaten.wait(FIRST_BEAT_S)
         if self._early is not None:
-            self._early.join(PUT_TIMEOUT_S)  # the better message must be the last
+            self._early.join(PUT_TIMEOUT_S)  # the better message must be written last
         return leave(self._where, SHUTDOWN_MESSAGE, message(code, tasks, asked_for_work))
 
 
@@ -127,16 +129,16 @@ class VacHost(Host):
         self._outputs: Optional[JobOutputs] = None
 
     def begin(self, progress: Progress) -> None:
-        """The first heartbeat, at once."""
+        """Start the heartbeats; the first is written at once."""
         self._outputs = JobOutputs(self._where)
 
     def stopping(self, code: int) -> None:
-        """The message goes out early."""
+        """Write the message early."""
         if self._outputs is not None:
             self._outputs.announce_stop(code)
 
     def ended(self, ending: PilotEnd) -> int:
-        """The shutdown_message; a warning where it could not be left."""
+        """Write the shutdown_message; log a warning if this fails."""
         if self._outputs is not None:
             problem = self._outputs.close(ending.code, ending.tasks, ending.asked_for_work)
             if problem:
@@ -145,6 +147,6 @@ class VacHost(Host):
 
 
 def find_host(environ: Dict[str, str], settings: "SettingValues") -> Optional[Host]:
-    """The manager that $JOBOUTPUTS names a place of; None when it names none."""
+    """The manager that reads $JOBOUTPUTS; None without a valid place in it."""
     where = place(environ)
     return None if where is None else VacHost(where)

@@ -1,1 +1,1 @@
-"""Ways to get software, and what a source is."""
+"""Installs software from sources of several kinds."""

@@ -1,5 +1,5 @@
-"""A source of software as an operator writes it: `KIND:WHAT`, with `#sha256:HEX` where a file is
-fetched."""
+"""A software source as an operator writes it: `KIND:WHAT`, with `#sha256:HEX` for a file that is
+downloaded."""
 
 import re
 from typing import NamedTuple
@@ -11,14 +11,14 @@ _CHECKSUM = r"(sha256:)?[0-9a-fA-F]{64}$|(sha512:)?[0-9a-fA-F]{128}$"
 
 
 class Source(NamedTuple):
-    """One place the software may come from."""
+    """One source of the software."""
 
     kind: str
     what: str
     checksum: str = ""
 
     def text(self) -> str:
-        """As the operator wrote it."""
+        """The source as the operator wrote it."""
         return (
             self.kind
             + (":" + self.what if self.what else "")
@@ -27,8 +27,8 @@ class Source(NamedTuple):
 
 
 def source(text: str) -> Source:
-    """env:SCRIPT [ARGS], archive:URL[#CHECKSUM], pip:REQUIREMENT, installer:URL[#CHECKSUM] [ARGS],
-    git:URL[@REF], none; ValueError for anything else."""
+    """Parse env:SCRIPT [ARGS], archive:URL[#CHECKSUM], pip:REQUIREMENT, installer:URL[#CHECKSUM]
+    [ARGS], git:URL[@REF] or none. Raises ValueError for anything else."""
     kind, _, what = text.strip().partition(":")
     if kind not in KINDS:
         raise ValueError(

@@ -1,8 +1,7 @@
-"""Ways to make software usable: an environment script, an archive, pip, an installer, git; each one
-attempt.
+"""Installs software: from an environment script, an archive, pip, an installer or git; each
+function makes one attempt.
 
-What is made is made beside its place and moved there when it is whole, so that a second try finds
-no ruins.
+An archive or a clone is built in a temporary directory and renamed, so that a retry starts clean.
 """
 
 import logging
@@ -26,8 +25,8 @@ log = logging.getLogger("pilot.Install")
 def first_that_works(
     ctx: Context, sources: Tuple[Source, ...], ways: "Optional[Ways]" = None
 ) -> Tuple[Optional[Installation], List[InstallAttempt]]:
-    """Try the sources in order; the installation (None: no source worked) and every attempt. `ways`
-    instead of the usual."""
+    """Try the sources in order. Return the installation (None if no source worked) and all
+    attempts. `ways` replaces the default functions."""
     attempts: List[InstallAttempt] = []
     for one in sources:
         began = time.monotonic()
@@ -49,14 +48,15 @@ def _attempt(ctx: Context, one: Source, ways: "Ways") -> Tuple[Optional[Installa
         return ways[one.kind](work), ""
     except StepFailed as error:
         return None, str(error)
-    except (OSError, ImportError) as error:  # a Python without ssl: another source may do without
+    except (OSError, ImportError) as error:  # a Python without ssl: another source may not need it
         return None, lacking(error) or "%s" % error
     finally:
         work.remove_unfinished()
 
 
 class Work:
-    """One attempt: made in `fresh`, which becomes `folder` only when it is whole."""
+    """One attempt. Files are built in `fresh`; when they are complete, `fresh` or a part of it
+    becomes `folder`."""
 
     def __init__(self, ctx: Context, one: Source, deadline: float) -> None:
         self.ctx, self.one, self._deadline = ctx, one, deadline
@@ -66,25 +66,25 @@ class Work:
         shutil.rmtree(self.fresh, ignore_errors=True)
 
     def remove_unfinished(self) -> None:
-        """Leave no ruins: neither what is unfinished nor, unless it was kept, the folder itself."""
+        """Remove unfinished files, and the folder itself unless the installation succeeded."""
         shutil.rmtree(self.fresh, ignore_errors=True)
         if not self._kept:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def finish_install(self, environ: Dict[str, str]) -> Installation:
-        """The software is whole and in its place."""
+        """The installation is complete and in its folder: keep the folder."""
         self._kept = True
         return Installation(self.one.text(), self.folder, environ)
 
     def left_s(self) -> float:
-        """Seconds this attempt may still take; StepFailed when there are none."""
+        """The seconds left for this attempt. Raises StepFailed when the time is over."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise StepFailed("longer than --install-timeout-s allows")
         return left
 
     def fetch_file(self, url: str) -> str:
-        """The file behind a URL or path, its checksum verified."""
+        """Download the file at a URL or path and verify its checksum."""
         os.makedirs(self.fresh, exist_ok=True)
         path = os.path.join(self.fresh, ".download")
         place = (
@@ -98,7 +98,7 @@ class Work:
     def run(
         self, argv: List[str], cwd: Optional[str] = None, environ: Optional[Dict[str, str]] = None
     ) -> process.Result:
-        """A program that must end well within the time left."""
+        """Run a program; it must succeed within the time left."""
         return process.run(
             argv,
             timeout_s=self.left_s(),
@@ -108,14 +108,14 @@ class Work:
         )
 
     def move_into_place(self, path: str) -> Installation:
-        """Put what was made at `path` into place and find its environment."""
+        """Move `path` to the installation folder and determine its environment."""
         shutil.rmtree(self.folder, ignore_errors=True)
         os.replace(path, self.folder)
         return self.finish_install(self.environ_of(self.folder))
 
     def environ_of(self, folder: str) -> Dict[str, str]:
-        """What changes in the environment: the setup script's work if one is named, and bin/ first
-        on PATH."""
+        """The changes of the environment: those of the setup script, if one is configured, and bin/
+        as the first folder on PATH."""
         before, found = self.ctx.environ, {}
         script = self.ctx.settings["install_setup"]
         if script:
@@ -130,20 +130,20 @@ class Work:
 
 
 def changes(before: Dict[str, str], after: Dict[str, str]) -> Dict[str, str]:
-    """The variables that are new or different."""
+    """The variables that are new or have a new value."""
     return {name: value for name, value in after.items() if before.get(name) != value}
 
 
 def only_folder(folder: str) -> str:
-    """The folder itself, or the single folder in it that most tarballs have."""
+    """The single folder inside `folder`, as in most tarballs, else `folder` itself."""
     names = [name for name in os.listdir(folder) if name != ".download"]
     inner = os.path.join(folder, names[0]) if len(names) == 1 else folder
     return inner if os.path.isdir(inner) and not os.path.islink(inner) else folder
 
 
 def script_words(one: Source) -> List[str]:
-    """The environment script and its arguments, of which blanks may be quoted. StepFailed when
-    there is no such file."""
+    """The environment script and its arguments; quotes protect blanks. Raises StepFailed if the
+    file does not exist."""
     try:
         words = shlex.split(one.what)
     except ValueError as error:
@@ -169,7 +169,7 @@ def _archive(work: Work) -> Installation:
 
 def _pip(work: Work) -> Installation:
     os.makedirs(work.ctx.workdir, exist_ok=True)
-    # a venv cannot be moved: its scripts name its place
+    # a venv cannot be moved: its scripts contain its path
     shutil.rmtree(work.folder, ignore_errors=True)
     work.run([interpreter(), "-m", "venv", work.folder])
     pip = [
@@ -204,7 +204,7 @@ def _git(work: Work) -> Installation:
     except process.ProgramFailed:
         if not ref:
             raise
-        # a commit is no branch: it needs the whole history
+        # --branch does not accept a commit: clone the complete history
         shutil.rmtree(target, ignore_errors=True)
         work.run(["git", "clone", "--quiet", "--no-checkout", "--", url, target])
         work.run(["git", "-c", "advice.detachedHead=false", "checkout", "--quiet", ref], cwd=target)
@@ -212,7 +212,7 @@ def _git(work: Work) -> Installation:
 
 
 def git_words(text: str) -> Tuple[str, str]:
-    """URL and ref of URL@REF; the @ of user@host is none."""
+    """The URL and ref of URL@REF. The @ of user@host does not start a ref."""
     head, at, ref = text.rpartition("@")
     return (
         (head, ref)

@@ -1,1 +1,1 @@
-"""The machine we are on: pure parsers, and thin readers around them."""
+"""The worker node: pure parsers, and thin functions that read the files and call the parsers."""

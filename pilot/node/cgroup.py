@@ -1,5 +1,5 @@
-"""Limits that control groups set, v1 and v2, the smallest over all ancestors; and the groups of our
-own we may make."""
+"""Reads the limits of control groups, v1 and v2: the smallest over all ancestors. Also finds the
+directories of this process's own groups."""
 
 import os
 from typing import Dict, List, NamedTuple, Optional, Tuple
@@ -9,7 +9,7 @@ V2 = ""  # v2 has one hierarchy; v1 one per controller
 
 
 class CgroupLimits(NamedTuple):
-    """Cores (1.5 = a quota of one and a half), MiB, pids; None where nothing limits."""
+    """Cores (1.5 is a quota of one and a half), memory in MiB, pids; None without a limit."""
 
     cores: Optional[float]
     memory_mb: Optional[int]
@@ -17,10 +17,11 @@ class CgroupLimits(NamedTuple):
 
 
 def directories(cgroup: str, mountinfo: str, root: str = "") -> Dict[str, List[str]]:
-    """By controller (V2 for version 2): our own directory and its ancestors up to the mount point.
+    """The group of this process and its ancestors up to the mount point, by controller (V2 for
+    version 2).
 
-    Takes the texts of /proc/self/cgroup and /proc/self/mountinfo (cgroups(7), proc(5)); `root` is
-    put before each path.
+    The arguments are the texts of /proc/self/cgroup and /proc/self/mountinfo (cgroups(7), proc(5));
+    `root` is a prefix for all paths.
     """
     paths = _own_paths(cgroup)
     found = {}
@@ -62,7 +63,7 @@ def _ancestors(path: str, mount_root: str, point: str) -> List[str]:
         relative = path
     else:
         relative = path[len(mount_root):] if path.startswith(mount_root) else ""
-    if ".." in relative.split("/"):  # our group lies outside the mount: a cgroup namespace
+    if ".." in relative.split("/"):  # the group is outside the mount: a cgroup namespace
         relative = ""
     here, found = os.path.normpath(point + "/" + relative.lstrip("/")), []
     while here != point and here.startswith(point):
@@ -72,7 +73,7 @@ def _ancestors(path: str, mount_root: str, point: str) -> List[str]:
 
 
 def limits(found: Dict[str, List[str]]) -> CgroupLimits:
-    """The smallest limit over all directories of each controller."""
+    """The smallest limit over all directories, for each kind of limit."""
     cores = [_quota_v2(read(d, "cpu.max")) for d in found.get(V2, [])]
     cores += [
         _quota_v1(read(d, "cpu.cfs_quota_us"), read(d, "cpu.cfs_period_us"))
@@ -93,12 +94,12 @@ def limits(found: Dict[str, List[str]]) -> CgroupLimits:
 
 
 def read_limits() -> CgroupLimits:
-    """The limits of this process; all None where there are no control groups."""
+    """The limits of this process; all None without control groups."""
     return limits(own_directories())
 
 
 def own_directories() -> Dict[str, List[str]]:
-    """`directories` for this process."""
+    """The result of `directories` for this process."""
     try:
         with open("/proc/self/cgroup") as groups, open(
             "/proc/self/mountinfo", errors="replace"
@@ -109,7 +110,7 @@ def own_directories() -> Dict[str, List[str]]:
 
 
 def read(directory: str, name: str) -> str:
-    """A file of a group; empty when it cannot be read."""
+    """The content of a file of a group; empty if it cannot be read."""
     try:
         with open(os.path.join(directory, name)) as stream:
             return stream.read()

@@ -1,4 +1,5 @@
-"""Whether we are in a container or a virtual machine, and whether we may make user namespaces."""
+"""Detects containers and virtual machines, and checks whether this user can create user
+namespaces."""
 
 import os
 import threading
@@ -26,8 +27,8 @@ _VENDORS = (
 
 
 def container(environ: Dict[str, str], root: str = "") -> str:
-    """The kind of container we are in, "" when in none: its own marks first, then the control
-    group's path."""
+    """The kind of the container around this process, or an empty string. Environment variables and
+    marker files come first, then the path of the control group."""
     if environ.get("APPTAINER_NAME") or environ.get("APPTAINER_CONTAINER"):
         return "apptainer"
     if environ.get("SINGULARITY_NAME") or environ.get("SINGULARITY_CONTAINER"):
@@ -47,7 +48,7 @@ def container(environ: Dict[str, str], root: str = "") -> str:
 
 
 def container_in_cgroup(text: str) -> str:
-    """The kind of container that /proc/1/cgroup tells of."""
+    """The kind of container in the text of /proc/1/cgroup."""
     for word, kind in (
         ("kubepods", "kubernetes"),
         ("docker", "docker"),
@@ -60,8 +61,8 @@ def container_in_cgroup(text: str) -> str:
 
 
 def virtual_machine(flags: Sequence[str], root: str = "") -> str:
-    """The hypervisor's name, "unknown" when only the processor's flag tells of one, "" on bare
-    metal."""
+    """The name of the hypervisor; "unknown" if only the flag of the processor shows one; an empty
+    string on a physical machine."""
     told = " ".join(
         read_text(root + "/sys/class/dmi/id/" + name)
         for name in ("sys_vendor", "product_name", "bios_vendor")
@@ -73,22 +74,22 @@ def virtual_machine(flags: Sequence[str], root: str = "") -> str:
 
 
 def start_user_namespace_check() -> Callable[[], bool]:
-    """Find out whether a child of ours can really make a user namespace (sysctls alone do not tell:
-    chroot, AppArmor); the answer is had by calling the result."""
+    """Start a check whether a child process can create a user namespace; sysctls alone do not show
+    it (chroot, AppArmor). Call the result for the answer."""
     if read_text("/proc/sys/user/max_user_namespaces").strip() in ("", "0"):
         return lambda: False
     if threading.active_count() > 1:
-        import ctypes  # noqa: F401  # begun by another thread, the copy's own import would wait for ever
+        import ctypes  # noqa: F401  # the copy could wait forever for another thread's import
     return start_check(_unshares)
 
 
 def _unshares() -> bool:
-    import ctypes  # where we are alone, in the copy only: it takes time
+    import ctypes  # without other threads, imported in the copy only: it takes time
 
     user = os.geteuid()
     if ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNS):
         return False
-    try:  # some kernels grant the namespace and then nothing in it
+    try:  # some kernels create the namespace but allow no operation in it
         with open("/proc/self/uid_map", "w") as stream:
             stream.write("0 %d 1" % user)
     except OSError:

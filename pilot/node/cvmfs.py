@@ -1,5 +1,5 @@
-"""Whether CVMFS repositories can be read, asked by a child that can be killed: CVMFS is known to
-hang."""
+"""Checks whether CVMFS repositories can be read. A child process reads them, because CVMFS can hang
+and a child can be killed."""
 
 from typing import Dict, NamedTuple, Sequence
 
@@ -7,8 +7,8 @@ from pilot.base import process
 from pilot.base.python import interpreter
 
 MOUNT = "/cvmfs/"
-# the first access mounts the repository (autofs), so it is read, never looked for in the listing of
-# /cvmfs
+# the first access mounts the repository (autofs): the child reads it and does not search the
+# listing of /cvmfs
 _CODE = """
 import os, sys
 path = sys.argv[1]
@@ -23,7 +23,8 @@ sys.exit(0 if names else 3)
 
 
 class Repository(NamedTuple):
-    """One repository: readable or not, why not, its revision ("?" where attributes are hidden)."""
+    """One repository: whether it can be read, the reason if not, and its revision ("?" if
+    attributes are hidden)."""
 
     name: str
     ok: bool
@@ -33,14 +34,15 @@ class Repository(NamedTuple):
 
 
 def check(name: str, timeout_s: float, environ: Dict[str, str], mount: str = MOUNT) -> Repository:
-    """Read a repository's top folder; a child that hangs is killed, and left if it cannot be."""
+    """Read the top folder of a repository. A child that hangs is killed; if that fails, it is left
+    behind."""
     argv = [interpreter(), "-S", "-c", _CODE, mount + name]
     result = process.run(argv, timeout_s=timeout_s, ok=None, environ=environ, grace_s=0.5)
     return judge(name, result)
 
 
 def judge(name: str, result: process.Result) -> Repository:
-    """What the child's end says of the repository."""
+    """The state of the repository, from the result of the child."""
     words = result.stdout.split()
     if result.timed_out:
         return Repository(
@@ -60,7 +62,7 @@ def judge(name: str, result: process.Result) -> Repository:
 
 
 def unreadable(repositories: Sequence[Repository]) -> str:
-    """One sentence about those that cannot be read, "" when all can."""
+    """One sentence about the repositories that cannot be read; an empty string if all can."""
     bad = [
         "%s %s" % (repository.name, repository.reason)
         for repository in repositories

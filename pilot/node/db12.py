@@ -1,10 +1,10 @@
-"""The DB12 benchmark: how fast a processor draws normally distributed random numbers.
+"""The DB12 benchmark: measures how fast a processor generates normally distributed random numbers.
 
 Algorithm and scale are those of DIRACGrid/DB12 1.0.4: 12,500,000 calls of random.normalvariate(10,
-1), summed as ints and floats with their squares, are 250 HS06 seconds; the raw score is 250 x
-iterations / CPU seconds, unrounded, as dirac-wms-cpu-normalization takes it. The official program
-multiplies it by a factor for some pairs of Python and processor. A first round that only warms up
-does not count; ours is a fifth of a round, since its length does not change the score.
+1), summed as ints and floats with their squares, are 250 HS06 seconds. The raw score is 250 x
+iterations / CPU seconds, not rounded, as in dirac-wms-cpu-normalization. The official program
+multiplies it by a factor for some pairs of Python and processor. A first round for warm-up does not
+count; here it is a fifth of a round, because its length does not change the score.
 """
 
 import json
@@ -16,13 +16,13 @@ from pilot.base.python import interpreter
 CALLS = 12500000
 HS06_SECONDS = 250.0
 WARM_UP = 0.2
-FAST = 0.05  # of a round, for the approximate form
+FAST = 0.05  # the part of a round for the approximate form
 
-# DB12 1.0.4, factors.json: newer Pythons draw faster than the one that HS06 was compared with
+# DB12 1.0.4, factors.json: newer Pythons are faster than the one that HS06 was compared with
 FACTORS = {("3.9", "Intel"): 0.86, ("3.9", "AMD"): 0.71}
 
-# argv: copies, calls, warm-up calls. One forked process per copy, all at once, so that each sees a
-# busy node.
+# argv: copies, calls, warm-up calls. One forked process per copy, all at the same time, so that
+# each runs on a busy node.
 _CODE = """
 import ctypes, json, os, random, sys
 
@@ -64,8 +64,8 @@ sys.exit(1 if bad else 0)
 
 
 class Score(NamedTuple):
-    """The raw scores of all copies, sorted; `power` is the smallest, as DIRAC takes it; `python`
-    measured them, like "3.9"."""
+    """The raw scores of all copies, sorted. `power` is the smallest, as in DIRAC; `python` is the
+    version that ran the benchmark, for example 3.9."""
 
     power: float
     scores: Tuple[float, ...]
@@ -79,10 +79,11 @@ def measure(
     python: str = "",
     environ: Optional[Dict[str, str]] = None,
 ) -> Score:
-    """Run so many copies at once, each `part` of a round (1.0 is the benchmark, less is
-    approximate), by our Python or by another: the score is that of processor and Python together.
+    """Run `copies` processes at the same time, each with `part` of a round (1.0 is the benchmark,
+    less is approximate), with our Python or with `python`: the score depends on processor and
+    Python.
 
-    Raises process.ProgramFailed when they do not end in time.
+    Raises process.ProgramFailed if they do not end in time.
     """
     calls = max(1, int(CALLS * part))
     argv = [
@@ -99,8 +100,8 @@ def measure(
 
 
 def factor(python: str, model: str) -> Optional[float]:
-    """What the official program multiplies a raw score by; None where it has no factor and leaves
-    the score as it is."""
+    """The factor of the official program for a raw score; None if it has no factor and does not
+    change the score."""
     return next(
         (
             found
@@ -112,7 +113,7 @@ def factor(python: str, model: str) -> Optional[float]:
 
 
 def score(cpu_seconds: List[float], part: float, python: str) -> Score:
-    """From the CPU seconds of each copy; a copy too fast for the clock counts as one tick (10
-    ms)."""
+    """The score from the CPU seconds of each copy. A copy too fast for the clock counts as one tick
+    (10 ms)."""
     scores = tuple(sorted(HS06_SECONDS * part / max(spent, 0.01) for spent in cpu_seconds))
     return Score(scores[0], scores, python)

@@ -1,25 +1,25 @@
-"""The end of the slot: the earliest of all ends that are known, read anew while the pilot runs."""
+"""The end of the slot: the earliest of all known end times, updated while the pilot runs."""
 
 import os
 import time
 from typing import Callable, Dict, Iterable, NamedTuple, Optional
 
 
-RESERVE_S = 3.0  # before the slot's end, for children to end and for all of it to be told
-SHARE = 4  # of a short slot no more than this part of its whole length
+RESERVE_S = 3.0  # time before the end of the slot to stop children and to report their end
+SHARE = 4  # in a short slot the reserve is at most 1/SHARE of its length
 MAX_WALLTIME = "--max-walltime"
 
 
 class SlotEnd(NamedTuple):
-    """Seconds left and the source that says so."""
+    """Seconds left, and the source that reports them."""
 
     left_s: float
     source: str
 
 
 class Deadline:
-    """Ends counted from now on: fixed ones by the monotonic clock, MJF's re-read, a drain file
-    watched."""
+    """Combines fixed end times, by the monotonic clock, with those that Machine/Job Features and
+    other sources change, and watches for drain files."""
 
     def __init__(
         self,
@@ -29,9 +29,9 @@ class Deadline:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`fixed` maps a source to the seconds it leaves now; `read_ends` gives moments of the time
-        of day by source, None when it was not answered: then what was known still holds.
-        `self.fixed` has moments of the clock."""
+        """`fixed` maps a source to the seconds left now. `read_ends` returns end times, as time of
+        day, by source; None means that a source did not answer, and the known times stay valid.
+        `self.fixed` holds times of the monotonic clock."""
         self._clock, self._wall = clock, wall
         self._began = clock()
         self.fixed = {source: clock() + left for source, left in fixed.items()}
@@ -39,18 +39,18 @@ class Deadline:
         self._moving: Dict[str, float] = {}
 
     def add_end(self, source: str, left_s: float) -> None:
-        """One more end that is fixed."""
+        """Add one more fixed end time."""
         self.fixed[source] = self._clock() + left_s
 
     def update_ends(self) -> None:
-        """Read Machine/Job Features again: shutdown times may be set, moved or taken back at any
-        time."""
+        """Read the variable end times again: Machine/Job Features can set, move or withdraw a
+        shutdown time at any time."""
         found, shift = self.read_ends(), self._clock() - self._wall()
         if found is not None:
             self._moving = {source: moment + shift for source, moment in found.items()}
 
     def end(self) -> Optional[SlotEnd]:
-        """The earliest end, or None when none is known."""
+        """The earliest end, or None if no end is known."""
         known = dict(self.fixed, **self._moving)
         if not known:
             return None
@@ -58,7 +58,7 @@ class Deadline:
         return SlotEnd(known[source] - self._clock(), source)
 
     def left_s(self, reserve_s: float = RESERVE_S) -> Optional[float]:
-        """Seconds for work that takes `reserve_s` to end; None when no end is known."""
+        """Seconds left for work that needs `reserve_s` to stop; None if no end is known."""
         end = self.end()
         if end is None:
             return None
@@ -66,5 +66,5 @@ class Deadline:
         return end.left_s - max(0.0, min(reserve_s, whole / SHARE))
 
     def drain_file(self) -> str:
-        """The drain file that exists, or ""."""
+        """The first drain file that exists, or an empty string."""
         return next((path for path in self._drain_files if os.path.exists(path)), "")

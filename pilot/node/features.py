@@ -1,7 +1,7 @@
-"""Machine/Job Features (HSF-TN-2016-02): keys in a directory or behind a URL, both read the same
-way.
+"""Machine/Job Features (HSF-TN-2016-02): reads keys from a directory or a URL.
 
-Values are parsed defensively: managers are known to write other things into them.
+The parsers accept any value, because some managers write other things than the specification
+allows.
 """
 
 import os
@@ -18,23 +18,24 @@ NOT_THERE = 404
 
 
 class Features:
-    """Where the features lie; None where the environment names no place. A web server that does not
-    answer once is not asked again by this reader: each question to a dead one takes seconds."""
+    """The places of the features; None if the environment names no place. After a web server fails
+    to answer, this reader does not ask it again, because each request to a dead server takes
+    seconds."""
 
     def __init__(self, machine: Optional[str], job: Optional[str]) -> None:
         self.machine, self.job = machine, job
         self._silent: Set[str] = set()
-        # made once a reader: it takes as long as a question
+        # created once per reader: it takes as long as a request
         self._tls: "Optional[ssl.SSLContext]" = None
 
     def is_remote(self) -> bool:
-        """Whether reading may take time: a place is behind a URL."""
+        """Whether reading may take time, because a place is a URL."""
         return any(
             place is not None and not place.startswith("/") for place in (self.machine, self.job)
         )
 
     def read_key(self, place: Optional[str], key: str) -> Optional[str]:
-        """The value of a key now, stripped; None when it is absent, empty or cannot be had."""
+        """The current value of a key, stripped; None if it is absent, empty or cannot be read."""
         if place is None or place in self._silent:
             return None
         try:
@@ -50,7 +51,7 @@ class Features:
         if place.startswith("/"):
             with open(os.path.join(place, key), "rb") as stream:
                 return stream.read(MAX_BYTES)
-        from pilot.base import fetch  # only where features are behind a URL
+        from pilot.base import fetch  # on demand: only for a URL
 
         self._tls = self._tls or tls_of(place)
         return fetch.get(
@@ -58,12 +59,13 @@ class Features:
         )
 
     def all_answered(self) -> bool:
-        """Whether every place that was asked has answered, be it that a key is not there."""
+        """Whether every place has answered so far; the answer that a key does not exist counts."""
         return not self._silent
 
 
 def tls_of(place: str) -> "Optional[ssl.SSLContext]":
-    """Vcycle serves its machines by https and wants to see a certificate; None for other places."""
+    """The TLS context for a place. Vcycle serves its machines over https and requires a client
+    certificate. None for other places."""
     if not place.startswith("https:"):
         return None
     from pilot.base import credentials
@@ -71,17 +73,17 @@ def tls_of(place: str) -> "Optional[ssl.SSLContext]":
     environ = dict(os.environ)
     try:
         return credentials.tls_context(environ, credentials.proxy_path(environ))
-    except ConfigurationFailed:  # a proxy that cannot be used: then without
+    except ConfigurationFailed:  # the proxy cannot be used: connect without it
         return credentials.tls_context(environ)
 
 
 def find(environ: Dict[str, str]) -> Features:
-    """The places that $MACHINEFEATURES and $JOBFEATURES name."""
+    """The places in $MACHINEFEATURES and $JOBFEATURES."""
     return Features(parse_place(environ.get("MACHINEFEATURES")), parse_place(environ.get("JOBFEATURES")))
 
 
 def parse_place(text: Optional[str]) -> Optional[str]:
-    """A folder or URL as managers of machines write it; None for anything else."""
+    """A folder or URL, in the forms that managers of machines write; None for anything else."""
     text = (text or "").strip().rstrip("/")
     if text.startswith("file://"):
         text = text[len("file://"):]
@@ -89,7 +91,7 @@ def parse_place(text: Optional[str]) -> Optional[str]:
 
 
 def number(text: Optional[str]) -> Optional[float]:
-    """A value as a number of 0 or more; None when it is none (Vcycle puts a UUID into
+    """A value as a number of 0 or more; None for any other text (Vcycle writes a UUID to
     jobstart_secs)."""
     try:
         value = float(text or "")
@@ -119,8 +121,8 @@ def _read_int(features: Features, key: str, unit: int) -> Optional[int]:
 
 
 def ends(features: Features) -> Dict[str, float]:
-    """When this slot ends, in seconds since the epoch, by the key that says so; read anew at each
-    call."""
+    """The end times of this slot, in seconds since the epoch, by key; each call reads them
+    again."""
     found = {
         "MACHINEFEATURES/shutdowntime": number(features.read_key(features.machine, "shutdowntime")),
         "JOBFEATURES/shutdowntime_job": number(features.read_key(features.job, "shutdowntime_job")),
@@ -134,21 +136,22 @@ def ends(features: Features) -> Dict[str, float]:
 
 
 def known_ends(features: Features) -> Optional[Dict[str, float]]:
-    """The ends that Machine/Job Features tell now; None when a place did not answer: a busy host
-    takes nothing back."""
+    """The end times that Machine/Job Features report now. None if a place did not answer: a busy
+    host does not withdraw an end time, so the known times stay valid."""
     found = ends(features)
     return found if features.all_answered() else None
 
 
 def cpu_end(features: Features) -> Optional[float]:
-    """When cpu_limit_secs, which counts all processes together, is used up if every core is busy
-    all the time."""
+    """The time at which cpu_limit_secs is used up if every core is always busy; the limit counts
+    all processes together."""
     limit = number(features.read_key(features.job, "cpu_limit_secs"))
     start = number(features.read_key(features.job, "jobstart_secs")) if limit else None
     return start + limit / (cores(features) or 1) if start and limit else None
 
 
 def wall_end(jobstart: Optional[str], limit: Optional[str]) -> Optional[float]:
-    """jobstart_secs + wall_limit_secs, when both are numbers; the limit is not scaled by cores."""
+    """jobstart_secs + wall_limit_secs, if both are numbers. The number of cores does not change the
+    limit."""
     start, seconds = number(jobstart), number(limit)
     return start + seconds if start and seconds else None

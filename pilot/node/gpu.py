@@ -1,4 +1,5 @@
-"""GPUs this slot may use: what the drivers show, less what the batch system hides."""
+"""The GPUs that this slot may use: those that the drivers report, without those that the batch
+system hides."""
 
 import os
 from typing import Dict, List, Optional, Tuple
@@ -7,13 +8,13 @@ from pilot.facts import GPU
 
 QUERY = ("nvidia-smi", "--query-gpu=index,uuid,name,memory.total", "--format=csv,noheader,nounits")
 TIMEOUT_S = 20.0
-# HTCondor hides all GPUs by the number 10000
+# HTCondor writes 10000 to hide all GPUs
 _NONE = ("", "none", "void", "nodevfiles", "-1", "10000")
 
 
 def parse_nvidia_smi(text: str) -> Tuple[GPU, ...]:
-    """Rows "index, uuid, name, MiB" of nvidia-smi; rows that are none ("No devices were found") do
-    not count."""
+    """Parse the rows "index, uuid, name, MiB" of nvidia-smi; ignore other rows ("No devices were
+    found")."""
     found = []
     for line in text.splitlines():
         fields = [field.strip() for field in line.split(",")]
@@ -24,7 +25,8 @@ def parse_nvidia_smi(text: str) -> Tuple[GPU, ...]:
 
 
 def visible(gpus: Tuple[GPU, ...], allowed: Optional[str]) -> Tuple[GPU, ...]:
-    """Those that CUDA_VISIBLE_DEVICES (numbers or UUID prefixes) leaves; all when it is not set."""
+    """The GPUs that CUDA_VISIBLE_DEVICES (indexes or UUID prefixes) allows; all if it is not
+    set."""
     if allowed is None or allowed.strip() == "all":
         return gpus
     words = [word.strip() for word in allowed.split(",")]
@@ -41,7 +43,7 @@ def visible(gpus: Tuple[GPU, ...], allowed: Optional[str]) -> Tuple[GPU, ...]:
 
 
 def amd(root: str = "/sys/class/drm") -> Tuple[GPU, ...]:
-    """AMD GPUs by the amdgpu driver's files."""
+    """AMD GPUs, from the files of the amdgpu driver."""
     found: List[GPU] = []
     try:
         names = sorted(os.listdir(root))
@@ -58,12 +60,12 @@ def amd(root: str = "/sys/class/drm") -> Tuple[GPU, ...]:
 
 
 def find(environ: Dict[str, str]) -> Tuple[GPU, ...]:
-    """The GPUs of this slot. nvidia-smi is asked only where the driver is loaded: it can hang on a
-    sick card."""
+    """The GPUs of this slot. nvidia-smi runs only if the driver is loaded: it can hang on a
+    defective card."""
     hidden = environ.get("CUDA_VISIBLE_DEVICES", environ.get("NVIDIA_VISIBLE_DEVICES"))
     found: Tuple[GPU, ...] = ()
     if os.path.exists("/proc/driver/nvidia") or os.path.exists("/dev/nvidiactl"):
-        from pilot.base import process  # only where there is a driver
+        from pilot.base import process  # on demand: only with a driver
 
         result = process.run(QUERY, timeout_s=TIMEOUT_S, ok=None, environ=environ)
         found = visible(parse_nvidia_smi(result.stdout), hidden) if result.exit_code == 0 else ()

@@ -1,5 +1,5 @@
-"""Cores, memory, disk, processor, operating system of this machine, each from every source that
-applies."""
+"""Reads cores, memory, disk, processor and operating system of this machine, each from all sources
+that apply."""
 
 import os
 import resource
@@ -9,12 +9,12 @@ from pilot.facts import BatchJob, Reading
 from pilot.node import cgroup, features
 
 MIB = 1048576
-FAR_APART = 1.25  # sources of memory that differ by more than this disagree
+FAR_APART = 1.25  # sources of memory disagree if their ratio is larger than this
 
 
 class Processor(NamedTuple):
-    """From /proc/cpuinfo: the model, the flags that all processors have, whether a hypervisor runs
-    us."""
+    """The processor in /proc/cpuinfo: its model, the flags that all processors share, and its clock
+    in MHz. The flags show whether a hypervisor is present."""
 
     model: str
     flags: Tuple[str, ...]
@@ -23,9 +23,9 @@ class Processor(NamedTuple):
 
 def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.CgroupLimits,
                   places: features.Features) -> List[Reading]:
-    """How many cores this slot has, by each source that says so. A quota of 1.5 gives 2 (rounded
-    up)."""
-    # not os.cpu_count(), which heeds PYTHON_CPU_COUNT from 3.13 on
+    """The number of cores of this slot, from each source that reports it. A quota of 1.5 counts as
+    2 (rounded up)."""
+    # not os.cpu_count(): since Python 3.13 it returns PYTHON_CPU_COUNT if that is set
     found: List[Tuple[str, Optional[int]]] = [("processors", os.sysconf("SC_NPROCESSORS_ONLN"))]
     if hasattr(os, "sched_getaffinity"):
         found.append(("affinity", len(os.sched_getaffinity(0))))
@@ -43,7 +43,7 @@ def memory_readings(
     places: features.Features,
     meminfo: str,
 ) -> List[Reading]:
-    """How many MiB this slot has, by each source that says so."""
+    """The memory of this slot in MiB, from each source that reports it."""
     machine = (
         meminfo_mb(meminfo, "MemTotal")
         or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
@@ -59,19 +59,19 @@ def memory_readings(
 
 
 def features_number(text: Optional[str]) -> Optional[int]:
-    """A whole number above 0 from a variable."""
+    """An environment variable as an integer above 0; None for anything else."""
     value = features.number(text)
     return int(value) if value else None
 
 
 def smallest(readings: List[Reading]) -> int:
-    """What all sources allow."""
+    """The smallest value: the amount that all sources allow."""
     return int(min(reading.value for reading in readings))
 
 
 def disagreement(what: str, readings: List[Reading], ignore: Tuple[str, ...]) -> Optional[str]:
-    """A sentence when sources that speak of the slot differ; `ignore` names those that speak of the
-    machine."""
+    """A sentence if the sources about the slot differ, else None. `ignore` names the sources about
+    the whole machine."""
     slot = [reading for reading in readings if reading.source not in ignore]
     values = [reading.value for reading in slot]
     if len(values) < 2 or max(values) <= min(values) * (1.0 if what == "cores" else FAR_APART):
@@ -81,7 +81,7 @@ def disagreement(what: str, readings: List[Reading], ignore: Tuple[str, ...]) ->
 
 
 def read_text(path: str) -> str:
-    """A file of /proc or /etc; "" when it cannot be read."""
+    """The content of a file of /proc or /etc; empty if it cannot be read."""
     try:
         with open(path, errors="replace") as stream:
             return stream.read()
@@ -99,8 +99,8 @@ def meminfo_mb(text: str, key: str) -> Optional[int]:
 
 
 def parse_cpuinfo(text: str) -> Processor:
-    """Model, common flags and clock of /proc/cpuinfo; "unknown" where it has none (some ARM
-    kernels)."""
+    """Model, common flags and clock in /proc/cpuinfo; the model is "unknown" if there is none (some
+    ARM kernels)."""
     model, mhz = "", 0.0
     flags: Optional[Set[str]] = None
     for line in text.splitlines():
@@ -116,7 +116,7 @@ def parse_cpuinfo(text: str) -> Processor:
 
 
 def os_name(text: str) -> str:
-    """PRETTY_NAME of /etc/os-release (os-release(5)), else the kernel's name."""
+    """PRETTY_NAME of /etc/os-release (os-release(5)), else name and release of the kernel."""
     fields = {}
     for line in text.splitlines():
         key, equals, value = line.partition("=")
@@ -126,7 +126,8 @@ def os_name(text: str) -> str:
 
 
 def libc() -> str:
-    """glibc-2.36, as DIRAC's platform names it; musl has no version to ask for."""
+    """The C library, for example glibc-2.36, as in DIRAC's platform names; "unknown" for musl,
+    which reports no version."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION").replace(" ", "-")  # type: ignore[union-attr]
     except (ValueError, OSError, AttributeError):
@@ -134,8 +135,8 @@ def libc() -> str:
 
 
 def disk_free_mb(path: str) -> int:
-    """MiB that this user may still write below `path`: free blocks, and a user quota where one is
-    set."""
+    """MiB that this user can still write below `path`, by the free blocks and the user's quota, if
+    there is one."""
     space = os.statvfs(path)
     free = space.f_bavail * space.f_frsize // MIB
     quota = quota_left_mb(path)
@@ -143,14 +144,14 @@ def disk_free_mb(path: str) -> int:
 
 
 def quota_left_mb(path: str) -> Optional[int]:
-    """What the user's disk quota leaves, by quotactl(2); None when there is no quota (or no way to
-    ask)."""
+    """MiB left of the user's disk quota, by quotactl(2); None without a quota or if it cannot be
+    read."""
     device, options = mount_of(path, read_text("/proc/self/mountinfo"))
     if not device.startswith("/dev/") or "quota" not in options or "noquota" in options:
         return None
     q_getquota, user_quota = 0x800007, 0
     try:
-        import ctypes  # which a Python may lack
+        import ctypes  # a Python may lack it
 
         record = (ctypes.c_uint64 * 9)()  # struct dqblk: hard, soft (KiB), used (bytes), ...
         library = ctypes.CDLL(None, use_errno=True)
@@ -163,13 +164,14 @@ def quota_left_mb(path: str) -> Optional[int]:
 
 
 def quota_left(hard_kib: int, soft_kib: int, used_bytes: int) -> Optional[int]:
-    """MiB left of a quota, never below 0; 0 KiB means no limit."""
+    """MiB left of a quota, at least 0. A limit of 0 KiB means no limit."""
     limits = [limit for limit in (hard_kib, soft_kib) if limit]
     return max(0, (min(limits) * 1024 - used_bytes) // MIB) if limits else None
 
 
 def mount_of(path: str, mountinfo: str) -> Tuple[str, str]:
-    """The device mounted over the longest prefix of `path`, and its options (proc(5))."""
+    """The device with the longest mount point that is a prefix of `path`, and its options
+    (proc(5))."""
     best, device, options = "", "", ""
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
@@ -183,8 +185,8 @@ def mount_of(path: str, mountinfo: str) -> Tuple[str, str]:
 
 
 def _rlimit_mb() -> Optional[int]:
-    """The least of address space and resident set; Linux does not enforce the second, batch systems
-    tell by it."""
+    """The smaller of the limits for address space and resident set. Linux does not enforce the
+    second, but batch systems use it to report a limit."""
     soft = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_RSS)]
     known = [size for size in soft if size != resource.RLIM_INFINITY and size > 0]
     return int(min(known) // MIB) if known else None

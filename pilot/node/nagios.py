@@ -1,4 +1,4 @@
-"""The Nagios plug-in API: how a probe is started, and what its end and its words mean."""
+"""The Nagios plug-in API: starts probes and interprets their exit codes and output."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _PERFDATA = re.compile(r"('(?:[^']|'')+'|[^\s='|]+)=([^\s;]*)(?:;\S*)?")
 
 
 def probe(text: str, workdir: str, environ: Dict[str, str], timeout_s: float) -> ProbeResult:
-    """Run one plug-in, at most so long."""
+    """Run one plug-in, for at most `timeout_s` seconds."""
     argv = probe_argv(text, workdir)
     return judge(
         os.path.basename(argv[0]),
@@ -24,7 +24,8 @@ def probe(text: str, workdir: str, environ: Dict[str, str], timeout_s: float) ->
 
 
 def probe_argv(text: str, workdir: str) -> List[str]:
-    """The plug-in's words; a name that is a file of the workdir is that file, executable or not."""
+    """The arguments of the plug-in. If its name is a file of the workdir, use that file, even if it
+    is not executable. Raises UsageError for an invalid text."""
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -36,15 +37,16 @@ def probe_argv(text: str, workdir: str) -> List[str]:
         if not os.access(path, os.X_OK):
             try:
                 os.chmod(path, os.stat(path).st_mode | 0o100)
-            except OSError:  # another's file: that it cannot be run is told as its result
+            except OSError:  # another user's file: the probe's result reports that it cannot run
                 pass
         words[0] = path
     return words
 
 
 def judge(name: str, ran: process.Result) -> ProbeResult:
-    """State, text and perfdata by the plug-in API: 0 OK, 1 WARNING, 2 CRITICAL, all else UNKNOWN; a
-    probe that cannot be started is critical, else a misspelt name would switch a check off."""
+    """State, text and perfdata by the plug-in API: 0 is OK, 1 WARNING, 2 CRITICAL, any other code
+    UNKNOWN. A probe that cannot start is CRITICAL; otherwise a misspelt name would disable a
+    check."""
     if ran.timed_out:
         return ProbeResult(
             name, "UNKNOWN", "no answer within %.0f s" % ran.seconds, ran.seconds, {}
@@ -64,8 +66,8 @@ def judge(name: str, ran: process.Result) -> ProbeResult:
 
 
 def parse_output(text: str) -> Tuple[str, Dict[str, str]]:
-    """The first line's text, and perfdata: behind its bar, and all behind a bar in the later
-    lines."""
+    """The text of the first line, and the perfdata: after the bar in the first line, and after the
+    first bar in the later lines."""
     first, _, rest = text.strip("\n").partition("\n")
     words, _, data = first.partition("|")
     data += " " + rest.partition("|")[2]

@@ -1,4 +1,4 @@
-"""What tells when the slot ends and may take its time to answer, read in a thread of its own."""
+"""Reads the end times of the slot from slow sources, in a separate thread."""
 
 import threading
 from typing import Callable, Dict, List, Optional
@@ -9,14 +9,14 @@ from pilot.base.shared_defaults import SPOT_CLOUDS
 
 
 class Poller:
-    """Reads the ends of the slot in a thread of its own, so that whoever asks for them never
-    waits."""
+    """Reads the end times of the slot in its own thread, so that the main thread never waits for a
+    source."""
 
     def __init__(self, read: Callable[[], Optional[Dict[str, float]]], every_s: float) -> None:
-        """`read` gives the ends that are known now, or None when it was not answered: then what was
-        known still holds."""
+        """`read` returns the end times that are known now. None means that the source did not
+        answer: the known times stay valid."""
         self.latest: Dict[str, float] = {}
-        self.first = threading.Event()  # set when everything was read once, or could not be
+        self.first = threading.Event()  # set after the first attempt to read
         self._read, self._every_s = read, every_s
         self._stop = threading.Event()
         threading.Thread(target=self._poll_always, daemon=True).start()
@@ -31,18 +31,18 @@ class Poller:
                 return
 
     def stop(self) -> None:
-        """No more reading."""
+        """Stop reading."""
         self._stop.set()
 
 
 def ends_reader(
     places: Features, spot_notices: str, every_s: float
 ) -> Callable[[], Dict[str, float]]:
-    """What reads the moving ends of the slot: files at once, web servers in a thread, so that
-    whoever reads never waits, but for the first answers."""
+    """A function that returns the variable end times of the slot. It reads files directly; a thread
+    asks web servers, so that the caller waits only for the first answers."""
     pollers: List[Poller] = []
     if spot_notices != SPOT_CLOUDS[0]:
-        from pilot.node import spot  # only on spot machines
+        from pilot.node import spot  # on demand: only on spot machines
 
         pollers.append(Poller(spot.reader(spot_notices), spot.EVERY_S))
     if places.is_remote():
@@ -50,7 +50,7 @@ def ends_reader(
             Poller(lambda: features.known_ends(Features(places.machine, places.job)), every_s)
         )
     for poller in pollers:
-        # nothing is begun before the slot's end is known
+        # the pilot starts nothing before it knows the end of the slot
         poller.first.wait(2 * features.TIMEOUT_S + 1)
 
     def read() -> Dict[str, float]:

@@ -1,4 +1,4 @@
-"""Keeps a node's CPU score in a file, so that the next pilot here need not measure again."""
+"""Keeps the CPU score of a node in a file, so that the next pilot on it does not measure again."""
 
 import json
 import os
@@ -16,8 +16,8 @@ CACHE_DAYS = 7
 
 
 def identity(model: str, copies: int, fast: bool, python: str = "") -> Dict[str, object]:
-    """What a score belongs to: this boot of this host, its processor, our Python or another, how it
-    was measured."""
+    """What a score is valid for: this host since its last boot, its processor, the Python version,
+    and the parameters of the measurement."""
     return {
         "host": socket.gethostname(),
         "boot": hardware.read_text("/proc/sys/kernel/random/boot_id").strip(),
@@ -29,7 +29,7 @@ def identity(model: str, copies: int, fast: bool, python: str = "") -> Dict[str,
 
 
 class Cache:
-    """The score in a file of ours; one that others could have written is not believed."""
+    """The score in a file of this user. A file that other users could have written is ignored."""
 
     def __init__(self, path: Optional[str], owner: Dict[str, object], environ: Dict[str, str]) -> None:
         folder = environ.get("TMPDIR") or tempfile.gettempdir()
@@ -37,7 +37,7 @@ class Cache:
         self._owner, self._off = owner, path == "off"
 
     def read_score(self) -> Optional[Score]:
-        """The score; None when there is none for this node, or it is too old."""
+        """The score; None if there is none for this node, or it is too old."""
         if self._off:
             return None
         try:
@@ -56,7 +56,7 @@ class Cache:
             return None
 
     def write_score(self, score: Score) -> None:
-        """Keep the score; where that cannot be, the next pilot measures again."""
+        """Store the score. If that fails, the next pilot measures again."""
         if self._off:
             return
         kept = {

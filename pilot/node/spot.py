@@ -1,11 +1,12 @@
-"""A spot machine's notice that it ends soon, from its cloud's metadata service.
+"""The notice that a spot machine ends soon, from the metadata service of its cloud.
 
 EC2 (user guide, spot instance interruption notices): with a token (IMDSv2), `spot/instance-action`
-is 404 until there is a notice, then {"action": "terminate", "time": "2026-11-20T12:00:00Z"}, two
-minutes before. Google Compute Engine (documentation, preemption process): `instance/preempted` is
-TRUE from the moment at which the machine has 30 seconds left; it tells no moment. Azure (Scheduled
-Events, 2020-07-01): a list of what comes, of all machines of a set, with Resources, EventType and
-NotBefore, which is empty once it has begun; a spot machine has at least 30 seconds.
+returns 404 until there is a notice, then {"action": "terminate", "time": "2026-11-20T12:00:00Z"},
+two minutes before the end. Google Compute Engine (documentation, preemption process):
+`instance/preempted` returns TRUE when the machine has 30 seconds left; it does not return the end
+time. Azure (Scheduled Events, 2020-07-01): a list of future events of all machines of a set, with
+Resources, EventType and NotBefore, which is empty after the event has started; a spot machine has
+at least 30 seconds.
 """
 
 import calendar
@@ -35,8 +36,9 @@ AZURE_ENDS = ("Preempt", "Terminate", "Redeploy", "Reboot")
 
 
 def reader(cloud: str, place: str = PLACE) -> Callable[[], Ends]:
-    """What asks this cloud when the machine ends: seconds since the epoch by the source that says
-    so; nothing without a notice, None when the metadata service does not answer."""
+    """A function that asks this cloud for the end of the machine. It returns seconds since the
+    epoch by source; an empty dict without a notice, None if the metadata service does not
+    answer."""
     if cloud == "gce":
         return _Gce(place)
     return partial({"ec2": _ec2, "azure": _azure}[cloud], place)
@@ -48,7 +50,7 @@ def _get(
     data: Optional[bytes] = None,
     method: Optional[str] = None,
 ) -> str:
-    from pilot.base import fetch  # only on spot machines
+    from pilot.base import fetch  # on demand: only on spot machines
 
     return fetch.get(url, TIMEOUT_S, 1, headers, data=data, method=method).decode("utf-8", "replace").strip()
 
@@ -73,8 +75,8 @@ def _ec2(place: str) -> Ends:
 
 
 class _Gce:
-    """The end counts from when there was surely no notice yet, but from no longer ago than a
-    question takes that is not answered."""
+    """Estimates the end: GCE_LEFT_S after the last request that returned no notice, but that
+    request counts as at most EVERY_S + TIMEOUT_S old."""
 
     def __init__(self, place: str) -> None:
         self._place, self._free = place, 0.0

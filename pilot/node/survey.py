@@ -1,4 +1,5 @@
-"""The whole machine as one fact: every source asked, the smallest taken, disagreement told."""
+"""Describes the worker node as one fact: reads all sources, uses the smallest value, reports
+disagreement."""
 
 import os
 from typing import Callable, Dict, Tuple
@@ -6,13 +7,13 @@ from typing import Callable, Dict, Tuple
 from pilot.facts import GPU, BatchJob, WorkerNode
 from pilot.node import cgroup, container, features, gpu, hardware
 
-MACHINE_WIDE = ("processors", "machine", "affinity")  # these speak of the node, not of the slot
+MACHINE_WIDE = ("processors", "machine", "affinity")  # these describe the node, not the slot
 
 
 def worker_node(
     job: BatchJob, environ: Dict[str, str], workdir: str, warn: Callable[[str], None]
 ) -> WorkerNode:
-    """Look at everything; `warn` gets a sentence for each disagreement between sources."""
+    """Read all sources. `warn` receives a sentence for each disagreement between sources."""
     namespaces = container.start_user_namespace_check()
     limits, places = cgroup.read_limits(), features.find(environ)
     cores = hardware.core_readings(environ, job, limits, places)
@@ -50,7 +51,7 @@ def worker_node(
 
 
 def _granted(gpus: Tuple[GPU, ...], job: BatchJob) -> Tuple[GPU, ...]:
-    """No more GPUs than the batch system granted, where it says how many."""
+    """At most as many GPUs as the batch system granted, if it reports a number."""
     return gpus if job.gpus is None else gpus[: job.gpus]
 
 

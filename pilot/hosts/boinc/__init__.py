@@ -1,2 +1,2 @@
-"""A pilot as a guest of BOINC: as a native application, under the wrapper, or in a virtual machine
-of vboxwrapper."""
+"""Runs a pilot under BOINC: as a native application, under the wrapper, or in a virtual machine
+under vboxwrapper."""

@@ -1,5 +1,5 @@
-"""The shared memory between BOINC's client and an application: eight channels of 1,024 bytes, byte
-0 of each tells "full"."""
+"""The shared memory between the BOINC client and an application: eight channels of 1,024 bytes;
+byte 0 of each is 1 if the channel holds a message."""
 
 import mmap
 import os
@@ -10,7 +10,7 @@ CONTROL, HEARTBEAT, STATUS = 0, 4, 5  # process_control_request, heartbeat, app_
 
 
 class Channels:
-    """Opens boinc_mmap_file; OSError or ValueError when it is none."""
+    """Opens boinc_mmap_file. Raises OSError or ValueError if the file is not valid."""
 
     def __init__(self, path: str) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -20,7 +20,7 @@ class Channels:
             os.close(descriptor)
 
     def receive(self, channel: int) -> str:
-        """The message that waits there, or ""."""
+        """The pending message of a channel, or an empty string."""
         at = channel * SIZE
         if not self._memory[at]:
             return ""
@@ -29,7 +29,7 @@ class Channels:
         return text.strip()
 
     def send(self, channel: int, text: str) -> bool:
-        """Leave a message; False while the last one was not taken yet."""
+        """Write a message; return False if the client has not read the previous one yet."""
         at = channel * SIZE
         if self._memory[at]:
             return False
@@ -39,12 +39,12 @@ class Channels:
         return True
 
     def close(self) -> None:
-        """Let go of it."""
+        """Unmap the file."""
         self._memory.close()
 
 
 def open_channels(path: str) -> Optional[Channels]:
-    """The channels of this file; None when it is none of the client's."""
+    """The channels in this file; None if it is not a file of the client."""
     try:
         return Channels(path)
     except (OSError, ValueError):

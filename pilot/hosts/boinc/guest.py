@@ -1,8 +1,8 @@
-"""A pilot's manners at BOINC's table: tells how far it is, pauses and goes on when asked, ends when
-asked or when the host is gone.
+"""BOINC client protocol: reports progress, suspends and resumes, quits on request or when the
+client is gone.
 
-One thread, four times a second. As a native application it talks by the shared memory; under the
-wrapper and vboxwrapper it writes the files they watch.
+One thread runs four times a second. A native application uses the shared memory. Under the wrapper
+or vboxwrapper, the pilot writes the files that they watch.
 """
 
 import os
@@ -25,7 +25,7 @@ FILES_EVERY_S = 1.0
 
 
 class Files(NamedTuple):
-    """The files that a wrapper watches; "" for those that it does not."""
+    """The files that a wrapper watches; an empty string for each file that it does not watch."""
 
     fraction: str = ""
     checkpoint: str = ""
@@ -35,13 +35,13 @@ class Files(NamedTuple):
 
 
 def files_of(settings: "SettingValues") -> Files:
-    """As the settings name them."""
+    """The files that the settings name."""
     return Files(*(str(settings["boinc_%s_file" % name] or "") for name in Files._fields))
 
 
 class Guest:
-    """Begins at once; `done` tells (fraction 0 to 1, checkpoints so far). `end` is to be called
-    once, in the end."""
+    """Starts at once. `done` returns (fraction from 0 to 1, number of checkpoints so far). Call
+    `write_ending` once, at the end."""
 
     def __init__(self, folder: str, files: Files, done: Progress) -> None:
         self.aborted = False
@@ -53,7 +53,7 @@ class Guest:
         self._stop = threading.Event()
         if boinc.is_slot(folder) and self._client is None:
             _die_with_wrapper()
-            # the wrapper's --use_tstp; we stay to hear SIGCONT
+            # the wrapper's --use_tstp; this process keeps running to receive SIGCONT
             signal.signal(signal.SIGTSTP, lambda *_: self.suspend())
             signal.signal(signal.SIGCONT, lambda *_: self.resume())
         self._report_progress()
@@ -64,7 +64,7 @@ class Guest:
             if self._client is not None and not self._leaving:
                 self._obey_client(self._client)
             if self._suspended:
-                self._stop_children()  # what was started since, too
+                self._stop_children()  # including children started since then
             if time.monotonic() - self._written >= FILES_EVERY_S and not self._suspended:
                 self._written = time.monotonic()
                 self._report_progress()
@@ -86,7 +86,7 @@ class Guest:
             os.kill(os.getpid(), signal.SIGTERM)
 
     def suspend(self) -> None:
-        """Nothing of ours but this process runs on: it has to hear what comes next."""
+        """Stop all child processes. This process keeps running to receive the next request."""
         self._suspended = True
         self._stop_children()
 
@@ -97,7 +97,7 @@ class Guest:
         )
 
     def resume(self) -> None:
-        """All goes on."""
+        """Continue all child processes."""
         self._suspended = False
         process_tree.send(process_tree.descendants(os.getpid()), signal.SIGCONT)
 
@@ -116,8 +116,8 @@ class Guest:
         self._checkpoints = checkpoints
 
     def write_ending(self, code: int, tasks: int, asked_for_work: bool, reason: str) -> int:
-        """The last files; returns the exit code that BOINC is to see: ours, but for a native
-        application BOINC's own."""
+        """Write the last files. Return the exit code for BOINC: the pilot's own, or BOINC's code
+        for a native application."""
         self._stop.set()
         last = slot.choose_ending(code, tasks, asked_for_work, self.aborted, reason)
         words = slot.one_line(last.reason)
@@ -135,15 +135,15 @@ class Guest:
 
 
 def _die_with_wrapper() -> None:
-    """A wrapper that is killed tells its child nothing: let the kernel do it, and look whether it
-    was too late."""
+    """A wrapper that is killed does not notify its child. Ask the kernel for a signal, then check
+    whether the wrapper exited before."""
     parent = os.getppid()
     if prctl.die_with_parent() and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 class BoincHost(Host):
-    """BOINC's client, its wrapper, or vboxwrapper."""
+    """The BOINC client, its wrapper, or vboxwrapper."""
 
     def __init__(self, folder: str, files: Files) -> None:
         self._folder, self._files = folder, files
@@ -151,20 +151,20 @@ class BoincHost(Host):
         self._guest: Optional[Guest] = None
 
     def resolve_path(self, path: str) -> str:
-        """The file behind the client's soft link."""
+        """The file that the client's soft link points to."""
         return slot.resolve_link(path) if self.shares_files else path
 
     def begin(self, progress: Progress) -> None:
-        """Tell how far we are, and listen."""
+        """Start to report progress and to receive requests."""
         self._guest = Guest(self._folder, self._files, progress)
 
     def stopping(self, code: int) -> None:
-        """What is suspended cannot end."""
+        """Resume the child processes: a suspended process cannot exit."""
         if self._guest is not None:
             self._guest.resume()
 
     def ended(self, ending: PilotEnd) -> int:
-        """The last files; a native application ends with BOINC's own exit code."""
+        """Write the last files; a native application exits with BOINC's own exit code."""
         if self._guest is None:
             return ending.code
         return self._guest.write_ending(
@@ -173,5 +173,5 @@ class BoincHost(Host):
 
 
 def find_host(environ: Dict[str, str], settings: "SettingValues") -> Optional[Host]:
-    """BOINC, in whose slot we are or for whose wrapper the settings name files."""
+    """The BOINC host. Call this only in a slot, or if the settings name files for a wrapper."""
     return BoincHost(os.getcwd(), files_of(settings))

@@ -16,8 +16,8 @@ AGAIN_S = 900
 
 
 class SlotEnding(NamedTuple):
-    """What BOINC is told: finished with this status; or to be started again after so many seconds;
-    or neither."""
+    """What the pilot reports to BOINC: the task is finished with this status, or BOINC must start
+    it again after `again_s` seconds, or neither."""
 
     status: int
     again_s: int = 0
@@ -28,8 +28,8 @@ class SlotEnding(NamedTuple):
 def choose_ending(
     code: int, tasks: int, asked_for_work: bool, aborted: bool, reason: str
 ) -> SlotEnding:
-    """For a pilot's exit code. No work, and a pool that does not answer, are no results: the task
-    is postponed."""
+    """The report for a pilot's exit code. Without work, or with a pool that does not answer, there
+    is no result: BOINC postpones the task."""
     if code > 128:
         return SlotEnding(ABORTED if aborted else 0, finished=False, reason=reason)
     if code == 0 and asked_for_work and not tasks:
@@ -42,8 +42,8 @@ def choose_ending(
 
 
 def take_lock(folder: str) -> Optional[int]:
-    """The lock of the slot's main program, as a descriptor to be kept open; None when another has
-    it (the wrapper does), or when there is no shared memory to talk by."""
+    """Take the lock of the slot's main program; return a descriptor to keep open. None if another
+    process (the wrapper) has the lock, or without shared memory."""
     if not os.path.exists(os.path.join(folder, MEMORY)):
         return None
     descriptor = os.open(os.path.join(folder, LOCK), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o660)
@@ -56,8 +56,8 @@ def take_lock(folder: str) -> Optional[int]:
 
 
 def resolve_link(path: str) -> str:
-    """The file behind a soft link of the client's (a text in a file of the slot), else the path
-    itself."""
+    """The file that a soft link of the client points to (the link is a text in a file of the slot),
+    else the path itself."""
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             found = re.search("<soft_link>([^<]+)</soft_link>", stream.read(2000))
@@ -67,7 +67,8 @@ def resolve_link(path: str) -> str:
 
 
 def leave_file(path: str, text: str) -> Optional[str]:
-    """Write a file by rename, so that nobody reads half of it; why it could not be, or None."""
+    """Write a file and rename it, so that a reader never sees a part of it. Return the reason if
+    this fails, else None."""
     try:
         write_file(path, text.encode("utf-8"), 0o666)
     except OSError as error:
@@ -76,13 +77,13 @@ def leave_file(path: str, text: str) -> Optional[str]:
 
 
 def one_line(text: str) -> str:
-    """A reason as BOINC's files can hold it: never empty."""
+    """The reason as one line of at most 250 characters, never empty, as BOINC's files require."""
     return " ".join(text.split())[:250] or "no reason was told"
 
 
 def report_ending(folder: str, end: SlotEnding) -> Optional[str]:
-    """boinc_finish_called or boinc_temporary_exit, whose reason must not be empty. Why it could not
-    be written, or None."""
+    """Write boinc_finish_called or boinc_temporary_exit, whose reason must not be empty. Return the
+    reason if this fails, else None."""
     if end.again_s:
         return leave_file(
             os.path.join(folder, LATER),

@@ -1,15 +1,15 @@
-"""The batch system we run under: one file per system, and what marks each in a job's environment.
+"""The batch system of this job: one file per system, and the environment variables that identify
+each.
 
-To add one: write its file (`SYSTEM = MySystem()`, a subclass of `system.System`), and name it here
-with its variables.
+To add one, write its file (`SYSTEM = MySystem()`, a subclass of `system.System`) and add its
+variables here.
 """
 
 from typing import Dict, Tuple
 
-# Module -> the variables that betray the system. The batch systems themselves first, then the
-# computing elements around them: the
-# first that is found counts. The files are loaded only where their system is at work, as most
-# pilots start thousands of times.
+# Module -> the environment variables that identify its system. Batch systems come before the
+# computing elements around them: the pilot uses the first match. It loads a module only if its
+# system is present, because sites start pilots thousands of times.
 MARKS: Dict[str, Tuple[str, ...]] = {
     "slurm": ("SLURM_JOB_ID", "SLURM_JOBID"),
     "htcondor": ("_CONDOR_JOB_AD", "_CONDOR_SLOT"),

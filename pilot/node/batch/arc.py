@@ -1,10 +1,10 @@
-"""ARC's computing element, around a batch system."""
+"""The ARC computing element, in front of a batch system."""
 
 from pilot.node.batch.system import System
 
 
 class ARC(System):
-    """The computing element that a job came through."""
+    """The computing element that accepted the job."""
 
     name = "ARC"
     job_id_variables = ("GRID_GLOBAL_JOBURL", "GRID_GLOBAL_JOBID")

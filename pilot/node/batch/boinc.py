@@ -1,5 +1,5 @@
-"""A BOINC slot, as the job of a volunteer's machine: known by the file that the client (7.20)
-leaves there, not by a variable."""
+"""A BOINC slot as the job of a volunteer's machine. A file of the client (7.20) identifies it, not
+an environment variable."""
 
 import os
 import re
@@ -11,12 +11,12 @@ from pilot.node.features import number
 
 
 def is_slot(folder: str) -> bool:
-    """Whether this folder is a slot: the client has left its word there."""
+    """Whether this folder is a slot: the client's init_data.xml exists."""
     return os.path.exists(os.path.join(folder, SLOT))
 
 
 def slot_value(folder: str, key: str) -> str:
-    """A value of init_data.xml, or ""."""
+    """A value of init_data.xml, or an empty string."""
     try:
         with open(os.path.join(folder, SLOT), encoding="utf-8", errors="replace") as stream:
             found = re.search("<%s>([^<]*)" % re.escape(key), stream.read(1 << 20))
@@ -26,8 +26,8 @@ def slot_value(folder: str, key: str) -> str:
 
 
 def slot_as_job(folder: str, now: float) -> BatchJob:
-    """init_data.xml has the slot's bounds, in bytes, and when the client wants the job to be
-    over."""
+    """The job that init_data.xml describes: the limits of the slot, in bytes, and the client's
+    deadline for the job."""
     said = {
         key: number(slot_value(folder, key))
         for key in ("ncpus", "rsc_memory_bound", "rsc_disk_bound", "computation_deadline")

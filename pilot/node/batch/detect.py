@@ -1,7 +1,7 @@
-"""Which batch system we run under, what job we are, and how long it still leaves us.
+"""Detects the batch system, the job of this pilot, and the time left for it.
 
-The environment (and the files that it names) is asked first; `ask_time_left` starts the system's
-own query program.
+The environment, and the files that it names, come first; `ask_time_left` runs the query program of
+the batch system.
 """
 
 import importlib
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 QUERY_TIMEOUT_S = 20.0
 CLOUD_ID = "/var/lib/cloud/data/instance-id"
-SLOT = "init_data.xml"  # of BOINC, in the folder where its client starts us
+SLOT = "init_data.xml"  # of BOINC, in the folder where its client starts the pilot
 
 
 def load_system(module: str) -> "System":
-    """The batch system that a file of this folder describes."""
+    """The batch system that a module of this package describes."""
     system: "System" = importlib.import_module("pilot.node.batch." + module).SYSTEM
     return system
 
 
 def systems_at_work(environ: Dict[str, str]) -> "List[System]":
-    """Those whose marks the environment bears, most specific first."""
+    """The systems whose environment variables are set, most specific first."""
     marked = [
         load_system(module)
         for module, marks in MARKS.items()
@@ -40,8 +40,8 @@ def systems_at_work(environ: Dict[str, str]) -> "List[System]":
 def detect_job(
     environ: Dict[str, str], now: float, ask: bool = True, cloud_id: str = CLOUD_ID
 ) -> BatchJob:
-    """The job we run in; `now` is the time of day (UNIX seconds). With `ask`, its query program may
-    be started."""
+    """The job of this pilot. `now` is the time of day (UNIX seconds). With `ask`, the pilot may run
+    the query program of the batch system."""
     systems = systems_at_work(environ)
     if systems:
         others = tuple(other.name for other in systems[1:])
@@ -51,7 +51,7 @@ def detect_job(
             from pilot.node.batch import boinc
 
             return boinc.slot_as_job(os.getcwd(), now)
-    except ImportError:  # a lean file has no part for BOINC
+    except ImportError:  # a lean file does not contain the BOINC module
         pass
     return _describe_machine(cloud_id)
 
@@ -60,13 +60,13 @@ def _describe_job(
     system: "System", values: Dict[str, str], now: float, ask: bool, others: Tuple[str, ...]
 ) -> BatchJob:
     left, source = system.time_left_s(values, now), "environment"
-    # also where the environment has told it: a limit may be lowered while the job waits or runs
+    # ask even if the environment has a limit: the site may lower it while the job waits or runs
     if ask and system.query:
         asked = ask_time_left(system, values, now)
         if asked is not None and (left is None or asked < left):
             left, source = asked, system.query[0]
     if left is None and system.walltime_variable:
-        # from now on, for want of the beginning
+        # counted from now, because the start time is unknown
         left, source = number(values.get(system.walltime_variable)), system.walltime_variable
     return BatchJob(
         system=system.name,
@@ -83,11 +83,12 @@ def _describe_job(
 
 
 def ask_time_left(system: "System", values: Dict[str, str], now: float) -> Optional[float]:
-    """Seconds left by the system's own query program; None when it cannot say."""
+    """Run the query program of the batch system; return the seconds left, or None if it reports no
+    time."""
     job_id = system.job_id(values)
     if not job_id and any("{ID}" in word for word in system.query):
         return None
-    from pilot.base import process  # only where a program is asked
+    from pilot.base import process  # on demand: only for a query program
 
     argv = [word.replace("{ID}", job_id) for word in system.query]
     result = process.run(argv, timeout_s=QUERY_TIMEOUT_S, ok=None, environ=values)
@@ -95,7 +96,8 @@ def ask_time_left(system: "System", values: Dict[str, str], now: float) -> Optio
 
 
 def warns_every_process(environ: Dict[str, str]) -> bool:
-    """Whether the signal before the end of this job reaches every process of it, payloads too."""
+    """Whether the warning signal before the end of this job reaches all its processes, including
+    payloads."""
     return any(system.warns_every_process for system in systems_at_work(environ)[:1])
 
 
@@ -108,5 +110,5 @@ def _describe_machine(cloud_id: str) -> BatchJob:
 
 
 def time_of_day() -> float:
-    """In UNIX seconds: batch systems speak of ends in it."""
+    """The current time in UNIX seconds; batch systems report end times in it."""
     return time.time()

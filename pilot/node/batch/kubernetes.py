@@ -1,10 +1,10 @@
-"""Kubernetes."""
+"""The Kubernetes container orchestrator."""
 
 from pilot.node.batch.system import System
 
 
 class Kubernetes(System):
-    """A pod, named as its host."""
+    """A pod; its name is the host name."""
 
     name = "Kubernetes"
     job_id_variables = ("HOSTNAME",)

@@ -1,4 +1,4 @@
-"""LSF."""
+"""The LSF batch system."""
 
 import re
 from typing import Optional
@@ -8,7 +8,7 @@ from pilot.node.batch.system import Environ, System
 
 
 class LSF(System):
-    """LSF's variables and bjobs."""
+    """The environment variables of LSF, and bjobs."""
 
     name = "LSF"
     job_id_variables = ("LSB_JOBID", "LSB_BATCH_JID")
@@ -17,19 +17,20 @@ class LSF(System):
     warns_every_process = True
 
     def job_id(self, values: Environ) -> str:
-        """One part of an array is "8[3]"."""
+        """The id; for a task of an array with its index, for example 8[3]."""
         whole, index = super().job_id(values), values.get("LSB_JOBINDEX", "0")
         return whole if index == "0" or "[" in whole else "%s[%s]" % (whole, index)
 
     def cores(self, values: Environ) -> Optional[int]:
-        """This host's share of LSB_MCPU_HOSTS "h1 2 h2 2", or LSB_DJOB_NUMPROC, which counts all
-        hosts."""
+        """The cores of this host in LSB_MCPU_HOSTS, for example "h1 2 h2 2", else LSB_DJOB_NUMPROC,
+        which counts all hosts."""
         words = (values.get("LSB_MCPU_HOSTS") or "").split()
         hosts = [(host, positive_int(count) or 0) for host, count in zip(words[::2], words[1::2])]
         return share_of_host(hosts) or positive_int(values.get("LSB_DJOB_NUMPROC"))
 
     def parse_answer(self, text: str, now: float, values: Environ) -> Optional[float]:
-        """ "5:10 L" (hours:minutes), "-" when there is no limit."""
+        """The answer is hours:minutes and a letter, for example "5:10 L", or "-" without a
+        limit."""
         found = re.match(r"\s*(\d+):(\d+)\s+[A-Z]", text)
         return int(found.group(1)) * 3600.0 + int(found.group(2)) * 60 if found else None
 

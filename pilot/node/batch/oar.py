@@ -1,4 +1,4 @@
-"""OAR."""
+"""The OAR batch system."""
 
 import time
 from typing import Optional
@@ -8,7 +8,7 @@ from pilot.node.batch.system import Environ, System
 
 
 class OAR(System):
-    """OAR's variables and oarstat."""
+    """The environment variables of OAR, and oarstat."""
 
     name = "OAR"
     job_id_variables = ("OAR_JOB_ID", "OAR_JOBID")
@@ -18,11 +18,11 @@ class OAR(System):
     warns_every_process = True
 
     def cores(self, values: Environ) -> Optional[int]:
-        """This host's lines of $OAR_NODEFILE."""
+        """The number of lines for this host in $OAR_NODEFILE."""
         return share_of_host(hosts_of(values.get("OAR_NODEFILE")))
 
     def parse_answer(self, text: str, now: float, values: Environ) -> Optional[float]:
-        """walltime (H:M:S) counted from startTime ("YYYY-MM-DD HH:MM:SS")."""
+        """walltime (H:M:S), counted from startTime ("YYYY-MM-DD HH:MM:SS")."""
         fields = parse_attributes(text)
         limit = seconds_of_duration(fields.get("walltime", ""))
         try:

@@ -1,4 +1,4 @@
-"""PBS Pro, OpenPBS and Torque."""
+"""The batch systems PBS Pro, OpenPBS and Torque."""
 
 from typing import Optional
 
@@ -13,7 +13,7 @@ from pilot.node.batch.system import Environ, System
 
 
 class PBS(System):
-    """PBS' variables and qstat -f."""
+    """The environment variables of PBS, and qstat -f."""
 
     name = "PBS"
     job_id_variables = ("PBS_JOBID",)
@@ -22,7 +22,7 @@ class PBS(System):
     warns_every_process = True
 
     def cores(self, values: Environ) -> Optional[int]:
-        """Torque's PBS_NUM_PPN, PBS Pro's NCPUS, else this host's lines of $PBS_NODEFILE."""
+        """PBS_NUM_PPN (Torque) or NCPUS (PBS Pro), else this host's lines in $PBS_NODEFILE."""
         told = positive_int(values.get("PBS_NUM_PPN")) or positive_int(values.get("NCPUS"))
         return told or share_of_host(hosts_of(values.get("PBS_NODEFILE")))
 

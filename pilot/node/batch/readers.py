@@ -1,6 +1,7 @@
-"""Readers that several batch systems' files share: pure but for files that the environment names.
+"""Parsers that several batch systems share. Pure, except that two read files that the environment
+names.
 
-Each gives a number, or None when the text does not hold it.
+A parser of a number returns None if the text does not contain one.
 """
 
 import os
@@ -8,7 +9,7 @@ from typing import Dict, List, Optional, Tuple
 
 
 def positive_int(text: Optional[str]) -> Optional[int]:
-    """A whole number above 0, also "4.0"."""
+    """An integer above 0; also accepts "4.0" as text."""
     try:
         number = int(float(text or ""))
     except (ValueError, OverflowError):
@@ -17,7 +18,8 @@ def positive_int(text: Optional[str]) -> Optional[int]:
 
 
 def lines_of(path: Optional[str]) -> List[str]:
-    """The lines of a file that a variable names; none when it cannot be read."""
+    """The lines of a file that an environment variable names; an empty list if it cannot be
+    read."""
     try:
         with open(path or "", errors="replace") as stream:
             return stream.read().split("\n")
@@ -26,20 +28,20 @@ def lines_of(path: Optional[str]) -> List[str]:
 
 
 def share_of_host(hosts: List[Tuple[str, int]], own: str = "") -> Optional[int]:
-    """How much of a job of many hosts is this one's; the first host's where ours is not among
-    them."""
+    """The part of this host in a job on several hosts; that of the first host if this host is not
+    in the list."""
     name = (own or os.uname().nodename).split(".")[0]
     ours = sum(count for host, count in hosts if host.split(".")[0] == name)
     return ours or (sum(count for host, count in hosts if host == hosts[0][0]) if hosts else None)
 
 
 def hosts_of(path: Optional[str]) -> List[Tuple[str, int]]:
-    """A file of hosts, a line per core."""
+    """The hosts in a file with one line per core."""
     return [(line.strip(), 1) for line in lines_of(path) if line.strip()]
 
 
 def seconds_of_duration(text: str) -> Optional[float]:
-    """[[D-]H:]M:S, H:M:S or seconds; None for UNLIMITED, INVALID and the like."""
+    """Parse [[D-]H:]M:S, H:M:S or seconds; None for UNLIMITED, INVALID and similar words."""
     days, dash, rest = text.strip().rpartition("-")
     parts = rest.split(":")
     if not all(part.isdigit() for part in parts) or (dash and not days.isdigit()) or len(parts) > 3:
@@ -51,7 +53,7 @@ def seconds_of_duration(text: str) -> Optional[float]:
 
 
 def parse_attributes(text: str) -> Dict[str, str]:
-    """ "name = value" lines of qstat -f and oarstat -f."""
+    """The lines "name = value" of qstat -f and oarstat -f."""
     return {
         key.strip(): value.strip()
         for key, _, value in (line.partition(" = ") for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""What one batch system tells of its job: the base of the files beside this one."""
+"""The base class of the batch systems: what a system reports about its job."""
 
 from typing import Dict, Optional, Tuple
 
@@ -6,32 +6,32 @@ Environ = Dict[str, str]
 
 
 class System:
-    """A batch system. A subclass overrides what its system tells; None (or "") stands for what it
-    does not."""
+    """A batch system. Subclasses override what their system reports; None or an empty string means
+    that it does not report the value."""
 
-    name = ""  # as facts, references and reports have it
+    name = ""  # the name in facts, references and reports
     job_id_variables: Tuple[str, ...] = ()
     queue_variables: Tuple[str, ...] = ()
-    # the program that tells the time left; {ID} stands for the job's id
+    # the program that prints the time left; {ID} stands for the job id
     query: Tuple[str, ...] = ()
-    walltime_variable = ""  # with the whole job's seconds, for where nothing else tells
-    # whether the signal before the end reaches payloads too (qsub -notify, bkill -s)
+    walltime_variable = ""  # the limit of the complete job in seconds: the last source to use
+    # whether the warning signal before the end reaches payloads, too (qsub -notify, bkill -s)
     warns_every_process = False
 
     def is_at_work(self, environ: Environ) -> bool:
-        """Whether a job runs here, as its marks are there."""
+        """Whether a job runs here; called if one of the system's variables is set."""
         return True
 
     def read_values(self, environ: Environ) -> Environ:
-        """The environment, and what files that it names hold."""
+        """The environment, and the contents of files that it names."""
         return environ
 
     def job_id(self, values: Environ) -> str:
-        """The id that the system's own program takes."""
+        """The job id that the programs of the batch system accept."""
         return _first(values, self.job_id_variables)
 
     def full_job_id(self, values: Environ) -> str:
-        """The id by which this job is told from all others."""
+        """The id that distinguishes this job from all others."""
         return self.job_id(values)
 
     def queue(self, values: Environ) -> str:
@@ -48,10 +48,10 @@ class System:
         """GPUs of the job on this host."""
 
     def time_left_s(self, values: Environ, now: float) -> Optional[float]:
-        """Seconds until the end; `now` is the time of day."""
+        """Seconds until the end of the job; `now` is the time of day."""
 
     def parse_answer(self, text: str, now: float, values: Environ) -> Optional[float]:
-        """Seconds until the end, from what the program of `query` printed."""
+        """Seconds until the end of the job, from the output of the program `query`."""
 
 
 def _first(values: Environ, names: Tuple[str, ...]) -> str:
