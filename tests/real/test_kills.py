@@ -63,7 +63,12 @@ class Farm:
     def kill_one(self, rng):
         at = rng.randrange(len(self.pilots))
         pilot = self.pilots[at]
-        agents = [p for p in process_tree.descendants(pilot.pid) if p.parent == pilot.pid]
+        # its other children, such as the look at namespaces, end by themselves
+        agents = [
+            p
+            for p in process_tree.descendants(pilot.pid)
+            if p.parent == pilot.pid and b"pilot.agent\0" in command_line(p.pid)
+        ]
         victim = pilot.pid if rng.random() < 0.5 or not agents else agents[0].pid
         before = [p for p in process_tree.descendants(pilot.pid) if p.state != "Z"]
         os.kill(victim, signal.SIGKILL)
@@ -75,6 +80,15 @@ class Farm:
             pilot.terminate()
         for pilot in self.pilots:
             pilot.wait(timeout=20)
+
+
+def command_line(pid):
+    """Empty when it has gone."""
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as stream:
+            return stream.read()
+    except OSError:
+        return b""
 
 
 def survivors(processes):
