@@ -18,9 +18,9 @@ from tests.ops.server.asking import CLAIM, ask
         ("next", dict(CLAIM, finals=[], count=10**30), "count must be"),
         ("tasks", {"tasks": [{"id": "a"}]}, "either a command or a script"),
         ("tasks", {"tasks": ["x"]}, "tasks must be a list"),
-        ("events", {"events": [{"pilot": "p"}]}, "has a event"),
+        ("events", {"events": [{"pilot": "p"}]}, "the field event of an event"),
         ("renew", {"pilot": "p", "leases": [["a"]], "lease_s": 1}, "leases must be"),
-        ("events", {"events": [{"pilot": "p", "event": "x", "seq": 0}]}, "has a seq"),
+        ("events", {"events": [{"pilot": "p", "event": "x", "seq": 0}]}, "the field seq of an event"),
         ("restore", {"tasks": [{"id": "a", "command": ["x"], "state": "mad"}]}, "state is none"),
         (
             "restore",
