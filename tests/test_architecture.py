@@ -304,6 +304,7 @@ def test_bounds_are_counted_by_a_clock_that_stands_with_the_machine():
         if "real" not in path.parts and counted.search(path.read_text(encoding="utf-8"))
     }
     assert found - {"tests/test_architecture.py"} == {
+        "tests/test_deadline.py",
         "tests/extensions/pilot_dirac/test_launch_agent.py",
     }
 

@@ -15,10 +15,6 @@ class PayloadLimits(NamedTuple):
     output_mb: Optional[float]
     silence_s: Optional[float]
 
-    def sampled(self) -> bool:
-        """Whether a limit other than the wall time needs samples."""
-        return any(limit is not None for limit in self[1:])
-
 
 class Sample(NamedTuple):
     """What the payload's process tree uses now."""

@@ -9,13 +9,10 @@ that must not be interrupted.
 import signal
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Callable, Iterator, List, Optional
+from typing import Callable, Iterator, List, Optional
 
 from pilot.errors import Stopped, TimeLimit
 from pilot.base.shared_defaults import FOREVER_S
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
 DRAIN_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
@@ -141,7 +138,7 @@ class Interrupts:
         finally:
             self.listener = ignore_signal
 
-    def _on_stop(self, signum: int, _frame: "Optional[FrameType]") -> None:
+    def _on_stop(self, signum: int, _frame: object) -> None:
         if self.stop is not None:
             self.listener(signum)
             return
@@ -151,13 +148,13 @@ class Interrupts:
             self._armed = False
             _raise(Stopped(signum))
 
-    def _on_drain(self, signum: int, _frame: "Optional[FrameType]") -> None:
+    def _on_drain(self, signum: int, _frame: object) -> None:
         if not self.drain:
             self.on_drain(signum)
         self.drain = True
         self.listener(signum)
 
-    def _on_alarm(self, signum: int, _frame: "Optional[FrameType]") -> None:
+    def _on_alarm(self, signum: int, _frame: object) -> None:
         if _Shield.waiting:
             left = _Shield.until - time.monotonic()
             if left <= 0:

@@ -4,15 +4,13 @@ import base64
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Dict, List, Optional
+from typing import Dict, List, Optional
 
 from pilot.base import credentials
 from pilot.errors import ConfigurationFailed
 from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
-
-if TYPE_CHECKING:
-    from pilot.base.setting_values import SettingValues
+from pilot.base.setting_values import SettingValues
 
 TOKEN, TOKEN_FILE = "PILOT_POOL_TOKEN", "PILOT_POOL_TOKEN_FILE"
 PREFIX = "pilot1"  # of the tokens that a pool server issues to pilots
@@ -25,7 +23,7 @@ class NoToken(Exception):
     """A configured token cannot be read or is invalid; the message says why."""
 
 
-def variables(settings: "SettingValues") -> Dict[str, str]:
+def variables(settings: SettingValues) -> Dict[str, str]:
     """The settings for the token, as the variables that `find` reads."""
     environ = {}
     if "pool_token" in settings and settings["pool_token"]:
@@ -58,7 +56,7 @@ def find(environ: Dict[str, str]) -> str:
         raise NoToken(str(error))
 
 
-def files(environ: Dict[str, str], settings: "SettingValues") -> List[str]:
+def files(environ: Dict[str, str], settings: SettingValues) -> List[str]:
     """The files with tokens and keys of this pilot, which isolated payloads must not read."""
     uid = os.getuid()
     found = [

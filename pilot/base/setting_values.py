@@ -10,3 +10,5 @@ if TYPE_CHECKING:
             """The value of an option."""
         def __contains__(self, name: object) -> bool:
             """Whether a command of the plan has this option."""
+# annotations are evaluated at run time, where Protocol may not exist
+globals().setdefault("SettingValues", object)

@@ -1,18 +1,16 @@
 """The progress of a pilot, as a number and as a bar. Pure functions, except that one reads the task
 file."""
 
-from typing import TYPE_CHECKING, Dict, Optional
+from typing import Dict, Optional
 
 from pilot.events.endings import AttemptOutcome
-
-if TYPE_CHECKING:
-    from pilot.base.setting_values import SettingValues
+from pilot.base.setting_values import SettingValues
 
 WIDTH = 30
 
 
 def fraction_done(
-    settings: "SettingValues", elapsed_s: float, counts: Dict[str, int], total: Optional[int]
+    settings: SettingValues, elapsed_s: float, counts: Dict[str, int], total: Optional[int]
 ) -> float:
     """The progress of a pilot, from 0 to 1: the larger of the share of its time (--max-walltime)
     and the share of its tasks (--max-tasks, --tasks)."""
@@ -25,7 +23,7 @@ def fraction_done(
     return min(1.0, max(shares))
 
 
-def count_tasks(settings: "SettingValues") -> Optional[int]:
+def count_tasks(settings: SettingValues) -> Optional[int]:
     """The number of tasks to run, or None if it is not known."""
     path = settings["tasks"] if "tasks" in settings else None
     limit = settings["max_tasks"] if "max_tasks" in settings else None

@@ -9,15 +9,13 @@ requests.
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING, Dict, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from pilot.base.files import write_file
 from pilot.errors import SIGNAL_BASE, StepFailed
 from pilot.hosts.host import PilotEnd, Host, Progress
 from pilot.node.features import parse_place, tls_of
-
-if TYPE_CHECKING:
-    from pilot.base.setting_values import SettingValues
+from pilot.base.setting_values import SettingValues
 
 HEARTBEAT, SHUTDOWN_MESSAGE = "heartbeat", "shutdown_message"
 EVERY_S = 300.0
@@ -146,7 +144,7 @@ class VacHost(Host):
         return ending.code
 
 
-def find_host(environ: Dict[str, str], settings: "SettingValues") -> Optional[Host]:
+def find_host(environ: Dict[str, str], settings: SettingValues) -> Optional[Host]:
     """The manager that reads $JOBOUTPUTS; None without a valid place in it."""
     where = place(environ)
     return None if where is None else VacHost(where)

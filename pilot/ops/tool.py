@@ -2,13 +2,10 @@
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Callable, List, Optional, Sequence
+from typing import Callable, List, Optional, Sequence
 
 from pilot.base import log
 from pilot.engine import runner
-
-if TYPE_CHECKING:
-    from typing import NoReturn
 
 
 class Finished(Exception):
@@ -22,7 +19,7 @@ class Finished(Exception):
 class ToolParser(argparse.ArgumentParser):
     """An argparse parser that raises Finished instead of ending the process."""
 
-    def exit(self, status: int = 0, message: Optional[str] = None) -> "NoReturn":
+    def exit(self, status: int = 0, message: Optional[str] = None) -> None:  # type: ignore[override]
         """argparse calls this method to exit."""
         if message:
             self._print_message(message, sys.stderr)

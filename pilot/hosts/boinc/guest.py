@@ -9,16 +9,14 @@ import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING, Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional
 
 from pilot.base import prctl, process_tree
 from pilot.hosts.boinc import slot
 from pilot.hosts.boinc.client import NativeClient, connect_client
 from pilot.hosts.host import PilotEnd, Host, Progress
 from pilot.node.batch import boinc
-
-if TYPE_CHECKING:
-    from pilot.base.setting_values import SettingValues
+from pilot.base.setting_values import SettingValues
 
 EVERY_S = 0.25
 FILES_EVERY_S = 1.0
@@ -34,7 +32,7 @@ class Files(NamedTuple):
     temporary_exit: str = ""
 
 
-def files_of(settings: "SettingValues") -> Files:
+def files_of(settings: SettingValues) -> Files:
     """The files that the settings name."""
     return Files(*(str(settings["boinc_%s_file" % name] or "") for name in Files._fields))
 
@@ -172,6 +170,6 @@ class BoincHost(Host):
         )
 
 
-def find_host(environ: Dict[str, str], settings: "SettingValues") -> Optional[Host]:
+def find_host(environ: Dict[str, str], settings: SettingValues) -> Optional[Host]:
     """The BOINC host. Call this only in a slot, or if the settings name files for a wrapper."""
     return BoincHost(os.getcwd(), files_of(settings))

@@ -57,7 +57,7 @@ def test_a_stop_ends_what_runs_and_writes_the_report(start_pilot, client, tmp_pa
     )
     until((client.bin / "hanging").exists, what="the agent")
     child.send_signal(signal.SIGTERM)
-    assert child.wait(60) == 143
+    assert child.wait(10) == 143
     hanging = (client.bin / "hanging").read_text()
     until(lambda: not os.path.exists("/proc/%s" % hanging), what="the agent's end")
     assert json.loads((tmp_path / "w" / "pilot-report.json").read_text())["exit_code"] == 143
