@@ -11,4 +11,4 @@ def test_the_engines_settings_have_these_methods():
 
 
 def test_the_type_is_for_the_type_checker_only():
-    assert not hasattr(setting_values, "SettingValues")
+    assert setting_values.SettingValues is object

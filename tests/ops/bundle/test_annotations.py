@@ -39,6 +39,7 @@ class Untyped(ast.NodeTransformer):
         if self.in_class or node.value is None:
             return node
         plain = ast.Assign(targets=[node.target], value=node.value)
+        plain.type_comment = None  # a parsed assignment has this field from Python 3.8 on
         return ast.copy_location(plain, node)
 
 
