@@ -14,6 +14,7 @@ from urllib.parse import quote
 from pilot.pool import interface, task as tasks
 from pilot.pool.http_calls import TIMEOUT_S, HTTPCalls, Refused
 from pilot.pool.interface import Backlog, Busy, Final, Lease, Offer, StaleLease
+from pilot.pool.spec_text import text_of
 from pilot.events.endings import AttemptOutcome, TaskState
 
 MAX_WAIT_S = 20.0
@@ -36,15 +37,18 @@ class HTTPPool(interface.Pool):
         self._calls = HTTPCalls(url, environ, timeout_s)
 
     def add(self, specs: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
-        return self._send_bulk("/v1/tasks", specs)
+        return self.add_texts(text_of(spec) for spec in specs)
+
+    def add_texts(self, texts: Iterable[str]) -> Tuple[int, int]:
+        return self._send_bulk("/v1/tasks", texts)
 
     def restore(self, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
-        return self._send_bulk("/v1/restore", tasks)
+        return self._send_bulk("/v1/restore", (json.dumps(task) for task in tasks))
 
-    def _send_bulk(self, path: str, tasks: Iterable[Dict[str, Any]]) -> Tuple[int, int]:
+    def _send_bulk(self, path: str, texts: Iterable[str]) -> Tuple[int, int]:
         added, known = 0, 0
-        for some in _split_portions(tasks):
-            found = self._calls.ask("POST", path, {"tasks": some})
+        for some in _split_portions(texts):
+            found = self._calls.ask("POST", path, '{"tasks": [%s]}' % ", ".join(some))
             added, known = added + found["added"], known + found["known"]
         return added, known
 
@@ -222,7 +226,7 @@ def _expect_shape(url: str) -> Iterator[None]:
 def _read_lease(one: Any, waited_s: float, lease_s: float) -> Lease:
     """A lease from the server's answer, checked as `add` checks a task, because the server may be
     broken or an impostor. ValueError when it is malformed."""
-    spec, mistakes = tasks.check_task(one["spec"], "/")
+    spec, mistakes = tasks.check_task(one["spec"], "/", 0)  # the whole answer is bounded
     if spec is None or spec.get("id") != one["task"]:
         raise ValueError(
             "task %r: %s" % (str(one["task"])[:200], "; ".join(mistakes) or "its id is another")
@@ -235,11 +239,11 @@ def _read_lease(one: Any, waited_s: float, lease_s: float) -> Lease:
     return Lease(one["task"], generation, attempt, seconds + waited_s, spec)
 
 
-def _split_portions(tasks: Iterable[Dict[str, Any]]) -> Iterator[List[Dict[str, Any]]]:
-    some, size = [], 0  # type: List[Dict[str, Any]], int
-    for task in tasks:
-        size += len(json.dumps(task))
-        some.append(task)
+def _split_portions(texts: Iterable[str]) -> Iterator[List[str]]:
+    some, size = [], 0  # type: List[str], int
+    for text in texts:
+        some.append(text)
+        size += len(text)
         if len(some) >= BULK or size > BULK_BYTES:
             yield some
             some, size = [], 0

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
 from pilot.base import credentials
@@ -14,6 +14,7 @@ from pilot.errors import ConfigurationFailed, UsageError
 from pilot.pool.interface import Busy, Denied, StaleLease
 
 TIMEOUT_S = 30.0
+Body = Union[None, str, Dict[str, Any]]
 
 
 class Refused(UsageError):
@@ -41,9 +42,9 @@ class HTTPCalls:
         self._session.close()
 
     def ask(
-        self, method: str, path: str, body: Optional[Dict[str, object]] = None, wait_s: float = 0.0
+        self, method: str, path: str, body: Body = None, wait_s: float = 0.0
     ) -> Any:
-        """The answer. Refused for a request that the server will never accept; Busy for all errors
+        """The answer; `body` is an object or its JSON text. Refused for a request that the server will never accept; Busy for all errors
         that may be temporary, malformed answers of a proxy included."""
         status, data = self.send(method, path, body, wait_s)
         try:
@@ -83,11 +84,12 @@ class HTTPCalls:
             raise Busy(str(error))
 
     def send(
-        self, method: str, path: str, body: Optional[Dict[str, Any]], wait_s: float = 0.0
+        self, method: str, path: str, body: Body, wait_s: float = 0.0
     ) -> Tuple[int, bytes]:
         """Status and body of the answer, whatever the status is. Raises Busy, Denied."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        data = None if body is None else json.dumps(body).encode("ascii")
+        text = body if body is None or isinstance(body, str) else json.dumps(body)
+        data = None if text is None else text.encode("ascii")
         try:
             return self._session.ask(
                 method,

@@ -1,7 +1,9 @@
 """The interface of every pool, whatever stores the tasks; the values that go in and out."""
 
+import json
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
+from pilot.pool.spec_text import read_text
 from pilot.events.endings import AttemptOutcome, TaskState
 
 STATES = tuple(state.value for state in TaskState)
@@ -55,6 +57,20 @@ class Lease(NamedTuple):
     spec: Dict[str, Any]
 
 
+class Grant(NamedTuple):
+    """A lease whose spec is still the JSON text that the store holds."""
+
+    task: str
+    generation: int
+    attempt: int
+    seconds: float
+    spec: str
+
+    def read_lease(self) -> Lease:
+        """The lease, with its spec read."""
+        return Lease(self.task, self.generation, self.attempt, self.seconds, json.loads(self.spec))
+
+
 OUTCOMES = (
     AttemptOutcome.DONE,
     AttemptOutcome.ERROR,
@@ -90,6 +106,10 @@ class Pool:
         """Add checked tasks; a task whose id exists already is left unchanged. Returns (added,
         known before)."""
         raise NotImplementedError
+
+    def add_texts(self, texts: Iterable[str]) -> Tuple[int, int]:
+        """The same as `add` for the JSON texts of checked tasks."""
+        return self.add(read_text(text) for text in texts)
 
     def claim(
         self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str

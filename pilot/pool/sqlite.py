@@ -4,13 +4,13 @@ Every transition is one guarded update inside one writer transaction (BEGIN IMME
 synchronous=FULL: an acknowledged change survives a power loss. The file must be on a local disk.
 """
 
-import json
 import time
 from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from pilot.pool import interface, sqlite_file
 from pilot.events.endings import AttemptOutcome, TaskState
-from pilot.pool.interface import STALE, Backlog, Final, Lease, Offer, Pool, StaleLease
+from pilot.pool.interface import STALE, Backlog, Final, Grant, Lease, Offer, Pool, StaleLease
+from pilot.pool.spec_text import text_of
 from pilot.pool.sqlite_file import SQLiteFile
 from pilot.pool.sqlite_line import TaskLine
 from pilot.pool.sqlite_requests import ClaimLog
@@ -44,7 +44,7 @@ class SQLitePool(Pool):
                     spec.get("max_attempts", MAX_ATTEMPTS),
                     spec.get("max_releases", MAX_RELEASES),
                     time.time(),
-                    json.dumps(spec),
+                    text_of(spec),
                 )
                 cursor = self._db.execute(
                     "INSERT OR IGNORE INTO tasks (id, class, state, ready, priority, max_attempts, max_releases, added, spec)"
@@ -62,17 +62,24 @@ class SQLitePool(Pool):
     def next(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
              request_id: str, wait_s: float = 0.0, begun: Iterable[Tuple[str, int]] = ()
              ) -> Tuple[Dict[Tuple[str, int], str], List[Lease]]:
+        states, grants = self.grant(finals, pilot, offer, count, lease_s, request_id, begun)
+        return states, [grant.read_lease() for grant in grants]
+
+    def grant(self, finals: Iterable[Final], pilot: str, offer: Offer, count: int, lease_s: float,
+              request_id: str, begun: Iterable[Tuple[str, int]] = ()
+              ) -> Tuple[Dict[Tuple[str, int], str], List[Grant]]:
+        """The same as `next`, without waiting; the specs stay JSON texts."""
         states = {}
         with self._file.writing():
             self._rows.confirm_starts(list(begun), pilot)
             for final in finals:
                 states[(final.task, final.generation)] = self._finish_one(final, pilot)
-            leases = self._claim_tasks(pilot, offer, count, lease_s, request_id) if count else []
-        return states, leases
+            grants = self._claim_tasks(pilot, offer, count, lease_s, request_id) if count else []
+        return states, grants
 
     def _claim_tasks(
         self, pilot: str, offer: Offer, count: int, lease_s: float, request_id: str
-    ) -> List[Lease]:
+    ) -> List[Grant]:
         before = self._claims.recall(pilot, request_id)
         if before is not None:
             return self._still_held(pilot, before)
@@ -80,11 +87,11 @@ class SQLitePool(Pool):
         if not self._file.in_batch:
             self._rows.expire_leases()
         rows = self._line.find_eligible(offer, count)
-        leases = [self._lock_task(row, pilot, lease_s) for row in rows]
-        self._claims.remember(pilot, request_id, leases)
-        return leases
+        grants = [self._lock_task(row, pilot, lease_s) for row in rows]
+        self._claims.remember(pilot, request_id, grants)
+        return grants
 
-    def _lock_task(self, row: Row, pilot: str, lease_s: float) -> Lease:
+    def _lock_task(self, row: Row, pilot: str, lease_s: float) -> Grant:
         generation, attempt = row.generation + 1, row.attempts + 1
         changed = self._db.execute(
             "UPDATE tasks SET state = 'locked', ready = 0, generation = ?, attempts = ?, until = ?, pilot = ?, reason = NULL, begun = 0,"
@@ -104,16 +111,16 @@ class SQLitePool(Pool):
             "INSERT INTO attempts (task, generation, pilot, started) VALUES (?, ?, ?, ?)",
             (row.seq, generation, pilot, time.time()),
         )
-        return Lease(row.id, generation, attempt, lease_s, json.loads(row.spec))
+        return Grant(row.id, generation, attempt, lease_s, row.spec)
 
-    def _still_held(self, pilot: str, kept: List[Tuple[str, int]]) -> List[Lease]:
-        leases = []
+    def _still_held(self, pilot: str, kept: List[Tuple[str, int]]) -> List[Grant]:
+        grants = []
         for identity, generation in kept:
             row = self._rows.find_row(identity)
             if row is not None and row.until is not None and _is_held(row, generation, pilot):
                 left = max(0.0, row.until - sqlite_file.monotonic_s())
-                leases.append(Lease(identity, generation, row.attempts, left, json.loads(row.spec)))
-        return leases
+                grants.append(Grant(identity, generation, row.attempts, left, row.spec))
+        return grants
 
     def finish(self, final: Final, pilot: str) -> str:
         with self._file.writing():

@@ -6,7 +6,7 @@ import sqlite3
 from typing import List, Optional, Sequence, Tuple
 
 from pilot.pool import sqlite_file
-from pilot.pool.interface import Lease
+from pilot.pool.interface import Grant
 
 MAX_NEWEST = 200000  # pilots whose newest request is stored
 KEEP_REQUESTS_S = 86400.0
@@ -31,7 +31,7 @@ class ClaimLog:
             return [(task, generation) for task, generation in json.loads(kept[1])]
         return [] if number < self._newest_number(pilot, life, kept) else None
 
-    def remember(self, pilot: str, request_id: str, leases: Sequence[Lease]) -> None:
+    def remember(self, pilot: str, request_id: str, leases: Sequence[Grant]) -> None:
         """Store the leases of this request. A request that got nothing may get something when it is
         repeated."""
         life, number = split_request_id(request_id)

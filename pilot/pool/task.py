@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pilot.errors import NodeUnfit, UsageError, lacking
 from pilot.base.checksum import parse_checksum
+from pilot.pool.spec_text import WrittenSpec, keep_text
 from pilot.values import did_you_mean
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,199}\Z")
@@ -222,17 +223,21 @@ class Lines:
 
     def _check_line(self, number: int, line: str) -> Tuple[Optional[Dict[str, object]], List[str]]:
         try:
-            found, mistakes = check_task(json.loads(line), self._base, len(line))
+            read = json.loads(line)
+            found, mistakes = check_task(read, self._base, len(line))
         except ValueError as error:
             return None, ["not JSON: %s" % error]
         except RecursionError:
             return None, ["it is nested too deeply"]
         if found is not None:
-            identity = found.setdefault("id", generated_id(self._stem, number, found))
-            first = self._seen.setdefault(hash(identity), number)
+            found = (
+                keep_text(found, read, line) if "id" in found else give_id(self._stem, number, found)
+            )
+            first = self._seen.setdefault(hash(found["id"]), number)
             if first != number:
-                return None, ["id %r is that of line %d" % (identity, first)]
-        return found, mistakes
+                return None, ["id %r is that of line %d" % (found["id"], first)]
+            return found, mistakes
+        return None, mistakes
 
 
 def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, object]]:
@@ -245,15 +250,16 @@ def read_lines(lines: Iterable[str], name: str, base: str) -> List[Dict[str, obj
     return tasks
 
 
-def generated_id(stem: str, number: int, task: Dict[str, object]) -> str:
-    """An id for a task without one: from the file's name, the line, and the task itself. So another
+def give_id(stem: str, number: int, task: Dict[str, object]) -> Dict[str, object]:
+    """A task with an id that is made from the file's name, the line, and the task itself. So another
     task on the same line gets another id, and the same task added again gets the same id."""
-    digest = zlib.crc32(json.dumps(task, sort_keys=True).encode("ascii"))
-    return "%s-%06d-%08x" % (
+    text = json.dumps(task, sort_keys=True)
+    identity = "%s-%06d-%08x" % (
         re.sub(r"[^A-Za-z0-9._-]", "_", stem).lstrip("._-")[:100] or "task",
         number,
-        digest,
+        zlib.crc32(text.encode("ascii")),
     )
+    return WrittenSpec(dict(task, id=identity), '{"id": "%s", %s' % (identity, text[1:]))
 
 
 def read_file(path: str) -> List[Dict[str, object]]:

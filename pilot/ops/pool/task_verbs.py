@@ -63,9 +63,9 @@ def _add_moving_verbs(verbs: VerbTable) -> None:
 def add_tasks(given: argparse.Namespace) -> int:
     """Check all files, then add the tasks."""
     with intake.open_inputs(given.files, sys.stdin) as inputs:
-        specs = inputs.check_tasks()
+        texts = inputs.check_tasks()
         with open_pool(given.pool, create=True, backoff_s=given.backoff_s) as pool:
-            added, known = pool.add(specs())
+            added, known = pool.add_texts(texts)
     print("%d added%s" % (added, ", %d were there already" % known if known else ""))
     return 0
 

@@ -1,8 +1,8 @@
 """The methods that the server needs of its store in addition to the interface of every pool."""
 
-from typing import ContextManager
+from typing import ContextManager, Dict, Iterable, List, Tuple
 
-from pilot.pool.interface import Pool
+from pilot.pool.interface import Final, Grant, Offer, Pool
 
 
 class Store(Pool):
@@ -12,6 +12,20 @@ class Store(Pool):
         """All calls in the block share one transaction and one wait for the disk. A store error
         rolls back all of them (Busy). A call in the block must change nothing if it raises
         StaleLease."""
+        raise NotImplementedError
+
+    def grant(
+        self,
+        finals: Iterable[Final],
+        pilot: str,
+        offer: Offer,
+        count: int,
+        lease_s: float,
+        request_id: str,
+        begun: Iterable[Tuple[str, int]] = (),
+    ) -> Tuple[Dict[Tuple[str, int], str], List[Grant]]:
+        """The same as `next`, without waiting; the specs stay JSON texts, which the server copies
+        into its answer."""
         raise NotImplementedError
 
     def is_overtaken(self, pilot: str, request_id: str) -> bool:

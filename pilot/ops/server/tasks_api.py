@@ -1,13 +1,15 @@
 """Handlers of the routes for tasks. Each function handles one request within the transaction of its
 batch."""
 
+import json
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
 from pilot.pool import task
 from pilot.pool import exported as moving
 from pilot.events.endings import TaskState
-from pilot.pool.interface import STALE, Final, Offer, StaleLease
+from pilot.pool.interface import STALE, Final, Grant, Offer, StaleLease
+from pilot.pool.spec_text import keep_text, text_of
 from pilot.ops.server.call import Call
 from pilot.ops.server.wire import Answer, BadRequest, answer_error, answer_json
 
@@ -19,11 +21,14 @@ def add_tasks(call: Call) -> Answer:
     """POST /v1/tasks"""
     specs, problems = [], []  # type: List[Dict[str, object]], List[str]
     for number, given in enumerate(call.given["tasks"], 1):
-        spec, mistakes = task.check_task(given, "/")
+        text = text_of(given)
+        spec, mistakes = task.check_task(given, "/", len(text))
         if spec is not None:
-            if "id" not in spec:
-                spec["id"] = task.generated_id("task", number, spec)
-            specs.append(spec)
+            specs.append(
+                keep_text(spec, given, text)
+                if "id" in spec
+                else task.give_id("task", number, spec)
+            )
         problems += ["task %d: %s" % (number, mistake) for mistake in mistakes]
     if problems:
         raise BadRequest(400, "; ".join(problems[:20]))
@@ -76,28 +81,36 @@ def next_tasks(call: Call) -> Optional[Answer]:
         for one in given["finals"]
     ]
     begun = [(one, generation) for one, generation in given["begun"]]
-    states, leases = call.services.pool.next(
+    states, grants = call.services.pool.grant(
         finals,
         pilot,
         _read_offer(given["offer"]),
         given["count"],
         given["lease_s"],
         given["request_id"],
-        0.0,
         begun,
     )
     if any(state in (TaskState.TODO, STALE) for state in states.values()):
         call.services.commit_queue.retry_waiting()
     waits = given["wait_s"] and given["count"] and not finals
-    if not leases and waits and not call.services.pool.is_overtaken(pilot, given["request_id"]):
+    if not grants and waits and not call.services.pool.is_overtaken(pilot, given["request_id"]):
         return None
-    return answer_json(
-        {
-            "states": [[one, generation, state] for (one, generation), state in states.items()],
-            "leases": [lease._asdict() for lease in leases],
-            "waited_s": round(time.monotonic() - call.came, 3),
-        }
+    return _grant_answer(states, grants, round(time.monotonic() - call.came, 3))
+
+
+def _grant_answer(
+    states: Dict[Tuple[str, int], str], grants: List[Grant], waited_s: float
+) -> Answer:
+    """The answer to a claim. The specs' texts are copied, because to code each again would take
+    most of the time of a claim."""
+    shown = json.dumps([[one, generation, state] for (one, generation), state in states.items()])
+    leases = ",".join(
+        '{"task":%s,"generation":%d,"attempt":%d,"seconds":%s,"spec":%s}'
+        % (json.dumps(one.task), one.generation, one.attempt, json.dumps(one.seconds), one.spec)
+        for one in grants
     )
+    text = '{"states":%s,"leases":[%s],"waited_s":%s}' % (shown, leases, json.dumps(waited_s))
+    return Answer(200, text.encode("utf-8"))
 
 
 def _read_offer(given: Dict[str, Any]) -> Offer:

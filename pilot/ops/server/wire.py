@@ -11,6 +11,8 @@ import re
 from typing import Dict, Iterable, List, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qsl, unquote
 
+from pilot.pool.spec_text import WrittenSpec
+
 MAX_HEAD = 16384
 MAX_HEADERS = 64
 METHODS = ("GET", "HEAD", "POST")
@@ -164,7 +166,7 @@ def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, object]:
     ):
         raise BadRequest(413, "the body has too many parts: here %d are taken" % most_parts)
     try:
-        value = _DECODER.decode(data.decode("utf-8"))
+        value = _decode_body(data.decode("utf-8"))
         if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _nesting_depth(value) > MAX_DEPTH:
             raise RecursionError
         if b"\\u" in data:
@@ -179,6 +181,24 @@ def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, object]:
     if not isinstance(value, dict):
         raise BadRequest(400, "the body is no JSON object")
     return value
+
+
+def _decode_body(text: str) -> object:
+    """The value of a body. The items of a body {"tasks": [...]} keep their texts."""
+    start = _TASKS.match(text)
+    if start is None:
+        return _DECODER.decode(text)
+    items: List[object] = []
+    at = start.end()
+    while True:
+        item, end = _DECODER.raw_decode(text, at)
+        items.append(WrittenSpec(item, text[at:end]) if isinstance(item, dict) else item)
+        comma = _COMMA.match(text, end)
+        if comma is None:
+            break
+        at = comma.end()
+    # any other form is decoded as a whole
+    return {"tasks": items} if _TASKS_END.match(text, end) else _DECODER.decode(text)
 
 
 def _nesting_depth(value: object) -> int:
@@ -211,6 +231,9 @@ def _parse_finite(text: str) -> float:
     return number
 
 
+_TASKS = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"tasks"[ \t\r\n]*:[ \t\r\n]*\[[ \t\r\n]*(?=[{"])')
+_COMMA = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
+_TASKS_END = re.compile(r"[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*\Z")
 _DECODER = json.JSONDecoder(
     parse_constant=_refuse_number, parse_float=_parse_finite, parse_int=_parse_int
 )

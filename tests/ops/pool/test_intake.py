@@ -1,9 +1,11 @@
 """Task files on their way into a pool."""
 
+import errno
 import io
 import json
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -76,7 +78,9 @@ def read(tmp_path):
             (tmp_path / name).write_bytes(text.encode() if isinstance(text, str) else text)
         names = [str(tmp_path / name) for name in sorted(texts)] + ["-"] * bool(standard_input)
         with intake.open_inputs(names, standard_input) as one:
-            each = getattr(one, kind)()
+            if kind == "check_tasks":
+                return [json.loads(text)["id"] for text in one.check_tasks()]
+            each = one.check_exported()
             return [[spec["id"] for spec in each()] for _ in range(2)]
 
     return ids
@@ -86,15 +90,31 @@ def task(name):
     return '{"id": "%s", "command": ["true"]}\n' % name
 
 
-def test_the_tasks_of_all_files_come_each_time_they_are_asked_for(read):
-    assert read("check_tasks", a=task("1") + task("2"), b=task("3")) == [["1", "2", "3"]] * 2
+def test_the_tasks_of_all_files_come_in_order(read):
+    assert read("check_tasks", a=task("1") + task("2"), b=task("3")) == ["1", "2", "3"]
 
 
-def test_standard_input_is_read_twice_too(read):
-    assert read("check_tasks", [task("1"), task("2")]) == [["1", "2"]] * 2
+def test_standard_input_is_checked_too(read):
+    assert read("check_tasks", [task("1"), task("2")]) == ["1", "2"]
 
 
-def test_exported_tasks_come_the_same_way(read):
+def test_more_tasks_than_are_kept_in_memory_come_as_well(read, monkeypatch):
+    monkeypatch.setattr(intake, "IN_MEMORY", 50)
+    names = ["t%d" % number for number in range(100)]
+    assert read("check_tasks", a="".join(map(task, names))) == names
+
+
+def test_a_folder_without_room_for_the_checked_tasks_is_told(read, monkeypatch):
+    class Full(tempfile.SpooledTemporaryFile):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", Full)
+    with pytest.raises(UsageError, match=r"cannot be kept there: No space .* \$TMPDIR helps"):
+        read("check_tasks", a=task("1"))
+
+
+def test_exported_tasks_come_each_time_they_are_asked_for(read):
     text = json.dumps({"id": "x", "command": ["true"], "state": "done"}) + "\n"
     assert read("check_exported", a=text) == [["x"]] * 2
 
