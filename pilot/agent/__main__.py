@@ -149,7 +149,7 @@ def run_agent(config: AgentConfig, tell: Teller) -> AgentEnd:
     )
     agents: List[Agent] = []
     leases = Leases(config.lease_s, config.stop_grace_s, boot_s)
-    loop = Loop(SIGNALS, lambda signum: agents[0].on_signal(signum), lambda: agents[0].sweep())
+    loop = Loop(SIGNALS, lambda signum: agents[0].stopping.on_signal(signum), lambda: agents[0].sweep())
     tell.loop = loop
     keep_watched(loop, warden)
     confinement = confine.Confinement(confine.delegated_parent())
@@ -204,9 +204,9 @@ def open_patient_pool(pool: Pool, config: AgentConfig) -> Pool:
 
 def run_loop(agent: Agent, loop: Loop, starter: int, tell: Teller) -> None:
     """Run the loop from the first claim to the last report."""
-    loop.watch_broken(1, agent.on_pilot_gone)
+    loop.watch_broken(1, agent.stopping.on_pilot_gone)
     if os.getppid() != starter:
-        agent.on_pilot_gone()
+        agent.stopping.on_pilot_gone()
     tell(events.AGENT_STARTED, pid=os.getpid())
     agent.begin()
     loop.run()

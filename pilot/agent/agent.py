@@ -18,7 +18,6 @@ from pilot.agent.stopping import Stopping
 from pilot.agent.suspicion import Suspicion
 from pilot.agent.timing import SWEEP_S, AgentEnd, EndKind, report_delay_s
 from pilot.agent.turns import TurnEvents, Turns
-from pilot.base.interrupts import DRAIN_SIGNALS
 from pilot.events.endings import AttemptOutcome
 from pilot.events import event as events
 from pilot.node.deadline import Deadline
@@ -37,14 +36,14 @@ class Agent:
         self._ledger = Ledger(shared.tell, lambda lease: leases.drop(key_of(lease)))
         self._exchange = Exchange(shared.config, shared.loop, queries)
         self._runs = Runs(shared.config, shared, slot)
-        self._stopping = Stopping(
+        self.stopping = Stopping(
             shared, deadline, slot, self._runs, self._ledger, self._exchange, queries
         )
-        told = TurnEvents(self._take_lease, self._stopping.finish, self._stopping.patience_s)
+        told = TurnEvents(self._take_lease, self.stopping.finish, self.stopping.patience_s)
         self._turns = Turns(
             shared, queries, self._exchange, self._ledger, self._runs, slot, told
         )
-        self._stopping.attach(self._turns)
+        self.stopping.attach(self._turns)
         self._runs.notify(
             RunEvents(self._exchange.begun, self._take_end, self._give_back, self._lack_room)
         )
@@ -54,7 +53,7 @@ class Agent:
     @property
     def end(self) -> Optional[AgentEnd]:
         """Why the agent ends; None while it goes on."""
-        return self._stopping.end
+        return self.stopping.end
 
     def begin(self) -> None:
         """Start the first claim and the periodic work."""
@@ -67,7 +66,7 @@ class Agent:
             self._lose_lease,
             self._runs.extend,
         ).begin()
-        self._stopping.watch_deadline()
+        self.stopping.watch_deadline()
         self._turns.take()
 
     def _take_lease(self, lease: Lease, asked: float) -> None:
@@ -92,7 +91,7 @@ class Agent:
 
     def _lack_room(self, lack: str) -> None:
         """Drain: the node lacks something that another payload needs."""
-        self._stopping.finish(AgentEnd(EndKind.NODE, lack))
+        self.stopping.finish(AgentEnd(EndKind.NODE, lack))
         self._runs.give_back_ahead()
 
     def _take_end(self, payload: Payload, end: AttemptEnd) -> None:
@@ -106,7 +105,7 @@ class Agent:
             else self._suspicion.note(end.outcome, end.seconds, end.reason)
         )
         if sick and self.end is None:
-            self._stopping.stop(AgentEnd(EndKind.NODE, sick), self._shared.config.stop_grace_s)
+            self.stopping.stop(AgentEnd(EndKind.NODE, sick), self._shared.config.stop_grace_s)
         self._sweep_timer = self._sweep_timer or self._shared.loop.after(SWEEP_S, self.sweep)
         self._turns.soon(report_delay_s(self._runs.last_s, self._runs.ahead))
 
@@ -114,18 +113,6 @@ class Agent:
         """Stop the payload of a lease that another pilot has now, or soon may have."""
         self._leases.drop(key)
         self._runs.lose(key, why)
-
-    def on_signal(self, signum: int) -> None:
-        """Handle a signal: SIGUSR1 and SIGUSR2 drain; any other stops now, and a second one without
-        grace."""
-        if signum in DRAIN_SIGNALS:
-            return self._stopping.drain("the pilot was asked to")
-        self._stopping.stop_by_signal()
-
-    def on_pilot_gone(self) -> None:
-        """Stop: the pilot was killed, so no process reads our events any more."""
-        end = AgentEnd(EndKind.PILOT, "the pilot is gone")
-        self._stopping.stop(end, self._shared.config.stop_grace_s)
 
     def sweep(self) -> None:
         """End the processes that finished payloads left behind."""

@@ -12,6 +12,7 @@ from pilot.agent.runs import Runs
 from pilot.agent.slot import Slot
 from pilot.agent.timing import LOOK_S, AgentEnd, EndKind, patience_s
 from pilot.agent.turns import Turns
+from pilot.base.interrupts import DRAIN_SIGNALS
 from pilot.base.shared_defaults import STOP_REPORT_S
 from pilot.node.deadline import Deadline
 
@@ -85,11 +86,19 @@ class Stopping:
             self._begun = True
             self._shared.loop.after(grace_s + STOP_REPORT_S, self._give_up)
 
-    def stop_by_signal(self) -> None:
-        """Stop because the pilot was stopped; a second time without grace."""
+    def on_signal(self, signum: int) -> None:
+        """Handle a signal: SIGUSR1 and SIGUSR2 drain; any other stops now, and a second one without
+        grace."""
+        if signum in DRAIN_SIGNALS:
+            return self.drain("the pilot was asked to")
         again = self.end is not None and self.end.kind == EndKind.SIGNAL
         grace_s = 0.0 if again else self._shared.config.stop_grace_s
         self.stop(AgentEnd(EndKind.SIGNAL, "the pilot was stopped"), grace_s)
+
+    def on_pilot_gone(self) -> None:
+        """Stop: the pilot was killed, so no process reads our events any more."""
+        end = AgentEnd(EndKind.PILOT, "the pilot is gone")
+        self.stop(end, self._shared.config.stop_grace_s)
 
     def _take_turn_soon(self) -> None:
         if self._turns is not None:

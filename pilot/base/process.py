@@ -7,6 +7,7 @@ one, or writes invalid UTF-8.
 """
 
 import io
+import functools
 import os
 import selectors
 import signal
@@ -86,7 +87,7 @@ def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
 
 def encoded(environ: Dict[str, str]) -> Dict[bytes, bytes]:
     """An environment in the form that a program receives, computed in advance."""
-    return {_bytes(name): _bytes(value) for name, value in environ.items()}
+    return {_cached_bytes(name): _cached_bytes(value) for name, value in environ.items()}
 
 
 def dies_with_us() -> Optional[Callable[[], None]]:
@@ -97,6 +98,10 @@ def dies_with_us() -> Optional[Callable[[], None]]:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
+
+
+# the payloads of an agent share most of a hundred variables
+_cached_bytes = functools.lru_cache(1024)(_bytes)
 
 
 def run(
