@@ -24,13 +24,13 @@ class CheckWorkerNode(Command):
         Option("min_cores", "cores the slot must have", values.count, 1),
         Option(
             "min_time_left_s",
-            "seconds the slot must still have, where it says",
+            "seconds that the slot must still have, if its end is known",
             values.seconds,
             0.0,
         ),
         Option(
             "allowed_os",
-            "words of which one must stand in the system's name (AlmaLinux 9,Debian)",
+            "the name of the system must contain one of these words (AlmaLinux 9,Debian)",
             values.words,
             (),
         ),

@@ -54,7 +54,7 @@ class CPUNormalization(Command):
     def run(self, ctx: Context) -> Tuple[object, ...]:
         settings, node = ctx.settings, ctx.get(WorkerNode)
         if "task" in settings and settings["task"] and settings["cpu_power"] is None:
-            raise Skip("one task alone needs no measure")
+            raise Skip("one task alone needs no measurement")
         found = self.measured(ctx, settings["cpu_copies"] or node.cores, node.cpu_model)
         if settings["cpu_power"] is not None:
             return (found,)

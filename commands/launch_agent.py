@@ -55,9 +55,9 @@ class LaunchAgent(Command):
                 "LaunchAgent has no work: give --tasks FILE, --task FILE, --pool URL or --execute PROGRAM"
             ]
         if settings["task"] and (settings["tasks"] or settings["pool"] or settings["execute"]):
-            return ["--task is one task alone: it goes without --tasks, --pool and --execute"]
+            return ["--task runs one task: it cannot be combined with --tasks, --pool or --execute"]
         if settings["execute"] and (settings["tasks"] or settings["pool"]):
-            return ["--execute runs another agent: it goes without --tasks and --pool"]
+            return ["--execute runs another agent: it cannot be combined with --tasks or --pool"]
         if settings["execute"]:
             return _program_problems(settings["execute"])
         from pilot.agent import options

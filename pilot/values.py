@@ -144,7 +144,7 @@ def event_place(text: str) -> str:
     if scheme == "file" and rest:
         return "file:" + (rest[2:] if rest.startswith("//") else rest)
     raise ValueError(
-        "%r is no place for events: use file:PATH, https://HOST:PORT or stomp+ssl://HOST:PORT/QUEUE"
+        "%r is no destination for events: use file:PATH, https://HOST:PORT or stomp+ssl://HOST:PORT/QUEUE"
         % text.split("@")[-1]
     )
 

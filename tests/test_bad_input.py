@@ -34,7 +34,7 @@ def sentences(text):
         (FINE + ("-F", "/no/pilot.json"), "/no/pilot.json: cannot be read"),
         (FINE + ("--time-limits", "CheckWorkrNode=5"), "--time-limits: unknown command"),
         (FINE + ("--time-limits", "CheckWorkerNode=soon"), "is not a time above 0"),
-        (FINE + ("--events", "ftp://broker/x"), "is no place for events"),
+        (FINE + ("--events", "ftp://broker/x"), "is no destination for events"),
         (("-X", "CheckWorkerNode,LaunchAgent"), "LaunchAgent has no work"),
         (
             ("-X", "CheckWorkerNode,LaunchAgent", "--tasks", "/no/tasks"),

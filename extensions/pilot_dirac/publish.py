@@ -47,7 +47,7 @@ def _make_parser() -> ToolParser:
         action="append",
         default=[],
         metavar="DIR",
-        help="a package pilot_* to take along",
+        help="a package pilot_* to include",
     )
     parser.add_argument(
         "--module",

@@ -38,7 +38,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
             )
         if reference == pp.context.pilot_id and settings.setting("pilot_id").source == DEFAULT:
             raise Skip(
-                "nobody knows this pilot: no batch system, no stamp, no --pilotUUID, "
+                "this pilot has no reference: no batch system, no stamp, no --pilotUUID, "
                 "no --reference: not registered"
             )
         stamp = pp.context.environ.get(STAMP) or pp.pilotUUID.replace("-", "")[:STAMP_LENGTH]

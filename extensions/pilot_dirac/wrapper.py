@@ -88,7 +88,7 @@ def read_vouched(place: str, name: str, trust: Trust) -> bytes:
         raise OSError("plain http is not authenticated: it needs --sha512 or --signers")
     data = get_bytes(place + "/" + name)
     if trust.sha512 and not fits_digest(data, trust.sha512):
-        raise OSError("%s/%s is not the one of --sha512" % (place, name))
+        raise OSError("%s/%s does not have the checksum of --sha512" % (place, name))
     if trust.signers:
         verify_signature(data, get_bytes(place + "/" + name + ".sig"), trust.signers)
     return data
@@ -130,7 +130,7 @@ def verify_signature(data: bytes, signature: bytes, signers: str) -> None:
         )
     if done.returncode:
         raise OSError(
-            "the signature of the list of checksums does not fit: %s"
+            "the signature of the list of checksums is not valid: %s"
             % done.stdout.decode("utf-8", "replace").strip()[:200]
         )
 
@@ -178,7 +178,7 @@ def by_manifest(place: str, trust: Trust = Trust()) -> Dict[str, bytes]:
     files = {name: get_bytes("%s/files/%s" % (place, digest)) for name, digest in names.items()}
     wrong = [name for name, digest in names.items() if not fits_digest(files[name], digest)]
     if wrong:
-        raise OSError("%s: %s does not fit the manifest" % (place, ", ".join(wrong)))
+        raise OSError("%s: %s does not match the manifest" % (place, ", ".join(wrong)))
     return files
 
 
@@ -283,7 +283,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=float,
         default=0.0,
         metavar="N",
-        help="take no manifest that was made longer ago",
+        help="refuse a manifest that is older",
     )
     return parser
 

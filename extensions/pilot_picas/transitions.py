@@ -124,7 +124,7 @@ def lose_lease(document: Document, now: float) -> Document:
     final = Final(id_of(document), lease.generation, "lost", "the lease ran out", {})
     return _fail_attempt(
         _close_attempt(document, final, now),
-        "pilot %s was not heard of within the lease" % lease.pilot,
+        "pilot %s did not renew the lease" % lease.pilot,
         1,
         now,
     )

@@ -35,7 +35,7 @@ def choose_user(asked: Optional[str], folder: str) -> str:
     if not barrier and not _can_become(name, folder):
         if asked:
             raise ValueError(
-                "--payload-user %s: this root may not become another user (a user namespace, capabilities)"
+                "--payload-user %s: this root user may not become another user (a user namespace, capabilities)"
                 % asked
             )
         return ""

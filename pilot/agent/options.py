@@ -13,11 +13,11 @@ BUILT_IN: Tuple[Option, ...] = (
     Option("slots", "payloads at once (default: one per core)", values.count),
     Option(
         "tags",
-        "what this pilot offers besides resources; a task's tags must all be among them",
+        "tags that this pilot offers: it runs only tasks all of whose tags are among them",
         values.words,
         (),
     ),
-    Option("lease_s", "seconds a task is ours without a renewal", values.seconds, LEASE_S),
+    Option("lease_s", "seconds for which a lease is valid without a renewal", values.seconds, LEASE_S),
     Option(
         "min_task_s",
         "seconds the slot must still have for a task that does not say how long it takes (walltime_s)",
@@ -26,14 +26,14 @@ BUILT_IN: Tuple[Option, ...] = (
     ),
     Option(
         "idle_s",
-        "seconds to stay without work; 0: end when nothing can be claimed",
+        "seconds to wait without work; 0: end when no task can be claimed",
         values.seconds,
         0.0,
     ),
-    Option("max_tasks", "claim no more than so many tasks", values.count),
+    Option("max_tasks", "the maximum number of tasks to claim", values.count),
     Option(
         "isolation",
-        "walls around payloads: none, auto, bubblewrap, unshare, apptainer",
+        "isolation of payloads: none, auto, bubblewrap, unshare, apptainer",
         values.choice(*ISOLATION_WAYS),
         "none",
     ),
@@ -57,7 +57,7 @@ BUILT_IN: Tuple[Option, ...] = (
     ),
     Option(
         "spot_notices",
-        "the cloud whose notices that a spot machine ends soon are heard: none, ec2, gce, azure",
+        "the cloud whose notices of the end of a spot machine are read: none, ec2, gce, azure",
         values.choice(*SPOT_CLOUDS),
         SPOT_CLOUDS[0],
     ),
@@ -68,7 +68,7 @@ BUILT_IN: Tuple[Option, ...] = (
         {},
     ),
     Option("transfer_proxy", "the X.509 proxy of the payloads' owner, for inputs and outputs"),
-    Option("output_dir", "where outputs without a URL go (default: outputs in the workdir)"),
+    Option("output_dir", "the folder for outputs without a URL (default: outputs in the workdir)"),
 )
 
 

@@ -154,7 +154,7 @@ class _Walk:
     def _list_entries(self, place: str) -> List["os.DirEntry[str]"]:
         if place.count(os.sep) >= MAX_DEPTH:
             raise TransferFailed(
-                "the outputs of this task lie in more than %d folders, one in the other" % MAX_DEPTH
+                "the outputs of this task are nested in more than %d folders" % MAX_DEPTH
             )
         with os.scandir(os.path.join(self._folder, place)) as entries:
             found = []
@@ -162,7 +162,7 @@ class _Walk:
                 self._looked_at += 1
                 if self._looked_at > MAX_LOOKED_AT:
                     raise TransferFailed(
-                        "the outputs of this task lie among more than %d files and folders"
+                        "the outputs of this task are among more than %d files and folders"
                         % MAX_LOOKED_AT
                     )
                 found.append(entry)

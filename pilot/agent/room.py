@@ -14,7 +14,7 @@ def describe_lack(folder: str, min_disk_mb: float) -> str:
     try:
         found = os.statvfs(folder)
     except OSError as error:
-        return "%s cannot be looked at: %s" % (folder, error.strerror)
+        return "the free space of %s cannot be read: %s" % (folder, error.strerror)
     free_mb = found.f_bavail * found.f_frsize / 1048576.0
     if free_mb < min_disk_mb:
         return "%d MB free in %s, %d needed (--min-disk-mb)" % (free_mb, folder, min_disk_mb)

@@ -5,7 +5,6 @@ import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from pilot.engine import program
-from pilot.base import process
 from pilot.agent import environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
 from pilot.agent.sandbox import Sandbox, folder_name, passing_file, read_tail
@@ -113,7 +112,7 @@ def of_payload(place: PayloadPlace, which: isolation.Which) -> Start:
     box.open_streams()
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     return Start(
-        argv, process.encoded(environ), box.work, spec.get("walltime_s"), nothing, *box.streams()
+        argv, environment.encode(environ), box.work, spec.get("walltime_s"), nothing, *box.streams()
     )
 
 
@@ -146,7 +145,7 @@ def of_transfer(place: PayloadPlace, stage: str, answer: TransferAnswer) -> Star
         environ[owner.PROXY] = proxy
     return Start(
         program.start_argv("pilot.agent.transfer", config.workdir),
-        process.encoded(environ),
+        environment.encode(environ),
         config.workdir,
         config.transfer_timeout_s,
         order,

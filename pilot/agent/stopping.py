@@ -57,7 +57,7 @@ class Stopping:
         self._deadline.update_ends()
         drain = self._deadline.drain_file()
         if drain:
-            self.drain("the drain file %s is there" % drain)
+            self.drain("the drain file %s exists" % drain)
         left_s, end = self._slot.time_left_s(), self._deadline.end()
         if left_s is not None and left_s <= 0 and end is not None and self._runs.running:
             reason = "the slot's end by %s" % end.source

@@ -140,7 +140,7 @@ def read_once(
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         if "timed out" in str(reason):
-            raise FetchFailed("%s: not whole after %g s" % (url, request.timeout_s))
+            raise FetchFailed("%s: incomplete after %g s" % (url, request.timeout_s))
         gone = isinstance(reason, FileNotFoundError) or isinstance(error, ValueError)
         raise FetchFailed("%s: %s" % (url, reason), 404 if gone else None)
 
@@ -242,7 +242,7 @@ def _take_body(
                 "%s: larger than the limit of %d bytes" % (request.url, request.max_bytes), 413
             )
         if time.monotonic() > deadline:
-            raise FetchFailed("%s: not whole after %g s" % (request.url, request.timeout_s))
+            raise FetchFailed("%s: incomplete after %g s" % (request.url, request.timeout_s))
         take(block)
     if expected.isdigit() and size < int(expected):
         raise FetchFailed("%s: ended after %d of %s bytes" % (request.url, size, expected))

@@ -7,7 +7,6 @@ one, or writes invalid UTF-8.
 """
 
 import io
-import functools
 import os
 import selectors
 import signal
@@ -82,12 +81,12 @@ def spawn(argv: Sequence[str], **how: Any) -> "subprocess.Popen[bytes]":
         how["env"] = encoded(how["env"])
     # Python ignores exceptions in the functions that it calls around a fork
     with shielded():
-        return subprocess.Popen([_bytes(word) for word in argv], start_new_session=True, **how)
+        return subprocess.Popen([to_bytes(word) for word in argv], start_new_session=True, **how)
 
 
 def encoded(environ: Dict[str, str]) -> Dict[bytes, bytes]:
     """An environment in the form that a program receives, computed in advance."""
-    return {_cached_bytes(name): _cached_bytes(value) for name, value in environ.items()}
+    return {to_bytes(name): to_bytes(value) for name, value in environ.items()}
 
 
 def dies_with_us() -> Optional[Callable[[], None]]:
@@ -96,12 +95,9 @@ def dies_with_us() -> Optional[Callable[[], None]]:
     return prctl.prepared(prctl.PDEATHSIG, int(signal.SIGKILL))
 
 
-def _bytes(text: str) -> bytes:
+def to_bytes(text: str) -> bytes:
+    """An argument or a variable in UTF-8."""
     return text.encode("utf-8", "surrogateescape")
-
-
-# the payloads of an agent share most of a hundred variables
-_cached_bytes = functools.lru_cache(1024)(_bytes)
 
 
 def run(

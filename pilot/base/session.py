@@ -141,7 +141,7 @@ class Session:
             if size > self._max:
                 raise ValueError("an answer of more than %d bytes" % self._max)
             if time.monotonic() > deadline:
-                raise ValueError("an answer that was not whole after %g s" % timeout_s)
+                raise ValueError("an answer that was incomplete after %g s" % timeout_s)
         reply.read()  # the body is empty now, but older Pythons need this call to notice
         return reply.status, b"".join(data)
 

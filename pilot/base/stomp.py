@@ -165,7 +165,7 @@ class StompConnection:
         hello = self.read_frame(timeout_s)
         if hello is None or hello.command != "CONNECTED":
             raise StompError(
-                "%s refuses us: %s" % (where.name, _error_words(hello) if hello else "no answer")
+                "%s refuses the connection: %s" % (where.name, _error_words(hello) if hello else "no answer")
             )
 
     def write_frame(self, command: str, headers: Dict[str, str], body: bytes = b"") -> None:
@@ -173,7 +173,7 @@ class StompConnection:
         try:
             self._socket.sendall(frame_bytes(command, headers, body))
         except OSError as error:
-            raise StompError("the broker is gone: %s" % error)
+            raise StompError("the connection to the broker was lost: %s" % error)
 
     def read_frame(self, timeout_s: float) -> Optional[Frame]:
         """The next frame; None if no frame arrives within `timeout_s`. Raises StompError."""
@@ -192,7 +192,7 @@ class StompConnection:
             except socket.timeout:
                 return None
             except OSError as error:
-                raise StompError("the broker is gone: %s" % error)
+                raise StompError("the connection to the broker was lost: %s" % error)
             if not data:
                 raise StompError("the broker has closed the connection")
             self._data += data
@@ -221,7 +221,7 @@ class StompConnection:
             answer = self.read_frame(timeout_s)
         if answer is None or answer.command != "RECEIPT":
             raise StompError(
-                "the broker does not take it: %s"
+                "the broker refuses the message: %s"
                 % (_error_words(answer) if answer else "no receipt in %g s" % timeout_s)
             )
 

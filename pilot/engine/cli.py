@@ -27,7 +27,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
     ),
     Option(
         "open_files",
-        "let others read workdir, log, events and report: else only this user may",
+        "let other users read workdir, log, events and report (default: only this user)",
         values.boolean,
         False,
     ),
@@ -35,7 +35,7 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
     Option("report", "the report file (default: pilot-report.json in the workdir)"),
     Option(
         "events",
-        "a further place for events: file:PATH, https://HOST:PORT (a pool server), stomp+ssl://HOST:PORT/QUEUE",
+        "a further destination for events: file:PATH, https://HOST:PORT (a pool server), stomp+ssl://HOST:PORT/QUEUE",
         values.event_place,
         repeat=True,
         default=(),

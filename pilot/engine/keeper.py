@@ -48,5 +48,5 @@ def _keep(ctx: Context, every: int) -> None:
         path = "" if told else deadline.drain_file()
         if path:
             told = True
-            logging.getLogger("pilot").warning("the drain file %s is there", path)
+            logging.getLogger("pilot").warning("the drain file %s exists", path)
             os.kill(os.getpid(), signal.SIGUSR1)

@@ -129,7 +129,7 @@ def write_program(path: str, data: bytes, mode: int = 0o755) -> None:
     try:
         path = os.path.realpath(path)
         if os.path.exists(path) and not os.path.isfile(path):
-            raise UsageError("%s cannot be written: it is there and no regular file" % path)
+            raise UsageError("%s cannot be written: it exists and is not a regular file" % path)
         write_file(path, data, mode)
         os.chmod(path, mode)  # independent of the umask
     except OSError as error:

@@ -78,7 +78,7 @@ def _store(workdir: str) -> str:
 
     files = embedded_files()
     if files is None:
-        raise RuntimeError("%s is gone: the pilot's own file must stay while it runs" % root())
+        raise RuntimeError("%s no longer exists: the pilot needs its own file" % root())
     path = os.path.join(workdir, "pilot-%d.pyz" % os.getpid())
     onefile.write_program(path, onefile.zip_bytes(files))
     return path

@@ -135,7 +135,7 @@ def _second_pass(
     if problems:
         raise UsageError(*(problems + strays))
     notes += tuple(
-        "-E %s: nothing bears that name: other packages' commands are used" % package.name
+        "-E %s: no command has this name: other packages' commands are used" % package.name
         for package in packages
         if not package.commands
     )
@@ -264,5 +264,5 @@ def _strays(options: Sequence[Option], environ: Dict[str, str]) -> List[str]:
 
         close = difflib.get_close_matches(name, known, 1, 0.9)
         if close:
-            told.append("the variable %s is no setting (did you mean %s?)" % (name, close[0]))
+            told.append("the variable %s is not a setting (did you mean %s?)" % (name, close[0]))
     return told

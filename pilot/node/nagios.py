@@ -61,7 +61,7 @@ def judge(name: str, ran: process.Result) -> ProbeResult:
         )
     text, perfdata = parse_output(ran.stdout)
     if not text:
-        text = ran.last_lines(1) or "it said nothing"
+        text = ran.last_lines(1) or "it printed nothing"
     return ProbeResult(name, STATES.get(ran.exit_code, "UNKNOWN"), text, ran.seconds, perfdata)
 
 

@@ -119,7 +119,7 @@ def _check_url(url: str) -> None:
         raise UsageError("%s: names no server; https://HOST:PORT does" % shown)
     if "@" in parts.netloc:
         raise UsageError(
-            "%s: a server is asked with a token (--pool-token-file), not with a name and password in its address"
+            "%s: a server needs a token (--pool-token-file), not a name and password in its address"
             % shown
         )
 

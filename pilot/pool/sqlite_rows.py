@@ -161,7 +161,7 @@ class TaskRows:
         if row.begun or row.unconfirmed >= MAX_UNCONFIRMED:
             self.end_attempt(row.seq, row.generation, AttemptOutcome.LOST, "the lease ran out", None)
             self._db.execute("UPDATE tasks SET begun = 1 WHERE seq = ?", (row.seq,))
-            self.fail_attempt(row, "pilot %s was not heard of within the lease" % row.pilot)
+            self.fail_attempt(row, "pilot %s did not renew the lease" % row.pilot)
             return
         self.end_attempt(
             row.seq,
@@ -172,4 +172,4 @@ class TaskRows:
         )
         self._refund_attempt(row)
         self._db.execute("UPDATE tasks SET unconfirmed = unconfirmed + 1 WHERE seq = ?", (row.seq,))
-        self.set_state(row, TaskState.TODO, "pilot %s claimed it and was not heard of again" % row.pilot)
+        self.set_state(row, TaskState.TODO, "pilot %s claimed it and did not report again" % row.pilot)

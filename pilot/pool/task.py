@@ -178,7 +178,7 @@ def _names_twice(key: str, names: List[str]) -> List[str]:
     seen: Dict[str, int] = {}
     for name in names:
         seen[name] = seen.get(name, 0) + 1
-    return ["%s: %r stands twice" % (key, name) for name in sorted(seen) if seen[name] > 1]
+    return ["%s: %r occurs twice" % (key, name) for name in sorted(seen) if seen[name] > 1]
 
 
 def make_absolute(url: str, base: str) -> str:

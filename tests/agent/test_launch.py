@@ -94,7 +94,7 @@ def test_a_wrong_token_is_told_at_once(tmp_path, pilot):
             "not-the-right-one",
         )
         assert ended.code == 50
-        assert "the token is not known here" in ended.err
+        assert "this server does not know the token" in ended.err
         assert "not-the-right-one" not in ended.err + ended.out + str(ended.report)
     finally:
         server.kill()

@@ -150,7 +150,7 @@ def test_a_pipe_among_the_files_is_told_and_holds_nobody_up(work):
     [
         ("MAX_FILES", "are 5 files, more than a task may bring out"),
         ("MAX_NAMES", "are 5 files"),
-        ("MAX_LOOKED_AT", "lie among more than 4 files and folders"),
+        ("MAX_LOOKED_AT", "are among more than 4 files and folders"),
     ],
 )
 def test_how_much_may_be_brought_out_is_bounded(work, monkeypatch, limit, words):

@@ -58,7 +58,7 @@ def test_too_little_space_is_told_with_what_is_needed(tmp_path):
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
     told = room.describe_lack(str(tmp_path / "gone"), 0.0)
-    assert told == "%s/gone cannot be looked at: No such file or directory" % tmp_path
+    assert told == "the free space of %s/gone cannot be read: No such file or directory" % tmp_path
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def test_a_server_that_drips_is_given_up_in_time(monkeypatch):
     thread = threading.Thread(target=drip, daemon=True)
     thread.start()
     began = steady()
-    with pytest.raises(fetch.FetchFailed, match="not whole after"):
+    with pytest.raises(fetch.FetchFailed, match="incomplete after"):
         fetch.get("http://127.0.0.1:%d/" % listener.getsockname()[1], 0.5, attempts=1)
     assert steady() - began < 5
     listener.close()

@@ -123,7 +123,7 @@ def test_a_link_stays_one_when_its_file_is_written(tmp_path):
 
 
 def test_what_is_no_regular_file_is_left_alone(tmp_path):
-    with pytest.raises(UsageError, match="it is there and no regular file"):
+    with pytest.raises(UsageError, match="it exists and is not a regular file"):
         onefile.write_program(str(tmp_path), b"x")
 
 

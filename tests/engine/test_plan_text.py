@@ -103,7 +103,7 @@ def test_the_workdir_is_told_whole(plan):
 
 def test_what_is_odd_is_told(plan):
     said = plan("-X", "CheckWorkerNode", PILOT_MIN_DISKMB="1")
-    assert "Odd:\n  the variable PILOT_MIN_DISKMB is no setting" in said
+    assert "Odd:\n  the variable PILOT_MIN_DISKMB is not a setting" in said
 
 
 def test_a_plan_without_oddities_tells_none(plan):

@@ -87,5 +87,5 @@ def test_a_script_from_a_pipe_is_stored_and_runs(tmp_path, monkeypatch):
 
 def test_a_file_that_vanished_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "root", lambda: str(tmp_path / "gone.pyz"))
-    with pytest.raises(RuntimeError, match="gone.pyz is gone: .* must stay while it runs"):
+    with pytest.raises(RuntimeError, match="gone.pyz no longer exists: .* needs its own file"):
         program.start_argv("pilot.agent", str(tmp_path))

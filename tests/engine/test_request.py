@@ -29,7 +29,7 @@ def test_a_profile_may_say_where_we_are(pilot, tmp_path):
 def test_a_misspelt_variable_is_a_warning(pilot):
     ended = pilot("-X", "CheckWorkerNode", env=dict(os.environ, PILOT_MIN_DISKMB="1"))
     assert ended.code == 0
-    assert "PILOT_MIN_DISKMB is no setting (did you mean PILOT_MIN_DISK_MB?)" in ended.err
+    assert "PILOT_MIN_DISKMB is not a setting (did you mean PILOT_MIN_DISK_MB?)" in ended.err
 
 
 @pytest.fixture

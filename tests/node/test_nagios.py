@@ -39,7 +39,7 @@ def test_a_plugin_that_says_nothing_is_judged_by_its_errors(tmp_path):
 
 
 def test_a_plugin_that_is_silent_altogether_is_told(tmp_path):
-    assert judged(tmp_path, "exit 2").text == "it said nothing"
+    assert judged(tmp_path, "exit 2").text == "it printed nothing"
 
 
 def test_a_plugin_that_hangs_is_unknown(tmp_path):

@@ -91,7 +91,7 @@ def test_mistakes_in_files_are_told_beside_all_others():
             "comand",
             "cores",
             "'../x'",
-            "'o' stands twice",
+            "'o' occurs twice",
             "either a command or a script",
         )
     )
@@ -127,7 +127,7 @@ def test_tasks_without_an_id_get_one_that_stays_the_same():
         ({"command": ["x"], "inputs": [5]}, "inputs: 5 is not a URL"),
         ({"command": ["x"], "inputs": [{"url": "a", "name": "../b"}]}, "inside the task's folder"),
         ({"command": ["x"], "outputs": ["/etc/passwd"]}, "inside the task's folder"),
-        ({"command": ["x"], "inputs": ["a/b", "c/b"]}, "'b' stands twice"),
+        ({"command": ["x"], "inputs": ["a/b", "c/b"]}, "'b' occurs twice"),
         ({"command": ["x"], "inputs": [{"url": "a", "checksum": "md5:1"}]}, "is not a checksum"),
         ({"command": ["x"], "outputs": [{"name": "a", "size": 1}]}, "is not a name or"),
         ({"command": ["x"], "limits": {"cpu": 1}}, "limits must be"),

@@ -78,7 +78,7 @@ def leave_file(path: str, text: str) -> Optional[str]:
 
 def one_line(text: str) -> str:
     """The reason as one line of at most 250 characters, never empty, as BOINC's files require."""
-    return " ".join(text.split())[:250] or "no reason was told"
+    return " ".join(text.split())[:250] or "no reason was given"
 
 
 def report_ending(folder: str, end: SlotEnding) -> Optional[str]:

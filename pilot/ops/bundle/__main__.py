@@ -39,7 +39,7 @@ def _run_tool(words: List[str]) -> int:
         action="append",
         default=[],
         metavar="DIR",
-        help="a package pilot_* to take along",
+        help="a package pilot_* to include",
     )
     parser.add_argument(
         "--defaults", metavar="FILE", help="settings built in, laid out as pilot.json"
@@ -48,7 +48,7 @@ def _run_tool(words: List[str]) -> int:
     if given.lean and not given.text:
         raise UsageError("--lean is for --text")
     if given.lean and given.with_ops:
-        raise UsageError("--lean is for nodes: it goes without --with-ops")
+        raise UsageError("--lean is for nodes: it cannot be combined with --with-ops")
     data = make_file(given.text, given.extension, given.defaults, given.lean, given.with_ops)
     write_program(given.output, data)
     print("%s: %d bytes, sha256 %s" % (given.output, len(data), hashlib.sha256(data).hexdigest()))

@@ -49,7 +49,7 @@ def copy_pool(path: str, target: str) -> int:
     if not os.path.exists(path):
         raise UsageError("sqlite:%s: there is no such file" % path)
     if os.path.exists(target):
-        raise UsageError("%s is there already: name a new file" % target)
+        raise UsageError("%s exists already: name a new file" % target)
     if not hasattr(sqlite3.Connection, "backup"):
         raise UsageError(
             "backup needs Python 3.7 or newer (or the program: sqlite3 %s \".backup %s\")"
@@ -84,7 +84,7 @@ def put_back(path: str, source: str, replace: bool) -> None:
     if os.path.exists(source + "-wal") and os.path.getsize(source + "-wal"):
         raise UsageError("%s: a program has it open: copy it with pilot.pool backup first" % source)
     if os.path.exists(path) and not replace:
-        raise UsageError("sqlite:%s is there already: --replace puts the copy in its place" % path)
+        raise UsageError("sqlite:%s exists already: --replace replaces it with the copy" % path)
     partial = "%s.part-%d" % (path, os.getpid())
     with _lock_unserved(path):
         try:

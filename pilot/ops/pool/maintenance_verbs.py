@@ -25,23 +25,23 @@ def add_maintenance_verbs(verbs: VerbTable) -> None:
     back = verbs.add_pool_verb(
         "restore",
         restore_copy,
-        "put a copy in the place of a sqlite:FILE that nobody serves",
+        "replace a sqlite:FILE that no server serves with a copy",
     )
     back.add_argument("file", metavar="FILE")
     back.add_argument(
         "--replace",
         action="store_true",
-        help="also when there is a pool: it is gone then, with what lay beside it",
+        help="also when there is a pool, which is deleted with the files beside it",
     )
     forget = verbs.add_pool_verb(
-        "purge", purge_ended, "forget tasks that ended long ago, with their attempts"
+        "purge", purge_ended, "delete tasks that ended long ago, with their attempts"
     )
     forget.add_argument(
         "--older-than",
         required=True,
         type=parse_age,
         metavar="AGE",
-        help="since when nothing has changed: 90d, 36h, 600s",
+        help="the time without a change: 90d, 36h, 600s",
     )
     forget.add_argument("--state", required=True, choices=[TaskState.DONE.value, TaskState.ERROR.value, TaskState.HELD.value])
 
@@ -57,7 +57,7 @@ def parse_age(text: str) -> float:
 def _file_of(pool: str) -> str:
     scheme, _, path = pool.partition(":")
     if scheme != "sqlite" or not path:
-        raise UsageError("%r is no sqlite:FILE: where the file is, this is done" % pool)
+        raise UsageError("%r is no sqlite:FILE: run this on the machine that has the file" % pool)
     return path
 
 

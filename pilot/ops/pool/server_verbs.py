@@ -21,7 +21,7 @@ def _add_withdraw_verb(verbs: VerbTable) -> None:
     withdraw = verbs.add_verb(
         "withdraw",
         withdraw_token,
-        "take back every token of one pilot; needs a token of a factory or an admin",
+        "revoke every token of one pilot; needs a token of a factory or an admin",
     )
     withdraw.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
     withdraw.add_argument("pilot", metavar="ID")
@@ -39,18 +39,18 @@ def _add_serve_verb(verbs: VerbTable) -> None:
     serve.add_argument(
         "--tls-client-ca",
         metavar="FILE",
-        help="let in only clients with a certificate of these CAs",
+        help="accept only clients with a certificate of these CAs",
     )
     serve.add_argument(
-        "--tokens", metavar="FILE", help="who may do what; `pilot.pool token` makes it"
+        "--tokens", metavar="FILE", help="the file of tokens and their roles; `pilot.pool token` makes it"
     )
-    serve.add_argument("--create", action="store_true", help="make the file when it is missing")
+    serve.add_argument("--create", action="store_true", help="create the file if it does not exist")
     serve.add_argument("--keep-done-days", type=values.number, metavar="N",
-                       help="forget tasks that were done so many days ago (default: never)")
+                       help="delete tasks that were done so many days ago (default: never)")
     serve.add_argument("--keep-days", type=values.number, default=30.0, metavar="N",
-                       help="forget pilots' stories after so many days (default: 30)")
+                       help="delete pilots' stories after so many days (default: 30)")
     serve.add_argument("--keep-mb", type=values.number, default=4000.0, metavar="N",
-                       help="and the oldest events when they take more (default: 4000)")
+                       help="delete the oldest events when they take more (default: 4000)")
 
 
 def _add_feed_verbs(verbs: VerbTable) -> None:
@@ -69,12 +69,12 @@ def _add_token_verbs(verbs: VerbTable) -> None:
         "mint", mint_token, "a token for one pilot, from a server; needs a token of a factory or an admin"
     )
     mint.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
-    mint.add_argument("pilot", metavar="ID", help="the pilot's id, which it is to be started with")
+    mint.add_argument("pilot", metavar="ID", help="the id that the pilot will be started with")
     mint.add_argument(
         "--seconds",
         type=float,
         default=6 * 3600.0,
-        help="how long it is good, unless the pilot renews it (default: 21600)",
+        help="how long it is valid, unless the pilot renews it (default: 21600)",
     )
     token = verbs.add_verb(
         "token",

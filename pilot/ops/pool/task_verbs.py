@@ -18,7 +18,7 @@ def add_task_verbs(verbs: VerbTable) -> None:
     add = verbs.add_pool_verb(
         "add",
         add_tasks,
-        "add the tasks of JSON Lines files; ids that are there already stay as they are",
+        "add the tasks of JSON Lines files; tasks whose id exists already are not changed",
     )
     add.add_argument(
         "files", nargs="+", metavar="FILE", help="a JSON Lines file, or - for standard input"
@@ -53,7 +53,7 @@ def _add_moving_verbs(verbs: VerbTable) -> None:
     )
     export.add_argument("--state", choices=interface.STATES)
     take = verbs.add_pool_verb(
-        "import", import_tasks, "take in what export gave, with state and attempts"
+        "import", import_tasks, "import what export wrote, with state and attempts"
     )
     take.add_argument(
         "files", nargs="+", metavar="FILE", help="a file that export wrote, or - for standard input"
@@ -66,7 +66,7 @@ def add_tasks(given: argparse.Namespace) -> int:
         texts = inputs.check_tasks()
         with open_pool(given.pool, create=True, backoff_s=given.backoff_s) as pool:
             added, known = pool.add_texts(texts)
-    print("%d added%s" % (added, ", %d were there already" % known if known else ""))
+    print("%d added%s" % (added, ", %d existed already" % known if known else ""))
     return 0
 
 
@@ -119,7 +119,7 @@ def describe_task(task: Dict[str, Any]) -> str:
 def retry_tasks(given: argparse.Namespace) -> int:
     """Retry the named tasks, or every task in error with --all."""
     if bool(given.tasks) == given.all:
-        raise UsageError("retry: name the tasks, or say --all for every one in error")
+        raise UsageError("retry: name the tasks, or give --all for every task in error")
     with open_pool(given.pool) as pool:
         print("%d sent back" % pool.retry(given.tasks or None))
         return _check_names(
@@ -166,5 +166,5 @@ def import_tasks(given: argparse.Namespace) -> int:
         tasks = inputs.check_exported()
         with open_pool(given.pool, create=True) as pool:
             added, known = pool.restore(tasks())
-    print("%d taken in%s" % (added, ", %d were there already" % known if known else ""))
+    print("%d taken in%s" % (added, ", %d existed already" % known if known else ""))
     return 0

@@ -42,15 +42,15 @@ def check_origin(head: Head, with_tokens: bool) -> None:
         and head.headers.get("content-type", "").split(";")[0].strip().lower()
         != "application/json"
     ):
-        raise BadRequest(415, "a body is JSON and says so: Content-Type: application/json")
+        raise BadRequest(415, "a body needs the header Content-Type: application/json")
     if not with_tokens and not _is_local(host):
         raise BadRequest(
             403,
-            "without tokens this server answers to this machine's own names only, not to %r"
+            "without tokens this server answers only under this machine's own names, not under %r"
             % host[:100],
         )
     if origin is not None and origin.partition("://")[2] != host:
-        raise BadRequest(403, "a page of %s may not ask this server" % origin[:100])
+        raise BadRequest(403, "a page of %s may not use this server" % origin[:100])
 
 
 def identify_caller(keyring: Optional[Keyring], route: Route, token: str) -> Identity:

@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
     def _check_head(self, head: Head) -> None:
         limit = self._handler.limit_body(self, head)
         if head.length > limit:
-            raise BadRequest(413, "the body has %d bytes, here %d are taken" % (head.length, limit))
+            raise BadRequest(413, "the body has %d bytes, here at most %d are accepted" % (head.length, limit))
         if head.expects_continue and not self._buffer.is_complete():
             self._transport.write(CONTINUE)
 
@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
         self._reserved += size
         if self._connections.budget.reserve_bytes(self._client.pilot, size):
             return True
-        self._refuse_request(503, "too much is under way: try again")
+        self._refuse_request(503, "too many unfinished requests: try again")
         return False
 
     def _release_bytes(self) -> None:

@@ -30,13 +30,13 @@ class Custody:
         except OSError as error:
             os.close(self._held)
             raise UsageError(
-                "sqlite:%s: this file system has no locks: %s; a pool lies on a local disk"
+                "sqlite:%s: this file system has no locks: %s; put the pool on a local disk"
                 % (path, error.strerror)
             )
         if not start_check(lambda: _is_locked(self.path))():
             os.close(self._held)
             raise UsageError(
-                "sqlite:%s: locks do nothing on this file system; a pool lies on a local disk"
+                "sqlite:%s: locks do nothing on this file system; put the pool on a local disk"
                 % path
             )
         self._was = _file_identity(os.fstat(self._held))
@@ -49,7 +49,7 @@ class Custody:
             if _file_identity(os.stat(self.path)) != self._was:
                 return "%s was replaced by another file" % self.path
         except OSError as error:
-            return "%s is gone: %s" % (self.path, error.strerror)
+            return "%s no longer exists: %s" % (self.path, error.strerror)
         try:
             wal = _file_identity(os.stat(self.path + "-wal"))
         except OSError:

@@ -154,7 +154,7 @@ def _unknown_address(head: Head) -> Answer:
     if methods:
         return answer_error(
             405,
-            "%s is not for this address, but %s" % (head.method, " and ".join(methods)),
+            "this address does not support %s, but %s" % (head.method, " and ".join(methods)),
             "Allow: %s\r\n" % ", ".join(methods),
         )
-    return answer_error(404, "there is no such address here; /v1/status is one")
+    return answer_error(404, "this server has no such address; /v1/status is one")

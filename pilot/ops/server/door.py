@@ -62,7 +62,7 @@ class Door:
             except OSError as error:
                 if error.errno not in SHORT:
                     raise
-                log.error("no more connections can be taken: %s", error.strerror)
+                log.error("no more connections can be accepted: %s", error.strerror)
                 return self._pause_accepting()
             peer = str(address[0]) if isinstance(address, tuple) else "local"
             if self._connections.is_crowded(peer):

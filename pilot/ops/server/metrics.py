@@ -15,7 +15,7 @@ def metrics_text(services: Services) -> str:
     refused: List[Sample] = [
         ({"status": str(status)}, count) for status, count in sorted(connections.refusals.by_status.items())
     ]
-    pilots = "Pilots not finished that were heard of lately, by state."
+    pilots = "Pilots that have not finished and reported recently, by state."
     families: Tuple[Tuple[str, str, str, List[Sample]], ...] = (
         ("tasks", "gauge", "Tasks in the pool by state.", tasks),
         ("pilots", "gauge", pilots, _pilot_metrics(services)),
@@ -28,7 +28,7 @@ def metrics_text(services: Services) -> str:
         ("pool_operations_total", "counter", "Requests within these transactions.",
          _one(commits.operations)),
         ("pool_waiting_claims", "gauge", "Claims that wait for work.", _one(commits.count_waiting())),
-        ("events_total", "counter", "Events taken since the start.", _one(services.story.taken)),
+        ("events_total", "counter", "Events received since the start.", _one(services.story.taken)),
     )
     return "".join(
         _metric_family("pilot_" + name, kind, says, samples)

@@ -27,7 +27,7 @@ class RefusalCounter:
         if not new:
             return ""
         counts = ", ".join("%d times HTTP %d" % (new[status], status) for status in sorted(new))
-        return "refused lately: %s; the last, from %s: %s" % (
+        return "requests refused: %s; the last one, from %s: %s" % (
             counts,
             self._last_peer,
             self._last_body.decode("utf-8", "replace"),

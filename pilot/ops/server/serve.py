@@ -78,7 +78,7 @@ def _require_guards(
             for name, given in (("--tls-cert", context), ("--tokens", keyring))
             if given is None
         )
-        raise UsageError("%s is not this machine alone: it needs %s" % (host, missing))
+        raise UsageError("%s is not a loopback address: it needs %s" % (host, missing))
 
 
 def _parse_address(listen: str) -> Tuple[str, int]:
@@ -116,7 +116,7 @@ def _tls_context(certificate: str, key: Optional[str], client_ca: Optional[str])
             # X509_V_FLAG_ALLOW_PROXY_CERTS: pilots may use an RFC 3820 proxy certificate
             context.verify_flags |= ssl.VerifyFlags(0x40)
     except (OSError, ssl.SSLError) as error:
-        how = "" if key else " (is the key in it? else give --tls-key)"
+        how = "" if key else " (does it contain the key? otherwise give --tls-key)"
         raise UsageError("--tls-cert %s: cannot be used: %s%s" % (certificate, error, how))
     return context
 
@@ -159,7 +159,7 @@ def _open_file(chosen: Plan) -> None:
         SQLiteStore(chosen.path, create=True).close()
     if not os.path.exists(chosen.path):
         raise UsageError(
-            "sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` brings a copy back"
+            "sqlite:%s: there is no such file; --create makes a new pool, `pilot.pool restore` restores a copy"
             % (chosen.path)
         )
     sqlite_copies.check_file(chosen.path)
@@ -186,7 +186,7 @@ def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, chosen: Plan
             "https" if chosen.context else "http",
             "[%s]" % name[0] if ":" in name[0] else name[0],
             name[1],
-            "" if chosen.keyring else " without tokens: whoever reaches this address owns the pool",
+            "" if chosen.keyring else " without tokens: everybody who reaches this address can change the pool",
         ),
         flush=True,
     )
@@ -204,7 +204,7 @@ def _until_stopped(loop: asyncio.AbstractEventLoop, server: Server, chosen: Plan
     if problem:
         door.close()
         raise PoolUnreachable(
-            "%s: the server stops, so that nothing more is written where it would be lost%s"
+            "%s: the server stops, because what it writes now would be lost%s"
             % (problem, _rescue_writes(server, chosen.path))
         )
     log.info("stopping: %d requests were served", server.services.connections.requests)
@@ -218,8 +218,8 @@ def _rescue_writes(server: Server, path: str) -> str:
     try:
         server.services.pool.copy_to(target)
     except (Busy, UsageError, OSError) as error:
-        return "; a copy of what it had could not be made: %s" % error
-    return "; what it had is in %s (pilot.pool restore)" % target
+        return "; a copy of the pool could not be made: %s" % error
+    return "; a copy of the pool is in %s (pilot.pool restore)" % target
 
 
 def _open_sockets(chosen: Plan) -> List[socket.socket]:
@@ -235,11 +235,11 @@ def _open_sockets(chosen: Plan) -> List[socket.socket]:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PoolUnreachable(
-                "%s:%d is taken by another program: give another --listen"
+                "%s:%d is used by another program: give another --listen"
                 % (chosen.host, chosen.port)
             )
         raise PoolUnreachable(
-            "%s:%d cannot be listened at: %s" % (chosen.host, chosen.port, error.strerror or error)
+            "the server cannot listen on %s:%d: %s" % (chosen.host, chosen.port, error.strerror or error)
         )
 
 

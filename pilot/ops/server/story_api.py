@@ -22,7 +22,7 @@ def post_events(call: Call) -> Answer:
         _check_event(event)
         call.check_owner(event["pilot"])
         if event["event"] == events.FACTORY_STATE and call.who.role == "pilot":
-            raise BadRequest(403, "a pilot tells no factory's state")
+            raise BadRequest(403, "a pilot may not report the state of a factory")
     return answer_json({"new": call.services.story.add_events(given), "heard": len(given)})
 
 
@@ -45,7 +45,7 @@ def mint_token(call: Call) -> Answer:
     try:
         pilot_id = values.name(call.given["pilot"])
     except ValueError as error:
-        raise BadRequest(400, "no pilot can have this id: %s" % error)
+        raise BadRequest(400, "this is no valid pilot id: %s" % error)
     return answer_json({"token": call.services.keyring.mint(pilot_id, call.given["seconds"])})
 
 
@@ -56,7 +56,7 @@ def withdraw_token(call: Call) -> Answer:
     try:
         call.services.keyring.withdraw(call.given["pilot"])
     except (OSError, ValueError) as error:
-        raise BadRequest(400, "it cannot be withdrawn: %s" % error)
+        raise BadRequest(400, "its tokens cannot be revoked: %s" % error)
     return answer_json({})
 
 
@@ -102,7 +102,7 @@ def get_pilot(call: Call) -> Answer:
     return (
         answer_json(pilot)
         if pilot
-        else answer_error(404, "nothing was heard of pilot %r" % call.at["pilot"])
+        else answer_error(404, "there are no events of pilot %r" % call.at["pilot"])
     )
 
 

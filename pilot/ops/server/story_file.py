@@ -59,7 +59,7 @@ def open_story(path: str) -> sqlite3.Connection:
         db.close()
         aside = "%s.damaged-%d" % (path, time.time())
         log.error(
-            "%s is damaged (%s): it is put aside as %s, a new one is begun", path, error, aside
+            "%s is damaged (%s): it was renamed to %s, and a new file was created", path, error, aside
         )
         for ending in ("", "-wal", "-shm"):
             if os.path.exists(path + ending):

@@ -34,7 +34,7 @@ STORY_ROUTES: List[Route] = [
         "now",
         story_api.withdraw_token,
         {"pilot": PILOT_ID},
-        "Take back every token of a pilot.",
+        "Revoke every token of a pilot.",
     ),
     Route(
         "POST",
@@ -52,7 +52,7 @@ STORY_ROUTES: List[Route] = [
         "story",
         story_api.post_events,
         {"events": shape.list_of(EVENT_HEAD, 5000)},
-        "Take events of pilots; those known by (pilot, seq) count once.",
+        "Store events of pilots; an event with a known (pilot, seq) is stored once.",
         8 * MEGABYTE,
     ),
     Route(
@@ -71,7 +71,7 @@ STORY_ROUTES: List[Route] = [
         "read",
         story_api.list_pilots,
         PILOTS,
-        "Pilots, the last heard first; `after` is what the answer calls next.",
+        "Pilots, the most recent report first; `after` is the value next of the previous answer.",
     ),
     Route(
         "GET",
@@ -120,7 +120,7 @@ STORY_ROUTES: List[Route] = [
         "read",
         story_api.get_statistics,
         SINCE,
-        "Each command and site: how often, how long, why not; waste.",
+        "Each command and site: number of runs, times, reasons of failure; waste.",
     ),
     Route(
         "GET",

@@ -49,7 +49,7 @@ TASK_ROUTES: List[Route] = [
         "write",
         tasks_api.add_tasks,
         {"tasks": shape.list_of(shape.any_object(), 20000)},
-        "Add tasks; one whose id is there already is left as it is.",
+        "Add tasks; a task whose id exists already is not changed.",
         8 * MEGABYTE,
     ),
     Route(
@@ -96,7 +96,7 @@ TASK_ROUTES: List[Route] = [
         "now",
         tasks_api.nudge_pilot,
         {"pilot": PILOT_ID},
-        "Let this pilot's waiting claim come back at once.",
+        "Answer this pilot's waiting claim at once.",
     ),
     Route(
         "POST",
@@ -119,7 +119,7 @@ TASK_ROUTES: List[Route] = [
             "leases": shape.list_of(LEASE, 10000),
             "lease_s": shape.any_number(1, 7 * 86400),
         },
-        "Prolong leases; answers those that are stale.",
+        "Renew leases; returns those that are stale.",
         4 * MEGABYTE,
     ),
     Route(
@@ -178,7 +178,7 @@ TASK_ROUTES: List[Route] = [
             "older_than_s": shape.any_number(0, 1e10),
             "most": shape.integer_from(1, 5000),
         },
-        "Forget tasks in a state of which nothing has changed for so long, the oldest first.",
+        "Delete tasks in a state that have not changed for so long, the oldest first.",
     ),
     Route(
         "POST",
@@ -187,7 +187,7 @@ TASK_ROUTES: List[Route] = [
         "write",
         tasks_api.restore_tasks,
         {"tasks": shape.list_of(shape.any_object(), 20000)},
-        "Take in exported tasks with state and attempts.",
+        "Import exported tasks with state and attempts.",
         8 * MEGABYTE,
     ),
 ]

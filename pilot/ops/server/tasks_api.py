@@ -45,7 +45,7 @@ def list_tasks(call: Call) -> Answer:
             call.given["after"], limit, call.given["state"]
         )
     except KeyError:
-        raise BadRequest(404, "there is no task %r to go on after" % call.given["after"])
+        raise BadRequest(404, "there is no task %r to continue after" % call.given["after"])
     return answer_json({"tasks": tasks, "next": tasks[-1]["id"] if more else None})
 
 
@@ -141,7 +141,7 @@ def finish_attempts(call: Call) -> Answer:
         state = call.services.pool.finish(final, call.check_owner(given["pilot"]))
     except StaleLease as error:
         call.services.commit_queue.retry_waiting()
-        return answer_error(409, "the lease is not this pilot's any more: %s" % error)
+        return answer_error(409, "this pilot no longer has the lease: %s" % error)
     if state == TaskState.TODO:
         call.services.commit_queue.retry_waiting()
     return answer_json({"state": state})

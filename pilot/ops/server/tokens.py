@@ -100,7 +100,7 @@ class Keyring:
                 hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
             )
             if operator is None:
-                raise BadToken("the token is not known here")
+                raise BadToken("this server does not know the token")
             return operator
         claims = self._read_claims(token)
         return Identity("pilot", str(claims["p"]), _read_time(claims, "e"))
@@ -113,7 +113,7 @@ class Keyring:
                 "ascii"
             ),
         ):
-            raise BadToken("the token's signature is not ours")
+            raise BadToken("the token was not signed by this server")
         return claims_of(token)
 
     def mint(self, pilot: str, seconds: float = LIFE_S) -> str:
@@ -137,10 +137,10 @@ class Keyring:
         first token. Raises BadToken."""
         who = self.identify(token)
         if who.role != "pilot":
-            raise BadToken("only a pilot's token is renewed")
+            raise BadToken("only a pilot's token can be renewed")
         last = _read_time(self._read_claims(token), "u")
         if time.time() >= last:
-            raise BadToken("the token of pilot %s is as old as it may become" % who.name)
+            raise BadToken("the token of pilot %s has reached its maximum age" % who.name)
         return sign_token(self._secret, who.name, min(time.time() + seconds, last), last)
 
 
@@ -167,7 +167,7 @@ def read_keyring(path: str) -> Keyring:
             % (path, error)
         )
     if stat.S_IMODE(mode) & 0o077:
-        raise UsageError("--tokens %s: others may read it; chmod 600 it" % path)
+        raise UsageError("--tokens %s: other users can read it; run chmod 600" % path)
     secret: Optional[bytes] = None
     operators: Dict[str, Identity] = {}
     withdrawn: List[str] = []
@@ -184,7 +184,7 @@ def read_keyring(path: str) -> Keyring:
             withdrawn.append(words[1])
         else:
             problems.append(
-                "--tokens %s, line %d: is none of `secret HEX`, `ROLE NAME SHA256` and `withdrawn PILOT`"
+                "--tokens %s, line %d: must be `secret HEX`, `ROLE NAME SHA256` or `withdrawn PILOT`"
                 % (path, number)
             )
     if secret is None:
@@ -221,12 +221,12 @@ def add_token(path: str, role: str, name: str) -> str:
             % role
         )
     if not name or not all(letter.isalnum() or letter in "._@-" for letter in name):
-        raise UsageError("%r: a name here is of letters, digits and ._@-" % name)
+        raise UsageError("%r: a name consists of letters, digits and ._@-" % name)
     token = os.urandom(24).hex()
     try:
         if os.path.exists(path) and name in _read_names(path):
             raise UsageError(
-                "%s: %s has a token already; take that line out first, or choose another name"
+                "%s: %s has a token already; delete that line first, or choose another name"
                 % (path, name)
             )
         lines = _line_end(path) if _has_secret(path) else "secret %s\n" % os.urandom(32).hex()

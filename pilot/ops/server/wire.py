@@ -85,12 +85,12 @@ def parse_head(data: bytes) -> Head:
     method, target, version = _request_line(lines[0])
     headers = _parse_headers(lines[1:])
     if "transfer-encoding" in headers:
-        raise BadRequest(501, "Transfer-Encoding is not served here: send a Content-Length")
+        raise BadRequest(501, "Transfer-Encoding is not supported: send a Content-Length")
     if version == "HTTP/1.1" and "host" not in headers:
         raise BadRequest(400, "a request of HTTP/1.1 has a Host header")
     expects = headers.get("expect", "").lower()
     if expects not in ("", "100-continue"):
-        raise BadRequest(417, "no such expectation can be met")
+        raise BadRequest(417, "the header Expect has an unknown value")
     tokens = [word.strip().lower() for word in headers.get("connection", "").split(",")]
     keep_alive = "close" not in tokens if version == "HTTP/1.1" else "keep-alive" in tokens
     path, query = _split_target(target)
@@ -102,15 +102,15 @@ def parse_head(data: bytes) -> Head:
 def _request_line(line: str) -> Tuple[str, str, str]:
     words = line.split(" ")
     if len(words) != 3 or not _TARGET.match(words[1]):
-        raise BadRequest(400, "the first line is no request line of HTTP")
+        raise BadRequest(400, "the first line is not an HTTP request line")
     if words[2] not in ("HTTP/1.1", "HTTP/1.0"):
         raise BadRequest(
             505 if words[2].startswith("HTTP/") else 400,
-            "only HTTP/1.1 and HTTP/1.0 are spoken here",
+            "only HTTP/1.1 and HTTP/1.0 are supported",
         )
     if words[0] not in METHODS:
         raise BadRequest(
-            501 if _NAME.match(words[0]) else 400, "only %s are served here" % ", ".join(METHODS)
+            501 if _NAME.match(words[0]) else 400, "only %s are supported" % ", ".join(METHODS)
         )
     return words[0], words[1], words[2]
 
@@ -123,7 +123,7 @@ def _parse_headers(lines: Iterable[str]) -> Dict[str, str]:
             raise BadRequest(400, "a header line is malformed")
         name = name.lower()
         if name in headers and name in _ONCE:
-            raise BadRequest(400, "the header %s stands twice" % name)
+            raise BadRequest(400, "the header %s occurs twice" % name)
         headers[name] = value.strip(" \t")
     return headers
 
@@ -164,7 +164,7 @@ def parse_body(data: bytes, most_parts: int = 500000) -> Dict[str, object]:
         len(data) > most_parts
         and data.count(b",") + data.count(b"[") + data.count(b"{") > most_parts
     ):
-        raise BadRequest(413, "the body has too many parts: here %d are taken" % most_parts)
+        raise BadRequest(413, "the body has too many parts: here at most %d are accepted" % most_parts)
     try:
         value = _decode_body(data.decode("utf-8"))
         if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _nesting_depth(value) > MAX_DEPTH:

@@ -23,16 +23,16 @@ def make_parser() -> argparse.ArgumentParser:
     pilot's."""
     top = ToolParser(
         prog="pilot.ship",
-        description="Write what a world of workers expects of a pilot.",
-        epilog="What stands behind -- are the pilot's own options.",
+        description="Write the files that start a pilot in a batch system, a cloud or another world of workers.",
+        epilog="Words after -- are the pilot's own options.",
     )
     worlds = sorted(WORLDS)
     top.add_argument("world", choices=worlds, metavar="WORLD", help=", ".join(worlds))
-    output = "the folder to write into; made when it is missing"
+    output = "the folder to write into; created if it does not exist"
     top.add_argument("-o", "--output", required=True, metavar="DIR", help=output)
     top.add_argument("--pilot", metavar="FILE", help="the zip form to ship (default: this program)")
     top.add_argument("--config", metavar="FILE", help="a pilot.json to build in")
-    extension = "a package pilot_* to take along"
+    extension = "a package pilot_* to include"
     top.add_argument("--extension", action="append", default=[], metavar="DIR", help=extension)
     top.add_argument("--cores", type=_check_values(values.count), metavar="N")
     memory = "of the whole slot: 4000, 4G"
@@ -41,7 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--walltime", type=_check_values(values.seconds), metavar="TIME", help="3600, 90m, 48h"
     )
     top.add_argument("--warn", type=_check_values(values.seconds), default=120.0, metavar="TIME",
-                     help="how long before the end the system is to warn (default: 120)")
+                     help="how long before the end the system warns the pilot (default: 120)")
     top.add_argument("--queue", default="", metavar="NAME", help="queue or partition")
     top.add_argument(
         "--count", type=_check_values(values.count), default=1, metavar="N", help="how many pilots"
@@ -59,13 +59,13 @@ def _add_cloud_options(top: argparse.ArgumentParser) -> None:
         "--cloud",
         choices=sorted(cloud.CLOUDS),
         default="nocloud",
-        help="whose limit on user-data holds",
+        help="the cloud whose limit on user-data applies",
     )
     clouds.add_argument(
         "--url",
         action="append",
         default=[],
-        help="where the machine will find the pilot; may be repeated",
+        help="the URL of the pilot for the machine; may be repeated",
     )
     clouds.add_argument("--format", choices=cloud.FORMATS, default="script")
     clouds.add_argument(
@@ -74,7 +74,7 @@ def _add_cloud_options(top: argparse.ArgumentParser) -> None:
     clouds.add_argument(
         "--resume",
         action="store_true",
-        help="run again after a reboot in mid-work (default: never twice)",
+        help="run again after a reboot during the work (default: never twice)",
     )
 
 
@@ -139,7 +139,7 @@ def _check_options(given: argparse.Namespace, theirs: List[str]) -> None:
     problems += ["--url: an empty one" for url in given.url if not url]
     if given.walltime and "warn" in WORLDS[given.world].options and given.warn >= given.walltime:
         problems.append(
-            "--warn %g: the slot of %g s would be warned from its very start"
+            "--warn %g: the slot of %g s would be warned at its start"
             % (given.warn, given.walltime)
         )
     if problems:
@@ -181,7 +181,7 @@ def _deliver_files(parcel: Parcel, folder: str, secret: bool) -> None:
         print("%s: %d bytes" % (os.path.join(folder, name), len(data)))
     if secret:
         print(
-            "\nThese files hold a token or a password: they are for you alone, and so must their copies be."
+            "\nThese files contain a token or a password: only you may read them and their copies."
         )
     print("\nUse it:\n  cd %s" % shlex.quote(folder))
     for line in parcel.use:

@@ -22,9 +22,9 @@ def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
     ]
     broken = [word for word in words if any(letter < " " for letter in word)]
     return [
-        "%r: a name here is of plain ASCII without blanks and quotes" % name for name in odd
+        "%r: a name consists of ASCII characters without blanks and quotes" % name for name in odd
     ] + [
-        "%r: a word for the pilot holds no control characters here; put it into a pilot.json (--config)"
+        "%r: a word for the pilot cannot contain control characters; put it into a pilot.json (--config)"
         % word
         for word in broken
     ]

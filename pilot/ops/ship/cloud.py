@@ -25,7 +25,7 @@ LARGE = 16384  # the limit of EC2; a few clouds accept less
 MACHINE = frozenset(("walltime", "url", "stay", "resume"))
 SECRET_NOTE = (
     "\nEvery process of such a machine can read its user-data, and the secret with it:"
-    " make it one that soon runs out."
+    " use a secret that expires soon."
 )
 FORMATS = ("script", "gzip", "mime")
 

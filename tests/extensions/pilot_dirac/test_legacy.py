@@ -229,7 +229,7 @@ def test_a_module_that_cannot_be_used_is_told_with_file_line_and_reason(
 def test_a_name_without_a_module_is_told_and_diracs_commands_are_used(pilot):
     ended = pilot("-E", "Nobody,dirac", "-X", "CheckWorkerNode")
     assert ended.code == 0
-    assert "-E Nobody: nothing bears that name" in ended.err
+    assert "-E Nobody: no command has this name" in ended.err
     ended = pilot("-E", "Nobody,dirac", "-X", "CheckWorkerNode,NobodysOwn")
     assert ended.code == 2
     assert "unknown command 'NobodysOwn'" in ended.err

@@ -50,7 +50,7 @@ def test_both_ways_of_publishing_are_taken_and_a_wrong_file_is_not(
     for path in [published / "pilot.tar"] + list((published / "files").iterdir()):
         path.write_bytes(path.read_bytes() + b"x")
     assert wrapper.fetch_files([str(published)]) is None
-    assert any("does not fit" in line for line in wrapper.LINES)
+    assert any("does not match" in line for line in wrapper.LINES)
 
 
 class Places:

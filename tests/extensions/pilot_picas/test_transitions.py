@@ -70,7 +70,7 @@ def test_a_lease_that_is_prolonged_runs_on():
 
 def test_a_lost_lease_names_the_pilot():
     lost = transitions.lose_lease(lock_for_p1(), 1400.0)
-    assert lost["error"][-1]["message"] == "pilot p1 was not heard of within the lease"
+    assert lost["error"][-1]["message"] == "pilot p1 did not renew the lease"
 
 
 def test_after_a_failure_the_token_waits():

@@ -327,7 +327,7 @@ def test_a_wrapper_that_is_killed_takes_the_pilot_along(client):
 @pytest.mark.parametrize(
     "tasks, expected",
     [
-        ([{"id": "a", "command": ["true"]}], ("completion", ["0", "0", "no reason was told"])),
+        ([{"id": "a", "command": ["true"]}], ("completion", ["0", "0", "no reason was given"])),
         ([], ("temporary_exit", None)),
     ],
 )

@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_written_is_told_by_its_place(tmp_path):
 
 @pytest.mark.parametrize(
     "text, line",
-    [("a\n b\tc", "a b c"), ("", "no reason was told"), (" \n", "no reason was told")],
+    [("a\n b\tc", "a b c"), ("", "no reason was given"), (" \n", "no reason was given")],
 )
 def test_a_reason_is_one_line_and_never_empty(text, line):
     assert slot.one_line(text) == line

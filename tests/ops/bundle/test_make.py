@@ -175,7 +175,7 @@ def test_what_is_no_file_is_never_replaced(tmp_path, make):
     make(str(tmp_path / "p"))
     kind = os.stat(str(tmp_path / "p")).st_mode
     done = subprocess.run([sys.executable, "-m", "pilot.bundle", "-o", str(tmp_path / "p")], cwd=str(ROOT), stderr=subprocess.PIPE)
-    assert done.returncode == 2 and b"no regular file" in done.stderr and os.stat(str(tmp_path / "p")).st_mode == kind
+    assert done.returncode == 2 and b"not a regular file" in done.stderr and os.stat(str(tmp_path / "p")).st_mode == kind
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 

@@ -114,7 +114,7 @@ def test_what_is_not_there_is_not_copied(tmp_path):
 
 def test_a_copy_is_not_put_over_a_pool_unasked(path, tmp_path):
     shutil.copy(path, str(tmp_path / "copy"))
-    with pytest.raises(UsageError, match="is there already: --replace puts the copy in its place"):
+    with pytest.raises(UsageError, match="exists already: --replace replaces it with the copy"):
         copies.put_back(path, str(tmp_path / "copy"), False)
 
 

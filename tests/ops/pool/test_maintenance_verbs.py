@@ -44,7 +44,7 @@ def test_what_is_no_age_is_told(text):
 @pytest.mark.parametrize(
     "words, sentence",
     [
-        (["backup", "http://h:1", "copy"], "'http://h:1' is no sqlite:FILE: where the file is,"),
+        (["backup", "http://h:1", "copy"], "'http://h:1' is no sqlite:FILE: run this on the machine"),
         (["restore", "http://h:1", "copy"], "'http://h:1' is no sqlite:FILE"),
         (["backup", "sqlite:", "copy"], "'sqlite:' is no sqlite:FILE"),
         (["backup", "sqlite:/no/file", "copy"], "sqlite:/no/file: there is no such file"),

@@ -106,7 +106,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 
 def test_a_file_that_was_removed_is_gone(held):
     os.unlink(held.path)
-    assert held.find_problem() == "%s is gone: No such file or directory" % held.path
+    assert held.find_problem() == "%s no longer exists: No such file or directory" % held.path
 
 
 def test_a_file_in_its_place_is_another(held):

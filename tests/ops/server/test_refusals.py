@@ -8,7 +8,7 @@ def test_what_was_refused_is_described_once_with_the_last_words():
     refusals = RefusalCounter()
     refusals.count_refusal(403, "10.0.0.1", b"first")
     refusals.count_refusal(401, "10.0.0.2", b"second")
-    sentence = "refused lately: 1 times HTTP 401, 1 times HTTP 403; the last, from 10.0.0.2: second"
+    sentence = "requests refused: 1 times HTTP 401, 1 times HTTP 403; the last one, from 10.0.0.2: second"
     assert [refusals.describe_new(), refusals.describe_new()] == [sentence, ""]
 
 

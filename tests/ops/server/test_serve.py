@@ -67,7 +67,7 @@ def test_an_address_that_is_taken_is_told(tmp_path, capsys):
             )
             == 50
         )
-    assert "is taken by another program" in capsys.readouterr().err
+    assert "is used by another program" in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_pool_is_told(tmp_path, capsys):

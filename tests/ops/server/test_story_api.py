@@ -69,7 +69,7 @@ def telling(within):
 
 def test_a_pilot_that_nobody_has_heard_of_is_told(telling):
     told = ask(telling, "GET", "/v1/pilots/nobody")
-    assert told == (404, {"error": "nothing was heard of pilot 'nobody'"})
+    assert told == (404, {"error": "there are no events of pilot 'nobody'"})
 
 
 def test_pilots_are_chosen_by_the_words_of_the_query(telling):
@@ -107,7 +107,7 @@ def test_a_server_without_tokens_says_so(within, path):
 
 def test_a_token_for_an_id_that_no_pilot_can_have_is_refused(guarded):
     status, told = ask(guarded, "POST", "/v1/tokens", {"pilot": "a b"}, guarded.keys["admin"])
-    assert (status, told["error"].split(": ")[0]) == (400, "no pilot can have this id")
+    assert (status, told["error"].split(": ")[0]) == (400, "this is no valid pilot id")
 
 
 def test_a_token_that_was_renewed_is_the_same_pilots(guarded):

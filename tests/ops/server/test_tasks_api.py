@@ -89,7 +89,7 @@ def test_tasks_of_one_state_are_listed(three):
 
 def test_a_page_after_a_task_that_is_not_there_is_refused(three):
     told = ask(three, "GET", "/v1/tasks?after=x")
-    assert told == (404, {"error": "there is no task 'x' to go on after"})
+    assert told == (404, {"error": "there is no task 'x' to continue after"})
 
 
 def test_a_task_that_is_not_there_is_told(three):
@@ -99,7 +99,7 @@ def test_a_task_that_is_not_there_is_told(three):
 
 def test_an_end_under_anothers_lease_is_refused_in_a_sentence(three):
     status, told = ask(three, "POST", "/v1/finish", dict(FINISH, task="a"))
-    assert (status, told["error"].split(":")[0]) == (409, "the lease is not this pilot's any more")
+    assert (status, told["error"].split(":")[0]) == (409, "this pilot no longer has the lease")
 
 
 def test_an_end_and_the_next_claim_are_one_request(three):

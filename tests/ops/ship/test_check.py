@@ -37,7 +37,7 @@ def test_a_parcel_with_a_secret_is_for_its_owner_alone(ship, words):
         *words,
     )
     assert (folder / "pilot-job.py").stat().st_mode & 0o077 == 0
-    assert "hold a token or a password" in said
+    assert "contain a token or a password" in said
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_secret_that_is_built_in_is_one(ship, tmp_path, profile, secret):
         (("slurm", "--image", "x", "--stay"), "slurm has no --image"),
         (("systemd", "--count", "2"), "systemd has no --count"),
         (("cloud-init", "--url", ""), "--url: an empty one"),
-        (("slurm", "--walltime", "60"), "would be warned from its very start"),
+        (("slurm", "--walltime", "60"), "would be warned at its start"),
         (
             ("cloud-init", "--cloud", "kubevirt", "--url", "http://x"),
             "--format gzip makes it smaller",
@@ -101,7 +101,7 @@ def test_a_plain_name_is_none_too_odd(name):
 
 @pytest.mark.parametrize("name", ["two words", "q'", 'q"', "a\\b", "`x`", "$x", "a\tb", "\u00fc"])
 def test_a_name_that_some_syntax_would_read_otherwise_is_told(name):
-    sentence = "%r: a name here is of plain ASCII without blanks and quotes" % name
+    sentence = "%r: a name consists of ASCII characters without blanks and quotes" % name
     assert check.odd_texts([name], []) == [sentence]
 
 

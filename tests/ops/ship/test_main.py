@@ -53,7 +53,7 @@ def test_a_given_pilot_with_a_config_and_an_extension(ship, tmp_path):
         (["slurm", "-o", "x", "--pilot", "/no/file"], "cannot be read"),
         (["slurm", "-o", "x", "--count", "0"], "--count must be 1"),
         (["slurm", "-o", "x", "--config", "/no/file"], "cannot be read"),
-        (["slurm", "-o", "x", "--queue", "Z\u00fcrich"], "plain ASCII"),
+        (["slurm", "-o", "x", "--queue", "Z\u00fcrich"], "ASCII characters"),
         (["slurm", "-o", "x", "--", "--site", "a\nb"], "control characters"),
     ],
 )
