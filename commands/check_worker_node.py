@@ -106,10 +106,10 @@ class CheckWorkerNode(Command):
             return []
         from pilot.node import cvmfs
 
-        found = [
+        missing = [
             cvmfs.check(name, ctx.settings["cvmfs_timeout_s"], ctx.environ, mount) for name in names
         ]
-        for repository in found:
+        for repository in missing:
             if repository.ok:
                 self.log.debug(
                     "CVMFS %s at revision %s after %.1f s",
@@ -117,7 +117,7 @@ class CheckWorkerNode(Command):
                     repository.revision,
                     repository.seconds,
                 )
-        sentence = cvmfs.unreadable(found)
+        sentence = cvmfs.unreadable(missing)
         return [sentence] if sentence else []
 
 

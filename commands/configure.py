@@ -35,24 +35,24 @@ class Configure(Command):
     failure = ConfigurationFailed
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
-        found = gather_values(ctx)
+        gathered = gather_values(ctx)
         path = os.path.join(ctx.workdir, ctx.settings["agent_config"] or FILE)
         kind = os.path.splitext(path)[1].lstrip(".")
         try:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as stream:
-                stream.write(render_file(found, kind if kind in FORMATS else "json"))
+                stream.write(render_file(gathered, kind if kind in FORMATS else "json"))
         except OSError as error:
             raise ConfigurationFailed("%s cannot be written: %s" % (path, error.strerror))
-        self.log.info("%d values in %s", len(found), path)
-        return (Configuration(path, found),)
+        self.log.info("%d values in %s", len(gathered), path)
+        return (Configuration(path, gathered),)
 
 
 def gather_values(ctx: Context) -> Dict[str, object]:
     """Name -> value: the slot's facts, the pilot's paths, and the values of --set (which win)."""
     node, installed, settings = ctx.get(WorkerNode), ctx.find(Installation), ctx.settings
-    found: Dict[str, object] = {
+    gathered: Dict[str, object] = {
         "pilot_id": ctx.pilot_id,
         "workdir": ctx.workdir,
         "host": node.host,
@@ -68,19 +68,19 @@ def gather_values(ctx: Context) -> Dict[str, object]:
         "batch_job": node.batch.job_id,
         "batch_queue": node.batch.queue,
     }
-    found.update(
+    gathered.update(
         {name: settings[name] for name in ("site", "ce", "queue", "vo", "setup") if settings[name]}
     )
     if installed is not None and installed.path:
-        found["software"] = installed.path
-    found.update(dict(settings["set"]))
-    return found
+        gathered["software"] = installed.path
+    gathered.update(dict(settings["set"]))
+    return gathered
 
 
-def render_file(found: Dict[str, object], kind: str) -> str:
+def render_file(gathered: Dict[str, object], kind: str) -> str:
     """The file's text: JSON; `NAME='value'` lines that a shell can source; or one [pilot]
     section."""
-    plain = {name: jsonable(value) for name, value in found.items()}
+    plain = {name: jsonable(value) for name, value in gathered.items()}
     if kind == "env":
         return "".join(
             "%s=%s\n" % (_variable_name(name), shlex.quote(_value_text(value)))

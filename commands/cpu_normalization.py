@@ -55,21 +55,21 @@ class CPUNormalization(Command):
         settings, node = ctx.settings, ctx.get(WorkerNode)
         if "task" in settings and settings["task"] and settings["cpu_power"] is None:
             raise Skip("one task alone needs no measurement")
-        found = self.measured(ctx, settings["cpu_copies"] or node.cores, node.cpu_model)
+        score = self.measured(ctx, settings["cpu_copies"] or node.cores, node.cpu_model)
         if settings["cpu_power"] is not None:
-            return (found,)
-        found = found._replace(power=round(found.power / settings["cpu_correction"], 1))
+            return (score,)
+        score = score._replace(power=round(score.power / settings["cpu_correction"], 1))
         about = "about " if settings["fast"] else ""
         self.log.info(
             "CPU power %s%.1f (DB12, %s, Python %s, copies: %d%s)",
             about,
-            found.power,
-            found.score,
-            found.python,
-            found.copies,
-            ", measured before" if found.cached else "",
+            score.power,
+            score.score,
+            score.python,
+            score.copies,
+            ", measured before" if score.cached else "",
         )
-        return (found,)
+        return (score,)
 
     def measured(self, ctx: Context, copies: int, cpu_model: str) -> CPUPower:
         """The power from the settings, from an earlier measurement on this node, or measured now;
@@ -80,27 +80,27 @@ class CPUNormalization(Command):
         from pilot.node import db12
 
         cache = self._open_cache(ctx, copies, cpu_model)
-        found = cache.read_score() if cache else None
-        cached = found is not None
-        if found is None:
-            found = self._measure_score(ctx, copies)
+        score = cache.read_score() if cache else None
+        cached = score is not None
+        if score is None:
+            score = self._measure_score(ctx, copies)
             if cache:
-                cache.write_score(found)
-        factor = db12.factor(found.python, cpu_model) if settings["cpu_score"] != "raw" else None
+                cache.write_score(score)
+        factor = db12.factor(score.python, cpu_model) if settings["cpu_score"] != "raw" else None
         if settings["cpu_score"] != "raw" and factor is None:
             self.log.warning(
                 "DB12 corrects nothing for Python %s on %r: the score is raw",
-                found.python,
+                score.python,
                 cpu_model,
             )
         return CPUPower(
-            found.power * (factor or 1.0),
-            tuple(round(s, 1) for s in found.scores),
+            score.power * (factor or 1.0),
+            tuple(round(s, 1) for s in score.scores),
             copies,
             bool(settings["fast"]),
             cached,
             "corrected" if factor else "raw",
-            found.python,
+            score.python,
         )
 
     def _open_cache(self, ctx: Context, copies: int, cpu_model: str) -> "Optional[Cache]":
@@ -121,15 +121,15 @@ class CPUNormalization(Command):
             self.log.info("measuring the CPU, which takes some seconds (--fast for an estimate)")
         limit = ctx.settings["time_limits"].get(self.name, self.timeout_s)
         for _ in (1, 2):
-            found = db12.measure(copies, part, float(limit), self.python, ctx.environ)
-            if lower <= found.power <= upper:
-                return found
+            measured = db12.measure(copies, part, float(limit), self.python, ctx.environ)
+            if lower <= measured.power <= upper:
+                return measured
             self.log.warning(
-                "a score of %.1f is implausible (bounds %g to %g)", found.power, lower, upper
+                "a score of %.1f is implausible (bounds %g to %g)", measured.power, lower, upper
             )
         raise NodeUnfit(
             "CPU scores of %.1f, twice: outside the bounds %g to %g (--cpu-bounds)"
-            % (found.power, lower, upper)
+            % (measured.power, lower, upper)
         )
 
 

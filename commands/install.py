@@ -39,10 +39,10 @@ class Install(Command):
             return (Installation("none", "", {}),)
         from pilot.install import ways
 
-        found, attempts = ways.first_that_works(ctx, sources)
-        if found is None:
+        installed, attempts = ways.first_that_works(ctx, sources)
+        if installed is None:
             raise InstallFailed(
                 "no source worked: " + "; ".join("%s: %s" % (a.source, a.reason) for a in attempts)
             )
-        self.log.info("software from %s after %.1f s", found.source, attempts[-1].seconds)
-        return (found,)
+        self.log.info("software from %s after %.1f s", installed.source, attempts[-1].seconds)
+        return (installed,)

@@ -71,12 +71,12 @@ def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[st
     resolved, bad = resolve(options, [Layer("test", given)])
     if problems or bad:
         raise UsageError(*(problems + bad))
-    told: List[Event] = []
+    told_events: List[Event] = []
     masker = Masker()
     for secret in resolved.secrets():
         masker.add(secret)
     stream = Stream("test-pilot", masker)
-    stream.attach_sink(told.append)
+    stream.attach_sink(told_events.append)
     ctx = Context(
         resolved,
         dict(os.environ) if environ is None else environ,
@@ -89,4 +89,4 @@ def run_command(command: Type[Command], workdir: str, settings: Optional[Dict[st
     for fact in facts:
         ctx.add(fact)
     outcome = run_one(command, ctx, limit_s or command.timeout_s or DEFAULT_LIMIT_S)
-    return Trial(outcome, ctx, told)
+    return Trial(outcome, ctx, told_events)

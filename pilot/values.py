@@ -49,10 +49,10 @@ def count(text: str) -> int:
 
 def number(text: str) -> float:
     """A number above 0 that is finite."""
-    found = _number(text.strip(), text, "a number above 0")
-    if not found:
+    number = _number(text.strip(), text, "a number above 0")
+    if not number:
         raise ValueError("%r is not a number above 0" % text)
-    return found
+    return number
 
 
 def name(text: str) -> str:
@@ -104,13 +104,13 @@ def words(text: str) -> Tuple[str, ...]:
 
 def pairs(text: str) -> Dict[str, str]:
     """NAME=VALUE[,NAME=VALUE...]."""
-    found = {}
+    pairs = {}
     for item in words(text):
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
             raise ValueError("%r is not NAME=VALUE" % item)
-        found[key.strip()] = value.strip()
-    return found
+        pairs[key.strip()] = value.strip()
+    return pairs
 
 
 def assignment(text: str) -> Tuple[str, str]:
@@ -124,10 +124,10 @@ def assignment(text: str) -> Tuple[str, str]:
 def span(text: str) -> Tuple[float, float]:
     """A time, or a range of times: 600, 10m-15m."""
     first, dash, last = text.partition("-")
-    found = seconds(first), seconds(last if dash else first)
-    if found[0] > found[1]:
+    ends = seconds(first), seconds(last if dash else first)
+    if ends[0] > ends[1]:
         raise ValueError("%r is a range from more to less" % text)
-    return found
+    return ends
 
 
 def event_place(text: str) -> str:

@@ -39,9 +39,9 @@ class Agent:
         self.stopping = Stopping(
             shared, deadline, slot, self._runs, self._ledger, self._exchange, queries
         )
-        told = TurnEvents(self._take_lease, self.stopping.finish, self.stopping.patience_s)
+        callbacks = TurnEvents(self._take_lease, self.stopping.finish, self.stopping.patience_s)
         self._turns = Turns(
-            shared, queries, self._exchange, self._ledger, self._runs, slot, told
+            shared, queries, self._exchange, self._ledger, self._runs, slot, callbacks
         )
         self.stopping.attach(self._turns)
         self._runs.notify(

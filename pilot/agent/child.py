@@ -115,10 +115,10 @@ def agent_environ(ctx: Context) -> Dict[str, str]:
     """The environment of an agent: the pilot's variables, those of the installed software, and the
     paths of the pilot's files."""
     installed = ctx.find(Installation)
-    found = dict(ctx.environ, **(installed.environ if installed else {}))
+    environ = dict(ctx.environ, **(installed.environ if installed else {}))
     configuration = ctx.find(Configuration)
     if configuration is not None:
-        found["PILOT_AGENT_CONFIG"] = configuration.path
-    found["PILOT_ID"] = ctx.pilot_id
-    found.update(pool_token.variables(ctx.settings))
-    return found
+        environ["PILOT_AGENT_CONFIG"] = configuration.path
+    environ["PILOT_ID"] = ctx.pilot_id
+    environ.update(pool_token.variables(ctx.settings))
+    return environ

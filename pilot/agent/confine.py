@@ -64,9 +64,9 @@ class Confinement:
 def slot_oom_kills() -> int:
     """How many processes of the agent's own group the kernel has killed because memory was used up,
     v2 or v1."""
-    found = cgroup.own_directories()
-    texts = [cgroup.read(folder, "memory.events") for folder in found.get(cgroup.V2, [])[:1]]
-    texts += [cgroup.read(folder, "memory.oom_control") for folder in found.get("memory", [])[:1]]
+    directories = cgroup.own_directories()
+    texts = [cgroup.read(folder, "memory.events") for folder in directories.get(cgroup.V2, [])[:1]]
+    texts += [cgroup.read(folder, "memory.oom_control") for folder in directories.get("memory", [])[:1]]
     return sum(oom_kills(text) for text in texts)
 
 
@@ -75,10 +75,10 @@ def delegated_parent() -> Optional[str]:
     return delegated_group(cgroup.own_directories())
 
 
-def delegated_group(found: Dict[str, List[str]]) -> Optional[str]:
+def delegated_group(directories: Dict[str, List[str]]) -> Optional[str]:
     """The agent's own v2 directory if it may create groups below it that limit memory, else
     None."""
-    own = found.get(cgroup.V2, [])
+    own = directories.get(cgroup.V2, [])
     if not own or "memory" not in cgroup.read(own[0], "cgroup.controllers").split():
         return None
     handed_down = "memory" in cgroup.read(own[0], "cgroup.subtree_control").split()

@@ -59,10 +59,10 @@ def of_task(
     """The environment of one payload: its cores, memory, GPUs, ids and folders. The task's own
     "env" takes precedence."""
     cores = str(spec.get("cores", 1))
-    found = dict(common)
-    found.update({name: cores for name in _THREADS if name in common})
+    variables = dict(common)
+    variables.update({name: cores for name in _THREADS if name in common})
     devices = ",".join(device.split("/")[0] for device in gpus) or "none"
-    found.update(
+    variables.update(
         {
             "PILOT_ID": pilot,
             "PILOT_TASK_ID": spec["id"],
@@ -76,9 +76,9 @@ def of_task(
         }
     )
     if "memory_mb" in spec:
-        found["PILOT_TASK_MEMORY_MB"] = str(spec["memory_mb"])
+        variables["PILOT_TASK_MEMORY_MB"] = str(spec["memory_mb"])
     if "walltime_s" in spec:
-        found["PILOT_TASK_WALLTIME_S"] = "%g" % spec["walltime_s"]
-    found.update(spec.get("env", {}))
-    found.update({MARK: mark, AGENT_MARK: common.get(AGENT_MARK, "")})
-    return found
+        variables["PILOT_TASK_WALLTIME_S"] = "%g" % spec["walltime_s"]
+    variables.update(spec.get("env", {}))
+    variables.update({MARK: mark, AGENT_MARK: common.get(AGENT_MARK, "")})
+    return variables

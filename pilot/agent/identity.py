@@ -67,15 +67,15 @@ def _can_become(name: str, folder: str) -> bool:
 
 def _find_barrier(folder: str) -> str:
     """The first folder of the path that other users may not enter; "" when they may enter all."""
-    here, found = os.path.realpath(folder), ""
+    here, closed = os.path.realpath(folder), ""
     while here != "/":
         try:
             if not os.stat(here).st_mode & 0o001:
-                found = here
+                closed = here
         except OSError:
             pass
         here = os.path.dirname(here)
-    return found
+    return closed
 
 
 def ids_of(name: str) -> List[int]:

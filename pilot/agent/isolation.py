@@ -17,8 +17,8 @@ def which_in(environ: Dict[str, str]) -> Which:
 
 def find_apptainer(which: Which) -> Optional[str]:
     """The path of apptainer or singularity, on PATH or in CVMFS."""
-    found = which("apptainer") or which("singularity")
-    return found or next((path for path in APPTAINERS if os.access(path, os.X_OK)), None)
+    program = which("apptainer") or which("singularity")
+    return program or next((path for path in APPTAINERS if os.access(path, os.X_OK)), None)
 
 
 def choose_way(asked: str, which: Which, user_namespaces: bool) -> str:

@@ -79,14 +79,14 @@ def run_built_in_agent(ctx: Context, argv: List[str]) -> AgentSummary:
             relay.lose_all()
             grace_s = min(ctx.settings["stop_grace_s"], AGENT_STOP_S - STOP_REPORT_S)
             _end_orphans(mark_variable(ctx), before, grace_s + ORPHANS_S)
-        found = _raise_end(result, relay)
+        outcome = _raise_end(result, relay)
     except PoolUnreachable as error:
         raise pool.failure(error)
     if ctx.settings["task"] and relay.failure:
         raise AgentFailed("the task failed: %s" % relay.failure)
-    if ctx.settings["task"] and not found.done and not was_done_before(pool):
-        raise AgentFailed("the task was not run: %s" % found.reason)
-    return found
+    if ctx.settings["task"] and not outcome.done and not was_done_before(pool):
+        raise AgentFailed("the task was not run: %s" % outcome.reason)
+    return outcome
 
 
 def _end_orphans(mark: str, before: Set[int], patience_s: float) -> None:
@@ -94,15 +94,15 @@ def _end_orphans(mark: str, before: Set[int], patience_s: float) -> None:
     are left after that had no warden."""
     def left() -> List[process_tree.Process]:
         adopted = [pid for pid in process_tree.children(os.getpid()) if pid not in before]
-        found = [process_tree.look_up(pid) for pid in adopted] + [
+        orphans = [process_tree.look_up(pid) for pid in adopted] + [
             one for pid in adopted for one in process_tree.descendants(pid)
         ]
-        found += [
+        orphans += [
             one
             for one in process_tree.everything()
             if process_tree.variable(one.pid, environment.AGENT_MARK) == mark
         ]
-        return [one for one in found if one is not None and one.state != "Z"]
+        return [one for one in orphans if one is not None and one.state != "Z"]
 
     deadline = time.monotonic() + patience_s
     while left() and time.monotonic() < deadline:

@@ -16,8 +16,8 @@ MAX_REASON = 2000
 class Ledger:
     """Holds ends until the pool knows them; calls `told` with each lease that is settled."""
 
-    def __init__(self, tell: Callable[..., None], told: Callable[[Lease], None]) -> None:
-        self._tell, self._told = tell, told
+    def __init__(self, tell: Callable[..., None], settled: Callable[[Lease], None]) -> None:
+        self._tell, self._told = tell, settled
         self._ends: List[Tuple[Lease, AttemptEnd]] = []
         self._host = os.uname().nodename
 

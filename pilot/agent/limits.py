@@ -59,15 +59,15 @@ def next_look_s(
 ) -> float:
     """Half the time until the payload passes the first limit, if usage grows as between these two
     samples."""
-    found = latest_s
+    next_s = latest_s
     for limit, then, used in (
         (limits.memory_mb, before.memory_mb, now.memory_mb),
         (limits.disk_mb, before.disk_mb, now.disk_mb),
         (limits.output_mb, before.output_mb, now.output_mb),
     ):
         if limit is not None and used > then and seconds > 0:
-            found = min(found, (limit - used) / ((used - then) / seconds) / 2)
-    return max(soonest_s, found)
+            next_s = min(next_s, (limit - used) / ((used - then) / seconds) / 2)
+    return max(soonest_s, next_s)
 
 
 def find_breach(limits: PayloadLimits, sample: Sample) -> Optional[str]:

@@ -48,8 +48,8 @@ def number_of(pid: int) -> Optional[int]:
     """The mark of a process; None when it has no mark or has exited."""
     try:
         with open("/proc/%d/limits" % pid, encoding="ascii", errors="replace") as stream:
-            found = _LINE.search(stream.read())
+            match = _LINE.search(stream.read())
     except OSError:
         return None
-    value = int(found.group(1)) - _BASE if found else -1
+    value = int(match.group(1)) - _BASE if match else -1
     return value if value > 0 else None

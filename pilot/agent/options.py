@@ -77,16 +77,16 @@ def find_problems(settings: Settings) -> List[str]:
     from pilot.agent import owner
     from pilot.pool.open import check_url
 
-    found = owner.find_problems(settings)
+    problems = owner.find_problems(settings)
     try:
         check_url(settings["pool"] or "sqlite:x")
     except UsageError as error:
-        found += ["--pool: " + problem for problem in error.problems]
+        problems += ["--pool: " + problem for problem in error.problems]
     if settings["slots"] == 0:
-        found.append("--slots must be 1 or more")
+        problems.append("--slots must be 1 or more")
     if settings["lease_s"] < 1:
-        found.append("--lease-s must be 1 or more")
-    return found + _task_problems(settings["tasks"] or settings["task"], bool(settings["task"]))
+        problems.append("--lease-s must be 1 or more")
+    return problems + _task_problems(settings["tasks"] or settings["task"], bool(settings["task"]))
 
 
 def _task_problems(path: str, alone: bool) -> List[str]:

@@ -46,7 +46,7 @@ def find_outputs(name: str, folder: str) -> List[Made]:
     if not name.endswith("/") and walk.is_own_file(path):
         return [Made(path, "")]
     if walk.is_own_folder(path):
-        found = [Made(one, os.path.relpath(one, path)) for one in walk.files(path)]
+        made = [Made(one, os.path.relpath(one, path)) for one in walk.files(path)]
     elif any(sign in path for sign in MAGIC):
         parts = path.split(os.sep)
         plain = next(
@@ -58,20 +58,20 @@ def find_outputs(name: str, folder: str) -> List[Made]:
             for match in walk.matching(start or ".", parts[plain:])
             for one in walk.all_of(match)
         }
-        found = [Made(one, os.path.relpath(one, start or ".")) for one in names]
+        made = [Made(one, os.path.relpath(one, start or ".")) for one in names]
     else:
-        found = []
-    return sorted(found)
+        made = []
+    return sorted(made)
 
 
-def check_total(found: List[Made]) -> None:
+def check_total(made: List[Made]) -> None:
     """TransferFailed when a task has too many outputs, or when a name is not UTF-8."""
-    if len(found) > MAX_FILES or sum(len(one.name) for one in found) > MAX_NAMES:
+    if len(made) > MAX_FILES or sum(len(one.name) for one in made) > MAX_NAMES:
         raise TransferFailed(
             "the outputs are %d files, more than a task may bring out (%d, %d characters of names): "
-            "let the payload pack them into an archive" % (len(found), MAX_FILES, MAX_NAMES)
+            "let the payload pack them into an archive" % (len(made), MAX_FILES, MAX_NAMES)
         )
-    for one in found:
+    for one in made:
         try:
             one.name.encode("utf-8")
         except UnicodeEncodeError:
@@ -157,7 +157,7 @@ class _Walk:
                 "the outputs of this task are nested in more than %d folders" % MAX_DEPTH
             )
         with os.scandir(os.path.join(self._folder, place)) as entries:
-            found = []
+            files = []
             for entry in entries:
                 self._looked_at += 1
                 if self._looked_at > MAX_LOOKED_AT:
@@ -165,5 +165,5 @@ class _Walk:
                         "the outputs of this task are among more than %d files and folders"
                         % MAX_LOOKED_AT
                     )
-                found.append(entry)
-        return found
+                files.append(entry)
+        return files

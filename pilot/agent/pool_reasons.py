@@ -17,20 +17,20 @@ def why_no_work(backlog: Backlog) -> str:
     if not backlog.todo:
         return "no task is left"
     cannot = backlog.todo - backlog.waiting
-    told = []
+    reasons = []
     if cannot:
         log.warning(
             "tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time (--min-task-s"
             " without walltime_s), other tags or a container",
             cannot,
         )
-        told.append("tasks left that cannot run here: %d" % cannot)
+        reasons.append("tasks left that cannot run here: %d" % cannot)
     if backlog.waiting:
         first = (
             "" if backlog.retry_s is None else ", the first that fits for %.0f s" % backlog.retry_s
         )
-        told.append("tasks left that wait for another attempt: %d%s" % (backlog.waiting, first))
-    return "; ".join(told)
+        reasons.append("tasks left that wait for another attempt: %d%s" % (backlog.waiting, first))
+    return "; ".join(reasons)
 
 
 def renew_leases(pool: Pool, pilot: str, keys: List[Key], lease_s: float) -> Dict[Key, str]:
@@ -41,10 +41,10 @@ def renew_leases(pool: Pool, pilot: str, keys: List[Key], lease_s: float) -> Dic
 def why_lost(pool: Pool, key: Key) -> str:
     """Why the agent no longer holds a lease, as far as the pool reports it."""
     try:
-        told = pool.show(key[0]) or {}
+        task = pool.show(key[0]) or {}
     except Busy:
-        told = {}
-    if told.get("generation") == key[1] and told.get("state") == TaskState.LOCKED:
+        task = {}
+    if task.get("generation") == key[1] and task.get("state") == TaskState.LOCKED:
         return NOT_RENEWED
-    reason = told.get("reason") or "another pilot has it now"
-    return "the lease was lost: the task is %s, %s" % (told.get("state", "gone"), reason)
+    reason = task.get("reason") or "another pilot has it now"
+    return "the lease was lost: the task is %s, %s" % (task.get("state", "gone"), reason)

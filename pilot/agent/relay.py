@@ -36,44 +36,44 @@ class AgentRelay(child.Watched):
 
     def line(self, text: str) -> None:
         """Handle one line of the agent's standard output."""
-        told = _parse_event(text)
-        if told is None:
+        event = _parse_event(text)
+        if event is None:
             return log.info("%s", text)
-        kind = told.pop("event")
+        kind = event.pop("event")
         if kind == events.LOG:
-            return log.log(logging.getLevelName(told["level"]), "%s", told["message"])
+            return log.log(logging.getLevelName(event["level"]), "%s", event["message"])
         if kind == events.AGENT_STARTED:
             self.listens = True
             if self._ctx.interrupts.drain:
                 process_tree.send_group(self.pid, signal.SIGUSR1)
         elif kind == events.AGENT_FINISHED:
-            self.end = (told["exit_code"], told["reason"])
+            self.end = (event["exit_code"], event["reason"])
         elif kind == events.TASK_STARTED:
-            self.running[told["task"]] = told
+            self.running[event["task"]] = event
             if self._ctx.settings["task"]:
-                self._live = Live(told["home"])
+                self._live = Live(event["home"])
         elif kind == events.TASK_FINISHED:
-            self._task_finished(told)
-        self._ctx.events.emit(kind, command="LaunchAgent", **told)
+            self._task_finished(event)
+        self._ctx.events.emit(kind, command="LaunchAgent", **event)
 
-    def _task_finished(self, told: Dict[str, Any]) -> None:
-        self.running.pop(told["task"], None)
-        if told["outcome"] in self.counts:
-            self.counts[told["outcome"]] += 1
-        if told["outcome"] == AttemptOutcome.ERROR:
-            self.failure = told["reason"]
+    def _task_finished(self, event: Dict[str, Any]) -> None:
+        self.running.pop(event["task"], None)
+        if event["outcome"] in self.counts:
+            self.counts[event["outcome"]] += 1
+        if event["outcome"] == AttemptOutcome.ERROR:
+            self.failure = event["reason"]
         if self._live is not None:
-            self._live.finish(told.get("folder"))
+            self._live.finish(event.get("folder"))
             self._live = None
 
     def lose_all(self) -> None:
         """The agent died: its running tasks are lost, and count as lost."""
-        for task, told in self.running.items():
+        for task, event in self.running.items():
             self._ctx.events.emit(
                 events.TASK_FINISHED,
                 command="LaunchAgent",
                 task=task,
-                generation=told["generation"],
+                generation=event["generation"],
                 outcome=AttemptOutcome.LOST,
                 reason="the agent died",
             )
@@ -85,10 +85,10 @@ class AgentRelay(child.Watched):
 
 def _parse_event(text: str) -> Optional[Dict[str, Any]]:
     try:
-        told = json.loads(text)
+        event = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) and isinstance(told.get("event"), str) else None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def describe_death(result: process.Result, story: AgentRelay) -> str:

@@ -77,7 +77,7 @@ class Sandbox:
                 return False
             folders = [os.lstat(folder) for folder in (self.work, self.tmp)]
             return _file_identity(folders[0]) == self._made and all(
-                found.st_mode == stat.S_IFDIR | _MODE for found in folders
+                status.st_mode == stat.S_IFDIR | _MODE for status in folders
             )
         except OSError:
             return False
@@ -90,8 +90,8 @@ class Sandbox:
         self._out = self._err = -1
 
 
-def _file_identity(found: os.stat_result) -> Tuple[int, int]:
-    return found.st_dev, found.st_ino
+def _file_identity(status: os.stat_result) -> Tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _new_file(path: str, mode: int = 0o644) -> int:
@@ -190,8 +190,8 @@ def size_mb(folder: str) -> float:
                     if entry.is_dir(follow_symlinks=False):
                         queue.append(entry.path)
                     elif entry.is_file(follow_symlinks=False):
-                        found = entry.stat(follow_symlinks=False)
-                        total += max(found.st_blocks * 512, found.st_size)
+                        status = entry.stat(follow_symlinks=False)
+                        total += max(status.st_blocks * 512, status.st_size)
         except OSError:
             continue
     return total / 1048576.0

@@ -67,20 +67,20 @@ class TransferAnswer:
 def checked_answer(text: str) -> Optional[Dict[str, Any]]:
     """A transfer's answer, if it has the right form."""
     try:
-        found = json.loads(text)
+        answer = json.loads(text)
     except (ValueError, RecursionError):
         return None
     if (
-        not isinstance(found, dict)
-        or set(found) - {"files", "problem"}
-        or not isinstance(found.get("problem", ""), str)
+        not isinstance(answer, dict)
+        or set(answer) - {"files", "problem"}
+        or not isinstance(answer.get("problem", ""), str)
     ):
         return None
-    files = found.get("files")
+    files = answer.get("files")
     good = isinstance(files, list) and all(
         isinstance(one, dict) and set(one) <= {"name", "size", "sha256", "url"} for one in files
     )
-    return found if good else None
+    return answer if good else None
 
 
 def first_stage(spec: Dict[str, Any]) -> str:

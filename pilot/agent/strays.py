@@ -60,19 +60,19 @@ class Strays:
     def tree(self, pid: int, mark: str) -> List[Process]:
         """All processes of a running payload: those below its leader, and its orphans."""
         leader = process_tree.look_up(pid)
-        found = ([leader] if leader is not None else []) + process_tree.descendants(pid)
+        processes = ([leader] if leader is not None else []) + process_tree.descendants(pid)
         for orphan in self._find_orphans():
             owner = self._owner_of(orphan)
             if owner == mark or (owner is None and len(self._roots) == 1):
-                found += [orphan] + process_tree.descendants(orphan.pid)
+                processes += [orphan] + process_tree.descendants(orphan.pid)
             # it belongs to one of several payloads: the warden ends it at the latest with the agent
             elif owner is None:
                 self._warden.saw(NOBODYS, orphan.pid, orphan.started)
-        for process in found:
+        for process in processes:
             if self._seen.get(process.pid, (0, ""))[0] != process.started:
                 self._seen[process.pid] = (process.started, mark)
                 self._warden.saw(pid, process.pid, process.started)
-        return found
+        return processes
 
     def sweep(self) -> None:
         """End what finished payloads left; a process of an unknown payload ends once no payload
@@ -98,8 +98,8 @@ class Strays:
 
     def _find_orphans(self) -> List[Process]:
         ours: Set[int] = set(self._roots) | {self._warden.pid}
-        found = (process_tree.look_up(pid) for pid in self._children.pids() if pid not in ours)
-        return [process for process in found if process is not None]
+        others = (process_tree.look_up(pid) for pid in self._children.pids() if pid not in ours)
+        return [process for process in others if process is not None]
 
     def _owner_of(self, process: Process) -> Optional[str]:
         started, mark = self._seen.get(process.pid, (0, ""))

@@ -61,15 +61,15 @@ def _move_files(order: Dict[str, Any], owner: Owner) -> List[Dict[str, Any]]:
         ]
         outputs.check_total([one for _, one in made])
         return [bring_out(file, one, order, owner) for file, one in made]
-    found = []
+    moved = []
     for file in order["files"]:
         hidden = os.path.realpath(local_path(file["url"]) or "") in (order.get("hidden") or [])
         if hidden:
             raise TransferFailed("%s: is a secret of the pilot's" % file["url"])
-        found.append(bring_in(file, order["folder"], owner))
+        moved.append(bring_in(file, order["folder"], owner))
     if order.get("owner"):
         _give_to_owner(order["folder"], order["owner"])
-    return found
+    return moved
 
 
 def _give_to_owner(folder: str, owner: List[int]) -> None:
@@ -122,10 +122,10 @@ def _verify_checksum(file: Dict[str, Any], path: str) -> None:
 
 
 def _outputs_made(file: Dict[str, Any], folder: str) -> List[outputs.Made]:
-    found = outputs.find_outputs(file["name"], folder)
-    if not found and not file.get("optional"):
+    made = outputs.find_outputs(file["name"], folder)
+    if not made and not file.get("optional"):
         raise TransferFailed("the payload did not make its output %s" % file["name"])
-    return found
+    return made
 
 
 def bring_out(

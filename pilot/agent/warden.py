@@ -184,10 +184,10 @@ class _Books:
 
     def of(self, group: int) -> "_Books":
         """The records of one group."""
-        found = _Books("")
-        found.seen = {group: self.seen.get(group, set())}
-        found.numbers = {group: self.numbers[group]} if group in self.numbers else {}
-        return found
+        books = _Books("")
+        books.seen = {group: self.seen.get(group, set())}
+        books.numbers = {group: self.numbers[group]} if group in self.numbers else {}
+        return books
 
     def left(
         self, among: Callable[[], List[process_tree.Process]] = process_tree.everything

@@ -97,13 +97,13 @@ def fqans(chain: List[der.Node]) -> List[str]:
 
 def _extensions(certificate: der.Node) -> List[der.Node]:
     """The contents of all extensions; each is an OCTET STRING that contains DER."""
-    found = []
+    certificates = []
     for field in certificate.children()[0].children():
         if field.tag == 0xA3:
             for extension in field.children()[0].children():
                 octets = [part for part in extension.children() if part.tag == der.OCTETS]
-                found += octets
-    return found
+                certificates += octets
+    return certificates
 
 
 def _fqans_in(extension: der.Node) -> List[str]:

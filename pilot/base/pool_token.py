@@ -59,17 +59,17 @@ def find(environ: Dict[str, str]) -> str:
 def files(environ: Dict[str, str], settings: SettingValues) -> List[str]:
     """The files with tokens and keys of this pilot, which isolated payloads must not read."""
     uid = os.getuid()
-    found = [
+    paths = [
         variables(settings).get(TOKEN_FILE),
         environ.get(TOKEN_FILE),
         environ.get("BEARER_TOKEN_FILE"),
         environ.get("X509_USER_KEY"),
     ]
-    found += [
+    paths += [
         os.path.join(environ.get("XDG_RUNTIME_DIR") or "/nowhere", "bt_u%d" % uid),
         "/tmp/bt_u%d" % uid,
     ]
-    return sorted({os.path.realpath(path) for path in found if path and os.path.isfile(path)})
+    return sorted({os.path.realpath(path) for path in paths if path and os.path.isfile(path)})
 
 
 def claims_of(token: str) -> Dict[str, object]:

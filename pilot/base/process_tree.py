@@ -50,12 +50,12 @@ def look_up(pid: int) -> Optional[Process]:
 
 def children(pid: int) -> List[int]:
     """The direct children of a process, from /proc/PID/task/TID/children if the kernel has it."""
-    found: List[int] = []
+    pids: List[int] = []
     try:
         threads = os.listdir("/proc/%d/task" % pid)
         for thread in threads:
             with open("/proc/%d/task/%s/children" % (pid, thread), "rb", 0) as stream:
-                found += [int(word) for word in stream.read().split()]
+                pids += [int(word) for word in stream.read().split()]
     except FileNotFoundError:
         if os.path.exists("/proc/%d" % pid) and not os.path.exists(
             "/proc/self/task/%d/children" % os.getpid()
@@ -63,7 +63,7 @@ def children(pid: int) -> List[int]:
             return [p.pid for p in everything() if p.parent == pid]
     except OSError:
         pass
-    return found
+    return pids
 
 
 def everything() -> List[Process]:
@@ -72,21 +72,21 @@ def everything() -> List[Process]:
         names = os.listdir("/proc")
     except OSError:
         return []
-    found = (look_up(int(name)) for name in names if name.isdigit())
-    return [process for process in found if process is not None]
+    processes = (look_up(int(name)) for name in names if name.isdigit())
+    return [process for process in processes if process is not None]
 
 
 def descendants(pid: int) -> List[Process]:
     """All descendants of `pid`, without `pid` itself, parents before children."""
-    found: Dict[int, Process] = {}
+    tree: Dict[int, Process] = {}
     queue = children(pid)
     while queue:
         child = queue.pop(0)
         process = look_up(child)
-        if process is not None and child not in found:
-            found[child] = process
+        if process is not None and child not in tree:
+            tree[child] = process
             queue += children(child)
-    return list(found.values())
+    return list(tree.values())
 
 
 def variable(pid: int, name: str) -> Optional[str]:

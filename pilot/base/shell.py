@@ -18,10 +18,10 @@ def shell_environ(script: List[str], environ: Dict[str, str], timeout_s: float) 
     mark = "pilot-environment-%d" % os.getpid()
     text = 'source "$@" >&2 || exit $?; printf "%s\\0" "$0"; exec env -0'
     result = run(["bash", "-c", text, mark] + script, timeout_s=timeout_s, environ=environ)
-    head, marked, found = result.stdout.partition(mark + "\0")
+    head, marked, dump = result.stdout.partition(mark + "\0")
     if not marked:
         raise StepFailed(
             "%s ended before its environment could be read (does it say exit?)" % script[0]
         )
-    pairs = (item.partition("=") for item in found.split("\0") if "=" in item)
+    pairs = (item.partition("=") for item in dump.split("\0") if "=" in item)
     return {name: value for name, _, value in pairs if name not in ("_", "SHLVL", "PWD", "OLDPWD")}

@@ -91,15 +91,15 @@ def frame_bytes(command: str, headers: Dict[str, str], body: bytes = b"") -> byt
 
 
 def _escape_value(text: str) -> str:
-    for plain, told in _ESCAPES:
-        text = text.replace(plain, told)
+    for plain, escaped in _ESCAPES:
+        text = text.replace(plain, escaped)
     return text
 
 
 def _unescape_value(text: str) -> str:
     parts = text.split("\\\\")
-    for plain, told in _ESCAPES[1:]:
-        parts = [part.replace(told, plain) for part in parts]
+    for plain, escaped in _ESCAPES[1:]:
+        parts = [part.replace(escaped, plain) for part in parts]
     return "\\".join(parts)
 
 

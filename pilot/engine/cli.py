@@ -147,8 +147,8 @@ def _past_value(words: List[str], at: int, word: str) -> int:
     return at + 1 if takes else at
 
 
-def _store(found: Dict[str, Any], option: Option, text: str) -> None:
+def _store(values: Dict[str, Any], option: Option, text: str) -> None:
     if option.repeat:
-        found.setdefault(option.name, []).append(text)
+        values.setdefault(option.name, []).append(text)
     else:
-        found[option.name] = text
+        values[option.name] = text

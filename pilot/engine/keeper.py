@@ -37,7 +37,7 @@ def begin(ctx: Context, plan: Sequence[Type[Command]]) -> None:
 
 
 def _keep(ctx: Context, every: int) -> None:
-    deadline, never, looks, told = ctx.deadline, threading.Event(), 0, False
+    deadline, never, looks, done = ctx.deadline, threading.Event(), 0, False
     while not never.wait(LOOK_S):
         looks += 1
         if looks % every == 0:
@@ -45,8 +45,8 @@ def _keep(ctx: Context, every: int) -> None:
         if deadline.end() is not None:
             # the end may have moved: the handler sets the timer again
             os.kill(os.getpid(), signal.SIGALRM)
-        path = "" if told else deadline.drain_file()
+        path = "" if done else deadline.drain_file()
         if path:
-            told = True
+            done = True
             logging.getLogger("pilot").warning("the drain file %s exists", path)
             os.kill(os.getpid(), signal.SIGUSR1)

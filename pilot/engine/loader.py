@@ -96,22 +96,22 @@ def unpacked(packed: str) -> Dict[str, Callable[[], bytes]]:
     import base64  # the zip form needs none
 
     head, _, body = zlib.decompress(base64.b64decode(packed)).partition(b"\n\n")
-    found, at = {}, 0
+    codes, at = {}, 0
     for line in head.decode("ascii").split("\n"):
         name, _, size = line.rpartition(" ")
-        found[name] = _slice(body, at, int(size))
+        codes[name] = _slice(body, at, int(size))
         at += int(size)
-    return found
+    return codes
 
 
 def _bytes(letters: str) -> bytes:
-    found = bytearray()
+    data = bytearray()
     for at in range(0, len(letters), LETTERS):
         number = 0
         for letter in letters[at: at + LETTERS]:
             number = number * 94 + ord(letter) - (33 if letter > "\\" else 32)
-        found += number.to_bytes(BYTES, "big")
-    return bytes(found)
+        data += number.to_bytes(BYTES, "big")
+    return bytes(data)
 
 
 def _slice(body: bytes, at: int, size: int) -> Callable[[], bytes]:
@@ -139,15 +139,15 @@ def zipped(data: bytes) -> Dict[str, Callable[[], bytes]]:
         end - struct.unpack_from("<L", data, end + 12)[0] - at
     )  # what stands before the zip, a #! line say
     at += base
-    found = {}
+    files = {}
     for _ in range(count):
         fields = ENTRY.unpack_from(data, at)
         length, extra, comment = fields[12:15]
         name = data[at + ENTRY.size: at + ENTRY.size + length].decode("utf-8")
         if not name.endswith("/"):
-            found[name] = _member(data, fields[6], fields[10], base + fields[18])
+            files[name] = _member(data, fields[6], fields[10], base + fields[18])
         at += ENTRY.size + length + extra + comment
-    return found
+    return files
 
 
 def _member(data: bytes, method: int, size: int, at: int) -> Callable[[], bytes]:

@@ -55,7 +55,7 @@ def with_extras(
 
 
 def _read_tree(parent: str, package: str) -> Dict[str, bytes]:
-    found = {}
+    files = {}
     for folder, folders, names in os.walk(os.path.join(parent, package)):
         folders[:] = sorted(
             name for name in folders if name != "__pycache__" and not name.startswith(".")
@@ -64,8 +64,8 @@ def _read_tree(parent: str, package: str) -> Dict[str, bytes]:
             if not name.endswith((".pyc", ".pyo")) and not name.startswith("."):
                 path = os.path.join(folder, name)
                 with open(path, "rb") as stream:
-                    found[os.path.relpath(path, parent).replace(os.sep, "/")] = stream.read()
-    return found
+                    files[os.path.relpath(path, parent).replace(os.sep, "/")] = stream.read()
+    return files
 
 
 def own_files() -> Dict[str, bytes]:

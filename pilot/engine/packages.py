@@ -84,7 +84,7 @@ def community_of(extensions: Iterable[str]) -> Optional[Package]:
     return None
 
 
-def load(extensions: Iterable[str], told: Optional[List[str]] = None) -> List[Package]:
+def load(extensions: Iterable[str], notes: Optional[List[str]] = None) -> List[Package]:
     """Import the extensions in the order given, then the toolbox. Adds problems to `told`, or
     raises them as one UsageError. Searches the roots that `search.opened` has set."""
     found: Dict[str, Package] = {}
@@ -106,10 +106,10 @@ def load(extensions: Iterable[str], told: Optional[List[str]] = None) -> List[Pa
             problems += error.problems
     packages = [found[name] for name in extensions if name in found] + [toolbox()]
     problems += _collisions(packages)
-    if problems and told is None:
+    if problems and notes is None:
         raise UsageError(*problems)
-    if told is not None:
-        told += problems
+    if notes is not None:
+        notes += problems
     return packages
 
 
@@ -140,7 +140,7 @@ def refuse_foreign(name: str) -> None:
 
 def _import(module: str, asked: str) -> Package:
     try:
-        found = importlib.import_module(module)
+        loaded = importlib.import_module(module)
     except ImportError as error:
         if error.name == module:
             from pilot.engine import search
@@ -154,38 +154,38 @@ def _import(module: str, asked: str) -> Package:
     # any error at import time is the extension's: report it with its cause
     except Exception as error:
         raise UsageError("%s: %s" % (asked, _tell_cause(error, module)))
-    return make_package(found, module, asked)
+    return make_package(loaded, module, asked)
 
 
-def make_package(found: Any, name: str, asked: str) -> Package:
+def make_package(module: Any, name: str, asked: str) -> Package:
     """The package of a module; UsageError when the module has no commands."""
-    commands = getattr(found, "COMMANDS", None)
+    commands = getattr(module, "COMMANDS", None)
     if not isinstance(commands, tuple) or not all(
         isinstance(c, type) and issubclass(c, Command) for c in commands
     ):
         raise UsageError(
-            "%s: %s has no COMMANDS = (Class, ...) of Command classes" % (asked, found.__file__)
+            "%s: %s has no COMMANDS = (Class, ...) of Command classes" % (asked, module.__file__)
         )
     nameless = [c.__name__ for c in commands if not c.name]
     if nameless:
-        raise UsageError("%s: %s: %s has no name" % (asked, found.__file__, ", ".join(nameless)))
+        raise UsageError("%s: %s: %s has no name" % (asked, module.__file__, ", ".join(nameless)))
     for option in sum((c.options for c in commands), ()):
         if not option.name.isidentifier():
             raise UsageError(
                 "%s: %s: an option is named as a variable: option_name, which is --option-name, not %r"
-                % (asked, found.__file__, option.name)
+                % (asked, module.__file__, option.name)
             )
     return Package(
         name,
-        found.__file__ or "",
+        module.__file__ or "",
         commands,
-        tuple(getattr(found, "USUAL_PLAN", ())),
-        tuple(getattr(found, "OPTIONS", ())),
-        getattr(found, "dialect", None),
-        getattr(found, "profile", None),
-        getattr(found, "adopt", None),
-        getattr(found, "transports", None),
-        getattr(found, "help", None),
+        tuple(getattr(module, "USUAL_PLAN", ())),
+        tuple(getattr(module, "OPTIONS", ())),
+        getattr(module, "dialect", None),
+        getattr(module, "profile", None),
+        getattr(module, "adopt", None),
+        getattr(module, "transports", None),
+        getattr(module, "help", None),
     )
 
 

@@ -23,11 +23,11 @@ def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> 
     for sentence in problems:
         log.say("pilot: error: %s\n" % sentence, error=True)
     given = cli.scan(words, cli.ENGINE_OPTIONS, strict=False).values
-    told = dict(environment_layer(cli.ENGINE_OPTIONS, environ).values, **given)
-    workdir = os.path.expanduser(os.path.expandvars(told.get("workdir", ".")))
+    values = dict(environment_layer(cli.ENGINE_OPTIONS, environ).values, **given)
+    workdir = os.path.expanduser(os.path.expandvars(values.get("workdir", ".")))
     _log_problems(workdir, problems)
     text = report.compose_report(
-        told.get("pilot_id") or new_id(),
+        values.get("pilot_id") or new_id(),
         error.exit_code,
         [],
         TaskTally().counts,
@@ -39,7 +39,7 @@ def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> 
         problems=problems,
     )
     _tell_problem(
-        report.write_report(told.get("report") or os.path.join(workdir, report.NAME), text)
+        report.write_report(values.get("report") or os.path.join(workdir, report.NAME), text)
     )
     place = vac.place(environ)
     if place is not None:

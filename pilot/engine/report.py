@@ -110,8 +110,8 @@ def write_summary(
     width = max([len(outcome.command) for outcome in outcomes] + [8])
     lines = [""]
     for outcome in outcomes:
-        told = (width, outcome.command, outcome.status, outcome.seconds, outcome.reason)
-        line = "  %-*s  %-11s %8.1f s  %s" % told
+        row = (width, outcome.command, outcome.status, outcome.seconds, outcome.reason)
+        line = "  %-*s  %-11s %8.1f s  %s" % row
         lines.append(line.rstrip())
     lines += ["", "  %-*s  %s" % (width, "tasks", _task_line(tally))]
     for failure in tally.failures[:3]:

@@ -140,9 +140,9 @@ def _second_pass(
         if not package.commands
     )
     warnings = [doubt for profile in sources.profiles for doubt in profile.doubts] + strays
-    told = notes + tuple(warnings)
+    warned = notes + tuple(warnings)
     return Request(
-        settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), told
+        settings, tuple(chosen), tuple(packages), tuple(options), environ, tuple(doubts), warned
     )
 
 
@@ -173,8 +173,8 @@ def read_sources(
         texts.append((site_profile.load(path), os.path.basename(path)))
 
     def settle(lower: Tuple[Layer, ...]) -> Settings:
-        found = _stacked(cli.ENGINE_OPTIONS, Sources(lower, ()), environ, first)
-        return layers.resolve(cli.ENGINE_OPTIONS, found)[0]
+        stacked = _stacked(cli.ENGINE_OPTIONS, Sources(lower, ()), environ, first)
+        return layers.resolve(cli.ENGINE_OPTIONS, stacked)[0]
 
     profiles = site_profile.read_all(texts, known, settle, foreign)
     return Sources(tuple(layer for profile in profiles for layer in profile.layers), profiles)
@@ -200,8 +200,8 @@ def embedded_defaults() -> Optional[Dict[str, object]]:
         data = loader.get_data(os.path.join(program.root(), EMBEDDED_DEFAULTS))
     except OSError:
         return None
-    found: Dict[str, Any] = json.loads(data.decode("utf-8"))
-    return found
+    content: Dict[str, Any] = json.loads(data.decode("utf-8"))
+    return content
 
 
 def extensions(settings: Settings, sources: Sources) -> List[str]:
@@ -258,11 +258,11 @@ def _strays(options: Sequence[Option], environ: Dict[str, str]) -> List[str]:
     strays = [
         name for name in environ if name.startswith(layers.ENVIRONMENT_PREFIX) and name not in known
     ]
-    told = []
+    warnings = []
     for name in strays:
         import difflib
 
         close = difflib.get_close_matches(name, known, 1, 0.9)
         if close:
-            told.append("the variable %s is not a setting (did you mean %s?)" % (name, close[0]))
-    return told
+            warnings.append("the variable %s is not a setting (did you mean %s?)" % (name, close[0]))
+    return warnings

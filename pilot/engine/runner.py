@@ -135,13 +135,13 @@ def _is_over(left_s: Optional[float]) -> bool:
 
 
 def _keep_facts(command: Type[Command], ctx: Context, facts: Tuple[object, ...]) -> None:
-    found = tuple(type(fact) for fact in facts)
-    if found != command.provides:
+    kinds = tuple(type(fact) for fact in facts)
+    if kinds != command.provides:
         raise TypeError(
             "%s.run gave %s, its class promises %s"
             % (
                 command.name,
-                [kind.__name__ for kind in found],
+                [kind.__name__ for kind in kinds],
                 [kind.__name__ for kind in command.provides],
             )
         )

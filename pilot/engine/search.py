@@ -26,10 +26,10 @@ def usual_roots(program: str, cwd: str, environ: Dict[str, str]) -> List[Root]:
     checkout or the one file."""
     extra = environ.get(EXTENSION_PATH, "").split(os.pathsep)
     beside = [os.path.dirname(program)] if os.path.isfile(program) else []
-    found = [Root(os.path.join(program, "extensions"), True), Root(cwd)] + [
+    roots = [Root(os.path.join(program, "extensions"), True), Root(cwd)] + [
         Root(path) for path in beside
     ]
-    return found + [Root(part, True) for part in extra if part]
+    return roots + [Root(part, True) for part in extra if part]
 
 
 class ExtensionFinder:
@@ -87,25 +87,25 @@ def doubt(path: str, root: Root = Root("")) -> str:
 
 def _doubt(path: str, named: bool, sticky_will_do: bool) -> str:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError as error:
         return "%s: %s" % (path, error.strerror)
     trusted = {0, os.geteuid(), _owner_of_program()}
-    sticky = sticky_will_do and found.st_mode & stat.S_ISVTX
-    if found.st_uid not in trusted and not named:
-        return "%s belongs to another user (uid %d)" % (path, found.st_uid)
-    if found.st_mode & stat.S_IWOTH and not sticky:
+    sticky = sticky_will_do and status.st_mode & stat.S_ISVTX
+    if status.st_uid not in trusted and not named:
+        return "%s belongs to another user (uid %d)" % (path, status.st_uid)
+    if status.st_mode & stat.S_IWOTH and not sticky:
         return "%s may be written by anybody" % path
     if (
-        found.st_mode & stat.S_IWGRP
+        status.st_mode & stat.S_IWGRP
         and not named
         and not sticky
-        and found.st_gid != 0
-        and found.st_gid != found.st_uid
+        and status.st_gid != 0
+        and status.st_gid != status.st_uid
     ):
         return (
             ""
-            if _is_private_group(found.st_uid, found.st_gid)
+            if _is_private_group(status.st_uid, status.st_gid)
             else "%s may be written by its group" % path
         )
     return ""

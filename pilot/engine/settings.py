@@ -32,8 +32,8 @@ class Layer(NamedTuple):
 class Settings:
     """Read-only: `settings["name"]` is a value, `settings.setting("name")` also has its source."""
 
-    def __init__(self, found: Dict[str, Setting]) -> None:
-        self._found = found
+    def __init__(self, settings: Dict[str, Setting]) -> None:
+        self._found = settings
 
     def __getitem__(self, name: str) -> Any:
         return self._found[name].value
@@ -72,12 +72,12 @@ def environment_name(name: str) -> str:
 
 def environment_layer(options: Iterable[Option], environ: Dict[str, str]) -> Layer:
     """The values that PILOT_* variables give."""
-    found = {}
+    values = {}
     for option in options:
         name = environment_name(option.name)
         if name in environ:
-            found[option.name] = environ[name]
-    return Layer(ENVIRONMENT, found)
+            values[option.name] = environ[name]
+    return Layer(ENVIRONMENT, values)
 
 
 def as_text(raw: Any) -> str:
@@ -93,18 +93,18 @@ def as_text(raw: Any) -> str:
 
 def resolve(options: Iterable[Option], layers: Sequence[Layer]) -> Tuple[Settings, List[str]]:
     """Later layers win. Returns the settings and one sentence per bad value (in whatever layer)."""
-    found, problems = {}, []
+    settings, problems = {}, []
     for option in options:
-        found[option.name] = Setting(option.default, DEFAULT, option.secret)
+        settings[option.name] = Setting(option.default, DEFAULT, option.secret)
         for layer in layers:
             raw = layer.values.get(option.name)
             if raw is None:
                 continue
             try:
-                found[option.name] = Setting(_parse(option, raw), layer.source, option.secret)
+                settings[option.name] = Setting(_parse(option, raw), layer.source, option.secret)
             except ValueError as error:
                 problems.append("%s: %s" % (_spelling(option, layer.source), _told(option, error)))
-    return Settings(found), problems
+    return Settings(settings), problems
 
 
 def _parse(option: Option, raw: Any) -> Any:

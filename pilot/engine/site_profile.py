@@ -100,20 +100,20 @@ def unlisted_places(
 ) -> List[str]:
     """A sentence for each named place that a part of the profile for its kind does not list."""
     named = {"Setups": where.setup, "VOs": where.vo, "CEs": where.ce}
-    told = []
+    notes = []
     for place in places:
         known, word = data.get(place), named[place]
         if word and isinstance(known, dict) and known and word not in known:
-            told.append(
+            notes.append(
                 "%s has nothing for %s under %s%s" % (name, word, place, did_you_mean(word, known))
             )
     queues = find_part(data, ("CEs", where.ce, "Queues"), name)
     if where.queue and queues and where.queue not in queues:
-        told.append(
+        notes.append(
             "%s has nothing for queue %s of %s%s"
             % (name, where.queue, where.ce, did_you_mean(where.queue, queues))
         )
-    return told
+    return notes
 
 
 def _own(data: Dict[str, object], where: Where, name: str) -> List[Layer]:

@@ -100,10 +100,10 @@ class Outbox:
         if self._file is None or not self._count:
             return []
         self._file.seek(self._read_at)
-        found: List[bytes] = self._file.read(
+        records: List[bytes] = self._file.read(
             min(self._write_at - self._read_at, 2 * BATCH_BYTES)
         ).splitlines(True)
-        return [line for line in found if line.endswith(b"\n")]
+        return [line for line in records if line.endswith(b"\n")]
 
     def drop_sent(self, count: int) -> None:
         """Remove the first `count` events that `peek_batch` returned: they arrived, or never

@@ -22,12 +22,12 @@ class PoolServer(Transport):
     """`url` is the URL of the server, as in --pool."""
 
     def __init__(self, url: str, environ: Optional[Dict[str, str]] = None) -> None:
-        found = dict(os.environ if environ is None else environ)
+        variables = dict(os.environ if environ is None else environ)
         self.name = url
         self._session = Session(
-            url, lambda: credentials.tls_context(found, credentials.proxy_path(found))
+            url, lambda: credentials.tls_context(variables, credentials.proxy_path(variables))
         )
-        self._bearer = Bearer(found, self._session)
+        self._bearer = Bearer(variables, self._session)
 
     def send(self, events: "List[Event]") -> None:
         """Return when the server has all events. Raises SendFailed."""
@@ -53,7 +53,7 @@ class PoolServer(Transport):
 def _is_ours(data: bytes) -> bool:
     """Whether the pool server itself sent this refusal, not a proxy in front of it."""
     try:
-        found = json.loads(data.decode("utf-8"))
+        answer = json.loads(data.decode("utf-8"))
     except ValueError:
         return False
-    return isinstance(found, dict) and isinstance(found.get("error"), str)
+    return isinstance(answer, dict) and isinstance(answer.get("error"), str)

@@ -42,7 +42,7 @@ def draw_bar(counts: Dict[str, int], running: int, total: int) -> str:
     """Return `[#####.....] 5 of 10 tasks, 1 failed, 2 running`."""
     over = counts[AttemptOutcome.DONE] + counts[AttemptOutcome.ERROR]
     marks = WIDTH * min(over, total) // max(1, total)
-    told = "[%s%s] %d of %d tasks" % ("#" * marks, "." * (WIDTH - marks), over, total)
+    text = "[%s%s] %d of %d tasks" % ("#" * marks, "." * (WIDTH - marks), over, total)
     if counts[AttemptOutcome.ERROR]:
-        told += ", %d failed" % counts[AttemptOutcome.ERROR]
-    return told + (", %d running" % running if running else "")
+        text += ", %d failed" % counts[AttemptOutcome.ERROR]
+    return text + (", %d running" % running if running else "")

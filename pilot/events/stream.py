@@ -24,8 +24,8 @@ class Stream:
 
     def attach_sink(self, sink: Sink) -> None:
         """Pass every event to this sink from now on; first pass it the kept first events."""
-        for told in self._first:
-            self._hand_event(sink, told)
+        for event in self._first:
+            self._hand_event(sink, event)
         self._sinks.append(sink)
 
     def emit(self, event: str, **fields: object) -> None:
@@ -38,9 +38,9 @@ class Stream:
         for sink in self._sinks:
             self._hand_event(sink, told)
 
-    def _hand_event(self, sink: Sink, told: events.Event) -> None:
+    def _hand_event(self, sink: Sink, event: events.Event) -> None:
         try:
-            sink(told)
+            sink(event)
         except Exception:  # a sink must not stop the pilot; lost events are counted and reported
             self.count_lost(type(sink).__name__, 1)
 

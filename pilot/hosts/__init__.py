@@ -43,8 +43,8 @@ HOSTS: Tuple[Tuple[str, At], ...] = (
 
 def find_hosts(environ: Dict[str, str], settings: "SettingValues") -> "List[Host]":
     """The hosts of this pilot, not started."""
-    found = [_load_host(name, environ, settings) for name, at in HOSTS if at(environ, settings)]
-    return [host for host in found if host is not None]
+    hosts = [_load_host(name, environ, settings) for name, at in HOSTS if at(environ, settings)]
+    return [host for host in hosts if host is not None]
 
 
 def _load_host(name: str, environ: Dict[str, str], settings: "SettingValues") -> "Optional[Host]":

@@ -30,14 +30,14 @@ def first_that_works(
     attempts: List[InstallAttempt] = []
     for one in sources:
         began = time.monotonic()
-        found, problem = _attempt(ctx, one, ways or WAYS)
+        installed, problem = _attempt(ctx, one, ways or WAYS)
         attempts.append(
             InstallAttempt(
-                one.text(), found is not None, round(time.monotonic() - began, 3), problem
+                one.text(), installed is not None, round(time.monotonic() - began, 3), problem
             )
         )
-        if found is not None:
-            return found._replace(attempts=tuple(attempts)), attempts
+        if installed is not None:
+            return installed._replace(attempts=tuple(attempts)), attempts
         log.warning("%s did not work: %s", one.text(), problem)
     return None, attempts
 
@@ -116,17 +116,17 @@ class Work:
     def environ_of(self, folder: str) -> Dict[str, str]:
         """The changes of the environment: those of the setup script, if one is configured, and bin/
         as the first folder on PATH."""
-        before, found = self.ctx.environ, {}
+        before, variables = self.ctx.environ, {}
         script = self.ctx.settings["install_setup"]
         if script:
-            found = changes(
+            variables = changes(
                 before, shell.shell_environ([os.path.join(folder, script)], before, self.left_s())
             )
         binaries = os.path.join(folder, "bin")
         if os.path.isdir(binaries):
-            path = found.get("PATH", before["PATH"])
-            found["PATH"] = binaries + os.pathsep + path
-        return found
+            path = variables.get("PATH", before["PATH"])
+            variables["PATH"] = binaries + os.pathsep + path
+        return variables
 
 
 def changes(before: Dict[str, str], after: Dict[str, str]) -> Dict[str, str]:

@@ -24,13 +24,13 @@ def directories(cgroup: str, mountinfo: str, root: str = "") -> Dict[str, List[s
     `root` is a prefix for all paths.
     """
     paths = _own_paths(cgroup)
-    found = {}
+    values = {}
     for controller, (mount_root, point) in _mounts(mountinfo).items():
         if controller in paths:
-            found[controller] = [
+            values[controller] = [
                 root + path for path in _ancestors(paths[controller], mount_root, point)
             ]
-    return found
+    return values
 
 
 def _own_paths(cgroup: str) -> Dict[str, str]:
@@ -65,26 +65,26 @@ def _ancestors(path: str, mount_root: str, point: str) -> List[str]:
         relative = path[len(mount_root):] if path.startswith(mount_root) else ""
     if ".." in relative.split("/"):  # the group is outside the mount: a cgroup namespace
         relative = ""
-    here, found = os.path.normpath(point + "/" + relative.lstrip("/")), []
+    here, chain = os.path.normpath(point + "/" + relative.lstrip("/")), []
     while here != point and here.startswith(point):
-        found.append(here)
+        chain.append(here)
         here = os.path.dirname(here)
-    return found + [point]
+    return chain + [point]
 
 
-def limits(found: Dict[str, List[str]]) -> CgroupLimits:
+def limits(directories: Dict[str, List[str]]) -> CgroupLimits:
     """The smallest limit over all directories, for each kind of limit."""
-    cores = [_quota_v2(read(d, "cpu.max")) for d in found.get(V2, [])]
+    cores = [_quota_v2(read(d, "cpu.max")) for d in directories.get(V2, [])]
     cores += [
         _quota_v1(read(d, "cpu.cfs_quota_us"), read(d, "cpu.cfs_period_us"))
-        for d in found.get("cpu", [])
+        for d in directories.get("cpu", [])
     ]
     memory = [
-        _number(read(d, name)) for d in found.get(V2, []) for name in ("memory.max", "memory.high")
+        _number(read(d, name)) for d in directories.get(V2, []) for name in ("memory.max", "memory.high")
     ]
-    memory += [_number(read(d, "memory.limit_in_bytes")) for d in found.get("memory", [])]
-    memory += [_hierarchical(read(d, "memory.stat")) for d in found.get("memory", [])]
-    pids = [_number(read(d, "pids.max")) for d in found.get(V2, []) + found.get("pids", [])]
+    memory += [_number(read(d, "memory.limit_in_bytes")) for d in directories.get("memory", [])]
+    memory += [_hierarchical(read(d, "memory.stat")) for d in directories.get("memory", [])]
+    pids = [_number(read(d, "pids.max")) for d in directories.get(V2, []) + directories.get("pids", [])]
     bytes_ = _smallest(memory)
     return CgroupLimits(
         _smallest(cores),

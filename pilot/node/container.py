@@ -63,12 +63,12 @@ def container_in_cgroup(text: str) -> str:
 def virtual_machine(flags: Sequence[str], root: str = "") -> str:
     """The name of the hypervisor; "unknown" if only the flag of the processor shows one; an empty
     string on a physical machine."""
-    told = " ".join(
+    words = " ".join(
         read_text(root + "/sys/class/dmi/id/" + name)
         for name in ("sys_vendor", "product_name", "bios_vendor")
     )
     for word, kind in _VENDORS:
-        if word in told:
+        if word in words:
             return kind
     return "unknown" if "hypervisor" in flags else ""
 

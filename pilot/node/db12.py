@@ -104,8 +104,8 @@ def factor(python: str, model: str) -> Optional[float]:
     change the score."""
     return next(
         (
-            found
-            for (version, brand), found in FACTORS.items()
+            factor
+            for (version, brand), factor in FACTORS.items()
             if version == python and model.startswith(brand)
         ),
         None,

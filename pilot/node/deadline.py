@@ -45,9 +45,9 @@ class Deadline:
     def update_ends(self) -> None:
         """Read the variable end times again: Machine/Job Features can set, move or withdraw a
         shutdown time at any time."""
-        found, shift = self.read_ends(), self._clock() - self._wall()
-        if found is not None:
-            self._moving = {source: moment + shift for source, moment in found.items()}
+        ends, shift = self.read_ends(), self._clock() - self._wall()
+        if ends is not None:
+            self._moving = {source: moment + shift for source, moment in ends.items()}
 
     def end(self) -> Optional[SlotEnd]:
         """The earliest end, or None if no end is known."""
@@ -62,8 +62,8 @@ class Deadline:
         end = self.end()
         if end is None:
             return None
-        whole = end.left_s + self._clock() - self._began
-        return end.left_s - max(0.0, min(reserve_s, whole / SHARE))
+        total = end.left_s + self._clock() - self._began
+        return end.left_s - max(0.0, min(reserve_s, total / SHARE))
 
     def drain_file(self) -> str:
         """The first drain file that exists, or an empty string."""

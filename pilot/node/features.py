@@ -123,7 +123,7 @@ def _read_int(features: Features, key: str, unit: int) -> Optional[int]:
 def ends(features: Features) -> Dict[str, float]:
     """The end times of this slot, in seconds since the epoch, by key; each call reads them
     again."""
-    found = {
+    values = {
         "MACHINEFEATURES/shutdowntime": number(features.read_key(features.machine, "shutdowntime")),
         "JOBFEATURES/shutdowntime_job": number(features.read_key(features.job, "shutdowntime_job")),
         "JOBFEATURES/wall_limit_secs": wall_end(
@@ -132,14 +132,14 @@ def ends(features: Features) -> Dict[str, float]:
         ),
         "JOBFEATURES/cpu_limit_secs": cpu_end(features),
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def known_ends(features: Features) -> Optional[Dict[str, float]]:
     """The end times that Machine/Job Features report now. None if a place did not answer: a busy
     host does not withdraw an end time, so the known times stay valid."""
-    found = ends(features)
-    return found if features.all_answered() else None
+    known = ends(features)
+    return known if features.all_answered() else None
 
 
 def cpu_end(features: Features) -> Optional[float]:

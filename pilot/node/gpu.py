@@ -15,13 +15,13 @@ _NONE = ("", "none", "void", "nodevfiles", "-1", "10000")
 def parse_nvidia_smi(text: str) -> Tuple[GPU, ...]:
     """Parse the rows "index, uuid, name, MiB" of nvidia-smi; ignore other rows ("No devices were
     found")."""
-    found = []
+    devices = []
     for line in text.splitlines():
         fields = [field.strip() for field in line.split(",")]
         if len(fields) == 4 and fields[0].isdigit():
             memory = int(fields[3]) if fields[3].isdigit() else 0
-            found.append(GPU(fields[2], memory, "%s/%s" % (fields[0], fields[1])))
-    return tuple(found)
+            devices.append(GPU(fields[2], memory, "%s/%s" % (fields[0], fields[1])))
+    return tuple(devices)
 
 
 def visible(gpus: Tuple[GPU, ...], allowed: Optional[str]) -> Tuple[GPU, ...]:
@@ -44,7 +44,7 @@ def visible(gpus: Tuple[GPU, ...], allowed: Optional[str]) -> Tuple[GPU, ...]:
 
 def amd(root: str = "/sys/class/drm") -> Tuple[GPU, ...]:
     """AMD GPUs, from the files of the amdgpu driver."""
-    found: List[GPU] = []
+    devices: List[GPU] = []
     try:
         names = sorted(os.listdir(root))
     except OSError:
@@ -53,20 +53,20 @@ def amd(root: str = "/sys/class/drm") -> Tuple[GPU, ...]:
         total = os.path.join(root, name, "device", "mem_info_vram_total")
         if "-" not in name and os.path.exists(total):
             with open(total) as stream:
-                found.append(
-                    GPU("AMD " + name, int(stream.read()) // 1048576, "%d/%s" % (len(found), name))
+                devices.append(
+                    GPU("AMD " + name, int(stream.read()) // 1048576, "%d/%s" % (len(devices), name))
                 )
-    return tuple(found)
+    return tuple(devices)
 
 
 def find(environ: Dict[str, str]) -> Tuple[GPU, ...]:
     """The GPUs of this slot. nvidia-smi runs only if the driver is loaded: it can hang on a
     defective card."""
     hidden = environ.get("CUDA_VISIBLE_DEVICES", environ.get("NVIDIA_VISIBLE_DEVICES"))
-    found: Tuple[GPU, ...] = ()
+    devices: Tuple[GPU, ...] = ()
     if os.path.exists("/proc/driver/nvidia") or os.path.exists("/dev/nvidiactl"):
         from pilot.base import process  # on demand: only with a driver
 
         result = process.run(QUERY, timeout_s=TIMEOUT_S, ok=None, environ=environ)
-        found = visible(parse_nvidia_smi(result.stdout), hidden) if result.exit_code == 0 else ()
-    return found + visible(amd(), environ.get("ROCR_VISIBLE_DEVICES"))
+        devices = visible(parse_nvidia_smi(result.stdout), hidden) if result.exit_code == 0 else ()
+    return devices + visible(amd(), environ.get("ROCR_VISIBLE_DEVICES"))

@@ -26,14 +26,17 @@ def core_readings(environ: Dict[str, str], batch: BatchJob, limits: cgroup.Cgrou
     """The number of cores of this slot, from each source that reports it. A quota of 1.5 counts as
     2 (rounded up)."""
     # not os.cpu_count(): since Python 3.13 it returns PYTHON_CPU_COUNT if that is set
-    found: List[Tuple[str, Optional[int]]] = [("processors", os.sysconf("SC_NPROCESSORS_ONLN"))]
+    readings: List[Tuple[str, Optional[int]]] = [("processors", os.sysconf("SC_NPROCESSORS_ONLN"))]
     if hasattr(os, "sched_getaffinity"):
-        found.append(("affinity", len(os.sched_getaffinity(0))))
+        readings.append(("affinity", len(os.sched_getaffinity(0))))
     if limits.cores is not None:
-        found.append(("cgroup", max(1, int(limits.cores + 0.999))))
-    found += [(batch.system, batch.cores), ("JOBFEATURES/allocated_cpu", features.cores(places)),
-              ("TardisDroneCores", features_number(environ.get("TardisDroneCores")))]
-    return [Reading(source, value) for source, value in found if value and value > 0]
+        readings.append(("cgroup", max(1, int(limits.cores + 0.999))))
+    readings += [
+        (batch.system, batch.cores),
+        ("JOBFEATURES/allocated_cpu", features.cores(places)),
+        ("TardisDroneCores", features_number(environ.get("TardisDroneCores"))),
+    ]
+    return [Reading(source, value) for source, value in readings if value and value > 0]
 
 
 def memory_readings(
@@ -48,14 +51,14 @@ def memory_readings(
         meminfo_mb(meminfo, "MemTotal")
         or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
     )
-    found = [
+    readings = [
         ("machine", machine),
         ("cgroup", limits.memory_mb),
         (batch.system, batch.memory_mb),
         ("JOBFEATURES/max_rss_bytes", features.memory_mb(places)),
         ("rlimit", _rlimit_mb()),
     ]
-    return [Reading(source, value) for source, value in found if value]
+    return [Reading(source, value) for source, value in readings if value]
 
 
 def features_number(text: Optional[str]) -> Optional[int]:
@@ -76,8 +79,8 @@ def disagreement(what: str, readings: List[Reading], ignore: Tuple[str, ...]) ->
     values = [reading.value for reading in slot]
     if len(values) < 2 or max(values) <= min(values) * (1.0 if what == "cores" else FAR_APART):
         return None
-    told = ", ".join("%s says %d" % (reading.source, reading.value) for reading in slot)
-    return "sources disagree on %s: %s; the smallest counts" % (what, told)
+    sources = ", ".join("%s says %d" % (reading.source, reading.value) for reading in slot)
+    return "sources disagree on %s: %s; the smallest counts" % (what, sources)
 
 
 def read_text(path: str) -> str:

@@ -71,9 +71,9 @@ def parse_output(text: str) -> Tuple[str, Dict[str, str]]:
     first, _, rest = text.strip("\n").partition("\n")
     words, _, data = first.partition("|")
     data += " " + rest.partition("|")[2]
-    found = {}
+    values = {}
     for label, value in _PERFDATA.findall(data):
         if label.startswith("'"):
             label = label[1:-1].replace("''", "'")
-        found[label] = value
-    return words.strip(), found
+        values[label] = value
+    return words.strip(), values

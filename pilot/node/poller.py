@@ -23,9 +23,9 @@ class Poller:
 
     def _poll_always(self) -> None:
         while True:
-            found = self._read()
-            if found is not None:
-                self.latest = found
+            ends = self._read()
+            if ends is not None:
+                self.latest = ends
             self.first.set()
             if self._stop.wait(self._every_s):
                 return
@@ -54,8 +54,8 @@ def ends_reader(
         poller.first.wait(2 * features.TIMEOUT_S + 1)
 
     def read() -> Dict[str, float]:
-        found = {} if places.is_remote() else features.ends(places)
+        ends = {} if places.is_remote() else features.ends(places)
         for poller in pollers:
-            found.update(poller.latest)
-        return found
+            ends.update(poller.latest)
+        return ends
     return read

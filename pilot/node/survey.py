@@ -25,8 +25,8 @@ def worker_node(
         if sentence:
             warn(sentence)
     if job.others:
-        found = (job.system, ", ".join(job.others))
-        warn("this looks like %s and also like %s; the first counts" % found)
+        systems = (job.system, ", ".join(job.others))
+        warn("this looks like %s and also like %s; the first counts" % systems)
     processor = hardware.parse_cpuinfo(hardware.read_text("/proc/cpuinfo"))
     disk = (hardware.disk_free_mb(workdir), features.disk_mb(places), job.disk_mb)
     system = os.uname()

@@ -48,8 +48,8 @@ class HTTPPool(interface.Pool):
     def _send_bulk(self, path: str, texts: Iterable[str]) -> Tuple[int, int]:
         added, known = 0, 0
         for some in _split_portions(texts):
-            found = self._calls.ask("POST", path, '{"tasks": [%s]}' % ", ".join(some))
-            added, known = added + found["added"], known + found["known"]
+            answer = self._calls.ask("POST", path, '{"tasks": [%s]}' % ", ".join(some))
+            added, known = added + answer["added"], known + answer["known"]
         return added, known
 
     def claim(
@@ -72,20 +72,20 @@ class HTTPPool(interface.Pool):
             "begun": list(begun),
         }
         try:
-            found = self._calls.ask("POST", "/v1/next", body, wait_s)
+            answer = self._calls.ask("POST", "/v1/next", body, wait_s)
         except Refused as error:
             return self._one_by_one(list(finals), pilot, error), []
         except StaleLease as error:
             raise Busy(str(error))
         with _expect_shape(self._calls.url):
             # a lease begins when the server grants it
-            waited_s = max(0.0, min(float(found["waited_s"]), wait_s))
-            leases = [_read_lease(one, waited_s, lease_s) for one in found["leases"]]
+            waited_s = max(0.0, min(float(answer["waited_s"]), wait_s))
+            leases = [_read_lease(one, waited_s, lease_s) for one in answer["leases"]]
             if len(leases) > count or len({lease.task for lease in leases}) < len(leases):
                 raise ValueError("more leases than were asked for")
             return {
                 (str(task), int(generation)): str(state)
-                for task, generation, state in found["states"]
+                for task, generation, state in answer["states"]
             }, leases
 
     def _one_by_one(
@@ -117,9 +117,9 @@ class HTTPPool(interface.Pool):
         self._calls.ask_again("/v1/nudge", {"pilot": pilot})
 
     def finish(self, final: Final, pilot: str) -> str:
-        found = self._calls.ask("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))
+        answer = self._calls.ask("POST", "/v1/finish", dict(final._asdict(), pilot=pilot))
         with _expect_shape(self._calls.url):
-            return str(found["state"])
+            return str(answer["state"])
 
     def release(self, task: str, generation: int, pilot: str, reason: str) -> None:
         self.finish(Final(task, generation, AttemptOutcome.RELEASED, reason, {}), pilot)
@@ -127,39 +127,39 @@ class HTTPPool(interface.Pool):
     def renew(
         self, pilot: str, leases: Iterable[Tuple[str, int]], lease_s: float
     ) -> List[Tuple[str, int]]:
-        found = self._calls.ask_again(
+        answer = self._calls.ask_again(
             "/v1/renew", {"pilot": pilot, "leases": list(leases), "lease_s": lease_s}
         )
         with _expect_shape(self._calls.url):
-            return [(str(task), int(generation)) for task, generation in found["stale"]]
+            return [(str(task), int(generation)) for task, generation in answer["stale"]]
 
     def status(self) -> Dict[str, int]:
-        found = self._calls.ask("GET", "/v1/status")
+        answer = self._calls.ask("GET", "/v1/status")
         with _expect_shape(self._calls.url):
-            return {state: int(found[state]) for state in interface.STATES}
+            return {state: int(answer[state]) for state in interface.STATES}
 
     def pending(self) -> Tuple[int, Optional[float]]:
-        found = self._calls.ask("GET", "/v1/pending")
+        answer = self._calls.ask("GET", "/v1/pending")
         with _expect_shape(self._calls.url):
-            return int(found["tasks"]), found["seconds"]
+            return int(answer["tasks"]), answer["seconds"]
 
     def show(self, task: str) -> Optional[Dict[str, Any]]:
         status, data = self._calls.send("GET", "/v1/tasks/" + quote(task, safe=""), None)
         with _expect_shape(self._calls.url):
-            found = json.loads(data.decode("utf-8"))
-            if status == 404 and "error" in found:
+            answer = json.loads(data.decode("utf-8"))
+            if status == 404 and "error" in answer:
                 return None
             if status == 200:
-                return dict(found)
+                return dict(answer)
         raise Busy("%s: HTTP %d: %r" % (self._calls.url, status, data[:200]))
 
     def backlog(self, offer: Offer) -> Backlog:
-        found = self._calls.ask_again("/v1/backlog", {"offer": offer._asdict()})
+        answer = self._calls.ask_again("/v1/backlog", {"offer": offer._asdict()})
         with _expect_shape(self._calls.url):
             return Backlog(
-                int(found[TaskState.TODO]),
-                int(found["waiting"]),
-                None if found["retry_s"] is None else float(found["retry_s"]),
+                int(answer[TaskState.TODO]),
+                int(answer["waiting"]),
+                None if answer["retry_s"] is None else float(answer["retry_s"]),
             )
 
     def retry(self, tasks: Optional[Iterable[str]]) -> int:
@@ -175,12 +175,12 @@ class HTTPPool(interface.Pool):
     def export(self, state: Optional[str] = None) -> Iterator[Dict[str, object]]:
         path, after = "/v1/tasks?limit=%d%s" % (PAGE, "&state=" + state if state else ""), ""
         while True:
-            found = self._calls.ask("GET", path + after)
-            for task in found["tasks"]:
+            answer = self._calls.ask("GET", path + after)
+            for task in answer["tasks"]:
                 yield task
-            if found["next"] is None:
+            if answer["next"] is None:
                 return
-            after = "&after=" + quote(found["next"], safe="")
+            after = "&after=" + quote(answer["next"], safe="")
 
     def purge(self, state: str, older_than_s: float, most: int) -> int:
         return int(

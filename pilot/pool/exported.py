@@ -32,22 +32,22 @@ def find_problems(exported: object) -> List[str]:
         return ["an exported task is an object {...}"]
     identity = exported.get("id")
     name = "task %r" % str(identity)[:200] if identity is not None else "a task"
-    found = ["%s: %s" % (name, mistake) for mistake in task.check_task(spec_of(exported), "/")[1]]
+    problems = ["%s: %s" % (name, mistake) for mistake in task.check_task(spec_of(exported), "/")[1]]
     if not isinstance(exported.get("id"), str):
-        found.append("%s: has no id" % name)
+        problems.append("%s: has no id" % name)
     if exported.get("state", TaskState.TODO) not in STATES:
-        found.append("%s: state is none of %s" % (name, ", ".join(STATES)))
+        problems.append("%s: state is none of %s" % (name, ", ".join(STATES)))
     for key in ("generation", "attempts_used", "releases"):
         if not _is_whole(exported.get(key, 0)):
-            found.append("%s: %s is no whole number" % (name, key))
+            problems.append("%s: %s is no whole number" % (name, key))
     if not _is_moment(exported.get("added", 0)) or not isinstance(
         exported.get("reason") or "", str
     ):
-        found.append("%s: added or reason is malformed" % name)
+        problems.append("%s: added or reason is malformed" % name)
     attempts = exported.get("attempts", [])
     if not isinstance(attempts, list) or not all(_check_attempt(one) for one in attempts):
-        found.append("%s: attempts is no list of attempts" % name)
-    return found
+        problems.append("%s: attempts is no list of attempts" % name)
+    return problems
 
 
 def _check_attempt(one: object) -> bool:

@@ -48,21 +48,21 @@ class HTTPCalls:
         that may be temporary, malformed answers of a proxy included."""
         status, data = self.send(method, path, body, wait_s)
         try:
-            found = json.loads(data.decode("utf-8"))
-            sentence = found.get("error", "") if isinstance(found, dict) else ""
+            answer = json.loads(data.decode("utf-8"))
+            sentence = answer.get("error", "") if isinstance(answer, dict) else ""
         except (ValueError, RecursionError):
-            found, sentence = None, ""
-        if status == 200 and isinstance(found, dict):
-            return found
-        told = "%s: HTTP %d: %s" % (
+            answer, sentence = None, ""
+        if status == 200 and isinstance(answer, dict):
+            return answer
+        refusal = "%s: HTTP %d: %s" % (
             self.url,
             status,
             sentence or "this is no pool's answer: %r" % data[:60],
         )
         if not sentence:
-            raise Busy(told)
+            raise Busy(refusal)
         if status == 409:
-            raise StaleLease(told)
+            raise StaleLease(refusal)
         if status in (401, 403):
             self._bearer.note_refusal()
             how = (
@@ -70,10 +70,10 @@ class HTTPCalls:
                 if status == 401 and "is needed" in sentence
                 else ""
             )
-            raise Denied(told + how)
+            raise Denied(refusal + how)
         if status in (400, 413):
-            raise Refused(told)
-        raise Busy(told)
+            raise Refused(refusal)
+        raise Busy(refusal)
 
     def ask_again(self, path: str, body: Dict[str, Any]) -> Any:
         """Send a request that a correct server always accepts: a refusal may be temporary

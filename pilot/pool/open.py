@@ -46,20 +46,20 @@ def check_url(url: str) -> None:
 def _find_opener(url: str, environ: Dict[str, str]) -> Opener:
     """POOLS["picas"] of pilot_picas opens picas:... and picas+https://...; the same holds for every
     extension that has a pool."""
-    found = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
-    if found is not None:
+    match = re.match(r"([a-z][a-z0-9]*)(\+[a-z]+)?:.", url + " ")
+    if match is not None:
         from pilot.engine import search  # only for the pools of extensions
 
         search.opened(search.usual_roots(program.root(), os.getcwd(), environ))
-        name = program.EXTENSION_PREFIX + found.group(1)
+        name = program.EXTENSION_PREFIX + match.group(1)
         try:
             pools: Dict[str, Opener] = getattr(importlib.import_module(name), "POOLS", {})
         except ImportError as error:
             if error.name != name:
                 raise
             pools = {}
-        if found.group(1) in pools:
-            return pools[found.group(1)]
+        if match.group(1) in pools:
+            return pools[match.group(1)]
     shown = re.sub("//[^/@]*@", "//", url)
     raise UsageError(
         "%r is not a pool: use sqlite:FILE, https://HOST:PORT, or one of an extension's" % shown

@@ -218,11 +218,11 @@ class SQLitePool(Pool):
     def status(self) -> Dict[str, int]:
         with self._file.writing():
             self._rows.expire_leases()
-            found = dict(self._db.execute("SELECT state, tasks FROM counts"))
-        return {state: found[state] for state in interface.STATES}
+            counts = dict(self._db.execute("SELECT state, tasks FROM counts"))
+        return {state: counts[state] for state in interface.STATES}
 
     def pending(self) -> Tuple[int, Optional[float]]:
-        found = self.status()
+        counts = self.status()
         moments = [
             self._file.query_rows(question)[0][0]
             for question in (
@@ -231,7 +231,7 @@ class SQLitePool(Pool):
             )
         ]
         known = [moment for moment in moments if moment is not None]
-        return found[TaskState.TODO] + found[TaskState.LOCKED], (
+        return counts[TaskState.TODO] + counts[TaskState.LOCKED], (
             max(0.0, min(known) - sqlite_file.monotonic_s()) if known else None
         )
 

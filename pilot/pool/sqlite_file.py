@@ -194,10 +194,10 @@ class SQLiteFile:
 
 def _split_statements(text: str) -> List[str]:
     """The statements of the schema; a semicolon inside a trigger does not end a statement."""
-    found, partial = [], ""
+    statements, partial = [], ""
     for line in text.splitlines(True):
         partial += line
         if sqlite3.complete_statement(partial):
-            found.append(partial)
+            statements.append(partial)
             partial = ""
-    return found
+    return statements

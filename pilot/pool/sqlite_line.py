@@ -37,7 +37,7 @@ class TaskLine:
         self, limits: Tuple[object, ...], have: Set[str], count: int, depth: int
     ) -> List[int]:
         """Cheap for any number of classes; reads `depth` tasks for each requested task."""
-        found = self._db.execute(
+        rows = self._db.execute(
             "SELECT head.seq, tags FROM (SELECT seq, class, priority FROM tasks INDEXED BY tasks_line WHERE ready = 1"
             " ORDER BY priority DESC, seq LIMIT ?) AS head JOIN classes ON classes.class = head.class WHERE "
             + _FITS
@@ -46,7 +46,7 @@ class TaskLine:
         )
         return list(
             itertools.islice(
-                (seq for seq, tags in found if not tags or _words_of(tags) <= have), count
+                (seq for seq, tags in rows if not tags or _words_of(tags) <= have), count
             )
         )
 
@@ -55,30 +55,30 @@ class TaskLine:
         classes = self._db.execute(
             "SELECT class, tags FROM classes WHERE ready > 0 AND " + _FITS, limits
         ).fetchall()
-        found: List[Any] = []
+        moments: List[Any] = []
         for number in (number for number, tags in classes if _words_of(tags) <= have):
-            found += self._db.execute(
+            moments += self._db.execute(
                 "SELECT -priority, seq FROM tasks INDEXED BY tasks_ready WHERE class = ? AND ready = 1"
                 " ORDER BY priority DESC, seq LIMIT ?",
                 (number, count),
             )
-        return [seq for _, seq in sorted(found)[:count]]
+        return [seq for _, seq in sorted(moments)[:count]]
 
     def count_claimable(self) -> int:
         """How many tasks some pilot could claim now."""
-        found = self._db.execute("SELECT coalesce(sum(ready), 0) FROM classes").fetchone()
-        return int(found[0])
+        row = self._db.execute("SELECT coalesce(sum(ready), 0) FROM classes").fetchone()
+        return int(row[0])
 
     def ends_of_waits(self, offer: Offer) -> List[float]:
         """When the waits of tasks that fit this offer end, by the monotonic clock."""
-        found = self._db.execute(
+        rows = self._db.execute(
             "SELECT tags, min(until) FROM tasks INDEXED BY tasks_waiting JOIN classes"
             " ON classes.class = tasks.class WHERE state = 'todo' AND tasks.ready = 0 AND "
             + _FITS
             + " GROUP BY tasks.class",
             _offer_limits(offer),
         ).fetchall()
-        return [until for tags, until in found if _words_of(tags) <= set(offer.tags)]
+        return [until for tags, until in rows if _words_of(tags) <= set(offer.tags)]
 
 
 def _offer_limits(offer: Offer) -> Tuple[Any, ...]:

@@ -59,10 +59,10 @@ class ClaimLog:
         self._db.execute("DELETE FROM requests WHERE made < ?", (oldest,))
 
     def _kept(self, pilot: str, life: str) -> Optional[Tuple[int, str]]:
-        found: Optional[Tuple[int, str]] = self._db.execute(
+        row: Optional[Tuple[int, str]] = self._db.execute(
             "SELECT number, leases FROM requests WHERE pilot = ? AND life = ?", (pilot, life)
         ).fetchone()
-        return found
+        return row
 
     def _newest_number(self, pilot: str, life: str, kept: Optional[Tuple[int, str]]) -> int:
         return max(self._newest.get((pilot, life), 0), kept[0] if kept else 0)

@@ -69,8 +69,8 @@ class TaskRows:
 
     def find_row(self, identity: str) -> Optional[Row]:
         """The task with this id, or None."""
-        found = self._file.query_rows("SELECT " + TASK + " FROM tasks WHERE id = ?", (identity,))
-        return Row._make(found[0]) if found else None
+        rows = self._file.query_rows("SELECT " + TASK + " FROM tasks WHERE id = ?", (identity,))
+        return Row._make(rows[0]) if rows else None
 
     def end_attempt(
         self, seq: int, generation: int, outcome: str, reason: str, result: Optional[Dict[str, Any]]
@@ -105,7 +105,7 @@ class TaskRows:
         """Refund the attempt. A task that has started is given back at most max_releases times, so
         that a task that never finishes, or ends its pilots, does not circulate without end."""
         if begun and row.releases >= row.max_releases:
-            told = self._file.query_rows(
+            reasons = self._file.query_rows(
                 "SELECT reason FROM attempts WHERE task = ? AND outcome = 'released' ORDER BY generation",
                 (row.seq,),
             )
@@ -116,7 +116,7 @@ class TaskRows:
                 % (
                     row.releases + 1,
                     row.max_releases,
-                    "; ".join(dict.fromkeys(one[0] or "" for one in told))[:3000],
+                    "; ".join(dict.fromkeys(one[0] or "" for one in reasons))[:3000],
                 ),
             )
             return TaskState.ERROR

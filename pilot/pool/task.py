@@ -207,15 +207,15 @@ class Lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            found, mistakes = self._check_line(number, line)
+            checked, mistakes = self._check_line(number, line)
             if mistakes:
                 mistaken += 1
                 if mistaken <= MOST_PROBLEMS:
                     self.problems += [
                         "%s, line %d: %s" % (self._name, number, mistake) for mistake in mistakes
                     ]
-            elif found is not None:
-                yield found
+            elif checked is not None:
+                yield checked
         if mistaken > MOST_PROBLEMS:
             self.problems.append(
                 "%s: and %d more lines with mistakes" % (self._name, mistaken - MOST_PROBLEMS)
@@ -224,19 +224,19 @@ class Lines:
     def _check_line(self, number: int, line: str) -> Tuple[Optional[Dict[str, object]], List[str]]:
         try:
             read = json.loads(line)
-            found, mistakes = check_task(read, self._base, len(line))
+            checked, mistakes = check_task(read, self._base, len(line))
         except ValueError as error:
             return None, ["not JSON: %s" % error]
         except RecursionError:
             return None, ["it is nested too deeply"]
-        if found is not None:
-            found = (
-                keep_text(found, read, line) if "id" in found else give_id(self._stem, number, found)
+        if checked is not None:
+            checked = (
+                keep_text(checked, read, line) if "id" in checked else give_id(self._stem, number, checked)
             )
-            first = self._seen.setdefault(hash(found["id"]), number)
+            first = self._seen.setdefault(hash(checked["id"]), number)
             if first != number:
-                return None, ["id %r is that of line %d" % (found["id"], first)]
-            return found, mistakes
+                return None, ["id %r is that of line %d" % (checked["id"], first)]
+            return checked, mistakes
         return None, mistakes
 
 
@@ -284,7 +284,7 @@ def read_one(path: str) -> Dict[str, object]:
         raise UsageError("%s: cannot be read: %s" % (path, error.strerror))
     except (ValueError, RecursionError) as error:
         raise UsageError("%s: not JSON: %s" % (path, error))
-    found, mistakes = check_task(task, os.path.dirname(os.path.abspath(path)))
-    if found is None:
+    checked, mistakes = check_task(task, os.path.dirname(os.path.abspath(path)))
+    if checked is None:
         raise UsageError(*["%s: %s" % (path, mistake) for mistake in mistakes])
-    return dict(found, id=found.get("id", "task"), max_attempts=1)
+    return dict(checked, id=checked.get("id", "task"), max_attempts=1)

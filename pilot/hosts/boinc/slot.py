@@ -60,10 +60,10 @@ def resolve_link(path: str) -> str:
     else the path itself."""
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
-            found = re.search("<soft_link>([^<]+)</soft_link>", stream.read(2000))
+            match = re.search("<soft_link>([^<]+)</soft_link>", stream.read(2000))
     except OSError:
         return path
-    return os.path.join(os.path.dirname(path), found.group(1).strip()) if found else path
+    return os.path.join(os.path.dirname(path), match.group(1).strip()) if match else path
 
 
 def leave_file(path: str, text: str) -> Optional[str]:

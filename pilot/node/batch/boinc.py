@@ -19,10 +19,10 @@ def slot_value(folder: str, key: str) -> str:
     """A value of init_data.xml, or an empty string."""
     try:
         with open(os.path.join(folder, SLOT), encoding="utf-8", errors="replace") as stream:
-            found = re.search("<%s>([^<]*)" % re.escape(key), stream.read(1 << 20))
+            match = re.search("<%s>([^<]*)" % re.escape(key), stream.read(1 << 20))
     except OSError:
         return ""
-    return found.group(1).strip() if found else ""
+    return match.group(1).strip() if match else ""
 
 
 def slot_as_job(folder: str, now: float) -> BatchJob:

@@ -43,8 +43,8 @@ class GridEngine(System):
         fields = dict(re.findall(r"^(\S[^:\n]*?)(?:\s+\d+)?:\s+(.*)$", text, re.M))
         limits = re.findall(r"\b[hs]_rt=(\d+)", fields.get("hard resource_list") or "")
         known = [limit for limit in map(positive_int, limits) if limit]
-        told = map(_parse_moment, re.findall(r"^start_time(?:\s+\d+)?:\s+(.*)$", text, re.M))
-        starts = [moment for moment in told if moment]
+        moments = map(_parse_moment, re.findall(r"^start_time(?:\s+\d+)?:\s+(.*)$", text, re.M))
+        starts = [moment for moment in moments if moment]
         # each task of an array has its own start time
         start = starts[0] if len(starts) == 1 else job_began(values) or min(starts, default=None)
         return max(0.0, start + min(known) - now) if known and start else None

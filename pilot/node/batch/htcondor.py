@@ -51,12 +51,12 @@ class HTCondor(System):
 def parse_ad(text: str) -> Dict[str, str]:
     """The lines "Attribute = value" of a ClassAd file, without quotes; expressions are not
     evaluated."""
-    found = {}
+    values = {}
     for line in text.splitlines():
         name, equals, value = line.partition(" = ")
         if equals:
-            found[name.strip()] = value.strip().strip('"')
-    return found
+            values[name.strip()] = value.strip().strip('"')
+    return values
 
 
 SYSTEM = HTCondor()

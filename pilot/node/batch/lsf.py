@@ -18,8 +18,8 @@ class LSF(System):
 
     def job_id(self, values: Environ) -> str:
         """The id; for a task of an array with its index, for example 8[3]."""
-        whole, index = super().job_id(values), values.get("LSB_JOBINDEX", "0")
-        return whole if index == "0" or "[" in whole else "%s[%s]" % (whole, index)
+        job, index = super().job_id(values), values.get("LSB_JOBINDEX", "0")
+        return job if index == "0" or "[" in job else "%s[%s]" % (job, index)
 
     def cores(self, values: Environ) -> Optional[int]:
         """The cores of this host in LSB_MCPU_HOSTS, for example "h1 2 h2 2", else LSB_DJOB_NUMPROC,
@@ -31,8 +31,8 @@ class LSF(System):
     def parse_answer(self, text: str, now: float, values: Environ) -> Optional[float]:
         """The answer is hours:minutes and a letter, for example "5:10 L", or "-" without a
         limit."""
-        found = re.match(r"\s*(\d+):(\d+)\s+[A-Z]", text)
-        return int(found.group(1)) * 3600.0 + int(found.group(2)) * 60 if found else None
+        match = re.match(r"\s*(\d+):(\d+)\s+[A-Z]", text)
+        return int(match.group(1)) * 3600.0 + int(match.group(2)) * 60 if match else None
 
 
 SYSTEM = LSF()

@@ -23,8 +23,8 @@ class PBS(System):
 
     def cores(self, values: Environ) -> Optional[int]:
         """PBS_NUM_PPN (Torque) or NCPUS (PBS Pro), else this host's lines in $PBS_NODEFILE."""
-        told = positive_int(values.get("PBS_NUM_PPN")) or positive_int(values.get("NCPUS"))
-        return told or share_of_host(hosts_of(values.get("PBS_NODEFILE")))
+        cores = positive_int(values.get("PBS_NUM_PPN")) or positive_int(values.get("NCPUS"))
+        return cores or share_of_host(hosts_of(values.get("PBS_NODEFILE")))
 
     def parse_answer(self, text: str, now: float, values: Environ) -> Optional[float]:
         """Resource_List.walltime minus resources_used.walltime, both H:M:S."""

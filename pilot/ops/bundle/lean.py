@@ -1,9 +1,9 @@
 """Makes a smaller program with the same behaviour. It removes comments, docstrings, annotations and
 the help of options from the sources. It omits the parts that another agent replaces.
 
-It only removes source text and never rewrites it (except the import of names from typing), so that
-every Python produces the same bytes. The first line of a command's docstring stays, because --list
-shows it.
+It only removes source text, shortens the names of private functions, and rewrites the import of names
+from typing, so that every Python produces the same bytes. The first line of a command's docstring
+stays, because --list shows it.
 """
 
 import io
@@ -121,6 +121,7 @@ def _without_blanks(text: str) -> str:
     start = text.startswith("#!")
     parts = [text[: text.index("\n") + 1]] if start else []
     before, commas = None, [0]  # commas: number of commas so far, by bracket depth
+    short = _short_names(text)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in _UNSEEN:
             continue
@@ -131,8 +132,15 @@ def _without_blanks(text: str) -> str:
         before = None if token.type == tokenize.NEWLINE else token.type
         if token.type == tokenize.OP:
             _drop_last_comma(token.string, parts, commas)
-        parts.append("\n" if before is None else token.string)
+        word = token.string if parts[-1:] == ["."] else short.get(token.string, token.string)
+        parts.append("\n" if before is None else word)
     return "".join(parts)
+
+
+def _short_names(text: str) -> Dict[str, str]:
+    """Short names for the private functions of a module: no other module uses them."""
+    names = re.findall(r"(?m)^def (_[a-z]\w*)\(", text)
+    return {name: "_%d" % number for number, name in enumerate(dict.fromkeys(names))}
 
 
 def _drop_last_comma(word: str, parts: List[str], commas: List[int]) -> None:
