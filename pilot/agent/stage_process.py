@@ -27,6 +27,8 @@ class StageProcess:
         """Start the child; calls `ended` once when the child has exited and was reaped. Raises
         OSError, ValueError, and SubprocessError for an error between fork and exec."""
         options = identity.start_options(self._shared.config) if as_payload else {}
+        lease_end = self._shared.lease_end(self._lease)
+        self._shared.strays.starting(self._number, lease_end)
         try:
             with marks.marked_children(self._number):
                 # no descriptor of ours is inheritable (PEP 446), and those that the pilot inherited
@@ -44,7 +46,6 @@ class StageProcess:
         finally:
             close_streams(start)
         self.pid = child.pid
-        lease_end = self._shared.lease_end(self._lease)
         self._shared.strays.began(child.pid, self.mark, self._number, lease_end)
         # the leader has ended and its pid is still taken: the group is surely this child's
         self._shared.loop.watch_child(

@@ -32,6 +32,11 @@ class Strays:
         self._numbers: Dict[int, str] = {}  # number in the limits -> mark
         self._seen: Dict[int, Tuple[int, str]] = {}  # pid -> when it started, its payload's mark
 
+    def starting(self, number: int, end: Optional[float]) -> None:
+        """A process with this number as its mark is about to start, and may run until `end` of the
+        boot clock: the warden knows it, even if the agent is stopped before it can report more."""
+        self._warden.starting(number, end)
+
     def began(self, pid: int, mark: str, number: int, end: Optional[float]) -> None:
         """A payload with this leader runs, until `end` of the boot clock at most; its processes
         have this number as their mark."""

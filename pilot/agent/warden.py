@@ -38,14 +38,15 @@ _HEARD = (
 
 
 class Warden:
-    """The agent's side: `began` and `ended` announce the groups of payloads, `until` the ends of
-    their leases. The warden exits when this is closed."""
+    """The agent's side: `starting`, `began` and `ended` announce payloads and their groups, `until`
+    the ends of their leases. The warden exits when this is closed."""
 
     def __init__(self, argv: Sequence[str], mark: str, grace_s: float) -> None:
         self._argv = list(argv) + [mark, "%g" % grace_s]
         self._groups: Dict[int, str] = {}  # by group, the facts for a new warden: its mark,
         self._leases: Dict[int, str] = {}  # its time limit,
         self._seen: Dict[int, Dict[int, str]] = {}  # and its processes by pid
+        self._starting = ""  # the payload whose group is not known yet
         self._late = ""  # messages that are not sent yet
         self._start_program()
 
@@ -71,6 +72,8 @@ class Warden:
         former = self._write
         self._start_program()
         os.close(former)
+        if self._starting:
+            self._write_words(self._starting)
         for group, line in self._groups.items():
             self._write_words(line + self._leases.get(group, ""))
         for group, seen in self._seen.items():
@@ -79,12 +82,21 @@ class Warden:
             for line in alive.values():
                 self._write_words(line)
 
+    def starting(self, number: int, moment: Optional[float] = None) -> None:
+        """A payload is about to start, which may run until this time of the boot clock; its
+        processes have this number as their mark (pilot/agent/marks.py)."""
+        self._starting = "!%d %s\n" % (number, "" if moment is None else "%.3f" % moment)
+        self._write_words(self._starting)
+
     def began(self, group: int, number: int, moment: Optional[float] = None) -> None:
-        """A payload of this group runs, until this time at most; its processes have this number as
-        their mark (pilot/agent/marks.py)."""
+        """The payload that was starting runs in this group. The next message carries this if the
+        mark alone identifies its processes: each message wakes a process."""
+        self._starting = ""
         self._groups[group] = "+%d %d\n" % (group, number)
         self._leases[group] = "" if moment is None else _read_lease(group, moment)
-        self._write_words(self._groups[group] + self._leases[group])
+        self._late += self._groups[group] + self._leases[group]
+        if not marks.are_usable():
+            self._write_words("")
 
     def until(self, group: int, moment: float) -> None:
         """Set the time of the boot clock at which this group must have ended."""
@@ -171,11 +183,22 @@ class _Books:
         group = int(words[0])
         if sign == b"~":
             self.until[group] = float(words[1])
+        # the group is not known yet: a negative number, which is no group, stands for it; a payload
+        # that was starting before and has no group could not be started
+        elif sign == b"!":
+            for former in [one for one in self.numbers if one < 0]:
+                self.until.pop(former, None)
+                del self.numbers[former]
+            self.numbers[-group] = group
+            if len(words) > 1:
+                self.until[-group] = float(words[1])
         # never among the groups: group 0 would be our own, session 0 the kernel's
         elif group == NOBODYS:
             self.nobodys.add((int(words[1]), int(words[2])))
         elif sign == b"+":
             self.seen[group], self.numbers[group] = set(), int(words[1])
+            self.until.pop(-int(words[1]), None)
+            self.numbers.pop(-int(words[1]), None)
         elif sign == b"=":
             self.seen.setdefault(group, set()).add((int(words[1]), int(words[2])))
         else:
@@ -185,7 +208,7 @@ class _Books:
     def of(self, group: int) -> "_Books":
         """The records of one group."""
         books = _Books("")
-        books.seen = {group: self.seen.get(group, set())}
+        books.seen = {group: self.seen.get(group, set())} if group > 0 else {}
         books.numbers = {group: self.numbers[group]} if group in self.numbers else {}
         return books
 

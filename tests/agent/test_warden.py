@@ -89,6 +89,52 @@ def test_a_warden_knows_what_left_its_group_by_its_mark():
         other.wait()
 
 
+def test_a_warden_knows_a_payload_before_it_starts():
+    """The agent was frozen after the payload had started, and before it could report its group."""
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    began = []
+    try:
+        warden.starting(4714, boot_s() + 0.2)  # this one could not be started
+        warden.starting(4713, boot_s() + 0.5)
+        for number in (4713, 4714):
+            with marks.marked_children(number):
+                began.append(process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]}))
+        assert began[0].wait(timeout=60) == -signal.SIGKILL
+        assert began[1].poll() is None
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+        began[1].kill()
+        began[1].wait()
+
+
+def test_what_is_starting_is_known_to_a_new_warden_too():
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    warden.starting(4715, boot_s() + 60)
+    os.kill(warden.pid, signal.SIGKILL)
+    os.waitpid(warden.pid, 0)
+    warden.replace()
+    with marks.marked_children(4715):
+        one = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
+    warden.close()
+    os.waitpid(warden.pid, 0)
+    assert one.wait(timeout=60) == -signal.SIGKILL
+
+
+def test_a_payload_whose_group_is_known_has_the_time_of_its_group():
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    try:
+        warden.starting(4716, boot_s() + 0.5)
+        with marks.marked_children(4716):
+            one = process.spawn(["sleep", "1.5"], env={"PATH": os.environ["PATH"]})
+        warden.began(one.pid, 4716, boot_s() + 60)
+        warden.flush()
+        assert one.wait(timeout=60) == 0
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+
+
 def test_a_warden_ends_what_outlives_its_lease_though_its_agent_lives():
     victim, other = (
         process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]}) for _ in range(2)
