@@ -9,7 +9,8 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from pilot.errors import UsageError
 from pilot.pool import interface
-from pilot.pool.interface import Backlog, Final, Lease, Offer, StaleLease
+from pilot.events.endings import TaskState
+from pilot.pool.interface import Backlog, Demand, Final, Lease, Need, Offer, StaleLease
 
 from . import config, design, exchange, task_spec, token, transitions
 from .claims import PAGE, TokenClaims
@@ -141,6 +142,12 @@ class PicasPool(interface.Pool):
         return stale
 
     # -- for operators ---------------------------------------------------------------------------
+
+    def demand(self) -> Demand:
+        """Tokens do not say what they need: each counts as a task of one core."""
+        counts = self.status()
+        todo, locked = counts[TaskState.TODO], counts[TaskState.LOCKED]
+        return Demand([Need(1, 0, 0, 0.0, (), False, todo, 0, locked)], None)
 
     def status(self) -> Dict[str, int]:
         self._claims.expire_leases()

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pilot.pool import interface, task as tasks
 from pilot.pool.http_calls import TIMEOUT_S, HTTPCalls, Refused
-from pilot.pool.interface import Backlog, Busy, Final, Lease, Offer, StaleLease
+from pilot.pool.interface import Backlog, Busy, Demand, Final, Lease, Need, Offer, StaleLease
 from pilot.pool.spec_text import text_of
 from pilot.events.endings import AttemptOutcome, TaskState
 
@@ -138,6 +138,13 @@ class HTTPPool(interface.Pool):
         with _expect_shape(self._calls.url):
             return {state: int(answer[state]) for state in interface.STATES}
 
+    def demand(self) -> Demand:
+        answer = self._calls.ask("GET", "/v1/demand")
+        with _expect_shape(self._calls.url):
+            needs = [_read_need(one) for one in answer["needs"]]
+            cores = {str(pilot): int(cores) for pilot, cores in answer["holders"].items()}
+            return Demand(needs, cores)
+
     def pending(self) -> Tuple[int, Optional[float]]:
         answer = self._calls.ask("GET", "/v1/pending")
         with _expect_shape(self._calls.url):
@@ -237,6 +244,20 @@ def _read_lease(one: Any, waited_s: float, lease_s: float) -> Lease:
     if type(seconds) not in (int, float) or not 0 <= seconds <= lease_s + 1:
         raise ValueError("a lease of %r seconds" % seconds)
     return Lease(one["task"], generation, attempt, seconds + waited_s, spec)
+
+
+def _read_need(one: Any) -> Need:
+    return Need(
+        int(one["cores"]),
+        int(one["memory_mb"]),
+        int(one["gpus"]),
+        float(one["walltime_s"]),
+        tuple(str(tag) for tag in one["tags"]),
+        bool(one["container"]),
+        int(one["todo"]),
+        int(one["waiting"]),
+        int(one["locked"]),
+    )
 
 
 def _split_portions(texts: Iterable[str]) -> Iterator[List[str]]:

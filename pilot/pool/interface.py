@@ -47,6 +47,29 @@ class Backlog(NamedTuple):
     retry_s: Optional[float]
 
 
+class Need(NamedTuple):
+    """Tasks that need the same (0 or empty: they do not say): how many are claimable, wait for
+    another attempt, and are locked."""
+
+    cores: int
+    memory_mb: int
+    gpus: int
+    walltime_s: float
+    tags: Tuple[str, ...]
+    container: bool
+    todo: int
+    waiting: int
+    locked: int
+
+
+class Demand(NamedTuple):
+    """What a factory needs to know of a pool: the needs of its tasks that are not over, and the
+    cores that each pilot's locked tasks need (None: the store does not know them)."""
+
+    needs: List[Need]
+    holders: Optional[Dict[str, int]]
+
+
 class Lease(NamedTuple):
     """A claim on a task: valid for `seconds` from its request, fenced by `generation`."""
 
@@ -151,6 +174,10 @@ class Pool:
 
     def backlog(self, offer: Offer) -> Backlog:
         """Why the pool has no work for this offer now."""
+        raise NotImplementedError
+
+    def demand(self) -> Demand:
+        """What the tasks need that are not over, and who holds leases."""
         raise NotImplementedError
 
     def status(self) -> Dict[str, int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tupl
 
 from pilot.pool import interface, sqlite_file
 from pilot.events.endings import AttemptOutcome, TaskState
-from pilot.pool.interface import STALE, Backlog, Final, Grant, Lease, Offer, Pool, StaleLease
+from pilot.pool.interface import STALE, Backlog, Demand, Final, Grant, Lease, Offer, Pool, StaleLease
 from pilot.pool.spec_text import text_of
 from pilot.pool.sqlite_file import SQLiteFile
 from pilot.pool.sqlite_line import TaskLine
@@ -214,6 +214,13 @@ class SQLitePool(Pool):
             todo - ready,
             max(0.0, min(moments) - sqlite_file.monotonic_s()) if moments else None,
         )
+
+    def demand(self) -> Demand:
+        from pilot.pool.sqlite_demand import read_demand  # for operators: no agent needs it
+
+        with self._file.writing():
+            self._rows.expire_leases()
+            return read_demand(self._db)
 
     def status(self) -> Dict[str, int]:
         with self._file.writing():

@@ -267,3 +267,58 @@ def test_the_time_of_day_plays_no_part(store, monkeypatch, moved_s):
     then = time.time() + moved_s
     monkeypatch.setattr(sqlite.time, "time", lambda: then)
     assert store.status()["locked"] == 1
+
+
+def knows_needs(store):
+    return store.demand().holders is not None
+
+
+def test_a_factory_learns_what_the_tasks_need(store):
+    if not knows_needs(store):
+        pytest.skip("this store does not know the needs of its tasks")
+    add(store, "a", "b", cores=2, memory_mb=4000)
+    add(store, "c", gpus=1, walltime_s=60.0, tags=["x", "b"], container="/image")
+    add(store, "d")
+    demand = store.demand()
+    assert [tuple(need) for need in demand.needs] == [
+        (2, 4000, 0, 0.0, (), False, 2, 0, 0),
+        (1, 0, 1, 60.0, ("b", "x"), True, 1, 0, 0),
+        (1, 0, 0, 0.0, (), False, 1, 0, 0),
+    ]
+    assert demand.holders == {}
+
+
+def test_a_factory_learns_what_runs_and_what_waits(store):
+    add(store, "a", "b", "c")
+    first, second = claim(store, count=2)
+    finish(store, first, "error")
+    (need,) = store.demand().needs
+    assert (need.todo + need.waiting, need.locked) == (2, 1)
+    assert finish(store, second) == "done"
+    assert [one.locked for one in store.demand().needs] == [0]
+
+
+def test_a_factory_learns_who_uses_the_cores(store):
+    if not knows_needs(store):
+        pytest.skip("this store does not know who runs its tasks")
+    add(store, "a", "b", cores=2)
+    add(store, "c")
+    claim(store, "p1", 2)
+    claim(store, "p2", 1)
+    assert store.demand().holders == {"p1": 4, "p2": 1}
+
+
+def test_tasks_that_are_over_are_no_demand(store):
+    add(store, "a", "b")
+    (lease,) = claim(store)
+    finish(store, lease)
+    store.cancel([name for name in "ab" if name != lease.task])
+    assert [need for need in store.demand().needs if need.todo or need.waiting or need.locked] == []
+
+
+def test_the_tasks_of_a_pilot_that_died_are_demand_again(store, clock):
+    add(store, "a", max_attempts=2)
+    claim(store, lease_s=5.0)
+    clock.now += 6
+    (need,) = store.demand().needs
+    assert (need.todo + need.waiting, need.locked) == (1, 0)

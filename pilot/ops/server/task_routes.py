@@ -142,6 +142,15 @@ TASK_ROUTES: List[Route] = [
     ),
     Route(
         "GET",
+        "/v1/demand",
+        LOOKERS,
+        "write",
+        tasks_api.get_demand,
+        {},
+        "What the tasks need that are not over, and the cores that each pilot's tasks use.",
+    ),
+    Route(
+        "GET",
         "/v1/pending",
         READERS,
         "write",

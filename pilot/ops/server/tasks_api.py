@@ -169,6 +169,14 @@ def get_status(call: Call) -> Answer:
     return answer_json(call.services.pool.status())
 
 
+def get_demand(call: Call) -> Answer:
+    """GET /v1/demand"""
+    demand = call.services.pool.demand()
+    return answer_json(
+        {"needs": [need._asdict() for need in demand.needs], "holders": demand.holders or {}}
+    )
+
+
 def list_pending(call: Call) -> Answer:
     """GET /v1/pending"""
     tasks, seconds = call.services.pool.pending()

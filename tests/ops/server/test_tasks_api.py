@@ -124,6 +124,14 @@ def test_pending_are_tasks_that_are_not_over(three):
     assert ask(three, "GET", "/v1/pending") == (200, {"tasks": 3, "seconds": None})
 
 
+def test_demand_is_for_factories_and_readers(guarded):
+    statuses = {
+        role: ask(guarded, "GET", "/v1/demand", None, token)[0]
+        for role, token in guarded.keys.items()
+    }
+    assert statuses == {"admin": 200, "factory": 200, "reader": 200, "pilot": 403}
+
+
 def test_held_tasks_are_forgotten_when_it_is_asked_for(three):
     ask(three, "POST", "/v1/cancel", {"tasks": ["a", "b"]})
     body = {"state": "held", "older_than_s": 0, "most": 5}
