@@ -6,7 +6,6 @@ years, which has the same effect. Children inherit it, any process may read it (
 and hardly any program sets it.
 """
 
-import functools
 import os
 import re
 import resource
@@ -27,16 +26,6 @@ class Marks:
         """A random number; another payload of this machine almost surely does not have it."""
         self._next += 1
         return self._next
-
-
-@functools.lru_cache(1)
-def are_usable() -> bool:
-    """Whether processes of this machine can have marks."""
-    try:
-        hard = resource.getrlimit(resource.RLIMIT_RTTIME)[1]
-    except (AttributeError, OSError):
-        return False
-    return hard == resource.RLIM_INFINITY or hard > 2 * _BASE
 
 
 @contextmanager

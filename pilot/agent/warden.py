@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
@@ -27,6 +28,7 @@ LOOK_S = 1.0
 # number of known processes of a group above which the warden forgets those that have exited
 MOST_SEEN = 2000
 _STEP_S = 0.05
+_SHEET = 64  # bytes
 _HEARD = (
     signal.SIGTERM,
     signal.SIGINT,
@@ -46,7 +48,8 @@ class Warden:
         self._groups: Dict[int, str] = {}  # by group, the facts for a new warden: its mark,
         self._leases: Dict[int, str] = {}  # its time limit,
         self._seen: Dict[int, Dict[int, str]] = {}  # and its processes by pid
-        self._starting = ""  # the payload whose group is not known yet
+        # names the payload that starts next; writing it wakes nobody
+        self._sheet = _open_sheet()
         self._late = ""  # messages that are not sent yet
         self._start_program()
 
@@ -57,7 +60,7 @@ class Warden:
             self._child = process.spawn(
                 self._argv,
                 stdin=read,
-                stdout=process.DEVNULL,
+                stdout=self._sheet,
                 stderr=process.DEVNULL,
                 env=_bare_environment(),
             )
@@ -72,8 +75,6 @@ class Warden:
         former = self._write
         self._start_program()
         os.close(former)
-        if self._starting:
-            self._write_words(self._starting)
         for group, line in self._groups.items():
             self._write_words(line + self._leases.get(group, ""))
         for group, seen in self._seen.items():
@@ -85,18 +86,18 @@ class Warden:
     def starting(self, number: int, moment: Optional[float] = None) -> None:
         """A payload is about to start, which may run until this time of the boot clock; its
         processes have this number as their mark (pilot/agent/marks.py)."""
-        self._starting = "!%d %s\n" % (number, "" if moment is None else "%.3f" % moment)
-        self._write_words(self._starting)
+        line = "%d %.3f" % (number, -1.0 if moment is None else moment)
+        try:
+            os.pwrite(self._sheet, line.ljust(_SHEET).encode(), 0)
+        except OSError:  # as for a message
+            pass
 
     def began(self, group: int, number: int, moment: Optional[float] = None) -> None:
-        """The payload that was starting runs in this group. The next message carries this if the
-        mark alone identifies its processes: each message wakes a process."""
-        self._starting = ""
+        """A payload of this group runs, until this time at most; its processes have this number as
+        their mark."""
         self._groups[group] = "+%d %d\n" % (group, number)
         self._leases[group] = "" if moment is None else _read_lease(group, moment)
-        self._late += self._groups[group] + self._leases[group]
-        if not marks.are_usable():
-            self._write_words("")
+        self._write_words(self._groups[group] + self._leases[group])
 
     def until(self, group: int, moment: float) -> None:
         """Set the time of the boot clock at which this group must have ended."""
@@ -132,6 +133,7 @@ class Warden:
         # the process that reaps the agent's children waits for the warden
         self._child.returncode = 0
         os.close(self._write)
+        os.close(self._sheet)
 
     def _write_words(self, text: str) -> None:
         text, self._late = self._late + text, ""
@@ -140,6 +142,19 @@ class Warden:
         # it was killed (and is replaced), or hangs: the agent itself still ends its payloads
         except OSError:
             pass
+
+
+def _open_sheet() -> int:
+    """A file in memory that the warden reads; where there is none, a payload that starts is known
+    as soon as its group is."""
+    try:
+        if hasattr(os, "memfd_create"):
+            return os.memfd_create("pilot-warden")
+        descriptor, path = tempfile.mkstemp()
+        os.unlink(path)
+        return descriptor
+    except OSError:
+        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
 
 def _read_lease(group: int, moment: float) -> str:
@@ -176,6 +191,7 @@ class _Books:
         self.until: Dict[int, float] = {}  # a group -> the end of its lease by the boot clock
         # a group -> the number in the limits of all its processes
         self.numbers: Dict[int, int] = {}
+        self.newest = 0  # the number of the payload that was announced last
 
     def note(self, line: bytes) -> None:
         """Record one line of the agent's. ValueError or IndexError for an incomplete one."""
@@ -183,27 +199,39 @@ class _Books:
         group = int(words[0])
         if sign == b"~":
             self.until[group] = float(words[1])
-        # the group is not known yet: a negative number, which is no group, stands for it; a payload
-        # that was starting before and has no group could not be started
-        elif sign == b"!":
-            for former in [one for one in self.numbers if one < 0]:
-                self.until.pop(former, None)
-                del self.numbers[former]
-            self.numbers[-group] = group
-            if len(words) > 1:
-                self.until[-group] = float(words[1])
         # never among the groups: group 0 would be our own, session 0 the kernel's
         elif group == NOBODYS:
             self.nobodys.add((int(words[1]), int(words[2])))
         elif sign == b"+":
             self.seen[group], self.numbers[group] = set(), int(words[1])
-            self.until.pop(-int(words[1]), None)
-            self.numbers.pop(-int(words[1]), None)
+            self.newest = int(words[1])
+            self._forget_starting()
         elif sign == b"=":
             self.seen.setdefault(group, set()).add((int(words[1]), int(words[2])))
         else:
             for book in (self.seen, self.until, self.numbers):
                 book.pop(group, None)
+
+    def note_sheet(self, sheet: bytes) -> None:
+        """Read which payload starts: one whose group is not known yet. A negative number, which is
+        no group, stands for its group."""
+        try:
+            number, moment = sheet.split()
+            starting, until = int(number), float(moment)
+        except ValueError:  # nothing has started yet
+            return
+        if starting == self.newest or -starting in self.numbers:
+            return
+        self._forget_starting()
+        self.newest = starting
+        self.numbers[-starting] = starting
+        if until >= 0:
+            self.until[-starting] = until
+
+    def _forget_starting(self) -> None:
+        for group in [group for group in self.numbers if group < 0]:
+            self.until.pop(group, None)
+            del self.numbers[group]
 
     def of(self, group: int) -> "_Books":
         """The records of one group."""
@@ -244,9 +272,9 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
         signal.signal(signum, signal.SIG_IGN)
     books, rest = _Books(mark), b""
     while True:
-        wait_s = (
-            max(0.0, min(LOOK_S, min(books.until.values()) - boot_s())) if books.until else None
-        )
+        books.note_sheet(os.pread(1, _SHEET, 0))
+        until = min(books.until.values(), default=boot_s() + LOOK_S)
+        wait_s = max(0.0, min(LOOK_S, until - boot_s()))
         if select.select([read], [], [], wait_s)[0]:
             data = os.read(read, 65536)
             if not data:
@@ -260,6 +288,7 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
         for group in [group for group, until in books.until.items() if until <= boot_s()]:
             del books.until[group]
             _kill_expired(books.of(group))
+    books.note_sheet(os.pread(1, _SHEET, 0))
     _end_all(books, grace_s)
 
 

@@ -9,16 +9,13 @@ import pytest
 
 from pilot.agent import marks
 from pilot.agent.clock import boot_s
-from pilot.agent.warden import Warden
+from pilot.agent.warden import NOBODYS, Warden
 from pilot.base import process, process_tree
 from tests.agent.running import PLAN, BusyPilot, agent_of, gone, put, sleeper, started
 from tests.conftest import steady, until
 
 
 def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
-    from pilot.agent.warden import NOBODYS
-    from tests.conftest import until
-
     seen = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
     nobodys = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
     stranger = process.spawn(["sleep", "300"], env={"PATH": os.environ["PATH"]})
@@ -30,7 +27,7 @@ def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
         for group, child in ((999999999, seen), (NOBODYS, nobodys)):
             warden.saw(group, child.pid, process_tree.look_up(child.pid).started)
         warden.close()
-        assert until(lambda: os.waitpid(warden.pid, os.WNOHANG))[1] == 0
+        assert os.waitpid(warden.pid, 0)[1] == 0
         assert seen.wait(5) == nobodys.wait(5) == -signal.SIGKILL
         assert stranger.poll() is None
     finally:
@@ -116,7 +113,7 @@ def test_what_is_starting_is_known_to_a_new_warden_too():
     warden.replace()
     with marks.marked_children(4715):
         one = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
-    warden.close()
+    warden.close()  # the sheet is as it was
     os.waitpid(warden.pid, 0)
     assert one.wait(timeout=60) == -signal.SIGKILL
 
