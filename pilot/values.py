@@ -1,5 +1,6 @@
 """What an option is, and parsers of its text, which raise ValueError with a sentence."""
 
+import os
 from typing import Callable, Dict, Iterable, NamedTuple, Tuple
 
 _TRUE = ("1", "true", "yes", "on", "y")
@@ -64,6 +65,11 @@ def name(text: str) -> str:
     ):
         raise ValueError("%r is not a name of letters, digits and ._:@+=-, at most 128" % text)
     return text
+
+
+def filled_name(text: str) -> str:
+    """A name in which $VARIABLES of the environment are filled in."""
+    return name(os.path.expandvars(text))
 
 
 def seconds(text: str) -> float:

@@ -24,7 +24,7 @@ from pilot.agent.timing import AgentEnd, EndKind
 from pilot.agent.payload_context import PayloadContext
 from pilot.agent.sandbox import Sandboxes
 from pilot.agent.strays import Strays
-from pilot.agent.warden import Warden
+from pilot.agent.warden_client import Warden
 from pilot.errors import (
     AgentFailed,
     NodeUnfit,

@@ -14,7 +14,7 @@ from typing import Dict, List, Optional, Set, Tuple
 from pilot.base import process_tree
 from pilot.agent import marks
 from pilot.agent.environment import MARK
-from pilot.agent.warden import NOBODYS, Warden
+from pilot.agent.warden_client import NOBODYS, Warden
 from pilot.base.process_tree import Process
 
 # how long to wait after SIGKILL; a process that the kernel blocks stays after that

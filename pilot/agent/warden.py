@@ -11,24 +11,20 @@ import os
 import select
 import signal
 import sys
-import tempfile
 import time
 from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from pilot.base import process, process_tree
+from pilot.base import process_tree
 from pilot.agent import marks
 from pilot.agent.clock import boot_s
 from pilot.agent.environment import AGENT_MARK
+from pilot.agent.warden_client import NOBODYS, SHEET
 from pilot.errors import UsageError
 
 Seen = Tuple[int, int]  # a process: its pid and when it started
-NOBODYS = 0  # stands for the group of processes of an unknown payload
 # interval of the checks: leases may run out while the machine is suspended
 LOOK_S = 1.0
-# number of known processes of a group above which the warden forgets those that have exited
-MOST_SEEN = 2000
 _STEP_S = 0.05
-_SHEET = 64  # bytes
 _HEARD = (
     signal.SIGTERM,
     signal.SIGINT,
@@ -37,138 +33,6 @@ _HEARD = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
-
-
-class Warden:
-    """The agent's side: `starting`, `began` and `ended` announce payloads and their groups, `until`
-    the ends of their leases. The warden exits when this is closed."""
-
-    def __init__(self, argv: Sequence[str], mark: str, grace_s: float) -> None:
-        self._argv = list(argv) + [mark, "%g" % grace_s]
-        self._groups: Dict[int, str] = {}  # by group, the facts for a new warden: its mark,
-        self._leases: Dict[int, str] = {}  # its time limit,
-        self._seen: Dict[int, Dict[int, str]] = {}  # and its processes by pid
-        # names the payload that starts next; writing it wakes nobody
-        self._sheet = _open_sheet()
-        self._late = ""  # messages that are not sent yet
-        self._start_program()
-
-    def _start_program(self) -> None:
-        read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
-        try:
-            self._child = process.spawn(
-                self._argv,
-                stdin=read,
-                stdout=self._sheet,
-                stderr=process.DEVNULL,
-                env=_bare_environment(),
-            )
-        finally:
-            os.close(read)
-        self.pid = self._child.pid
-
-    def replace(self) -> None:
-        """The warden has exited and was reaped: start another one and send it all facts. OSError
-        when none can be started."""
-        self._child.returncode = 0
-        former = self._write
-        self._start_program()
-        os.close(former)
-        for group, line in self._groups.items():
-            self._write_words(line + self._leases.get(group, ""))
-        for group, seen in self._seen.items():
-            alive = {pid: line for pid, line in seen.items() if os.path.exists("/proc/%d" % pid)}
-            self._seen[group] = alive
-            for line in alive.values():
-                self._write_words(line)
-
-    def starting(self, number: int, moment: Optional[float] = None) -> None:
-        """A payload is about to start, which may run until this time of the boot clock; its
-        processes have this number as their mark (pilot/agent/marks.py)."""
-        line = "%d %.3f" % (number, -1.0 if moment is None else moment)
-        try:
-            os.pwrite(self._sheet, line.ljust(_SHEET).encode(), 0)
-        except OSError:  # as for a message
-            pass
-
-    def began(self, group: int, number: int, moment: Optional[float] = None) -> None:
-        """A payload of this group runs, until this time at most; its processes have this number as
-        their mark."""
-        self._groups[group] = "+%d %d\n" % (group, number)
-        self._leases[group] = "" if moment is None else _read_lease(group, moment)
-        self._write_words(self._groups[group] + self._leases[group])
-
-    def until(self, group: int, moment: float) -> None:
-        """Set the time of the boot clock at which this group must have ended."""
-        self._leases[group] = _read_lease(group, moment)
-        self._write_words(self._leases[group])
-
-    def saw(self, group: int, pid: int, started: int) -> None:
-        """This process (with its start time) belongs to the payload of that group, whatever its own
-        group is."""
-        line, seen = "=%d %d %d\n" % (group, pid, started), self._seen.setdefault(group, {})
-        if seen.get(pid) != line:
-            if len(seen) >= MOST_SEEN:
-                self._seen[group] = seen = {
-                    one: text for one, text in seen.items() if os.path.exists("/proc/%d" % one)
-                }
-            seen[pid] = line
-            self._write_words(line)
-
-    def ended(self, group: int) -> None:
-        """No process of this group is left. The next message carries this, or `flush`: each message
-        wakes a process."""
-        for book in (self._groups, self._leases, self._seen):
-            book.pop(group, None)
-        self._late += "-%d\n" % group
-
-    def flush(self) -> None:
-        """Send the pending messages."""
-        if self._late:
-            self._write_words("")
-
-    def close(self) -> None:
-        """No more payloads: the warden exits."""
-        # the process that reaps the agent's children waits for the warden
-        self._child.returncode = 0
-        os.close(self._write)
-        os.close(self._sheet)
-
-    def _write_words(self, text: str) -> None:
-        text, self._late = self._late + text, ""
-        try:
-            os.write(self._write, text.encode())
-        # it was killed (and is replaced), or hangs: the agent itself still ends its payloads
-        except OSError:
-            pass
-
-
-def _open_sheet() -> int:
-    """A file in memory that the warden reads; where there is none, a payload that starts is known
-    as soon as its group is."""
-    try:
-        if hasattr(os, "memfd_create"):
-            return os.memfd_create("pilot-warden")
-        descriptor, path = tempfile.mkstemp()
-        os.unlink(path)
-        return descriptor
-    except OSError:
-        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-
-
-def _read_lease(group: int, moment: float) -> str:
-    return "~%d %.3f\n" % (group, moment)
-
-
-def _bare_environment() -> Dict[str, str]:
-    """The variables that a Python needs to start, without tokens: other processes of our user may
-    read them."""
-    return {
-        name: text
-        for name, text in os.environ.items()
-        if not name.startswith(("PILOT_", "BEARER_"))
-    }
 
 
 def main(argv: Optional[Sequence[str]] = None) -> int:
@@ -272,7 +136,7 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
         signal.signal(signum, signal.SIG_IGN)
     books, rest = _Books(mark), b""
     while True:
-        books.note_sheet(os.pread(1, _SHEET, 0))
+        books.note_sheet(os.pread(1, SHEET, 0))
         until = min(books.until.values(), default=boot_s() + LOOK_S)
         wait_s = max(0.0, min(LOOK_S, until - boot_s()))
         if select.select([read], [], [], wait_s)[0]:
@@ -288,7 +152,7 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
         for group in [group for group, until in books.until.items() if until <= boot_s()]:
             del books.until[group]
             _kill_expired(books.of(group))
-    books.note_sheet(os.pread(1, _SHEET, 0))
+    books.note_sheet(os.pread(1, SHEET, 0))
     _end_all(books, grace_s)
 
 

@@ -1,6 +1,7 @@
 """The command line in two passes: the engine's options first, then those of every loaded
 command."""
 
+import os
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot import hosts, values
@@ -31,7 +32,11 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
         values.boolean,
         False,
     ),
-    Option("pilot_id", "the pilot's id; a new UUID by default", values.name),
+    Option(
+        "pilot_id",
+        "the pilot's id; $VARIABLES are filled in; a new UUID by default",
+        values.filled_name,
+    ),
     Option("report", "the report file (default: pilot-report.json in the workdir)"),
     Option(
         "events",
@@ -41,7 +46,11 @@ ENGINE_OPTIONS: Tuple[Option, ...] = (
         default=(),
     ),
     Option("pool_token", "the token to show to the server of pool and events", secret=True),
-    Option("pool_token_file", "the file that holds this token, read anew when it is needed"),
+    Option(
+        "pool_token_file",
+        "the file that holds this token, read anew when it is needed; $VARIABLES are filled in",
+        os.path.expandvars,
+    ),
     Option("time_limits", "time per command: Install=10m,CheckWorkerNode=60", values.pairs, {}),
     Option(
         "max_walltime",

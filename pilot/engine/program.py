@@ -9,7 +9,7 @@ from pilot.errors import UsageError, lacking
 RUN_MODULE = "-m"
 EXTENSION_PREFIX = "pilot_"
 EXTENSION_PATH = "PILOT_EXTENSION_PATH"  # further folders that hold extensions
-OPERATORS = ("pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual")
+OPERATORS = ("pilot.pool", "pilot.bundle", "pilot.factory", "pilot.ship", "pilot.manual")
 PACKAGES = ("pilot.agent", "pilot.pool")  # of what -m may start
 MODULES = ("pilot.agent", "pilot.agent.transfer", "pilot.agent.warden") + OPERATORS
 

@@ -217,6 +217,10 @@ class Pool:
         become claimable (None: unknown)."""
         raise NotImplementedError
 
+    def mint(self, pilot: str, seconds: float) -> str:
+        """A token for this pilot, which is valid for so long; "" where the store needs none."""
+        return ""
+
     def patience(self, seconds: float) -> None:
         """Set the time limit on an answer, where the store has one."""
 

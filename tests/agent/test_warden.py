@@ -9,7 +9,7 @@ import pytest
 
 from pilot.agent import marks
 from pilot.agent.clock import boot_s
-from pilot.agent.warden import NOBODYS, Warden
+from pilot.agent.warden_client import NOBODYS, Warden
 from pilot.base import process, process_tree
 from tests.agent.running import PLAN, BusyPilot, agent_of, gone, put, sleeper, started
 from tests.conftest import steady, until

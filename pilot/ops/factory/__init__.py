@@ -1,0 +1,1 @@
+"""The factory: keeps the right number of pilots queued and running on batch systems."""

@@ -1,0 +1,49 @@
+"""Calls the commands of a batch system: with an environment that changes no formats, and with a time
+limit."""
+
+import os
+from typing import Dict, List, Sequence
+
+from pilot.base import process
+from pilot.errors import StepFailed
+from pilot.ops.factory.jobs import MayHaveHappened, NoAnswer
+
+ASK_S = 120.0
+SUBMIT_S = 300.0
+# variables that change what a batch system's commands print or ask for
+_DROPPED = ("SQUEUE_", "SACCT_", "SBATCH_", "SCANCEL_", "SLURM_TIME_FORMAT", "SGE_QSTAT", "LC_", "LANG")
+
+
+def bare_environment(environ: Dict[str, str]) -> Dict[str, str]:
+    """The environment without those variables, in the C locale and in UTC."""
+    kept = {name: text for name, text in environ.items() if not name.startswith(_DROPPED)}
+    return dict(kept, LC_ALL="C", TZ="UTC")
+
+
+def ask_command(argv: Sequence[str], environ: Dict[str, str], keep: int = 64 << 20) -> str:
+    """What a command prints. Raises NoAnswer when it fails, or does not end in time."""
+    try:
+        done = process.run(argv, timeout_s=ASK_S, ok=None, environ=environ, keep=keep)
+    except (OSError, StepFailed) as error:
+        raise NoAnswer("%s: %s" % (argv[0], error))
+    if done.timed_out or done.exit_code or done.dropped_bytes:
+        raise NoAnswer(done.describe_end())
+    return done.stdout
+
+
+def run_submit(
+    argv: Sequence[str], environ: Dict[str, str], folder: str
+) -> process.Result:
+    """Run a submit command in this folder. Raises MayHaveHappened if it was stopped or killed."""
+    try:
+        done = process.run(argv, timeout_s=SUBMIT_S, ok=None, environ=environ, cwd=folder)
+    except (OSError, StepFailed) as error:
+        raise MayHaveHappened("%s: %s" % (argv[0], error))
+    if done.timed_out or done.exit_code < 0:
+        raise MayHaveHappened(done.describe_end())
+    return done
+
+
+def existing(folder: str, names: Sequence[str]) -> List[str]:
+    """Those of the files that exist, as paths."""
+    return [path for path in (os.path.join(folder, name) for name in names) if os.path.exists(path)]

@@ -1,0 +1,118 @@
+"""The file of the factory's book: SQLite with synchronous=FULL, so that what is noted survives a power
+loss; and the clocks.
+
+Durations count by the machine's boot clock, so that setting the clock does not matter; after a
+restart of the machine they begin anew. UNIX times are only shown.
+"""
+
+import os
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Optional, Sequence
+
+from pilot.errors import UsageError
+
+VERSION = "1"
+FIRST_BACK_OFF_S = 60.0
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE submissions (tag TEXT PRIMARY KEY, site TEXT NOT NULL, backend TEXT NOT NULL,
+    count INTEGER NOT NULL, made REAL NOT NULL, made_s REAL NOT NULL, state TEXT NOT NULL,
+    system_id TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL, why TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE INDEX submissions_open ON submissions (state) WHERE state IN ('intent', 'doubtful');
+CREATE INDEX submissions_made ON submissions (site, made_s);
+CREATE TABLE pilots (pilot TEXT PRIMARY KEY, tag TEXT NOT NULL, number INTEGER NOT NULL, site TEXT NOT NULL,
+    job TEXT NOT NULL, state TEXT NOT NULL, node TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
+    exit_code INTEGER, submitted REAL NOT NULL, started REAL, started_s REAL, ended REAL, done INTEGER,
+    missing_s REAL) WITHOUT ROWID;
+CREATE INDEX pilots_tag ON pilots (tag);
+CREATE INDEX pilots_live ON pilots (site) WHERE ended IS NULL;
+CREATE INDEX pilots_ended ON pilots (site, ended) WHERE ended IS NOT NULL;
+CREATE TABLE decisions (seq INTEGER PRIMARY KEY, site TEXT NOT NULL, first REAL NOT NULL, last REAL NOT NULL,
+    times INTEGER NOT NULL, line TEXT NOT NULL);
+CREATE INDEX decisions_site ON decisions (site, seq);
+CREATE TABLE wanted (site TEXT NOT NULL, at_s REAL NOT NULL, pilots INTEGER NOT NULL);
+CREATE TABLE switches (site TEXT PRIMARY KEY, word TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE refusals (site TEXT PRIMARY KEY, step INTEGER NOT NULL, until_s REAL NOT NULL, why TEXT NOT NULL,
+    cap INTEGER) WITHOUT ROWID;
+CREATE TABLE levels (site TEXT NOT NULL, at REAL NOT NULL, demand INTEGER, pending INTEGER NOT NULL,
+    running INTEGER NOT NULL, held INTEGER NOT NULL);
+CREATE INDEX levels_at ON levels (at);
+"""
+
+
+class Clock:
+    """The machine's clocks; a simulation has others."""
+
+    def boot_s(self) -> float:
+        """Seconds since the machine started, suspension included."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+    def unix_s(self) -> float:
+        """UNIX time, for people."""
+        return time.time()
+
+
+def boot_id() -> str:
+    """Identifies one start of the machine."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as stream:
+            return stream.read().strip()
+    except OSError:
+        return "unknown"
+
+
+class BookFile:
+    """One connection to the book. OSError and sqlite3.Error when it cannot be written: the caller
+    then submits nothing."""
+
+    def __init__(self, folder: str, clock: Optional[Clock] = None) -> None:
+        self.clock = clock or Clock()
+        os.makedirs(folder, 0o700, exist_ok=True)
+        path = os.path.join(folder, "book.sqlite")
+        try:
+            self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+            self.db.execute("PRAGMA journal_mode=WAL")
+            self.db.execute("PRAGMA synchronous=FULL")
+            with self.writing():
+                self._prepare(path)
+        except sqlite3.Error as error:
+            raise UsageError("%s: cannot be used: %s" % (path, error))
+
+    def _prepare(self, path: str) -> None:
+        if not self.db.execute("SELECT 1 FROM sqlite_master").fetchall():
+            for statement in _TABLES.split(";\n"):
+                self.db.execute(statement)
+            self.db.execute("INSERT INTO meta VALUES ('version', ?)", (VERSION,))
+            self.db.execute("INSERT INTO meta VALUES ('boot', ?)", (boot_id(),))
+        meta = dict(self.db.execute("SELECT name, value FROM meta"))
+        if meta.get("version") != VERSION:
+            raise UsageError("%s: is a book of version %s" % (path, meta.get("version")))
+        if meta["boot"] != boot_id():  # durations begin anew
+            now = self.clock.boot_s()
+            self.db.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (boot_id(),))
+            self.db.execute("UPDATE submissions SET made_s = ?", (now,))
+            self.db.execute("UPDATE pilots SET started_s = ?, missing_s = NULL", (now,))
+            self.db.execute("UPDATE refusals SET until_s = ?", (now + FIRST_BACK_OFF_S,))
+            self.db.execute("DELETE FROM wanted")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """One transaction."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def rows(self, question: str, values: Sequence[object] = ()) -> List[Any]:
+        """The rows of a query."""
+        return self.db.execute(question, tuple(values)).fetchall()

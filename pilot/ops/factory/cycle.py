@@ -1,0 +1,183 @@
+"""One cycle of the factory: ask, decide, write down, act."""
+
+import json
+import logging
+import os
+import sqlite3
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+
+from pilot.base import log as logs
+from pilot.errors import UsageError
+from pilot.ops.factory import book as books, supply
+from pilot.ops.factory.backends.backend import Backend
+from pilot.ops.factory.book import Book, Pilot
+from pilot.ops.factory.config import Farm, Site
+from pilot.ops.factory.decisions import KEEP_WANTED_S, Asked, SiteReport, avoid_of, decide_all
+from pilot.ops.factory.jobs import JobList, Job, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany
+from pilot.ops.factory.submission import Mint, PilotFiles, folder_of, new_tag
+from pilot.pool.interface import Busy, Demand
+
+LOOK_FOR_S = 120.0  # how long a doubtful submission is looked for
+log = logging.getLogger("pilot.factory")
+
+
+class Access(NamedTuple):
+    """What a cycle touches: batch systems, pools, tokens."""
+
+    backend: Callable[[str], Backend]
+    read_demand: Callable[[str], Demand]  # by URL; raises Busy
+    mint_of: Callable[[Site], Optional[Mint]]
+    files: PilotFiles
+
+
+def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
+    """Ask, write down what has changed, decide for each site, and submit. A site that fails does
+    not stop the others."""
+    asked = ask_all(farm, access)
+    for name, answer in asked.systems.items():
+        asked.systems[name] = _note_jobs(farm, book, name, answer, asked)
+    reports = decide_all(farm, book, asked)
+    for report in reports:
+        log.info("%s", logs.printable(report.decision.line))
+        book.notes.note_decision(report.site.name, report.decision.line)
+        book.notes.note_wanted(report.site.name, report.decision.wanted, KEEP_WANTED_S)
+        counts = report.counts
+        known = None if report.limits.unknown else report.state.demand
+        book.notes.note_level(report.site.name, known, counts.pending, counts.running, counts.held)
+        if report.decision.submit:
+            submit(farm, book, access, report.site, report.decision.submit, avoid_of(book, report.site))
+    return reports
+
+
+def preview(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
+    """The decisions of a cycle that submits nothing and writes nothing down."""
+    return decide_all(farm, book, ask_all(farm, access))
+
+
+def ask_all(farm: Farm, access: Access) -> Asked:
+    """One question to each pool and to each batch system."""
+    pools: Dict[str, Union[Demand, str]] = {}
+    systems: Dict[str, Union[JobList, str]] = {}
+    for url in sorted({site.pool for site in farm.sites}):
+        try:
+            pools[url] = access.read_demand(url)
+        except (Busy, UsageError) as error:
+            pools[url] = "the pool: %s" % error
+            log.warning("%s", logs.printable(str(error)))
+    for name in sorted({site.backend for site in farm.sites}):
+        try:
+            systems[name] = access.backend(name).list_jobs()
+        except NoAnswer as error:
+            why = "%s: %s" % (name, error)
+            systems[name] = why
+            log.warning("%s", logs.printable(why))
+    return Asked(pools, systems)
+
+
+def _note_jobs(
+    farm: Farm, book: Book, name: str, answer: Union[JobList, str], asked: Asked
+) -> Union[JobList, str]:
+    """Apply a batch system's answer to the book; returns why it cannot be believed."""
+    if isinstance(answer, str):
+        return answer
+    sites = {site.name for site in farm.sites if site.backend == name}
+    live = [pilot for pilot in book.live_pilots() if pilot.site in sites]
+    doubt = supply.find_doubt(live, answer)
+    now = (book.clock.unix_s(), book.clock.boot_s())
+    if doubt and not book.notes.believe(name, doubt, supply.BELIEVED_S):
+        log.warning("%s: %s", name, doubt)
+        return "%s: %s" % (name, doubt)
+    if not doubt:
+        book.notes.believe(name, "", 0.0)
+    alive = [
+        pilot
+        for one in asked.pools.values()
+        if isinstance(one, Demand)
+        for pilot in (one.holders or {})
+    ]
+    update = supply.update_pilots(live, answer, alive, now)
+    changed = [_with_report(farm, pilot) if pilot.ended else pilot for pilot in update.changed]
+    book.update_pilots(changed)
+    _note_unknown(farm, book, name, update.unknown, now)
+    _end_intents(book, name, answer)
+    return answer
+
+
+def _note_unknown(
+    farm: Farm, book: Book, name: str, unknown: Dict[str, List[Job]], now: Tuple[float, float]
+) -> None:
+    """Jobs that no live pilot stands for: of a doubtful submission, or of a lost book."""
+    intents = {intent.tag: intent for intent in book.open_intents()}
+    for tag, jobs in unknown.items():
+        intent = intents.get(tag)
+        if intent is not None:
+            log.warning("the submission %s has happened: %d jobs", tag, len(jobs))
+            book.note_sent(tag, "", [])
+            book.update_pilots(supply.adopt_jobs(jobs, intent.site, now))
+        elif not book.knows_tag(tag):
+            site = next((one.name for one in farm.sites if one.backend == name), "")
+            log.warning("the book does not know %s: its %d jobs are adopted", tag, len(jobs))
+            book.adopt(tag, site, name, len(jobs))
+            book.update_pilots(supply.adopt_jobs(jobs, site, now))
+
+
+def _end_intents(book: Book, name: str, answer: JobList) -> None:
+    """Close submissions that were looked for long enough."""
+    shown = {job.tag for job in answer.jobs}
+    for intent in book.open_intents():
+        age_s = book.clock.boot_s() - intent.made_s
+        if intent.backend == name and intent.tag not in shown and age_s > LOOK_FOR_S:
+            book.note_outcome(intent.tag, books.LOST, "it was looked for and not found")
+            log.warning("the submission %s did not happen", intent.tag)
+
+
+def _with_report(farm: Farm, pilot: Pilot) -> Pilot:
+    """An ended pilot with what its report says, where this machine can read it."""
+    path = os.path.join(
+        folder_of(farm.book, pilot.tag), "job-%d" % pilot.number, "pilot-report.json"
+    )
+    try:
+        with open(path, encoding="utf-8") as stream:
+            report = json.load(stream)
+        done = int((report.get("tasks") or {}).get("done") or 0)
+        code = report.get("exit_code")
+        reason = str(report.get("reason") or pilot.reason)[:500]
+    except (OSError, ValueError, AttributeError, TypeError):
+        return pilot
+    code = code if isinstance(code, int) else pilot.exit_code
+    return pilot._replace(done=done, exit_code=code, reason=reason)
+
+
+def submit(
+    farm: Farm, book: Book, access: Access, site: Site, count: int, avoid: Tuple[str, ...] = ()
+) -> None:
+    """Write the intent down, then make one submission. Whatever happens, its tag is never used
+    again."""
+    backend, tag = access.backend(site.backend), new_tag()
+    try:
+        book.note_intent(tag, site.name, site.backend, count, access.files.sha256)
+        submission = access.files.write_submission(
+            site, tag, count, farm.book, backend, access.mint_of(site)
+        )
+    except (OSError, sqlite3.Error, Busy) as error:
+        log.error("%s: nothing is submitted: %s", site.name, error)
+        book.note_outcome(tag, books.REFUSED, str(error))
+        return
+    try:
+        system_id = backend.submit(submission._replace(avoid=avoid))
+    except TooMany as error:
+        live = len(book.live_pilots(site.name))
+        log.warning("%s: the batch system takes no more: %s", site.name, error)
+        book.note_outcome(tag, books.REFUSED, str(error))
+        book.notes.note_refusal(site.name, str(error), live)
+    except SubmissionRefused as error:
+        log.error("%s: refused: %s", site.name, error)
+        book.note_outcome(tag, books.REFUSED, str(error))
+        book.notes.note_refusal(site.name, str(error))
+    except MayHaveHappened as error:
+        log.error("%s: the submission %s may have happened: %s", site.name, tag, error)
+        book.note_outcome(tag, books.DOUBTFUL, str(error))
+    else:
+        book.note_sent(tag, system_id, backend.job_ids(system_id, count))
+        book.notes.clear_refusal(site.name)
+        log.info("%s: submitted %d pilots as %s (%s)", site.name, count, tag, system_id)

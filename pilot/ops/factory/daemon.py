@@ -1,0 +1,182 @@
+"""The running factory: a lock on the book, cycles until a signal comes, the file read anew."""
+
+import fcntl
+import logging
+import os
+import select
+import signal
+import socket
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Optional
+
+from pilot.base.files import write_file
+from pilot.errors import UsageError
+from pilot.ops.factory import backends, cycle
+from pilot.ops.factory.backends.backend import Backend
+from pilot.ops.factory.book import Book
+from pilot.ops.factory.config import Farm, Site, read_farm
+from pilot.ops.factory.cycle import Access
+from pilot.ops.factory.decisions import SiteReport
+from pilot.ops.factory.submission import Mint, PilotFiles
+from pilot.pool import open_pool
+from pilot.pool.interface import Demand
+
+log = logging.getLogger("pilot.factory")
+
+
+class Running(UsageError):
+    """Another process has the lock of this book."""
+
+
+@contextmanager
+def locked(folder: str) -> Iterator[None]:
+    """Hold the book alone. Raises Running; UsageError for a book of another machine."""
+    os.makedirs(folder, 0o700, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "a+") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            stream.seek(0)
+            raise Running("%s: process %s runs this factory" % (folder, stream.read().strip()))
+        stream.truncate(0)
+        stream.write("%d\n" % os.getpid())
+        stream.flush()
+        _check_machine(folder)
+        yield
+        stream.truncate(0)
+
+
+def read_lock(folder: str) -> Optional[int]:
+    """The pid of the process that runs this factory, if one does."""
+    try:
+        with open(os.path.join(folder, "lock")) as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+            except OSError:
+                return int(stream.read() or 0) or None
+    except (OSError, ValueError):
+        return None
+
+
+def _machine() -> str:
+    try:
+        with open("/etc/machine-id") as stream:
+            return stream.read().strip()
+    except OSError:
+        return socket.gethostname()
+
+
+def _check_machine(folder: str) -> None:
+    """A book that was copied to another machine would submit everything twice."""
+    path = os.path.join(folder, "machine")
+    try:
+        with open(path) as stream:
+            there = stream.read().strip()
+    except FileNotFoundError:
+        return write_file(path, _machine().encode())
+    if there != _machine():
+        raise UsageError(
+            "%s: this book is of another machine; if the factory there has ended for good, remove %s"
+            % (folder, path)
+        )
+
+
+def make_access(farm: Farm) -> Access:
+    """The real batch systems, pools and tokens of this farm."""
+    environ = dict(os.environ)
+    made: Dict[str, Backend] = {}
+    if farm.token_file:
+        environ["PILOT_POOL_TOKEN_FILE"] = farm.token_file
+
+    def backend(name: str) -> Backend:
+        if name not in made:
+            made[name] = backends.make_backend(name, dict(os.environ), farm.book)
+        return made[name]
+
+    def read_demand(url: str) -> Demand:
+        with open_pool(url, environ=environ) as pool:
+            return pool.demand()
+
+    def mint_of(site: Site) -> Optional[Mint]:
+        if not farm.token_file or not site.pool.startswith("http"):
+            return None
+
+        def mint(pilot: str, seconds: float) -> str:
+            with open_pool(site.pool, environ=environ) as pool:
+                return pool.mint(pilot, seconds)
+
+        return mint
+
+    return Access(backend, read_demand, mint_of, PilotFiles(farm))
+
+
+class Daemon:
+    """Runs cycles until `stop`."""
+
+    def __init__(self, path: str) -> None:
+        self._path, self._farm = path, read_farm(path, backends.NAMES)
+        self._stopping = False
+        # a signal handler may write to a pipe at any moment
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+        self._read_at = _stamp(path)
+
+    def run(self) -> int:
+        """Run in the foreground; returns the exit code."""
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: self.stop())
+        with locked(self._farm.book):
+            book, access = Book(self._farm.book), make_access(self._farm)
+            log.info("%s: %d sites, book %s", self._path, len(self._farm.sites), self._farm.book)
+            while not self._stopping:
+                if self._read_again():
+                    access = make_access(self._farm)
+                cycle.run_cycle(self._farm, book, access)
+                select.select([self._read_end], [], [], self._farm.cycle_s)
+            book.close()
+        log.info("stopped; the pilots go on")
+        return 0
+
+    def stop(self) -> None:
+        """End after the current cycle."""
+        self._stopping = True
+        os.write(self._write_end, b"x")
+
+    def _read_again(self) -> bool:
+        """Take over a changed file, if it is right as a whole."""
+        stamp = _stamp(self._path)
+        if stamp == self._read_at:
+            return False
+        self._read_at = stamp
+        try:
+            farm = read_farm(self._path, backends.NAMES)
+        except UsageError as error:
+            log.error("the changed file is not used: %s", "; ".join(error.problems))
+            return False
+        if farm.book != self._farm.book:
+            log.error("%s: another book needs another start", self._path)
+            return False
+        self._farm = farm
+        log.info("%s was read again: %d sites", self._path, len(farm.sites))
+        return True
+
+
+def _stamp(path: str) -> Optional[int]:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return None
+
+
+def run_once(farm: Farm) -> Optional[List[SiteReport]]:
+    """One cycle; None while the daemon runs."""
+    try:
+        with locked(farm.book):
+            book = Book(farm.book)
+            try:
+                return cycle.run_cycle(farm, book, make_access(farm))
+            finally:
+                book.close()
+    except Running:
+        return None

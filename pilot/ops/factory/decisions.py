@@ -1,0 +1,152 @@
+"""The decisions of a cycle for all sites. Reads the book and the answers of a cycle; writes
+nothing."""
+
+import logging
+import math
+from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
+
+from pilot.base import log as logs
+from pilot.ops.factory import demand, outcome, supply
+from pilot.ops.factory.book import Book, Pilot
+from pilot.ops.factory.config import Farm, Site
+from pilot.ops.factory.decision import Decision, decide
+from pilot.ops.factory.downtime import current_window
+from pilot.ops.factory.guards import Limits
+from pilot.ops.factory.jobs import JobList
+from pilot.ops.factory.policy import SiteState
+from pilot.ops.factory.supply import Counts
+from pilot.pool.interface import Demand
+
+LATELY_S = 60.0
+KEEP_WANTED_S = 3600.0
+HISTORY_S = 86400.0
+log = logging.getLogger("pilot.factory")
+
+
+class SiteReport(NamedTuple):
+    """A site after a cycle."""
+
+    site: Site
+    counts: Counts
+    state: SiteState
+    limits: Limits
+    decision: Decision
+
+
+class Asked(NamedTuple):
+    """The answers of a cycle; a text says why there is none."""
+
+    pools: Dict[str, Union[Demand, str]]
+    systems: Dict[str, Union[JobList, str]]
+
+
+def decide_all(farm: Farm, book: Book, asked: Asked) -> List[SiteReport]:
+    """A decision for each site, in the order of the file. What is decided for one site counts
+    towards `max_total` for the next."""
+    live: Dict[str, List[Pilot]] = {site.name: [] for site in farm.sites}
+    for pilot in book.live_pilots():
+        live.setdefault(pilot.site, []).append(pilot)
+    total = sum(len(pilots) for pilots in live.values())
+    total += sum(intent.pilots for intent in book.open_intents())
+    reports: List[SiteReport] = []
+    for url, answer in asked.pools.items():
+        sites = [site for site in farm.sites if site.pool == url]
+        for report in _decide_pool(farm, book, asked, sites, answer, live, total):
+            total += report.decision.submit
+            reports.append(report)
+    order = {site.name: at for at, site in enumerate(farm.sites)}
+    return sorted(reports, key=lambda report: order[report.site.name])
+
+
+def _decide_pool(
+    farm: Farm, book: Book, asked: Asked, sites: Sequence[Site],
+    answer: Union[Demand, str], live: Dict[str, List[Pilot]], total: int,
+) -> List[SiteReport]:
+    """The decisions for the sites of one pool, whose tasks are shared out once."""
+    limits = {site.name: limits_of(farm, book, asked, site, live[site.name]) for site in sites}
+    known = answer if isinstance(answer, Demand) else Demand([], {})
+    busy = {site.name: _count_busy(known, live[site.name]) for site in sites}
+    places = [
+        demand.Place(
+            site, site.max_running - busy[site.name], is_open(limits[site.name])
+        )
+        for site in sites
+    ]
+    plan = demand.share_tasks(known.needs, places)
+    for sentence in plan.unmet:
+        log.warning("%s", logs.printable(sentence))
+    reports = []
+    for site in sites:
+        share, now_s = plan.shares[site.name], book.clock.boot_s()
+        counts = supply.count_pilots(live[site.name])
+        times = [n.walltime_s for n in known.needs if n.todo and demand.tasks_per_pilot(site, n)]
+        free = supply.count_supply(
+            live[site.name], min(times) if times else None, site.walltime_s, now_s
+        )
+        silent_s = book.silent_s(site.name)
+        state = SiteState(
+            share.pilots + busy[site.name], share.tasks, counts.running, counts.pending, free,
+            book.notes.wanted(site.name, KEEP_WANTED_S), math.inf if silent_s is None else silent_s,
+        )
+        mine = limits[site.name]._replace(total=total)
+        decision = decide(site, state, mine)
+        total += decision.submit
+        reports.append(SiteReport(site, counts, state, mine, decision))
+    return reports
+
+
+def _count_busy(known: Demand, pilots: Sequence[Pilot]) -> int:
+    """How many of these pilots have tasks."""
+    if known.holders is not None:
+        return sum(pilot.pilot in known.holders for pilot in pilots)
+    locked = demand.total_tasks(known.needs)[2]
+    return min(locked, supply.count_pilots(pilots).running)
+
+
+def is_open(limits: Limits) -> bool:
+    """Whether pilots may be submitted, as far as the site itself goes."""
+    return not (
+        limits.mode == "offline" or limits.paused or limits.unknown or limits.stopped
+        or limits.quarantine or limits.downtime_left_s is not None or limits.back_off_s > 0
+    )
+
+
+def avoid_of(book: Book, site: Site) -> Tuple[str, ...]:
+    """The nodes of a site that failed pilots lately."""
+    ended = book.ended_pilots(site.name, outcome.AVOID_S)
+    return tuple(outcome.judge_site(ended, site.per_node).avoid)
+
+
+def limits_of(
+    farm: Farm, book: Book, asked: Asked, site: Site, live: Sequence[Pilot]
+) -> Limits:
+    """What the guards need to know of this site."""
+    verdict = outcome.judge_site(book.ended_pilots(site.name, HISTORY_S), site.per_node)
+    unknown = [one for one in (asked.pools[site.pool], asked.systems[site.backend])
+               if isinstance(one, str)]
+    window = current_window(site.downtime, book.clock.unix_s())
+    refusal = book.notes.refusal(site.name)
+    counts = supply.count_pilots(live)
+    doubtful = sum(one.pilots for one in book.open_intents() if one.site == site.name)
+    silent_s = book.silent_s(site.name)
+    return Limits(
+        mode=site.mode,
+        paused=book.notes.switches().get(site.name, ""),
+        downtime_left_s=window.end - book.clock.unix_s() if window else None,
+        unknown="; ".join(unknown),
+        back_off_s=max(0.0, refusal.until_s - book.clock.boot_s()) if refusal else 0.0,
+        back_off_why=refusal.why if refusal else "",
+        stopped=verdict.stopped,
+        quarantine=verdict.quarantine,
+        canary_age_s=math.inf if silent_s is None else silent_s,
+        pending=counts.pending + doubtful,
+        held=counts.held,
+        running=counts.running,
+        max_pending=site.max_pending,
+        max_running=site.max_running,
+        learned_cap=refusal.cap if refusal else None,
+        max_total=farm.max_total,
+        max_per_cycle=site.max_per_cycle,
+        rate_per_min=site.rate_per_min,
+        lately=book.count_lately(site.name, LATELY_S),
+    )

@@ -1,0 +1,165 @@
+"""Verbs that only look: check, dry-run, status, explain, outputs."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from typing import Any, Dict, List
+
+from pilot.base import log as logs
+from pilot.errors import UsageError
+from pilot.ops.factory import backends, cycle, daemon, supply
+from pilot.ops.factory.book import Book
+from pilot.ops.factory.config import Farm, Site, read_farm
+from pilot.ops.factory.jobs import NoAnswer, SubmissionRefused
+from pilot.ops.factory.submission import folder_of, new_tag, remove_folder
+
+DAY_S = 86400.0
+TAIL = 20  # lines of a pilot's output
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add these verbs to the command line."""
+    for name, function, words in (
+        ("check", check_file, "check the file"),
+        ("dry-run", dry_run, "ask the batch systems and the pools, and show the decisions; submit nothing"),
+        ("status", show_status, "one line for each site"),
+        ("explain", explain_site, "the last decisions for a site"),
+        ("outputs", show_outputs, "what a pilot wrote"),
+    ):
+        verb = verbs.add_parser(name, help=words, description=words)
+        verb.add_argument("file", metavar="FILE")
+        if name == "dry-run":
+            verb.add_argument("site", metavar="SITE", nargs="?", help="default: all sites")
+        if name == "explain":
+            verb.add_argument("site", metavar="SITE")
+        if name == "outputs":
+            verb.add_argument("pilot", metavar="PILOT")
+        if name != "outputs":
+            verb.add_argument("--json", action="store_true")
+        verb.set_defaults(function=function)
+
+
+def check_file(given: argparse.Namespace) -> int:
+    """Read the file; mistakes are errors."""
+    farm = read_farm(given.file, backends.NAMES)
+    sites = [site.name for site in farm.sites]
+    print(json.dumps({"sites": sites}) if given.json else "%s: %d sites: %s" % (
+        given.file, len(sites), ", ".join(sites)))
+    return 0
+
+
+def dry_run(given: argparse.Namespace) -> int:
+    """What the next cycle would submit, by a question to each batch system."""
+    farm = read_farm(given.file, backends.NAMES)
+    chosen = farm.select(given.site)
+    access, book = daemon.make_access(farm), Book(farm.book)
+    shown: List[Dict[str, object]] = []
+    code = 0
+    for report in cycle.preview(farm, book, access):
+        if report.site not in chosen:
+            continue
+        words, refused = check_site(farm, access, report.site)
+        code = 2 if refused else code
+        shown.append({"site": report.site.name, "decision": report.decision.line, "check": words})
+    book.close()
+    for row in shown if not given.json else []:
+        print(logs.printable("%s\n  %s: %s" % (row["decision"], row["site"], row["check"])))
+    if given.json:
+        print(json.dumps(shown, indent=1))
+    return code
+
+
+def check_site(farm: Farm, access: cycle.Access, site: Site) -> "tuple[str, bool]":
+    """The batch system's words about one pilot, and whether it refuses it."""
+    backend, tag = access.backend(site.backend), new_tag()
+    submission = access.files.write_submission(
+        site, tag, 1, farm.book, backend, None
+    )
+    try:
+        return backend.check(submission), False
+    except (SubmissionRefused, NoAnswer) as error:
+        return "refused: %s" % error, True
+    finally:
+        remove_folder(farm.book, tag)
+
+
+def show_status(given: argparse.Namespace) -> int:
+    """The book's view; asks nobody."""
+    farm, rows = read_farm(given.file, backends.NAMES), []  # type: Farm, List[Dict[str, object]]
+    book = Book(farm.book)
+    for site in farm.sites:
+        counts = supply.count_pilots(book.live_pilots(site.name))
+        ended = book.ended_pilots(site.name, DAY_S, 100000)
+        well = sum(pilot.exit_code in (0, 60) for pilot in ended)
+        last = book.notes.decisions(site.name, 1)
+        rows.append({
+            "site": site.name, "state": state_of(book, site), "pending": counts.pending,
+            "running": counts.running, "held": counts.held, "ended_well": well,
+            "ended_badly": len(ended) - well, "decision": last[0]["line"] if last else "",
+        })
+    book.close()
+    if given.json:
+        print(json.dumps({"running": daemon.read_lock(farm.book), "sites": rows}, indent=1))
+        return 0
+    pid = daemon.read_lock(farm.book)
+    print("%s: %s" % (farm.name, "process %d runs it" % pid if pid else "no process runs it"))
+    line = "%-16s %-12s %7s %7s %5s %5s %5s  %s"
+    print(line % ("site", "state", "pending", "running", "held", "well", "badly", "last decision"))
+    for row in rows:
+        print(logs.printable(line % (
+            row["site"], row["state"], row["pending"], row["running"], row["held"],
+            row["ended_well"], row["ended_badly"], row["decision"])))
+    return 0
+
+
+def state_of(book: Book, site: Site) -> str:
+    """One word for the state of a site, from the book."""
+    switched = book.notes.switches().get(site.name, "")
+    last = book.notes.decisions(site.name, 1)
+    line = str(last[0]["line"]) if last else ""
+    if switched or site.mode != "online":
+        return switched or site.mode
+    for word in ("unknown", "back-off", "quarantine", "stopped", "downtime"):
+        if ", %s" % word in line:
+            return word
+    return "ok" if last else "new"
+
+
+def explain_site(given: argparse.Namespace) -> int:
+    """The last decisions, one line each."""
+    farm = read_farm(given.file, backends.NAMES)
+    site = farm.select(given.site)[0]
+    book = Book(farm.book)
+    decisions = book.notes.decisions(site.name, 20)
+    book.close()
+    if given.json:
+        print(json.dumps(decisions, indent=1))
+        return 0
+    for one in decisions:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["last"]))
+        times = " (%d times)" % one["times"] if one["times"] > 1 else ""
+        print(logs.printable("%s  %s%s" % (moment, one["line"], times)))
+    return 0
+
+
+def show_outputs(given: argparse.Namespace) -> int:
+    """Where a pilot's files are, and the last lines of its output."""
+    farm = read_farm(given.file, backends.NAMES)
+    book = Book(farm.book)
+    pilot = book.find_pilot(given.pilot)
+    book.close()
+    if pilot is None:
+        raise UsageError("the book does not know the pilot %s" % given.pilot)
+    site = next((one for one in farm.sites if one.name == pilot.site), None)
+    folder = folder_of(farm.book, pilot.tag)
+    print("%s: job %s of site %s, %s" % (pilot.pilot, pilot.job, pilot.site, pilot.state))
+    if site is None:
+        return 0
+    backend = backends.make_backend(site.backend, dict(os.environ), farm.book)
+    for path in backend.output_files(folder, pilot.number):
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            lines = stream.readlines()[-TAIL:]
+        sys.stdout.write("== %s\n%s" % (path, "".join(logs.printable(line) for line in lines)))
+    return 0

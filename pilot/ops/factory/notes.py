@@ -1,0 +1,128 @@
+"""What the factory notes beside submissions and pilots: decisions, the demand of earlier cycles,
+operators' orders, refusals, curves."""
+
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from pilot.ops.factory.book_file import FIRST_BACK_OFF_S, BookFile
+
+MAX_BACK_OFF_S = 1800.0
+
+
+class Refusal(NamedTuple):
+    """The back-off of a site after a refused submission, and the cap that it taught us."""
+
+    step: int
+    until_s: float
+    why: str
+    cap: Optional[int]
+
+
+class Notes:
+    """The tables of these notes."""
+
+    def __init__(self, file: BookFile) -> None:
+        self._file, self._db, self.clock = file, file.db, file.clock
+
+    def note_decision(self, site: str, line: str) -> None:
+        """Write down a decision; one that equals the last is counted."""
+        now = self.clock.unix_s()
+        with self._file.writing():
+            last = self._db.execute(
+                "SELECT seq, line FROM decisions WHERE site = ? ORDER BY seq DESC LIMIT 1", (site,)
+            ).fetchone()
+            if last and last[1] == line:
+                self._db.execute(
+                    "UPDATE decisions SET last = ?, times = times + 1 WHERE seq = ?",
+                    (now, last[0]),
+                )
+                return
+            self._db.execute(
+                "INSERT INTO decisions (site, first, last, times, line) VALUES (?, ?, ?, 1, ?)",
+                (site, now, now, line),
+            )
+
+    def decisions(self, site: str, most: int) -> List[Dict[str, Any]]:
+        """The last decisions of a site, oldest first."""
+        rows = self._db.execute(
+            "SELECT first, last, times, line FROM decisions WHERE site = ? ORDER BY seq DESC LIMIT ?",
+            (site, most),
+        ).fetchall()
+        return [dict(zip(("first", "last", "times", "line"), row)) for row in reversed(rows)]
+
+    def wanted(self, site: str, seconds: float) -> Tuple[Tuple[float, int], ...]:
+        """(age, number) of the demand that earlier cycles saw, oldest first."""
+        now = self.clock.boot_s()
+        return tuple(
+            (now - at_s, pilots)
+            for at_s, pilots in self._db.execute(
+                "SELECT at_s, pilots FROM wanted WHERE site = ? AND at_s > ? ORDER BY at_s",
+                (site, now - seconds),
+            )
+        )
+
+    def note_wanted(self, site: str, pilots: int, keep_s: float) -> None:
+        """What `persist` will compare with later."""
+        with self._file.writing():
+            self._db.execute("INSERT INTO wanted VALUES (?, ?, ?)", (site, self.clock.boot_s(), pilots))
+            self._db.execute(
+                "DELETE FROM wanted WHERE site = ? AND at_s < ?", (site, self.clock.boot_s() - keep_s)
+            )
+
+    def switch(self, site: str, word: str) -> None:
+        """An operator's order for a site: "paused", "draining", or "" for none."""
+        with self._file.writing():
+            self._db.execute("DELETE FROM switches WHERE site = ?", (site,))
+            if word:
+                self._db.execute("INSERT INTO switches VALUES (?, ?)", (site, word))
+
+    def switches(self) -> Dict[str, str]:
+        """The operators' orders by site."""
+        return dict(self._db.execute("SELECT site, word FROM switches"))
+
+    def note_refusal(self, site: str, why: str, cap: Optional[int] = None) -> None:
+        """A submission was refused: 1, 2, 4 ... 30 minutes of back-off; or a cap was learned."""
+        before = self.refusal(site)
+        step = before.step + 1 if before and cap is None else 0 if cap is not None else 1
+        wait_s = min(MAX_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** max(0, step - 1))
+        with self._file.writing():
+            self._db.execute(
+                "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?)",
+                (site, step, self.clock.boot_s() + wait_s, why[:500], cap),
+            )
+
+    def refusal(self, site: str) -> Optional[Refusal]:
+        """The last refusal of this site, unless a submission has worked since."""
+        row = self._db.execute(
+            "SELECT step, until_s, why, cap FROM refusals WHERE site = ?", (site,)
+        ).fetchone()
+        return Refusal(*row) if row else None
+
+    def clear_refusal(self, site: str) -> None:
+        """A submission worked."""
+        with self._file.writing():
+            self._db.execute("DELETE FROM refusals WHERE site = ?", (site,))
+
+    def believe(self, backend: str, doubt: str, after_s: float) -> bool:
+        """Whether a doubtful answer of this backend is believed: it has been doubtful for so long.
+        No doubt: begin anew."""
+        now = self.clock.boot_s()
+        with self._file.writing():
+            row = self._db.execute(
+                "SELECT value FROM meta WHERE name = ?", ("doubt " + backend,)
+            ).fetchone()
+            since = float(row[0]) if row and float(row[0]) <= now else now
+            self._db.execute("DELETE FROM meta WHERE name = ?", ("doubt " + backend,))
+            if doubt and now - since < after_s:
+                self._db.execute("INSERT INTO meta VALUES (?, ?)", ("doubt " + backend, str(since)))
+                return False
+        return True
+
+    def note_level(
+        self, site: str, demand: Optional[int], pending: int, running: int, held: int
+    ) -> None:
+        """A point of the site's curves."""
+        with self._file.writing():
+            self._db.execute(
+                "INSERT INTO levels VALUES (?, ?, ?, ?, ?, ?)",
+                (site, self.clock.unix_s(), demand, pending, running, held),
+            )

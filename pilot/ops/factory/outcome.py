@@ -1,0 +1,73 @@
+"""Whose fault a pilot's end was: by its exit code, the time that it ran and the tasks that it did.
+Pure functions."""
+
+from typing import Dict, List, NamedTuple, Sequence
+
+from pilot.ops.factory.book import Pilot
+from pilot.ops.factory.jobs import JobState
+
+QUICK_S = 120.0
+NODES = 2  # quick ends on so many nodes: the site itself is at fault
+AVOID_S = 6 * 3600.0
+# no failure of the pilot or its site
+_EXCUSED = (JobState.PREEMPTED, JobState.CANCELLED, JobState.REQUEUED)
+
+
+class Verdict(NamedTuple):
+    """What the last ends say of a site: the nodes to avoid, and why it is in quarantine or stopped
+    ("" if it is not); `server_away`: pilots could not reach the pool."""
+
+    avoid: List[str]
+    quarantine: str = ""
+    stopped: str = ""
+    server_away: bool = False
+
+
+def is_quick_end(pilot: Pilot) -> bool:
+    """Whether a pilot ended within 120 s of its start without a task, and by a fault."""
+    if pilot.ended is None or pilot.exit_code in (0, 2, 50, 60) or pilot.done:
+        return False
+    if JobState(pilot.state) in _EXCUSED:
+        return False
+    if pilot.started is None:  # it started and ended between two looks
+        return pilot.exit_code is not None
+    return pilot.ended - pilot.started <= QUICK_S
+
+
+def judge_site(ended: Sequence[Pilot], per_node: int) -> Verdict:
+    """Judge the ends of the last hours, the last first."""
+    quick: Dict[str, int] = {}
+    streak: List[Pilot] = []
+    for pilot in ended:
+        if is_quick_end(pilot):
+            quick[pilot.node] = quick.get(pilot.node, 0) + 1
+    for pilot in ended:  # since the last pilot that ended well
+        if pilot.exit_code in (0, 60) or pilot.done:
+            break
+        if is_quick_end(pilot) or pilot.exit_code in (1, 2, 50):
+            streak.append(pilot)
+    avoid = sorted(node for node, count in quick.items() if node and count >= per_node)
+    return Verdict(avoid, _quarantine(streak, avoid), _stopped(streak), _is_away(streak))
+
+
+def _quarantine(streak: Sequence[Pilot], avoid: Sequence[str]) -> str:
+    quick = [pilot for pilot in streak if is_quick_end(pilot) and pilot.node not in avoid]
+    nodes = {pilot.node for pilot in quick}
+    if len(nodes) < NODES:
+        return ""
+    return "%d pilots ended within %.0f s on %d nodes, the last with exit code %s" % (
+        len(quick), QUICK_S, len(nodes), quick[0].exit_code,
+    )
+
+
+def _stopped(streak: Sequence[Pilot]) -> str:
+    wrong = [pilot for pilot in streak if pilot.exit_code in (1, 2)]
+    if not wrong:
+        return ""
+    return "pilot %s ended with exit code %s: %s" % (
+        wrong[0].pilot, wrong[0].exit_code, wrong[0].reason or "see its output",
+    )
+
+
+def _is_away(streak: Sequence[Pilot]) -> bool:
+    return bool(streak) and streak[0].exit_code == 50

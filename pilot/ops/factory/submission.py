@@ -1,0 +1,97 @@
+"""Makes the files of a submission: the pilot's script and its tokens, in a new folder."""
+
+import hashlib
+import os
+import random
+import shutil
+from typing import Callable, Dict, Optional
+
+from pilot.base.files import write_file
+from pilot.engine import onefile
+from pilot.errors import UsageError
+from pilot.ops.bundle import make
+from pilot.ops.factory.backends.backend import Backend, Submission
+from pilot.ops.factory.config import Farm, Site
+from pilot.ops.factory.jobs import pilot_id
+
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # two of them name at most 1,000 folders
+SCRIPT = "pilot-job.py"
+TOKEN_S = 7 * 86400.0  # a submission may wait so long in a queue
+Mint = Callable[[str, float], str]  # pilot id, seconds -> its token
+
+
+def new_tag(rng: Optional[random.Random] = None) -> str:
+    """A name that no submission has had: a letter and 11 more, which fits the job name of every
+    batch system."""
+    source = rng or random.SystemRandom()
+    return "p" + "".join(source.choice(LETTERS) for _ in range(11))
+
+
+def folder_of(book: str, tag: str) -> str:
+    """The folder of a submission."""
+    return os.path.join(book, "outputs", tag[1:3], tag)
+
+
+class PilotFiles:
+    """The program that is submitted: a zip form that the farm names, or this program."""
+
+    def __init__(self, farm: Farm) -> None:
+        try:
+            files = onefile.files_of(farm.pilot) if farm.pilot else onefile.own_files()
+        except UsageError as error:
+            raise UsageError("%s: [factory] pilot: %s" % (farm.path, error))
+        self._files: Dict[str, bytes] = make.files_for_nodes(files)
+        self.sha256 = hashlib.sha256(onefile.zip_bytes(self._files)).hexdigest()
+
+    def write_submission(
+        self, site: Site, tag: str, count: int, book: str, backend: Backend, mint: Optional[Mint]
+    ) -> Submission:
+        """Write the script, and a token for each pilot if there is a mint. OSError when the disk
+        is full; Busy when the server makes no token."""
+        folder = folder_of(book, tag)
+        os.makedirs(folder, 0o700)
+        index = "${%s}" % backend.index_variable
+        words = pilot_words(site, tag, folder, index, mint is not None)
+        words = backend.pilot_words(site.cores) + words
+        script = make.text_bytes(self._files, (), words)
+        write_file(os.path.join(folder, SCRIPT), script, 0o700)
+        for number in range(count if mint is not None else 0):
+            token = mint(pilot_id(tag, number), TOKEN_S) if mint is not None else ""
+            write_file(os.path.join(folder, "token-%d" % number), token.encode() + b"\n", 0o600)
+        return Submission(
+            tag, count, folder, SCRIPT, site.cores, site.memory_mb, site.gpus, site.walltime_s,
+            site.queue, site.options, site.environment,
+        )
+
+
+def pilot_words(site: Site, tag: str, folder: str, index: str, with_token: bool) -> "list[str]":
+    """The pilot's command line; `index` is the variable of a job's number, which the pilot fills
+    in."""
+    words = ["-X", site.commands] if site.commands else []
+    words += ["--pool", site.pool, "--pilot-id", pilot_id(tag, 0)[:-1] + index]
+    words += ["--workdir", os.path.join(folder, "job-" + index), "--idle-s", "%g" % site.idle_s]
+    words += ["--site", site.name]
+    if with_token:
+        words += ["--pool-token-file", os.path.join(folder, "token-" + index)]
+    if site.tags:
+        words += ["--tags", ",".join(site.tags)]
+    if site.walltime_s is not None:
+        words += ["--max-walltime", "%d" % site.walltime_s]
+    return words + list(site.pilot_options)
+
+
+def remove_folder(book: str, tag: str) -> None:
+    """Remove the files of a submission."""
+    shutil.rmtree(folder_of(book, tag), ignore_errors=True)
+
+
+def tidy_folder(book: str, tag: str) -> None:
+    """Remove script and tokens of a submission that has ended; the outputs stay."""
+    folder = folder_of(book, tag)
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        if name == SCRIPT or name.startswith("token-"):
+            os.unlink(os.path.join(folder, name))
