@@ -11,7 +11,7 @@ from pilot.ops.factory.book import Book, Pilot
 from pilot.ops.factory.config import Farm, Site
 from pilot.ops.factory.decision import Decision, decide
 from pilot.ops.factory.downtime import current_window
-from pilot.ops.factory.guards import Limits
+from pilot.ops.factory.guards import CANARY_S, Limits
 from pilot.ops.factory.jobs import JobList
 from pilot.ops.factory.policy import SiteState
 from pilot.ops.factory.supply import Counts
@@ -64,6 +64,11 @@ def _decide_pool(
 ) -> List[SiteReport]:
     """The decisions for the sites of one pool, whose tasks are shared out once."""
     limits = {site.name: limits_of(farm, book, asked, site, live[site.name]) for site in sites}
+    away = _find_away(book, sites)
+    if away:
+        limits = {
+            name: one._replace(unknown=one.unknown or away) for name, one in limits.items()
+        }
     known = answer if isinstance(answer, Demand) else Demand([], {})
     busy = {site.name: _count_busy(known, live[site.name]) for site in sites}
     places = [
@@ -95,6 +100,16 @@ def _decide_pool(
     return reports
 
 
+def _find_away(book: Book, sites: Sequence[Site]) -> str:
+    """A sentence if a pilot of one of these sites could not reach the pool lately: that is no
+    site's fault, and all wait."""
+    for site in sites:
+        ended = book.ended_pilots(site.name, CANARY_S)
+        if outcome.judge_site(ended, (), site.per_node, 0.0).server_away:
+            return "pilot %s could not reach the pool (exit code 50)" % ended[0].pilot
+    return ""
+
+
 def _count_busy(known: Demand, pilots: Sequence[Pilot]) -> int:
     """How many of these pilots have tasks."""
     if known.holders is not None:
@@ -114,14 +129,16 @@ def is_open(limits: Limits) -> bool:
 def avoid_of(book: Book, site: Site) -> Tuple[str, ...]:
     """The nodes of a site that failed pilots lately."""
     ended = book.ended_pilots(site.name, outcome.AVOID_S)
-    return tuple(outcome.judge_site(ended, site.per_node).avoid)
+    return tuple(outcome.judge_site(ended, (), site.per_node, 0.0).avoid)
 
 
 def limits_of(
     farm: Farm, book: Book, asked: Asked, site: Site, live: Sequence[Pilot]
 ) -> Limits:
     """What the guards need to know of this site."""
-    verdict = outcome.judge_site(book.ended_pilots(site.name, HISTORY_S), site.per_node)
+    verdict = outcome.judge_site(
+        book.ended_pilots(site.name, HISTORY_S), live, site.per_node, book.clock.boot_s()
+    )
     unknown = [one for one in (asked.pools[site.pool], asked.systems[site.backend])
                if isinstance(one, str)]
     window = current_window(site.downtime, book.clock.unix_s())

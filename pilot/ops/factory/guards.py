@@ -114,13 +114,16 @@ GUARDS: Tuple[Guard, ...] = (
 )
 
 
+ALWAYS = GUARDS[:4]
+
+
 def run_guards(n: int, limits: Limits) -> Tuple[int, List[str]]:
-    """The number that all guards allow, and the words of those that changed it. Nothing is
-    explained any more once the number is 0."""
+    """The number that all guards allow, and the words of those that changed it. Caps are not
+    explained once the number is 0; what closes the site always is."""
     words: List[str] = []
     for guard in GUARDS:
-        if guard is not _check_mode and n <= 0:
-            break
+        if n <= 0 and (words or guard not in ALWAYS):
+            continue
         n, why = guard(n, limits)
         words += [why] if why else []
     return max(0, n), words

@@ -34,8 +34,11 @@ def is_quick_end(pilot: Pilot) -> bool:
     return pilot.ended - pilot.started <= QUICK_S
 
 
-def judge_site(ended: Sequence[Pilot], per_node: int) -> Verdict:
-    """Judge the ends of the last hours, the last first."""
+def judge_site(
+    ended: Sequence[Pilot], live: Sequence[Pilot], per_node: int, now_s: float
+) -> Verdict:
+    """Judge the ends of the last hours, the last first, and the live pilots at this time of the boot
+    clock."""
     quick: Dict[str, int] = {}
     streak: List[Pilot] = []
     for pilot in ended:
@@ -47,11 +50,23 @@ def judge_site(ended: Sequence[Pilot], per_node: int) -> Verdict:
         if is_quick_end(pilot) or pilot.exit_code in (1, 2, 50):
             streak.append(pilot)
     avoid = sorted(node for node, count in quick.items() if node and count >= per_node)
-    return Verdict(avoid, _quarantine(streak, avoid), _stopped(streak), _is_away(streak))
+    healthy = any(_is_healthy(pilot, quick, now_s) for pilot in live)
+    quarantine = "" if healthy else _quarantine(streak)
+    return Verdict(avoid, quarantine, _stopped(streak), _is_away(streak))
 
 
-def _quarantine(streak: Sequence[Pilot], avoid: Sequence[str]) -> str:
-    quick = [pilot for pilot in streak if is_quick_end(pilot) and pilot.node not in avoid]
+def _is_healthy(pilot: Pilot, quick: Dict[str, int], now_s: float) -> bool:
+    """Whether a live pilot shows that the site works: it has run for a while on a node that fails
+    no others."""
+    return (
+        pilot.started_s is not None
+        and now_s - pilot.started_s > QUICK_S
+        and pilot.node not in quick
+    )
+
+
+def _quarantine(streak: Sequence[Pilot]) -> str:
+    quick = [pilot for pilot in streak if is_quick_end(pilot)]
     nodes = {pilot.node for pilot in quick}
     if len(nodes) < NODES:
         return ""

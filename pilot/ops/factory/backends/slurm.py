@@ -104,7 +104,7 @@ class SlurmBackend(Backend):
                 raise MayHaveHappened(words or done.describe_end())
             raise SubmissionRefused(words)
         number = done.stdout.strip().split("\n")[-1].split(";")[0]
-        if not number.isdigit():
+        if not number.isdecimal():
             raise MayHaveHappened("sbatch said %r" % done.stdout[-200:])
         return number
 
@@ -179,7 +179,7 @@ def parse_squeue(text: str) -> List[Job]:
         if len(fields) != 7:
             raise NoAnswer("squeue printed %r" % line[:200])
         _, array, index, name, state, node, reason = fields
-        if not TAG.match(name) or not index.isdigit():
+        if not TAG.match(name) or not index.isdecimal():
             continue
         jobs.append(
             Job("%s_%s" % (array, index), name, int(index), _state(state, reason), node, reason)
@@ -197,7 +197,7 @@ def parse_sacct(text: str) -> List[Job]:
         number, name, state, code, node = fields
         index = number.partition("_")[2]
         # "CANCELLED by 1000"
-        if not TAG.match(name) or not index.isdigit() or STATES.get(state.split(" ")[0]) is None:
+        if not TAG.match(name) or not index.isdecimal() or STATES.get(state.split(" ")[0]) is None:
             continue
         found = _state(state.split(" ")[0], "")
         jobs.append(Job(number, name, int(index), found, node, "", _exit_code(code)))
@@ -214,9 +214,9 @@ def _state(word: str, reason: str) -> JobState:
 
 def _exit_code(text: str) -> Optional[int]:
     code, _, signum = text.partition(":")
-    if not code.isdigit():
+    if not code.isdecimal():
         return None
-    return -int(signum) if signum.isdigit() and int(signum) else int(code)
+    return -int(signum) if signum.isdecimal() and int(signum) else int(code)
 
 
 def parse_clock(text: str) -> Optional[float]:

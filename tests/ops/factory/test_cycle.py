@@ -1,0 +1,338 @@
+"""Cycles of the factory with a batch system in memory."""
+
+import pytest
+
+from pilot.ops.factory.jobs import (
+    Job, JobState, MayHaveHappened, SubmissionRefused, TooMany,
+)
+from tests.ops.factory.conftest import make_site
+
+
+def submitted(factory):
+    return [one.pilots for one in factory.system.submitted]
+
+
+def test_pilots_are_submitted_for_tasks(factory):
+    factory.want(3)
+    assert factory.cycle()["main"].submit == 3
+    assert submitted(factory) == [3]
+
+
+def test_what_waits_in_the_queue_is_not_submitted_again(factory):
+    factory.want(3)
+    for _ in range(4):
+        factory.cycle()
+    assert submitted(factory) == [3]
+
+
+def test_no_work_means_no_pilots(factory):
+    for _ in range(3):
+        assert factory.cycle()["main"].submit == 0
+
+
+def test_a_task_that_runs_needs_no_further_pilot(factory):
+    factory.want(1)
+    factory.cycle()
+    (one,) = factory.system.jobs
+    factory.system.move(one, JobState.RUNNING)
+    factory.want(0, locked=1)
+    factory.demand = factory.demand._replace(holders={one: 1})
+    assert factory.cycle()["main"].submit == 0
+    factory.want(1, locked=1)
+    factory.demand = factory.demand._replace(holders={one: 1})
+    assert factory.cycle()["main"].submit == 1
+
+
+# -- what is not known -----------------------------------------------------------------------------
+
+
+def test_a_batch_system_that_does_not_answer_gets_nothing(factory):
+    factory.want(5)
+    factory.system.silent = "squeue ended with 1"
+    decision = factory.cycle()["main"]
+    assert decision.submit == 0
+    assert "unknown: memory: squeue ended with 1 -> wait" in decision.line
+
+
+def test_a_pool_that_does_not_answer_is_no_zero_and_no_demand(factory):
+    factory.want(2)
+    factory.cycle()
+    factory.demand = "the pool cannot be reached"
+    assert "unknown: the pool: the pool cannot be reached" in factory.cycle()["main"].line
+    assert len(factory.book.live_pilots()) == 2
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_an_answer_that_lacks_half_of_the_jobs_is_no_answer(factory, jobs):
+    factory.sites = [make_site(max_pending=5)]
+    factory.want(50)
+    factory.cycle()
+    factory.system.hidden = set(list(factory.system.jobs)[jobs:])
+    for _ in range(3):
+        decision = factory.cycle()["main"]
+        assert decision.submit == 0
+        assert "its answer lacks %d of 5 jobs" % (5 - jobs) in decision.line
+    assert len(factory.book.live_pilots()) == 5
+
+
+def test_a_lasting_answer_is_believed_after_five_minutes(factory):
+    factory.want(50)
+    factory.cycle()
+    factory.system.jobs.clear()
+    factory.want(0)
+    for _ in range(8):
+        factory.cycle()
+    assert factory.book.live_pilots() == []
+
+
+def test_one_missing_job_is_gone_after_two_answers(factory):
+    factory.want(2)
+    factory.cycle()
+    first, second = list(factory.system.jobs)
+    factory.system.hidden = {first}
+    factory.want(0)
+    factory.cycle(10)
+    assert len(factory.book.live_pilots()) == 2
+    factory.cycle(10)
+    assert len(factory.book.live_pilots()) == 2
+    factory.cycle(30)
+    assert [pilot.pilot for pilot in factory.book.live_pilots()] == [second]
+    assert factory.book.find_pilot(first).state == "gone"
+
+
+def test_a_missing_job_whose_pilot_has_a_task_is_not_gone(factory):
+    factory.want(2)
+    factory.cycle()
+    first = next(iter(factory.system.jobs))
+    factory.system.hidden = {first}
+    factory.want(0)
+    factory.demand = factory.demand._replace(holders={first: 1})
+    for _ in range(5):
+        factory.cycle()
+    assert factory.book.find_pilot(first).ended is None
+
+
+# -- submissions that fail -----------------------------------------------------------------------
+
+
+def test_a_submission_that_failed_but_happened_is_found_and_not_repeated(factory):
+    factory.want(3)
+    factory.system.error, factory.system.happens = MayHaveHappened("killed"), True
+    factory.cycle()
+    for _ in range(4):
+        factory.cycle()
+    assert submitted(factory) == [3]
+    assert len(factory.book.live_pilots()) == 3
+
+
+def test_a_submission_that_did_not_happen_counts_until_it_was_looked_for(factory):
+    factory.want(3)
+    factory.system.error = MayHaveHappened("time-out")
+    factory.cycle()
+    assert [one.state for one in factory.book.open_intents()] == ["doubtful"]
+    assert factory.cycle()["main"].submit <= 2  # three of max_pending 5 may be there
+    factory.cycle(130)
+    assert factory.book.open_intents() == []
+
+
+def test_the_caps_hold_while_a_submission_is_in_doubt(factory):
+    factory.sites = [make_site(max_running=3)]
+    factory.want(30)
+    factory.system.error, factory.system.happens = MayHaveHappened("?"), True
+    factory.system.hidden = {"nothing"}
+    for _ in range(6):
+        factory.cycle(10)
+        assert len(factory.system.jobs) <= 3
+
+
+def test_a_crash_before_the_submit_command_is_closed_by_looking(factory):
+    factory.book.note_intent("pabcdefghjkm", "main", "memory", 2, "")
+    factory.reopen()
+    factory.cycle(10)
+    assert len(factory.book.open_intents()) == 1
+    factory.cycle(130)
+    assert factory.book.open_intents() == []
+    assert factory.system.submitted == []
+
+
+def test_a_crash_after_the_submit_command_leaves_no_stranger(factory):
+    factory.book.note_intent("pabcdefghjkm", "main", "memory", 2, "")
+    for number in range(2):
+        one = "pabcdefghjkm-%d" % number
+        factory.system.jobs[one] = Job(one, "pabcdefghjkm", number, JobState.RUNNING)
+    factory.reopen()
+    factory.want(2)
+    assert factory.cycle(10)["main"].submit == 0
+    assert len(factory.book.live_pilots("main")) == 2
+
+
+def test_jobs_of_a_lost_book_are_adopted(factory):
+    factory.system.jobs["x"] = Job("17_0", "pabcdefghjkm", 0, JobState.RUNNING)
+    factory.want(1)
+    assert factory.cycle()["main"].submit == 0
+    assert factory.book.find_pilot("pabcdefghjkm-0").job == "17_0"
+
+
+def test_a_refused_submission_waits_longer_each_time(factory):
+    factory.want(3)
+    tries = []
+    for minute in range(40):
+        factory.system.error = SubmissionRefused("invalid partition")
+        if factory.cycle()["main"].submit:
+            tries.append(minute)
+    assert tries == [0, 1, 3, 7, 15, 31]
+    factory.system.error = None
+    for _ in range(30):
+        factory.cycle()
+    assert submitted(factory) == [3]
+    assert factory.book.notes.refusal("main") is None
+
+
+def test_a_limit_of_the_batch_system_is_a_cap_and_no_failure(factory):
+    factory.want(30)
+    factory.cycle()
+    factory.system.move("all", JobState.RUNNING)
+    factory.system.error = TooMany("job submit limit")
+    factory.cycle()
+    decision = factory.cycle(61)["main"]
+    assert "the batch system's limit 5-5 = 0" in decision.line
+
+
+# -- operators and several sites -----------------------------------------------------------------
+
+
+def test_a_paused_site_gets_nothing_until_it_is_resumed(factory):
+    factory.want(3)
+    factory.book.notes.switch("main", "paused")
+    assert factory.cycle()["main"].line.endswith("paused -> wait")
+    factory.book.notes.switch("main", "")
+    assert factory.cycle()["main"].submit == 3
+
+
+def test_each_task_is_wanted_once_over_all_sites(factory):
+    factory.sites = [make_site("a"), make_site("b")]
+    factory.want(6)
+    decisions = factory.cycle()
+    assert [decisions["a"].submit, decisions["b"].submit] == [3, 3]
+
+
+def test_what_a_closed_site_cannot_take_goes_to_the_others(factory):
+    factory.sites = [make_site("a", prefer=1), make_site("b")]
+    factory.book.notes.switch("a", "paused")
+    factory.want(4)
+    decisions = factory.cycle()
+    assert [decisions["a"].submit, decisions["b"].submit] == [0, 4]
+
+
+def test_the_cap_of_the_factory_holds_over_all_sites(factory):
+    factory.sites = [make_site("a"), make_site("b")]
+    factory.max_total = 5
+    factory.want(20)
+    for _ in range(3):
+        factory.cycle()
+        factory.system.move("all", JobState.RUNNING)
+    assert len(factory.system.jobs) == 5
+
+
+def test_held_jobs_count_towards_the_caps(factory):
+    factory.want(30)
+    factory.cycle()
+    factory.system.move("all", JobState.HELD)
+    decision = factory.cycle()["main"]
+    assert (decision.submit, "max_pending 5-5 = 0" in decision.line) == (0, True)
+
+
+def test_a_clock_that_is_set_changes_nothing(factory):
+    factory.want(3)
+    factory.cycle()
+    for seconds in (86400, -2 * 86400):
+        factory.clock.set_time(seconds)
+        assert factory.cycle()["main"].submit == 0
+    assert submitted(factory) == [3]
+
+
+def test_equal_decisions_are_written_once_with_their_number(factory):
+    for _ in range(4):
+        factory.cycle()
+    assert [one["times"] for one in factory.book.notes.decisions("main", 10)] == [4]
+
+
+# -- pilots that end -------------------------------------------------------------------------------
+
+
+def end_all(factory, code, node="n1", **more):
+    """Let all live jobs run for ten seconds and end with this code."""
+    for one, job in factory.system.jobs.items():
+        if job.state in (JobState.PENDING, JobState.RUNNING):
+            state = JobState.OK if code == 0 else JobState.FAILED
+            factory.system.move(one, state, node=node, exit_code=code, **more)
+
+
+def test_pilots_without_work_offend_nobody(factory):
+    factory.want(2)
+    for _ in range(5):
+        factory.cycle()
+        end_all(factory, 0)
+    assert len(submitted(factory)) == 5
+
+
+def test_a_site_that_fails_everything_is_tested_by_single_pilots(factory):
+    factory.want(50)
+    for number in range(30):
+        factory.cycle()
+        end_all(factory, 10, "n%d" % (number % 3))
+    # five and five; then one canary each ten minutes
+    assert sum(submitted(factory)) <= 5 + 5 + 4
+    assert submitted(factory)[-1] == 1
+
+
+def test_a_site_that_works_again_leaves_quarantine(factory):
+    factory.want(50)
+    for number in range(4):
+        factory.cycle()
+        end_all(factory, 10, "n%d" % number)
+    assert "quarantine" in factory.cycle()["main"].line
+    factory.cycle(600)
+    end_all(factory, 0)
+    assert factory.cycle()["main"].submit == 5
+
+
+def test_a_node_that_fails_is_avoided(factory):
+    factory.sites = [make_site(max_running=20)]
+    factory.want(50)
+    factory.cycle()
+    end_all(factory, 10, "bad")
+    factory.cycle()
+    assert factory.system.submitted[-1].avoid == ("bad",)
+
+
+def test_a_wrong_configuration_stops_the_site_and_says_why(factory):
+    factory.want(50)
+    factory.cycle()
+    end_all(factory, 2)
+    decision = factory.cycle()["main"]
+    assert decision.submit == 0
+    assert "stopped: pilot p" in decision.line and "ended with exit code 2" in decision.line
+
+
+def test_a_preempted_pilot_is_no_failure(factory):
+    factory.want(50)
+    for _ in range(4):
+        factory.cycle()
+        factory.system.move("all", JobState.PREEMPTED)
+    assert "quarantine" not in factory.cycle()["main"].line
+
+
+def test_pilots_that_cannot_reach_the_pool_blame_no_site(factory):
+    factory.sites = [make_site("a"), make_site("b")]
+    factory.want(50)
+    factory.cycle()
+    first = factory.system.submitted[0].tag
+    for one, job in list(factory.system.jobs.items()):
+        if job.tag == first:
+            factory.system.move(one, JobState.FAILED, exit_code=50, node="n")
+    decisions = factory.cycle()
+    assert [one.submit for one in decisions.values()] == [0, 0]
+    assert "could not reach the pool (exit code 50)" in decisions["b"].line
+    assert "quarantine" not in decisions["a"].line
+    assert factory.cycle(601)["a"].submit > 0
