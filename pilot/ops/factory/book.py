@@ -8,6 +8,7 @@ from pilot.ops.factory.jobs import JobState, pilot_id
 from pilot.ops.factory.notes import Notes
 
 INTENT, SENT, DOUBTFUL, LOST, REFUSED = "intent", "sent", "doubtful", "lost", "refused"
+CLOSED = "closed"  # all its pilots have ended, and its script and tokens are removed
 
 
 class Pilot(NamedTuple):
@@ -93,6 +94,17 @@ class Book:
             for row in self._db.execute(
                 "SELECT tag, site, backend, count, made_s, state FROM submissions"
                 " WHERE state IN ('intent', 'doubtful') ORDER BY made_s"
+            )
+        ]
+
+    def ended_submissions(self, most: int) -> List[str]:
+        """Submissions all of whose pilots have ended, and that are not closed."""
+        return [
+            str(row[0])
+            for row in self._db.execute(
+                "SELECT tag FROM submissions WHERE state = 'sent' AND NOT EXISTS"
+                " (SELECT 1 FROM pilots WHERE pilots.tag = submissions.tag AND ended IS NULL) LIMIT ?",
+                (most,),
             )
         ]
 

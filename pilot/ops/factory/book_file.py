@@ -21,6 +21,7 @@ CREATE TABLE submissions (tag TEXT PRIMARY KEY, site TEXT NOT NULL, backend TEXT
     count INTEGER NOT NULL, made REAL NOT NULL, made_s REAL NOT NULL, state TEXT NOT NULL,
     system_id TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL, why TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE INDEX submissions_open ON submissions (state) WHERE state IN ('intent', 'doubtful');
+CREATE INDEX submissions_sent ON submissions (tag) WHERE state = 'sent';
 CREATE INDEX submissions_made ON submissions (site, made_s);
 CREATE TABLE pilots (pilot TEXT PRIMARY KEY, tag TEXT NOT NULL, number INTEGER NOT NULL, site TEXT NOT NULL,
     job TEXT NOT NULL, state TEXT NOT NULL, node TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',

@@ -14,9 +14,12 @@ from pilot.ops.factory.book import Book, Pilot
 from pilot.ops.factory.config import Farm, Site
 from pilot.ops.factory.decisions import KEEP_WANTED_S, Asked, SiteReport, avoid_of, decide_all
 from pilot.ops.factory.jobs import JobList, Job, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany
-from pilot.ops.factory.submission import Mint, PilotFiles, folder_of, new_tag
+from pilot.ops.factory.submission import (
+    Mint, PilotFiles, folder_of, new_tag, remove_folder, tidy_folder,
+)
 from pilot.pool.interface import Busy, Demand
 
+TIDY_AT_ONCE = 100  # submissions in one cycle
 LOOK_FOR_S = 120.0  # how long a doubtful submission is looked for
 log = logging.getLogger("pilot.factory")
 
@@ -46,7 +49,18 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
         book.notes.note_level(report.site.name, known, counts.pending, counts.running, counts.held)
         if report.decision.submit:
             submit(farm, book, access, report.site, report.decision.submit, avoid_of(book, report.site))
+    tidy(farm, book)
     return reports
+
+
+def tidy(farm: Farm, book: Book) -> None:
+    """Remove scripts and tokens of submissions that have ended, and all of what is older than
+    `keep_days`."""
+    for tag in book.ended_submissions(TIDY_AT_ONCE):
+        tidy_folder(farm.book, tag)
+        book.note_outcome(tag, books.CLOSED, "")
+    for tag in book.forget(farm.keep_days * 86400.0):
+        remove_folder(farm.book, tag)
 
 
 def preview(farm: Farm, book: Book, access: Access) -> List[SiteReport]:

@@ -1,5 +1,6 @@
 """Makes the files of a submission: the pilot's script and its tokens, in a new folder."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -94,4 +95,5 @@ def tidy_folder(book: str, tag: str) -> None:
         return
     for name in names:
         if name == SCRIPT or name.startswith("token-"):
-            os.unlink(os.path.join(folder, name))
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, name))

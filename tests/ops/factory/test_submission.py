@@ -1,0 +1,91 @@
+"""The files of a submission, and the words that a pilot gets."""
+
+import os
+import random
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from pilot.ops.factory.backends import make_backend
+from pilot.ops.factory.config import parse_farm
+from pilot.ops.factory.submission import (
+    LETTERS, PilotFiles, folder_of, new_tag, pilot_words, tidy_folder,
+)
+from tests.ops.factory.conftest import make_site
+
+TAG = "pabcdefghjkm"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("farm") / "farm.ini")
+    return PilotFiles(parse_farm("[site a]\nbackend = local\npool = sqlite:x\n", path, ("local",)))
+
+
+@pytest.fixture
+def written(files, tmp_path):
+    """A submission of two pilots with tokens."""
+    backend = make_backend("local", {}, str(tmp_path))
+
+    def mint(pilot, seconds):
+        return "token of %s for %d" % (pilot, seconds)
+
+    return files.write_submission(make_site(), TAG, 2, str(tmp_path), backend, mint)
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(str(path)).st_mode)
+
+
+def test_tags_fit_every_batch_system_and_differ():
+    tags = {new_tag() for _ in range(10000)}
+    assert len(tags) == 10000
+    assert all(len(tag) == 12 and tag[0] == "p" and set(tag[1:]) <= set(LETTERS) for tag in tags)
+
+
+def test_no_folder_gets_more_than_a_thousand_entries():
+    assert len(LETTERS) ** 2 < 1000
+    source = random.Random(1)
+    assert len({os.path.dirname(folder_of("/b", new_tag(source))) for _ in range(20000)}) == 961
+
+
+def test_the_script_is_this_program_with_its_words(written, tmp_path):
+    script = os.path.join(written.folder, written.script)
+    out = subprocess.run(
+        [sys.executable, script, "--version"], stdout=subprocess.PIPE, env={"LOCAL_JOB_NUMBER": "1"},
+        cwd=str(tmp_path),
+    )
+    assert out.returncode == 0
+    assert out.stdout.startswith(b"pilot ")
+
+
+def test_only_its_owner_reads_a_submission(written):
+    assert [mode(written.folder), mode(os.path.join(written.folder, "pilot-job.py"))] == [0o700] * 2
+    assert mode(os.path.join(written.folder, "token-0")) == 0o600
+
+
+def test_each_pilot_has_a_token_of_its_own_that_no_argument_holds(written):
+    for number in range(2):
+        with open(os.path.join(written.folder, "token-%d" % number)) as stream:
+            assert stream.read() == "token of %s-%d for 604800\n" % (TAG, number)
+    with open(os.path.join(written.folder, "pilot-job.py")) as stream:
+        assert "token of" not in stream.read()
+
+
+def test_script_and_tokens_go_when_a_submission_has_ended(written, tmp_path):
+    os.makedirs(os.path.join(written.folder, "job-0"))
+    tidy_folder(str(tmp_path), TAG)
+    assert os.listdir(written.folder) == ["job-0"]
+
+
+def test_the_words_of_a_pilot():
+    site = make_site(pool="https://h:1", tags=("a", "b"), walltime_s=3600.0, commands="LaunchAgent",
+                     pilot_options=("--isolation", "auto"))
+    assert pilot_words(site, TAG, "/f", "${N}", True) == [
+        "-X", "LaunchAgent", "--pool", "https://h:1", "--pilot-id", TAG + "-${N}",
+        "--workdir", "/f/job-${N}", "--idle-s", "300", "--site", "main",
+        "--pool-token-file", "/f/token-${N}", "--tags", "a,b", "--max-walltime", "3600",
+        "--isolation", "auto",
+    ]
