@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT, until
-from tests.real.conftest import SYSTEMS, build, need
+from tests.real.conftest import PYTHON, SYSTEMS, build, need
+from tests.real.farms import run_tasks
 
 BUILD = "/var/tmp/pilot-real-condor"  # patched to this very place; kept between runs
 
@@ -196,3 +197,17 @@ def test_a_shipped_job_brings_its_report_back(pool, tmp_path):
     until(lambda: history(pool, job, "ExitCode"), 90, "the end of the job")
     found = json.loads((tmp_path / ("pilot-%s.json" % job)).read_text())
     assert found["exit_code"] == 0 and found["facts"]["WorkerNode"]["batch"]["system"] == "HTCondor"
+
+
+def test_a_factory_keeps_its_pilots_in_htcondor(pool, operators_file, tmp_path):
+    """No shared folder is needed: the pool is a server's, the token comes with the job."""
+    tmp_path.chmod(0o777)
+
+    def tool(name, *words):
+        path = "PATH=%s/cbin:%s" % (BUILD, os.environ["PATH"])
+        return pool("env", path, "HOME=%s" % tmp_path, PYTHON, operators_file, "-m",
+                    "pilot." + name, *words)
+
+    site = run_tasks(tool, tmp_path, "htcondor", more="memory = 300")
+    assert (site["state"], site["ended_badly"]) == ("ok", 0)
+    assert site["ended_well"] >= 4

@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT, until
-from tests.real.conftest import AS_USER, PYTHON, SYSTEMS, build, need, script
+from tests.real.conftest import AS_USER, PYTHON, SYSTEMS, USER, build, need, script
+from tests.real.farms import run_tasks
 
 NETWORK = "pilot-sge"
 
@@ -168,3 +169,20 @@ def test_a_warning_to_every_process_of_the_job_kills_no_payload(
         "the report",
     )
     assert found["tasks"]["error"] == 0 and found["tasks"]["done"] == 1, found
+
+
+def test_a_factory_keeps_its_pilots_in_grid_engine(cell, operators_file, users_folder):
+    def tool(name, *words):
+        program = [PYTHON, operators_file, "-m", "pilot." + name]
+        return subprocess.check_output(
+            ["ip", "netns", "exec", NETWORK] + AS_USER + [str(word) for word in program + list(words)],
+            env=dict(cell, HOME=str(users_folder), USER=USER), cwd=str(users_folder),
+        ).decode()
+
+    site = run_tasks(tool, users_folder, "gridengine")
+    assert (site["state"], site["ended_badly"]) == ("ok", 0)
+    assert site["ended_well"] >= 4
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        tool("factory", "add", str(users_folder / "farm.ini"), "gridengine", "--site", "x",
+             "--queue", "nowhere.q")
+    assert caught.value.returncode == 2

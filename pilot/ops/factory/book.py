@@ -64,14 +64,15 @@ class Book:
             )
             self._db.execute("DELETE FROM wanted WHERE site = ?", (site,))
 
-    def note_sent(self, tag: str, system_id: str, jobs: Sequence[str]) -> None:
-        """The batch system took the submission; `jobs` has the id of each job."""
+    def note_sent(self, tag: str, system_id: str, jobs: Sequence[str], first: int = 0) -> None:
+        """The batch system took the submission; `jobs` has the id of each job, the first of which
+        has the number `first`."""
         with self._file.writing():
             site, now = self._end_intent(tag, SENT, "", system_id), self.clock.unix_s()
             self._db.executemany(
                 "INSERT OR IGNORE INTO pilots (pilot, tag, number, site, job, state, submitted)"
                 " VALUES (?, ?, ?, ?, ?, 'pending', ?)",
-                [(pilot_id(tag, n), tag, n, site, job, now) for n, job in enumerate(jobs)],
+                [(pilot_id(tag, n), tag, n, site, job, now) for n, job in enumerate(jobs, first)],
             )
 
     def note_outcome(self, tag: str, state: str, why: str) -> None:

@@ -192,6 +192,7 @@ def submit(
         log.error("%s: the submission %s may have happened: %s", site.name, tag, error)
         book.note_outcome(tag, books.DOUBTFUL, str(error))
     else:
-        book.note_sent(tag, system_id, backend.job_ids(system_id, count))
+        jobs = backend.job_ids(system_id, count)
+        book.note_sent(tag, system_id, jobs, backend.first_number)
         book.notes.clear_refusal(site.name)
         log.info("%s: submitted %d pilots as %s (%s)", site.name, count, tag, system_id)

@@ -1,6 +1,7 @@
 """What a batch system says of our jobs, in the words that all backends share."""
 
 import enum
+import re
 from typing import Dict, List, NamedTuple, Optional
 
 
@@ -36,6 +37,9 @@ LIVE = (
 WAITING = (JobState.PENDING, JobState.CONFIGURING, JobState.REQUEUED)
 STUCK = (JobState.HELD, JobState.SUSPENDED)
 RUNNING = (JobState.RUNNING, JobState.COMPLETING)
+
+
+TAG = re.compile(r"p[a-z0-9]{11}\Z")  # the name of a submission, which its jobs bear
 
 
 class Job(NamedTuple):

@@ -52,11 +52,14 @@ class PilotFiles:
         folder = folder_of(book, tag)
         os.makedirs(folder, 0o700)
         index = "${%s}" % backend.index_variable
-        words = pilot_words(site, tag, folder, index, mint is not None)
+        words = pilot_words(site, tag, backend.workdir(folder, index), index)
+        if mint is not None:
+            words = ["--pool-token-file", backend.token_file(folder, index)] + words
         words = backend.pilot_words(site.cores) + words
         script = make.text_bytes(self._files, (), words)
         write_file(os.path.join(folder, SCRIPT), script, 0o700)
-        for number in range(count if mint is not None else 0):
+        numbers = range(backend.first_number, backend.first_number + count)
+        for number in numbers if mint is not None else ():
             token = mint(pilot_id(tag, number), TOKEN_S) if mint is not None else ""
             write_file(os.path.join(folder, "token-%d" % number), token.encode() + b"\n", 0o600)
         return Submission(
@@ -65,15 +68,12 @@ class PilotFiles:
         )
 
 
-def pilot_words(site: Site, tag: str, folder: str, index: str, with_token: bool) -> "list[str]":
+def pilot_words(site: Site, tag: str, workdir: str, index: str) -> "list[str]":
     """The pilot's command line; `index` is the variable of a job's number, which the pilot fills
     in."""
     words = ["-X", site.commands] if site.commands else []
     words += ["--pool", site.pool, "--pilot-id", pilot_id(tag, 0)[:-1] + index]
-    words += ["--workdir", os.path.join(folder, "job-" + index), "--idle-s", "%g" % site.idle_s]
-    words += ["--site", site.name]
-    if with_token:
-        words += ["--pool-token-file", os.path.join(folder, "token-" + index)]
+    words += ["--workdir", workdir, "--idle-s", "%g" % site.idle_s, "--site", site.name]
     if site.tags:
         words += ["--tags", ",".join(site.tags)]
     if site.walltime_s is not None:

@@ -83,9 +83,9 @@ def test_script_and_tokens_go_when_a_submission_has_ended(written, tmp_path):
 def test_the_words_of_a_pilot():
     site = make_site(pool="https://h:1", tags=("a", "b"), walltime_s=3600.0, commands="LaunchAgent",
                      pilot_options=("--isolation", "auto"))
-    assert pilot_words(site, TAG, "/f", "${N}", True) == [
+    assert pilot_words(site, TAG, "/f/job-${N}", "${N}") == [
         "-X", "LaunchAgent", "--pool", "https://h:1", "--pilot-id", TAG + "-${N}",
         "--workdir", "/f/job-${N}", "--idle-s", "300", "--site", "main",
-        "--pool-token-file", "/f/token-${N}", "--tags", "a,b", "--max-walltime", "3600",
+        "--tags", "a,b", "--max-walltime", "3600",
         "--isolation", "auto",
     ]

@@ -9,6 +9,8 @@ from pilot.ops.factory.backends.backend import Backend
 _CLASSES = {
     "local": ("local", "LocalBackend"),
     "slurm": ("slurm", "SlurmBackend"),
+    "gridengine": ("gridengine", "GridEngineBackend"),
+    "htcondor": ("htcondor", "HTCondorBackend"),
 }
 NAMES = tuple(_CLASSES)
 

@@ -1,5 +1,6 @@
 """What the factory needs of a batch system."""
 
+import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.ops.factory.jobs import JobList
@@ -28,6 +29,7 @@ class Backend:
 
     name = ""
     index_variable = ""  # the environment variable that holds a job's number in its submission
+    first_number = 0  # of the first job of a submission
 
     def __init__(self, environ: Dict[str, str], folder: str) -> None:
         self._environ, self._folder = environ, folder
@@ -35,6 +37,14 @@ class Backend:
     def pilot_words(self, cores: int) -> List[str]:
         """Words for the pilot that this system needs: nothing where a job sees its own limits."""
         return []
+
+    def workdir(self, folder: str, index: str) -> str:
+        """The working directory of a pilot; `index` stands for the number of its job."""
+        return os.path.join(folder, "job-" + index)
+
+    def token_file(self, folder: str, index: str) -> str:
+        """Where a pilot finds its token."""
+        return os.path.join(folder, "token-" + index)
 
     def check(self, submission: Submission) -> str:
         """Ask the batch system whether it would take this submission, without making it; return
@@ -47,7 +57,8 @@ class Backend:
         raise NotImplementedError
 
     def job_ids(self, system_id: str, count: int) -> List[str]:
-        """The ids of the jobs of a submission, in the order of their numbers."""
+        """The ids of the jobs of a submission, in the order of their numbers; Slurm's form is
+        ID_NUMBER."""
         return ["%s-%d" % (system_id, number) for number in range(count)]
 
     def list_jobs(self) -> JobList:

@@ -9,12 +9,11 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from pilot.ops.factory.backends.backend import Backend, Submission
 from pilot.ops.factory.backends.commands import ask_command, bare_environment, existing, run_submit
 from pilot.ops.factory.jobs import (
-    JobList, Job, JobState, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany,
+    TAG, JobList, Job, JobState, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany,
 )
 from pilot.ops.ship.order import format_clock
 
 HISTORY_S = 3600.0
-TAG = re.compile(r"p[a-z0-9]{11}\Z")
 # squeue(1), JOB STATE CODES; what is not here is unknown and fails the answer
 STATES: Dict[str, JobState] = {
     "PENDING": JobState.PENDING,
