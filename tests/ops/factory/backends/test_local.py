@@ -70,7 +70,7 @@ def test_a_job_outlives_the_factory(submit, tmp_path):
     """Another process submits, and is killed at once."""
     folder = tmp_path / "outputs" / TAG
     folder.mkdir(parents=True)
-    (folder / "job.py").write_text("import time; time.sleep(300)")
+    (folder / "job.py").write_text("import signal; signal.pause()")
     code = (
         "import os, sys; from pilot.ops.factory.backends import make_backend;"
         "from pilot.ops.factory.backends.backend import Submission;"
@@ -89,9 +89,10 @@ def test_a_job_outlives_the_factory(submit, tmp_path):
 
 def test_a_pilot_that_handles_the_signal_ends_with_its_own_code(submit):
     backend = submit(
-        "import signal, sys, time\n"
-        "def end(*_):\n    time.sleep(0.3); sys.exit(7)\n"
-        "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\ntime.sleep(300)\n"
+        "import signal, sys, threading\n"
+        "def end(*_):\n    threading.Event().wait(0.3); sys.exit(7)\n"
+        "signal.signal(signal.SIGTERM, end)\nprint('up', flush=True)\n"
+        "while True: signal.pause()\n"
     )
     (job,) = backend.list_jobs().jobs
     out = os.path.join(os.path.dirname(backend._folder), "..", "outputs", TAG, "job-0", "pilot.out")
@@ -101,7 +102,7 @@ def test_a_pilot_that_handles_the_signal_ends_with_its_own_code(submit):
 
 
 def test_a_killed_job_has_failed(submit):
-    backend = submit("import time; time.sleep(300)")
+    backend = submit("import signal; signal.pause()")
     until(lambda: states(backend) == [(0, JobState.RUNNING, None)])
     pid_file = os.path.join(os.path.dirname(backend._folder), "..", "outputs", TAG, "job-0", "pid")
     with open(pid_file) as stream:
@@ -110,7 +111,7 @@ def test_a_killed_job_has_failed(submit):
 
 
 def test_a_recycled_pid_is_no_job(submit):
-    backend = submit("import time; time.sleep(300)")
+    backend = submit("import signal; signal.pause()")
     until(lambda: states(backend) == [(0, JobState.RUNNING, None)])
     folder = os.path.join(os.path.dirname(backend._folder), "..", "outputs", TAG, "job-0")
     with open(os.path.join(folder, "pid")) as stream:

@@ -1,12 +1,9 @@
 """Slurm's commands, played by programs on PATH."""
 
-import os
 import random
-import stat
 
 import pytest
 
-from pilot.ops.factory.backends import make_backend
 from pilot.ops.factory.backends.backend import Submission
 from pilot.ops.factory.backends.slurm import STATES, parse_clock, parse_sacct, parse_squeue
 from pilot.ops.factory.jobs import (
@@ -18,27 +15,14 @@ OTHERS = "17_0|17|0|their job|RUNNING|n1|None\n18|18|N/A|pilot|PENDING||Priority
 
 
 @pytest.fixture
-def slurm(tmp_path, monkeypatch):
-    """`slurm(squeue="shell text")`: a backend whose commands are these scripts; `calls` has the
-    command lines."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    calls = tmp_path / "calls"
-    calls.write_text("")
+def slurm(commands):
+    """A backend whose commands are scripts: `slurm(squeue="shell text")`."""
+    variables = dict(SQUEUE_FORMAT="%T", SACCT_FORMAT="State", SLURM_TIME_FORMAT="relative",
+                     LC_ALL="de_DE.UTF-8")
 
     def make(**scripts):
-        known = {"sacct": "exit 1", "squeue": "", "sinfo": "", "scancel": ""}
-        known.update(scripts)
-        for name, text in known.items():
-            path = folder / name
-            path.write_text('#!/bin/sh\nprintf "%%s\\n" "%s $*" >>%s\n%s\n' % (name, calls, text))
-            path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        environ = dict(os.environ, PATH="%s:%s" % (folder, os.environ["PATH"]), SQUEUE_FORMAT="%T",
-                       SACCT_FORMAT="State", SLURM_TIME_FORMAT="relative", LC_ALL="de_DE.UTF-8")
-        monkeypatch.setenv("PATH", environ["PATH"])
-        one = make_backend("slurm", environ, str(tmp_path))
-        one.calls = lambda: calls.read_text().splitlines()
-        return one
+        known = dict(dict(sacct="exit 1", squeue="", sinfo="", scancel=""), **scripts)
+        return commands("slurm", variables, **known)
 
     return make
 
