@@ -71,7 +71,8 @@ HELPS += [
         "boinc",
     )
 ]
-FOREIGN = {"--export", "--strict"}  # of sbatch and mypy
+HELPS += [["-m", "pilot.factory", verb, "--help"] for verb in ("add", "remove", "cancel", "status")]
+FOREIGN = {"--export", "--partition", "--strict"}  # of sbatch and mypy
 
 
 def functions_by_file():

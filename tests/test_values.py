@@ -68,3 +68,11 @@ def test_the_nearest_name_is_offered_only_when_it_is_near():
         == " (did you mean CheckWorkerNode?)"
     )
     assert values.did_you_mean("xyz", ["CheckWorkerNode"]) == ""
+
+
+def test_a_name_may_hold_variables(monkeypatch):
+    monkeypatch.setenv("JOB", "7")
+    assert values.filled_name("p-${JOB}") == "p-7"
+    monkeypatch.delenv("JOB")
+    with pytest.raises(ValueError, match="is not a name"):
+        values.filled_name("p-${JOB}")

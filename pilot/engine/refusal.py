@@ -27,7 +27,7 @@ def refuse(words: Sequence[str], error: PilotError, environ: Dict[str, str]) -> 
     workdir = os.path.expanduser(os.path.expandvars(values.get("workdir", ".")))
     _log_problems(workdir, problems)
     text = report.compose_report(
-        values.get("pilot_id") or new_id(),
+        os.path.expandvars(values.get("pilot_id") or new_id()),
         error.exit_code,
         [],
         TaskTally().counts,

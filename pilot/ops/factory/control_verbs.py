@@ -32,7 +32,7 @@ def add_verbs(verbs: Any) -> None:
         verb.set_defaults(function=function)
     for name, function, words in (
         ("pause", pause_sites, "submit nothing more"),
-        ("resume", resume_sites, "submit again after pause or drain"),
+        ("resume", resume_sites, "submit again after pause or drain; forget back-off and quarantine"),
         ("drain", drain_sites, "submit nothing more and cancel pending pilots; running ones end by themselves"),
         ("cancel", cancel_pilots, "end pilots"),
     ):
@@ -93,6 +93,8 @@ def _switch_sites(given: argparse.Namespace, word: str) -> List[Site]:
     sites, book = farm.select(given.site), _open_book(farm)
     for site in sites:
         book.notes.switch(site.name, word)
+        if not word:
+            book.notes.begin_anew(site.name)
     book.close()
     return sites
 

@@ -1,8 +1,6 @@
 """One cycle of the factory: ask, decide, write down, act."""
 
-import json
 import logging
-import os
 import sqlite3
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
@@ -10,10 +8,11 @@ from pilot.base import log as logs
 from pilot.errors import UsageError
 from pilot.ops.factory import book as books, supply
 from pilot.ops.factory.backends.backend import Backend
-from pilot.ops.factory.book import Book, Pilot
+from pilot.ops.factory.book import Book
 from pilot.ops.factory.config import Farm, Site
 from pilot.ops.factory.decisions import KEEP_WANTED_S, Asked, SiteReport, avoid_of, decide_all
 from pilot.ops.factory.jobs import JobList, Job, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany
+from pilot.ops.factory.report import with_report
 from pilot.ops.factory.submission import (
     Mint, PilotFiles, folder_of, new_tag, remove_folder, tidy_folder,
 )
@@ -38,7 +37,7 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     not stop the others."""
     asked = ask_all(farm, access)
     for name, answer in asked.systems.items():
-        asked.systems[name] = _note_jobs(farm, book, name, answer, asked)
+        asked.systems[name] = _note_jobs(farm, book, access.backend(name), answer, asked)
     reports = decide_all(farm, book, asked)
     for report in reports:
         log.info("%s", logs.printable(report.decision.line))
@@ -89,11 +88,12 @@ def ask_all(farm: Farm, access: Access) -> Asked:
 
 
 def _note_jobs(
-    farm: Farm, book: Book, name: str, answer: Union[JobList, str], asked: Asked
+    farm: Farm, book: Book, backend: Backend, answer: Union[JobList, str], asked: Asked
 ) -> Union[JobList, str]:
     """Apply a batch system's answer to the book; returns why it cannot be believed."""
     if isinstance(answer, str):
         return answer
+    name = backend.name
     sites = {site.name for site in farm.sites if site.backend == name}
     live = [pilot for pilot in book.live_pilots() if pilot.site in sites]
     doubt = supply.find_doubt(live, answer)
@@ -110,7 +110,10 @@ def _note_jobs(
         for pilot in (one.holders or {})
     ]
     update = supply.update_pilots(live, answer, alive, now)
-    changed = [_with_report(farm, pilot) if pilot.ended else pilot for pilot in update.changed]
+    changed = [
+        with_report(pilot, backend, folder_of(farm.book, pilot.tag)) if pilot.ended else pilot
+        for pilot in update.changed
+    ]
     book.update_pilots(changed)
     _note_unknown(farm, book, name, update.unknown, now)
     _end_intents(book, name, answer)
@@ -143,23 +146,6 @@ def _end_intents(book: Book, name: str, answer: JobList) -> None:
         if intent.backend == name and intent.tag not in shown and age_s > LOOK_FOR_S:
             book.note_outcome(intent.tag, books.LOST, "it was looked for and not found")
             log.warning("the submission %s did not happen", intent.tag)
-
-
-def _with_report(farm: Farm, pilot: Pilot) -> Pilot:
-    """An ended pilot with what its report says, where this machine can read it."""
-    path = os.path.join(
-        folder_of(farm.book, pilot.tag), "job-%d" % pilot.number, "pilot-report.json"
-    )
-    try:
-        with open(path, encoding="utf-8") as stream:
-            report = json.load(stream)
-        done = int((report.get("tasks") or {}).get("done") or 0)
-        code = report.get("exit_code")
-        reason = str(report.get("reason") or pilot.reason)[:500]
-    except (OSError, ValueError, AttributeError, TypeError):
-        return pilot
-    code = code if isinstance(code, int) else pilot.exit_code
-    return pilot._replace(done=done, exit_code=code, reason=reason)
 
 
 def submit(

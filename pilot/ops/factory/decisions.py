@@ -104,7 +104,7 @@ def _find_away(book: Book, sites: Sequence[Site]) -> str:
     """A sentence if a pilot of one of these sites could not reach the pool lately: that is no
     site's fault, and all wait."""
     for site in sites:
-        ended = book.ended_pilots(site.name, CANARY_S)
+        ended = judged_pilots(book, site, CANARY_S)
         if outcome.judge_site(ended, (), site.per_node, 0.0).server_away:
             return "pilot %s could not reach the pool (exit code 50)" % ended[0].pilot
     return ""
@@ -126,9 +126,19 @@ def is_open(limits: Limits) -> bool:
     )
 
 
+def judged_pilots(book: Book, site: Site, seconds: float) -> List[Pilot]:
+    """The pilots that ended within so many seconds and since `resume`, the last first."""
+    since = book.notes.judged_since(site.name)
+    return [
+        pilot
+        for pilot in book.ended_pilots(site.name, seconds)
+        if pilot.ended is not None and pilot.ended > since
+    ]
+
+
 def avoid_of(book: Book, site: Site) -> Tuple[str, ...]:
     """The nodes of a site that failed pilots lately."""
-    ended = book.ended_pilots(site.name, outcome.AVOID_S)
+    ended = judged_pilots(book, site, outcome.AVOID_S)
     return tuple(outcome.judge_site(ended, (), site.per_node, 0.0).avoid)
 
 
@@ -137,7 +147,7 @@ def limits_of(
 ) -> Limits:
     """What the guards need to know of this site."""
     verdict = outcome.judge_site(
-        book.ended_pilots(site.name, HISTORY_S), live, site.per_node, book.clock.boot_s()
+        judged_pilots(book, site, HISTORY_S), live, site.per_node, book.clock.boot_s()
     )
     unknown = [one for one in (asked.pools[site.pool], asked.systems[site.backend])
                if isinstance(one, str)]

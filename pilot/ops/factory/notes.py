@@ -75,6 +75,22 @@ class Notes:
             if word:
                 self._db.execute("INSERT INTO switches VALUES (?, ?)", (site, word))
 
+    def begin_anew(self, site: str) -> None:
+        """Pilots that ended before now say nothing about this site any more."""
+        with self._file.writing():
+            self._db.execute("DELETE FROM refusals WHERE site = ?", (site,))
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                ("anew " + site, "%.3f" % self.clock.unix_s()),
+            )
+
+    def judged_since(self, site: str) -> float:
+        """The moment (UNIX time) of `begin_anew`; 0 without one."""
+        row = self._db.execute(
+            "SELECT value FROM meta WHERE name = ?", ("anew " + site,)
+        ).fetchone()
+        return float(row[0]) if row else 0.0
+
     def switches(self) -> Dict[str, str]:
         """The operators' orders by site."""
         return dict(self._db.execute("SELECT site, word FROM switches"))

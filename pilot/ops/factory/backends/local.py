@@ -33,6 +33,7 @@ class LocalBackend(Backend):
 
     def __init__(self, environ: Dict[str, str], folder: str) -> None:
         super().__init__(environ, os.path.join(folder, "local"))
+        self._children: List[int] = []  # jobs that this process started, and has not collected
 
     def pilot_words(self, cores: int) -> List[str]:
         return ["--slots", str(cores)]  # a process sees all cores of the machine
@@ -65,10 +66,11 @@ class LocalBackend(Backend):
             ["/bin/sh", "-c", _WRAPPER, "pilot-job", sys.executable, script],
             cwd=folder, env=environ, stdout=process.DEVNULL, stderr=process.DEVNULL,
         )
-        child.returncode = 0  # nobody waits for it: `_reap_children` collects what has ended
+        child.returncode = 0  # `_collect_children` waits for it
+        self._children.append(child.pid)
 
     def list_jobs(self) -> JobList:
-        _reap_children()
+        self._collect_children()
         try:
             names = os.listdir(self._folder)
         except FileNotFoundError:
@@ -77,6 +79,10 @@ class LocalBackend(Backend):
             raise NoAnswer("%s cannot be read: %s" % (self._folder, error.strerror))
         jobs = [self._look_at(name) for name in sorted(names) if name.endswith(".json")]
         return JobList([job for job in jobs if job is not None])
+
+    def _collect_children(self) -> None:
+        """Collect the jobs that this process started and that have ended."""
+        self._children = [pid for pid in self._children if os.waitpid(pid, os.WNOHANG)[0] == 0]
 
     def _look_at(self, name: str) -> Optional[Job]:
         path = os.path.join(self._folder, name)
@@ -141,13 +147,3 @@ def _forget_later(path: str, folder: str) -> None:
             os.unlink(path)
     except OSError:
         pass
-
-
-def _reap_children() -> None:
-    """Collect jobs that this process started and that have ended."""
-    while True:
-        try:
-            if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                return
-        except ChildProcessError:
-            return
