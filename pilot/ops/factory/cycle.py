@@ -13,6 +13,7 @@ from pilot.ops.factory.config import Farm, Site
 from pilot.ops.factory.decisions import KEEP_WANTED_S, Asked, SiteReport, avoid_of, decide_all
 from pilot.ops.factory.jobs import JobList, Job, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany
 from pilot.ops.factory.report import with_report
+from pilot.ops.factory.reporting import state_word
 from pilot.ops.factory.submission import (
     Mint, PilotFiles, folder_of, new_tag, remove_folder, tidy_folder,
 )
@@ -42,6 +43,7 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     for report in reports:
         log.info("%s", logs.printable(report.decision.line))
         book.notes.note_decision(report.site.name, report.decision.line)
+        book.notes.note_state(report.site.name, state_word(report))
         book.notes.note_wanted(report.site.name, report.decision.wanted, KEEP_WANTED_S)
         counts = report.counts
         known = None if report.limits.unknown else report.state.demand

@@ -17,6 +17,7 @@ from pilot.ops.factory.book import Book
 from pilot.ops.factory.config import Farm, Site, read_farm
 from pilot.ops.factory.cycle import Access
 from pilot.ops.factory.decisions import SiteReport
+from pilot.ops.factory.reporting import Reporter, describe_state
 from pilot.ops.factory.submission import Mint, PilotFiles
 from pilot.pool import open_pool
 from pilot.pool.interface import Demand
@@ -82,12 +83,16 @@ def _check_machine(folder: str) -> None:
         )
 
 
+def pool_environ(farm: Farm) -> Dict[str, str]:
+    """Our environment, with the token that the file names."""
+    token = {"PILOT_POOL_TOKEN_FILE": farm.token_file} if farm.token_file else {}
+    return dict(os.environ, **token)
+
+
 def make_access(farm: Farm) -> Access:
     """The real batch systems, pools and tokens of this farm."""
-    environ = dict(os.environ)
+    environ = pool_environ(farm)
     made: Dict[str, Backend] = {}
-    if farm.token_file:
-        environ["PILOT_POOL_TOKEN_FILE"] = farm.token_file
 
     def backend(name: str) -> Backend:
         if name not in made:
@@ -128,12 +133,18 @@ class Daemon:
             signal.signal(signum, lambda *_: self.stop())
         with locked(self._farm.book):
             book, access = Book(self._farm.book), make_access(self._farm)
+            reporter = Reporter(self._farm, pool_environ(self._farm))
             log.info("%s: %d sites, book %s", self._path, len(self._farm.sites), self._farm.book)
             while not self._stopping:
                 if self._read_again():
                     access = make_access(self._farm)
-                cycle.run_cycle(self._farm, book, access)
+                    reporter.close()
+                    reporter = Reporter(self._farm, pool_environ(self._farm))
+                reports = cycle.run_cycle(self._farm, book, access)
+                reporter.report(self._farm, describe_state(self._farm, reports))
                 select.select([self._read_end], [], [], self._farm.cycle_s)
+            reporter.report(self._farm, {"state": "stopped", "sites": []})
+            reporter.close()
             book.close()
         log.info("stopped; the pilots go on")
         return 0
@@ -173,10 +184,13 @@ def run_once(farm: Farm) -> Optional[List[SiteReport]]:
     """One cycle; None while the daemon runs."""
     try:
         with locked(farm.book):
-            book = Book(farm.book)
+            book, reporter = Book(farm.book), Reporter(farm, pool_environ(farm))
             try:
-                return cycle.run_cycle(farm, book, make_access(farm))
+                reports = cycle.run_cycle(farm, book, make_access(farm))
+                reporter.report(farm, describe_state(farm, reports))
+                return reports
             finally:
+                reporter.close()
                 book.close()
     except Running:
         return None

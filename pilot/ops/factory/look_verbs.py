@@ -117,14 +117,9 @@ def show_status(given: argparse.Namespace) -> int:
 def state_of(book: Book, site: Site) -> str:
     """One word for the state of a site, from the book."""
     switched = book.notes.switches().get(site.name, "")
-    last = book.notes.decisions(site.name, 1)
-    line = str(last[0]["line"]) if last else ""
-    if switched or site.mode != "online":
-        return switched or site.mode
-    for word in ("unknown", "back-off", "quarantine", "stopped", "downtime"):
-        if ", %s" % word in line:
-            return word
-    return "ok" if last else "new"
+    if site.mode != "online":
+        return site.mode
+    return switched or book.notes.state(site.name)
 
 
 def explain_site(given: argparse.Namespace) -> int:

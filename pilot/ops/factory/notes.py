@@ -75,6 +75,18 @@ class Notes:
             if word:
                 self._db.execute("INSERT INTO switches VALUES (?, ?)", (site, word))
 
+    def note_state(self, site: str, word: str) -> None:
+        """The state of a site after a cycle, in one word."""
+        with self._file.writing():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", ("state " + site, word))
+
+    def state(self, site: str) -> str:
+        """The state after the last cycle; "new" before the first."""
+        row = self._db.execute(
+            "SELECT value FROM meta WHERE name = ?", ("state " + site,)
+        ).fetchone()
+        return str(row[0]) if row else "new"
+
     def begin_anew(self, site: str) -> None:
         """Pilots that ended before now say nothing about this site any more."""
         with self._file.writing():

@@ -16,6 +16,7 @@ def metrics_text(services: Services) -> str:
         ({"status": str(status)}, count) for status, count in sorted(connections.refusals.by_status.items())
     ]
     pilots = "Pilots that have not finished and reported recently, by state."
+    farmed, demand, quarantined = _factory_metrics(services)
     families: Tuple[Tuple[str, str, str, List[Sample]], ...] = (
         ("tasks", "gauge", "Tasks in the pool by state.", tasks),
         ("pilots", "gauge", pilots, _pilot_metrics(services)),
@@ -28,6 +29,9 @@ def metrics_text(services: Services) -> str:
         ("pool_operations_total", "counter", "Requests within these transactions.",
          _one(commits.operations)),
         ("pool_waiting_claims", "gauge", "Claims that wait for work.", _one(commits.count_waiting())),
+        ("factory_pilots", "gauge", "Pilots of the factories by site and state.", farmed),
+        ("factory_demand", "gauge", "Pilots that the tasks of a site would use.", demand),
+        ("factory_quarantined", "gauge", "Whether a site is in quarantine.", quarantined),
         ("events_total", "counter", "Events received since the start.", _one(services.story.taken)),
     )
     return "".join(
@@ -43,6 +47,29 @@ def _one(value: float) -> List[Sample]:
 def _pilot_metrics(services: Services) -> List[Sample]:
     states = services.story.count_unfinished()
     return [({"state": state}, count) for state, count in sorted(states.items())]
+
+
+def _factory_metrics(services: Services) -> "Tuple[List[Sample], List[Sample], List[Sample]]":
+    """Pilots, demand, and sites in quarantine, as the factories report them."""
+    pilots: List[Sample] = []
+    demand: List[Sample] = []
+    quarantined: List[Sample] = []
+    for factory, body in services.story.list_factories():
+        sites = body.get("sites")
+        for site in sites if isinstance(sites, list) else ():
+            if not isinstance(site, dict):
+                continue
+            labels = {"factory": factory, "site": str(site.get("site"))[:100]}
+            for state in ("pending", "running", "held"):
+                pilots.append((dict(labels, state=state), _number(site.get(state))))
+            if site.get("demand") is not None:
+                demand.append((labels, _number(site.get("demand"))))
+            quarantined.append((labels, float(site.get("state") == "quarantine")))
+    return pilots, demand, quarantined
+
+
+def _number(value: object) -> float:
+    return value if isinstance(value, (int, float)) else 0
 
 
 def _metric_family(name: str, kind: str, says: str, samples: List[Sample]) -> str:

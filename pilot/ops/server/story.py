@@ -80,11 +80,7 @@ class Story:
             if key not in ("pilot", "seq", "time", "event")
         }
         if kind == events.FACTORY_STATE:
-            self._db.execute(
-                "INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)",
-                (pilot, now, json.dumps(body)),
-            )
-            return 1
+            return self._store_factory(pilot, dict(body, seq=seq), now)
         text, moment = json.dumps(body), text_value(event.get("time"))[:40]
         size = len(text) + ROW_BYTES
         if not self._has_room(pilot, kind, size, now):
@@ -102,6 +98,26 @@ class Story:
             self._set_state(pilot, kind, body, now)
         self._account_event(pilot, kind, body, now)
         return 1
+
+    def _store_factory(self, factory: str, body: Dict[str, object], now: float) -> int:
+        """Store the state of a factory. A late one does not replace a newer one."""
+        row = self._db.execute(
+            "SELECT body FROM story.factories WHERE factory = ?", (factory,)
+        ).fetchone()
+        if row and _sequence_of(json.loads(row[0])) >= _sequence_of(body):
+            return 0
+        self._db.execute(
+            "INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)",
+            (factory, now, json.dumps(body)),
+        )
+        return 1
+
+    def list_factories(self) -> List[Tuple[str, Dict[str, object]]]:
+        """Return name and newest state of the factories that have reported, by name."""
+        rows = self._db.execute(
+            "SELECT factory, body FROM story.factories ORDER BY factory LIMIT 200"
+        ).fetchall()
+        return [(name, json.loads(body)) for name, body in rows]
 
     def _has_room(self, pilot: str, kind: str, size: int, now: float) -> bool:
         """Check the limit for the events of one pilot, so that they do not displace the events of
@@ -260,3 +276,8 @@ class Story:
         self._db.execute("DELETE FROM story.ticks WHERE minute < ?", (before // 60,))
         self._db.execute("DELETE FROM story.factories WHERE heard < ?", (before,))
         return len(old) == batch
+
+
+def _sequence_of(body: Dict[str, object]) -> float:
+    seq = body.get("seq")
+    return float(seq) if isinstance(seq, (int, float)) else 0.0

@@ -9,7 +9,10 @@ import sys
 import pytest
 
 from pilot.ops.factory.__main__ import main
+from pilot.ops.server import tokens
+from pilot.pool import open_pool
 from tests.conftest import ROOT, until
+from tests.pool.conftest import Within
 
 TOOL = [sys.executable, "-m", "pilot.factory"]
 FARM = """\
@@ -98,6 +101,29 @@ def test_work_is_done_and_pilots_go(farm, daemon):
     assert main(["stop", farm.file]) == 0
     assert daemon.wait(30) == 0
     assert b"stopped; the pilots go on" in daemon.stdout.read()
+
+
+def test_with_a_server_each_pilot_has_a_token_of_its_own(tmp_path):
+    keys = str(tmp_path / "tokens")
+    token = tokens.add_token(keys, "factory", "f")
+    admin = tokens.add_token(keys, "admin", "a")
+    (tmp_path / "token").write_text(token)
+    served = Within(tmp_path / "served.sqlite", tokens.read_keyring(keys))
+    text = FARM.replace("pool = sqlite:pool.sqlite", "pool = %s\ntoken_file = token" % served.url)
+    (tmp_path / "farm.ini").write_text(text)
+    file = str(tmp_path / "farm.ini")
+    try:
+        with open_pool(served.url, environ={"PILOT_POOL_TOKEN": admin}) as pool:
+            pool.add([{"id": "t%d" % number, "script": "exec true"} for number in range(5)])
+            until(lambda: main(["once", file]) == 0 and pool.status()["done"] == 5, 60)
+            pilots = {pool.show("t%d" % number)["attempts"][0]["pilot"] for number in range(5)}
+        until(lambda: main(["once", file]) == 0 and not live(file), 60)
+        assert all(len(pilot.split("-")[0]) == 12 for pilot in pilots)
+        assert site(file)["ended_badly"] == 0
+        left = [path.name for path in (tmp_path / "farm.ini.book").rglob("token-*")]
+        assert left == []
+    finally:
+        served.close()
 
 
 def test_pilots_outlive_the_daemon_and_are_known_to_the_next(farm, daemon):

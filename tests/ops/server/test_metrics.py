@@ -59,3 +59,23 @@ def test_pilots_that_have_not_ended_are_counted_by_state(within):
 def test_events_are_counted(within):
     ask(within, "POST", "/v1/events", {"events": story(1)})
     assert "pilot_events_total %d" % len(story(1)) in read(within)[1]
+
+
+def test_what_a_factory_reports_is_measured(within):
+    sites = [
+        {"site": "main", "state": "quarantine", "demand": 7, "pending": 2, "running": 3, "held": 1},
+        {"site": "blind", "state": "unknown", "demand": None, "pending": 0, "running": "odd"},
+        "nonsense",
+    ]
+    event = {"pilot": "f", "seq": 1, "event": "factory state", "state": "running", "sites": sites}
+    assert ask(within, "POST", "/v1/events", {"events": [event]})[0] == 200
+    assert set(read(within)[1]) >= {
+        'pilot_factory_pilots{factory="f",site="main",state="running"} 3',
+        'pilot_factory_pilots{factory="f",site="main",state="pending"} 2',
+        'pilot_factory_pilots{factory="f",site="main",state="held"} 1',
+        'pilot_factory_demand{factory="f",site="main"} 7',
+        'pilot_factory_quarantined{factory="f",site="main"} 1.0',
+        'pilot_factory_pilots{factory="f",site="blind",state="running"} 0',
+        'pilot_factory_quarantined{factory="f",site="blind"} 0.0',
+    }
+    assert not any('demand{factory="f",site="blind"}' in line for line in read(within)[1])
