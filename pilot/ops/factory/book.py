@@ -49,6 +49,7 @@ class Book:
     def __init__(self, folder: str, clock: Optional[Clock] = None) -> None:
         self._file = BookFile(folder, clock)
         self._db, self.clock, self.notes = self._file.db, self._file.clock, Notes(self._file)
+        self.writing = self._file.writing  # several notes in one transaction
 
     def close(self) -> None:
         """Close the file."""

@@ -100,7 +100,10 @@ class BookFile:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """One transaction."""
+        """One transaction, or a part of the one under way."""
+        if self.db.in_transaction:
+            yield
+            return
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield

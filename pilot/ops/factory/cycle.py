@@ -5,7 +5,7 @@ import sqlite3
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from pilot.base import log as logs
-from pilot.errors import UsageError
+from pilot.errors import NodeUnfit, UsageError
 from pilot.ops.factory import book as books, supply
 from pilot.ops.factory.backends.backend import Backend
 from pilot.ops.factory.book import Book
@@ -15,7 +15,7 @@ from pilot.ops.factory.jobs import JobList, Job, MayHaveHappened, NoAnswer, Subm
 from pilot.ops.factory.report import with_report
 from pilot.ops.factory.reporting import state_word
 from pilot.ops.factory.submission import (
-    Mint, PilotFiles, folder_of, new_tag, remove_folder, tidy_folder,
+    Mint, PilotFiles, code_of, folder_of, new_tag, remove_folder, tidy_folder,
 )
 from pilot.pool.interface import Busy, Demand
 
@@ -35,23 +35,36 @@ class Access(NamedTuple):
 
 def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     """Ask, write down what has changed, decide for each site, and submit. A site that fails does
-    not stop the others."""
+    not stop the others. NodeUnfit when the book cannot be written: nothing is submitted then."""
+    try:
+        return _run_cycle(farm, book, access)
+    except sqlite3.Error as error:
+        raise NodeUnfit("%s: the book cannot be written: %s; nothing is submitted" % (farm.book, error))
+
+
+def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     asked = ask_all(farm, access)
     for name, answer in asked.systems.items():
         asked.systems[name] = _note_jobs(farm, book, access.backend(name), answer, asked)
     reports = decide_all(farm, book, asked)
+    with book.writing():
+        for report in reports:
+            _note_report(book, report)
     for report in reports:
-        log.info("%s", logs.printable(report.decision.line))
-        book.notes.note_decision(report.site.name, report.decision.line)
-        book.notes.note_state(report.site.name, state_word(report))
-        book.notes.note_wanted(report.site.name, report.decision.wanted, KEEP_WANTED_S)
-        counts = report.counts
-        known = None if report.limits.unknown else report.state.demand
-        book.notes.note_level(report.site.name, known, counts.pending, counts.running, counts.held)
         if report.decision.submit:
             submit(farm, book, access, report.site, report.decision.submit, avoid_of(book, report.site))
     tidy(farm, book)
     return reports
+
+
+def _note_report(book: Book, report: SiteReport) -> None:
+    site, decision, counts = report.site.name, report.decision, report.counts
+    log.info("%s", logs.printable(decision.line))
+    book.notes.note_decision(site, decision.line)
+    book.notes.note_state(site, state_word(report))
+    book.notes.note_wanted(site, decision.wanted, KEEP_WANTED_S)
+    known = None if report.limits.unknown else report.state.demand
+    book.notes.note_level(site, known, counts.pending, counts.running, counts.held)
 
 
 def tidy(farm: Farm, book: Book) -> None:
@@ -133,7 +146,7 @@ def _note_unknown(
             log.warning("the submission %s has happened: %d jobs", tag, len(jobs))
             book.note_sent(tag, "", [])
             book.update_pilots(supply.adopt_jobs(jobs, intent.site, now))
-        elif not book.knows_tag(tag):
+        elif tag[1:4] == code_of(farm.book) and not book.knows_tag(tag):
             site = next((one.name for one in farm.sites if one.backend == name), "")
             log.warning("the book does not know %s: its %d jobs are adopted", tag, len(jobs))
             book.adopt(tag, site, name, len(jobs))
@@ -155,13 +168,13 @@ def submit(
 ) -> None:
     """Write the intent down, then make one submission. Whatever happens, its tag is never used
     again."""
-    backend, tag = access.backend(site.backend), new_tag()
+    backend, tag = access.backend(site.backend), new_tag(farm.book)
+    book.note_intent(tag, site.name, site.backend, count, access.files.sha256)
     try:
-        book.note_intent(tag, site.name, site.backend, count, access.files.sha256)
         submission = access.files.write_submission(
             site, tag, count, farm.book, backend, access.mint_of(site)
         )
-    except (OSError, sqlite3.Error, Busy) as error:
+    except (OSError, Busy) as error:
         log.error("%s: nothing is submitted: %s", site.name, error)
         book.note_outcome(tag, books.REFUSED, str(error))
         return

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Dict, Iterator, List, Optional
 
 from pilot.base.files import write_file
-from pilot.errors import UsageError
+from pilot.errors import NodeUnfit, UsageError
 from pilot.ops.factory import backends, cycle
 from pilot.ops.factory.backends.backend import Backend
 from pilot.ops.factory.book import Book
@@ -140,8 +140,11 @@ class Daemon:
                     access = make_access(self._farm)
                     reporter.close()
                     reporter = Reporter(self._farm, pool_environ(self._farm))
-                reports = cycle.run_cycle(self._farm, book, access)
-                reporter.report(self._farm, describe_state(self._farm, reports))
+                try:
+                    reports = cycle.run_cycle(self._farm, book, access)
+                    reporter.report(self._farm, describe_state(self._farm, reports))
+                except NodeUnfit as error:  # it may be mended while we run
+                    log.error("%s", error)
                 select.select([self._read_end], [], [], self._farm.cycle_s)
             reporter.report(self._farm, {"state": "stopped", "sites": []})
             reporter.close()

@@ -3,7 +3,7 @@ nothing."""
 
 import logging
 import math
-from typing import Dict, List, NamedTuple, Sequence, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from pilot.base import log as logs
 from pilot.ops.factory import demand, outcome, supply
@@ -13,6 +13,7 @@ from pilot.ops.factory.decision import Decision, decide
 from pilot.ops.factory.downtime import current_window
 from pilot.ops.factory.guards import CANARY_S, Limits
 from pilot.ops.factory.jobs import JobList
+from pilot.ops.factory.notes import MAX_BACK_OFF_S, Refusal
 from pilot.ops.factory.policy import SiteState
 from pilot.ops.factory.supply import Counts
 from pilot.pool.interface import Demand
@@ -85,9 +86,10 @@ def _decide_pool(
         share, now_s = plan.shares[site.name], book.clock.boot_s()
         counts = supply.count_pilots(live[site.name])
         times = [n.walltime_s for n in known.needs if n.todo and demand.tasks_per_pilot(site, n)]
-        free = supply.count_supply(
-            live[site.name], min(times) if times else None, site.walltime_s, now_s
-        )
+        # a pilot that has tasks is demand as well as supply
+        idle = [one for one in live[site.name] if one.pilot not in (known.holders or {})]
+        free = supply.count_supply(idle, min(times) if times else None, site.walltime_s, now_s)
+        free += busy[site.name] if known.holders is not None else 0
         silent_s = book.silent_s(site.name)
         state = SiteState(
             share.pilots + busy[site.name], share.tasks, counts.running, counts.pending, free,
@@ -124,6 +126,13 @@ def is_open(limits: Limits) -> bool:
         limits.mode == "offline" or limits.paused or limits.unknown or limits.stopped
         or limits.quarantine or limits.downtime_left_s is not None or limits.back_off_s > 0
     )
+
+
+def _learned_cap(refusal: Optional[Refusal], now_s: float) -> Optional[int]:
+    """The jobs that the batch system allowed us, for half an hour: the limit may have changed, or
+    other jobs of ours may have ended."""
+    fresh = refusal is not None and now_s < refusal.until_s + MAX_BACK_OFF_S
+    return refusal.cap if refusal is not None and fresh else None
 
 
 def judged_pilots(book: Book, site: Site, seconds: float) -> List[Pilot]:
@@ -171,7 +180,7 @@ def limits_of(
         running=counts.running,
         max_pending=site.max_pending,
         max_running=site.max_running,
-        learned_cap=refusal.cap if refusal else None,
+        learned_cap=_learned_cap(refusal, book.clock.boot_s()),
         max_total=farm.max_total,
         max_per_cycle=site.max_per_cycle,
         rate_per_min=site.rate_per_min,

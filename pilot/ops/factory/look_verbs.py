@@ -73,7 +73,7 @@ def dry_run(given: argparse.Namespace) -> int:
 
 def check_site(farm: Farm, access: cycle.Access, site: Site) -> "tuple[str, bool]":
     """The batch system's words about one pilot, and whether it refuses it."""
-    backend, tag = access.backend(site.backend), new_tag()
+    backend, tag = access.backend(site.backend), new_tag(farm.book)
     submission = access.files.write_submission(
         site, tag, 1, farm.book, backend, None
     )

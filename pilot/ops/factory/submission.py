@@ -21,16 +21,24 @@ TOKEN_S = 7 * 86400.0  # a submission may wait so long in a queue
 Mint = Callable[[str, float], str]  # pilot id, seconds -> its token
 
 
-def new_tag(rng: Optional[random.Random] = None) -> str:
-    """A name that no submission has had: a letter and 11 more, which fits the job name of every
-    batch system."""
+def code_of(book: str) -> str:
+    """Three letters that stand for this book in its tags: two factories of one user do not take
+    each other's jobs for their own, and a book that was lost finds its jobs again."""
+    number = int(hashlib.sha256(os.path.abspath(book).encode("utf-8", "replace")).hexdigest(), 16)
+    count = len(LETTERS)
+    return "".join(LETTERS[number // count ** place % count] for place in range(3))
+
+
+def new_tag(book: str, rng: Optional[random.Random] = None) -> str:
+    """A name that no submission has had: a letter, the book's code and 8 more, which fits the job
+    name of every batch system."""
     source = rng or random.SystemRandom()
-    return "p" + "".join(source.choice(LETTERS) for _ in range(11))
+    return "p" + code_of(book) + "".join(source.choice(LETTERS) for _ in range(8))
 
 
 def folder_of(book: str, tag: str) -> str:
     """The folder of a submission."""
-    return os.path.join(book, "outputs", tag[1:3], tag)
+    return os.path.join(book, "outputs", tag[4:6], tag)
 
 
 class PilotFiles:

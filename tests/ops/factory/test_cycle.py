@@ -2,9 +2,11 @@
 
 import pytest
 
+from pilot.errors import NodeUnfit
 from pilot.ops.factory.jobs import (
     Job, JobState, MayHaveHappened, SubmissionRefused, TooMany,
 )
+from pilot.ops.factory.submission import new_tag
 from tests.ops.factory.conftest import make_site
 
 
@@ -167,10 +169,51 @@ def test_a_crash_after_the_submit_command_leaves_no_stranger(factory):
 
 
 def test_jobs_of_a_lost_book_are_adopted(factory):
-    factory.system.jobs["x"] = Job("17_0", "pabcdefghjkm", 0, JobState.RUNNING)
+    tag = new_tag(factory.folder)
+    factory.system.jobs["x"] = Job("17_0", tag, 0, JobState.RUNNING)
     factory.want(1)
     assert factory.cycle()["main"].submit == 0
-    assert factory.book.find_pilot("pabcdefghjkm-0").job == "17_0"
+    assert factory.book.find_pilot(tag + "-0").job == "17_0"
+
+
+def test_jobs_of_another_factory_are_left_to_it(factory):
+    factory.system.jobs["x"] = Job("17_0", new_tag("/another/book"), 0, JobState.RUNNING)
+    factory.want(1)
+    assert factory.cycle()["main"].submit == 1
+    assert [pilot.job for pilot in factory.book.live_pilots() if pilot.job == "17_0"] == []
+
+
+def test_a_book_that_cannot_be_written_submits_nothing(factory):
+    factory.want(3)
+    factory.book._db.execute("PRAGMA query_only=1")
+    with pytest.raises(NodeUnfit, match="the book cannot be written: .*; nothing is submitted"):
+        factory.cycle()
+    assert factory.system.submitted == []
+    factory.book._db.execute("PRAGMA query_only=0")
+    assert factory.cycle()["main"].submit == 3
+
+
+def test_a_limit_that_was_learned_is_forgotten_after_a_while(factory):
+    factory.want(3)
+    factory.system.error = TooMany("other jobs of ours fill the queue")
+    factory.cycle()
+    assert "the batch system's limit 0-0 = 0" in factory.cycle(61)["main"].line
+    assert factory.cycle(1800)["main"].submit == 3
+
+
+def test_a_pilot_near_its_end_is_not_replaced_while_it_has_its_task(factory):
+    factory.sites = [make_site(walltime_s=3600.0)]
+    factory.want(1, walltime_s=1800.0)
+    factory.cycle()
+    (one,) = factory.system.jobs
+    factory.system.move(one, JobState.RUNNING)
+    factory.cycle()
+    factory.want(0, locked=1)
+    factory.demand = factory.demand._replace(holders={one: 1})
+    assert factory.cycle(3000)["main"].submit == 0
+    # without a task it is too short for the next one
+    factory.want(1, walltime_s=1800.0)
+    assert factory.cycle()["main"].submit == 1
 
 
 def test_a_refused_submission_waits_longer_each_time(factory):

@@ -11,7 +11,7 @@ import pytest
 from pilot.ops.factory.backends import make_backend
 from pilot.ops.factory.config import parse_farm
 from pilot.ops.factory.submission import (
-    LETTERS, PilotFiles, folder_of, new_tag, pilot_words, tidy_folder,
+    LETTERS, PilotFiles, code_of, folder_of, new_tag, pilot_words, tidy_folder,
 )
 from tests.ops.factory.conftest import make_site
 
@@ -40,15 +40,20 @@ def mode(path):
 
 
 def test_tags_fit_every_batch_system_and_differ():
-    tags = {new_tag() for _ in range(10000)}
+    tags = {new_tag("/farm.ini.book") for _ in range(10000)}
     assert len(tags) == 10000
     assert all(len(tag) == 12 and tag[0] == "p" and set(tag[1:]) <= set(LETTERS) for tag in tags)
+
+
+def test_the_tags_of_a_book_have_its_code():
+    assert new_tag("/a/farm.ini.book")[1:4] == code_of("/a/farm.ini.book")
+    assert len({code_of("/%d/book" % number) for number in range(100)}) > 95
 
 
 def test_no_folder_gets_more_than_a_thousand_entries():
     assert len(LETTERS) ** 2 < 1000
     source = random.Random(1)
-    assert len({os.path.dirname(folder_of("/b", new_tag(source))) for _ in range(20000)}) == 961
+    assert len({os.path.dirname(folder_of("/b", new_tag("/b", source))) for _ in range(20000)}) == 961
 
 
 def test_the_script_is_this_program_with_its_words(written, tmp_path):
