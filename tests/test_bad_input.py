@@ -120,7 +120,7 @@ def test_mistakes_of_all_kinds_are_told_together(pilot, tmp_path):
         "'Bar'",
         "--hold-s",
         "command or a script",
-        "PILOT_MIN_DSK_MB is no setting",
+        "PILOT_MIN_DSK_MB is not a setting",
     )
     assert ended.code == 2 and [kind for kind in kinds if kind not in told] == [], told
 

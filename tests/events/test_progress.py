@@ -110,4 +110,4 @@ def test_mistakes_in_one_task_are_told(tmp_path, pilot):
         "-X", "CheckWorkerNode,LaunchAgent", "--task", tmp_path / "one.json", "--pool", "sqlite:x"
     )
     assert ended.code == 2
-    assert "--task is one task alone" in ended.err
+    assert "--task runs one task" in ended.err

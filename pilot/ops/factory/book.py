@@ -1,7 +1,7 @@
 """The factory's book: every submission is on disk before it is made, every pilot until it is
 forgotten."""
 
-from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.ops.factory.book_file import BookFile, Clock
 from pilot.ops.factory.jobs import JobState, pilot_id
@@ -137,6 +137,16 @@ class Book:
     def live_pilots(self, site: Optional[str] = None) -> List[Pilot]:
         """The pilots that have not ended."""
         return self._pilots("ended IS NULL AND (? IS NULL OR site = ?)", (site, site))
+
+    def live_backends(self) -> Dict[str, List[str]]:
+        """The live pilots by backend, those of sites that left the file included."""
+        found: Dict[str, List[str]] = {}
+        for backend, pilot in self._db.execute(
+            "SELECT backend, pilot FROM pilots JOIN submissions ON submissions.tag = pilots.tag"
+            " WHERE ended IS NULL"
+        ):
+            found.setdefault(backend, []).append(pilot)
+        return found
 
     def ended_pilots(self, site: str, seconds: float, most: int = 1000) -> List[Pilot]:
         """The pilots of a site that ended within so many seconds, the last first."""

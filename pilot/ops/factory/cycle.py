@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
 
 from pilot.base import log as logs
 from pilot.errors import NodeUnfit, UsageError
@@ -43,7 +43,7 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
 
 
 def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
-    asked = ask_all(farm, access)
+    asked = ask_all(farm, access, book.live_backends())
     for name, answer in asked.systems.items():
         asked.systems[name] = _note_jobs(farm, book, access.backend(name), answer, asked)
     reports = decide_all(farm, book, asked)
@@ -79,11 +79,12 @@ def tidy(farm: Farm, book: Book) -> None:
 
 def preview(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     """The decisions of a cycle that submits nothing and writes nothing down."""
-    return decide_all(farm, book, ask_all(farm, access))
+    return decide_all(farm, book, ask_all(farm, access, ()))
 
 
-def ask_all(farm: Farm, access: Access) -> Asked:
-    """One question to each pool and to each batch system."""
+def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
+    """One question to each pool and to each batch system; `more` are batch systems that no site
+    uses any more, but that have pilots of ours."""
     pools: Dict[str, Union[Demand, str]] = {}
     systems: Dict[str, Union[JobList, str]] = {}
     for url in sorted({site.pool for site in farm.sites}):
@@ -92,7 +93,7 @@ def ask_all(farm: Farm, access: Access) -> Asked:
         except (Busy, UsageError) as error:
             pools[url] = "the pool: %s" % error
             log.warning("%s", logs.printable(str(error)))
-    for name in sorted({site.backend for site in farm.sites}):
+    for name in sorted({site.backend for site in farm.sites}.union(more)):
         try:
             systems[name] = access.backend(name).list_jobs()
         except NoAnswer as error:
@@ -109,8 +110,8 @@ def _note_jobs(
     if isinstance(answer, str):
         return answer
     name = backend.name
-    sites = {site.name for site in farm.sites if site.backend == name}
-    live = [pilot for pilot in book.live_pilots() if pilot.site in sites]
+    mine = set(book.live_backends().get(name, ()))
+    live = [pilot for pilot in book.live_pilots() if pilot.pilot in mine]
     doubt = supply.find_doubt(live, answer)
     now = (book.clock.unix_s(), book.clock.boot_s())
     if doubt and not book.notes.believe(name, doubt, supply.BELIEVED_S):
@@ -174,7 +175,7 @@ def submit(
         submission = access.files.write_submission(
             site, tag, count, farm.book, backend, access.mint_of(site)
         )
-    except (OSError, Busy) as error:
+    except (OSError, Busy, UsageError) as error:
         log.error("%s: nothing is submitted: %s", site.name, error)
         book.note_outcome(tag, books.REFUSED, str(error))
         return

@@ -83,14 +83,9 @@ def _decide_pool(
         log.warning("%s", logs.printable(sentence))
     reports = []
     for site in sites:
-        share, now_s = plan.shares[site.name], book.clock.boot_s()
-        counts = supply.count_pilots(live[site.name])
-        times = [n.walltime_s for n in known.needs if n.todo and demand.tasks_per_pilot(site, n)]
-        # a pilot that has tasks is demand as well as supply
-        idle = [one for one in live[site.name] if one.pilot not in (known.holders or {})]
-        free = supply.count_supply(idle, min(times) if times else None, site.walltime_s, now_s)
-        free += busy[site.name] if known.holders is not None else 0
-        silent_s = book.silent_s(site.name)
+        pilots, counts = live[site.name], supply.count_pilots(live[site.name])
+        free = _count_supply(book, site, known, pilots, busy[site.name])
+        share, silent_s = plan.shares[site.name], book.silent_s(site.name)
         state = SiteState(
             share.pilots + busy[site.name], share.tasks, counts.running, counts.pending, free,
             book.notes.wanted(site.name, KEEP_WANTED_S), math.inf if silent_s is None else silent_s,
@@ -100,6 +95,19 @@ def _decide_pool(
         total += decision.submit
         reports.append(SiteReport(site, counts, state, mine, decision))
     return reports
+
+
+def _count_supply(
+    book: Book, site: Site, known: Demand, pilots: Sequence[Pilot], busy: int
+) -> int:
+    """The pilots that have tasks, which are demand as well, and those that can still take one."""
+    times = [need.walltime_s for need in known.needs
+             if need.todo and demand.tasks_per_pilot(site, need)]
+    idle = [one for one in pilots if one.pilot not in (known.holders or {})]
+    free = supply.count_supply(
+        idle, min(times) if times else None, site.walltime_s, book.clock.boot_s()
+    )
+    return free + (busy if known.holders is not None else 0)
 
 
 def _find_away(book: Book, sites: Sequence[Site]) -> str:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pilot.errors import NodeUnfit
+from pilot.errors import NodeUnfit, UsageError
+from pilot.ops.factory.cycle import Access, run_cycle
 from pilot.ops.factory.jobs import (
     Job, JobState, MayHaveHappened, SubmissionRefused, TooMany,
 )
@@ -298,6 +299,30 @@ def test_equal_decisions_are_written_once_with_their_number(factory):
     for _ in range(4):
         factory.cycle()
     assert [one["times"] for one in factory.book.notes.decisions("main", 10)] == [4]
+
+
+def test_pilots_of_a_site_that_left_the_file_are_followed_to_their_end(factory):
+    factory.want(3)
+    factory.cycle()
+    factory.sites = [make_site("other")]
+    factory.want(0)
+    factory.system.move("all", JobState.OK, exit_code=0)
+    factory.cycle()
+    assert factory.book.live_pilots() == []
+
+
+def test_a_token_that_the_server_refuses_to_make_stops_only_this_submission(factory):
+    class Files:
+        sha256 = ""
+
+        def write_submission(self, *how):
+            raise UsageError("HTTP 400: this is no valid pilot id")
+
+    factory.want(3)
+    access = Access(lambda name: factory.system, factory._read_demand, lambda site: None, Files())
+    factory.clock.pass_time(60)
+    run_cycle(factory.farm(), factory.book, access)
+    assert (factory.system.submitted, factory.book.open_intents()) == ([], [])
 
 
 # -- pilots that end -------------------------------------------------------------------------------
