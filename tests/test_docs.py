@@ -71,7 +71,7 @@ HELPS += [
         "boinc",
     )
 ]
-HELPS += [["-m", "pilot.factory", verb, "--help"] for verb in ("add", "remove", "cancel", "status")]
+HELPS += [["-m", "pilot.factory", verb, "--help"] for verb in ("add", "remove", "cancel", "status", "simulate")]
 FOREIGN = {"--export", "--partition", "--strict"}  # of sbatch and mypy
 
 
@@ -329,6 +329,7 @@ ELSEWHERE = {
         "pilot_dirac.publish": "tests/extensions/pilot_dirac/test_publish.py",
         "wrapper.py": "tests/extensions/pilot_dirac/test_wrapper.py",
     },
+    "docs/factory.md": {"pilot.factory simulate": "tests/ops/factory/test_simulation.py"},
     "docs/server.md": {
         "pilot.pool feed": "tests/real/test_rabbitmq.py",
         "python3 pilot.py ...": "tests/real/test_rabbitmq.py",

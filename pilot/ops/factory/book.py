@@ -46,8 +46,8 @@ class Book:
     """Submissions and pilots; `notes` has all else. OSError and sqlite3.Error when it cannot be
     written: the caller then submits nothing."""
 
-    def __init__(self, folder: str, clock: Optional[Clock] = None) -> None:
-        self._file = BookFile(folder, clock)
+    def __init__(self, folder: str, clock: Optional[Clock] = None, durable: bool = True) -> None:
+        self._file = BookFile(folder, clock, durable)
         self._db, self.clock, self.notes = self._file.db, self._file.clock, Notes(self._file)
         self.writing = self._file.writing  # several notes in one transaction
 

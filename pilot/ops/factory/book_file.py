@@ -68,14 +68,14 @@ class BookFile:
     """One connection to the book. OSError and sqlite3.Error when it cannot be written: the caller
     then submits nothing."""
 
-    def __init__(self, folder: str, clock: Optional[Clock] = None) -> None:
+    def __init__(self, folder: str, clock: Optional[Clock] = None, durable: bool = True) -> None:
         self.clock = clock or Clock()
         os.makedirs(folder, 0o700, exist_ok=True)
         path = os.path.join(folder, "book.sqlite")
         try:
             self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
             self.db.execute("PRAGMA journal_mode=WAL")
-            self.db.execute("PRAGMA synchronous=FULL")
+            self.db.execute("PRAGMA synchronous=%s" % ("FULL" if durable else "OFF"))
             with self.writing():
                 self._prepare(path)
         except sqlite3.Error as error:

@@ -47,6 +47,9 @@ class Site(NamedTuple):
     rate_per_min: float
     idle_s: float
     per_node: int
+    # for `simulate`: the mean time in the queue, and the part of the pilots that fail at once
+    fake_queue_s: float = 300.0
+    fake_fail: float = 0.0
 
 
 class Farm(NamedTuple):
@@ -100,6 +103,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _fraction(text: str) -> float:
+    number = float(text)
+    if not 0.0 <= number <= 1.0:
+        raise ValueError("%r is not a number from 0 to 1" % text)
+    return number
+
+
 FACTORY_KEYS: Dict[str, _Key] = {
     "name": _Key(values.name, ""),
     "pool": _Key(str, ""),
@@ -138,6 +148,8 @@ SITE_KEYS: Dict[str, _Key] = {
     "rate_per_min": _Key(values.number, 60.0),
     "idle_s": _Key(values.seconds, 300.0),
     "per_node": _Key(_positive, 3),
+    "fake_queue_s": _Key(values.seconds, 300.0),
+    "fake_fail": _Key(_fraction, 0.0),
 }
 _FIELDS = {"memory": "memory_mb", "walltime": "walltime_s"}
 
