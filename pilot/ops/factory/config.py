@@ -65,7 +65,6 @@ class Farm(NamedTuple):
     max_total: Optional[int]
     book: str
     keep_days: float
-    keep_outputs_mb: int
     sites: Tuple[Site, ...]
 
     def select(self, word: Optional[str]) -> List[Site]:
@@ -120,7 +119,6 @@ FACTORY_KEYS: Dict[str, _Key] = {
     "max_total": _Key(values.count, None),
     "book": _Key(str, ""),
     "keep_days": _Key(values.number, 7.0),
-    "keep_outputs_mb": _Key(values.count, 1000),
 }
 SITE_KEYS: Dict[str, _Key] = {
     "backend": _Key(str, ""),

@@ -5,7 +5,7 @@ import hashlib
 import os
 import random
 import shutil
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, List, Optional
 
 from pilot.base.files import write_file
 from pilot.engine import onefile
@@ -17,6 +17,7 @@ from pilot.ops.factory.jobs import pilot_id
 
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # two of them name at most 1,000 folders
 SCRIPT = "pilot-job.py"
+RESULTS = "outputs"  # in a pilot's working directory: what tasks brought out
 TOKEN_S = 7 * 86400.0  # a submission may wait so long in a queue
 Mint = Callable[[str, float], str]  # pilot id, seconds -> its token
 
@@ -90,18 +91,38 @@ def pilot_words(site: Site, tag: str, workdir: str, index: str) -> "list[str]":
 
 
 def remove_folder(book: str, tag: str) -> None:
-    """Remove the files of a submission."""
-    shutil.rmtree(folder_of(book, tag), ignore_errors=True)
+    """Remove the files of a submission, but for the outputs of tasks, which are their owner's."""
+    folder = folder_of(book, tag)
+    for name in _names_in(folder):
+        path = os.path.join(folder, name)
+        if _names_in(os.path.join(path, RESULTS)):
+            for other in _names_in(path):
+                if other != RESULTS:
+                    _remove(os.path.join(path, other))
+        else:
+            _remove(path)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
+
+
+def _names_in(folder: str) -> List[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def tidy_folder(book: str, tag: str) -> None:
     """Remove script and tokens of a submission that has ended; the outputs stay."""
     folder = folder_of(book, tag)
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    for name in names:
+    for name in _names_in(folder):
         if name == SCRIPT or name.startswith("token-"):
-            with contextlib.suppress(OSError):
-                os.unlink(os.path.join(folder, name))
+            _remove(os.path.join(folder, name))

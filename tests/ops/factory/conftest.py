@@ -125,7 +125,7 @@ class Factory:
         return Farm(
             path="farm.ini", name="farm", pool="pool", server="", token_file="", pilot="",
             cycle_s=60.0, max_total=self.max_total, book=self.folder, keep_days=7.0,
-            keep_outputs_mb=1000, sites=tuple(self.sites),
+            sites=tuple(self.sites),
         )
 
     def cycle(self, seconds=60.0):

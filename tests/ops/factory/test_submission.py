@@ -11,7 +11,7 @@ import pytest
 from pilot.ops.factory.backends import make_backend
 from pilot.ops.factory.config import parse_farm
 from pilot.ops.factory.submission import (
-    LETTERS, PilotFiles, code_of, folder_of, new_tag, pilot_words, tidy_folder,
+    LETTERS, PilotFiles, code_of, folder_of, new_tag, pilot_words, remove_folder, tidy_folder,
 )
 from tests.ops.factory.conftest import make_site
 
@@ -83,6 +83,23 @@ def test_script_and_tokens_go_when_a_submission_has_ended(written, tmp_path):
     os.makedirs(os.path.join(written.folder, "job-0"))
     tidy_folder(str(tmp_path), TAG)
     assert os.listdir(written.folder) == ["job-0"]
+
+
+def test_a_removed_submission_keeps_what_its_tasks_brought_out(written, tmp_path):
+    for number, names in ((0, ["outputs/a.1/result", "pilot.log"]), (1, ["pilot.log", "outputs"])):
+        for name in names:
+            path = os.path.join(written.folder, "job-%d" % number, name)
+            os.makedirs(path if name == "outputs" else os.path.dirname(path), exist_ok=True)
+            if name != "outputs":
+                with open(path, "w") as stream:
+                    stream.write("x")
+    remove_folder(str(tmp_path), TAG)
+    left = [os.path.join(at, name) for at, _, names in os.walk(written.folder) for name in names]
+    assert left == [os.path.join(written.folder, "job-0", "outputs", "a.1", "result")]
+    os.unlink(left[0])
+    os.rmdir(os.path.dirname(left[0]))
+    remove_folder(str(tmp_path), TAG)
+    assert not os.path.exists(written.folder)
 
 
 def test_the_words_of_a_pilot():
