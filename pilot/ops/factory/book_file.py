@@ -74,12 +74,19 @@ class BookFile:
         path = os.path.join(folder, "book.sqlite")
         try:
             self.db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+        except sqlite3.Error as error:
+            raise UsageError("%s: cannot be used: %s" % (path, error))
+        try:
             self.db.execute("PRAGMA journal_mode=WAL")
             self.db.execute("PRAGMA synchronous=%s" % ("FULL" if durable else "OFF"))
             with self.writing():
                 self._prepare(path)
         except sqlite3.Error as error:
+            self.db.close()
             raise UsageError("%s: cannot be used: %s" % (path, error))
+        except UsageError:
+            self.db.close()
+            raise
 
     def _prepare(self, path: str) -> None:
         if not self.db.execute("SELECT 1 FROM sqlite_master").fetchall():

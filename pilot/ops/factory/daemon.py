@@ -9,6 +9,7 @@ import socket
 from contextlib import contextmanager
 from typing import Dict, Iterator, List, Optional
 
+from pilot.base import process_tree
 from pilot.base.files import write_file
 from pilot.errors import NodeUnfit, UsageError
 from pilot.ops.factory import backends, cycle
@@ -37,10 +38,9 @@ def locked(folder: str) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            stream.seek(0)
-            raise Running("%s: process %s runs this factory" % (folder, stream.read().strip()))
+            raise Running("%s: process %s runs this factory" % (folder, read_lock(folder)))
         stream.truncate(0)
-        stream.write("%d\n" % os.getpid())
+        stream.write("%d %d\n" % (os.getpid(), _start_of(os.getpid())))
         stream.flush()
         _check_machine(folder)
         yield
@@ -48,16 +48,20 @@ def locked(folder: str) -> Iterator[None]:
 
 
 def read_lock(folder: str) -> Optional[int]:
-    """The pid of the process that runs this factory, if one does."""
+    """The pid of the process that runs this factory, if one does. It takes no lock, which would
+    stop a factory that starts at this moment."""
     try:
         with open(os.path.join(folder, "lock")) as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return None
-            except OSError:
-                return int(stream.read() or 0) or None
+            pid, started = (int(word) for word in stream.read().split())
     except (OSError, ValueError):
         return None
+    return pid if _start_of(pid) == started else None
+
+
+def _start_of(pid: int) -> int:
+    """When a process started, in ticks of the machine; -1 when there is none."""
+    process = process_tree.look_up(pid)
+    return -1 if process is None or process.state == "Z" else process.started
 
 
 def _machine() -> str:

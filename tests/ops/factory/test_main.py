@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from pilot.ops.factory import daemon as daemon_module
 from pilot.ops.factory.__main__ import main
 from pilot.ops.server import tokens
 from pilot.pool import open_pool
@@ -156,6 +157,26 @@ def test_once_does_nothing_while_the_daemon_runs(farm, daemon, capsys):
 def test_a_second_daemon_is_refused(farm, daemon, capsys):
     assert main(["run", farm.file]) == 2
     assert "process %d runs this factory" % daemon.pid in capsys.readouterr().err
+
+
+def test_looking_never_keeps_a_factory_from_starting(farm):
+    """`status` reads the lock again and again while `once` takes it."""
+    looking = subprocess.Popen(
+        [sys.executable, "-c",
+         "import sys; from pilot.ops.factory.daemon import read_lock\n"
+         "print('up', flush=True)\nwhile True: read_lock(sys.argv[1])", farm.file + ".book"],
+        cwd=str(ROOT), stdout=subprocess.PIPE,
+    )
+    try:
+        looking.stdout.readline()
+        for _ in range(20):
+            with daemon_module.locked(farm.file + ".book"):
+                assert daemon_module.read_lock(farm.file + ".book") == os.getpid()
+            assert daemon_module.read_lock(farm.file + ".book") is None
+    finally:
+        looking.kill()
+        looking.wait()
+        looking.stdout.close()
 
 
 def test_a_book_of_another_machine_is_refused(farm, capsys):

@@ -18,7 +18,7 @@ REMEMBER_S = 600.0  # how long an ended job is listed
 START_S = 30.0  # a job that has no pid after this time was never started
 # the wrapper leaves its pid before, and the exit code after the pilot
 _WRAPPER = (
-    'echo $$ >pid; trap "" HUP; "$@" >pilot.out 2>pilot.err </dev/null & child=$!;'
+    'echo $$ >pid.part; mv pid.part pid; trap "" HUP; "$@" >pilot.out 2>pilot.err </dev/null & child=$!;'
     ' trap "kill -TERM $child 2>/dev/null" TERM; wait $child; code=$?;'
     ' while kill -0 $child 2>/dev/null; do wait $child; code=$?; done;'
     " echo $code >exit.part; mv exit.part exit"

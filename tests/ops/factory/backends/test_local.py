@@ -123,6 +123,18 @@ def test_a_recycled_pid_is_no_job(submit):
     os.killpg(group, signal.SIGKILL)
 
 
+def test_a_job_that_is_just_starting_has_not_failed(submit, tmp_path):
+    """Its pid is not written yet."""
+    backend = submit("pass")
+    until(lambda: not live(backend))
+    folder = tmp_path / "starting"
+    folder.mkdir()
+    (folder / "pid.part").write_text("")
+    path = tmp_path / "book" / "local" / (TAG + "-3.json")
+    path.write_text('{"tag": "%s", "number": 3, "folder": "%s"}' % (TAG, folder))
+    assert states(backend)[1] == (3, JobState.PENDING, None)
+
+
 def test_more_cores_than_the_machine_has_are_refused(submit, tmp_path):
     backend = make_backend("local", {}, str(tmp_path))
     with pytest.raises(SubmissionRefused, match="this machine has .* cores, not 1000"):
