@@ -106,10 +106,10 @@ class CheckWorkerNode(Command):
             return []
         from pilot.node import cvmfs
 
-        missing = [
+        checked = [
             cvmfs.check(name, ctx.settings["cvmfs_timeout_s"], ctx.environ, mount) for name in names
         ]
-        for repository in missing:
+        for repository in checked:
             if repository.ok:
                 self.log.debug(
                     "CVMFS %s at revision %s after %.1f s",
@@ -117,7 +117,7 @@ class CheckWorkerNode(Command):
                     repository.revision,
                     repository.seconds,
                 )
-        sentence = cvmfs.unreadable(missing)
+        sentence = cvmfs.unreadable(checked)
         return [sentence] if sentence else []
 
 

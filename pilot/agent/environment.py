@@ -1,10 +1,7 @@
 """The environment of a payload: its own resources and folders, without the pilot's secrets and
 search paths. Pure functions."""
 
-import functools
 from typing import Any, Dict, List
-
-from pilot.base import process
 
 MARK = "PILOT_PAYLOAD"  # in every payload's environment: identifies the payload of a stray process
 AGENT_MARK = "PILOT_AGENT"  # identifies the agent of a stray process
@@ -30,15 +27,6 @@ _DROPPED = (
     "BEARER_TOKEN",
     "BEARER_TOKEN_FILE",
 )
-
-
-# the payloads of an agent share most of a hundred variables
-_cached_bytes = functools.lru_cache(1024)(process.to_bytes)
-
-
-def encode(environ: Dict[str, str]) -> Dict[bytes, bytes]:
-    """An environment in the form that a program receives, computed in advance."""
-    return {_cached_bytes(name): _cached_bytes(value) for name, value in environ.items()}
 
 
 def base_environ(inherited: Dict[str, str], installed: Dict[str, str]) -> Dict[str, str]:

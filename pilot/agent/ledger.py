@@ -14,7 +14,7 @@ MAX_REASON = 2000
 
 
 class Ledger:
-    """Holds ends until the pool knows them; calls `told` with each lease that is settled."""
+    """Holds ends until the pool knows them; calls `settled` with each lease that is settled."""
 
     def __init__(self, tell: Callable[..., None], settled: Callable[[Lease], None]) -> None:
         self._tell, self._told = tell, settled

@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from pilot.base import process
 from pilot.engine import program
 from pilot.agent import environment, identity, isolation, owner
 from pilot.agent.config import AgentConfig
@@ -112,7 +113,7 @@ def of_payload(place: PayloadPlace, which: isolation.Which) -> Start:
     box.open_streams()
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     return Start(
-        argv, environment.encode(environ), box.work, spec.get("walltime_s"), nothing, *box.streams()
+        argv, process.encoded(environ), box.work, spec.get("walltime_s"), nothing, *box.streams()
     )
 
 
@@ -145,7 +146,7 @@ def of_transfer(place: PayloadPlace, stage: str, answer: TransferAnswer) -> Star
         environ[owner.PROXY] = proxy
     return Start(
         program.start_argv("pilot.agent.transfer", config.workdir),
-        environment.encode(environ),
+        process.encoded(environ),
         config.workdir,
         config.transfer_timeout_s,
         order,

@@ -6,7 +6,7 @@ from typing import Dict, List, Sequence
 
 from pilot.base import process
 from pilot.errors import StepFailed
-from pilot.ops.factory.jobs import MayHaveHappened, NoAnswer
+from pilot.ops.factory.jobs import MayHaveHappened, NoAnswer, SubmissionRefused, TooMany
 
 ASK_S = 120.0
 SUBMIT_S = 300.0
@@ -42,6 +42,21 @@ def run_submit(
     if done.timed_out or done.exit_code < 0:
         raise MayHaveHappened(done.describe_end())
     return done
+
+
+def refuse_failed(
+    done: process.Result, too_many: Sequence[str], unheard: Sequence[str]
+) -> None:
+    """Raise what a submit command's failure means: TooMany or MayHaveHappened if it says one of
+    these texts, SubmissionRefused otherwise."""
+    if not done.exit_code:
+        return
+    words = done.last_lines()
+    if any(text in words for text in too_many):
+        raise TooMany(words)
+    if not words or any(text in words for text in unheard):
+        raise MayHaveHappened(words or done.describe_end())
+    raise SubmissionRefused(words)
 
 
 def existing(folder: str, names: Sequence[str]) -> List[str]:

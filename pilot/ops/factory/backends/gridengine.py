@@ -7,9 +7,11 @@ import xml.etree.ElementTree as xml
 from typing import Dict, Iterator, List, Optional, Sequence
 
 from pilot.ops.factory.backends.backend import Backend, Submission
-from pilot.ops.factory.backends.commands import ask_command, bare_environment, existing, run_submit
+from pilot.ops.factory.backends.commands import (
+    ask_command, bare_environment, existing, refuse_failed, run_submit,
+)
 from pilot.ops.factory.jobs import (
-    TAG, Job, JobList, JobState, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany,
+    TAG, Job, JobList, JobState, MayHaveHappened, NoAnswer, SubmissionRefused,
 )
 
 HISTORY_DAYS = 1
@@ -38,13 +40,7 @@ class GridEngineBackend(Backend):
 
     def submit(self, submission: Submission) -> str:
         done = run_submit(submit_words(submission), self._environ, submission.folder)
-        words = done.last_lines()
-        if done.exit_code:
-            if any(text in words for text in _TOO_MANY):
-                raise TooMany(words)
-            if not words or any(text in words for text in _UNHEARD):
-                raise MayHaveHappened(words or done.describe_end())
-            raise SubmissionRefused(words)
+        refuse_failed(done, _TOO_MANY, _UNHEARD)
         number = done.stdout.strip().split("\n")[-1].partition(".")[0]
         if not number.isdecimal():
             raise MayHaveHappened("qsub said %r" % done.stdout[-200:])

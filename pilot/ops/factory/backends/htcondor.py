@@ -8,9 +8,11 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from pilot.base.files import write_file
 from pilot.ops.factory.backends.backend import Backend, Submission
-from pilot.ops.factory.backends.commands import ask_command, bare_environment, existing, run_submit
+from pilot.ops.factory.backends.commands import (
+    ask_command, bare_environment, existing, refuse_failed, run_submit,
+)
 from pilot.ops.factory.jobs import (
-    TAG, Job, JobList, JobState, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany,
+    TAG, Job, JobList, JobState, MayHaveHappened, NoAnswer, SubmissionRefused,
 )
 
 HISTORY_S = 3600.0
@@ -60,13 +62,7 @@ class HTCondorBackend(Backend):
         self._write_description(submission)
         words = ["condor_submit", "-terse", "pilot.sub"]
         done = run_submit(words, self._environ, submission.folder)
-        told = done.last_lines()
-        if done.exit_code:
-            if any(text in told for text in _TOO_MANY):
-                raise TooMany(told)
-            if not told or any(text in told for text in _UNHEARD):
-                raise MayHaveHappened(told or done.describe_end())
-            raise SubmissionRefused(told)
+        refuse_failed(done, _TOO_MANY, _UNHEARD)
         cluster = done.stdout.strip().split("\n")[-1].partition(".")[0]
         if not cluster.isdecimal():
             raise MayHaveHappened("condor_submit said %r" % done.stdout[-200:])

@@ -7,9 +7,11 @@ import time
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from pilot.ops.factory.backends.backend import Backend, Submission
-from pilot.ops.factory.backends.commands import ask_command, bare_environment, existing, run_submit
+from pilot.ops.factory.backends.commands import (
+    ask_command, bare_environment, existing, refuse_failed, run_submit,
+)
 from pilot.ops.factory.jobs import (
-    TAG, JobList, Job, JobState, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany,
+    TAG, JobList, Job, JobState, MayHaveHappened, NoAnswer, SubmissionRefused,
 )
 from pilot.ops.ship.order import format_clock
 
@@ -51,6 +53,8 @@ _TOO_MANY = (
     "AssocMaxSubmitJobLimit",
     "Slurm temporarily unable to accept job",
 )
+# a controller that does not answer may have taken the job
+_UNHEARD = ("Socket timed out", "Unable to contact")
 
 
 class SlurmBackend(Backend):
@@ -94,14 +98,7 @@ class SlurmBackend(Backend):
 
     def submit(self, submission: Submission) -> str:
         done = run_submit(submit_words(submission), self._environ, submission.folder)
-        words = done.last_lines()
-        if done.exit_code:
-            if any(text in words for text in _TOO_MANY):
-                raise TooMany(words)
-            # a controller that does not answer may have taken the job
-            if "Socket timed out" in words or "Unable to contact" in words or not words:
-                raise MayHaveHappened(words or done.describe_end())
-            raise SubmissionRefused(words)
+        refuse_failed(done, _TOO_MANY, _UNHEARD)
         number = done.stdout.strip().split("\n")[-1].split(";")[0]
         if not number.isdecimal():
             raise MayHaveHappened("sbatch said %r" % done.stdout[-200:])
