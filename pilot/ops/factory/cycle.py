@@ -2,7 +2,7 @@
 
 import logging
 import sqlite3
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
 
 from pilot.base import log as logs
 from pilot.errors import NodeUnfit, UsageError
@@ -43,9 +43,11 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
 
 
 def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
-    asked = ask_all(farm, access, book.live_backends())
+    live = book.live_backends()
+    asked = ask_all(farm, access, live)
     for name, answer in asked.systems.items():
-        asked.systems[name] = _note_jobs(farm, book, access.backend(name), answer, asked)
+        mine = set(live.get(name, ()))
+        asked.systems[name] = _note_jobs(farm, book, access.backend(name), answer, asked, mine)
     reports = decide_all(farm, book, asked)
     with book.writing():
         for report in reports:
@@ -104,13 +106,14 @@ def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
 
 
 def _note_jobs(
-    farm: Farm, book: Book, backend: Backend, answer: Union[JobList, str], asked: Asked
+    farm: Farm, book: Book, backend: Backend, answer: Union[JobList, str], asked: Asked,
+    mine: Set[str],
 ) -> Union[JobList, str]:
-    """Apply a batch system's answer to the book; returns why it cannot be believed."""
+    """Apply a batch system's answer to the book, in which it has the live pilots `mine`; returns
+    why it cannot be believed."""
     if isinstance(answer, str):
         return answer
     name = backend.name
-    mine = set(book.live_backends().get(name, ()))
     live = [pilot for pilot in book.live_pilots() if pilot.pilot in mine]
     doubt = supply.find_doubt(live, answer)
     now = (book.clock.unix_s(), book.clock.boot_s())
