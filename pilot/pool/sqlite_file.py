@@ -81,6 +81,20 @@ def _make_private(path: str) -> None:
         pass
 
 
+def use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Switch a file to write-ahead logging. SQLite itself does not wait when several processes
+    open a new file at once."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
 class SQLiteFile:
     """One connection `db` to the file; not for several threads. `backoff_s` is the first delay
     before another attempt; `in_batch` is true during a batch."""
@@ -110,7 +124,7 @@ class SQLiteFile:
 
     def _prepare_file(self, path: str, backoff_s: Optional[float]) -> None:
         try:
-            self.db.execute("PRAGMA journal_mode=WAL")
+            use_write_ahead_log(self.db)
             self.db.execute("PRAGMA synchronous=FULL")
             with self.writing():
                 self._make_tables(path, backoff_s)

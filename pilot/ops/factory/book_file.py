@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Sequence
 
 from pilot.errors import UsageError
+from pilot.pool.sqlite_file import use_write_ahead_log
 
 VERSION = "1"
 FIRST_BACK_OFF_S = 60.0
@@ -77,7 +78,7 @@ class BookFile:
         except sqlite3.Error as error:
             raise UsageError("%s: cannot be used: %s" % (path, error))
         try:
-            self.db.execute("PRAGMA journal_mode=WAL")
+            use_write_ahead_log(self.db)
             self.db.execute("PRAGMA synchronous=%s" % ("FULL" if durable else "OFF"))
             with self.writing():
                 self._prepare(path)

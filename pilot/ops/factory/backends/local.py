@@ -16,13 +16,15 @@ from pilot.ops.factory.jobs import JobList, Job, JobState, NoAnswer, SubmissionR
 
 REMEMBER_S = 600.0  # how long an ended job is listed
 START_S = 30.0  # a job that has no pid after this time was never started
-# the wrapper leaves its pid before, and the exit code after the pilot
+# The wrapper leaves its pid before, and the exit code after the pilot. The pid comes from the process
+# that becomes the pilot: whoever can read it can signal both.
 _WRAPPER = (
-    'echo $$ >pid.part; mv pid.part pid; trap "" HUP; "$@" >pilot.out 2>pilot.err </dev/null & child=$!;'
-    ' trap "kill -TERM $child 2>/dev/null" TERM; wait $child; code=$?;'
+    'trap "" HUP; trap "kill -TERM \\$child 2>/dev/null" TERM; sh -c "$0" pilot-job "$@"'
+    " >pilot.out 2>pilot.err </dev/null & child=$!; wait $child; code=$?;"
     ' while kill -0 $child 2>/dev/null; do wait $child; code=$?; done;'
     " echo $code >exit.part; mv exit.part exit"
 )
+_PILOT = 'echo $PPID >pid.part; mv pid.part pid; exec "$@"'
 
 
 class LocalBackend(Backend):
@@ -63,7 +65,7 @@ class LocalBackend(Backend):
         environ[self.index_variable] = str(number)
         script = os.path.join(submission.folder, submission.script)
         child = process.spawn(
-            ["/bin/sh", "-c", _WRAPPER, "pilot-job", sys.executable, script],
+            ["/bin/sh", "-c", _WRAPPER, _PILOT, sys.executable, script],
             cwd=folder, env=environ, stdout=process.DEVNULL, stderr=process.DEVNULL,
         )
         child.returncode = 0  # `_collect_children` waits for it
@@ -114,6 +116,9 @@ class LocalBackend(Backend):
 
 
 def _state_of(folder: str, age_s: float) -> "tuple[JobState, Optional[int]]":
+    # in this order: a job that starts or ends meanwhile has not failed
+    started = os.path.exists(os.path.join(folder, "pid"))
+    runs = _read_pid(folder) is not None
     try:
         with open(os.path.join(folder, "exit")) as stream:
             code = int(stream.read())
@@ -121,10 +126,9 @@ def _state_of(folder: str, age_s: float) -> "tuple[JobState, Optional[int]]":
         return (JobState.OK if code == 0 else JobState.FAILED), code
     except (OSError, ValueError):
         pass
-    pid = _read_pid(folder)
-    if pid is not None:
+    if runs:
         return JobState.RUNNING, None
-    if os.path.exists(os.path.join(folder, "pid")) or age_s > START_S:
+    if started or age_s > START_S:
         return JobState.FAILED, None
     return JobState.PENDING, None
 

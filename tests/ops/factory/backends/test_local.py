@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pilot.ops.factory.backends import make_backend
+from pilot.ops.factory.backends import local, make_backend
 from pilot.ops.factory.backends.backend import Submission
 from pilot.ops.factory.jobs import JobState, SubmissionRefused
 from tests.conftest import ROOT, until
@@ -101,6 +101,38 @@ def test_a_pilot_that_handles_the_signal_ends_with_its_own_code(submit):
     until(lambda: states(backend) == [(0, JobState.FAILED, 7)])
 
 
+def test_a_job_that_is_cancelled_as_it_starts_has_the_signal_s_code(tmp_path):
+    """The signal comes as soon as the job's pid can be read."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "mv").write_text(
+        '#!/bin/sh\nPATH=/usr/bin:/bin; mv "$@"; [ "$2" != pid ] || kill -TERM 0\n'
+    )
+    (programs / "mv").chmod(0o755)
+    environ = dict(os.environ, PATH="%s:%s" % (programs, os.environ["PATH"]))
+    backend = make_backend("local", environ, str(tmp_path / "book"))
+    (tmp_path / "job.py").write_text("import signal; signal.pause()")
+    backend.submit(Submission(TAG, 1, str(tmp_path), "job.py"))
+    until(lambda: not live(backend))
+    assert states(backend) == [(0, JobState.FAILED, 143)]
+
+
+def test_a_job_that_ends_while_it_is_looked_at_has_its_code(submit, monkeypatch):
+    backend = submit("import signal; signal.pause()")
+    until(lambda: states(backend) == [(0, JobState.RUNNING, None)])
+    read_pid = local._read_pid
+
+    def end_first(folder):
+        os.killpg(read_pid(folder), signal.SIGTERM)
+        until(lambda: os.path.exists(os.path.join(folder, "exit")) and read_pid(folder) is None)
+        return None
+
+    monkeypatch.setattr(local, "_read_pid", end_first)
+    monkeypatch.setattr(backend, "_collect_children", lambda: None)
+    assert states(backend) == [(0, JobState.FAILED, 143)]
+    monkeypatch.undo()
+
+
 def test_a_killed_job_has_failed(submit):
     backend = submit("import signal; signal.pause()")
     until(lambda: states(backend) == [(0, JobState.RUNNING, None)])
@@ -133,6 +165,7 @@ def test_a_job_that_is_just_starting_has_not_failed(submit, tmp_path):
     path = tmp_path / "book" / "local" / (TAG + "-3.json")
     path.write_text('{"tag": "%s", "number": 3, "folder": "%s"}' % (TAG, folder))
     assert states(backend)[1] == (3, JobState.PENDING, None)
+    path.unlink()
 
 
 def test_more_cores_than_the_machine_has_are_refused(submit, tmp_path):
