@@ -24,6 +24,9 @@ from pilot.errors import UsageError
 Seen = Tuple[int, int]  # a process: its pid and when it started
 # interval of the checks: leases may run out while the machine is suspended
 LOOK_S = 1.0
+# So much time beyond a wait means that the whole slot was suspended: the agent wakes as well, and has
+# AWAKE_S to renew its leases.
+LATE_S, AWAKE_S = 1.0, 1.0
 _STEP_S = 0.05
 _HEARD = (
     signal.SIGTERM,
@@ -125,6 +128,10 @@ class _Books:
             )
         ]
 
+    def find_expired(self, now: float) -> List[int]:
+        """The groups whose leases have ended by this time of the boot clock."""
+        return [group for group, until in self.until.items() if until <= now]
+
     def signal(self, signum: int) -> None:
         """Send a signal to every group."""
         for group in self.seen:
@@ -134,12 +141,16 @@ class _Books:
 def _watch_agent(read: int, mark: str, grace_s: float) -> None:
     for signum in _HEARD:
         signal.signal(signum, signal.SIG_IGN)
-    books, rest = _Books(mark), b""
+    books, rest, now, spare_until = _Books(mark), b"", boot_s(), 0.0
     while True:
         books.note_sheet(os.pread(1, SHEET, 0))
-        until = min(books.until.values(), default=boot_s() + LOOK_S)
+        until = max(spare_until, min(books.until.values(), default=now + LOOK_S))
         wait_s = max(0.0, min(LOOK_S, until - boot_s()))
-        if select.select([read], [], [], wait_s)[0]:
+        ready = select.select([read], [], [], wait_s)[0]
+        before, now = now, boot_s()
+        if now - before > wait_s + LATE_S:
+            spare_until = now + AWAKE_S
+        if ready:
             data = os.read(read, 65536)
             if not data:
                 break
@@ -149,7 +160,7 @@ def _watch_agent(read: int, mark: str, grace_s: float) -> None:
                     books.note(line)
                 except (ValueError, IndexError):  # an incomplete line: the others are still valid
                     continue
-        for group in [group for group, until in books.until.items() if until <= boot_s()]:
+        for group in books.find_expired(now) if now >= spare_until else ():
             del books.until[group]
             _kill_expired(books.of(group))
     books.note_sheet(os.pread(1, SHEET, 0))

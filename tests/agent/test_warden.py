@@ -155,6 +155,37 @@ def test_a_warden_ends_what_outlives_its_lease_though_its_agent_lives():
             one.wait()
 
 
+def test_a_suspended_slot_s_agent_may_renew_before_its_warden_acts():
+    """Agent, warden and payloads are stopped for longer than the leases, and go on."""
+    first, renewed, lost = (
+        process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]}) for _ in range(3)
+    )
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    try:
+        warden.began(first.pid, 9, boot_s())
+        assert first.wait(timeout=60) == -signal.SIGKILL  # the warden works
+        warden.ended(first.pid)
+        end = boot_s() + 1.0
+        for number, victim in enumerate((renewed, lost), 1):
+            warden.began(victim.pid, number, end)
+        os.kill(warden.pid, signal.SIGSTOP)
+        until(lambda: boot_s() > end + 3.0, what="the end of the leases")
+        os.kill(warden.pid, signal.SIGCONT)
+        again = boot_s() + 0.4
+        until(lambda: boot_s() > again, what="the agent's renewal")
+        warden.until(renewed.pid, boot_s() + 3600)
+        assert lost.wait(timeout=60) == -signal.SIGKILL
+        assert renewed.poll() is None
+        warden.ended(renewed.pid)
+        warden.flush()
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+        for one in (first, renewed, lost):
+            one.kill()
+            one.wait()
+
+
 @pytest.mark.slow
 def test_a_frozen_agent_s_payload_ends_with_its_lease(pool, start_pilot, tmp_path):
     put(pool, {"id": "a", "script": sleeper(tmp_path)})
