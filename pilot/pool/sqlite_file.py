@@ -11,6 +11,7 @@ from pilot.errors import UsageError
 from pilot.pool import schema
 from pilot.pool.interface import Busy
 from pilot.base.shared_defaults import LEASE_S
+from pilot.base.write_ahead import use_write_ahead_log
 
 BUSY_S = 10.0
 BACKOFF_S = 10.0
@@ -79,20 +80,6 @@ def _make_private(path: str) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError:
         pass
-
-
-def use_write_ahead_log(db: sqlite3.Connection) -> None:
-    """Switch a file to write-ahead logging. SQLite itself does not wait when several processes
-    open a new file at once."""
-    until = time.monotonic() + BUSY_S
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.01)
 
 
 class SQLiteFile:

@@ -115,30 +115,3 @@ def test_the_first_wait_of_a_pool_is_the_one_it_was_made_with(tmp_path):
         add(again, "a")
         finish(again, claim(again)[0], "error")
         assert again.pending()[1] <= 1.1
-
-
-def test_two_that_open_a_new_file_at_once_wait_for_each_other(tmp_path):
-    """SQLite gives up at once where two connections make a file's log."""
-    path = str(tmp_path / "new.sqlite")
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("CREATE TABLE t (a)")
-    other.execute("BEGIN EXCLUSIVE")
-    refusals = []
-
-    class Opener(sqlite3.Connection):
-        def execute(self, *words):
-            try:
-                return super().execute(*words)
-            except sqlite3.OperationalError as error:
-                refusals.append(str(error))
-                other.execute("COMMIT")
-                raise
-
-    opener = sqlite3.connect(path, timeout=0, factory=Opener)
-    try:
-        sqlite_file.use_write_ahead_log(opener)
-        assert refusals == ["database is locked"]
-        assert opener.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
-    finally:
-        opener.close()
-        other.close()

@@ -22,6 +22,7 @@ FILES = (
     "pilot/node/batch/boinc.py",
     "pilot/base/stomp.py",
     "pilot/base/upload.py",
+    "pilot/base/write_ahead.py",
     "pilot/events/queue_broker.py",
     "pilot/events/progress.py",
     "pilot/events/bar.py",

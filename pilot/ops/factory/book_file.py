@@ -11,8 +11,8 @@ import time
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional, Sequence
 
+from pilot.base.write_ahead import use_write_ahead_log
 from pilot.errors import UsageError
-from pilot.pool.sqlite_file import use_write_ahead_log
 
 VERSION = "1"
 FIRST_BACK_OFF_S = 60.0
