@@ -52,6 +52,7 @@ HELPS += [
         "serve",
         "token",
         "mint",
+        "start-token",
         "withdraw",
         "openapi",
         "feed",
@@ -72,7 +73,7 @@ HELPS += [
     )
 ]
 HELPS += [["-m", "pilot.factory", verb, "--help"] for verb in ("add", "remove", "cancel", "status", "simulate")]
-FOREIGN = {"--export", "--partition", "--strict"}  # of sbatch and mypy
+FOREIGN = {"--array", "--export", "--partition", "--strict"}  # of sbatch and mypy
 
 
 def functions_by_file():
@@ -373,6 +374,7 @@ def follow(lines, folder):
                 words.replace("/backup/pool-2026-11-21", "%s/backup" % folder)
                 .replace("tokens admin", "%s/tokens admin" % folder)
                 .replace("$ID >tokens/$ID", "p1")
+                .replace(" >start)", " )")
             )
             if sys.version_info < (3, 7) and (" backup " in words or " restore " in words):
                 continue  # the document says so
@@ -392,7 +394,7 @@ def follow(lines, folder):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
-            without_tokens = " mint " in words and b"runs without tokens" in done.stdout
+            without_tokens = any(verb in words for verb in (" mint ", " start-token ")) and b"runs without tokens" in done.stdout
             assert done.returncode == 0 or without_tokens, "%s: %s" % (
                 words,
                 done.stdout.decode()[-2000:],

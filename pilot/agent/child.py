@@ -120,5 +120,5 @@ def agent_environ(ctx: Context) -> Dict[str, str]:
     if configuration is not None:
         environ["PILOT_AGENT_CONFIG"] = configuration.path
     environ["PILOT_ID"] = ctx.pilot_id
-    environ.update(pool_token.variables(ctx.settings))
+    environ.update(pool_token.own_variables(environ, ctx.settings))
     return environ

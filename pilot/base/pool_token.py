@@ -3,8 +3,9 @@
 import base64
 import json
 import os
+import threading
 import time
-from typing import Dict, List, Optional
+from typing import Dict, List
 
 from pilot.base import credentials
 from pilot.errors import ConfigurationFailed
@@ -14,9 +15,14 @@ from pilot.base.setting_values import SettingValues
 
 TOKEN, TOKEN_FILE = "PILOT_POOL_TOKEN", "PILOT_POOL_TOKEN_FILE"
 PREFIX = "pilot1"  # of the tokens that a pool server issues to pilots
+START = "start1"  # of those that pilots exchange at their start for their own
 RENEW_EARLY = 0.5  # the part of the remaining lifetime after which to renew a token
 AGAIN_S = 60.0
 RENEW_TIMEOUT_S = 10.0
+
+
+_own: Dict[str, str] = {}  # start token -> the token that this process got for it
+_lock = threading.Lock()
 
 
 class NoToken(Exception):
@@ -56,6 +62,17 @@ def find(environ: Dict[str, str]) -> str:
         raise NoToken(str(error))
 
 
+def own_variables(environ: Dict[str, str], settings: SettingValues) -> Dict[str, str]:
+    """`variables` for a child process; with the pilot's own token if this process has exchanged its
+    start token, which it may do three times in all."""
+    named = variables(settings)
+    try:
+        own = _own.get(find(dict(environ, **named)))
+    except NoToken:  # the child gives the reason
+        own = None
+    return dict(named, **{TOKEN: own}) if own else named
+
+
 def files(environ: Dict[str, str], settings: SettingValues) -> List[str]:
     """The files with tokens and keys of this pilot, which isolated payloads must not read."""
     uid = os.getuid()
@@ -73,9 +90,10 @@ def files(environ: Dict[str, str], settings: SettingValues) -> List[str]:
 
 
 def claims_of(token: str) -> Dict[str, object]:
-    """The claims of a pilot's token; the signature is not checked. {} for another token."""
+    """The claims of a token that a pool server signed; the signature is not checked. {} for another
+    token."""
     parts = token.split(".")
-    if len(parts) != 3 or parts[0] != PREFIX:
+    if len(parts) != 3 or parts[0] not in (PREFIX, START):
         return {}
     try:
         claims = json.loads(
@@ -106,7 +124,8 @@ class Bearer:
         if self._token and 0 < self._renew_at < time.time():
             self._renew_token()
         if not self._token:
-            self._token = self._found = find(self._environ)
+            self._found = find(self._environ)
+            self._token = self._exchange() if self._found.startswith(START + ".") else self._found
             self._renew_at = renewal(self._token, time.time())
         return {"Authorization": "Bearer " + self._token} if self._token else {}
 
@@ -121,16 +140,31 @@ class Bearer:
 
     def _renew_token(self) -> None:
         self._renew_at = time.time() + AGAIN_S
-        fresh = self._ask_server()
-        if fresh:
-            self._token, self._renew_at = fresh, renewal(fresh, time.time())
-
-    def _ask_server(self) -> Optional[str]:
-        headers = {"Authorization": "Bearer " + self._token, "Content-Type": "application/json"}
         try:
-            status, data = self._session.ask(
-                "POST", "/v1/tokens/renew", b"{}", headers, RENEW_TIMEOUT_S
-            )
-            return str(json.loads(data.decode("utf-8"))["token"]) if status == 200 else None
-        except (FetchFailed, ValueError, KeyError, TypeError):
-            return None
+            self._token = self._ask_server("renew", self._token, {})
+        except (FetchFailed, NoToken):
+            return
+        self._renew_at = renewal(self._token, time.time())
+        if self._found in _own:
+            _own[self._found] = self._token
+
+    def _exchange(self) -> str:
+        """Our own token for the start token. Raises FetchFailed, NoToken."""
+        with _lock:
+            if self._found not in _own:
+                pilot = {"id": self._environ.get("PILOT_ID", "")}
+                _own[self._found] = self._ask_server("exchange", self._found, pilot)
+            return _own[self._found]
+
+    def _ask_server(self, what: str, token: str, body: Dict[str, str]) -> str:
+        headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json"}
+        status, data = self._session.ask(
+            "POST", "/v1/tokens/" + what, json.dumps(body).encode(), headers, RENEW_TIMEOUT_S
+        )
+        try:
+            answer = json.loads(data.decode("utf-8"))
+            if status == 200:
+                return str(answer["token"])
+            raise NoToken("HTTP %d: %s" % (status, answer["error"]))
+        except (ValueError, KeyError, TypeError):
+            raise FetchFailed("HTTP %d: this is no pool's answer" % status)

@@ -50,7 +50,8 @@ class EventSinks:
             from pilot.events.far import Far
 
             self._far = Far(self.stream, workdir, self.masker)
-            self._far.open(urls, dict(environ, **pool_token.variables(settings)), more)
+            environ.update(pool_token.variables(settings), PILOT_ID=self._pilot_id)
+            self._far.open(urls, environ, more)
         self.stream.attach_sink(self.tally)
         self._emit_start(settings)
 

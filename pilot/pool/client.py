@@ -206,6 +206,10 @@ class HTTPPool(interface.Pool):
             self._calls.ask("POST", "/v1/tokens", {"pilot": pilot, "seconds": seconds})["token"]
         )
 
+    def start_token(self, prefix: str, pilots: int, seconds: float) -> str:
+        body = {"prefix": prefix, "count": pilots, "seconds": seconds}
+        return str(self._calls.ask("POST", "/v1/tokens/start", body)["token"])
+
     def patience(self, seconds: float) -> None:
         self._calls.timeout_s = seconds
 

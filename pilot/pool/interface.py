@@ -217,8 +217,9 @@ class Pool:
         become claimable (None: unknown)."""
         raise NotImplementedError
 
-    def mint(self, pilot: str, seconds: float) -> str:
-        """A token for this pilot, which is valid for so long; "" where the store needs none."""
+    def start_token(self, prefix: str, pilots: int, seconds: float) -> str:
+        """A token that so many pilots whose ids begin with the prefix exchange at their start for
+        their own; "" where the store needs none."""
         return ""
 
     def patience(self, seconds: float) -> None:

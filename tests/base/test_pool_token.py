@@ -162,3 +162,48 @@ def test_after_a_renewal_that_failed_the_server_is_left_alone_for_a_while():
     one.build_headers()
     one.build_headers()
     assert len(server.asked) == 1
+
+
+@pytest.fixture
+def start():
+    """A start token that this process has not seen."""
+    return "start1.%s.x" % os.urandom(8).hex()
+
+
+def test_a_start_token_is_exchanged_once_by_all_of_a_process(start):
+    server = Server(200, '{"token": "own"}')
+    environ = {"PILOT_POOL_TOKEN": start, "PILOT_ID": "farm-1"}
+    for _ in range(2):
+        assert Bearer(environ, server).build_headers() == {"Authorization": "Bearer own"}
+    ((method, path, body, headers, _),) = server.asked
+    assert (method, path, json.loads(body.decode())) == (
+        "POST", "/v1/tokens/exchange", {"id": "farm-1"},
+    )
+    assert headers["Authorization"] == "Bearer " + start
+
+
+def test_a_child_gets_the_newest_token_of_its_own(start):
+    environ = {"PILOT_POOL_TOKEN": start, "PILOT_ID": "farm-1"}
+    assert pool_token.own_variables(environ, {}) == {}
+    bearer = Bearer(environ, Server(200, '{"token": "own"}'))
+    bearer.build_headers()
+    assert pool_token.own_variables(environ, {}) == {"PILOT_POOL_TOKEN": "own"}
+    assert pool_token.own_variables({}, {"pool_token": start}) == {"PILOT_POOL_TOKEN": "own"}
+    bearer._session.text, bearer._renew_at = '{"token": "renewed"}', 1.0
+    bearer.build_headers()
+    assert pool_token.own_variables(environ, {}) == {"PILOT_POOL_TOKEN": "renewed"}
+
+
+def test_a_refused_start_token_gives_the_servers_sentence(start):
+    bearer = Bearer({"PILOT_POOL_TOKEN": start}, Server(403, '{"error": "it is used up"}'))
+    with pytest.raises(pool_token.NoToken, match="HTTP 403: it is used up"):
+        bearer.build_headers()
+
+
+@pytest.mark.parametrize("status, text", [(502, "<html>"), (200, "[]"), (200, "{}"), (500, "{}")])
+def test_another_servers_answer_is_a_failure_that_may_pass(start, status, text):
+    bearer = Bearer({"PILOT_POOL_TOKEN": start}, Server(status, text))
+    with pytest.raises(FetchFailed, match="no pool's answer"):
+        bearer.build_headers()
+    bearer._session.status, bearer._session.text = 200, '{"token": "own"}'
+    assert bearer.build_headers() == {"Authorization": "Bearer own"}

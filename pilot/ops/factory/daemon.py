@@ -111,9 +111,9 @@ def make_access(farm: Farm) -> Access:
         if not farm.token_file or not site.pool.startswith("http"):
             return None
 
-        def mint(pilot: str, seconds: float) -> str:
+        def mint(prefix: str, pilots: int, seconds: float) -> str:
             with open_pool(site.pool, environ=environ) as pool:
-                return pool.mint(pilot, seconds)
+                return pool.start_token(prefix, pilots, seconds)
 
         return mint
 

@@ -11,7 +11,7 @@ from pilot.base.files import write_file
 from pilot.engine import onefile
 from pilot.errors import UsageError
 from pilot.ops.bundle import make
-from pilot.ops.factory.backends.backend import Backend, Submission
+from pilot.ops.factory.backends.backend import TOKEN, Backend, Submission
 from pilot.ops.factory.config import Farm, Site
 from pilot.ops.factory.jobs import pilot_id
 
@@ -19,7 +19,7 @@ LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # two of them name at most 1,000 fo
 SCRIPT = "pilot-job.py"
 RESULTS = "outputs"  # in a pilot's working directory: what tasks brought out
 TOKEN_S = 7 * 86400.0  # a submission may wait so long in a queue
-Mint = Callable[[str, float], str]  # pilot id, seconds -> its token
+Mint = Callable[[str, int, float], str]  # prefix of ids, number of pilots, seconds -> a start token
 
 
 def code_of(book: str) -> str:
@@ -56,21 +56,19 @@ class PilotFiles:
     def write_submission(
         self, site: Site, tag: str, count: int, book: str, backend: Backend, mint: Optional[Mint]
     ) -> Submission:
-        """Write the script, and a token for each pilot if there is a mint. OSError when the disk
-        is full; Busy when the server makes no token."""
+        """Write the script, and a start token if there is a mint. OSError when the disk is full;
+        Busy when the server makes no token."""
         folder = folder_of(book, tag)
         os.makedirs(folder, 0o700)
         index = "${%s}" % backend.index_variable
         words = pilot_words(site, tag, backend.workdir(folder, index), index)
         if mint is not None:
-            words = ["--pool-token-file", backend.token_file(folder, index)] + words
+            words = ["--pool-token-file", backend.token_file(folder)] + words
+            token = mint(pilot_id(tag, 0)[:-1], count, TOKEN_S)
+            write_file(os.path.join(folder, TOKEN), token.encode() + b"\n", 0o600)
         words = backend.pilot_words(site.cores) + words
         script = make.text_bytes(self._files, (), words)
         write_file(os.path.join(folder, SCRIPT), script, 0o700)
-        numbers = range(backend.first_number, backend.first_number + count)
-        for number in numbers if mint is not None else ():
-            token = mint(pilot_id(tag, number), TOKEN_S) if mint is not None else ""
-            write_file(os.path.join(folder, "token-%d" % number), token.encode() + b"\n", 0o600)
         return Submission(
             tag, count, folder, SCRIPT, site.cores, site.memory_mb, site.gpus, site.walltime_s,
             site.queue, site.options, site.environment,
@@ -124,5 +122,5 @@ def tidy_folder(book: str, tag: str) -> None:
     """Remove script and tokens of a submission that has ended; the outputs stay."""
     folder = folder_of(book, tag)
     for name in _names_in(folder):
-        if name == SCRIPT or name.startswith("token-"):
+        if name in (SCRIPT, TOKEN):
             _remove(os.path.join(folder, name))

@@ -35,8 +35,8 @@ def _run_verb(words: List[str]) -> int:
     given = top.parse_args(words)
     if not given.verb:
         raise UsageError(
-            "which of add, status, show, retry, cancel, export, import, backup, restore, purge, serve, feed, mint, withdraw, "
-            "token, openapi? See --help"
+            "which of add, status, show, retry, cancel, export, import, backup, restore, purge, serve, feed, mint, "
+            "start-token, withdraw, token, openapi? See --help"
         )
     try:
         return int(given.function(given))

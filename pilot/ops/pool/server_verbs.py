@@ -1,12 +1,16 @@
-"""Verbs for a pool server: withdraw, serve, feed, openapi, mint, token."""
+"""Verbs for a pool server: withdraw, serve, feed, openapi, mint, start-token, token."""
 
 import argparse
 import json
+from typing import TYPE_CHECKING, Callable
 
 from pilot import values
 from pilot.errors import UsageError
 from pilot.ops.pool.verbs import VerbTable
 from pilot.pool import interface
+
+if TYPE_CHECKING:
+    from pilot.pool.client import HTTPPool
 
 
 def add_server_verbs(verbs: VerbTable) -> None:
@@ -76,6 +80,21 @@ def _add_token_verbs(verbs: VerbTable) -> None:
         default=6 * 3600.0,
         help="how long it is valid, unless the pilot renews it (default: 21600)",
     )
+    start = verbs.add_verb(
+        "start-token",
+        make_start_token,
+        "a token that several pilots exchange at their start, each for its own; from a server",
+        "Make a start token: up to N pilots whose ids begin with PREFIX exchange it for their own.",
+    )
+    start.add_argument("server", metavar="SERVER", help="http(s)://HOST:PORT")
+    start.add_argument("prefix", metavar="PREFIX", help="what the pilots' ids begin with")
+    start.add_argument("--count", type=int, default=1, metavar="N", help="how many pilots (default: 1)")
+    start.add_argument(
+        "--seconds",
+        type=float,
+        default=7 * 86400.0,
+        help="how long pilots may wait in a queue until they start (default: 604800)",
+    )
     token = verbs.add_verb(
         "token",
         make_token,
@@ -126,11 +145,22 @@ def print_openapi(given: argparse.Namespace) -> int:
 
 def mint_token(given: argparse.Namespace) -> int:
     """Get a pilot's token from the server. Print only the token."""
+    return _print_token(given.server, lambda pool: pool.mint(given.pilot, given.seconds))
+
+
+def make_start_token(given: argparse.Namespace) -> int:
+    """Get a start token from the server. Print only the token."""
+    return _print_token(
+        given.server, lambda pool: pool.start_token(given.prefix, given.count, given.seconds)
+    )
+
+
+def _print_token(server: str, get: "Callable[[HTTPPool], str]") -> int:
     from pilot.pool.client import HTTPPool
 
-    pool = HTTPPool(given.server)
+    pool = HTTPPool(server)
     try:
-        print(pool.mint(given.pilot, given.seconds))
+        print(get(pool))
     except interface.StaleLease as error:  # 409: the server uses no tokens
         raise UsageError(str(error))
     finally:

@@ -2,8 +2,9 @@
 
 import sqlite3
 import time
-from typing import ContextManager
+from typing import ContextManager, Optional
 
+from pilot.ops.server.exchanges import Exchanges
 from pilot.ops.server.store import Store
 from pilot.pool import interface, sqlite_file
 from pilot.pool.sqlite import SQLitePool
@@ -54,6 +55,9 @@ class SQLiteStore(SQLitePool, Store):
 
     def count_claimable(self) -> int:
         return self._line.count_claimable()
+
+    def note_exchange(self, token: str, pilots: int, ends: float, pilot: str) -> Optional[str]:
+        return Exchanges(self._file).note(token, pilots, ends, pilot)
 
     def copy_to(self, target: str) -> None:
         try:

@@ -1,6 +1,6 @@
 """The methods that the server needs of its store in addition to the interface of every pool."""
 
-from typing import ContextManager, Dict, Iterable, List, Tuple
+from typing import ContextManager, Dict, Iterable, List, Optional, Tuple
 
 from pilot.pool.interface import Final, Grant, Offer, Pool
 
@@ -64,6 +64,11 @@ class Store(Pool):
 
     def count_claimable(self) -> int:
         """Return how many tasks are claimable now."""
+        raise NotImplementedError
+
+    def note_exchange(self, token: str, pilots: int, ends: float, pilot: str) -> Optional[str]:
+        """Count one exchange of a start token by this pilot; returns a sentence, and counts
+        nothing, if the token, which is for so many pilots, is used up for it."""
         raise NotImplementedError
 
     def copy_to(self, target: str) -> None:

@@ -49,6 +49,34 @@ def mint_token(call: Call) -> Answer:
     return answer_json({"token": call.services.keyring.mint(pilot_id, call.given["seconds"])})
 
 
+def make_start_token(call: Call) -> Answer:
+    """POST /v1/tokens/start"""
+    if call.services.keyring is None:
+        return answer_error(409, "this server runs without tokens")
+    given = call.given
+    try:
+        prefix = values.name(given["prefix"])
+    except ValueError as error:
+        raise BadRequest(400, "this is no valid beginning of a pilot id: %s" % error)
+    token = call.services.keyring.start_token(prefix, given["count"], given["seconds"])
+    return answer_json({"token": token})
+
+
+def exchange_token(call: Call) -> Answer:
+    """POST /v1/tokens/exchange"""
+    pilot, who = call.given["id"], call.who
+    if call.services.keyring is None:
+        return answer_error(409, "this server runs without tokens")
+    if not pilot.startswith(who.name):
+        return answer_error(
+            403, "this start token is for pilots whose ids begin with %s, not %s" % (who.name, pilot)
+        )
+    refusal = call.services.pool.note_exchange(call.token, who.pilots, who.until, pilot)
+    if refusal is not None:
+        return answer_error(403, refusal)
+    return answer_json({"token": call.services.keyring.mint(pilot)})
+
+
 def withdraw_token(call: Call) -> Answer:
     """POST /v1/tokens/withdraw"""
     if call.services.keyring is None:

@@ -7,6 +7,7 @@ from pilot.ops.server.route import (
     ANYBODY, LOOKERS, MEGABYTE, PAGE, PILOT_ID, READERS, WORKERS, Route,
 )
 from pilot.ops.server.shape import Shapes
+from pilot.ops.server.tokens import STARTER
 
 EVENT_HEAD = shape.any_object()
 SINCE: Shapes = {"hours": shape.any_number(0.01, 24 * 400).optional(24.0)}
@@ -29,12 +30,34 @@ STORY_ROUTES: List[Route] = [
     ),
     Route(
         "POST",
+        "/v1/tokens/start",
+        ("admin", "factory"),
+        "now",
+        story_api.make_start_token,
+        {
+            "prefix": shape.text_of(100),
+            "count": shape.integer_from(1, 100000).optional(1),
+            "seconds": shape.any_number(60, 90 * 86400).optional(7 * 86400.0),
+        },
+        "A token that pilots whose ids begin with the prefix exchange at their start for their own.",
+    ),
+    Route(
+        "POST",
+        "/v1/tokens/exchange",
+        (STARTER,),
+        "write",
+        story_api.exchange_token,
+        {"id": PILOT_ID},
+        "A pilot's own token for its start token.",
+    ),
+    Route(
+        "POST",
         "/v1/tokens/withdraw",
         ("admin", "factory"),
         "now",
         story_api.withdraw_token,
         {"pilot": PILOT_ID},
-        "Revoke every token of a pilot.",
+        "Revoke every token of a pilot, or of all whose ids begin with what stands before a *.",
     ),
     Route(
         "POST",

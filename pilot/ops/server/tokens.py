@@ -6,8 +6,13 @@ padding. The claims are a JSON object {"p": pilot id, "e": its end, "u": the end
 with both times in UNIX seconds. The signature is HMAC-SHA256 (RFC 2104) over "pilot1.CLAIMS" with
 the server's secret. A new secret invalidates all tokens of pilots.
 
+A start token is `start1.CLAIMS.SIGNATURE`, with the claims {"p": prefix, "n": number of pilots, "e":
+its end, "i": random digits}. It is good only to be exchanged for the tokens of so many pilots whose
+ids begin with the prefix (pilot/ops/server/exchanges.py counts them).
+
 Each line of the tokens file is one entry: `secret HEX` once, `ROLE NAME SHA256-OF-TOKEN` for
-operators and factories, and `withdrawn PILOT` for each pilot whose tokens were withdrawn.
+operators and factories, and `withdrawn PILOT` for each pilot whose tokens were withdrawn; with
+`withdrawn PREFIX*` these are all pilots whose ids begin with PREFIX, and their start tokens.
 """
 
 import base64
@@ -19,22 +24,24 @@ import stat
 import time
 from typing import Dict, Iterable, List, NamedTuple, Optional
 
-from pilot.base.pool_token import PREFIX, claims_of
+from pilot.base.pool_token import PREFIX, START, claims_of
 from pilot.errors import UsageError
 
 ROLES = ("admin", "factory", "pilot", "reader")
+STARTER = "start"  # the role of a start token: it may only be exchanged
 LIFE_S = 6 * 3600.0
 RENEWABLE_S = 14 * 86400.0
 MAX_CACHE = 20000
 
 
 class Identity(NamedTuple):
-    """The sender of a request. The `name` of a pilot is its id. `until` is UNIX time, or 0 for no
-    end."""
+    """The sender of a request. The `name` of a pilot is its id, that of a start token the prefix of
+    the ids of its `pilots`. `until` is UNIX time, or 0 for no end."""
 
     role: str
     name: str
     until: float = 0.0
+    pilots: int = 0
 
 
 class BadToken(Exception):
@@ -51,10 +58,11 @@ def _encode_base64(data: bytes) -> str:
 
 def sign_token(secret: bytes, pilot: str, end: float, renewable_until: float) -> str:
     """Return a signed token for a pilot."""
-    claims = _encode_base64(
-        json.dumps({"p": pilot, "e": int(end), "u": int(renewable_until)}).encode("ascii")
-    )
-    head = "%s.%s" % (PREFIX, claims)
+    return _sign_claims(secret, PREFIX, {"p": pilot, "e": int(end), "u": int(renewable_until)})
+
+
+def _sign_claims(secret: bytes, kind: str, claims: Dict[str, object]) -> str:
+    head = "%s.%s" % (kind, _encode_base64(json.dumps(claims).encode("ascii")))
     return "%s.%s" % (head, _sign_head(secret, head))
 
 
@@ -78,6 +86,7 @@ class Keyring:
             set(withdrawn),
             path,
         )
+        self._prefixes = tuple(name[:-1] for name in self._withdrawn if name.endswith("*"))
         self._seen: Dict[str, Identity] = {}
 
     def identify(self, token: str) -> Identity:
@@ -88,14 +97,19 @@ class Keyring:
             if len(self._seen) >= MAX_CACHE:
                 self._seen.clear()
             self._seen[token] = who
-        if who.role == "pilot" and who.name in self._withdrawn:
-            raise BadToken("the token of pilot %s was withdrawn" % who.name)
-        if who.until and time.time() > who.until:
-            raise BadToken("the token of pilot %s has expired" % who.name)
+        if who.until:
+            self._check_valid(who)
         return who
 
+    def _check_valid(self, who: Identity) -> None:
+        whose = "start token of" if who.role == STARTER else "token of pilot"
+        if who.name in self._withdrawn or who.name.startswith(self._prefixes):
+            raise BadToken("the %s %s was withdrawn" % (whose, who.name))
+        if time.time() > who.until:
+            raise BadToken("the %s %s has expired" % (whose, who.name))
+
     def _identify_pilot(self, token: str) -> Identity:
-        if not token.startswith(PREFIX + "."):
+        if not token.startswith((PREFIX + ".", START + ".")):
             operator = self._operators.get(
                 hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
             )
@@ -103,7 +117,9 @@ class Keyring:
                 raise BadToken("this server does not know the token")
             return operator
         claims = self._read_claims(token)
-        return Identity("pilot", str(claims["p"]), _read_time(claims, "e"))
+        role = STARTER if token.startswith(START) else "pilot"
+        count = int(_read_time(claims, "n")) if role == STARTER else 0
+        return Identity(role, str(claims["p"]), _read_time(claims, "e"), count)
 
     def _read_claims(self, token: str) -> Dict[str, object]:
         head, _, signature = token.rpartition(".")
@@ -121,16 +137,24 @@ class Keyring:
         now = time.time()
         return sign_token(self._secret, pilot, now + seconds, now + max(seconds, RENEWABLE_S))
 
+    def start_token(self, prefix: str, pilots: int, seconds: float) -> str:
+        """Return a token that so many pilots with this prefix can exchange for their own."""
+        claims = {"p": prefix, "n": pilots, "e": int(time.time() + seconds), "i": os.urandom(6).hex()}
+        return _sign_claims(self._secret, START, claims)
+
     def withdraw(self, pilot: str) -> None:
-        """Invalidate the current and later tokens of this pilot, and store that in the file.
-        OSError if the file cannot be written. ValueError if this is not the id of a pilot."""
-        if not pilot or not pilot.isprintable() or set(pilot) & set(" #"):
+        """Invalidate the current and later tokens of this pilot, or of all whose ids begin with what
+        stands before a `*`, and store that in the file. OSError if the file cannot be written.
+        ValueError if this is not the id of a pilot."""
+        if pilot.strip("*") == "" or not pilot.isprintable() or set(pilot) & set(" #"):
             raise ValueError("%r is no pilot's id" % pilot)
         if pilot not in self._withdrawn and self._path:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
             with open(descriptor, "w", encoding="utf-8") as stream:
                 stream.write("%swithdrawn %s\n" % (_line_end(self._path), pilot))
         self._withdrawn.add(pilot)
+        if pilot.endswith("*"):
+            self._prefixes += (pilot[:-1],)
 
     def renew(self, token: str, seconds: float = LIFE_S) -> str:
         """Return a new token for a pilot whose token is still valid, up to RENEWABLE_S after the

@@ -26,11 +26,11 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def written(files, tmp_path):
-    """A submission of two pilots with tokens."""
+    """A submission of two pilots with a start token."""
     backend = make_backend("local", {}, str(tmp_path))
 
-    def mint(pilot, seconds):
-        return "token of %s for %d" % (pilot, seconds)
+    def mint(prefix, pilots, seconds):
+        return "token of %s for %d within %d" % (prefix, pilots, seconds)
 
     return files.write_submission(make_site(), TAG, 2, str(tmp_path), backend, mint)
 
@@ -68,13 +68,12 @@ def test_the_script_is_this_program_with_its_words(written, tmp_path):
 
 def test_only_its_owner_reads_a_submission(written):
     assert [mode(written.folder), mode(os.path.join(written.folder, "pilot-job.py"))] == [0o700] * 2
-    assert mode(os.path.join(written.folder, "token-0")) == 0o600
+    assert mode(os.path.join(written.folder, "token")) == 0o600
 
 
-def test_each_pilot_has_a_token_of_its_own_that_no_argument_holds(written):
-    for number in range(2):
-        with open(os.path.join(written.folder, "token-%d" % number)) as stream:
-            assert stream.read() == "token of %s-%d for 604800\n" % (TAG, number)
+def test_a_submission_has_a_start_token_that_no_argument_holds(written):
+    with open(os.path.join(written.folder, "token")) as stream:
+        assert stream.read() == "token of %s- for 2 within 604800\n" % TAG
     with open(os.path.join(written.folder, "pilot-job.py")) as stream:
         assert "token of" not in stream.read()
 

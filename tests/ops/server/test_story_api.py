@@ -99,9 +99,17 @@ def test_the_overview_says_how_long_the_server_runs(telling):
     assert ask(telling, "GET", "/v1/overview")[1]["uptime_s"] >= 0
 
 
-@pytest.mark.parametrize("path", ["/v1/tokens", "/v1/tokens/withdraw", "/v1/tokens/renew"])
-def test_a_server_without_tokens_says_so(within, path):
-    body = {} if path.endswith("renew") else {"pilot": "p"}
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        ("/v1/tokens", {"pilot": "p"}),
+        ("/v1/tokens/withdraw", {"pilot": "p"}),
+        ("/v1/tokens/renew", {}),
+        ("/v1/tokens/start", {"prefix": "p"}),
+        ("/v1/tokens/exchange", {"id": "p1"}),
+    ],
+)
+def test_a_server_without_tokens_says_so(within, path, body):
     assert ask(within, "POST", path, body) == (409, {"error": "this server runs without tokens"})
 
 

@@ -6,6 +6,9 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 from pilot.ops.factory.jobs import JobList
 
 
+TOKEN = "token"  # the file with the start token of a submission, in its folder
+
+
 class Submission(NamedTuple):
     """A submission of `pilots` equal jobs: job number N runs the pilot `TAG-N`. `folder` is a new
     folder that holds the script and takes the outputs; None: the batch system's default."""
@@ -42,9 +45,9 @@ class Backend:
         """The working directory of a pilot; `index` stands for the number of its job."""
         return os.path.join(folder, "job-" + index)
 
-    def token_file(self, folder: str, index: str) -> str:
-        """Where a pilot finds its token."""
-        return os.path.join(folder, "token-" + index)
+    def token_file(self, folder: str) -> str:
+        """Where a pilot finds its start token."""
+        return os.path.join(folder, TOKEN)
 
     def check(self, submission: Submission) -> str:
         """Ask the batch system whether it would take this submission, without making it; return

@@ -7,7 +7,7 @@ import time
 from typing import Any, Dict, List, Optional, Sequence
 
 from pilot.base.files import write_file
-from pilot.ops.factory.backends.backend import Backend, Submission
+from pilot.ops.factory.backends.backend import TOKEN, Backend, Submission
 from pilot.ops.factory.backends.commands import (
     ask_command, bare_environment, existing, refuse_failed, run_submit,
 )
@@ -46,8 +46,8 @@ class HTCondorBackend(Backend):
     def workdir(self, folder: str, index: str) -> str:
         return "."  # a folder of the job's own on the node
 
-    def token_file(self, folder: str, index: str) -> str:
-        return "token-" + index
+    def token_file(self, folder: str) -> str:
+        return TOKEN
 
     def check(self, submission: Submission) -> str:
         self._write_description(submission)
@@ -71,8 +71,8 @@ class HTCondorBackend(Backend):
     def _write_description(self, submission: Submission) -> None:
         for number in range(submission.pilots):
             os.makedirs(os.path.join(submission.folder, "job-%d" % number), 0o700, exist_ok=True)
-        tokens = os.path.exists(os.path.join(submission.folder, "token-0"))
-        text = "\n".join(submit_lines(submission, tokens)) + "\n"
+        token = os.path.join(submission.folder, TOKEN)
+        text = "\n".join(submit_lines(submission, [token] if os.path.exists(token) else [])) + "\n"
         write_file(os.path.join(submission.folder, "pilot.sub"), text.encode(), 0o600)
 
     def job_ids(self, system_id: str, count: int) -> List[str]:
@@ -109,7 +109,7 @@ class HTCondorBackend(Backend):
         return existing(os.path.join(folder, "job-%d" % index), names)
 
 
-def submit_lines(submission: Submission, tokens: bool) -> List[str]:
+def submit_lines(submission: Submission, inputs: Sequence[str]) -> List[str]:
     """The submit description."""
     environment = ["CONDOR_JOB_NUMBER=$(ProcId)"] + [
         "%s='%s'" % (name, value.replace("'", "''").replace('"', '""'))
@@ -132,10 +132,8 @@ def submit_lines(submission: Submission, tokens: bool) -> List[str]:
         "job_max_vacate_time = 30",
         "request_cpus = %d" % submission.cores,
     ]
-    if tokens:
-        lines.append(
-            "transfer_input_files = " + os.path.join(submission.folder, "token-$(ProcId)")
-        )
+    if inputs:
+        lines.append("transfer_input_files = " + ", ".join(inputs))
     if submission.memory_mb is not None:
         lines.append("request_memory = %dM" % submission.memory_mb)
     if submission.gpus:

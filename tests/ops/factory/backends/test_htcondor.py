@@ -33,7 +33,7 @@ def job(tmp_path, **more):
 
 
 def test_a_submission_is_one_cluster_with_our_attribute(condor, tmp_path):
-    (tmp_path / "token-0").write_text("secret")
+    (tmp_path / "token").write_text("secret")
     backend = condor(condor_submit="echo '7.0 - 7.1'")
     given = job(tmp_path, cores=4, memory_mb=800, gpus=1, walltime_s=60.0, avoid=("n1", "n2"),
                 environment=(("A", "it's \"x\""),), options=("+Project = \"a\"",))
@@ -44,14 +44,14 @@ def test_a_submission_is_one_cluster_with_our_attribute(condor, tmp_path):
         "executable = %s/job.py" % tmp_path,
         "environment = \"CONDOR_JOB_NUMBER=$(ProcId) A='it''s \"\"x\"\"'\"",
         "initialdir = %s/job-$(ProcId)" % tmp_path,
-        "transfer_input_files = %s/token-$(ProcId)" % tmp_path,
+        "transfer_input_files = %s/token" % tmp_path,
         '+PilotTag = "%s"' % TAG,
         "request_cpus = 4", "request_memory = 800M", "request_gpus = 1",
         "allowed_execute_duration = 60", '+Project = "a"',
         'requirements = Machine != "n1" && Machine != "n2"',
     }
     assert lines[-1] == "queue 2"
-    assert backend.workdir("/f", "3") == "." and backend.token_file("/f", "3") == "token-3"
+    assert backend.workdir("/f", "3") == "." and backend.token_file("/f") == "token"
 
 
 @pytest.mark.parametrize(
