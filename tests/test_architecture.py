@@ -53,7 +53,7 @@ KNOWN = {
 }
 # modules that 3.6 has; the newer ones are not to be used
 STDLIB = set(
-    """__future__ _ssl _thread argparse ast asyncio atexit base64 binascii bisect bz2 calendar collections concurrent configparser contextlib ctypes difflib email enum errno
+    """__future__ _ssl _thread argparse ast asyncio atexit base64 binascii bisect bz2 calendar collections concurrent configparser contextlib csv ctypes difflib email enum errno
 fcntl fnmatch functools gc grp gzip hashlib heapq hmac http importlib inspect io ipaddress itertools json keyword logging math mmap os pkgutil platform pwd random re resource select
 selectors shlex shutil signal socket sqlite3
 runpy ssl stat string struct subprocess sys tarfile tempfile textwrap threading time tokenize traceback types typing unicodedata urllib uuid weakref xml zipfile zlib""".split()

@@ -72,7 +72,7 @@ HELPS += [
         "boinc",
     )
 ]
-HELPS += [["-m", "pilot.factory", verb, "--help"] for verb in ("add", "remove", "cancel", "status", "simulate")]
+HELPS += [["-m", "pilot.factory", verb, "--help"] for verb in ("add", "remove", "cancel", "status", "waste", "simulate")]
 FOREIGN = {"--array", "--export", "--partition", "--strict"}  # of sbatch and mypy
 
 

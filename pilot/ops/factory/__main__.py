@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import List, Optional, Sequence
 
-from pilot.ops.factory import control_verbs, edit_verbs, look_verbs, simulate_verb
+from pilot.ops.factory import control_verbs, edit_verbs, look_verbs, simulate_verb, waste_verb
 from pilot.ops.tool import ToolParser, run_tool
 
 
@@ -15,7 +15,7 @@ def make_parser() -> argparse.ArgumentParser:
         description="Keep the right number of pilots on the batch systems of this machine.",
     )
     verbs = top.add_subparsers(dest="verb", metavar="VERB", parser_class=ToolParser)
-    for module in (edit_verbs, control_verbs, look_verbs, simulate_verb):
+    for module in (edit_verbs, control_verbs, look_verbs, waste_verb, simulate_verb):
         module.add_verbs(verbs)
     return top
 

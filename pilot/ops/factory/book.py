@@ -6,8 +6,11 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 from pilot.ops.factory.book_file import BookFile, Clock
 from pilot.ops.factory.jobs import JobState, pilot_id
 from pilot.ops.factory.notes import Notes
+from pilot.ops.factory.use import Use
+from pilot.ops.factory.waste import Span
 
 INTENT, SENT, DOUBTFUL, LOST, REFUSED = "intent", "sent", "doubtful", "lost", "refused"
+NOTHING, SUBMISSION, END = 0, 1, 2  # what the server was told of a pilot
 CLOSED = "closed"  # all its pilots have ended, and its script and tokens are removed
 
 
@@ -29,6 +32,7 @@ class Pilot(NamedTuple):
     ended: Optional[float]
     done: Optional[int]
     missing_s: Optional[float]
+    told: int = NOTHING  # what the server knows of it
 
 
 class Intent(NamedTuple):
@@ -55,13 +59,18 @@ class Book:
         """Close the file."""
         self._file.close()
 
-    def note_intent(self, tag: str, site: str, backend: str, count: int, sha256: str) -> None:
-        """A submission is about to be made. It is never made again under this tag."""
+    def note_intent(
+        self, tag: str, site: str, backend: str, count: int, sha256: str,
+        cores: int = 1, walltime_s: Optional[float] = None,
+    ) -> None:
+        """A submission is about to be made, of pilots with so many cores and so much time each. It is
+        never made again under this tag."""
         with self._file.writing():
             self._db.execute(
-                "INSERT INTO submissions (tag, site, backend, count, made, made_s, state, sha256)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (tag, site, backend, count, self.clock.unix_s(), self.clock.boot_s(), INTENT, sha256),
+                "INSERT INTO submissions (tag, site, backend, count, made, made_s, state, sha256, cores,"
+                " walltime_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (tag, site, backend, count, self.clock.unix_s(), self.clock.boot_s(), INTENT, sha256,
+                 cores, walltime_s),
             )
             self._db.execute("DELETE FROM wanted WHERE site = ?", (site,))
 
@@ -110,6 +119,28 @@ class Book:
             )
         ]
 
+    def note_kept(self, tag: str, megabytes: float) -> None:
+        """The files of this submission, which has ended, take so much room."""
+        with self._file.writing():
+            self._db.execute("UPDATE submissions SET kept_mb = ? WHERE tag = ?", (megabytes, tag))
+
+    def oldest_kept(self, most_mb: float) -> List[str]:
+        """The oldest ended submissions, whose files must go so that those of the others take at most
+        so much room."""
+        left = float(self._db.execute(
+            "SELECT coalesce(sum(kept_mb), 0) FROM submissions WHERE kept_mb > 0"
+        ).fetchone()[0])
+        tags = []
+        if left > most_mb:
+            for tag, megabytes in self._db.execute(
+                "SELECT tag, kept_mb FROM submissions WHERE kept_mb > 0 ORDER BY made"
+            ):
+                if left <= most_mb:
+                    break
+                tags.append(str(tag))
+                left -= megabytes
+        return tags
+
     def knows_tag(self, tag: str) -> bool:
         """Whether a submission has this tag."""
         row = self._db.execute("SELECT 1 FROM submissions WHERE tag = ?", (tag,)).fetchone()
@@ -155,6 +186,24 @@ class Book:
             (site, self.clock.unix_s() - seconds, most),
         )
 
+    def untold_pilots(self, most: int) -> List[Tuple[Pilot, str]]:
+        """Pilots whose submission or end the server was not told yet, with their backends."""
+        question = "SELECT backend, %s FROM pilots JOIN submissions ON submissions.tag = pilots.tag" % (
+            ", ".join("pilots." + name for name in Pilot._fields)
+        )
+        rows = self._db.execute(
+            question + " WHERE told < 2 AND (told = 0 OR ended IS NOT NULL) LIMIT ?", (most,)
+        )
+        return [(Pilot(*values), str(backend)) for backend, *values in rows]
+
+    def note_told(self, pilots: Iterable[Pilot]) -> None:
+        """The server was told of these pilots, as they are."""
+        with self._file.writing():
+            self._db.executemany(
+                "UPDATE pilots SET told = ? WHERE pilot = ?",
+                [(END if one.ended else SUBMISSION, one.pilot) for one in pilots],
+            )
+
     def find_pilot(self, pilot: str) -> Optional[Pilot]:
         """The pilot with this id."""
         return next(iter(self._pilots("pilot = ?", (pilot,))), None)
@@ -172,6 +221,26 @@ class Book:
         with self._file.writing():
             self._db.executemany(question, [tuple(pilot) for pilot in pilots])
 
+    def note_uses(self, uses: Dict[str, Use]) -> None:
+        """How ended pilots used their slots, by pilot."""
+        with self._file.writing():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO uses VALUES (?, ?, ?, ?, ?)",
+                [(pilot,) + tuple(use) for pilot, use in uses.items()],
+            )
+
+    def ended_spans(self, seconds: float) -> List[Span]:
+        """The pilots of all sites that ended within so many seconds, as `waste` counts them."""
+        rows = self._db.execute(
+            "SELECT pilots.site, cores, walltime_s, submitted, started, ended, setup_s, well_s, failed_s,"
+            " tail_s FROM pilots JOIN submissions USING (tag) LEFT JOIN uses USING (pilot) WHERE ended > ?",
+            (self.clock.unix_s() - seconds,),
+        )
+        return [
+            Span(site, cores, walltime_s, submitted, started, ended, None if use[0] is None else Use(*use))
+            for site, cores, walltime_s, submitted, started, ended, *use in rows
+        ]
+
     def adopt(self, tag: str, site: str, backend: str, count: int) -> None:
         """Jobs with a tag of ours that the book does not know: they are ours from now on."""
         with self._file.writing():
@@ -185,6 +254,9 @@ class Book:
         """Forget what ended so long ago; returns the tags whose folders can go."""
         before = self.clock.unix_s() - seconds
         with self._file.writing():
+            self._db.execute(
+                "DELETE FROM uses WHERE pilot IN (SELECT pilot FROM pilots WHERE ended < ?)", (before,)
+            )
             self._db.execute("DELETE FROM pilots WHERE ended < ?", (before,))
             self._db.execute("DELETE FROM levels WHERE at < ?", (before,))
             self._db.execute("DELETE FROM decisions WHERE last < ?", (before,))

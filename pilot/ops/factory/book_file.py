@@ -20,27 +20,36 @@ _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE submissions (tag TEXT PRIMARY KEY, site TEXT NOT NULL, backend TEXT NOT NULL,
     count INTEGER NOT NULL, made REAL NOT NULL, made_s REAL NOT NULL, state TEXT NOT NULL,
-    system_id TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL, why TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+    system_id TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL, why TEXT NOT NULL DEFAULT '',
+    cores INTEGER NOT NULL DEFAULT 1, walltime_s REAL,
+    kept_mb REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX submissions_open ON submissions (state) WHERE state IN ('intent', 'doubtful');
 CREATE INDEX submissions_sent ON submissions (tag) WHERE state = 'sent';
+CREATE INDEX submissions_kept ON submissions (made, kept_mb) WHERE kept_mb > 0;
 CREATE INDEX submissions_made ON submissions (site, made_s);
 CREATE TABLE pilots (pilot TEXT PRIMARY KEY, tag TEXT NOT NULL, number INTEGER NOT NULL, site TEXT NOT NULL,
     job TEXT NOT NULL, state TEXT NOT NULL, node TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',
     exit_code INTEGER, submitted REAL NOT NULL, started REAL, started_s REAL, ended REAL, done INTEGER,
-    missing_s REAL) WITHOUT ROWID;
+    missing_s REAL, told INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX pilots_tag ON pilots (tag);
+CREATE INDEX pilots_untold ON pilots (told) WHERE told < 2;
 CREATE INDEX pilots_live ON pilots (site) WHERE ended IS NULL;
 CREATE INDEX pilots_ended ON pilots (site, ended) WHERE ended IS NOT NULL;
+CREATE TABLE uses (pilot TEXT PRIMARY KEY, setup_s REAL NOT NULL, well_s REAL NOT NULL, failed_s REAL NOT NULL,
+    tail_s REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE decisions (seq INTEGER PRIMARY KEY, site TEXT NOT NULL, first REAL NOT NULL, last REAL NOT NULL,
     times INTEGER NOT NULL, line TEXT NOT NULL);
+CREATE TABLE decision_counts (site TEXT NOT NULL, result TEXT NOT NULL, times INTEGER NOT NULL,
+    PRIMARY KEY (site, result)) WITHOUT ROWID;
 CREATE INDEX decisions_site ON decisions (site, seq);
 CREATE TABLE wanted (site TEXT NOT NULL, at_s REAL NOT NULL, pilots INTEGER NOT NULL);
 CREATE TABLE switches (site TEXT PRIMARY KEY, word TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE refusals (site TEXT PRIMARY KEY, step INTEGER NOT NULL, until_s REAL NOT NULL, why TEXT NOT NULL,
     cap INTEGER) WITHOUT ROWID;
 CREATE TABLE levels (site TEXT NOT NULL, at REAL NOT NULL, demand INTEGER, pending INTEGER NOT NULL,
-    running INTEGER NOT NULL, held INTEGER NOT NULL);
+    running INTEGER NOT NULL, held INTEGER NOT NULL, idle INTEGER);
 CREATE INDEX levels_at ON levels (at);
+CREATE INDEX levels_site ON levels (site, at);
 """
 
 

@@ -10,6 +10,7 @@ from pilot import values
 from pilot.errors import UsageError
 from pilot.ops.factory import policy
 from pilot.ops.factory.downtime import Window, read_windows
+from pilot.ops.factory.source import DemandSource, parse_source
 
 MODES = ("online", "test", "offline")
 _SECTION = re.compile(r"\s*\[([^\]]*)\]")
@@ -24,6 +25,7 @@ class Site(NamedTuple):
     name: str
     backend: str
     pool: str
+    demand: DemandSource
     cores: int
     memory_mb: Optional[int]
     gpus: int
@@ -65,6 +67,7 @@ class Farm(NamedTuple):
     max_total: Optional[int]
     book: str
     keep_days: float
+    keep_outputs_mb: float
     sites: Tuple[Site, ...]
 
     def select(self, word: Optional[str]) -> List[Site]:
@@ -119,10 +122,12 @@ FACTORY_KEYS: Dict[str, _Key] = {
     "max_total": _Key(values.count, None),
     "book": _Key(str, ""),
     "keep_days": _Key(values.number, 7.0),
+    "keep_outputs_mb": _Key(values.number, 1000.0),
 }
 SITE_KEYS: Dict[str, _Key] = {
     "backend": _Key(str, ""),
     "pool": _Key(str, ""),
+    "demand": _Key(parse_source, DemandSource()),
     "cores": _Key(_positive, 1),
     "memory": _Key(values.megabytes, None),
     "gpus": _Key(values.count, 0),

@@ -1,6 +1,7 @@
 """One cycle of the factory: ask, decide, write down, act."""
 
 import logging
+import os
 import sqlite3
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
 
@@ -8,15 +9,20 @@ from pilot.base import log as logs
 from pilot.errors import NodeUnfit, UsageError
 from pilot.ops.factory import book as books, supply
 from pilot.ops.factory.backends.backend import Backend
-from pilot.ops.factory.book import Book
+from pilot.ops.factory.book import Book, Pilot
 from pilot.ops.factory.config import Farm, Site
-from pilot.ops.factory.decisions import KEEP_WANTED_S, Asked, SiteReport, avoid_of, decide_all
+from pilot.ops.factory.decisions import (
+    KEEP_WANTED_S, Asked, SiteReport, avoid_of, decide_all, list_unmet,
+)
 from pilot.ops.factory.jobs import JobList, Job, MayHaveHappened, NoAnswer, SubmissionRefused, TooMany
+from pilot.ops.factory.outputs import cut_outputs
 from pilot.ops.factory.report import with_report
 from pilot.ops.factory.reporting import state_word
+from pilot.ops.factory.source import POOL, DemandSource
 from pilot.ops.factory.submission import (
     Mint, PilotFiles, code_of, folder_of, new_tag, remove_folder, tidy_folder,
 )
+from pilot.ops.factory.use import read_use
 from pilot.pool.interface import Busy, Demand
 
 TIDY_AT_ONCE = 100  # submissions in one cycle
@@ -29,6 +35,7 @@ class Access(NamedTuple):
 
     backend: Callable[[str], Backend]
     read_demand: Callable[[str], Demand]  # by URL; raises Busy
+    read_source: Callable[[DemandSource], int]  # raises NoAnswer
     mint_of: Callable[[Site], Optional[Mint]]
     files: PilotFiles
 
@@ -52,6 +59,7 @@ def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     with book.writing():
         for report in reports:
             _note_report(book, report)
+        book.notes.note_unmet(list_unmet(reports))
     for report in reports:
         if report.decision.submit:
             submit(farm, book, access, report.site, report.decision.submit, avoid_of(book, report.site))
@@ -60,21 +68,24 @@ def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
 
 
 def _note_report(book: Book, report: SiteReport) -> None:
-    site, decision, counts = report.site.name, report.decision, report.counts
+    site, decision = report.site.name, report.decision
     log.info("%s", logs.printable(decision.line))
-    book.notes.note_decision(site, decision.line)
+    book.notes.note_decision(site, decision.line, decision.submit)
     book.notes.note_state(site, state_word(report))
     book.notes.note_wanted(site, decision.wanted, KEEP_WANTED_S)
-    known = None if report.limits.unknown else report.state.demand
-    book.notes.note_level(site, known, counts.pending, counts.running, counts.held)
+    book.notes.note_level(site, report.level)
 
 
 def tidy(farm: Farm, book: Book) -> None:
-    """Remove scripts and tokens of submissions that have ended, and all of what is older than
-    `keep_days`."""
+    """Remove scripts and tokens of submissions that have ended and cut their long outputs; remove
+    what is older than `keep_days`, and the oldest beyond `keep_outputs_mb`."""
     for tag in book.ended_submissions(TIDY_AT_ONCE):
         tidy_folder(farm.book, tag)
+        book.note_kept(tag, cut_outputs(folder_of(farm.book, tag)))
         book.note_outcome(tag, books.CLOSED, "")
+    for tag in book.oldest_kept(farm.keep_outputs_mb):
+        remove_folder(farm.book, tag)
+        book.note_kept(tag, 0.0)
     for tag in book.forget(farm.keep_days * 86400.0):
         remove_folder(farm.book, tag)
 
@@ -95,6 +106,14 @@ def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
         except (Busy, UsageError) as error:
             pools[url] = "the pool: %s" % error
             log.warning("%s", logs.printable(str(error)))
+    own: Dict[str, Union[int, str]] = {}
+    for site in farm.sites:
+        if site.demand.kind != POOL:
+            try:
+                own[site.name] = access.read_source(site.demand)
+            except NoAnswer as error:
+                own[site.name] = "the demand: %s" % error
+                log.warning("%s: %s", site.name, logs.printable(str(error)))
     for name in sorted({site.backend for site in farm.sites}.union(more)):
         try:
             systems[name] = access.backend(name).list_jobs()
@@ -102,7 +121,7 @@ def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
             why = "%s: %s" % (name, error)
             systems[name] = why
             log.warning("%s", logs.printable(why))
-    return Asked(pools, systems)
+    return Asked(pools, systems, own)
 
 
 def _note_jobs(
@@ -134,9 +153,20 @@ def _note_jobs(
         for pilot in update.changed
     ]
     book.update_pilots(changed)
+    _note_uses(farm, book, changed)
     _note_unknown(farm, book, name, update.unknown, now)
     _end_intents(book, name, answer)
     return answer
+
+
+def _note_uses(farm: Farm, book: Book, changed: List[Pilot]) -> None:
+    """Write down how the pilots that have just ended used their slots."""
+    uses = {
+        pilot.pilot: read_use(os.path.join(folder_of(farm.book, pilot.tag), "job-%d" % pilot.number))
+        for pilot in changed
+        if pilot.ended
+    }
+    book.note_uses({pilot: use for pilot, use in uses.items() if use is not None})
 
 
 def _note_unknown(
@@ -173,7 +203,9 @@ def submit(
     """Write the intent down, then make one submission. Whatever happens, its tag is never used
     again."""
     backend, tag = access.backend(site.backend), new_tag(farm.book)
-    book.note_intent(tag, site.name, site.backend, count, access.files.sha256)
+    book.note_intent(
+        tag, site.name, site.backend, count, access.files.sha256, site.cores, site.walltime_s
+    )
     try:
         submission = access.files.write_submission(
             site, tag, count, farm.book, backend, access.mint_of(site)

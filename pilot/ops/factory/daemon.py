@@ -14,12 +14,14 @@ from pilot.base.files import write_file
 from pilot.errors import NodeUnfit, UsageError
 from pilot.ops.factory import backends, cycle
 from pilot.ops.factory.backends.backend import Backend
-from pilot.ops.factory.book import Book
+from pilot.ops.factory.book import Book, Pilot
 from pilot.ops.factory.config import Farm, Site, read_farm
 from pilot.ops.factory.cycle import Access
 from pilot.ops.factory.decisions import SiteReport
+from pilot.ops.factory.report import last_lines
 from pilot.ops.factory.reporting import Reporter, describe_state
-from pilot.ops.factory.submission import Mint, PilotFiles
+from pilot.ops.factory.source import DemandSource, read_source
+from pilot.ops.factory.submission import Mint, PilotFiles, folder_of
 from pilot.pool import open_pool
 from pilot.pool.interface import Demand
 
@@ -117,7 +119,10 @@ def make_access(farm: Farm) -> Access:
 
         return mint
 
-    return Access(backend, read_demand, mint_of, PilotFiles(farm))
+    def read_own(source: DemandSource) -> int:
+        return read_source(source, dict(os.environ), os.path.dirname(os.path.abspath(farm.path)))
+
+    return Access(backend, read_demand, read_own, mint_of, PilotFiles(farm))
 
 
 class Daemon:
@@ -146,7 +151,7 @@ class Daemon:
                     reporter = Reporter(self._farm, pool_environ(self._farm))
                 try:
                     reports = cycle.run_cycle(self._farm, book, access)
-                    reporter.report(self._farm, describe_state(self._farm, reports))
+                    _report(reporter, self._farm, book, access, reports)
                 except NodeUnfit as error:  # it may be mended while we run
                     log.error("%s", error)
                 select.select([self._read_end], [], [], self._farm.cycle_s)
@@ -187,14 +192,26 @@ def _stamp(path: str) -> Optional[int]:
         return None
 
 
+def _report(
+    reporter: Reporter, farm: Farm, book: Book, access: Access, reports: List[SiteReport]
+) -> None:
+    """Tell the server what a cycle found."""
+    def tail_of(pilot: Pilot, backend: str) -> List[str]:
+        return last_lines(access.backend(backend), folder_of(farm.book, pilot.tag), pilot.number)
+
+    reporter.report(farm, describe_state(farm, book, reports))
+    reporter.report_pilots(farm, book, tail_of)
+
+
 def run_once(farm: Farm) -> Optional[List[SiteReport]]:
     """One cycle; None while the daemon runs."""
     try:
         with locked(farm.book):
             book, reporter = Book(farm.book), Reporter(farm, pool_environ(farm))
             try:
-                reports = cycle.run_cycle(farm, book, make_access(farm))
-                reporter.report(farm, describe_state(farm, reports))
+                access = make_access(farm)
+                reports = cycle.run_cycle(farm, book, access)
+                _report(reporter, farm, book, access, reports)
                 return reports
             finally:
                 reporter.close()

@@ -13,7 +13,7 @@ from pilot.ops.factory.decision import Decision, decide
 from pilot.ops.factory.downtime import current_window
 from pilot.ops.factory.guards import CANARY_S, Limits
 from pilot.ops.factory.jobs import JobList
-from pilot.ops.factory.notes import MAX_BACK_OFF_S, Refusal
+from pilot.ops.factory.notes import MAX_BACK_OFF_S, Level, Refusal
 from pilot.ops.factory.policy import SiteState
 from pilot.ops.factory.supply import Counts
 from pilot.pool.interface import Demand
@@ -32,13 +32,32 @@ class SiteReport(NamedTuple):
     state: SiteState
     limits: Limits
     decision: Decision
+    idle: Optional[int] = None  # running pilots without a task; None: not known
+    unmet: Tuple[str, ...] = ()  # sentences about tasks of its pool that no site can run
+
+    @property
+    def level(self) -> Level:
+        """The numbers that are shown."""
+        known = None if self.limits.unknown else self.state.demand
+        return Level(known, self.counts.pending, self.counts.running, self.counts.held, self.idle)
+
+
+def list_unmet(reports: Sequence[SiteReport]) -> List[str]:
+    """The sentences about tasks that no site can run, each once."""
+    return list(dict.fromkeys(sentence for report in reports for sentence in report.unmet))
 
 
 class Asked(NamedTuple):
-    """The answers of a cycle; a text says why there is none."""
+    """The answers of a cycle; a text says why there is none. `own` has the demand of the sites that
+    do not take it from a pool."""
 
     pools: Dict[str, Union[Demand, str]]
     systems: Dict[str, Union[JobList, str]]
+    own: Dict[str, Union[int, str]] = {}
+
+    def demand_of(self, site: Site) -> Union[Demand, int, str]:
+        """The answer that says what this site's pilots are wanted for."""
+        return self.own[site.name] if site.name in self.own else self.pools[site.pool]
 
 
 def decide_all(farm: Farm, book: Book, asked: Asked) -> List[SiteReport]:
@@ -72,29 +91,61 @@ def _decide_pool(
         }
     known = answer if isinstance(answer, Demand) else Demand([], {})
     busy = {site.name: _count_busy(known, live[site.name]) for site in sites}
-    places = [
-        demand.Place(
-            site, site.max_running - busy[site.name], is_open(limits[site.name])
-        )
+    plan = demand.share_tasks(known.needs, [
+        demand.Place(site, site.max_running - busy[site.name], is_open(limits[site.name]))
         for site in sites
-    ]
-    plan = demand.share_tasks(known.needs, places)
+        if site.name not in asked.own
+    ])
     for sentence in plan.unmet:
         log.warning("%s", logs.printable(sentence))
     reports = []
     for site in sites:
-        pilots, counts = live[site.name], supply.count_pilots(live[site.name])
-        free = _count_supply(book, site, known, pilots, busy[site.name])
-        share, silent_s = plan.shares[site.name], book.silent_s(site.name)
-        state = SiteState(
-            share.pilots + busy[site.name], share.tasks, counts.running, counts.pending, free,
-            book.notes.wanted(site.name, KEEP_WANTED_S), math.inf if silent_s is None else silent_s,
-        )
+        pilots = live[site.name]
+        if site.name in asked.own:  # it counts pilots, those at work included
+            wanted = _wanted_by_source(book, site, asked.own[site.name], pilots)
+        else:
+            wanted = _wanted_by_pool(
+                book, site, known, pilots, busy[site.name], plan.shares[site.name]
+            )
+        state = _site_state(book, site, pilots, wanted)
         mine = limits[site.name]._replace(total=total)
         decision = decide(site, state, mine)
         total += decision.submit
-        reports.append(SiteReport(site, counts, state, mine, decision))
+        counts, unmet = supply.count_pilots(pilots), () if site.name in asked.own else plan.unmet
+        idle = None if known.holders is None else max(0, counts.running - busy[site.name])
+        reports.append(SiteReport(site, counts, state, mine, decision, idle, tuple(unmet)))
     return reports
+
+
+class _Wanted(NamedTuple):
+    """What a site's pilots are wanted for."""
+
+    pilots: int
+    tasks: int
+    supply: int
+
+
+def _wanted_by_source(
+    book: Book, site: Site, answer: Union[int, str], pilots: Sequence[Pilot]
+) -> _Wanted:
+    number = answer if isinstance(answer, int) else 0
+    free = supply.count_supply(pilots, None, site.walltime_s, book.clock.boot_s())
+    return _Wanted(number, number, free)
+
+
+def _wanted_by_pool(
+    book: Book, site: Site, known: Demand, pilots: Sequence[Pilot], busy: int, share: demand.Share
+) -> _Wanted:
+    free = _count_supply(book, site, known, pilots, busy)
+    return _Wanted(share.pilots + busy, share.tasks, free)
+
+
+def _site_state(book: Book, site: Site, pilots: Sequence[Pilot], wanted: _Wanted) -> SiteState:
+    counts, silent_s = supply.count_pilots(pilots), book.silent_s(site.name)
+    return SiteState(
+        wanted.pilots, wanted.tasks, counts.running, counts.pending, wanted.supply,
+        book.notes.wanted(site.name, KEEP_WANTED_S), math.inf if silent_s is None else silent_s,
+    )
 
 
 def _count_supply(
@@ -166,7 +217,7 @@ def limits_of(
     verdict = outcome.judge_site(
         judged_pilots(book, site, HISTORY_S), live, site.per_node, book.clock.boot_s()
     )
-    unknown = [one for one in (asked.pools[site.pool], asked.systems[site.backend])
+    unknown = [one for one in (asked.demand_of(site), asked.systems[site.backend])
                if isinstance(one, str)]
     window = current_window(site.downtime, book.clock.unix_s())
     refusal = book.notes.refusal(site.name)

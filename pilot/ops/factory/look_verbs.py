@@ -9,13 +9,18 @@ from typing import Any, Dict, List
 
 from pilot.base import log as logs
 from pilot.errors import UsageError
-from pilot.ops.factory import backends, cycle, daemon, supply
+from pilot.ops.factory import backends, cycle, daemon, outcome, supply
 from pilot.ops.factory.book import Book
 from pilot.ops.factory.config import Farm, Site, read_farm
 from pilot.ops.factory.jobs import NoAnswer, SubmissionRefused
 from pilot.ops.factory.submission import folder_of, new_tag, remove_folder
 
 DAY_S = 86400.0
+MOST_ENDED = 100000  # pilots of a site that `status` counts
+SHOWN = 3  # reasons of failures, for each site
+_COLUMNS = ("site", "state", "demand", "pending", "running", "held", "idle", "ended_well", "ended_badly",
+            "decision")
+_LINE = "%-16s %-12s %7s %7s %7s %5s %5s %5s %5s  %s"
 TAIL = 20  # lines of a pilot's output
 
 
@@ -87,31 +92,43 @@ def check_site(farm: Farm, access: cycle.Access, site: Site) -> "tuple[str, bool
 
 def show_status(given: argparse.Namespace) -> int:
     """The book's view; asks nobody."""
-    farm, rows = read_farm(given.file, backends.NAMES), []  # type: Farm, List[Dict[str, object]]
+    farm = read_farm(given.file, backends.NAMES)
     book = Book(farm.book)
-    for site in farm.sites:
-        counts = supply.count_pilots(book.live_pilots(site.name))
-        ended = book.ended_pilots(site.name, DAY_S, 100000)
-        well = sum(pilot.exit_code in (0, 60) for pilot in ended)
-        last = book.notes.decisions(site.name, 1)
-        rows.append({
-            "site": site.name, "state": state_of(book, site), "pending": counts.pending,
-            "running": counts.running, "held": counts.held, "ended_well": well,
-            "ended_badly": len(ended) - well, "decision": last[0]["line"] if last else "",
-        })
+    rows = [_site_row(book, site) for site in farm.sites]
+    unmet = book.notes.unmet()
     book.close()
-    if given.json:
-        print(json.dumps({"running": daemon.read_lock(farm.book), "sites": rows}, indent=1))
-        return 0
     pid = daemon.read_lock(farm.book)
+    if given.json:
+        print(json.dumps({"running": pid, "sites": rows, "unmet": unmet}, indent=1))
+        return 0
     print("%s: %s" % (farm.name, "process %d runs it" % pid if pid else "no process runs it"))
-    line = "%-16s %-12s %7s %7s %5s %5s %5s  %s"
-    print(line % ("site", "state", "pending", "running", "held", "well", "badly", "last decision"))
+    print(_LINE % ("site", "state", "demand", "pending", "running", "held", "idle", "well", "badly",
+                   "last decision"))
     for row in rows:
-        print(logs.printable(line % (
-            row["site"], row["state"], row["pending"], row["running"], row["held"],
-            row["ended_well"], row["ended_badly"], row["decision"])))
+        print(logs.printable(_LINE % tuple(row[name] for name in _COLUMNS)))
+    for row in rows:
+        for one in row["failures"]:
+            print(logs.printable("%s: %d pilots ended with %s; the last is %s" % (
+                row["site"], one["pilots"], one["reason"], one["example"])))
+    for sentence in unmet:
+        print(logs.printable(sentence))
     return 0
+
+
+def _site_row(book: Book, site: Site) -> Dict[str, Any]:
+    """What `status` shows of a site."""
+    counts = supply.count_pilots(book.live_pilots(site.name))
+    ended = book.ended_pilots(site.name, DAY_S, MOST_ENDED)
+    well = sum(pilot.exit_code in (0, 60) for pilot in ended)
+    last = book.notes.decisions(site.name, 1)
+    level = book.notes.last_level(site.name)
+    return {
+        "site": site.name, "state": state_of(book, site), "demand": level.demand,
+        "pending": counts.pending, "running": counts.running, "held": counts.held,
+        "idle": level.idle, "ended_well": well, "ended_badly": len(ended) - well,
+        "decision": last[0]["line"] if last else "",
+        "failures": [one._asdict() for one in outcome.count_failures(ended, SHOWN)],
+    }
 
 
 def state_of(book: Book, site: Site) -> str:

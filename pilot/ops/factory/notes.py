@@ -1,7 +1,8 @@
 """What the factory notes beside submissions and pilots: decisions, the demand of earlier cycles,
 operators' orders, refusals, curves."""
 
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+import json
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot.ops.factory.book_file import FIRST_BACK_OFF_S, BookFile
 
@@ -17,16 +18,32 @@ class Refusal(NamedTuple):
     cap: Optional[int]
 
 
+class Level(NamedTuple):
+    """A site at one moment: the pilots that its tasks would use, and its live pilots; `idle` of the
+    running ones have no task. None: not known."""
+
+    demand: Optional[int] = None
+    pending: int = 0
+    running: int = 0
+    held: int = 0
+    idle: Optional[int] = None
+
+
 class Notes:
     """The tables of these notes."""
 
     def __init__(self, file: BookFile) -> None:
         self._file, self._db, self.clock = file, file.db, file.clock
 
-    def note_decision(self, site: str, line: str) -> None:
-        """Write down a decision; one that equals the last is counted."""
+    def note_decision(self, site: str, line: str, submit: int = 0) -> None:
+        """Write down a decision to submit so many pilots; one that equals the last is counted."""
         now = self.clock.unix_s()
         with self._file.writing():
+            key = (site, "submit" if submit else "wait")
+            self._db.execute("INSERT OR IGNORE INTO decision_counts VALUES (?, ?, 0)", key)
+            self._db.execute(
+                "UPDATE decision_counts SET times = times + 1 WHERE site = ? AND result = ?", key
+            )
             last = self._db.execute(
                 "SELECT seq, line FROM decisions WHERE site = ? ORDER BY seq DESC LIMIT 1", (site,)
             ).fetchone()
@@ -40,6 +57,12 @@ class Notes:
                 "INSERT INTO decisions (site, first, last, times, line) VALUES (?, ?, ?, 1, ?)",
                 (site, now, now, line),
             )
+
+    def decision_counts(self, site: str) -> Dict[str, int]:
+        """How many decisions of this site were to submit and to wait, since the book began."""
+        return dict(self._db.execute(
+            "SELECT result, times FROM decision_counts WHERE site = ?", (site,)
+        ))
 
     def decisions(self, site: str, most: int) -> List[Dict[str, Any]]:
         """The last decisions of a site, oldest first."""
@@ -86,6 +109,18 @@ class Notes:
             "SELECT value FROM meta WHERE name = ?", ("state " + site,)
         ).fetchone()
         return str(row[0]) if row else "new"
+
+    def note_unmet(self, sentences: Sequence[str]) -> None:
+        """What the last cycle said about tasks that no site can run."""
+        with self._file.writing():
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('unmet', ?)", (json.dumps(list(sentences)),)
+            )
+
+    def unmet(self) -> List[str]:
+        """The sentences of the last cycle."""
+        row = self._db.execute("SELECT value FROM meta WHERE name = 'unmet'").fetchone()
+        return [str(sentence) for sentence in json.loads(row[0])] if row else []
 
     def begin_anew(self, site: str) -> None:
         """Pilots that ended before now say nothing about this site any more."""
@@ -145,12 +180,19 @@ class Notes:
                 return False
         return True
 
-    def note_level(
-        self, site: str, demand: Optional[int], pending: int, running: int, held: int
-    ) -> None:
+    def note_level(self, site: str, level: Level) -> None:
         """A point of the site's curves."""
         with self._file.writing():
             self._db.execute(
-                "INSERT INTO levels VALUES (?, ?, ?, ?, ?, ?)",
-                (site, self.clock.unix_s(), demand, pending, running, held),
+                "INSERT INTO levels VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (site, self.clock.unix_s()) + tuple(level),
             )
+
+    def last_level(self, site: str) -> Level:
+        """The last point of the site's curves."""
+        row = self._db.execute(
+            "SELECT demand, pending, running, held, idle FROM levels WHERE site = ?"
+            " ORDER BY at DESC LIMIT 1",
+            (site,),
+        ).fetchone()
+        return Level(*row) if row else Level()

@@ -1,6 +1,7 @@
 """Whose fault a pilot's end was: by its exit code, the time that it ran and the tasks that it did.
 Pure functions."""
 
+import re
 from typing import Dict, List, NamedTuple, Sequence
 
 from pilot.ops.factory.book import Pilot
@@ -32,6 +33,31 @@ def is_quick_end(pilot: Pilot) -> bool:
     if pilot.started is None:  # it started and ended between two looks
         return pilot.exit_code is not None
     return pilot.ended - pilot.started <= QUICK_S
+
+
+class Failure(NamedTuple):
+    """Pilots that ended badly in the same way."""
+
+    reason: str
+    pilots: int
+    example: str  # the id of the last one
+
+
+def count_failures(ended: Sequence[Pilot], most: int) -> List[Failure]:
+    """The most frequent reasons of bad ends, the most frequent first; `ended` has the last first."""
+    found: Dict[str, Failure] = {}
+    for pilot in ended:
+        if pilot.exit_code in (0, 60) or JobState(pilot.state) in _EXCUSED:
+            continue
+        reason = "%s: %s" % (
+            pilot.state if pilot.exit_code is None else "exit code %d" % pilot.exit_code,
+            pilot.reason or "it left no report",
+        )
+        # numbers differ from pilot to pilot
+        key = re.sub("[0-9]+", "0", reason)
+        before = found.get(key) or Failure(reason, 0, pilot.pilot)
+        found[key] = before._replace(pilots=before.pilots + 1)
+    return sorted(found.values(), key=lambda one: -one.pilots)[:most]
 
 
 def judge_site(

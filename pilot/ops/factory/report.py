@@ -3,13 +3,13 @@ output."""
 
 import json
 import os
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from pilot.base import log as logs
 from pilot.ops.factory.backends.backend import Backend
 from pilot.ops.factory.book import Pilot
 
-TAIL = 4096  # bytes
+TAIL, LINES = 4096, 20  # bytes and lines of an output
 
 
 def with_report(pilot: Pilot, backend: Backend, folder: str) -> Pilot:
@@ -49,6 +49,11 @@ def _find_reason(report: Dict[str, Any]) -> str:
 
 
 def _last_line(backend: Backend, folder: str, number: int) -> str:
+    return (last_lines(backend, folder, number) or [""])[-1].strip()
+
+
+def last_lines(backend: Backend, folder: str, number: int) -> List[str]:
+    """The last lines of the first output of a job that is not empty, printable."""
     for path in backend.output_files(folder, number):
         try:
             with open(path, "rb") as stream:
@@ -56,7 +61,7 @@ def _last_line(backend: Backend, folder: str, number: int) -> str:
                 lines = stream.read().decode("utf-8", "replace").splitlines()
         except OSError:
             continue
-        words = [line.strip() for line in lines if line.strip()]
+        words = [logs.printable(line) for line in lines if line.strip()]
         if words:
-            return words[-1]
-    return ""
+            return words[-LINES:]
+    return []

@@ -2,15 +2,21 @@
 
 import logging
 import time
-from typing import Dict, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from pilot.base import log as logs
 from pilot.events import event as events
 from pilot.events.pool_server import PoolServer
 from pilot.events.sender import SendFailed
+from pilot.ops import job_events
+from pilot.ops.factory.book import NOTHING, Book, Pilot
 from pilot.ops.factory.config import Farm
-from pilot.ops.factory.decisions import SiteReport
+from pilot.ops.factory.decisions import SiteReport, list_unmet
+from pilot.ops.factory.jobs import JobState
 
+MOST_PILOTS = 500  # in one request
+NO_FAILURE = (JobState.OK, JobState.CANCELLED, JobState.PREEMPTED)
+TailOf = Callable[[Pilot, str], List[str]]
 log = logging.getLogger("pilot.factory")
 
 
@@ -31,22 +37,47 @@ def state_word(report: SiteReport) -> str:
     return next((word for word, holds in known if holds), "ok")
 
 
-def describe_state(farm: Farm, reports: Sequence[SiteReport]) -> Dict[str, object]:
+def describe_state(farm: Farm, book: Book, reports: Sequence[SiteReport]) -> Dict[str, object]:
     """The fields of the event."""
+    counts = {site.name: book.notes.decision_counts(site.name) for site in farm.sites}
     sites = [
         {
             "site": report.site.name,
             "backend": report.site.backend,
             "state": state_word(report),
-            "demand": None if report.limits.unknown else report.state.demand,
-            "pending": report.counts.pending,
-            "running": report.counts.running,
-            "held": report.counts.held,
+            **report.level._asdict(),
+            "decisions": counts.get(report.site.name, {}),
             "why": report.decision.line[:500],
         }
         for report in reports
     ]
-    return {"state": "running", "sites": sites}
+    return {"state": "running", "sites": sites, "unmet": list_unmet(reports)[:20]}
+
+
+def describe_pilot(
+    factory: str, pilot: Pilot, backend: str, tail_of: TailOf
+) -> "List[events.Event]":
+    """The events that the server was not told yet."""
+    told = []
+    if pilot.told == NOTHING:
+        told.append(events.make(
+            pilot.pilot, job_events.FIRST_SEQ, logs.utc(pilot.submitted), job_events.PILOT_SUBMITTED,
+            {"factory": factory, "site": pilot.site, "backend": backend, "job": pilot.job},
+        ))
+    if pilot.ended is not None:
+        fields: Dict[str, object] = {
+            "factory": factory, "site": pilot.site, "job": pilot.job, "state": pilot.state,
+            "exit_code": 0 if pilot.state in NO_FAILURE else pilot.exit_code,
+            "reason": pilot.reason, "node": pilot.node,
+            "queue_s": None if pilot.started is None else max(0.0, pilot.started - pilot.submitted),
+            # a pilot that left a report has told its story itself
+            "output": tail_of(pilot, backend) if pilot.done is None else [],
+        }
+        told.append(events.make(
+            pilot.pilot, job_events.end_seq(pilot.ended), logs.utc(pilot.ended), job_events.JOB_ENDED,
+            fields,
+        ))
+    return told
 
 
 def server_of(farm: Farm) -> Optional[str]:
@@ -77,6 +108,22 @@ class Reporter:
             self._failing = True
         else:
             self._failing = False
+
+    def report_pilots(self, farm: Farm, book: Book, tail_of: TailOf) -> None:
+        """Send what is new of the pilots' jobs; `tail_of` gives the last lines of a pilot's output."""
+        if self._server is None or self._failing:
+            return
+        rows = book.untold_pilots(MOST_PILOTS)
+        told = [event for pilot, backend in rows
+                for event in describe_pilot(farm.name, pilot, backend, tail_of)]
+        try:
+            if told:
+                self._server.send(told)
+        except SendFailed as error:
+            log.warning("the pilots cannot be reported: %s", logs.printable(str(error)))
+            if not error.final:
+                return
+        book.note_told([pilot for pilot, _ in rows])
 
     def close(self) -> None:
         """Hang up."""

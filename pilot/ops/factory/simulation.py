@@ -213,7 +213,10 @@ class Simulation(Backend):
     def run(self, farm: Farm, folder: str, hours: float) -> Totals:
         """Run the factory's cycles over so many virtual hours; the book is in this folder."""
         book = Book(folder, self.clock, durable=False)
-        access = Access(lambda name: self, self.read_demand, lambda site: None, _NoFiles(self))
+        access = Access(
+            lambda name: self, self.read_demand, lambda source: source.pilots, lambda site: None,
+            _NoFiles(self),
+        )
         virtual = farm._replace(
             book=folder,
             sites=tuple(site._replace(backend=self.name, pool="simulated") for site in farm.sites),

@@ -2,9 +2,10 @@
 state of a pilot. Pure."""
 
 import json
-from typing import Dict
+from typing import Dict, Optional, Tuple
 
 from pilot.events import event as events
+from pilot.ops.job_events import PILOT_SUBMITTED
 
 MAX_TEXT = 2000
 
@@ -36,10 +37,23 @@ def cores_value(body: Dict[str, object]) -> int:
     return max(1, int_value(fact.get("cores") if isinstance(fact, dict) else 1))
 
 
+def level_of(site: Dict[str, object]) -> Tuple[Optional[int], int, int]:
+    """Return demand, pending and running pilots of a site as a factory reports them. None: the
+    demand is not known."""
+    demand = site.get("demand")
+    return (
+        None if demand is None else int_value(demand),
+        int_value(site.get("pending")),
+        int_value(site.get("running")),
+    )
+
+
 def state_changes(kind: str, body: Dict[str, object], now: float) -> Dict[str, object]:
     """Return the columns of a pilot that its newest event changes, with their new values."""
     if kind == events.COMMAND_STARTED:
         return {"command": text_value(body.get("command")), "state": "running"}
+    if kind == PILOT_SUBMITTED:
+        return {"state": "submitted"}
     if kind == events.PILOT_HEARTBEAT:
         pulse = json.dumps(body)
         return {"pulse": pulse if len(pulse) <= MAX_TEXT else "{}"}

@@ -16,7 +16,7 @@ def metrics_text(services: Services) -> str:
         ({"status": str(status)}, count) for status, count in sorted(connections.refusals.by_status.items())
     ]
     pilots = "Pilots that have not finished and reported recently, by state."
-    farmed, demand, quarantined = _factory_metrics(services)
+    farmed, demand, decisions, quarantined = _factory_metrics(services)
     families: Tuple[Tuple[str, str, str, List[Sample]], ...] = (
         ("tasks", "gauge", "Tasks in the pool by state.", tasks),
         ("pilots", "gauge", pilots, _pilot_metrics(services)),
@@ -31,6 +31,8 @@ def metrics_text(services: Services) -> str:
         ("pool_waiting_claims", "gauge", "Claims that wait for work.", _one(commits.count_waiting())),
         ("factory_pilots", "gauge", "Pilots of the factories by site and state.", farmed),
         ("factory_demand", "gauge", "Pilots that the tasks of a site would use.", demand),
+        ("factory_decisions_total", "counter", "Decisions of the factories by site and result.",
+         decisions),
         ("factory_quarantined", "gauge", "Whether a site is in quarantine.", quarantined),
         ("events_total", "counter", "Events received since the start.", _one(services.story.taken)),
     )
@@ -49,10 +51,11 @@ def _pilot_metrics(services: Services) -> List[Sample]:
     return [({"state": state}, count) for state, count in sorted(states.items())]
 
 
-def _factory_metrics(services: Services) -> "Tuple[List[Sample], List[Sample], List[Sample]]":
-    """Pilots, demand, and sites in quarantine, as the factories report them."""
+def _factory_metrics(services: Services) -> Tuple[List[Sample], ...]:
+    """Pilots, demand, decisions, and sites in quarantine, as the factories report them."""
     pilots: List[Sample] = []
     demand: List[Sample] = []
+    decisions: List[Sample] = []
     quarantined: List[Sample] = []
     for factory, body in services.story.list_factories():
         sites = body.get("sites")
@@ -64,8 +67,12 @@ def _factory_metrics(services: Services) -> "Tuple[List[Sample], List[Sample], L
                 pilots.append((dict(labels, state=state), _number(site.get(state))))
             if site.get("demand") is not None:
                 demand.append((labels, _number(site.get("demand"))))
+            counts = site.get("decisions")
+            if isinstance(counts, dict):
+                decisions += [(dict(labels, result=result), _number(counts.get(result)))
+                              for result in ("submit", "wait")]
             quarantined.append((labels, float(site.get("state") == "quarantine")))
-    return pilots, demand, quarantined
+    return pilots, demand, decisions, quarantined
 
 
 def _number(value: object) -> float:

@@ -35,7 +35,8 @@ SHOWN = (
     "running",
 )
 _SHOWN_STATE = (
-    "CASE WHEN state = 'finished' AND exit_code > 0 THEN 'failed' WHEN state <> 'finished' AND heard < ? THEN 'silent'"
+    "CASE WHEN state = 'finished' AND coalesce(exit_code, 1) > 0 THEN 'failed'"
+    " WHEN state NOT IN ('finished', 'submitted') AND heard < ? THEN 'silent'"
     " ELSE state END"
 )
 MAX_ROWS = 200000
@@ -188,8 +189,8 @@ class Reader:
         pilot = dict(zip(SHOWN, row))
         heard = pilot["heard"]
         if pilot["state"] == "finished":
-            pilot["state"] = "failed" if pilot["exit_code"] else "finished"
-        elif isinstance(heard, (int, float)) and heard < time.time() - SILENT_S:
+            pilot["state"] = "finished" if pilot["exit_code"] == 0 else "failed"
+        elif pilot["state"] != "submitted" and isinstance(heard, (int, float)) and heard < time.time() - SILENT_S:
             pilot["state"] = "silent"
         return pilot
 
@@ -244,14 +245,25 @@ class Reader:
             sites[site] = _Site(before.pilots, before.done + done, before.failed + failed)
         return [dict(sites[site]._asdict(), site=site) for site in sorted(sites)]
 
-    def list_factories(self) -> List[Dict[str, object]]:
-        """Return the newest state that each factory has reported."""
+    def list_factories(self, since: float) -> List[Dict[str, object]]:
+        """Return the newest state that each factory has reported, and for each of its sites the curve
+        since this time (UNIX seconds): [minute, demand, pending, running]."""
         return [
-            dict(json.loads(body), factory=name, heard=heard)
+            dict(json.loads(body), factory=name, heard=heard, curves=self._read_curves(name, since))
             for name, heard, body in self._db.execute(
                 "SELECT factory, heard, body FROM story.factories ORDER BY factory LIMIT 200"
-            )
+            ).fetchall()
         ]
+
+    def _read_curves(self, factory: str, since: float) -> Dict[str, List[List[object]]]:
+        curves: Dict[str, List[List[object]]] = {}
+        for site, *point in self._db.execute(
+            "SELECT site, minute, demand, pending, running FROM story.levels"
+            " WHERE factory = ? AND minute >= ? ORDER BY site, minute LIMIT ?",
+            (factory, int(since // 60), MAX_ROWS),
+        ):
+            curves.setdefault(site, []).append(point)
+        return {site: points[:: max(1, len(points) // 300)] for site, points in curves.items()}
 
     def read_statistics(self, since: float) -> Dict[str, object]:
         """Return the runs, successes, durations and failure reasons for each command and site, and

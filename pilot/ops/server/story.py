@@ -17,6 +17,8 @@ from pilot.events.tally import FAILED
 from pilot.ops.server.event_values import (
     cores_value, float_value, int_value, state_changes, text_value,
 )
+from pilot.ops.job_events import JOB_ENDED, PILOT_SUBMITTED
+from pilot.ops.server.factory_states import FactoryStates
 from pilot.ops.server.story_file import open_story
 
 SILENT_S = 300.0  # a running pilot without events for this time appears as silent
@@ -33,6 +35,7 @@ class Story:
 
     def __init__(self, path: str, most_bytes: int = PILOT_BYTES) -> None:
         self._db = open_story(path)
+        self._factories = FactoryStates(self._db)
         self.most_bytes = most_bytes
         self.taken = 0  # number of events since the start
 
@@ -80,7 +83,7 @@ class Story:
             if key not in ("pilot", "seq", "time", "event")
         }
         if kind == events.FACTORY_STATE:
-            return self._store_factory(pilot, dict(body, seq=seq), now)
+            return self._factories.store(pilot, dict(body, seq=seq), now)
         text, moment = json.dumps(body), text_value(event.get("time"))[:40]
         size = len(text) + ROW_BYTES
         if not self._has_room(pilot, kind, size, now):
@@ -99,25 +102,9 @@ class Story:
         self._account_event(pilot, kind, body, now)
         return 1
 
-    def _store_factory(self, factory: str, body: Dict[str, object], now: float) -> int:
-        """Store the state of a factory. A late one does not replace a newer one."""
-        row = self._db.execute(
-            "SELECT body FROM story.factories WHERE factory = ?", (factory,)
-        ).fetchone()
-        if row and _sequence_of(json.loads(row[0])) >= _sequence_of(body):
-            return 0
-        self._db.execute(
-            "INSERT OR REPLACE INTO story.factories VALUES (?, ?, ?)",
-            (factory, now, json.dumps(body)),
-        )
-        return 1
-
     def list_factories(self) -> List[Tuple[str, Dict[str, object]]]:
         """Return name and newest state of the factories that have reported, by name."""
-        rows = self._db.execute(
-            "SELECT factory, body FROM story.factories ORDER BY factory LIMIT 200"
-        ).fetchall()
-        return [(name, json.loads(body)) for name, body in rows]
+        return self._factories.list()
 
     def _has_room(self, pilot: str, kind: str, size: int, now: float) -> bool:
         """Check the limit for the events of one pilot, so that they do not displace the events of
@@ -170,6 +157,24 @@ class Story:
             )
         elif kind == events.TASK_FINISHED:
             self._account_run(pilot, body, now)
+        elif kind == PILOT_SUBMITTED:
+            self._db.execute(
+                "UPDATE story.pilots SET site = ? WHERE pilot = ? AND site = ''",
+                (text_value(body.get("site")), pilot),
+            )
+        elif kind == JOB_ENDED:
+            self._account_job(pilot, body, now)
+
+    def _account_job(self, pilot: str, body: Dict[str, object], now: float) -> None:
+        """The end of a pilot's job. What the pilot itself said about its end stays."""
+        code, state = body.get("exit_code"), text_value(body.get("state"))
+        reason = "the job ended (%s): %s" % (state, text_value(body.get("reason")) or "no reason given")
+        self._db.execute(
+            "UPDATE story.pilots SET state = 'finished', ended = ?, exit_code = ?, running = 0,"
+            " reason = CASE WHEN reason = '' THEN ? ELSE reason END"
+            " WHERE pilot = ? AND state <> 'finished'",
+            (now, None if code is None else int_value(code), "" if state == "ok" else reason, pilot),
+        )
 
     def _account_step(self, pilot: str, body: Dict[str, object], now: float) -> None:
         command, seconds, code = (
@@ -273,11 +278,7 @@ class Story:
             "DELETE FROM story.pilots WHERE pilot IN (SELECT pilot FROM story.pilots WHERE heard < ? LIMIT ?)",
             (before, batch),
         )
-        self._db.execute("DELETE FROM story.ticks WHERE minute < ?", (before // 60,))
+        for table in ("ticks", "levels"):
+            self._db.execute("DELETE FROM story.%s WHERE minute < ?" % table, (before // 60,))
         self._db.execute("DELETE FROM story.factories WHERE heard < ?", (before,))
         return len(old) == batch
-
-
-def _sequence_of(body: Dict[str, object]) -> float:
-    seq = body.get("seq")
-    return float(seq) if isinstance(seq, (int, float)) else 0.0

@@ -153,7 +153,7 @@ def list_sites(call: Call) -> Answer:
 
 def list_factories(call: Call) -> Answer:
     """GET /v1/factories"""
-    return answer_json({"factories": call.services.reader.list_factories()})
+    return answer_json({"factories": call.services.reader.list_factories(_since_when(call))})
 
 
 def get_statistics(call: Call) -> Answer:

@@ -133,8 +133,8 @@ STORY_ROUTES: List[Route] = [
         LOOKERS,
         "read",
         story_api.list_factories,
-        {},
-        "Factories that report here.",
+        SINCE,
+        "Factories that report here: their sites, decisions and curves.",
     ),
     Route(
         "GET",

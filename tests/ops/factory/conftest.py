@@ -9,6 +9,7 @@ from pilot.ops.factory.book_file import Clock
 from pilot.ops.factory.config import Farm, Site
 from pilot.ops.factory.cycle import Access, run_cycle
 from pilot.ops.factory.jobs import Job, JobList, JobState, NoAnswer
+from pilot.ops.factory.source import DemandSource
 from pilot.pool.interface import Busy, Demand, Need
 
 
@@ -89,7 +90,7 @@ class NoFiles:
 def make_site(name="main", **more):
     """A site with the defaults of the file, but without `persist`."""
     values = dict(
-        name=name, backend="memory", pool="pool", cores=1, memory_mb=None, gpus=0, walltime_s=None,
+        name=name, backend="memory", pool="pool", demand=DemandSource(), cores=1, memory_mb=None, gpus=0, walltime_s=None,
         queue="", tags=(), options=(), environment=(), pilot_options=(), commands="",
         policy=policy.parse_chain("demand"), weight=1.0, prefer=0, groups=(), mode="online",
         downtime=(), min_running=0, max_running=10, max_pending=5, max_per_cycle=10,
@@ -114,7 +115,8 @@ class Factory:
         self.folder = str(folder)
         self.book = Book(self.folder, self.clock)
         self.sites, self.max_total = [make_site()], None
-        self.demand = Demand([], {})
+        self.demand, self.source = Demand([], {}), 0
+        self.keep_outputs_mb = 1000.0
 
     def reopen(self):
         """The same after the process ended."""
@@ -124,14 +126,21 @@ class Factory:
     def farm(self):
         return Farm(
             path="farm.ini", name="farm", pool="pool", server="", token_file="", pilot="",
-            cycle_s=60.0, max_total=self.max_total, book=self.folder, keep_days=7.0,
+            cycle_s=60.0, max_total=self.max_total, book=self.folder, keep_days=7.0, keep_outputs_mb=self.keep_outputs_mb,
             sites=tuple(self.sites),
         )
 
     def cycle(self, seconds=60.0):
         self.clock.pass_time(seconds)
-        access = Access(lambda name: self.system, self._read_demand, lambda site: None, NoFiles())
+        access = Access(
+            lambda name: self.system, self._read_demand, self._read_source, lambda site: None, NoFiles()
+        )
         return {one.site.name: one.decision for one in run_cycle(self.farm(), self.book, access)}
+
+    def _read_source(self, source):
+        if isinstance(self.source, str):
+            raise NoAnswer(self.source)
+        return self.source
 
     def _read_demand(self, url):
         if isinstance(self.demand, str):

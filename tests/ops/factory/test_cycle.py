@@ -1,5 +1,7 @@
 """Cycles of the factory with a batch system in memory."""
 
+import os
+
 import pytest
 
 from pilot.errors import NodeUnfit, UsageError
@@ -7,7 +9,9 @@ from pilot.ops.factory.cycle import Access, run_cycle
 from pilot.ops.factory.jobs import (
     Job, JobState, MayHaveHappened, SubmissionRefused, TooMany,
 )
-from pilot.ops.factory.submission import new_tag
+from pilot.ops.factory.notes import Level
+from pilot.ops.factory.source import DemandSource
+from pilot.ops.factory.submission import folder_of, new_tag
 from tests.ops.factory.conftest import make_site
 
 
@@ -319,7 +323,7 @@ def test_a_token_that_the_server_refuses_to_make_stops_only_this_submission(fact
             raise UsageError("HTTP 400: this is no valid pilot id")
 
     factory.want(3)
-    access = Access(lambda name: factory.system, factory._read_demand, lambda site: None, Files())
+    access = Access(lambda name: factory.system, factory._read_demand, lambda source: 0, lambda site: None, Files())
     factory.clock.pass_time(60)
     run_cycle(factory.farm(), factory.book, access)
     assert (factory.system.submitted, factory.book.open_intents()) == ([], [])
@@ -404,3 +408,104 @@ def test_pilots_that_cannot_reach_the_pool_blame_no_site(factory):
     assert "could not reach the pool (exit code 50)" in decisions["b"].line
     assert "quarantine" not in decisions["a"].line
     assert factory.cycle(601)["a"].submit > 0
+
+
+# -- demand of another source ----------------------------------------------------------------------
+
+
+def test_a_site_may_have_a_fixed_number_of_pilots(factory):
+    factory.sites = [make_site(demand=DemandSource("fixed", 4)), make_site(name="other")]
+    factory.source = 4
+    factory.want(2)
+    decisions = factory.cycle()
+    assert (decisions["main"].submit, decisions["other"].submit) == (4, 2)  # tasks are the other's
+    factory.system.move("all", JobState.RUNNING)
+    factory.want(0)
+    assert [one.submit for one in factory.cycle().values()] == [0, 0]
+
+
+def test_a_program_that_fails_is_unknown_and_hinders_no_other_site(factory):
+    factory.sites = [make_site(demand=DemandSource("program", words=("x",))), make_site(name="other")]
+    factory.source = "x ended with exit code 3"
+    factory.want(2)
+    decisions = factory.cycle()
+    assert "unknown: the demand: x ended with exit code 3 -> wait" in decisions["main"].line
+    assert decisions["other"].submit == 2
+
+
+def test_its_own_demand_does_not_need_the_pool(factory):
+    factory.sites, factory.source = [make_site(demand=DemandSource("fixed", 2))], 2
+    factory.demand = "the pool is away"
+    assert factory.cycle()["main"].submit == 2
+
+
+# -- what is kept ----------------------------------------------------------------------------------
+
+
+def test_the_oldest_outputs_go_when_there_are_too_many(factory):
+    factory.want(1)
+    tags = []
+    for number in range(3):
+        factory.cycle(3600.0)
+        tags.append(factory.system.submitted[-1].tag)
+        path = folder_of(factory.folder, tags[-1]) + "/job-0/pilot.log"
+        os.makedirs(os.path.dirname(path))
+        with open(path, "w") as stream:
+            stream.write("x" * 1000000)
+        factory.system.move("all", JobState.OK, exit_code=0)
+        factory.want(0)
+        factory.cycle()
+        factory.want(1)
+    factory.keep_outputs_mb = 2.0
+    factory.want(0)
+    factory.cycle()
+    assert [os.path.exists(folder_of(factory.folder, tag)) for tag in tags] == [False, True, True]
+
+
+def test_how_an_ended_pilot_used_its_slot_is_noted(factory):
+    factory.want(1)
+    factory.cycle()
+    (submission,) = factory.system.submitted
+    folder = folder_of(factory.folder, submission.tag) + "/job-0"
+    os.makedirs(folder)
+    with open(folder + "/pilot-events.jsonl", "w") as stream:
+        for second, kind in ((0, "pilot started"), (9, "pilot finished")):
+            stream.write('{"event": "%s", "time": "2026-11-22T10:00:%02dZ"}\n' % (kind, second))
+    factory.system.move("all", JobState.RUNNING)
+    factory.cycle(100.0)
+    factory.system.move("all", JobState.OK, exit_code=0)
+    factory.cycle(50.0)
+    (span,) = factory.book.ended_spans(3600.0)
+    assert (span.site, span.cores, span.use.setup_s) == ("main", 1, 9.0)
+    assert (span.started - span.submitted, span.ended - span.started) == (100.0, 50.0)
+
+
+# -- what is shown ---------------------------------------------------------------------------------
+
+
+def test_what_no_site_can_run_is_noted(factory):
+    factory.want(14, memory_mb=65536)
+    factory.sites = [make_site(memory_mb=32768)]
+    factory.cycle()
+    assert factory.book.notes.unmet() == ["14 tasks need 65536 MB, the largest site offers 32768"]
+    factory.want(1)
+    factory.cycle()
+    assert factory.book.notes.unmet() == []
+
+
+def test_pilots_without_a_task_are_counted(factory):
+    factory.want(2)
+    factory.cycle()
+    factory.system.move("all", JobState.RUNNING)
+    (busy, _) = sorted(factory.system.jobs)
+    factory.want(0, locked=1)
+    factory.demand = factory.demand._replace(holders={busy: 1})
+    factory.cycle()
+    assert factory.book.notes.last_level("main") == Level(1, 0, 2, 0, 1)
+
+
+def test_decisions_are_counted_for_good(factory):
+    factory.want(1)
+    for _ in range(3):
+        factory.cycle()
+    assert factory.book.notes.decision_counts("main") == {"submit": 1, "wait": 2}

@@ -234,6 +234,43 @@ def test_what_a_pilot_wrote_is_shown(farm, capsys):
     assert main(["outputs", farm.file, "nobody"]) == 2
 
 
+def test_status_shows_why_pilots_fail_and_what_no_site_can_run(farm, capsys):
+    farm(FARM + "pilot_options = --need-programs no-such-program-here\n")
+    add_tasks(farm.folder, 1, name="big")
+    with open_pool("sqlite:%s/pool.sqlite" % farm.folder) as pool:
+        pool.add([{"id": "huge", "script": "true", "cores": 64}])
+    until(lambda: main(["once", farm.file]) == 0 and site(farm.file)["ended_badly"], 60)
+    (failure,) = site(farm.file)["failures"]
+    assert failure["reason"].startswith("exit code 10: CheckWorkerNode: ")
+    assert "no-such-program-here" in failure["reason"]
+    capsys.readouterr()
+    assert main(["status", farm.file]) == 0
+    said = capsys.readouterr().out
+    assert "pilots ended with exit code 10: CheckWorkerNode: " in said
+    assert failure["example"] in said
+    assert "1 tasks need 64 cores, the largest site offers " in said
+
+
+def test_waste_shows_what_slots_were_used_for(farm, capsys):
+    until(lambda: main(["once", farm.file]) == 0 and tasks(farm.folder)["done"] == 3, 60)
+    until(lambda: main(["once", farm.file]) == 0 and not live(farm.file), 60)
+    (row,) = shown("waste", farm.file)
+    assert (row["site"], row["pilots"]) == ("home", site(farm.file)["ended_well"])
+    assert row["allocated_h"] == pytest.approx(
+        sum(row[name + "_h"] for name in ("setup", "well", "failed", "idle", "after_last", "unreported")),
+        abs=0.001,
+    )
+    assert row["unreported_h"] == 0.0
+    capsys.readouterr()
+    assert main(["waste", farm.file, "--csv"]) == 0
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.startswith("day,site,pilots,asked_h,queue_h,allocated_h,")
+    assert line.split(",")[1] == "home"
+    assert main(["waste", farm.file]) == 0
+    assert "efficiency" in capsys.readouterr().out
+    assert main(["waste", farm.file, "--days", "x"]) == 2
+
+
 def test_a_wrong_configuration_stops_the_site_until_it_is_resumed(farm, capsys):
     farm(FARM.replace("CheckWorkerNode,LaunchAgent", "LaunchAgent"))
     main(["once", farm.file])

@@ -63,7 +63,8 @@ def test_events_are_counted(within):
 
 def test_what_a_factory_reports_is_measured(within):
     sites = [
-        {"site": "main", "state": "quarantine", "demand": 7, "pending": 2, "running": 3, "held": 1},
+        {"site": "main", "state": "quarantine", "demand": 7, "pending": 2, "running": 3, "held": 1,
+         "decisions": {"submit": 4, "wait": "odd"}},
         {"site": "blind", "state": "unknown", "demand": None, "pending": 0, "running": "odd"},
         "nonsense",
     ]
@@ -74,6 +75,8 @@ def test_what_a_factory_reports_is_measured(within):
         'pilot_factory_pilots{factory="f",site="main",state="pending"} 2',
         'pilot_factory_pilots{factory="f",site="main",state="held"} 1',
         'pilot_factory_demand{factory="f",site="main"} 7',
+        'pilot_factory_decisions_total{factory="f",result="submit",site="main"} 4',
+        'pilot_factory_decisions_total{factory="f",result="wait",site="main"} 0',
         'pilot_factory_quarantined{factory="f",site="main"} 1.0',
         'pilot_factory_pilots{factory="f",site="blind",state="running"} 0',
         'pilot_factory_quarantined{factory="f",site="blind"} 0.0',

@@ -63,8 +63,60 @@ def test_factories_tell_their_newest_state(told):
         {"pilot": "f1", "seq": 1, "event": "factory state", "state": "running"},
         {"pilot": "f1", "seq": 2, "event": "factory state", "state": "paused"},
     )
-    assert [(one["factory"], one["state"]) for one in reader.list_factories()] == [("f1", "paused")]
+    assert [(one["factory"], one["state"]) for one in reader.list_factories(0)] == [("f1", "paused")]
     assert reader.list_pilots({}, None, 9)["pilots"] == []
+
+
+def test_a_factorys_sites_have_curves(told, monkeypatch):
+    tell, reader = told
+    now = stories.time.time()
+    for minute, numbers in enumerate(((5, 1, 0), (None, 1, 1), (4, 0, "many")), 1):
+        monkeypatch.setattr(stories.time, "time", lambda: now + 60 * minute)
+        site = dict(zip(("demand", "pending", "running"), numbers), site="main")
+        tell({"pilot": "f1", "seq": minute, "event": "factory state", "sites": [site, None, 7]})
+    (one,) = reader.list_factories(0)
+    first = one["curves"]["main"][0][0]
+    assert one["curves"] == {
+        "main": [[first, 5, 1, 0], [first + 1, None, 1, 1], [first + 2, 4, 0, 0]]
+    }
+    assert reader.list_factories(now + 3600)[0]["curves"] == {}
+
+
+def test_a_pilot_that_never_starts_has_a_story(told, monkeypatch):
+    tell, reader = told
+    submitted = {"pilot": "p-0", "seq": 1, "event": "pilot submitted", "site": "main", "job": "7"}
+    tell(submitted)
+    now = stories.time.time()
+    monkeypatch.setattr(stories.time, "time", lambda: now + 86400)
+    assert reader.read_pilot("p-0")["state"] == "submitted"  # it waits, and is not silent
+    assert reader.read_overview(0)["pilots"] == {"submitted": 1}
+    ended = {"pilot": "p-0", "seq": 1 << 50, "event": "job ended", "state": "failed",
+             "exit_code": None, "reason": "no python3", "output": ["sh: python3: not found"]}
+    tell(ended)
+    shown = reader.read_pilot("p-0")
+    assert (shown["state"], shown["reason"]) == ("failed", "the job ended (failed): no python3")
+    assert reader.read_overview(0)["pilots"] == {"failed": 1}
+    assert [event["event"] for event in shown["timeline"]] == ["pilot submitted", "job ended"]
+
+
+def test_what_a_pilot_said_of_its_own_end_stays(told):
+    tell, reader = told
+    tell(
+        {"pilot": "p-0", "seq": 1, "event": "pilot submitted", "site": "main"},
+        {"pilot": "p-0", "seq": 5, "event": "pilot started", "site": "main"},
+        {"pilot": "p-0", "seq": 6, "event": "pilot finished", "exit_code": 0},
+        {"pilot": "p-0", "seq": 1 << 50, "event": "job ended", "state": "failed", "exit_code": 1},
+    )
+    shown = reader.read_pilot("p-0")
+    assert (shown["state"], shown["exit_code"], shown["reason"]) == ("finished", 0, "")
+
+
+def test_a_submission_that_is_told_late_changes_no_state(told):
+    tell, reader = told
+    tell({"pilot": "p-0", "seq": 5, "event": "pilot started"})
+    tell({"pilot": "p-0", "seq": 1, "event": "pilot submitted", "site": "main"})
+    shown = reader.read_pilot("p-0")
+    assert (shown["state"], shown["site"]) == ("running", "main")
 
 
 def test_an_answer_has_its_limit_in_bytes(told, monkeypatch):

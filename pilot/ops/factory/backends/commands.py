@@ -2,7 +2,7 @@
 limit."""
 
 import os
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 
 from pilot.base import process
 from pilot.errors import StepFailed
@@ -10,6 +10,7 @@ from pilot.ops.factory.jobs import MayHaveHappened, NoAnswer, SubmissionRefused,
 
 ASK_S = 120.0
 SUBMIT_S = 300.0
+MOST_BYTES = 64 << 20  # of an answer
 # variables that change what a batch system's commands print or ask for
 _DROPPED = ("SQUEUE_", "SACCT_", "SBATCH_", "SCANCEL_", "SLURM_TIME_FORMAT", "SGE_QSTAT", "LC_", "LANG")
 
@@ -20,10 +21,10 @@ def bare_environment(environ: Dict[str, str]) -> Dict[str, str]:
     return dict(kept, LC_ALL="C", TZ="UTC")
 
 
-def ask_command(argv: Sequence[str], environ: Dict[str, str], keep: int = 64 << 20) -> str:
+def ask_command(argv: Sequence[str], environ: Dict[str, str], cwd: Optional[str] = None) -> str:
     """What a command prints. Raises NoAnswer when it fails, or does not end in time."""
     try:
-        done = process.run(argv, timeout_s=ASK_S, ok=None, environ=environ, keep=keep)
+        done = process.run(argv, timeout_s=ASK_S, ok=None, environ=environ, keep=MOST_BYTES, cwd=cwd)
     except (OSError, StepFailed) as error:
         raise NoAnswer("%s: %s" % (argv[0], error))
     if done.timed_out or done.exit_code or done.dropped_bytes:

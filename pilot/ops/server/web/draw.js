@@ -87,6 +87,17 @@ export function line(points, title, kind) {
     s("polyline", { class: "stroke-" + kind, points: points.map(([minute, value]) => `${x(minute).toFixed(1)},${y(value).toFixed(1)}`).join(" ") })));
 }
 
+// points: [minute, ...]; kinds: [name, colour, column]; a value that is not known leaves a gap
+export function lines(points, kinds, title) {
+  if (points.length < 2) return h("p", { class: "quiet" }, "A chart needs two minutes of history.");
+  const values = (column) => points.map((point) => point[column]).filter((value) => value !== null);
+  const most = Math.max(1, ...kinds.flatMap(([, , column]) => values(column)));
+  const picture = frame(points.map((point) => point[0]), most, title, (x, y) => kinds.map(([, colour, column]) => s("polyline", { class: "stroke-" + colour,
+    points: points.filter((point) => point[column] !== null).map((point) => `${x(point[0]).toFixed(1)},${y(point[column]).toFixed(1)}`).join(" ") })));
+  const last = points[points.length - 1];
+  return h("div", { class: "panel" }, picture, h("div", { class: "legend" }, kinds.map(([name, colour, column]) => h("span", { class: colour }, `${name} ${last[column] === null ? "?" : last[column]}`))));
+}
+
 // rows: {name, note, from, to, state} in seconds from the pilot's start
 export function timeline(rows, length) {
   if (!rows.length) return h("p", { class: "quiet" }, "Nothing has started yet.");

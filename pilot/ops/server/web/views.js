@@ -1,6 +1,6 @@
 // What each page shows, from what the API says. A view is async (api, at, query) -> nodes.
 
-import { each, guarded, h, line, short, stacked, table, timeline } from "./draw.js";
+import { each, guarded, h, line, lines, short, stacked, table, timeline } from "./draw.js";
 
 const STATES = ["done", "error", "held", "locked", "todo"];
 const place = (page, query) => "#/" + page + (query ? "?" + new URLSearchParams(query) : "");
@@ -23,7 +23,7 @@ export function span(seconds) {
 export async function overview(api) {
   const found = await api("overview?hours=24");
   const tile = (name, count, href) => h("a", { class: "tile " + name, href }, h("b", null, short(count)), h("span", null, name));
-  const pilots = ["running", "silent", "stopping", "holding", "failed", "finished"].filter((name) => found.pilots[name]).map((name) => [name, found.pilots[name]]);
+  const pilots = ["submitted", "running", "silent", "stopping", "holding", "failed", "finished"].filter((name) => found.pilots[name]).map((name) => [name, found.pilots[name]]);
   const rate = found.ticks.slice(1).map((tick, n) => [tick[0], Math.max(0, tick[3] - found.ticks[n][3]) / Math.max(1, tick[0] - found.ticks[n][0])]);
   return [
     h("h1", null, "Overview"),
@@ -45,7 +45,7 @@ export async function pilots(api, at, query) {
   const rows = each(found.pilots, (pilot) => [
     pilotLink(pilot.pilot), state(pilot.state), pilot.site || "–", pilot.host, pilot.command, since(pilot.started), pilot.done, pilot.failed ? h("span", { class: "bad" }, pilot.failed) : 0,
     pilot.exit_code === null ? "" : pilot.exit_code, h("span", { class: pilot.reason ? "bad" : "" }, pilot.reason)]);
-  return [h("h1", null, "Pilots"), filter("pilots", query, [["site", null], ["state", ["", "running", "silent", "stopping", "holding", "failed", "finished"]], ["command", null]]),
+  return [h("h1", null, "Pilots"), filter("pilots", query, [["site", null], ["state", ["", "submitted", "running", "silent", "stopping", "holding", "failed", "finished"]], ["command", null]]),
     table([["Pilot", "id"], ["State", ""], ["Site", ""], ["Host", "wide"], ["Command", "wide"], ["Started", "short wide"], ["Done", "num"], ["Failed", "num"], ["Code", "num"], ["Reason", "why"]], rows, "No matching pilots."),
     more("pilots", query, found.next)];
 }
@@ -71,10 +71,15 @@ export async function pilot(api, at) {
   const shown = [["state", state(found.state)], ["site", found.site || "–"], ["host", found.host], ["started", since(found.started)], ["last event", since(found.heard)],
     ["exit code", found.exit_code === null ? "–" : found.exit_code], ["reason", found.reason || "–"], ["version", found.version], ["tasks", `${found.done} done, ${found.failed} failed, ${found.running} running`]];
   if (facts) shown.push(["node", `${facts.cores} cores of ${facts.cpu_model}, ${facts.memory_mb} MB, ${facts.os}`], ["batch job", facts.batch ? `${facts.batch.system || "local"} ${facts.batch.job_id || ""}` : "–"]);
+  const [submitted, ended] = ["pilot submitted", "job ended"].map((kind) => found.timeline.find((event) => event.event === kind));
+  if (submitted) shown.push(["submitted", guarded(() => `${new Date(submitted.time).toLocaleString()} by ${submitted.factory}, job ${submitted.job} of ${submitted.backend}`)]);
+  if (ended) shown.push(["job", guarded(() => `${ended.state}${ended.node ? " on " + ended.node : ""}, ${ended.queue_s === null ? "it was not seen running" : span(ended.queue_s) + " in the queue"}`)]);
+  const output = ended && Array.isArray(ended.output) ? ended.output.map(String) : [];
   const pulse = found.pulse || {};
   if (pulse.load) shown.push(["load, memory, disk free", guarded(() => `${pulse.load.join(" ")}, ${pulse.memory_free_mb} MB, ${pulse.disk_free_mb} MB`)]);
   const drawn = guarded(() => { const { rows, length } = spans(found.timeline); return timeline(rows, length); });
   return [h("h1", null, "Pilot " + found.pilot), h("div", { class: "panel" }, h("dl", null, shown.map(([name, value]) => [h("dt", null, name), h("dd", null, value)]))),
+    output.length ? [h("h2", null, "Last lines of its output"), h("div", { class: "panel" }, h("pre", null, output.join("\n")))] : null,
     h("h2", null, "Timeline"), drawn,
     h("h2", null, "Log"), h("div", { class: "panel" }, h("pre", { class: "log", "data-log": at }, "")),
     h("details", null, h("summary", null, "Facts"), h("pre", null, JSON.stringify(found.facts.map((event) => ({ [event.kind]: event.fact })), null, 1)))];
@@ -85,6 +90,7 @@ function spans(events) {
   if (!events.length) return { rows: [], length: 1 };
   const start = Date.parse(events[0].time), rows = [], open = new Map();
   const at = (event) => (Date.parse(event.time) - start) / 1000;
+  if (events[0].event === "pilot submitted") rows.push({ name: "in the queue", from: 0, to: events[1] ? Math.max(0, at(events[1])) : null, state: "skipped", note: events[1] ? span(Math.max(0, at(events[1]))) : "waiting" });
   for (const event of events) {
     if (typeof (event.task || event.command || "") !== "string" || Number.isNaN(at(event))) continue;
     const key = event.event.startsWith("task") ? "task " + event.task : event.command;
@@ -138,9 +144,16 @@ export async function sites(api) {
 }
 
 export async function factories(api) {
-  const found = await api("factories");
-  return [h("h1", null, "Factories"), table([["Factory", "id"], ["State", ""], ["Last event", ""], ["Sites", "why"]], each(found.factories, (one) => [
-    one.factory, state(one.state || "running"), since(one.heard), each(one.sites, (site) => h("div", null, `${site.site}: ${site.running || 0} running, ${site.pending || 0} pending. ${site.why || ""}`))]),
+  const found = await api("factories?hours=24");
+  const count = (value) => value === null || value === undefined ? "?" : value;
+  const part = (one) => h("section", null,
+    h("h2", null, one.factory, ": ", state(one.state || "running"), ", last event " + since(one.heard)),
+    table([["Site", ""], ["State", ""], ["Demand", "num"], ["Pending", "num"], ["Running", "num"], ["Held", "num wide"], ["Idle", "num wide"], ["Last decision", "why"]], each(one.sites, (site) => [
+      h("a", { href: place("pilots", { site: site.site }) }, site.site), state(site.state), count(site.demand), count(site.pending), count(site.running), count(site.held), count(site.idle), site.why || ""]), "It has no sites."),
+    each(one.unmet, (sentence) => h("p", { class: "bad" }, String(sentence))),
+    h("div", { class: "halves" }, each(Object.entries(one.curves || {}), ([site, points]) => h("section", null, h("h2", null, site + ", last day"),
+      lines(points, [["demand", "todo", 1], ["pending", "locked", 2], ["running", "done", 3]], "Demand, pending and running pilots of " + site + " over time")))));
+  return [h("h1", null, "Factories"), found.factories.length ? each(found.factories, part) : h("p", { class: "quiet" },
     "No factory has reported. A factory keeps the right number of pilots submitted. It reports its state as events of the kind \"factory state\".")];
 }
 
