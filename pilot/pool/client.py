@@ -8,7 +8,7 @@ an attempt.
 import json
 import logging
 from contextlib import contextmanager
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 from urllib.parse import quote
 
 from pilot.pool import interface, task as tasks
@@ -21,6 +21,7 @@ MAX_WAIT_S = 20.0
 BULK = 1000  # tasks in one request: the server's loop handles so many at once
 BULK_BYTES = 2 << 20
 PAGE = 500
+HEARD_AT_ONCE = 1000
 log = logging.getLogger("pilot.pool")
 
 
@@ -205,6 +206,15 @@ class HTTPPool(interface.Pool):
         return str(
             self._calls.ask("POST", "/v1/tokens", {"pilot": pilot, "seconds": seconds})["token"]
         )
+
+    def heard(self, pilots: Sequence[str], seconds: float) -> Set[str]:
+        heard: Set[str] = set()
+        for at in range(0, len(pilots), HEARD_AT_ONCE):
+            body = {"pilots": list(pilots[at:at + HEARD_AT_ONCE]), "seconds": seconds}
+            answer = self._calls.ask("POST", "/v1/pilots/heard", body)
+            with _expect_shape(self._calls.url):
+                heard.update(str(pilot) for pilot in answer["pilots"])
+        return heard
 
     def start_token(self, prefix: str, pilots: int, seconds: float) -> str:
         body = {"prefix": prefix, "count": pilots, "seconds": seconds}

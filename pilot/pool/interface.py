@@ -1,7 +1,7 @@
 """The interface of every pool, whatever stores the tasks; the values that go in and out."""
 
 import json
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from pilot.pool.spec_text import read_text
 from pilot.events.endings import AttemptOutcome, TaskState
@@ -216,6 +216,11 @@ class Pool:
         """The number of tasks that are todo or locked, and the seconds until the next one may
         become claimable (None: unknown)."""
         raise NotImplementedError
+
+    def heard(self, pilots: Sequence[str], seconds: float) -> Set[str]:
+        """Those of the pilots that have not ended and sent an event within so many seconds; none
+        where the store has no events."""
+        return set()
 
     def start_token(self, prefix: str, pilots: int, seconds: float) -> str:
         """A token that so many pilots whose ids begin with the prefix exchange at their start for

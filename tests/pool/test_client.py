@@ -13,6 +13,7 @@ from pilot.base.fetch import FetchFailed
 from pilot.base.session import Session
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Final, Offer
+from tests.ops.server.asking import ask
 from tests.pool.asking import add, claim
 from tests.conftest import steady
 
@@ -221,3 +222,15 @@ def test_what_a_right_server_never_refuses_may_be_answered_another_time(odd, sta
         ):
             with pytest.raises(Busy):
                 question()
+
+
+def test_a_server_says_which_pilots_it_heard(within):
+    with open_pool(within.url) as pool:
+        events = [
+            {"pilot": "p%d" % number, "seq": 5, "event": kind}
+            for number, kind in enumerate(("pilot started", "pilot finished", "pilot submitted"))
+        ]
+        assert ask(within, "POST", "/v1/events", {"events": events})[0] == 200
+        asked = ["p0", "p1", "p2", "nobody"] + ["x%d" % number for number in range(1500)]
+        assert pool.heard(asked, 300) == {"p0"}
+        assert pool.heard([], 300) == set()

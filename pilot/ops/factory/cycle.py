@@ -3,7 +3,9 @@
 import logging
 import os
 import sqlite3
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import (
+    Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set, Tuple, Union,
+)
 
 from pilot.base import log as logs
 from pilot.errors import NodeUnfit, UsageError
@@ -26,6 +28,7 @@ from pilot.ops.factory.use import read_use
 from pilot.pool.interface import Busy, Demand
 
 TIDY_AT_ONCE = 100  # submissions in one cycle
+HEARD_S = 300.0  # a pilot that its server heard so lately has not ended
 LOOK_FOR_S = 120.0  # how long a doubtful submission is looked for
 log = logging.getLogger("pilot.factory")
 
@@ -35,6 +38,8 @@ class Access(NamedTuple):
 
     backend: Callable[[str], Backend]
     read_demand: Callable[[str], Demand]  # by URL; raises Busy
+    # those of a pool's pilots that were heard within so many seconds; raises Busy
+    heard: Callable[[str, Sequence[str], float], Set[str]]
     read_source: Callable[[DemandSource], int]  # raises NoAnswer
     mint_of: Callable[[Site], Optional[Mint]]
     files: PilotFiles
@@ -52,9 +57,9 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
 def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     live = book.live_backends()
     asked = ask_all(farm, access, live)
-    for name, answer in asked.systems.items():
+    for name in asked.systems:
         mine = set(live.get(name, ()))
-        asked.systems[name] = _note_jobs(farm, book, access.backend(name), answer, asked, mine)
+        asked.systems[name] = _note_jobs(farm, book, access, name, asked, mine)
     reports = decide_all(farm, book, asked)
     with book.writing():
         for report in reports:
@@ -125,14 +130,13 @@ def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
 
 
 def _note_jobs(
-    farm: Farm, book: Book, backend: Backend, answer: Union[JobList, str], asked: Asked,
-    mine: Set[str],
+    farm: Farm, book: Book, access: Access, name: str, asked: Asked, mine: Set[str]
 ) -> Union[JobList, str]:
-    """Apply a batch system's answer to the book, in which it has the live pilots `mine`; returns
+    """Apply the answer of the batch system with this name to the book, in which it has the live pilots `mine`; returns
     why it cannot be believed."""
+    answer, backend = asked.systems[name], access.backend(name)
     if isinstance(answer, str):
         return answer
-    name = backend.name
     live = [pilot for pilot in book.live_pilots() if pilot.pilot in mine]
     doubt = supply.find_doubt(live, answer)
     now = (book.clock.unix_s(), book.clock.boot_s())
@@ -141,13 +145,7 @@ def _note_jobs(
         return "%s: %s" % (name, doubt)
     if not doubt:
         book.notes.believe(name, "", 0.0)
-    alive = [
-        pilot
-        for one in asked.pools.values()
-        if isinstance(one, Demand)
-        for pilot in (one.holders or {})
-    ]
-    update = supply.update_pilots(live, answer, alive, now)
+    update = supply.update_pilots(live, answer, _list_alive(farm, access, asked, live, answer), now)
     changed = [
         with_report(pilot, backend, folder_of(farm.book, pilot.tag)) if pilot.ended else pilot
         for pilot in update.changed
@@ -157,6 +155,31 @@ def _note_jobs(
     _note_unknown(farm, book, name, update.unknown, now)
     _end_intents(book, name, answer)
     return answer
+
+
+def _list_alive(
+    farm: Farm, access: Access, asked: Asked, live: List[Pilot], answer: JobList
+) -> Set[str]:
+    """The pilots that work though the batch system does not show them: they hold tasks, or their
+    server has heard them. One whose server cannot be asked may work."""
+    alive = {
+        pilot
+        for one in asked.pools.values()
+        if isinstance(one, Demand)
+        for pilot in (one.holders or {})
+    }
+    shown, pools = answer.by_pilot(), {site.name: site.pool for site in farm.sites}
+    missing: Dict[str, List[str]] = {}
+    for pilot in live:
+        if pilot.pilot not in shown and pilot.pilot not in alive and pilot.site in pools:
+            missing.setdefault(pools[pilot.site], []).append(pilot.pilot)
+    for url, pilots in missing.items():
+        try:
+            alive |= access.heard(url, pilots, HEARD_S)
+        except (Busy, UsageError) as error:
+            log.warning("%s", logs.printable(str(error)))
+            alive.update(pilots)
+    return alive
 
 
 def _note_uses(farm: Farm, book: Book, changed: List[Pilot]) -> None:

@@ -7,7 +7,7 @@ import select
 import signal
 import socket
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Sequence, Set
 
 from pilot.base import process_tree
 from pilot.base.files import write_file
@@ -122,7 +122,11 @@ def make_access(farm: Farm) -> Access:
     def read_own(source: DemandSource) -> int:
         return read_source(source, dict(os.environ), os.path.dirname(os.path.abspath(farm.path)))
 
-    return Access(backend, read_demand, read_own, mint_of, PilotFiles(farm))
+    def heard(url: str, pilots: Sequence[str], seconds: float) -> Set[str]:
+        with open_pool(url, environ=environ) as pool:
+            return pool.heard(pilots, seconds)
+
+    return Access(backend, read_demand, heard, read_own, mint_of, PilotFiles(farm))
 
 
 class Daemon:

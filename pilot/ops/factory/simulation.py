@@ -214,8 +214,8 @@ class Simulation(Backend):
         """Run the factory's cycles over so many virtual hours; the book is in this folder."""
         book = Book(folder, self.clock, durable=False)
         access = Access(
-            lambda name: self, self.read_demand, lambda source: source.pilots, lambda site: None,
-            _NoFiles(self),
+            lambda name: self, self.read_demand, lambda url, pilots, seconds: set(),
+            lambda source: source.pilots, lambda site: None, _NoFiles(self),
         )
         virtual = farm._replace(
             book=folder,

@@ -80,6 +80,8 @@ def pilot_words(site: Site, tag: str, workdir: str, index: str) -> "list[str]":
     in."""
     words = ["-X", site.commands] if site.commands else []
     words += ["--pool", site.pool, "--pilot-id", pilot_id(tag, 0)[:-1] + index]
+    if site.pool.startswith(("http://", "https://")):
+        words += ["--events", site.pool]  # so that each pilot has its story there
     words += ["--workdir", workdir, "--idle-s", "%g" % site.idle_s, "--site", site.name]
     if site.tags:
         words += ["--tags", ",".join(site.tags)]

@@ -7,6 +7,7 @@ from typing import Dict, List, Tuple
 from pilot.ops.server.event_values import level_of, text_value
 
 MAX_SITES = 1000  # of a factory: so many have curves
+MAX_POINTS = 200000  # of one answer
 
 
 class FactoryStates:
@@ -36,12 +37,33 @@ class FactoryStates:
                 )
         return 1
 
-    def list(self) -> List[Tuple[str, Dict[str, object]]]:
+    def list_states(self) -> List[Tuple[str, Dict[str, object]]]:
         """Return name and newest state of the factories that have reported, by name."""
         rows = self._db.execute(
             "SELECT factory, body FROM story.factories ORDER BY factory LIMIT 200"
         ).fetchall()
         return [(name, json.loads(body)) for name, body in rows]
+
+    def list_with_curves(self, since: float) -> List[Dict[str, object]]:
+        """Return the newest state of each factory, and for each of its sites the curve since this
+        time (UNIX seconds), thinned to some 300 points: [minute, demand, pending, running]."""
+        rows = self._db.execute(
+            "SELECT factory, heard, body FROM story.factories ORDER BY factory LIMIT 200"
+        ).fetchall()
+        return [
+            dict(json.loads(body), factory=name, heard=heard, curves=self._read_curves(name, since))
+            for name, heard, body in rows
+        ]
+
+    def _read_curves(self, factory: str, since: float) -> Dict[str, List[List[object]]]:
+        curves: Dict[str, List[List[object]]] = {}
+        for site, *point in self._db.execute(
+            "SELECT site, minute, demand, pending, running FROM story.levels"
+            " WHERE factory = ? AND minute >= ? ORDER BY site, minute LIMIT ?",
+            (factory, int(since // 60), MAX_POINTS),
+        ):
+            curves.setdefault(site, []).append(point)
+        return {site: points[:: max(1, len(points) // 300)] for site, points in curves.items()}
 
 
 def _sequence_of(body: Dict[str, object]) -> float:

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from pilot.events import event as events
 from pilot.pool.interface import STATES
 from pilot.ops.server import statistics
+from pilot.ops.server.factory_states import FactoryStates
 from pilot.ops.server.story import SILENT_S
 from pilot.pool.sqlite_operator import tell_task
 from pilot.pool.sqlite_rows import TASK, Row
@@ -194,6 +195,18 @@ class Reader:
             pilot["state"] = "silent"
         return pilot
 
+    def list_heard(self, pilots: Sequence[str], since: float) -> List[str]:
+        """Return those of the pilots that have not ended and sent an event since this time."""
+        found = []
+        for pilot in pilots:
+            rows = self._db.execute(
+                "SELECT 1 FROM story.pilots WHERE pilot = ? AND state NOT IN ('finished', 'submitted')"
+                " AND heard > ?",
+                (pilot, since),
+            ).fetchall()
+            found += [pilot] if rows else []
+        return found
+
     def read_pilot(self, name: str) -> Optional[Dict[str, object]]:
         """Return one pilot with its timeline, its facts and its last payloads."""
         row = self._db.execute(
@@ -246,24 +259,8 @@ class Reader:
         return [dict(sites[site]._asdict(), site=site) for site in sorted(sites)]
 
     def list_factories(self, since: float) -> List[Dict[str, object]]:
-        """Return the newest state that each factory has reported, and for each of its sites the curve
-        since this time (UNIX seconds): [minute, demand, pending, running]."""
-        return [
-            dict(json.loads(body), factory=name, heard=heard, curves=self._read_curves(name, since))
-            for name, heard, body in self._db.execute(
-                "SELECT factory, heard, body FROM story.factories ORDER BY factory LIMIT 200"
-            ).fetchall()
-        ]
-
-    def _read_curves(self, factory: str, since: float) -> Dict[str, List[List[object]]]:
-        curves: Dict[str, List[List[object]]] = {}
-        for site, *point in self._db.execute(
-            "SELECT site, minute, demand, pending, running FROM story.levels"
-            " WHERE factory = ? AND minute >= ? ORDER BY site, minute LIMIT ?",
-            (factory, int(since // 60), MAX_ROWS),
-        ):
-            curves.setdefault(site, []).append(point)
-        return {site: points[:: max(1, len(points) // 300)] for site, points in curves.items()}
+        """Return the newest state of each factory, with the curves of its sites since this time."""
+        return FactoryStates(self._db).list_with_curves(since)
 
     def read_statistics(self, since: float) -> Dict[str, object]:
         """Return the runs, successes, durations and failure reasons for each command and site, and

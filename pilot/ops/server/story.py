@@ -104,7 +104,7 @@ class Story:
 
     def list_factories(self) -> List[Tuple[str, Dict[str, object]]]:
         """Return name and newest state of the factories that have reported, by name."""
-        return self._factories.list()
+        return self._factories.list_states()
 
     def _has_room(self, pilot: str, kind: str, size: int, now: float) -> bool:
         """Check the limit for the events of one pilot, so that they do not displace the events of

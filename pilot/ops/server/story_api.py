@@ -146,6 +146,12 @@ def pilot_events(call: Call) -> Answer:
     )
 
 
+def list_heard(call: Call) -> Answer:
+    """POST /v1/pilots/heard"""
+    since = time.time() - float(call.given["seconds"])
+    return answer_json({"pilots": call.services.reader.list_heard(call.given["pilots"], since)})
+
+
 def list_sites(call: Call) -> Answer:
     """GET /v1/sites"""
     return answer_json({"sites": call.services.reader.list_sites(_since_when(call))})

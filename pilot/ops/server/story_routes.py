@@ -128,6 +128,15 @@ STORY_ROUTES: List[Route] = [
         "Sites with their pilots and tasks.",
     ),
     Route(
+        "POST",
+        "/v1/pilots/heard",
+        LOOKERS,
+        "read",
+        story_api.list_heard,
+        {"pilots": shape.list_of(PILOT_ID, 1000), "seconds": shape.any_number(1, 86400)},
+        "Those of these pilots that have not ended and sent an event lately.",
+    ),
+    Route(
         "GET",
         "/v1/factories",
         LOOKERS,

@@ -116,7 +116,7 @@ class Factory:
         self.book = Book(self.folder, self.clock)
         self.sites, self.max_total = [make_site()], None
         self.demand, self.source = Demand([], {}), 0
-        self.keep_outputs_mb = 1000.0
+        self.keep_outputs_mb, self.heard = 1000.0, set()
 
     def reopen(self):
         """The same after the process ended."""
@@ -133,9 +133,15 @@ class Factory:
     def cycle(self, seconds=60.0):
         self.clock.pass_time(seconds)
         access = Access(
-            lambda name: self.system, self._read_demand, self._read_source, lambda site: None, NoFiles()
+            lambda name: self.system, self._read_demand, self._heard, self._read_source,
+            lambda site: None, NoFiles(),
         )
         return {one.site.name: one.decision for one in run_cycle(self.farm(), self.book, access)}
+
+    def _heard(self, url, pilots, seconds):
+        if isinstance(self.heard, str):
+            raise Busy(self.heard)
+        return {pilot for pilot in pilots if pilot in self.heard}
 
     def _read_source(self, source):
         if isinstance(self.source, str):

@@ -323,7 +323,7 @@ def test_a_token_that_the_server_refuses_to_make_stops_only_this_submission(fact
             raise UsageError("HTTP 400: this is no valid pilot id")
 
     factory.want(3)
-    access = Access(lambda name: factory.system, factory._read_demand, lambda source: 0, lambda site: None, Files())
+    access = Access(lambda name: factory.system, factory._read_demand, lambda *words: set(), lambda source: 0, lambda site: None, Files())
     factory.clock.pass_time(60)
     run_cycle(factory.farm(), factory.book, access)
     assert (factory.system.submitted, factory.book.open_intents()) == ([], [])
@@ -509,3 +509,38 @@ def test_decisions_are_counted_for_good(factory):
     for _ in range(3):
         factory.cycle()
     assert factory.book.notes.decision_counts("main") == {"submit": 1, "wait": 2}
+
+
+# -- the second witness ----------------------------------------------------------------------------
+
+
+def lose_one(factory):
+    """Six running pilots, of which the batch system forgets one; returns its id."""
+    factory.sites = [make_site(max_per_cycle=6, max_pending=6)]
+    factory.want(6)
+    factory.cycle()
+    factory.system.move("all", JobState.RUNNING)
+    factory.want(0)
+    factory.cycle()
+    lost = sorted(factory.system.jobs)[0]
+    factory.system.hidden = {lost}
+    return lost
+
+
+def test_a_pilot_that_its_server_hears_is_not_gone(factory):
+    lost = lose_one(factory)
+    factory.heard = {lost}
+    for _ in range(5):
+        factory.cycle()
+    assert factory.book.find_pilot(lost).ended is None
+    factory.heard = set()
+    for _ in range(2):
+        factory.cycle()
+    assert factory.book.find_pilot(lost).state == JobState.GONE
+
+
+def test_a_server_that_cannot_be_asked_makes_no_pilot_gone(factory):
+    lost, factory.heard = lose_one(factory), "the server is away"
+    for _ in range(5):
+        factory.cycle()
+    assert factory.book.find_pilot(lost).ended is None

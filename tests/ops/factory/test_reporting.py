@@ -26,7 +26,7 @@ def ran(tmp_path):
 
     one = Factory(tmp_path / "book")
     one.want(3)
-    access = Access(lambda name: one.system, one._read_demand, lambda source: 0, lambda site: None, NoFiles())
+    access = Access(lambda name: one.system, one._read_demand, lambda *words: set(), lambda source: 0, lambda site: None, NoFiles())
     yield one, run_cycle(one.farm(), one.book, access)
     one.book.close()
 

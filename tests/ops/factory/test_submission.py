@@ -106,6 +106,7 @@ def test_the_words_of_a_pilot():
                      pilot_options=("--isolation", "auto"))
     assert pilot_words(site, TAG, "/f/job-${N}", "${N}") == [
         "-X", "LaunchAgent", "--pool", "https://h:1", "--pilot-id", TAG + "-${N}",
+        "--events", "https://h:1",
         "--workdir", "/f/job-${N}", "--idle-s", "300", "--site", "main",
         "--tags", "a,b", "--max-walltime", "3600",
         "--isolation", "auto",
