@@ -12,6 +12,7 @@ import pytest
 from pilot.agent import task_pool, leases, outputs, timing
 from pilot.errors import EXIT_CODES
 from pilot.events import event, far
+from pilot.ops import job_events
 from pilot.pool import sqlite_rows
 from pilot.ops.server import buffer_budget, connection, connections, tokens
 from pilot.base.shared_defaults import LEASE_S
@@ -194,17 +195,22 @@ def test_every_benchmark_stands_in_the_table():
 
 
 def test_the_kinds_of_events_are_those_of_the_source():
-    told = TEXTS["docs/report.md"].split("Kinds: ")[1]
-    kinds = [value for name, value in vars(event).items() if name.isupper()]
+    told = " ".join(TEXTS["docs/report.md"].split("Kinds: ")[1].split())
+    kinds = [
+        value
+        for module in (event, job_events)
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, str)
+    ]
     words = {
         "pilot": "started / heartbeat / stopping / holding / finished",
         "command": "started / finished",
-        "agent": "started / finished",
+        "agent": "started / idle / finished",
         "task": "claimed / started / usage / finished",
     }
     named = {
         "%s %s" % (whose, verb) for whose, verbs in words.items() for verb in verbs.split(" / ")
-    } | {"log", "fact found", "factory state"}
+    } | {"log", "fact found", "factory state", "pilot submitted", "job ended"}
     assert set(kinds) == named and all(
         re.search(re.escape("%s %s" % pair), told) for pair in words.items()
     )

@@ -15,10 +15,16 @@ class Idling:
     def __init__(self, config: AgentConfig) -> None:
         self._config = config
         self._since, self._empty_polls = time.monotonic(), 0
+        self._told = False
 
     def note_work(self) -> None:
         """A payload has ended: the time without work starts now."""
-        self._since = time.monotonic()
+        self._since, self._told = time.monotonic(), False
+
+    def news(self, backlog: Backlog) -> str:
+        """Why the pool gave nothing, once for each time without work; "" otherwise."""
+        first, self._told = not self._told, True
+        return pool_reasons.why_no_work(backlog) if first else ""
 
     def note_answer(self) -> None:
         """The claim got work, or the pool itself waited for work: the next claim needs no delay."""

@@ -19,11 +19,6 @@ def why_no_work(backlog: Backlog) -> str:
     cannot = backlog.todo - backlog.waiting
     reasons = []
     if cannot:
-        log.warning(
-            "tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time (--min-task-s"
-            " without walltime_s), other tags or a container",
-            cannot,
-        )
         reasons.append("tasks left that cannot run here: %d" % cannot)
     if backlog.waiting:
         first = (
@@ -31,6 +26,17 @@ def why_no_work(backlog: Backlog) -> str:
         )
         reasons.append("tasks left that wait for another attempt: %d%s" % (backlog.waiting, first))
     return "; ".join(reasons)
+
+
+def warn_of_misfits(backlog: Backlog) -> None:
+    """Log that tasks are left that this slot cannot run."""
+    cannot = backlog.todo - backlog.waiting
+    if cannot:
+        log.warning(
+            "tasks left that this slot cannot run: %d; they need more cores, memory, GPUs, time (--min-task-s"
+            " without walltime_s), other tags or a container",
+            cannot,
+        )
 
 
 def renew_leases(pool: Pool, pilot: str, keys: List[Key], lease_s: float) -> Dict[Key, str]:

@@ -4,6 +4,7 @@ pool."""
 import logging
 from typing import Callable, Dict, List, NamedTuple, Optional
 
+from pilot.agent import pool_reasons
 from pilot.agent.clock import boot_s
 from pilot.agent.exchange import Exchange
 from pilot.agent.idling import Idling
@@ -16,6 +17,7 @@ from pilot.agent.pool_queries import EXCHANGE, PoolQueries
 from pilot.agent.runs import Runs
 from pilot.agent.slot import Slot
 from pilot.agent.timing import RETRY_S, AgentEnd, EndKind
+from pilot.events.event import AGENT_IDLE
 from pilot.pool.interface import Backlog, Busy, Lease, Offer
 
 log = logging.getLogger("pilot.agent")
@@ -134,11 +136,13 @@ class Turns:
         if not self._runs.open:
             return self.soon()
         wait_s = self.idling.retry_wait_s(backlog, self._slot.time_left_s())
-        if wait_s is not None:
-            return self.soon(wait_s)
-        reason = self.idling.reason_to_end(backlog)
+        reason = "" if wait_s is not None else self.idling.reason_to_end(backlog)
         if not reason:
-            return self._ask_later()
+            news = self.idling.news(backlog)
+            if news:
+                self._shared.tell(AGENT_IDLE, reason=news)
+            return self._ask_later() if wait_s is None else self.soon(wait_s)
+        pool_reasons.warn_of_misfits(backlog)
         self._events.finish(AgentEnd(EndKind.WORK, reason))
         self.soon()
 

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from pilot.pool import open_pool
-from tests.agent.running import PLAN, STUBBORN, BusyPilot, gone, shown, status_of
+from tests.agent.running import PLAN, STUBBORN, BusyPilot, gone, put, shown, status_of
 from tests.conftest import steady, until
 
 
@@ -317,3 +317,22 @@ def test_a_pool_that_stays_locked_is_exit_code_50(pilot, tmp_path):
     hog.close()
     assert ended.code == 50
     assert "locked" in ended.report["commands"][-1]["reason"]
+
+
+def test_an_agent_that_waits_for_work_says_so_once(pool, start_pilot, tmp_path):
+    """Each time that it has no work, and why."""
+    put(pool, {"id": "big", "script": "true", "cores": 4000})
+    child = start_pilot(*PLAN, "--pool", pool, "--workdir", tmp_path / "w", "--idle-s", "60")
+
+    def told():
+        path = tmp_path / "w" / "pilot-events.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        events = [json.loads(line) for line in lines if line.endswith("}")]
+        return [one["reason"] for one in events if one["event"] == "agent idle"]
+
+    until(lambda: len(told()) == 1, what="the first word")
+    put(pool, {"id": "a", "script": "true"})
+    until(lambda: len(told()) == 2, what="the second word")
+    assert told() == ["tasks left that cannot run here: 1"] * 2
+    child.terminate()
+    child.wait(timeout=60)

@@ -54,6 +54,8 @@ def state_changes(kind: str, body: Dict[str, object], now: float) -> Dict[str, o
         return {"command": text_value(body.get("command")), "state": "running"}
     if kind == PILOT_SUBMITTED:
         return {"state": "submitted"}
+    if kind == events.AGENT_IDLE:
+        return {"state": "idle"}
     if kind == events.PILOT_HEARTBEAT:
         pulse = json.dumps(body)
         return {"pulse": pulse if len(pulse) <= MAX_TEXT else "{}"}

@@ -153,7 +153,9 @@ class Story:
             self._account_step(pilot, body, now)
         elif kind == events.TASK_STARTED:
             self._db.execute(
-                "UPDATE story.pilots SET running = running + 1 WHERE pilot = ?", (pilot,)
+                "UPDATE story.pilots SET running = running + 1,"
+                " state = CASE state WHEN 'idle' THEN 'running' ELSE state END WHERE pilot = ?",
+                (pilot,),
             )
         elif kind == events.TASK_FINISHED:
             self._account_run(pilot, body, now)

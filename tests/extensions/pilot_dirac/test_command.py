@@ -34,7 +34,7 @@ def test_a_program_that_hangs_is_ended_with_its_last_lines_and_nothing_stays(
             }
         }
     )
-    ended = flight("--program-timeout-s", "1")
+    ended = flight("--program-timeout-s", "3")
     assert ended.code == code
     assert ended.status(command) == "failed"
     reason = next(row["reason"] for row in ended.report["commands"] if row["command"] == command)

@@ -23,7 +23,7 @@ export function span(seconds) {
 export async function overview(api) {
   const found = await api("overview?hours=24");
   const tile = (name, count, href) => h("a", { class: "tile " + name, href }, h("b", null, short(count)), h("span", null, name));
-  const pilots = ["submitted", "running", "silent", "stopping", "holding", "failed", "finished"].filter((name) => found.pilots[name]).map((name) => [name, found.pilots[name]]);
+  const pilots = ["submitted", "running", "idle", "silent", "stopping", "holding", "failed", "finished"].filter((name) => found.pilots[name]).map((name) => [name, found.pilots[name]]);
   const rate = found.ticks.slice(1).map((tick, n) => [tick[0], Math.max(0, tick[3] - found.ticks[n][3]) / Math.max(1, tick[0] - found.ticks[n][0])]);
   return [
     h("h1", null, "Overview"),
@@ -45,7 +45,7 @@ export async function pilots(api, at, query) {
   const rows = each(found.pilots, (pilot) => [
     pilotLink(pilot.pilot), state(pilot.state), pilot.site || "–", pilot.host, pilot.command, since(pilot.started), pilot.done, pilot.failed ? h("span", { class: "bad" }, pilot.failed) : 0,
     pilot.exit_code === null ? "" : pilot.exit_code, h("span", { class: pilot.reason ? "bad" : "" }, pilot.reason)]);
-  return [h("h1", null, "Pilots"), filter("pilots", query, [["site", null], ["state", ["", "submitted", "running", "silent", "stopping", "holding", "failed", "finished"]], ["command", null]]),
+  return [h("h1", null, "Pilots"), filter("pilots", query, [["site", null], ["state", ["", "submitted", "running", "idle", "silent", "stopping", "holding", "failed", "finished"]], ["command", null]]),
     table([["Pilot", "id"], ["State", ""], ["Site", ""], ["Host", "wide"], ["Command", "wide"], ["Started", "short wide"], ["Done", "num"], ["Failed", "num"], ["Code", "num"], ["Reason", "why"]], rows, "No matching pilots."),
     more("pilots", query, found.next)];
 }
@@ -139,7 +139,7 @@ export async function sites(api) {
   const found = await api("sites?hours=24");
   const count = (site, name) => site.pilots[name] || 0;
   return [h("h1", null, "Sites, last day"), table([["Site", ""], ["Running", "num"], ["Silent", "num"], ["Holding", "num wide"], ["Finished", "num"], ["Failed", "num"], ["Tasks done", "num"], ["Tasks failed", "num"]], each(found.sites, (site) => [
-    h("a", { href: place("pilots", { site: site.site }) }, site.site || "(no name)"), count(site, "running") + count(site, "stopping"), count(site, "silent"), count(site, "holding"), count(site, "finished"),
+    h("a", { href: place("pilots", { site: site.site }) }, site.site || "(no name)"), count(site, "running") + count(site, "idle") + count(site, "stopping"), count(site, "silent"), count(site, "holding"), count(site, "finished"),
     count(site, "failed") ? h("span", { class: "bad" }, count(site, "failed")) : 0, site.done, site.failed ? h("span", { class: "bad" }, site.failed) : 0]), "No site reported.")];
 }
 
