@@ -11,6 +11,7 @@ from pilot.ops.factory.waste import Span
 
 INTENT, SENT, DOUBTFUL, LOST, REFUSED = "intent", "sent", "doubtful", "lost", "refused"
 NOTHING, SUBMISSION, END = 0, 1, 2  # what the server was told of a pilot
+MOST_BAD = 1000  # pilots of a site that are judged
 CLOSED = "closed"  # all its pilots have ended, and its script and tokens are removed
 
 
@@ -169,14 +170,15 @@ class Book:
         """The pilots that have not ended."""
         return self._pilots("ended IS NULL AND (? IS NULL OR site = ?)", (site, site))
 
-    def live_backends(self) -> Dict[str, List[str]]:
+    def live_backends(self) -> Dict[str, List[Pilot]]:
         """The live pilots by backend, those of sites that left the file included."""
-        found: Dict[str, List[str]] = {}
-        for backend, pilot in self._db.execute(
-            "SELECT backend, pilot FROM pilots JOIN submissions ON submissions.tag = pilots.tag"
-            " WHERE ended IS NULL"
-        ):
-            found.setdefault(backend, []).append(pilot)
+        backends = dict(self._db.execute(
+            "SELECT DISTINCT tag, backend FROM submissions WHERE tag IN"
+            " (SELECT tag FROM pilots WHERE ended IS NULL)"
+        ))
+        found: Dict[str, List[Pilot]] = {}
+        for pilot in self.live_pilots():
+            found.setdefault(backends[pilot.tag], []).append(pilot)
         return found
 
     def ended_pilots(self, site: str, seconds: float, most: int = 1000) -> List[Pilot]:
@@ -203,6 +205,15 @@ class Book:
                 "UPDATE pilots SET told = ? WHERE pilot = ?",
                 [(END if one.ended else SUBMISSION, one.pilot) for one in pilots],
             )
+
+    def judged_pilots(self, site: str, seconds: float) -> List[Pilot]:
+        """The pilots of a site that ended within so many seconds, the last first: all that ended
+        badly, and of those that ended well the last one."""
+        since = self.clock.unix_s() - seconds
+        ended = "site = ? AND ended > ? AND coalesce(exit_code, 1) %s (0, 60) ORDER BY ended DESC LIMIT ?"
+        bad = self._pilots(ended % "NOT IN", (site, since, MOST_BAD))
+        well = self._pilots(ended % "IN", (site, since, 1))
+        return sorted(bad + well, key=lambda pilot: -(pilot.ended or 0.0))
 
     def find_pilot(self, pilot: str) -> Optional[Pilot]:
         """The pilot with this id."""

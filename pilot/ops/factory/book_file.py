@@ -35,6 +35,8 @@ CREATE INDEX pilots_tag ON pilots (tag);
 CREATE INDEX pilots_untold ON pilots (told) WHERE told < 2;
 CREATE INDEX pilots_live ON pilots (site) WHERE ended IS NULL;
 CREATE INDEX pilots_ended ON pilots (site, ended) WHERE ended IS NOT NULL;
+CREATE INDEX pilots_bad ON pilots (site, ended) WHERE ended IS NOT NULL AND coalesce(exit_code, 1) NOT IN (0, 60);
+CREATE INDEX pilots_well ON pilots (site, ended) WHERE ended IS NOT NULL AND coalesce(exit_code, 1) IN (0, 60);
 CREATE TABLE uses (pilot TEXT PRIMARY KEY, setup_s REAL NOT NULL, well_s REAL NOT NULL, failed_s REAL NOT NULL,
     tail_s REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE decisions (seq INTEGER PRIMARY KEY, site TEXT NOT NULL, first REAL NOT NULL, last REAL NOT NULL,

@@ -58,8 +58,7 @@ def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     live = book.live_backends()
     asked = ask_all(farm, access, live)
     for name in asked.systems:
-        mine = set(live.get(name, ()))
-        asked.systems[name] = _note_jobs(farm, book, access, name, asked, mine)
+        asked.systems[name] = _note_jobs(farm, book, access, name, asked, live.get(name, []))
     reports = decide_all(farm, book, asked)
     with book.writing():
         for report in reports:
@@ -130,14 +129,13 @@ def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
 
 
 def _note_jobs(
-    farm: Farm, book: Book, access: Access, name: str, asked: Asked, mine: Set[str]
+    farm: Farm, book: Book, access: Access, name: str, asked: Asked, live: List[Pilot]
 ) -> Union[JobList, str]:
-    """Apply the answer of the batch system with this name to the book, in which it has the live pilots `mine`; returns
-    why it cannot be believed."""
+    """Apply the answer of the batch system with this name to the book, in which it has these live pilots;
+    returns why it cannot be believed."""
     answer, backend = asked.systems[name], access.backend(name)
     if isinstance(answer, str):
         return answer
-    live = [pilot for pilot in book.live_pilots() if pilot.pilot in mine]
     doubt = supply.find_doubt(live, answer)
     now = (book.clock.unix_s(), book.clock.boot_s())
     if doubt and not book.notes.believe(name, doubt, supply.BELIEVED_S):

@@ -199,7 +199,7 @@ def judged_pilots(book: Book, site: Site, seconds: float) -> List[Pilot]:
     since = book.notes.judged_since(site.name)
     return [
         pilot
-        for pilot in book.ended_pilots(site.name, seconds)
+        for pilot in book.judged_pilots(site.name, seconds)
         if pilot.ended is not None and pilot.ended > since
     ]
 

@@ -63,6 +63,8 @@ def update_pilots(
     changed = []
     for pilot in live:
         job = shown.pop(pilot.pilot, None)
+        if job is not None and _is_same(pilot, job):
+            continue
         after = (
             _apply_job(pilot, job, now)
             if job is not None
@@ -74,6 +76,19 @@ def update_pilots(
     for job in shown.values():
         unknown.setdefault(job.tag, []).append(job)
     return Update(changed, unknown)
+
+
+def _is_same(pilot: Pilot, job: Job) -> bool:
+    """Whether a job is as the book has it: nearly all are."""
+    return (
+        pilot.state == job.state
+        and pilot.missing_s is None
+        and pilot.job == job.id
+        and job.node in ("", pilot.node)
+        and job.exit_code in (None, pilot.exit_code)
+        and job.state not in STUCK
+        and (pilot.started is not None) == (job.state in RUNNING)
+    )
 
 
 def _apply_job(pilot: Pilot, job: Job, now: Tuple[float, float]) -> Pilot:
