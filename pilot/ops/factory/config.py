@@ -3,12 +3,11 @@
 import configparser
 import os
 import re
-import shlex
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from pilot import values
 from pilot.errors import UsageError
-from pilot.ops.factory import policy
+from pilot.ops.factory import config_values, policy
 from pilot.ops.factory.downtime import Window, read_windows
 from pilot.ops.factory.source import DemandSource, parse_source
 
@@ -49,9 +48,17 @@ class Site(NamedTuple):
     rate_per_min: float
     idle_s: float
     per_node: int
-    # for `simulate`: the mean time in the queue, and the part of the pilots that fail at once
+    # for `simulate`: the mean time in the queue; the parts of the pilots that fail at once, vanish, are
+    # held for an hour; the part of the answers that are wrong; nodes, and those that fail all pilots;
+    # begin and length of outages in seconds
     fake_queue_s: float = 300.0
     fake_fail: float = 0.0
+    fake_lost: float = 0.0
+    fake_held: float = 0.0
+    fake_lies: float = 0.0
+    fake_nodes: int = 10
+    fake_bad_nodes: int = 0
+    fake_outages: Tuple[Tuple[float, float], ...] = ()
 
 
 class Farm(NamedTuple):
@@ -90,28 +97,6 @@ class _Key(NamedTuple):
     default: Any
 
 
-def _quoted_words(text: str) -> Tuple[str, ...]:
-    return tuple(shlex.split(text))
-
-
-def _pairs(text: str) -> Tuple[Tuple[str, str], ...]:
-    return tuple(values.assignment(word) for word in shlex.split(text))
-
-
-def _positive(text: str) -> int:
-    number = values.count(text)
-    if not number:
-        raise ValueError("%r is not a whole number from 1" % text)
-    return number
-
-
-def _fraction(text: str) -> float:
-    number = float(text)
-    if not 0.0 <= number <= 1.0:
-        raise ValueError("%r is not a number from 0 to 1" % text)
-    return number
-
-
 FACTORY_KEYS: Dict[str, _Key] = {
     "name": _Key(values.name, ""),
     "pool": _Key(str, ""),
@@ -128,15 +113,15 @@ SITE_KEYS: Dict[str, _Key] = {
     "backend": _Key(str, ""),
     "pool": _Key(str, ""),
     "demand": _Key(parse_source, DemandSource()),
-    "cores": _Key(_positive, 1),
+    "cores": _Key(config_values.positive, 1),
     "memory": _Key(values.megabytes, None),
     "gpus": _Key(values.count, 0),
     "walltime": _Key(values.seconds, None),
     "queue": _Key(str, ""),
     "tags": _Key(values.words, ()),
-    "options": _Key(_quoted_words, ()),
-    "environment": _Key(_pairs, ()),
-    "pilot_options": _Key(_quoted_words, ()),
+    "options": _Key(config_values.quoted_words, ()),
+    "environment": _Key(config_values.assignments, ()),
+    "pilot_options": _Key(config_values.quoted_words, ()),
     "commands": _Key(str, ""),
     "policy": _Key(policy.parse_chain, policy.parse_chain(policy.DEFAULT)),
     "weight": _Key(values.number, 1.0),
@@ -150,9 +135,15 @@ SITE_KEYS: Dict[str, _Key] = {
     "max_per_cycle": _Key(values.count, 10),
     "rate_per_min": _Key(values.number, 60.0),
     "idle_s": _Key(values.seconds, 300.0),
-    "per_node": _Key(_positive, 3),
+    "per_node": _Key(config_values.positive, 3),
     "fake_queue_s": _Key(values.seconds, 300.0),
-    "fake_fail": _Key(_fraction, 0.0),
+    "fake_fail": _Key(config_values.fraction, 0.0),
+    "fake_lost": _Key(config_values.fraction, 0.0),
+    "fake_held": _Key(config_values.fraction, 0.0),
+    "fake_lies": _Key(config_values.fraction, 0.0),
+    "fake_nodes": _Key(config_values.positive, 10),
+    "fake_bad_nodes": _Key(values.count, 0),
+    "fake_outages": _Key(config_values.time_spans, ()),
 }
 _FIELDS = {"memory": "memory_mb", "walltime": "walltime_s"}
 

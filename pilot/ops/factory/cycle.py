@@ -57,8 +57,16 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
 def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     live = book.live_backends()
     asked = ask_all(farm, access, live)
+    working = {
+        pilot
+        for one in asked.pools.values()
+        if isinstance(one, Demand)
+        for pilot in (one.holders or {})
+    }
     for name in asked.systems:
-        asked.systems[name] = _note_jobs(farm, book, access, name, asked, live.get(name, []))
+        asked.systems[name] = _note_jobs(
+            farm, book, access, name, asked.systems[name], live.get(name, []), working
+        )
     reports = decide_all(farm, book, asked)
     with book.writing():
         for report in reports:
@@ -129,11 +137,12 @@ def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
 
 
 def _note_jobs(
-    farm: Farm, book: Book, access: Access, name: str, asked: Asked, live: List[Pilot]
+    farm: Farm, book: Book, access: Access, name: str, answer: Union[JobList, str],
+    live: List[Pilot], working: Set[str],
 ) -> Union[JobList, str]:
     """Apply the answer of the batch system with this name to the book, in which it has these live pilots;
-    returns why it cannot be believed."""
-    answer, backend = asked.systems[name], access.backend(name)
+    `working` have tasks. Returns why it cannot be believed."""
+    backend = access.backend(name)
     if isinstance(answer, str):
         return answer
     doubt = supply.find_doubt(live, answer)
@@ -143,7 +152,7 @@ def _note_jobs(
         return "%s: %s" % (name, doubt)
     if not doubt:
         book.notes.believe(name, "", 0.0)
-    update = supply.update_pilots(live, answer, _list_alive(farm, access, asked, live, answer), now)
+    update = supply.update_pilots(live, answer, _list_alive(farm, access, working, live, answer), now)
     changed = [
         with_report(pilot, backend, folder_of(farm.book, pilot.tag)) if pilot.ended else pilot
         for pilot in update.changed
@@ -156,20 +165,17 @@ def _note_jobs(
 
 
 def _list_alive(
-    farm: Farm, access: Access, asked: Asked, live: List[Pilot], answer: JobList
+    farm: Farm, access: Access, working: Set[str], live: List[Pilot], answer: JobList
 ) -> Set[str]:
     """The pilots that work though the batch system does not show them: they hold tasks, or their
     server has heard them. One whose server cannot be asked may work."""
-    alive = {
-        pilot
-        for one in asked.pools.values()
-        if isinstance(one, Demand)
-        for pilot in (one.holders or {})
-    }
-    shown, pools = answer.by_pilot(), {site.name: site.pool for site in farm.sites}
+    shown = answer.by_pilot()
+    absent = [pilot for pilot in live if pilot.pilot not in shown]
+    alive = working.intersection(pilot.pilot for pilot in absent)
+    pools = {site.name: site.pool for site in farm.sites}
     missing: Dict[str, List[str]] = {}
-    for pilot in live:
-        if pilot.pilot not in shown and pilot.pilot not in alive and pilot.site in pools:
+    for pilot in absent:
+        if pilot.pilot not in alive and pilot.site in pools:
             missing.setdefault(pools[pilot.site], []).append(pilot.pilot)
     for url, pilots in missing.items():
         try:

@@ -13,6 +13,7 @@ _CLASSES = {
     "htcondor": ("htcondor", "HTCondorBackend"),
 }
 NAMES = tuple(_CLASSES)
+FAKE = "fake"  # the backend of sites that `simulate` alone knows
 
 
 def make_backend(name: str, environ: Dict[str, str], folder: str) -> Backend:
