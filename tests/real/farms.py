@@ -1,7 +1,13 @@
-"""Runs the factory over a real batch system until all tasks are done."""
+"""The factory over a real batch system, as a plain user: what all batch systems must show."""
 
 import json
+import os
+import stat
 import time
+
+import pytest
+
+from tests.conftest import until
 
 FARM = """\
 [factory]
@@ -15,24 +21,131 @@ policy = demand half
 idle_s = 0
 %s
 """
+# what stands in place of the submit command; $REAL is the true one
+CASES = {
+    "killed before the command": "kill -9 $PPID; exit 1",
+    "killed while it runs": '(sleep 0.3; exec "$REAL" "$@") >/dev/null 2>&1 & kill -9 $PPID; wait',
+    "killed after the command": '"$REAL" "$@" >/dev/null; kill -9 $PPID; sleep 1',
+    "it submits and fails": '"$REAL" "$@" >/dev/null; exit 1',
+    "it submits and is killed": '"$REAL" "$@" >/dev/null; kill -9 $$',
+}
+every_case = pytest.mark.parametrize("case", sorted(CASES))
 
 
-def run_tasks(tool, folder, backend, tasks=40, max_running=4, more=""):
-    """`tool(name, *words)` runs an operators' tool as the plain user. Returns the site's status; no
-    cap is exceeded, and nothing is left."""
-    lines = [json.dumps({"id": "t%d" % number, "script": "exec true"}) for number in range(tasks)]
-    (folder / "tasks.jsonl").write_text("\n".join(lines) + "\n")
-    (folder / "farm.ini").write_text(FARM % (backend, max_running, more))
-    pool, farm = "sqlite:%s/pool.sqlite" % folder, str(folder / "farm.ini")
-    tool("pool", "add", pool, str(folder / "tasks.jsonl"))
-    deadline = time.monotonic() + 240
+class RealFarm:
+    """A farm in a folder of the plain user's. `run(path, *words)` runs a program as that user, with
+    these folders first on its PATH, and returns its exit code and output; `list_tags` gives the tag of
+    each live job that the batch system has of that user."""
+
+    def __init__(self, run, program, folder, backend, list_tags, more=""):
+        self._run, self._program, self.folder = run, program, folder
+        self._backend, self._more, self.list_tags = backend, more, list_tags
+        self.file, self.pool = str(folder / "farm.ini"), "sqlite:%s/pool.sqlite" % folder
+        self.path = ""
+
+    def make(self, tasks, max_running=4, command="exec true"):
+        lines = [json.dumps({"id": "t%d" % number, "script": command}) for number in range(tasks)]
+        (self.folder / "tasks.jsonl").write_text("\n".join(lines) + "\n")
+        (self.folder / "farm.ini").write_text(FARM % (self._backend, max_running, self._more))
+        self.tool("pool", "add", self.pool, str(self.folder / "tasks.jsonl"))
+        return self
+
+    def attempt(self, name, *words):
+        return self._run(self.path, *self._program, "-m", "pilot." + name, *words)
+
+    def tool(self, name, *words):
+        code, said = self.attempt(name, *words)
+        assert code == 0, said
+        return said
+
+    def once(self):
+        self.tool("factory", "once", self.file)
+        return self.site()
+
+    def site(self):
+        return json.loads(self.tool("factory", "status", self.file, "--json"))["sites"][0]
+
+    def counts(self):
+        return json.loads(self.tool("pool", "status", self.pool, "--json"))
+
+    def wrap(self, command, real, text):
+        """Put a script in place of a command."""
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        path = folder / command
+        path.write_text("#!/bin/bash\nREAL=%s\n%s\n" % (real, text))
+        path.chmod(0o755 | stat.S_IXUSR)
+        self.path = str(folder)
+
+    def unwrap(self):
+        self.path = ""
+
+    def end_all(self):
+        self.tool("factory", "pause", self.file)
+        self.tool("factory", "cancel", self.file, "--yes")
+        until(lambda: live(self.once()) == 0, 120, "the end of all pilots")
+
+
+def live(site):
+    return site["pending"] + site["running"] + site["held"]
+
+
+def check_tasks(farm, tasks=200, max_running=4):
+    """All tasks are done, no cap is exceeded, and nothing is left. Returns the site's status."""
+    farm.make(tasks, max_running)
+    deadline = time.monotonic() + 300
     while True:
-        tool("factory", "once", farm)
-        site = json.loads(tool("factory", "status", farm, "--json"))["sites"][0]
-        live = site["pending"] + site["running"] + site["held"]
-        assert live <= max_running, site
-        counts = json.loads(tool("pool", "status", pool, "--json"))
-        if counts["done"] == tasks and not live:
+        site = farm.once()
+        assert live(site) <= max_running and len(farm.list_tags()) <= max_running, site
+        counts = farm.counts()
+        if counts["done"] == tasks and not live(site):
+            assert farm.list_tags() == []
             return site
-        explained = tool("factory", "explain", farm, "main")
+        explained = farm.tool("factory", "explain", farm.file, "main")
         assert time.monotonic() < deadline, (counts, site, explained)
+
+
+def check_nothing_twice(farm, case, command, real):
+    """One submission of four pilots, whatever happens to it: afterwards the book and the batch system
+    have the same jobs, and no tag twice."""
+    farm.make(40, max_running=4, command="sleep 600")
+    farm.wrap(command, real, CASES[case])
+    code, said = farm.attempt("factory", "once", farm.file)
+    assert (code != 0) == case.startswith("killed"), said
+    farm.unwrap()
+    for _ in range(4):
+        farm.once()
+        assert len(farm.list_tags()) <= 4
+    if case == "killed before the command":
+        # it may have happened: nothing more is submitted until it was looked for
+        assert (farm.list_tags(), live(farm.site())) == ([], 0)
+        return
+    until(lambda: live(farm.once()) == 4, 90, "the pilots in the book")
+    tags = farm.list_tags()
+    assert (len(tags), len(set(tags))) == (4, 1)
+    farm.end_all()
+    assert farm.list_tags() == []
+
+
+def check_held(farm, hold, release):
+    """Held jobs count towards all caps; released, they work."""
+    farm.make(12, max_running=3, command="exec true")
+    (farm.folder / "farm.ini").write_text(
+        (farm.folder / "farm.ini").read_text().replace("idle_s = 0", "idle_s = 0\noptions = " + hold)
+    )
+    until(lambda: farm.once()["held"] == 3, 90, "three held pilots")
+    for _ in range(4):
+        farm.once()
+        assert len(farm.list_tags()) == 3
+    assert "max_running 3-3 = 0" in farm.tool("factory", "explain", farm.file, "main")
+    release()
+    (farm.folder / "farm.ini").write_text(
+        (farm.folder / "farm.ini").read_text().replace("options = " + hold, "")
+    )
+    until(lambda: farm.once() and farm.counts()["done"] == 12, 180, "the tasks")
+    until(lambda: live(farm.once()) == 0, 90, "the end of the pilots")
+
+
+def environment_path(path):
+    """PATH with these folders first."""
+    return "PATH=%s%s" % (path + ":" if path else "", os.environ["PATH"])

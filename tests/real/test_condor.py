@@ -8,7 +8,9 @@ import pytest
 
 from tests.conftest import ROOT, until
 from tests.real.conftest import PYTHON, SYSTEMS, build, need
-from tests.real.farms import run_tasks
+from tests.real.farms import (
+    RealFarm, check_held, check_nothing_twice, check_tasks, environment_path, every_case,
+)
 
 BUILD = "/var/tmp/pilot-real-condor"  # patched to this very place; kept between runs
 
@@ -24,7 +26,7 @@ def pool(base):
     )
     user = [str(SYSTEMS / "fakeuser.sh")]
 
-    def run(*words):
+    def attempt(*words):
         done = subprocess.run(
             user + [str(word) for word in words],
             env=environ,
@@ -33,8 +35,14 @@ def pool(base):
             stderr=subprocess.STDOUT,
             timeout=120,
         )
-        assert done.returncode == 0, done.stdout.decode()[-3000:]
-        return done.stdout.decode()
+        return done.returncode, done.stdout.decode()
+
+    def run(*words):
+        code, said = attempt(*words)
+        assert code == 0, said[-3000:]
+        return said
+
+    run.attempt = attempt
 
     run(SYSTEMS / "condor.sh", "up", BUILD, base / "pool")
     yield run
@@ -199,15 +207,39 @@ def test_a_shipped_job_brings_its_report_back(pool, tmp_path):
     assert found["exit_code"] == 0 and found["facts"]["WorkerNode"]["batch"]["system"] == "HTCondor"
 
 
-def test_a_factory_keeps_its_pilots_in_htcondor(pool, operators_file, tmp_path):
-    """No shared folder is needed: the pool is a server's, the token comes with the job."""
+@pytest.fixture
+def farm(pool, operators_file, tmp_path):
+    """No shared folder is needed: pilots bring their outputs back."""
     tmp_path.chmod(0o777)
 
-    def tool(name, *words):
-        path = "PATH=%s/cbin:%s" % (BUILD, os.environ["PATH"])
-        return pool("env", path, "HOME=%s" % tmp_path, PYTHON, operators_file, "-m",
-                    "pilot." + name, *words)
+    def run(path, *words):
+        folders = "%s%s/cbin" % (path + ":" if path else "", BUILD)
+        return pool.attempt("env", environment_path(folders), "HOME=%s" % tmp_path, *words)
 
-    site = run_tasks(tool, tmp_path, "htcondor", more="memory = 300")
+    def list_tags():
+        text = pool(BUILD + "/cbin/condor_q", "-af", "PilotTag")
+        return [word for word in text.split() if word != "undefined"]
+
+    one = RealFarm(
+        run, [PYTHON, operators_file], tmp_path, "htcondor", list_tags, more="memory = 300"
+    )
+    yield one
+    pool(BUILD + "/cbin/condor_rm", "-constraint", "true") if list_tags() else None
+    until(lambda: not list_tags(), 60, "the end of all jobs")
+
+
+def test_a_factory_runs_two_hundred_tasks_on_htcondor(farm):
+    site = check_tasks(farm)
     assert (site["state"], site["ended_badly"]) == ("ok", 0)
     assert site["ended_well"] >= 4
+
+
+@every_case
+def test_nothing_is_submitted_twice(farm, case):
+    check_nothing_twice(farm, case, "condor_submit", BUILD + "/cbin/condor_submit")
+
+
+def test_held_pilots_count(pool, farm):
+    check_held(
+        farm, "'hold = true'", lambda: pool(BUILD + "/cbin/condor_release", "-constraint", "true")
+    )

@@ -1,10 +1,8 @@
-"""The factory on a real Slurm, as a plain user: work comes and goes, and the factory is killed at
-each step of a submission."""
+"""The factory on a real Slurm, as a plain user: work comes and goes, the factory is killed at each step
+of a submission, the controller and nodes go away."""
 
-import json
 import os
 import signal
-import stat
 import subprocess
 import time
 
@@ -12,22 +10,11 @@ import pytest
 
 from tests.conftest import until
 from tests.real.conftest import AS_USER, PYTHON, USER, need, script
+from tests.real.farms import (
+    RealFarm, check_held, check_nothing_twice, environment_path, every_case, live,
+)
 
-FARM = """\
-[factory]
-pool = sqlite:pool.sqlite
-cycle_s = 1
-
-[site main]
-backend = slurm
-queue = main
-memory = 500
-walltime = 10m
-max_running = %d
-max_pending = 8
-policy = demand half
-idle_s = 0
-"""
+MORE = "queue = main\nmemory = 500\nwalltime = 10m"
 
 
 @pytest.fixture(scope="module")
@@ -39,67 +26,46 @@ def slurm(base):
     script("slurm.sh", "down", base, env=environ)
 
 
-class UsersFarm:
-    """A farm in a folder of the plain user's."""
+class SlurmFarm(RealFarm):
+    """A farm of the plain user's; `start` leaves a verb of the factory running."""
 
-    def __init__(self, folder, program, slurm):
-        self.folder, self._program = folder, str(program)
+    def __init__(self, program, folder, slurm):
         self.environ = dict(os.environ, SLURM_CONF=str(slurm / "slurm.conf"), HOME=str(folder))
-        self.file, self.pool = str(folder / "farm.ini"), "sqlite:%s/pool.sqlite" % folder
+        super().__init__(self._run_words, [PYTHON, program], folder, "slurm", self._list_tags, MORE)
 
-    def make(self, tasks, max_running=6, command="exec true"):
-        lines = [
-            json.dumps({"id": "t%d" % number, "script": command, "memory_mb": 50})
-            for number in range(tasks)
-        ]
-        (self.folder / "tasks.jsonl").write_text("\n".join(lines) + "\n")
-        (self.folder / "farm.ini").write_text(FARM % max_running)
-        self.tool("pool", "add", self.pool, str(self.folder / "tasks.jsonl"))
-        return self
+    def _run_words(self, path, *words):
+        done = subprocess.run(
+            AS_USER + ["env", environment_path(path)] + [str(word) for word in words],
+            cwd=str(self.folder), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        return done.returncode, done.stdout.decode()
+
+    def _list_tags(self):
+        text = subprocess.check_output(
+            ["squeue", "-h", "-r", "-u", USER, "-o", "%j"], env=self.environ
+        ).decode()
+        return [name for name in text.split() if len(name) == 12 and name.startswith("p")]
 
     def start(self, *words):
         return subprocess.Popen(
-            AS_USER + [PYTHON, self._program, "-m", "pilot.factory"] + list(words),
+            AS_USER + [str(word) for word in self._program] + ["-m", "pilot.factory"] + list(words),
             cwd=str(self.folder), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
 
-    def tool(self, name, *words):
-        return subprocess.check_output(
-            AS_USER + [PYTHON, self._program, "-m", "pilot." + name] + list(words),
-            cwd=str(self.folder), env=self.environ,
-        ).decode()
-
-    def once(self):
-        return self.tool("factory", "once", self.file)
-
-    def counts(self):
-        return json.loads(self.tool("pool", "status", self.pool, "--json"))
-
-    def site(self):
-        return json.loads(self.tool("factory", "status", self.file, "--json"))["sites"][0]
-
-    def jobs(self):
-        """(name, state) of the user's live array parts that have a tag."""
-        text = subprocess.check_output(
-            ["squeue", "-h", "-r", "-u", USER, "-o", "%j|%T"], env=self.environ
-        ).decode()
-        rows = [line.split("|") for line in text.splitlines()]
-        return [tuple(row) for row in rows if len(row[0]) == 12 and row[0].startswith("p")]
-
-    def cancel_all(self):
-        subprocess.call(["scancel", "-u", USER], env=self.environ)
-        until(lambda: not self.jobs(), 60, "the end of all jobs")
+    def control(self, *words):
+        subprocess.check_call(["scontrol"] + list(words), env=self.environ)
 
 
 @pytest.fixture
 def farm(slurm, users_folder, operators_file):
-    one = UsersFarm(users_folder, operators_file, slurm)
+    one = SlurmFarm(operators_file, users_folder, slurm)
     yield one
-    one.cancel_all()
+    subprocess.call(["scancel", "-u", USER], env=one.environ)
+    until(lambda: not one.list_tags(), 60, "the end of all jobs")
 
 
 def test_two_hundred_tasks_run_on_slurm_and_others_jobs_are_left_alone(farm):
-    farm.make(200)
+    farm.make(200, max_running=6)
     foreign = [
         subprocess.check_output(
             who + ["sbatch", "--parsable", "-J", name, "-t", "5", "--mem", "50", "-o", "/dev/null",
@@ -113,9 +79,9 @@ def test_two_hundred_tasks_run_on_slurm_and_others_jobs_are_left_alone(farm):
     try:
         deadline = time.monotonic() + 240
         while farm.counts()["done"] < 200:
-            most = max(most, len(farm.jobs()))
+            most = max(most, len(farm.list_tags()))
             assert time.monotonic() < deadline, farm.counts()
-        until(lambda: not farm.jobs(), 60, "the end of the pilots")
+        until(lambda: not farm.list_tags(), 60, "the end of the pilots")
         until(lambda: farm.site()["running"] == farm.site()["pending"] == 0, 60, "the book")
         assert 1 <= most <= 6
         assert "no process" not in farm.tool("factory", "stop", farm.file)
@@ -133,61 +99,50 @@ def test_two_hundred_tasks_run_on_slurm_and_others_jobs_are_left_alone(farm):
         subprocess.call(["scancel"] + foreign, env=farm.environ)
 
 
-@pytest.fixture
-def wrapped(farm, tmp_path):
-    """Put a script in place of a command of Slurm's; $REAL is the true one. `unwrap` ends that."""
-    folder = farm.folder / "bin"
-    folder.mkdir()
-    former = farm.environ["PATH"]
-
-    def wrap(name, text):
-        real = subprocess.check_output(["which", name]).decode().strip()
-        path = folder / name
-        path.write_text("#!/bin/bash\nREAL=%s\n%s\n" % (real, text))
-        path.chmod(0o755 | stat.S_IXUSR)
-        farm.environ["PATH"] = "%s:%s" % (folder, former)
-
-    def unwrap():
-        farm.environ["PATH"] = former
-
-    wrap.unwrap = unwrap
-    return wrap
+@every_case
+def test_nothing_is_submitted_twice(farm, case):
+    check_nothing_twice(farm, case, "sbatch", subprocess.check_output(["which", "sbatch"]).decode().strip())
 
 
-CASES = {
-    "killed before the command": 'kill -9 $PPID; exit 1',
-    "killed while it runs": '(sleep 0.3; exec "$REAL" "$@") >/dev/null 2>&1 & kill -9 $PPID; wait',
-    "killed after the command": '"$REAL" "$@" >/dev/null; kill -9 $PPID; sleep 1',
-    "it submits and fails": '"$REAL" "$@" >/dev/null; echo "Socket timed out on send/recv" >&2; exit 1',
-    "it submits and is killed": '"$REAL" "$@" >/dev/null; kill -9 $$',
-}
+def test_held_pilots_count(farm):
+    check_held(
+        farm, "--hold",
+        lambda: farm.control("release", subprocess.check_output(
+            ["squeue", "-h", "-u", USER, "-o", "%F"], env=farm.environ).decode().split()[0]),
+    )
 
 
-@pytest.mark.parametrize("case", sorted(CASES))
-def test_nothing_is_submitted_twice(farm, wrapped, case):
-    farm.make(40, max_running=4, command="sleep 600")
-    wrapped("sbatch", CASES[case])
-    first = farm.start("once", farm.file)
-    first.communicate(timeout=120)
-    killed = case.startswith("killed")
-    assert first.returncode == (-signal.SIGKILL if killed else 0)
-    wrapped.unwrap()
-    for _ in range(4):
-        farm.once()
-        assert len(farm.jobs()) <= 4
-    if case != "killed before the command":
-        until(lambda: farm.once() is not None and farm.site()["running"] == 4, 60, "the pilots")
-        tags = [name for name, _ in farm.jobs()]
-        assert (len(tags), len(set(tags))) == (4, 1)
-    else:
-        # it may have happened: nothing more is submitted until it was looked for
-        assert farm.jobs() == []
-        assert farm.site()["pending"] == 0
+def test_a_drained_node_is_no_reason_to_submit_more(farm):
+    farm.make(40, max_running=8, command="exec true")
+    nodes = subprocess.check_output(["sinfo", "-h", "-o", "%N"], env=farm.environ).decode().split()[0]
+    farm.control("update", "nodename=" + nodes, "state=drain", "reason=test")
+    try:
+        until(lambda: farm.once()["pending"] == 4, 60, "max_pending pilots")
+        for _ in range(4):
+            farm.once()
+            assert len(farm.list_tags()) == 4
+    finally:
+        farm.control("update", "nodename=" + nodes, "state=resume")
+    until(lambda: farm.once() and farm.counts()["done"] == 40, 120, "the tasks")
+    until(lambda: live(farm.once()) == 0, 60, "the end of the pilots")
+
+
+def test_a_pilot_that_is_preempted_offends_nobody(farm):
+    """Requeued by the system: it is the same pilot, and works again."""
+    farm.make(1, max_running=1, command="test -e %s/again || { touch %s/again; sleep 300; }" % (
+        farm.folder, farm.folder))
+    until(lambda: farm.once()["running"] == 1 and (farm.folder / "again").exists(), 60, "the pilot")
+    (job,) = subprocess.check_output(
+        ["squeue", "-h", "-r", "-u", USER, "-o", "%A"], env=farm.environ).decode().split()
+    farm.control("requeue", job)
+    until(lambda: farm.once() and farm.counts()["done"] == 1, 240, "the task")
+    until(lambda: live(farm.once()) == 0, 60, "the end of the pilot")
+    assert (farm.site()["state"], farm.site()["ended_badly"]) == ("ok", 0)
 
 
 def test_a_controller_that_is_away_is_no_reason_to_submit(farm, slurm):
     farm.make(40, max_running=4, command="sleep 600")
-    until(lambda: farm.once() is not None and farm.site()["running"] == 4, 60, "the pilots")
+    until(lambda: farm.once()["running"] == 4, 60, "the pilots")
     pid = int((slurm / "run" / "slurmctld.pid").read_text())
     os.kill(pid, signal.SIGTERM)  # it saves its jobs; after SIGKILL it may have lost the last ones
     until(lambda: not os.path.exists("/proc/%d" % pid), 30)
@@ -195,8 +150,8 @@ def test_a_controller_that_is_away_is_no_reason_to_submit(farm, slurm):
     assert farm.site()["state"] == "unknown"
     assert farm.site()["running"] == 4
     subprocess.check_call(["slurmctld"], env=farm.environ)
-    until(lambda: farm.once() is not None and farm.site()["state"] == "ok", 120, "the recovery")
-    assert len(farm.jobs()) == 4
+    until(lambda: farm.once()["state"] == "ok", 120, "the recovery")
+    assert len(farm.list_tags()) == 4
     assert farm.site()["running"] == 4
 
 
@@ -205,7 +160,7 @@ def test_a_dry_run_asks_slurm_and_submits_nothing(farm):
     dry = farm.start("dry-run", farm.file)
     shown = dry.communicate(timeout=60)[0].decode()
     assert (dry.returncode, "submit 2" in shown) == (0, True), shown
-    assert farm.jobs() == []
+    assert farm.list_tags() == []
     words = ["add", farm.file, "slurm", "--site", "wrong", "--queue", "nowhere"]
     refused = farm.start(*words)
     told = refused.communicate(timeout=60)[0].decode()

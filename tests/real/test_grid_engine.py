@@ -3,19 +3,22 @@ interface)."""
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
 
 from tests.conftest import ROOT, until
 from tests.real.conftest import AS_USER, PYTHON, SYSTEMS, USER, build, need, script
-from tests.real.farms import run_tasks
+from tests.real.farms import (
+    RealFarm, check_held, check_nothing_twice, check_tasks, environment_path, every_case,
+)
 
 NETWORK = "pilot-sge"
 
 
 def inside(*words, **how):
-    who = AS_USER if words[0] in ("qsub", "qdel", "qmod") else []
+    who = AS_USER if words[0] in ("qsub", "qdel", "qmod", "qrls") else []
     return subprocess.check_output(
         ["ip", "netns", "exec", NETWORK] + who + [str(word) for word in words], **how
     ).decode()
@@ -171,18 +174,47 @@ def test_a_warning_to_every_process_of_the_job_kills_no_payload(
     assert found["tasks"]["error"] == 0 and found["tasks"]["done"] == 1, found
 
 
-def test_a_factory_keeps_its_pilots_in_grid_engine(cell, operators_file, users_folder):
-    def tool(name, *words):
-        program = [PYTHON, operators_file, "-m", "pilot." + name]
-        return subprocess.check_output(
-            ["ip", "netns", "exec", NETWORK] + AS_USER + [str(word) for word in program + list(words)],
-            env=dict(cell, HOME=str(users_folder), USER=USER), cwd=str(users_folder),
-        ).decode()
+@pytest.fixture
+def farm(cell, operators_file, users_folder):
+    environ = dict(cell, HOME=str(users_folder), USER=USER)
 
-    site = run_tasks(tool, users_folder, "gridengine")
+    def run(path, *words):
+        done = subprocess.run(
+            ["ip", "netns", "exec", NETWORK] + AS_USER + ["env", environment_path(path)]
+            + [str(word) for word in words],
+            env=environ, cwd=str(users_folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+        return done.returncode, done.stdout.decode()
+
+    def list_tags():
+        text = inside("qstat", "-u", USER, "-g", "d", "-xml", env=cell)
+        return re.findall("<JB_name>(p[a-z0-9]{11})</JB_name>", text)
+
+    one = RealFarm(run, [PYTHON, operators_file], users_folder, "gridengine", list_tags)
+    yield one
+    inside("qdel", "-u", USER, env=cell, stderr=subprocess.DEVNULL) if list_tags() else None
+    until(lambda: not list_tags(), 60, "the end of all jobs")
+
+
+def test_a_factory_runs_two_hundred_tasks_on_grid_engine(cell, farm):
+    foreign = inside(
+        "qsub", "-terse", "-b", "y", "-N", "mine", "-o", "/dev/null", "-j", "y", "sleep", "600", env=cell
+    ).strip()
+    site = check_tasks(farm)
     assert (site["state"], site["ended_badly"]) == ("ok", 0)
     assert site["ended_well"] >= 4
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        tool("factory", "add", str(users_folder / "farm.ini"), "gridengine", "--site", "x",
-             "--queue", "nowhere.q")
-    assert caught.value.returncode == 2
+    assert "<JB_name>mine</JB_name>" in inside("qstat", "-u", USER, "-xml", env=cell)
+    inside("qdel", foreign, env=cell)
+    code, said = farm.attempt(
+        "factory", "add", farm.file, "gridengine", "--site", "x", "--queue", "nowhere.q"
+    )
+    assert code == 2, said
+
+
+@every_case
+def test_nothing_is_submitted_twice(farm, case):
+    check_nothing_twice(farm, case, "qsub", subprocess.check_output(["which", "qsub"]).decode().strip())
+
+
+def test_held_pilots_count(cell, farm):
+    check_held(farm, "-h", lambda: inside("qrls", "-u", USER, env=cell))
