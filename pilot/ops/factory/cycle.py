@@ -43,6 +43,7 @@ class Access(NamedTuple):
     read_source: Callable[[DemandSource], int]  # raises NoAnswer
     mint_of: Callable[[Site], Optional[Mint]]
     files: PilotFiles
+    stopping: Callable[[], bool] = lambda: False  # whether the factory is about to end
 
 
 def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
@@ -73,7 +74,7 @@ def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
             _note_report(book, report)
         book.notes.note_unmet(list_unmet(reports))
     for report in reports:
-        if report.decision.submit:
+        if report.decision.submit and not access.stopping():
             submit(farm, book, access, report.site, report.decision.submit, avoid_of(book, report.site))
     tidy(farm, book)
     return reports

@@ -7,7 +7,7 @@ import select
 import signal
 import socket
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Optional, Sequence, Set
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set
 
 from pilot.base import process_tree
 from pilot.base.files import write_file
@@ -22,8 +22,9 @@ from pilot.ops.factory.report import last_lines
 from pilot.ops.factory.reporting import Reporter, describe_state
 from pilot.ops.factory.source import DemandSource, read_source
 from pilot.ops.factory.submission import Mint, PilotFiles, folder_of
+from pilot.ops.factory.interruption import AGAIN_S, HURRY_S, Interrupted, interrupt, interruptible
 from pilot.pool import open_pool
-from pilot.pool.interface import Demand
+from pilot.pool.interface import Busy, Demand, Pool
 
 log = logging.getLogger("pilot.factory")
 
@@ -95,7 +96,7 @@ def pool_environ(farm: Farm) -> Dict[str, str]:
     return dict(os.environ, **token)
 
 
-def make_access(farm: Farm) -> Access:
+def make_access(farm: Farm, stopping: Callable[[], bool] = lambda: False) -> Access:
     """The real batch systems, pools and tokens of this farm."""
     environ = pool_environ(farm)
     made: Dict[str, Backend] = {}
@@ -106,7 +107,7 @@ def make_access(farm: Farm) -> Access:
         return made[name]
 
     def read_demand(url: str) -> Demand:
-        with open_pool(url, environ=environ) as pool:
+        with _patient_pool(url, environ) as pool:
             return pool.demand()
 
     def mint_of(site: Site) -> Optional[Mint]:
@@ -114,7 +115,7 @@ def make_access(farm: Farm) -> Access:
             return None
 
         def mint(prefix: str, pilots: int, seconds: float) -> str:
-            with open_pool(site.pool, environ=environ) as pool:
+            with _patient_pool(site.pool, environ) as pool:
                 return pool.start_token(prefix, pilots, seconds)
 
         return mint
@@ -123,10 +124,20 @@ def make_access(farm: Farm) -> Access:
         return read_source(source, dict(os.environ), os.path.dirname(os.path.abspath(farm.path)))
 
     def heard(url: str, pilots: Sequence[str], seconds: float) -> Set[str]:
-        with open_pool(url, environ=environ) as pool:
+        with _patient_pool(url, environ) as pool:
             return pool.heard(pilots, seconds)
 
-    return Access(backend, read_demand, heard, read_own, mint_of, PilotFiles(farm))
+    return Access(backend, read_demand, heard, read_own, mint_of, PilotFiles(farm), stopping)
+
+
+@contextmanager
+def _patient_pool(url: str, environ: Dict[str, str]) -> Iterator[Pool]:
+    """A pool that is not waited for once the factory ends (Busy)."""
+    try:
+        with interruptible(), open_pool(url, environ=environ) as pool:
+            yield pool
+    except Interrupted as error:
+        raise Busy(str(error))
 
 
 class Daemon:
@@ -144,13 +155,14 @@ class Daemon:
         """Run in the foreground; returns the exit code."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: self.stop())
+        signal.signal(signal.SIGALRM, lambda *_: interrupt())
         with locked(self._farm.book):
-            book, access = Book(self._farm.book), make_access(self._farm)
+            book, access = Book(self._farm.book), self._make_access()
             reporter = Reporter(self._farm, pool_environ(self._farm))
             log.info("%s: %d sites, book %s", self._path, len(self._farm.sites), self._farm.book)
             while not self._stopping:
                 if self._read_again():
-                    access = make_access(self._farm)
+                    access = self._make_access()
                     reporter.close()
                     reporter = Reporter(self._farm, pool_environ(self._farm))
                 try:
@@ -165,9 +177,13 @@ class Daemon:
         log.info("stopped; the pilots go on")
         return 0
 
+    def _make_access(self) -> Access:
+        return make_access(self._farm, lambda: self._stopping)
+
     def stop(self) -> None:
-        """End after the current cycle."""
+        """End after the submission under way; a command or server that hangs is not waited for."""
         self._stopping = True
+        signal.setitimer(signal.ITIMER_REAL, HURRY_S, AGAIN_S)
         os.write(self._write_end, b"x")
 
     def _read_again(self) -> bool:

@@ -189,6 +189,31 @@ def test_a_book_of_another_machine_is_refused(farm, capsys):
     assert main(["once", farm.file]) == 0
 
 
+def test_a_submit_command_that_hangs_does_not_hold_up_the_end(programs, farm):
+    """It may have submitted: it is looked for, and not repeated."""
+    programs.make("squeue", "")
+    programs.make("sacct", "")
+    started = farm.folder / "started"
+    programs.make("sbatch", "touch %s; exec sleep 600" % started)
+    farm(FARM.replace("backend = local", "backend = slurm"))
+    child = subprocess.Popen(
+        TOOL + ["run", farm.file], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        until(started.exists, what="sbatch")
+        child.terminate()
+        said = child.communicate(timeout=60)[0].decode()
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 0, said
+    assert "may have happened: sbatch: the factory ends" in said
+    assert "stopped; the pilots go on" in said
+    programs.make("sbatch", "touch %s-again; echo 17" % started)
+    assert main(["once", farm.file]) == 0
+    assert not (farm.folder / "started-again").exists()
+
+
 def test_pause_resume_and_drain(farm, capsys):
     assert main(["pause", farm.file, "home"]) == 0
     main(["once", farm.file])

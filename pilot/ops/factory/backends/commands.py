@@ -6,6 +6,7 @@ from typing import Dict, List, Optional, Sequence
 
 from pilot.base import process
 from pilot.errors import StepFailed
+from pilot.ops.factory.interruption import Interrupted, interruptible
 from pilot.ops.factory.jobs import MayHaveHappened, NoAnswer, SubmissionRefused, TooMany
 
 ASK_S = 120.0
@@ -24,8 +25,11 @@ def bare_environment(environ: Dict[str, str]) -> Dict[str, str]:
 def ask_command(argv: Sequence[str], environ: Dict[str, str], cwd: Optional[str] = None) -> str:
     """What a command prints. Raises NoAnswer when it fails, or does not end in time."""
     try:
-        done = process.run(argv, timeout_s=ASK_S, ok=None, environ=environ, keep=MOST_BYTES, cwd=cwd)
-    except (OSError, StepFailed) as error:
+        with interruptible():
+            done = process.run(
+                argv, timeout_s=ASK_S, ok=None, environ=environ, keep=MOST_BYTES, cwd=cwd
+            )
+    except (OSError, StepFailed, Interrupted) as error:
         raise NoAnswer("%s: %s" % (argv[0], error))
     if done.timed_out or done.exit_code or done.dropped_bytes:
         raise NoAnswer(done.describe_end())
@@ -37,8 +41,9 @@ def run_submit(
 ) -> process.Result:
     """Run a submit command in this folder. Raises MayHaveHappened if it was stopped or killed."""
     try:
-        done = process.run(argv, timeout_s=SUBMIT_S, ok=None, environ=environ, cwd=folder)
-    except (OSError, StepFailed) as error:
+        with interruptible():
+            done = process.run(argv, timeout_s=SUBMIT_S, ok=None, environ=environ, cwd=folder)
+    except (OSError, StepFailed, Interrupted) as error:
         raise MayHaveHappened("%s: %s" % (argv[0], error))
     if done.timed_out or done.exit_code < 0:
         raise MayHaveHappened(done.describe_end())
