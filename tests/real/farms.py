@@ -12,6 +12,7 @@ from tests.conftest import until
 FARM = """\
 [factory]
 pool = sqlite:pool.sqlite
+cycle_s = 1
 
 [site main]
 backend = %s

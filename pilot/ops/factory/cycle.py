@@ -57,7 +57,7 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
 
 def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     live = book.live_backends()
-    asked = ask_all(farm, access, live)
+    asked = ask_all(farm, access, live, book)
     working = {
         pilot
         for one in asked.pools.values()
@@ -108,9 +108,12 @@ def preview(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     return decide_all(farm, book, ask_all(farm, access, ()))
 
 
-def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
+def ask_all(
+    farm: Farm, access: Access, more: Iterable[str], book: Optional[Book] = None
+) -> Asked:
     """One question to each pool and to each batch system; `more` are batch systems that no site
-    uses any more, but that have pilots of ours."""
+    uses any more, but that have pilots of ours. With a book one that did not answer is asked less
+    often."""
     pools: Dict[str, Union[Demand, str]] = {}
     systems: Dict[str, Union[JobList, str]] = {}
     for url in sorted({site.pool for site in farm.sites}):
@@ -128,13 +131,28 @@ def ask_all(farm: Farm, access: Access, more: Iterable[str]) -> Asked:
                 own[site.name] = "the demand: %s" % error
                 log.warning("%s: %s", site.name, logs.printable(str(error)))
     for name in sorted({site.backend for site in farm.sites}.union(more)):
-        try:
-            systems[name] = access.backend(name).list_jobs()
-        except NoAnswer as error:
-            why = "%s: %s" % (name, error)
-            systems[name] = why
-            log.warning("%s", logs.printable(why))
+        systems[name] = _ask_system(farm, access, name, book)
     return Asked(pools, systems, own)
+
+
+def _ask_system(
+    farm: Farm, access: Access, name: str, book: Optional[Book]
+) -> Union[JobList, str]:
+    """The jobs of a batch system, or why they are not known."""
+    before = book.notes.question(name) if book else None
+    if book and before and book.clock.boot_s() < before.until_s:
+        return "%s: asked again in %.0f s: %s" % (
+            name, before.until_s - book.clock.boot_s(), before.why)
+    why = ""
+    try:
+        return access.backend(name).list_jobs()
+    except NoAnswer as error:
+        why = str(error)
+        log.warning("%s: %s", name, logs.printable(why))
+        return "%s: %s" % (name, why)
+    finally:
+        if book:
+            book.notes.note_question(name, why, farm.cycle_s)
 
 
 def _note_jobs(

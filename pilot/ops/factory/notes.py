@@ -7,6 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from pilot.ops.factory.book_file import FIRST_BACK_OFF_S, BookFile
 
 MAX_BACK_OFF_S = 1800.0
+MOST_CYCLES = 3  # between two questions to a batch system that does not answer
 
 
 class Refusal(NamedTuple):
@@ -16,6 +17,15 @@ class Refusal(NamedTuple):
     until_s: float
     why: str
     cap: Optional[int]
+
+
+class Question(NamedTuple):
+    """Questions to a batch system that failed one after the other, until when it is not asked, and the
+    last reason."""
+
+    fails: int
+    until_s: float
+    why: str
 
 
 class Level(NamedTuple):
@@ -179,6 +189,27 @@ class Notes:
                 self._db.execute("INSERT INTO meta VALUES (?, ?)", ("doubt " + backend, str(since)))
                 return False
         return True
+
+    def note_question(self, backend: str, failed: str, cycle_s: float) -> None:
+        """A batch system did not answer, for this reason: after the third failure it is asked
+        in each second cycle, then in each third. "": it answered."""
+        before = self.question(backend)
+        with self._file.writing():
+            self._db.execute("DELETE FROM meta WHERE name = ?", ("asked " + backend,))
+            if failed:
+                fails = before.fails + 1 if before else 1
+                wait_s = cycle_s * min(MOST_CYCLES, max(0, fails - 1))
+                row = Question(fails, self.clock.boot_s() + wait_s, failed[:500])
+                self._db.execute(
+                    "INSERT INTO meta VALUES (?, ?)", ("asked " + backend, json.dumps(list(row)))
+                )
+
+    def question(self, backend: str) -> Optional[Question]:
+        """The failed questions to this batch system since its last answer."""
+        row = self._db.execute(
+            "SELECT value FROM meta WHERE name = ?", ("asked " + backend,)
+        ).fetchone()
+        return Question(*json.loads(row[0])) if row else None
 
     def note_level(self, site: str, level: Level) -> None:
         """A point of the site's curves."""

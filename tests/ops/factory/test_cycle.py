@@ -61,6 +61,24 @@ def test_a_batch_system_that_does_not_answer_gets_nothing(factory):
     assert "unknown: memory: squeue ended with 1 -> wait" in decision.line
 
 
+def test_a_batch_system_that_stays_silent_is_asked_less_often(factory):
+    """In each third cycle at last; once it answers there are as many as there should be within three
+    cycles."""
+    factory.system.silent = "squeue ended with 1"
+    factory.want(5)
+    for _ in range(60):
+        factory.cycle()
+    assert factory.system.questions == 22
+    line = factory.cycle()["main"].line
+    assert "asked again in" in line and "squeue ended with 1 -> wait" in line
+    factory.system.silent = ""
+    assert sum(factory.cycle()["main"].submit for _ in range(3)) == 5
+    asked = factory.system.questions
+    for _ in range(3):
+        factory.cycle()
+    assert factory.system.questions == asked + 3
+
+
 def test_a_pool_that_does_not_answer_is_no_zero_and_no_demand(factory):
     factory.want(2)
     factory.cycle()

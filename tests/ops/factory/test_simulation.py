@@ -99,7 +99,7 @@ def test_a_bad_node_costs_three_pilots_each_six_hours(simulate):
 def test_an_outage_is_no_reason_to_submit_and_the_site_recovers(simulate):
     calm = simulate("demand", load=Load(60.0, 600.0), hours=8.0)
     totals = simulate("demand", "fake_outages = 2h+2h", load=Load(60.0, 600.0), hours=8.0)
-    assert totals.decisions["unknown"] == 120
+    assert 120 <= totals.decisions["unknown"] <= 123  # it is asked again within three cycles
     assert totals.pilots <= calm.pilots + 8
     assert totals.done > 0.6 * calm.done
     assert simulate.points[-1].running > 0
