@@ -174,6 +174,7 @@ class Daemon:
             reporter.report(self._farm, {"state": "stopped", "sites": []})
             reporter.close()
             book.close()
+        signal.setitimer(signal.ITIMER_REAL, 0)  # as Python ends, the signal would kill it
         log.info("stopped; the pilots go on")
         return 0
 

@@ -1,5 +1,8 @@
 """A farm, a book with a clock that the test turns, and a batch system in memory."""
 
+import os
+import subprocess
+
 import pytest
 
 from pilot.ops.factory import policy
@@ -10,7 +13,10 @@ from pilot.ops.factory.config import Farm, Site
 from pilot.ops.factory.cycle import Access, run_cycle
 from pilot.ops.factory.jobs import Job, JobList, JobState, NoAnswer
 from pilot.ops.factory.source import DemandSource
+from pilot.ops.factory.__main__ import main
 from pilot.pool.interface import Busy, Demand, Need
+from tests.conftest import ROOT, until
+from tests.ops.factory.farming import FARM, TOOL, add_tasks, live, shown
 
 
 class Turned(Clock):
@@ -163,3 +169,36 @@ def factory(tmp_path):
     one = Factory(tmp_path / "book")
     yield one
     one.book.close()
+
+
+@pytest.fixture
+def farm(tmp_path):
+    """A farm with a pool; `farm(text)` writes another file. What still runs is ended."""
+    path = tmp_path / "farm.ini"
+
+    def write(text=FARM):
+        path.write_text(text)
+        return str(path)
+
+    write()
+    write.folder, write.file = tmp_path, str(path)
+    add_tasks(tmp_path, 3)
+    yield write
+    if os.path.exists(str(path)) and main(["check", str(path)]) == 0:
+        main(["pause", str(path)])
+        main(["cancel", str(path), "--yes"])
+        until(lambda: main(["once", str(path)]) == 0 and not live(str(path)), what="the end")
+
+
+@pytest.fixture
+def daemon(farm):
+    """`run` in a process of its own."""
+    child = subprocess.Popen(
+        TOOL + ["run", farm.file], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    until(lambda: shown("status", farm.file)["running"] == child.pid, what="the daemon")
+    yield child
+    if child.poll() is None:
+        child.kill()
+    child.wait()
+    child.stdout.close()
