@@ -194,6 +194,8 @@ class Notes:
         """A batch system did not answer, for this reason: after the third failure it is asked
         in each second cycle, then in each third. "": it answered."""
         before = self.question(backend)
+        if not before and not failed:
+            return
         with self._file.writing():
             self._db.execute("DELETE FROM meta WHERE name = ?", ("asked " + backend,))
             if failed:

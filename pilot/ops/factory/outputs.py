@@ -1,5 +1,6 @@
-"""The files that ended submissions keep: the head and the tail of each long one, and so many megabytes
-in all. What tasks brought out is their owner's, and is neither cut, counted nor removed."""
+"""The files that ended submissions keep: the head and the tail of the pilots' long outputs, and so many
+megabytes in all. The sandboxes of failed payloads stay as they are. What tasks brought out is their
+owner's, and is neither cut, counted nor removed."""
 
 import contextlib
 import os
@@ -18,12 +19,19 @@ def cut_outputs(folder: str) -> float:
     """Cut the long files of a submission that has ended; returns the megabytes that it keeps."""
     total = 0
     for path, size in _list_files(folder):
-        if size > KEEP_BYTES and os.path.basename(path) not in _WHOLE and not path.endswith(".json"):
+        if size > KEEP_BYTES and _is_output(folder, path):
             with contextlib.suppress(OSError):  # a full disk: it stays as it is
                 _cut_file(path, size)
                 size = os.stat(path).st_size
         total += size
     return total / 1048576.0
+
+
+def _is_output(folder: str, path: str) -> bool:
+    """Whether a pilot or its batch system wrote this file as a text that may be cut."""
+    at, name = os.path.split(os.path.relpath(path, folder))
+    near = not at or at.startswith("job-") and os.sep not in at
+    return near and name not in _WHOLE and not name.endswith(".json")
 
 
 def _list_files(folder: str) -> Iterator[Tuple[str, int]]:

@@ -32,6 +32,14 @@ def test_what_tasks_brought_out_is_neither_cut_nor_counted(tmp_path):
     assert (out / "result").stat().st_size == 2 * KEEP_BYTES
 
 
+def test_the_sandbox_of_a_failed_payload_is_counted_and_stays_as_it_is(tmp_path):
+    home = tmp_path / "job-0" / "pilot-x" / "tasks" / "a.1" / "work"
+    home.mkdir(parents=True)
+    (home / "core").write_bytes(b"x" * (2 * KEEP_BYTES))
+    assert cut_outputs(str(tmp_path)) == 2.0
+    assert (home / "core").stat().st_size == 2 * KEEP_BYTES
+
+
 def test_links_are_not_followed(tmp_path):
     (tmp_path / "far").write_bytes(b"x" * (2 * KEEP_BYTES))
     folder = tmp_path / "folder"
