@@ -196,6 +196,7 @@ def test_a_full_disk_is_busy_and_what_was_acknowledged_stays(tmp_path):
         ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(small)], stderr=subprocess.DEVNULL
     ):
         pytest.skip("tmpfs cannot be mounted here")
+    server = None
     try:
         server = Served(small)
         with open_pool(server.url) as pool:
@@ -214,4 +215,6 @@ def test_a_full_disk_is_busy_and_what_was_acknowledged_stays(tmp_path):
             ) == (1, 0)
         server.kill()
     finally:
+        if server is not None:
+            server.kill()
         subprocess.check_call(["umount", str(small)])

@@ -39,10 +39,13 @@ class CommitQueue:
         """Return how many claims wait."""
         return len(self._waiting)
 
-    def submit(self, work: Work, respond: Respond, story: bool = False) -> None:
+    def submit(
+        self, work: Work, respond: Respond, story: bool = False, reads: bool = False
+    ) -> None:
         """Do this work in the next transaction. Work with `story` has a separate transaction, so
-        that a failure of the stories' file does not affect tasks."""
-        (self._stories if story else self._queue).append(_Item(work, respond, None))
+        that a failure of the stories' file does not affect tasks. Work that only `reads` is done
+        even when nothing can be written."""
+        (self._stories if story else self._queue).append(_Item(work, respond, None, reads))
         self._schedule_batch()
 
     def submit_waiting(
@@ -122,12 +125,23 @@ class CommitQueue:
             log.error("%s", error)
             if tasks:
                 self._outage.mark_failing()
-            refusal = answer_error(503, str(error), "Retry-After: 2\r\n")
-            return _send_answers([(item.respond, refusal) for item in queue])
+            return _send_answers([(item.respond, self._answer_failed(item, error)) for item in queue])
         # a bug of the server: refuse this request and retry the others without it
         except Exception:
             return self._retry_without(batch.current, queue, tasks)
         self._finish_batch(batch, len(queue), tasks)
+
+    def _answer_failed(self, item: "_Item", error: Busy) -> Answer:
+        """The transaction of this item failed: a full disk can still be read."""
+        if item.reads:
+            try:
+                with self._pool.batch():
+                    answer = _try_work(item.work)
+                if answer is not None:
+                    return answer
+            except Busy as again:
+                error = again
+        return answer_error(503, str(error), "Retry-After: 2\r\n")
 
     def _serve_waiters(self, batch: "_Batch") -> None:
         for pilot, waiter in self._waiting.next_waiters():
@@ -195,6 +209,7 @@ class _Item(NamedTuple):
     work: Work
     respond: Respond
     wait: Optional[_Wait]
+    reads: bool = False
 
 
 class _Batch:

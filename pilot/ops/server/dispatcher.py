@@ -68,7 +68,8 @@ class Dispatcher(Handler):
                 lambda: route.run(call), respond, pilot, wait_s, tasks_api.NOTHING
             )
         else:
-            commit_queue.submit(lambda: route.run(call), respond)
+            reads = route.method == "GET"
+            commit_queue.submit(lambda: route.run(call), respond, reads=reads)
 
     def _prepare_call(
         self, connection: Connection, head: Head, body: bytes

@@ -103,6 +103,24 @@ def test_a_file_that_cannot_be_written_is_busy_and_told_so(within):
         assert add(pool, "b") == (1, 0)
 
 
+def test_what_only_reads_is_answered_while_nothing_can_be_written(within):
+    """After a failure each transaction writes that the server works again."""
+    def full():
+        raise Busy("the pool cannot be written: database or disk is full")
+
+    store = within.server.services.pool
+    with open_pool(within.url) as pool:
+        add(pool, "a")
+        store.note_served, store.add = full, lambda specs: full()
+        for _ in range(2):
+            with pytest.raises(Busy, match="HTTP 503: the pool cannot be written"):
+                add(pool, "b")
+            assert pool.status()["todo"] == 1
+            assert pool.show("a")["state"] == "todo"
+        del store.note_served, store.add
+        assert add(pool, "b") == (1, 0)
+
+
 def test_a_full_disk_is_told_at_once(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
