@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from pilot.base import log as logs
 from pilot.events import event as events
@@ -14,7 +14,7 @@ from pilot.ops.factory.config import Farm
 from pilot.ops.factory.decisions import SiteReport, list_unmet
 from pilot.ops.factory.jobs import JobState
 
-MOST_PILOTS = 500  # in one request
+MOST_PILOTS, MOST_REQUESTS = 500, 20  # in one request, in one cycle
 NO_FAILURE = (JobState.OK, JobState.CANCELLED, JobState.PREEMPTED)
 TailOf = Callable[[Pilot, str], List[str]]
 log = logging.getLogger("pilot.factory")
@@ -111,19 +111,25 @@ class Reporter:
 
     def report_pilots(self, farm: Farm, book: Book, tail_of: TailOf) -> None:
         """Send what is new of the pilots' jobs; `tail_of` gives the last lines of a pilot's output."""
-        if self._server is None or self._failing:
-            return
-        rows = book.untold_pilots(MOST_PILOTS)
+        for _ in range(MOST_REQUESTS if self._server is not None and not self._failing else 0):
+            rows = book.untold_pilots(MOST_PILOTS)
+            if not rows or not self._send_pilots(farm, rows, tail_of):
+                return
+            book.note_told([pilot for pilot, _ in rows])
+
+    def _send_pilots(
+        self, farm: Farm, rows: Sequence[Tuple[Pilot, str]], tail_of: TailOf
+    ) -> bool:
+        """Send the events of these pilots, which have backends; whether they need not be sent again."""
+        assert self._server is not None
         told = [event for pilot, backend in rows
                 for event in describe_pilot(farm.name, pilot, backend, tail_of)]
         try:
-            if told:
-                self._server.send(told)
+            self._server.send(told)
         except SendFailed as error:
             log.warning("the pilots cannot be reported: %s", logs.printable(str(error)))
-            if not error.final:
-                return
-        book.note_told([pilot for pilot, _ in rows])
+            return error.final
+        return True
 
     def close(self) -> None:
         """Hang up."""

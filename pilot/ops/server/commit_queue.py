@@ -132,8 +132,9 @@ class CommitQueue:
         self._finish_batch(batch, len(queue), tasks)
 
     def _answer_failed(self, item: "_Item", error: Busy) -> Answer:
-        """The transaction of this item failed: a full disk can still be read."""
-        if item.reads:
+        """The transaction of this item failed: a full disk can still be read. A file that is locked
+        is not tried again for each item: each try would wait."""
+        if item.reads and "locked" not in str(error):
             try:
                 with self._pool.batch():
                     answer = _try_work(item.work)

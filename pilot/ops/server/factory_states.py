@@ -39,21 +39,21 @@ class FactoryStates:
 
     def list_states(self) -> List[Tuple[str, Dict[str, object]]]:
         """Return name and newest state of the factories that have reported, by name."""
-        rows = self._db.execute(
-            "SELECT factory, body FROM story.factories ORDER BY factory LIMIT 200"
-        ).fetchall()
-        return [(name, json.loads(body)) for name, body in rows]
+        return [(name, body) for name, _, body in self._read_states()]
 
     def list_with_curves(self, since: float) -> List[Dict[str, object]]:
         """Return the newest state of each factory, and for each of its sites the curve since this
         time (UNIX seconds), thinned to some 300 points: [minute, demand, pending, running]."""
+        return [
+            dict(body, factory=name, heard=heard, curves=self._read_curves(name, since))
+            for name, heard, body in self._read_states()
+        ]
+
+    def _read_states(self) -> List[Tuple[str, float, Dict[str, object]]]:
         rows = self._db.execute(
             "SELECT factory, heard, body FROM story.factories ORDER BY factory LIMIT 200"
         ).fetchall()
-        return [
-            dict(json.loads(body), factory=name, heard=heard, curves=self._read_curves(name, since))
-            for name, heard, body in rows
-        ]
+        return [(name, heard, json.loads(body)) for name, heard, body in rows]
 
     def _read_curves(self, factory: str, since: float) -> Dict[str, List[List[object]]]:
         curves: Dict[str, List[List[object]]] = {}
