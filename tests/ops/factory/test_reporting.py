@@ -2,6 +2,7 @@
 
 import pytest
 
+from pilot.ops.factory import reporting
 from pilot.ops.factory.config import parse_farm
 from pilot.ops.factory.guards import Limits
 from pilot.ops.factory.reporting import Reporter, describe_state, server_of, state_word
@@ -133,6 +134,15 @@ def test_pilots_are_told_again_until_the_server_has_them(server, ran):
     away.close()
     assert len(factory.book.untold_pilots(10)) == 3
     reporter = Reporter(farm_of(server.url), {"PILOT_POOL_TOKEN": server.keys["factory"]})
+    reporter.report_pilots(farm, factory.book, lambda pilot, backend: [])
+    reporter.close()
+    assert factory.book.untold_pilots(10) == []
+
+
+def test_all_that_is_new_is_told_in_one_cycle(server, ran, monkeypatch):
+    monkeypatch.setattr(reporting, "MOST_PILOTS", 1)
+    farm, (factory, _) = farm_of(server.url), ran
+    reporter = Reporter(farm, {"PILOT_POOL_TOKEN": server.keys["factory"]})
     reporter.report_pilots(farm, factory.book, lambda pilot, backend: [])
     reporter.close()
     assert factory.book.untold_pilots(10) == []

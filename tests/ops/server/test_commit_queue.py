@@ -121,6 +121,25 @@ def test_what_only_reads_is_answered_while_nothing_can_be_written(within):
         assert add(pool, "b") == (1, 0)
 
 
+def test_a_locked_file_is_not_waited_for_again_by_each_read(within):
+    calls = []
+
+    def locked():
+        raise Busy("the pool cannot be written: database is locked")
+
+    store = within.server.services.pool
+    count = store.status
+    with open_pool(within.url) as pool:
+        add(pool, "a")
+        within.call(store.note_served)
+        store.expire_leases, store.status = locked, lambda: calls.append(1) or count()
+        with pytest.raises(Busy, match="HTTP 503: .*database is locked"):
+            pool.status()
+        assert calls == []
+        del store.expire_leases, store.status
+        assert pool.status()["todo"] == 1
+
+
 def test_a_full_disk_is_told_at_once(tmp_path):
     small = tmp_path / "small"
     small.mkdir()
