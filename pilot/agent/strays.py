@@ -82,6 +82,7 @@ class Strays:
     def sweep(self) -> None:
         """End what finished payloads left; a process of an unknown payload ends once no payload
         runs."""
+        self._warden.flush()
         running = set(self._roots.values())
         _kill_orphans(
             [

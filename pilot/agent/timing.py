@@ -19,7 +19,7 @@ MARGIN_S = 2.0  # time for the last reports, after a payload's grace
 SHORT_S = 0.5
 # for payloads shorter than this, one request claims several tasks and reports several ends
 BRISK_S = 0.02
-BRISK_COUNT = 3
+BRISK_COUNT, MOST_BRISK = 3, 10
 AHEAD_SLOTS = 8  # agents with more slots claim nothing ahead
 # the agent gives a task claimed ahead back when its payload cannot start in this time
 AHEAD_S = 1.0
@@ -48,10 +48,11 @@ class AgentEnd(NamedTuple):
 
 def claim_count(last_s: float, slots: int, max_tasks: Optional[int], claimed: int) -> int:
     """How many tasks to claim in one request: one; several, which wait ahead, where a payload ends
-    before the next claim is answered."""
+    before the next claim is answered: as many as end within BRISK_S."""
     if last_s > BRISK_S or slots > AHEAD_SLOTS:
         return 1
-    return BRISK_COUNT if max_tasks is None else max(1, min(BRISK_COUNT, max_tasks - claimed))
+    count = max(BRISK_COUNT, min(MOST_BRISK, int(BRISK_S / max(last_s, 1e-6))))
+    return count if max_tasks is None else max(1, min(count, max_tasks - claimed))
 
 
 def report_delay_s(last_s: float, ahead: int) -> float:

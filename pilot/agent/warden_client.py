@@ -1,6 +1,7 @@
 """The agent's side of the warden (pilot/agent/warden.py): starts it, informs it of every payload,
 replaces it."""
 
+import contextlib
 import os
 import tempfile
 from typing import Dict, Optional, Sequence
@@ -10,6 +11,7 @@ from pilot.base import process
 NOBODYS = 0  # stands for the group of processes of an unknown payload
 # number of known processes of a group above which those that have exited are forgotten
 MOST_SEEN = 2000
+MOST_LATE = 1 << 20  # bytes that are kept for a warden whose pipe is full
 SHEET = 64  # bytes: the number of the payload that starts next, and when it must have ended
 
 
@@ -46,7 +48,7 @@ class Warden:
         """The warden has exited and was reaped: start another one and send it all facts. OSError
         when none can be started."""
         self._child.returncode = 0
-        former = self._write
+        former, self._late = self._write, ""
         self._start_program()
         os.close(former)
         for group, line in self._groups.items():
@@ -91,8 +93,7 @@ class Warden:
             self._write_words(line)
 
     def ended(self, group: int) -> None:
-        """No process of this group is left. The next message carries this, or `flush`: each message
-        wakes a process."""
+        """No process of this group is left. The next message carries this, or `flush`."""
         for book in (self._groups, self._leases, self._seen):
             book.pop(group, None)
         self._late += "-%d\n" % group
@@ -110,12 +111,12 @@ class Warden:
         os.close(self._sheet)
 
     def _write_words(self, text: str) -> None:
-        text, self._late = self._late + text, ""
-        try:
-            os.write(self._write, text.encode())
-        # it was killed (and is replaced), or hangs: the agent itself still ends its payloads
-        except OSError:
-            pass
+        if len(self._late) < MOST_LATE:
+            self._late += text
+        # The pipe may be full. A warden that was killed is replaced and gets all facts anew; one
+        # that hangs learns no more, and the agent itself still ends its payloads.
+        with contextlib.suppress(OSError):
+            self._late = self._late[os.write(self._write, self._late.encode()) :]
 
 
 def _open_sheet() -> int:

@@ -6,6 +6,7 @@ from pilot.agent.timing import (
     BRISK_COUNT,
     BRISK_S,
     GIVE_UP_S,
+    MOST_BRISK,
     claim_count,
     patience_s,
     report_delay_s,
@@ -16,6 +17,9 @@ from pilot.agent.timing import (
     "last_s, slots, max_tasks, claimed, count",
     [
         (BRISK_S, 1, None, 5, BRISK_COUNT),
+        (BRISK_S / 6, 1, None, 5, 6),
+        (0.0, 1, None, 5, MOST_BRISK),
+        (0.0, 1, 7, 5, 2),
         (BRISK_S * 2, 1, None, 5, 1),
         (BRISK_S, 64, None, 5, 1),
         (BRISK_S, 1, 6, 5, 1),

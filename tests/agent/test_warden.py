@@ -56,6 +56,23 @@ def test_a_new_warden_hears_all_that_matters_however_much_there_was(tmp_path):
         victim.wait()
 
 
+def test_what_a_full_pipe_cannot_take_is_sent_later():
+    victim = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
+    warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+    try:
+        os.kill(warden.pid, signal.SIGSTOP)
+        for pid in range(4000000, 4010000):
+            warden.saw(victim.pid, pid, 1)
+        warden.began(victim.pid, 1, boot_s() + 0.2)
+        os.kill(warden.pid, signal.SIGCONT)
+        until(lambda: warden.flush() or victim.poll() == -signal.SIGKILL)
+    finally:
+        warden.close()
+        os.waitpid(warden.pid, 0)
+        victim.kill()
+        victim.wait()
+
+
 def test_a_warden_knows_what_left_its_group_by_its_mark():
     """The agent was frozen before it could see it: a daemon with an empty environment whose
     leader has ended."""

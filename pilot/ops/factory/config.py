@@ -48,6 +48,7 @@ class Site(NamedTuple):
     rate_per_min: float
     idle_s: float
     per_node: int
+    containers: bool = True  # whether its nodes can run tasks in containers
     # for `simulate`: the mean time in the queue; the parts of the pilots that fail at once, vanish, are
     # held for an hour; the part of the answers that are wrong; nodes, and those that fail all pilots;
     # begin and length of outages in seconds
@@ -119,6 +120,7 @@ SITE_KEYS: Dict[str, _Key] = {
     "walltime": _Key(values.seconds, None),
     "queue": _Key(str, ""),
     "tags": _Key(values.words, ()),
+    "containers": _Key(values.boolean, True),
     "options": _Key(config_values.quoted_words, ()),
     "environment": _Key(config_values.assignments, ()),
     "pilot_options": _Key(config_values.quoted_words, ()),

@@ -6,6 +6,8 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 from pilot.ops.factory.config import Site
 from pilot.pool.interface import Need
 
+# what a site may lack for a task: one that lacks a later word comes closer to running it
+LACKS = ("cores", "memory", "gpus", "time", "tags", "containers")
 START_S = 60.0  # the time of a slot that a pilot needs before its first task
 
 
@@ -45,8 +47,7 @@ def tasks_per_pilot(site: Site, need: Need) -> int:
 
 
 def find_lack(site: Site, need: Need) -> str:
-    """What a pilot of this site has too little of for these tasks: cores, memory, gpus, time or
-    tags; "" if it can run them."""
+    """What a pilot of this site lacks for these tasks, one of LACKS; "" if it can run them."""
     if need.cores > site.cores:
         return "cores"
     if site.memory_mb is not None and need.memory_mb > site.memory_mb:
@@ -55,7 +56,9 @@ def find_lack(site: Site, need: Need) -> str:
         return "gpus"
     if site.walltime_s is not None and need.walltime_s > site.walltime_s - START_S:
         return "time"
-    return "" if set(need.tags) <= set(site.tags) else "tags"
+    if not set(need.tags) <= set(site.tags):
+        return "tags"
+    return "containers" if need.container and not site.containers else ""
 
 
 def share_tasks(needs: Sequence[Need], places: Sequence[Place]) -> Sharing:
@@ -124,7 +127,7 @@ def _split_by_weight(count: int, places: List[Place]) -> Dict[str, int]:
 def _describe_unmet(need: Need, sites: List[Site]) -> str:
     """A sentence about tasks that no site can run: what the site that comes closest lacks."""
     lacks = [find_lack(site, need) for site in sites]
-    lack = max(lacks, key=("cores", "memory", "gpus", "time", "tags").index)
+    lack = max(lacks, key=LACKS.index)
     words = {
         "cores": "%d cores, the largest site offers %d"
         % (need.cores, max(site.cores for site in sites)),
@@ -135,6 +138,7 @@ def _describe_unmet(need: Need, sites: List[Site]) -> str:
         "time": "%.0f s, the longest slot has %.0f s"
         % (need.walltime_s, max(site.walltime_s or 0 for site in sites)),
         "tags": "the tags %s, which no suitable site offers together" % ", ".join(need.tags),
+        "containers": "containers, which no suitable site has: `containers = no`",
     }
     return "%d tasks need %s" % (need.todo, words[lack])
 

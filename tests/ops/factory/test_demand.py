@@ -24,6 +24,9 @@ from tests.ops.factory.conftest import make_need, make_site
         ({"walltime_s": 3600.0}, {"walltime_s": 3590.0}, 0),  # the pilot needs a while to start
         ({}, {"tags": ("a",)}, 0),
         ({"tags": ("a", "b")}, {"tags": ("a",)}, 1),
+        ({}, {"container": True}, 1),
+        ({"containers": False}, {"container": True}, 0),
+        ({"containers": False}, {"container": False}, 1),
     ],
 )
 def test_how_many_tasks_a_pilot_runs_at_once(site, need, count):
@@ -80,12 +83,13 @@ def test_thirds_add_up_to_a_whole():
         ({"gpus": 1}, "14 tasks need 1 GPUs, the largest site offers 0"),
         ({"walltime_s": 7200.0}, "14 tasks need 7200 s, the longest slot has 3600 s"),
         ({"tags": ("{x}", "b")}, "14 tasks need the tags {x}, b, which no suitable site offers together"),
+        ({"container": True}, "14 tasks need containers, which no suitable site has: `containers = no`"),
     ],
 )
 def test_tasks_that_no_site_can_run_are_told(need, words):
     places = [
-        place("a", cores=8, memory_mb=32000, walltime_s=3600.0),
-        place("b", memory_mb=1000, walltime_s=60.0),
+        place("a", cores=8, memory_mb=32000, walltime_s=3600.0, containers=False),
+        place("b", memory_mb=1000, walltime_s=60.0, containers=False),
     ]
     assert share_tasks([make_need(14, **need)], places).unmet == [words]
 
