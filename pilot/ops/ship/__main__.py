@@ -49,8 +49,19 @@ def make_parser() -> argparse.ArgumentParser:
     top.add_argument(
         "--image", default="", metavar="NAME", help="the container image, for kubernetes"
     )
+    _add_job_options(top)
     _add_cloud_options(top)
     return top
+
+
+def _add_job_options(top: argparse.ArgumentParser) -> None:
+    jobs = top.add_argument_group("for batch systems")
+    jobs.add_argument("--name", default="pilot", help="the name of the job (default: pilot)")
+    jobs.add_argument("--environment", action="append", default=[], metavar="NAME=VALUE",
+                      type=_check_values(values.assignment),
+                      help="a variable of the job; may be repeated")
+    jobs.add_argument("--results", default="", metavar="DIR",
+                      help="an existing folder for the job's outputs (default: where it is submitted)")
 
 
 def _add_cloud_options(top: argparse.ArgumentParser) -> None:
@@ -108,7 +119,8 @@ def _run_tool(words: List[str]) -> int:
         files, given.extension, make.packed_defaults(given.config) if given.config else None
     )
     order = _make_order(given, files, theirs)
-    secret = check.has_secret(theirs, files.get(onefile.DEFAULTS, b""))
+    variables = ["=".join(pair) for pair in given.environment]
+    secret = check.has_secret(theirs + variables, files.get(onefile.DEFAULTS, b""))
     world = WORLDS[given.world]
     _deliver_files(world.ship(order), given.output, secret)
     if secret and world.secret_note:
@@ -128,6 +140,9 @@ def _make_order(given: argparse.Namespace, files: Dict[str, bytes], words: List[
         given.count,
         given.warn,
         given.image,
+        given.name,
+        tuple(given.environment),
+        given.results,
         journey,
     )
 
@@ -135,7 +150,9 @@ def _make_order(given: argparse.Namespace, files: Dict[str, bytes], words: List[
 def _check_options(given: argparse.Namespace, theirs: List[str]) -> None:
     default = {name: make_parser().get_default(name) for name in vars(given)}
     problems = useless_options(WORLDS[given.world], vars(given), default)
-    problems += check.odd_texts([given.queue, given.image] + given.url, theirs)
+    names = [given.queue, given.image, given.name, given.results] + given.url
+    problems += check.odd_texts(names, theirs)
+    problems += check.odd_variables(given.environment)
     problems += ["--url: an empty one" for url in given.url if not url]
     if given.walltime and "warn" in WORLDS[given.world].options and given.warn >= given.walltime:
         problems.append(

@@ -22,6 +22,13 @@ OUTPUTS = (
 )
 
 
+CONDOR_ENDS = (
+    "on_exit_remove = (NumJobStarts >= 5) || (ExitBySignal == False && ExitCode =!= 10)",
+    "on_exit_hold = (ExitBySignal == False) && (ExitCode == 2)",
+    "on_exit_hold_reason = \"the pilot was configured wrong: see its error file\"",
+)
+
+
 def ship_slurm(order: Order) -> Parcel:
     """Write one script for sbatch. Slurm sends USR1 to the pilot some time before the limit, and
     the pilot drains."""
@@ -31,10 +38,12 @@ def ship_slurm(order: Order) -> Parcel:
         else ("%A_%a", "pilot-${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}")
     )
     lines = [
-        "#SBATCH --job-name=pilot",
-        "#SBATCH --output=pilot-%s.out" % one,
+        "#SBATCH --job-name=%s" % order.name,
+        "#SBATCH --output=%s" % order.result_path("pilot-%s.out" % one),
         "#SBATCH --open-mode=append",
     ]
+    if order.environment:
+        lines.append("#SBATCH --export=ALL,%s" % _list_variables(order))
     if order.cores is not None:
         lines += [
             "#SBATCH --nodes=1",
@@ -52,14 +61,18 @@ def ship_slurm(order: Order) -> Parcel:
         lines.append("#SBATCH --partition=%s" % order.queue)
     if order.pilots > 1:
         lines.append("#SBATCH --array=0-%d" % (order.pilots - 1))
-    words = own_workdir(order, folder)
+    words = own_workdir(order, order.result_path(folder))
     return Parcel({NAME: make.text_bytes(order.files, lines, words)}, ("sbatch %s" % NAME,))
 
 
 def ship_grid_engine(order: Order) -> Parcel:
     """Write one script for qsub. With -notify, Grid Engine sends SIGUSR2 before it kills the job,
     and the pilot drains."""
-    lines = ["#$ -N pilot", "#$ -S /usr/bin/python3", "#$ -cwd", "#$ -notify", "#$ -j y"]
+    lines = ["#$ -N " + order.name, "#$ -S /usr/bin/python3", "#$ -cwd", "#$ -notify", "#$ -j y"]
+    if order.results:
+        lines.append("#$ -o " + order.results)
+    if order.environment:
+        lines.append("#$ -v " + _list_variables(order))
     if order.cores is not None and order.cores > 1:
         lines.append("#$ -pe smp %d" % order.cores)
     if order.memory_mb is not None:
@@ -71,7 +84,8 @@ def ship_grid_engine(order: Order) -> Parcel:
         lines.append("#$ -q %s" % order.queue)
     if order.pilots > 1:
         lines.append("#$ -t 1-%d" % order.pilots)
-    words = own_workdir(order, "pilot-${JOB_ID}" + (".${SGE_TASK_ID}" if order.pilots > 1 else ""))
+    folder = "pilot-${JOB_ID}" + (".${SGE_TASK_ID}" if order.pilots > 1 else "")
+    words = own_workdir(order, order.result_path(folder))
     return Parcel({NAME: make.text_bytes(order.files, lines, words)}, ("qsub %s" % NAME,))
 
 
@@ -80,24 +94,26 @@ def ship_condor(order: Order) -> Parcel:
     HTCondor puts the job back into the queue for another machine; it starts a job at most five
     times. After a configuration error (exit code 2), HTCondor holds the job and keeps its
     output."""
+    one = order.result_path("pilot-$(ClusterId).$(ProcId)")
     lines = [
         "universe = vanilla",
         "executable = pilot.pyz",
         "arguments = \"%s\"" % _condor_arguments(walltime_words(order)),
-        "output = pilot-$(ClusterId).$(ProcId).out",
-        "error = pilot-$(ClusterId).$(ProcId).err",
-        "log = pilot-$(ClusterId).log",
+        "batch_name = %s" % order.name,
+        "output = %s.out" % one,
+        "error = %s.err" % one,
+        "log = %s" % order.result_path("pilot-$(ClusterId).log"),
         "should_transfer_files = YES",
         "when_to_transfer_output = ON_EXIT_OR_EVICT",
         # no list of output files: HTCondor would hold the job because of a missing file
         "transfer_output_remaps = \"%s\""
-        % "; ".join("%s = pilot-$(ClusterId).$(ProcId)%s" % pair for pair in OUTPUTS),
+        % "; ".join("%s = %s%s" % (name, one, ending) for name, ending in OUTPUTS),
         "kill_sig = SIGTERM",
         "job_max_vacate_time = 30",
-        "on_exit_remove = (NumJobStarts >= 5) || (ExitBySignal == False && ExitCode =!= 10)",
-        "on_exit_hold = (ExitBySignal == False) && (ExitCode == 2)",
-        "on_exit_hold_reason = \"the pilot was configured wrong: see its error file\"",
-    ]
+    ] + list(CONDOR_ENDS)
+    if order.environment:
+        pairs = tuple("=".join(pair) for pair in order.environment)
+        lines.append('environment = "%s"' % _condor_arguments(pairs))
     if order.cores is not None:
         lines.append("request_cpus = %d" % order.cores)
     if order.memory_mb is not None:
@@ -121,7 +137,8 @@ def ship_arc(order: Order) -> Parcel:
     lines = [
         '&(executable="%s")' % NAME,
         "(arguments=%s)" % words.strip() if words else "",
-        '(jobname="pilot")',
+        '(jobname="%s")' % order.name,
+        _xrsl_environment(order),
         '(stdout="pilot.out")(stderr="pilot.err")',
         '(outputfiles=("pilot-report.json" "")("pilot.log" ""))',
         '(inputfiles=("%s" ""))' % NAME,
@@ -140,6 +157,15 @@ def ship_arc(order: Order) -> Parcel:
     )
 
 
+def _xrsl_environment(order: Order) -> str:
+    pairs = "".join('("%s" "%s")' % pair for pair in order.environment)
+    return "(environment=%s)" % pairs if pairs else ""
+
+
+def _list_variables(order: Order) -> str:
+    return ",".join("%s=%s" % pair for pair in order.environment)
+
+
 def _condor_arguments(words: Tuple[str, ...]) -> str:
     """Write the words in the new syntax of condor_submit(1): words in single quotes, both kinds of
     quotes doubled."""
@@ -147,8 +173,8 @@ def _condor_arguments(words: Tuple[str, ...]) -> str:
 
 
 WORLDS = (
-    World("slurm", ship_slurm, SLOT | {"warn", "queue", "count"}),
-    World("gridengine", ship_grid_engine, SLOT | {"queue", "count"}),
-    World("htcondor", ship_condor, SLOT | {"count"}),
-    World("arc", ship_arc, SLOT | {"queue"}),
+    World("slurm", ship_slurm, SLOT | {"warn", "queue", "count", "name", "environment", "results"}),
+    World("gridengine", ship_grid_engine, SLOT | {"queue", "count", "name", "environment", "results"}),
+    World("htcondor", ship_condor, SLOT | {"count", "name", "environment", "results"}),
+    World("arc", ship_arc, SLOT | {"queue", "name", "environment"}),
 )

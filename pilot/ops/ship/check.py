@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import List, Sequence
+from typing import List, Sequence, Tuple
 
 from pilot.base.log import passwords
 
@@ -27,6 +27,16 @@ def odd_texts(names: Sequence[str], words: Sequence[str]) -> List[str]:
         "%r: a word for the pilot cannot contain control characters; put it into a pilot.json (--config)"
         % word
         for word in broken
+    ]
+
+
+def odd_variables(variables: Sequence[Tuple[str, str]]) -> List[str]:
+    """Return a sentence for each variable that a batch system could misread: Slurm and Grid Engine
+    list them with commas, and end a line's option at a blank."""
+    return [
+        "--environment %s: a value has no blanks, commas, quotes and backslashes" % name
+        for name, value in variables
+        if any(letter <= " " or letter in ",\"'\\" for letter in value)
     ]
 
 

@@ -30,7 +30,14 @@ class Order(NamedTuple):
     pilots: int = 1
     warn_s: float = 120.0  # how long before its end the world warns a job, if it can
     image: str = ""
+    name: str = "pilot"  # of the job
+    environment: Tuple[Tuple[str, str], ...] = ()  # variables of the job
+    results: str = ""  # the folder for the job's outputs; "": where it was submitted
     journey: Journey = Journey()
+
+    def result_path(self, name: str) -> str:
+        """A file or folder among the job's outputs."""
+        return self.results.rstrip("/") + "/" + name if self.results else name
 
 
 class Parcel(NamedTuple):

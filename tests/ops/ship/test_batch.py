@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from pilot.ops.ship.check import odd_variables
 from tests.ops.ship.words import SLOT, WORDS
 
 
@@ -35,6 +36,37 @@ def test_grid_engines_script_too(ship):
     assert {"#$ -notify", "#$ -pe smp 2", "#$ -l h_vmem=1024M", "#$ -l h_rt=7200"} <= set(
         header(folder / "pilot-job.py", "#$")
     )
+
+
+JOB = ("--name", "mine", "--environment", "A=b;c", "--environment", "D=1", "--results", "/data/out")
+
+
+def test_a_job_has_a_name_variables_and_a_folder_for_its_outputs(ship):
+    folder, _ = ship("slurm", *JOB)
+    text = (folder / "pilot-job.py").read_text(errors="replace")
+    assert {
+        "#SBATCH --job-name=mine", "#SBATCH --export=ALL,A=b;c,D=1",
+        "#SBATCH --output=/data/out/pilot-%j.out",
+    } <= set(header(folder / "pilot-job.py", "#SBATCH"))
+    assert "/data/out/pilot-${SLURM_JOB_ID}" in text
+    folder, _ = ship("gridengine", *JOB)
+    assert {"#$ -N mine", "#$ -v A=b;c,D=1", "#$ -o /data/out"} <= set(
+        header(folder / "pilot-job.py", "#$")
+    )
+    folder, _ = ship("htcondor", *JOB)
+    lines = (folder / "pilot.sub").read_text().splitlines()
+    assert "batch_name = mine" in lines
+    assert "environment = \"'A=b;c' 'D=1'\"" in lines
+    assert "output = /data/out/pilot-$(ClusterId).$(ProcId).out" in lines
+    assert any("pilot.log = /data/out/pilot-$(ClusterId).$(ProcId).pilot.log" in line for line in lines)
+    folder, _ = ship("arc", *JOB[:-2])
+    text = (folder / "pilot.xrsl").read_text()
+    assert '(jobname="mine")' in text and '(environment=("A" "b;c")("D" "1"))' in text
+
+
+@pytest.mark.parametrize("value", ["a b", "a,b", 'a"b', "a'b", "a\\b", "a\nb"])
+def test_a_variable_that_a_batch_system_would_misread_is_refused(value):
+    assert odd_variables([("A", value)]) and not odd_variables([("A", "x=z;$HOME")])
 
 
 def test_a_slot_that_is_not_asked_for_is_left_to_the_system(ship):
