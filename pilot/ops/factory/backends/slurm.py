@@ -16,6 +16,9 @@ from pilot.ops.factory.jobs import (
 from pilot.ops.ship.order import format_clock
 
 HISTORY_S = 3600.0
+# squeue(1), --Format: a field with a suffix is not cut; a name may have bars of its own
+FIELDS = ("ArrayJobID", "ArrayTaskID", "State", "NodeList", "exit_code", "Reason", "Name")
+FORMAT = ",".join(field + ":|" for field in FIELDS)
 # squeue(1), JOB STATE CODES; what is not here is unknown and fails the answer
 STATES: Dict[str, JobState] = {
     "PENDING": JobState.PENDING,
@@ -110,7 +113,7 @@ class SlurmBackend(Backend):
     def list_jobs(self) -> JobList:
         user = str(os.geteuid())
         text = ask_command(
-            ["squeue", "-h", "-r", "-u", user, "-t", "all", "-o", "%i|%F|%K|%j|%T|%N|%r"],
+            ["squeue", "-h", "-r", "-u", user, "-t", "all", "-O", FORMAT],
             self._environ,
         )
         jobs = {(job.tag, job.number): job for job in parse_squeue(text)}
@@ -168,19 +171,28 @@ def submit_words(submission: Submission, *more: str) -> List[str]:
 
 
 def parse_squeue(text: str) -> List[Job]:
-    """The jobs of `squeue -o %i|%F|%K|%j|%T|%N|%r`. NoAnswer when it has another form."""
+    """The jobs of `squeue -O FORMAT`. NoAnswer when it has another form."""
     jobs = []
     for line in text.splitlines():
-        fields = line.split("|", 6)
-        if len(fields) != 7:
+        fields = line.split("|", len(FIELDS) - 1)
+        if len(fields) != len(FIELDS) or not line.endswith("|"):
             raise NoAnswer("squeue printed %r" % line[:200])
-        _, array, index, name, state, node, reason = fields
+        array, index, state, node, status, reason, name = fields
+        name = name[:-1]
         if not TAG.match(name) or not index.isdecimal():
             continue
-        jobs.append(
-            Job("%s_%s" % (array, index), name, int(index), _state(state, reason), node, reason)
-        )
+        found = _state(state, reason)
+        code = _code_of_status(status) if found in (JobState.OK, JobState.FAILED) else None
+        jobs.append(Job("%s_%s" % (array, index), name, int(index), found, node, reason, code))
     return jobs
+
+
+def _code_of_status(text: str) -> Optional[int]:
+    """The exit code in a status of wait(2); a negative signal number."""
+    if not text.isdecimal():
+        return None
+    status = int(text)
+    return -(status & 0x7F) if status & 0x7F else status >> 8
 
 
 def parse_sacct(text: str) -> List[Job]:

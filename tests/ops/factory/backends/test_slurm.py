@@ -11,7 +11,7 @@ from pilot.ops.factory.jobs import (
 )
 
 TAG = "pabcdefghjkm"
-OTHERS = "17_0|17|0|their job|RUNNING|n1|None\n18|18|N/A|pilot|PENDING||Priority\n"
+OTHERS = "17|0|RUNNING|n1|0|None|their | job|\n18|N/A|PENDING||0|Priority|pilot|\n"
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def job(tmp_path, **more):
 
 def lines(*states):
     return "".join(
-        "%d_%d|5|%d|%s|%s|n%d|None\n" % (5 + n, n, n, TAG, state, n) for n, state in enumerate(states)
+        "5|%d|%s|n%d|0|None|%s|\n" % (n, state, n, TAG) for n, state in enumerate(states)
     )
 
 
@@ -83,7 +83,7 @@ def test_the_formats_are_our_own(slurm):
 
 
 def test_all_jobs_come_with_two_commands_however_many_there_are(slurm):
-    many = "".join("9_%d|9|%d|%s|RUNNING|n|None\n" % (n, n, TAG) for n in range(2000))
+    many = "".join("9|%d|RUNNING|n|0|None|%s|\n" % (n, TAG) for n in range(2000))
     backend = slurm(squeue="cat <<'E'\n%sE" % (OTHERS + many))
     assert len(backend.list_jobs().jobs) == 2000
     assert len(backend.calls()) == 2
@@ -100,23 +100,32 @@ def test_states_nodes_and_foreign_jobs(slurm):
 
 @pytest.mark.parametrize("word", sorted(STATES))
 def test_every_state_of_slurm_is_mapped(word):
-    (one,) = parse_squeue("5_0|5|0|%s|%s|n|None\n" % (TAG, word))
+    (one,) = parse_squeue("5|0|%s|n|0|None|%s|\n" % (word, TAG))
     assert one.state == STATES[word]
 
 
 def test_a_held_job_is_held():
-    assert parse_squeue("5_0|5|0|%s|PENDING||JobHeldUser\n" % TAG)[0].state == JobState.HELD
+    assert parse_squeue("5|0|PENDING||0|JobHeldUser|%s|\n" % TAG)[0].state == JobState.HELD
 
 
 @pytest.mark.parametrize(
-    "text", ["nonsense\n", "5_0|5|0|%s|DREAMING|n|None\n" % TAG, "<html>\n", "{}\n"]
+    "state, status, code",
+    [("FAILED", "32512", 127), ("FAILED", "9", -9), ("COMPLETED", "0", 0), ("RUNNING", "0", None),
+     ("CANCELLED", "0", None), ("FAILED", "N/A", None)],
+)
+def test_squeue_says_how_a_job_ended_before_accounting_does(state, status, code):
+    assert parse_squeue("5|0|%s|n|%s|None|%s|\n" % (state, status, TAG))[0].exit_code == code
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense\n", "5|0|DREAMING|n|0|None|%s|\n" % TAG, "<html>\n", "{}\n"]
 )
 def test_what_squeue_does_not_print_is_no_answer(text):
     with pytest.raises(NoAnswer):
         parse_squeue(text)
 
 
-@pytest.mark.parametrize("script", ["exit 1", "kill -9 $$", "echo '5_0|5'"])
+@pytest.mark.parametrize("script", ["exit 1", "kill -9 $$", "echo '5|0|RUNNING'"])
 def test_a_squeue_that_fails_is_no_answer(slurm, script):
     with pytest.raises(NoAnswer):
         slurm(squeue=script).list_jobs()
