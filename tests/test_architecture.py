@@ -164,6 +164,23 @@ def test_agents_and_factories_know_the_pool_by_its_interface_only(path):
         ), used
 
 
+def test_the_factory_takes_three_things_from_the_rooms_beside_it():
+    """See docs/adr/0013."""
+    taken, users = set(), set()
+    for path in FILES:
+        inside = name(path).startswith("pilot/ops/factory/")
+        for module, _ in imports(path):
+            if inside and module.startswith("pilot.ops.") and not module.startswith("pilot.ops.factory"):
+                taken.add(module)
+            elif not inside and module.startswith("pilot.ops.factory"):
+                users.add(name(path))
+    assert taken == {
+        "pilot.ops.bundle.make", "pilot.ops.ship.order.format_clock", "pilot.ops.job_events",
+        "pilot.ops.tool.ToolParser", "pilot.ops.tool.run_tool",
+    }
+    assert users <= {"pilot/factory.py"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_one_place_starts_children_and_one_opens_urls(path):
     used = {module.split(".")[0] for module, _ in imports(path)}

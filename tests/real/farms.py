@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import stat
 import time
 
@@ -44,6 +46,10 @@ class RealFarm:
         self.file, self.pool = str(folder / "farm.ini"), "sqlite:%s/pool.sqlite" % folder
         self.path = ""
 
+    def list_limited(self):
+        """What the batch system's limit on a user counts."""
+        return self.list_tags()
+
     def make(self, tasks, max_running=4, command="exec true"):
         lines = [json.dumps({"id": "t%d" % number, "script": command}) for number in range(tasks)]
         (self.folder / "tasks.jsonl").write_text("\n".join(lines) + "\n")
@@ -53,6 +59,11 @@ class RealFarm:
 
     def attempt(self, name, *words):
         return self._run(self.path, *self._program, "-m", "pilot." + name, *words)
+
+    def set(self, key, value):
+        """Change a key of the file."""
+        path = self.folder / "farm.ini"
+        path.write_text(re.sub(r"(?m)^%s = .*" % key, "%s = %s" % (key, value), path.read_text()))
 
     def tool(self, name, *words):
         code, said = self.attempt(name, *words)
@@ -145,6 +156,49 @@ def check_held(farm, hold, release):
     )
     until(lambda: farm.once() and farm.counts()["done"] == 12, 180, "the tasks")
     until(lambda: live(farm.once()) == 0, 90, "the end of the pilots")
+
+
+def check_stopped(farm, pids):
+    """The batch system's daemons answer nobody for two minutes: the pilots count as before, nothing is
+    submitted, and afterwards there are as many as there should be within three cycles."""
+    farm.make(40, max_running=2, command="sleep 600")
+    until(lambda: farm.once()["running"] == 2, 90, "two pilots")
+    began, before = time.monotonic(), farm.list_tags()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        while time.monotonic() < began + 120:
+            site = farm.once()
+            assert (site["state"], live(site)) == ("unknown", 2), site
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert farm.list_tags() == before
+    farm.set("max_running", 4)
+    until(lambda: farm.once()["state"] == "ok", 120, "an answer")
+    for _ in range(3):
+        farm.once()
+    assert len(farm.list_tags()) == 4
+    farm.end_all()
+
+
+def check_limit(farm, limit, least=None):
+    """The batch system takes `limit` submissions (or jobs) of a user at most: that is a cap and no
+    failure. At least `least` were there at once."""
+    farm.make(24, max_running=12, command="sleep 2")
+    seen = 0
+
+    def is_done():
+        nonlocal seen
+        site, tags = farm.once(), farm.list_limited()
+        assert len(tags) <= limit and site["state"] == "ok", site
+        seen = max(seen, len(tags))
+        return farm.counts()["done"] == 24
+
+    until(is_done, 240, "the tasks")
+    explained = farm.tool("factory", "explain", farm.file, "main")
+    assert seen >= (least or limit) and "the batch system's limit" in explained, explained
+    assert farm.site()["ended_badly"] == 0
 
 
 def environment_path(path):

@@ -3,13 +3,16 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from pilot.base import process_tree
 from tests.conftest import ROOT, until
 from tests.real.conftest import PYTHON, SYSTEMS, build, need
 from tests.real.farms import (
-    RealFarm, check_held, check_nothing_twice, check_tasks, environment_path, every_case,
+    RealFarm, check_held, check_limit, check_nothing_twice, check_stopped, check_tasks,
+    environment_path, every_case,
 )
 
 BUILD = "/var/tmp/pilot-real-condor"  # patched to this very place; kept between runs
@@ -177,7 +180,10 @@ def test_a_shipped_job_that_is_configured_wrong_is_held_with_its_reason(pool, tm
 
 
 def test_a_shipped_job_brings_its_report_back(pool, tmp_path):
-    tmp_path.chmod(0o777)
+    out = tmp_path / "results"
+    for folder in (tmp_path, out):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o777)
     subprocess.check_call(
         [
             "/usr/bin/python3",
@@ -190,6 +196,12 @@ def test_a_shipped_job_brings_its_report_back(pool, tmp_path):
             "2",
             "--memory",
             "700",
+            "--name",
+            "mine",
+            "--environment",
+            "PILOT_SITE=here",
+            "--results",
+            str(out),
             "--",
             "-X",
             "CheckWorkerNode",
@@ -203,8 +215,10 @@ def test_a_shipped_job_brings_its_report_back(pool, tmp_path):
         "sh", "-c", "cd %s && %s/cbin/condor_submit -terse pilot.sub" % (tmp_path, BUILD)
     ).split()[0]
     until(lambda: history(pool, job, "ExitCode"), 90, "the end of the job")
-    found = json.loads((tmp_path / ("pilot-%s.json" % job)).read_text())
+    found = json.loads((out / ("pilot-%s.json" % job)).read_text())
     assert found["exit_code"] == 0 and found["facts"]["WorkerNode"]["batch"]["system"] == "HTCondor"
+    assert found["settings"]["site"]["value"] == "here"
+    assert history(pool, job, "JobBatchName") == ["mine"]
 
 
 @pytest.fixture
@@ -243,3 +257,26 @@ def test_held_pilots_count(pool, farm):
     check_held(
         farm, "'hold = true'", lambda: pool(BUILD + "/cbin/condor_release", "-constraint", "true")
     )
+
+
+def test_a_limit_on_a_users_jobs_is_a_cap(pool, farm, base):
+    configuration = base / "pool" / "condor_config"
+    before = configuration.read_text()
+    configuration.write_text(before + "MAX_JOBS_PER_OWNER = 3\n")
+    pool(BUILD + "/cbin/condor_reconfig", "-schedd")
+    try:
+        # jobs of a submission that it refused count until it counts again
+        check_limit(farm, 3, least=2)
+    finally:
+        configuration.write_text(before)
+        pool(BUILD + "/cbin/condor_reconfig", "-schedd")
+
+
+def test_a_schedd_that_answers_nobody_for_two_minutes(farm, base):
+    master = int((base / "pool" / "run" / "master.pid").read_text())
+    schedd = [
+        one.pid
+        for one in process_tree.descendants(master)
+        if Path("/proc/%d/comm" % one.pid).read_text().strip() == "condor_schedd"
+    ]
+    check_stopped(farm, schedd)

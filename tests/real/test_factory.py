@@ -9,12 +9,9 @@ import time
 import pytest
 
 from tests.conftest import until
-from tests.real.conftest import AS_USER, PYTHON, USER, need, script
-from tests.real.farms import (
-    RealFarm, check_held, check_nothing_twice, environment_path, every_case, live,
-)
-
-MORE = "queue = main\nmemory = 500\nwalltime = 10m"
+from tests.real.conftest import AS_USER, USER, need, script
+from tests.real.farms import check_held, check_nothing_twice, check_stopped, every_case, live
+from tests.real.slurm_farms import SlurmFarm
 
 
 @pytest.fixture(scope="module")
@@ -24,36 +21,6 @@ def slurm(base):
     script("slurm.sh", "up", base, env=environ)
     yield base
     script("slurm.sh", "down", base, env=environ)
-
-
-class SlurmFarm(RealFarm):
-    """A farm of the plain user's; `start` leaves a verb of the factory running."""
-
-    def __init__(self, program, folder, slurm):
-        self.environ = dict(os.environ, SLURM_CONF=str(slurm / "slurm.conf"), HOME=str(folder))
-        super().__init__(self._run_words, [PYTHON, program], folder, "slurm", self._list_tags, MORE)
-
-    def _run_words(self, path, *words):
-        done = subprocess.run(
-            AS_USER + ["env", environment_path(path)] + [str(word) for word in words],
-            cwd=str(self.folder), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
-        return done.returncode, done.stdout.decode()
-
-    def _list_tags(self):
-        text = subprocess.check_output(
-            ["squeue", "-h", "-r", "-u", USER, "-o", "%j"], env=self.environ
-        ).decode()
-        return [name for name in text.split() if len(name) == 12 and name.startswith("p")]
-
-    def start(self, *words):
-        return subprocess.Popen(
-            AS_USER + [str(word) for word in self._program] + ["-m", "pilot.factory"] + list(words),
-            cwd=str(self.folder), env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
-
-    def control(self, *words):
-        subprocess.check_call(["scontrol"] + list(words), env=self.environ)
 
 
 @pytest.fixture
@@ -153,6 +120,10 @@ def test_a_controller_that_is_away_is_no_reason_to_submit(farm, slurm):
     until(lambda: farm.once()["state"] == "ok", 120, "the recovery")
     assert len(farm.list_tags()) == 4
     assert farm.site()["running"] == 4
+
+
+def test_a_controller_that_answers_nobody_for_two_minutes(farm, slurm):
+    check_stopped(farm, [int((slurm / "run" / "slurmctld.pid").read_text())])
 
 
 def test_a_dry_run_asks_slurm_and_submits_nothing(farm):

@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import ROOT, until
 from tests.real.conftest import AS_USER, PYTHON, SYSTEMS, USER, build, need, script
 from tests.real.farms import (
-    RealFarm, check_held, check_nothing_twice, check_tasks, environment_path, every_case,
+    RealFarm, check_held, check_limit, check_nothing_twice, check_stopped, check_tasks,
+    environment_path, every_case,
 )
 
 NETWORK = "pilot-sge"
@@ -105,7 +106,10 @@ def test_notify_drains_before_the_kill(cell, single_file, users_folder):
     assert found["exit_code"] == 0 and found["tasks"]["done"] == 1
 
 
-def test_a_shipped_job_is_one_script(cell, users_folder):
+def test_a_shipped_job_is_one_script(cell, users_folder, plain_user):
+    out = users_folder / "results"
+    out.mkdir()
+    plain_user.own(out)
     subprocess.check_call(
         [
             PYTHON,
@@ -116,6 +120,12 @@ def test_a_shipped_job_is_one_script(cell, users_folder):
             str(users_folder),
             "--walltime",
             "10m",
+            "--name",
+            "mine",
+            "--environment",
+            "PILOT_SITE=here",
+            "--results",
+            str(out),
             "--",
             "-X",
             "CheckWorkerNode",
@@ -125,10 +135,12 @@ def test_a_shipped_job_is_one_script(cell, users_folder):
     )
     inside("qsub", "-terse", "-V", "pilot-job.py", env=cell, cwd=str(users_folder))
     path = until(
-        lambda: next(users_folder.glob("pilot-*/pilot-report.json"), None), 60, "the job's report"
+        lambda: next(out.glob("pilot-*/pilot-report.json"), None), 60, "the job's report"
     )
+    assert list(out.glob("mine.o*"))
     found = json.loads(path.read_text())
     assert found["exit_code"] == 0 and found["settings"]["max_walltime"]["value"] == 600
+    assert found["settings"]["site"]["value"] == "here"
     assert found["facts"]["WorkerNode"]["batch"]["system"] == "GridEngine"
 
 
@@ -218,3 +230,27 @@ def test_nothing_is_submitted_twice(farm, case):
 
 def test_held_pilots_count(cell, farm):
     check_held(farm, "-h", lambda: inside("qrls", "-u", USER, env=cell))
+
+
+def test_a_limit_on_a_users_jobs_is_a_cap(cell, farm):
+    """Of Grid Engine's jobs: an array counts once."""
+    farm.list_limited = lambda: set(farm.list_tags())
+    _configure(cell, farm, "max_u_jobs", 2)
+    try:
+        check_limit(farm, 2)
+    finally:
+        _configure(cell, farm, "max_u_jobs", 0)
+
+
+def _configure(cell, farm, name, value):
+    """Change the global configuration as the cell's manager."""
+    text = inside("qconf", "-sconf", env=cell)
+    changed = re.sub(r"(?m)^%s .*" % name, "%s %d" % (name, value), text)
+    assert changed != text
+    path = farm.folder / "global"
+    path.write_text(changed)
+    inside("qconf", "-Mconf", path, env=cell)
+
+
+def test_a_master_that_answers_nobody_for_two_minutes(cell, farm, base):
+    check_stopped(farm, [int((base / "qmaster" / "qmaster.pid").read_text())])

@@ -181,7 +181,10 @@ def test_array_tasks_share_a_pool(slurm, single_file, operators_file, users_fold
     )
 
 
-def test_a_shipped_job_is_one_script(slurm, operators_file, users_folder):
+def test_a_shipped_job_is_one_script(slurm, operators_file, users_folder, plain_user):
+    out = users_folder / "results"
+    out.mkdir()
+    plain_user.own(out)
     (users_folder / "tasks.jsonl").write_text(
         "".join(json.dumps({"id": "t%d" % n, "command": ["true"]}) + "\n" for n in range(4))
     )
@@ -215,6 +218,12 @@ def test_a_shipped_job_is_one_script(slurm, operators_file, users_folder):
             "5m",
             "--count",
             "2",
+            "--name",
+            "mine",
+            "--environment",
+            "PILOT_SITE=here",
+            "--results",
+            str(out),
             "--",
             "-X",
             "CheckWorkerNode,LaunchAgent",
@@ -233,7 +242,7 @@ def test_a_shipped_job_is_one_script(slurm, operators_file, users_folder):
     )
     reports = until(
         lambda: (lambda found: len(found) == 2 and found)(
-            list(users_folder.glob("pilot-*/pilot-report.json"))
+            list(out.glob("pilot-*/pilot-report.json"))
         ),
         60,
         "both reports",
@@ -243,6 +252,10 @@ def test_a_shipped_job_is_one_script(slurm, operators_file, users_folder):
         one["tasks"]["done"] for one in found
     ) == 4
     assert {one["facts"]["WorkerNode"]["cores"] for one in found} == {1}
+    assert {one["settings"]["site"]["value"] for one in found} == {"here"}
+    assert len(list(out.glob("pilot-%s_*.out" % job))) == 2
+    name = subprocess.check_output(["scontrol", "show", "job", job + "_0"]).decode()
+    assert "JobName=mine" in name
     assert all(one["settings"]["max_walltime"]["value"] == 300 for one in found)
     assert until(lambda: ended(job + "_0")[1] == "0:0", 30)
 

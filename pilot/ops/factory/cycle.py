@@ -58,6 +58,7 @@ def run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
 def _run_cycle(farm: Farm, book: Book, access: Access) -> List[SiteReport]:
     live = book.live_backends()
     asked = ask_all(farm, access, live, book)
+    book.notes.note_pools({url: not isinstance(one, str) for url, one in asked.pools.items()})
     working = {
         pilot
         for one in asked.pools.values()
@@ -245,9 +246,27 @@ def _end_intents(book: Book, name: str, answer: JobList) -> None:
 
 def submit(
     farm: Farm, book: Book, access: Access, site: Site, count: int, avoid: Tuple[str, ...] = ()
-) -> None:
+) -> bool:
+    """Submit this many pilots. Where the batch system takes no more jobs of this user: half of them,
+    then half of the rest, until its limit is known. Returns whether all were submitted."""
+    try:
+        return _submit_once(farm, book, access, site, count, avoid)
+    except TooMany as error:
+        log.warning("%s: the batch system does not take %d more: %s", site.name, count, error)
+        if count > 1:
+            half = count // 2
+            return submit(farm, book, access, site, half, avoid) and submit(
+                farm, book, access, site, count - half, avoid
+            )
+        book.notes.note_cap(site.name, str(error), len(book.live_pilots(site.name)))
+        return False
+
+
+def _submit_once(
+    farm: Farm, book: Book, access: Access, site: Site, count: int, avoid: Tuple[str, ...]
+) -> bool:
     """Write the intent down, then make one submission. Whatever happens, its tag is never used
-    again."""
+    again. TooMany if the batch system takes fewer jobs of this user."""
     backend, tag = access.backend(site.backend), new_tag(farm.book)
     book.note_intent(
         tag, site.name, site.backend, count, access.files.sha256, site.cores, site.walltime_s
@@ -259,14 +278,12 @@ def submit(
     except (OSError, Busy, UsageError) as error:
         log.error("%s: nothing is submitted: %s", site.name, error)
         book.note_outcome(tag, books.REFUSED, str(error))
-        return
+        return False
     try:
         system_id = backend.submit(submission._replace(avoid=avoid))
     except TooMany as error:
-        live = len(book.live_pilots(site.name))
-        log.warning("%s: the batch system takes no more: %s", site.name, error)
         book.note_outcome(tag, books.REFUSED, str(error))
-        book.notes.note_refusal(site.name, str(error), live)
+        raise
     except SubmissionRefused as error:
         log.error("%s: refused: %s", site.name, error)
         book.note_outcome(tag, books.REFUSED, str(error))
@@ -277,5 +294,7 @@ def submit(
     else:
         jobs = backend.job_ids(system_id, count)
         book.note_sent(tag, system_id, jobs, backend.first_number)
-        book.notes.clear_refusal(site.name)
+        book.notes.end_back_off(site.name)
         log.info("%s: submitted %d pilots as %s (%s)", site.name, count, tag, system_id)
+        return True
+    return False

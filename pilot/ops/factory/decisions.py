@@ -13,12 +13,13 @@ from pilot.ops.factory.decision import Decision, decide
 from pilot.ops.factory.downtime import current_window
 from pilot.ops.factory.guards import CANARY_S, Limits
 from pilot.ops.factory.jobs import JobList
-from pilot.ops.factory.notes import MAX_BACK_OFF_S, Level, Refusal
+from pilot.ops.factory.notes import KEEP_CAP_S, Level, Refusal
 from pilot.ops.factory.policy import SiteState
 from pilot.ops.factory.supply import Counts
 from pilot.pool.interface import Demand
 
 LATELY_S = 60.0
+GAVE_UP_S = 180.0  # a pilot that ends so soon after the pool is back has given up before
 KEEP_WANTED_S = 3600.0
 HISTORY_S = 86400.0
 log = logging.getLogger("pilot.factory")
@@ -84,7 +85,7 @@ def _decide_pool(
 ) -> List[SiteReport]:
     """The decisions for the sites of one pool, whose tasks are shared out once."""
     limits = {site.name: limits_of(farm, book, asked, site, live[site.name]) for site in sites}
-    away = _find_away(book, sites)
+    away = _find_away(book, sites, book.notes.pool_back(sites[0].pool))
     if away:
         limits = {
             name: one._replace(unknown=one.unknown or away) for name, one in limits.items()
@@ -161,11 +162,16 @@ def _count_supply(
     return free + (busy if known.holders is not None else 0)
 
 
-def _find_away(book: Book, sites: Sequence[Site]) -> str:
+def _find_away(book: Book, sites: Sequence[Site], back: float) -> str:
     """A sentence if a pilot of one of these sites could not reach the pool lately: that is no
-    site's fault, and all wait."""
+    site's fault, and all wait. Pilots that gave up before the pool was `back` (UNIX time) say
+    nothing."""
     for site in sites:
-        ended = judged_pilots(book, site, CANARY_S)
+        ended = [
+            pilot
+            for pilot in judged_pilots(book, site, CANARY_S)
+            if (pilot.ended or 0.0) > back + GAVE_UP_S
+        ]
         if outcome.judge_site(ended, (), site.per_node, 0.0).server_away:
             return "pilot %s could not reach the pool (exit code 50)" % ended[0].pilot
     return ""
@@ -188,9 +194,9 @@ def is_open(limits: Limits) -> bool:
 
 
 def _learned_cap(refusal: Optional[Refusal], now_s: float) -> Optional[int]:
-    """The jobs that the batch system allowed us, for half an hour: the limit may have changed, or
+    """The jobs that the batch system allowed us, for some minutes: the limit may have changed, or
     other jobs of ours may have ended."""
-    fresh = refusal is not None and now_s < refusal.until_s + MAX_BACK_OFF_S
+    fresh = refusal is not None and now_s < refusal.until_s + KEEP_CAP_S
     return refusal.cap if refusal is not None and fresh else None
 
 

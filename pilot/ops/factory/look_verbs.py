@@ -119,13 +119,14 @@ def _site_row(book: Book, site: Site) -> Dict[str, Any]:
     """What `status` shows of a site."""
     counts = supply.count_pilots(book.live_pilots(site.name))
     ended = book.ended_pilots(site.name, DAY_S, MOST_ENDED)
-    well = sum(pilot.exit_code in (0, 60) for pilot in ended)
     last = book.notes.decisions(site.name, 1)
     level = book.notes.last_level(site.name)
     return {
         "site": site.name, "state": state_of(book, site), "demand": level.demand,
         "pending": counts.pending, "running": counts.running, "held": counts.held,
-        "idle": level.idle, "ended_well": well, "ended_badly": len(ended) - well,
+        "idle": level.idle,
+        "ended_well": sum(pilot.exit_code in (0, 60) for pilot in ended),
+        "ended_badly": sum(map(outcome.is_bad_end, ended)),
         "decision": last[0]["line"] if last else "",
         "failures": [one._asdict() for one in outcome.count_failures(ended, SHOWN)],
     }

@@ -7,11 +7,14 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from pilot.ops.factory.book_file import FIRST_BACK_OFF_S, BookFile
 
 MAX_BACK_OFF_S = 1800.0
+KEEP_CAP_S = 300.0  # how long a limit of the batch system is taken as known
+_SILENT = "silent"
 MOST_CYCLES = 3  # between two questions to a batch system that does not answer
 
 
 class Refusal(NamedTuple):
-    """The back-off of a site after a refused submission, and the cap that it taught us."""
+    """The back-off of a site after a refused submission; or the number of jobs that the batch system
+    allows us, and when that was learned."""
 
     step: int
     until_s: float
@@ -143,24 +146,47 @@ class Notes:
 
     def judged_since(self, site: str) -> float:
         """The moment (UNIX time) of `begin_anew`; 0 without one."""
-        row = self._db.execute(
-            "SELECT value FROM meta WHERE name = ?", ("anew " + site,)
-        ).fetchone()
-        return float(row[0]) if row else 0.0
+        return float(self._find_meta("anew " + site) or 0.0)
+
+    def note_pools(self, answered: Dict[str, bool]) -> None:
+        """Which pools answered, by URL."""
+        for url, well in answered.items():
+            known = self._find_meta("silent " + url)
+            if well == (known != _SILENT):
+                continue
+            value = "%.3f" % self.clock.unix_s() if well else _SILENT
+            with self._file.writing():
+                self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", ("silent " + url, value))
+
+    def pool_back(self, url: str) -> float:
+        """The moment (UNIX time) at which a pool answered again after silence; 0 if it is not
+        known."""
+        known = self._find_meta("silent " + url)
+        return 0.0 if known is None or known == _SILENT else float(known)
+
+    def _find_meta(self, name: str) -> Optional[str]:
+        row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
 
     def switches(self) -> Dict[str, str]:
         """The operators' orders by site."""
         return dict(self._db.execute("SELECT site, word FROM switches"))
 
-    def note_refusal(self, site: str, why: str, cap: Optional[int] = None) -> None:
-        """A submission was refused: 1, 2, 4 ... 30 minutes of back-off; or a cap was learned."""
+    def note_refusal(self, site: str, why: str) -> None:
+        """A submission was refused: 1, 2, 4 ... 30 minutes of back-off."""
         before = self.refusal(site)
-        step = before.step + 1 if before and cap is None else 0 if cap is not None else 1
-        wait_s = min(MAX_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** max(0, step - 1))
+        step = before.step + 1 if before else 1
+        wait_s = min(MAX_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** (step - 1))
+        self._write_refusal(site, Refusal(step, self.clock.boot_s() + wait_s, why[:500], None))
+
+    def note_cap(self, site: str, why: str, cap: int) -> None:
+        """The batch system takes no more than so many jobs of ours."""
+        self._write_refusal(site, Refusal(0, self.clock.boot_s(), why[:500], cap))
+
+    def _write_refusal(self, site: str, refusal: Refusal) -> None:
         with self._file.writing():
             self._db.execute(
-                "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?)",
-                (site, step, self.clock.boot_s() + wait_s, why[:500], cap),
+                "INSERT OR REPLACE INTO refusals VALUES (?, ?, ?, ?, ?)", (site,) + refusal
             )
 
     def refusal(self, site: str) -> Optional[Refusal]:
@@ -170,10 +196,10 @@ class Notes:
         ).fetchone()
         return Refusal(*row) if row else None
 
-    def clear_refusal(self, site: str) -> None:
-        """A submission worked."""
+    def end_back_off(self, site: str) -> None:
+        """A submission worked. A cap stays known."""
         with self._file.writing():
-            self._db.execute("DELETE FROM refusals WHERE site = ?", (site,))
+            self._db.execute("DELETE FROM refusals WHERE site = ? AND cap IS NULL", (site,))
 
     def believe(self, backend: str, doubt: str, after_s: float) -> bool:
         """Whether a doubtful answer of this backend is believed: it has been doubtful for so long.

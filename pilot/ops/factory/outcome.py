@@ -35,6 +35,11 @@ def is_quick_end(pilot: Pilot) -> bool:
     return pilot.ended - pilot.started <= QUICK_S
 
 
+def is_bad_end(pilot: Pilot) -> bool:
+    """Whether an ended pilot failed; one that the batch system or an operator ended did not."""
+    return pilot.exit_code not in (0, 60) and JobState(pilot.state) not in _EXCUSED
+
+
 class Failure(NamedTuple):
     """Pilots that ended badly in the same way."""
 
@@ -47,7 +52,7 @@ def count_failures(ended: Sequence[Pilot], most: int) -> List[Failure]:
     """The most frequent reasons of bad ends, the most frequent first; `ended` has the last first."""
     found: Dict[str, Failure] = {}
     for pilot in ended:
-        if pilot.exit_code in (0, 60) or JobState(pilot.state) in _EXCUSED:
+        if not is_bad_end(pilot):
             continue
         reason = "%s: %s" % (
             pilot.state if pilot.exit_code is None else "exit code %d" % pilot.exit_code,
@@ -77,7 +82,7 @@ def judge_site(
             streak.append(pilot)
     avoid = sorted(node for node, count in quick.items() if node and count >= per_node)
     healthy = any(_is_healthy(pilot, quick, now_s) for pilot in live)
-    quarantine = "" if healthy else _quarantine(streak)
+    quarantine = "" if healthy else _quarantine(streak, per_node)
     return Verdict(avoid, quarantine, _stopped(streak), _is_away(streak))
 
 
@@ -91,13 +96,15 @@ def _is_healthy(pilot: Pilot, quick: Dict[str, int], now_s: float) -> bool:
     )
 
 
-def _quarantine(streak: Sequence[Pilot]) -> str:
+def _quarantine(streak: Sequence[Pilot], per_node: int) -> str:
+    """Why the site itself seems to fail: several nodes do, or one still does after it was left
+    out, because it is the only one or the batch system leaves none out."""
     quick = [pilot for pilot in streak if is_quick_end(pilot)]
     nodes = {pilot.node for pilot in quick}
-    if len(nodes) < NODES:
+    if len(nodes) < NODES and len(quick) < 2 * per_node:
         return ""
-    return "%d pilots ended within %.0f s on %d nodes, the last with exit code %s" % (
-        len(quick), QUICK_S, len(nodes), quick[0].exit_code,
+    return "%d pilots ended within %.0f s on %d node%s, the last with exit code %s" % (
+        len(quick), QUICK_S, len(nodes), "" if len(nodes) == 1 else "s", quick[0].exit_code,
     )
 
 

@@ -11,7 +11,7 @@ from pilot.ops.factory.book import Book
 from pilot.ops.factory.book_file import Clock
 from pilot.ops.factory.config import Farm, Site
 from pilot.ops.factory.cycle import Access, run_cycle
-from pilot.ops.factory.jobs import Job, JobList, JobState, NoAnswer
+from pilot.ops.factory.jobs import LIVE, Job, JobList, JobState, NoAnswer, TooMany
 from pilot.ops.factory.source import DemandSource
 from pilot.ops.factory.__main__ import main
 from pilot.pool.interface import Busy, Demand, Need
@@ -41,7 +41,7 @@ class Turned(Clock):
 
 class Memory(Backend):
     """A batch system of the test: `jobs` by id; `error` is raised once by the next submission, after
-    it happened if `happens`; `silent` by every question."""
+    it happened if `happens`; `silent` by every question; `most` is its limit."""
 
     name, index_variable = "memory", "NUMBER"
 
@@ -49,12 +49,17 @@ class Memory(Backend):
         super().__init__(environ, folder)
         self.jobs, self.submitted, self.error, self.happens = {}, [], None, False
         self.silent, self.hidden, self.questions = "", set(), 0
+        self.most, self.tries = 10 ** 9, 0  # live jobs that it allows; submit commands
 
     def check(self, submission):
         return "fine"
 
     def submit(self, submission):
         error, self.error = self.error, None
+        self.tries += 1
+        live = sum(job.state in LIVE for job in self.jobs.values())
+        if live + submission.pilots > self.most:
+            raise TooMany("job submit limit")
         if error is None or self.happens:
             self.submitted.append(submission)
             for number in range(submission.pilots):

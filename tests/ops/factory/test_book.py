@@ -109,7 +109,7 @@ def test_back_off_doubles_up_to_half_an_hour_and_ends_with_success(book):
         book.notes.note_refusal("main", "no")
         waits.append(book.notes.refusal("main").until_s - book.clock.boot_s())
     assert waits == [60.0, 120.0, 240.0, 480.0, 960.0, 1800.0, 1800.0, 1800.0]
-    book.notes.clear_refusal("main")
+    book.notes.end_back_off("main")
     assert book.notes.refusal("main") is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from pilot.errors import NodeUnfit, UsageError
 from pilot.ops.factory.cycle import Access, run_cycle
 from pilot.ops.factory.jobs import (
-    Job, JobState, MayHaveHappened, SubmissionRefused, TooMany,
+    Job, JobState, MayHaveHappened, SubmissionRefused,
 )
 from pilot.ops.factory.notes import Level
 from pilot.ops.factory.source import DemandSource
@@ -218,9 +218,10 @@ def test_a_book_that_cannot_be_written_submits_nothing(factory):
 
 def test_a_limit_that_was_learned_is_forgotten_after_a_while(factory):
     factory.want(3)
-    factory.system.error = TooMany("other jobs of ours fill the queue")
+    factory.system.most = 0  # other jobs of ours fill the queue
     factory.cycle()
     assert "the batch system's limit 0-0 = 0" in factory.cycle(61)["main"].line
+    factory.system.most = 10
     assert factory.cycle(1800)["main"].submit == 3
 
 
@@ -255,13 +256,34 @@ def test_a_refused_submission_waits_longer_each_time(factory):
 
 
 def test_a_limit_of_the_batch_system_is_a_cap_and_no_failure(factory):
+    factory.sites = [make_site(max_pending=50, max_running=50, max_per_cycle=50)]
+    factory.system.most = 13
+    factory.want(30)
+    assert factory.cycle()["main"].submit == 30
+    # 30 and 15 are refused, 7 taken; then 8 refused, 4 taken, 4 and 2 refused ...
+    assert len(factory.book.live_pilots()) == len(factory.system.jobs) == 13
+    tries = factory.system.tries
+    for _ in range(3):
+        decision = factory.cycle()["main"]
+        assert "the batch system's limit 13-13 = 0" in decision.line
+    assert factory.system.tries == tries <= 12
+    one = sorted(factory.system.jobs)[0]
+    factory.system.move(one, JobState.OK, exit_code=0)
+    factory.cycle()  # sees the end and submits another one
+    assert len(factory.book.live_pilots()) == 13
+    assert factory.system.tries == tries + 1
+    assert factory.book.open_intents() == []
+
+
+def test_a_limit_that_was_raised_is_noticed_within_minutes(factory):
+    factory.sites = [make_site(max_pending=50, max_running=50, max_per_cycle=50)]
+    factory.system.most = 4
     factory.want(30)
     factory.cycle()
-    factory.system.move("all", JobState.RUNNING)
-    factory.system.error = TooMany("job submit limit")
-    factory.cycle()
-    decision = factory.cycle(61)["main"]
-    assert "the batch system's limit 5-5 = 0" in decision.line
+    factory.system.most = 9
+    for _ in range(6):
+        factory.cycle()
+    assert len(factory.book.live_pilots()) == 9
 
 
 # -- operators and several sites -----------------------------------------------------------------
@@ -376,6 +398,15 @@ def test_a_site_that_fails_everything_is_tested_by_single_pilots(factory):
     assert submitted(factory)[-1] == 1
 
 
+def test_a_machine_that_fails_every_pilot_gets_one_each_ten_minutes(factory):
+    """There is one node, and no batch system that could leave it out."""
+    factory.want(1000)
+    for _ in range(120):
+        factory.cycle()
+        factory.system.move("all", JobState.FAILED, exit_code=10, node="laptop")
+    assert sum(submitted(factory)) <= 2 * 5 + 12
+
+
 def test_a_site_that_works_again_leaves_quarantine(factory):
     factory.want(50)
     for number in range(4):
@@ -426,6 +457,47 @@ def test_pilots_that_cannot_reach_the_pool_blame_no_site(factory):
     assert "could not reach the pool (exit code 50)" in decisions["b"].line
     assert "quarantine" not in decisions["a"].line
     assert factory.cycle(601)["a"].submit > 0
+
+
+@pytest.mark.parametrize("minutes", [5, 60])
+def test_a_pool_server_that_is_away_costs_nothing_but_the_time(factory, minutes):
+    """Pilots give up one by one; nothing is submitted, and afterwards there are as many as before
+    within three cycles."""
+    factory.sites = [make_site("a", max_running=8, max_pending=8), make_site("b", max_running=8, max_pending=8)]
+    factory.want(40)
+    factory.cycle()
+    factory.system.move("all", JobState.RUNNING, node="n")
+    factory.cycle()
+    before, jobs = len(submitted(factory)), list(factory.system.jobs)
+    assert len(jobs) == 16
+    factory.demand = factory.heard = "the pool cannot be reached"
+    for minute in range(minutes):
+        if 2 <= minute and jobs:
+            for one in [jobs.pop() for _ in range(min(4, len(jobs)))]:
+                factory.system.move(one, JobState.FAILED, exit_code=50)
+        for decision in factory.cycle().values():
+            assert decision.submit == 0 and "unknown: the pool" in decision.line
+    assert len(submitted(factory)) == before
+    factory.heard = set()
+    factory.want(40)
+    for one in jobs:  # these gave up just before
+        factory.system.move(one, JobState.FAILED, exit_code=50)
+    for _ in range(3):
+        decisions = factory.cycle()
+    assert len(factory.book.live_pilots()) == 16
+    assert not any("quarantine" in one.line or "unknown" in one.line for one in decisions.values())
+
+
+def test_nodes_that_cannot_reach_a_pool_which_the_factory_reaches_are_tried_again(factory):
+    factory.want(40)
+    factory.demand = "away"
+    factory.cycle()
+    factory.want(40)
+    factory.cycle()
+    factory.system.move("all", JobState.FAILED, exit_code=50)
+    waits = [factory.cycle()["main"] for _ in range(30)]
+    # the first five end within three minutes after the pool was back; then one try in ten minutes
+    assert sum(one.submit for one in waits) <= 20
 
 
 # -- demand of another source ----------------------------------------------------------------------

@@ -4,7 +4,9 @@ import pytest
 
 from pilot.ops.factory.book import new_pilot
 from pilot.ops.factory.jobs import JobState
-from pilot.ops.factory.outcome import Failure, count_failures, is_quick_end, judge_site
+from pilot.ops.factory.outcome import (
+    Failure, count_failures, is_bad_end, is_quick_end, judge_site,
+)
 
 
 def ended(code, node="n1", ran=30.0, done=None, state=JobState.FAILED, at=1000.0, **more):
@@ -55,6 +57,21 @@ def test_quick_ends_on_two_nodes_are_the_sites_fault_until_one_works():
     assert judge_site(bad, [live("n3", 200.0)], 3, 1000.0).quarantine == ""
     assert judge_site(bad, [live("n3", 20.0)], 3, 1000.0).quarantine != ""
     assert judge_site(bad, [live("n1", 200.0)], 3, 1000.0).quarantine != ""
+
+
+def test_a_node_that_still_fails_after_it_was_left_out_is_the_sites_fault():
+    bad = [ended(10, at=1000.0 - n) for n in range(6)]
+    assert judge_site(bad[:5], (), 3, 1000.0).quarantine == ""
+    verdict = judge_site(bad, (), 3, 1000.0)
+    assert verdict.quarantine == "6 pilots ended within 120 s on 1 node, the last with exit code 10"
+    assert judge_site(bad, [live("n3", 200.0)], 3, 1000.0).quarantine == ""
+
+
+def test_a_pilot_that_was_preempted_or_cancelled_did_not_end_badly():
+    assert is_bad_end(ended(10)) and is_bad_end(ended(None))
+    assert not is_bad_end(ended(0)) and not is_bad_end(ended(60))
+    assert not is_bad_end(ended(None, state=JobState.PREEMPTED))
+    assert not is_bad_end(ended(-15, state=JobState.CANCELLED))
 
 
 def test_a_wrong_configuration_stops_the_site_with_its_sentence():
