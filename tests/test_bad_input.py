@@ -170,7 +170,9 @@ def test_a_bad_value_hides_no_other_mistake_of_its_command(pilot, tmp_path):
 def test_a_bad_pilot_json_is_told(pilot, tmp_path, text, told):
     (tmp_path / "pilot.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     ended = pilot(*FINE)
-    assert ended.code == 2 and told in ended.err and "Traceback" not in ended.err
+    assert ended.code == 2
+    assert told in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_a_bad_variable_is_told_by_its_name(pilot):
@@ -190,12 +192,10 @@ def test_a_broken_extension_is_told_with_file_and_line(pilot, tmp_path, text, to
     (tmp_path / "pilot_broken").mkdir()
     (tmp_path / "pilot_broken" / "__init__.py").write_text("\n" + text + "\n")
     ended = pilot(*(FINE + ("-E", "broken")))
-    assert (
-        ended.code == 2
-        and told in ended.err
-        and "line 2" in ended.err
-        and "Traceback" not in ended.err
-    )
+    assert ended.code == 2
+    assert told in ended.err
+    assert "line 2" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_a_bug_in_an_extension_is_exit_code_1_with_its_traceback_in_the_log(pilot, tmp_path):
@@ -204,18 +204,18 @@ def test_a_bug_in_an_extension_is_exit_code_1_with_its_traceback_in_the_log(pilo
         "from pilot.command import Command\nclass Bug(Command):\n  'A bug.'\n  name = 'Bug'\n  def run(self, ctx):\n    return 1/0\nCOMMANDS = (Bug,)\n"
     )
     ended = pilot("-E", "buggy", "-X", "Bug")
-    assert ended.code == 1 and ended.report["exit_code"] == 1 and ended.status("Bug") == "crashed"
+    assert ended.code == 1
+    assert ended.report["exit_code"] == 1
+    assert ended.status("Bug") == "crashed"
     assert "ZeroDivisionError" in (ended.workdir / "pilot.log").read_text()
 
 
 @pytest.mark.parametrize("workdir", ["/dev/null/x", "/proc/nothing/here"])
 def test_a_workdir_that_cannot_be_used_is_exit_code_10(pilot, workdir):
     ended = pilot(*FINE, workdir=workdir)
-    assert (
-        ended.code == 10
-        and "workdir %s cannot be used" % workdir in ended.err
-        and "Traceback" not in ended.err
-    )
+    assert ended.code == 10
+    assert "workdir %s cannot be used" % workdir in ended.err
+    assert "Traceback" not in ended.err
 
 
 @pytest.fixture
@@ -230,7 +230,9 @@ def test_a_full_disk_is_exit_code_10(pilot, small_disk):
             while True:
                 os.write(stream.fileno(), b"x" * 4096)
     ended = pilot(*FINE, workdir=small_disk)
-    assert ended.code == 10 and "disk is full" in ended.err and "Traceback" not in ended.err
+    assert ended.code == 10
+    assert "disk is full" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_a_disk_that_fills_up_while_working_gives_the_task_back(pilot, small_disk, tasks_file):
@@ -272,11 +274,9 @@ def test_outputs_that_cannot_be_kept_are_told_before_any_task_runs(pilot, tasks_
         "--output-dir",
         folder,
     )
-    assert (
-        ended.code == 10
-        and "--output-dir %s cannot be made here" % folder in ended.err
-        and ended.report["tasks"]["done"] == 0
-    )
+    assert ended.code == 10
+    assert "--output-dir %s cannot be made here" % folder in ended.err
+    assert ended.report["tasks"]["done"] == 0
 
 
 def test_a_working_directory_that_is_gone_is_told(tmp_path):

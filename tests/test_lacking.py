@@ -55,12 +55,10 @@ def test_where_nothing_can_start_one_sentence_says_so(pilot, without):
     """As with Debian's python3-minimal."""
     ended = pilot("--tasks", TASKS, env=without("json"))
     line, = ended.err.strip().splitlines()
-    assert (
-        ended.code == 10
-        and line.startswith("pilot: error: ")
-        and "json" in line
-        and line.endswith("is not a whole Python")
-    )
+    assert ended.code == 10
+    assert line.startswith("pilot: error: ")
+    assert "json" in line
+    assert line.endswith("is not a whole Python")
 
 
 @pytest.mark.parametrize(
@@ -135,11 +133,9 @@ def test_without_tls_a_machines_features_and_outputs_cannot_be_had_and_that_is_a
         tasks_file({"id": "a", "command": ["true"]}),
         env=environ,
     )
-    assert (
-        ended.code == ended.report["exit_code"] == 0
-        and "Traceback" not in ended.err
-        and "Exit code 0" in ended.out
-    ), ended.err
+    assert ended.code == ended.report["exit_code"] == 0, ended.err
+    assert "Traceback" not in ended.err, ended.err
+    assert "Exit code 0" in ended.out, ended.err
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,6 @@ def test_a_token_goes_to_its_hosts_by_https_only(tmp_path):
 def test_a_credential_that_is_not_there_is_told_at_once(pilot, tasks_file, words, sentence):
     ended = pilot(*(PLAN + ("--tasks", tasks_file({"command": ["true"]})) + words))
     # before anything ran
-    assert (
-        ended.code == 2
-        and sentence in ended.err
-        and not (ended.workdir / "pilot-events.jsonl").exists()
-    )
+    assert ended.code == 2
+    assert sentence in ended.err
+    assert not (ended.workdir / "pilot-events.jsonl").exists()

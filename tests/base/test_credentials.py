@@ -177,7 +177,9 @@ def end_of(path):
 @pytest.mark.parametrize("proxy, first", [("short", "short.crt"), ("long", "user.crt")])
 def test_a_proxy_ends_with_the_first_of_its_chain(grid, proxy, first):
     found = credentials.read_proxy(str(grid / (proxy + ".pem")))
-    assert found.not_after == end_of(grid / first) and found.fqans == [] and found.vo is None
+    assert found.not_after == end_of(grid / first)
+    assert found.fqans == []
+    assert found.vo is None
     assert found.left_s(found.not_after - 5) == 5
 
 

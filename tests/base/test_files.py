@@ -13,11 +13,9 @@ def test_a_file_is_replaced_whole_with_its_mode(tmp_path, same_umask):
     path.write_text("before")
     os.umask(0o022)
     write_file(str(path), b"after", 0o666)
-    assert (
-        path.read_bytes() == b"after"
-        and stat.S_IMODE(path.stat().st_mode) == 0o644
-        and os.listdir(str(tmp_path)) == ["f"]
-    )
+    assert path.read_bytes() == b"after"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert os.listdir(str(tmp_path)) == ["f"]
 
 
 def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path):

@@ -18,12 +18,10 @@ from tests.conftest import ROOT
 def test_a_fit_node_is_told_as_a_fact(tmp_path):
     trial = run_command(CheckWorkerNode, tmp_path)
     node = trial.fact(WorkerNode)
-    assert (
-        trial.outcome.status == "ok"
-        and node.cores >= 1
-        and node.disk_mb > 0
-        and node.host == os.uname().nodename
-    )
+    assert trial.outcome.status == "ok"
+    assert node.cores >= 1
+    assert node.disk_mb > 0
+    assert node.host == os.uname().nodename
     assert node.core_sources
 
 
@@ -63,7 +61,9 @@ def test_a_repository_has_so_long_as_was_said(tmp_path, monkeypatch):
         tmp_path,
         {"cvmfs_repositories": "hangs.org", "cvmfs_mount": str(tmp_path), "cvmfs_timeout_s": "0.5"},
     ).outcome
-    assert outcome.exit_code == 10 and "hangs" in outcome.reason and outcome.seconds < 30
+    assert outcome.exit_code == 10
+    assert "hangs" in outcome.reason
+    assert outcome.seconds < 30
 
 
 @pytest.mark.parametrize("granted, count", [({}, 2), ({"SLURM_GPUS_ON_NODE": "1"}, 1)])
@@ -115,11 +115,9 @@ def test_repositories_are_read_by_a_child(tmp_path):
     reason = run_command(
         CheckWorkerNode, tmp_path, dict(settings, cvmfs_repositories="good.org,empty.org,no.org")
     ).outcome.reason
-    assert (
-        "empty.org is empty: not mounted" in reason
-        and "no.org" in reason
-        and "good.org" not in reason
-    )
+    assert "empty.org is empty: not mounted" in reason
+    assert "no.org" in reason
+    assert "good.org" not in reason
 
 
 def test_a_repository_is_entered_where_the_folder_above_cannot_be_listed(pilot, tmp_path):
@@ -163,11 +161,9 @@ def test_a_repository_is_entered_where_the_folder_above_cannot_be_listed(pilot, 
     finally:
         above.chmod(0o700)
     assert ended.code == 0, ended.err
-    assert (
-        other.code == 10
-        and "no.org is not there" in other.err
-        and "good.org" not in other.report["commands"][0]["reason"]
-    )
+    assert other.code == 10
+    assert "no.org is not there" in other.err
+    assert "good.org" not in other.report["commands"][0]["reason"]
 
 
 def test_a_repository_that_hangs_is_told_and_its_child_is_gone(tmp_path):

@@ -14,12 +14,10 @@ def test_the_file_holds_facts_and_what_was_set(tmp_path):
         Configure, tmp_path, {"set": ["LocalSE=CERN-disk", "cores=1"], "site": "LCG.X.org"}, facts
     )
     found = json.loads((tmp_path / "pilot-agent.json").read_text())
-    assert (
-        found["memory_mb"] == 4000
-        and found["batch_queue"] == "long"
-        and found["software"] == "/opt/soft"
-        and found["site"] == "LCG.X.org"
-    )
+    assert found["memory_mb"] == 4000
+    assert found["batch_queue"] == "long"
+    assert found["software"] == "/opt/soft"
+    assert found["site"] == "LCG.X.org"
     assert found["LocalSE"] == "CERN-disk" and found["cores"] == "1"  # --set wins
     assert found["platform"] == "Linux_x86_64_glibc-2.36"
     assert trial.fact(Configuration).path == str(tmp_path / "pilot-agent.json")

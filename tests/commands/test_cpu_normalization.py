@@ -29,8 +29,12 @@ def run(tmp_path, **settings):
 def test_every_core_runs_a_copy_and_the_slowest_counts(tmp_path):
     trial = run(tmp_path)
     found = trial.fact(CPUPower)
-    assert trial.outcome.status == "ok" and found.copies == 2 and len(found.scores) == 2
-    assert found.power == min(found.scores) and not found.approximate and not found.cached
+    assert trial.outcome.status == "ok"
+    assert found.copies == 2
+    assert len(found.scores) == 2
+    assert found.power == min(found.scores)
+    assert not found.approximate
+    assert not found.cached
 
 
 def test_the_score_of_a_node_is_kept(tmp_path):

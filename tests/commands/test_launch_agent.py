@@ -81,11 +81,9 @@ def test_the_orders_hold_the_slot_and_the_settings(tmp_path):
         ["a", "b"],
         60.0,
     )
-    assert (
-        found.environ["SOFT"] == "1"
-        and found.environ["PILOT_TASK_CPU_POWER"] == "12.3"
-        and found.output_dir == "/out"
-    )
+    assert found.environ["SOFT"] == "1"
+    assert found.environ["PILOT_TASK_CPU_POWER"] == "12.3"
+    assert found.output_dir == "/out"
     assert (
         599 < found.ends["Slurm (squeue)"] <= 600.0 and 3590 < found.ends["--max-walltime"] <= 3600
     )

@@ -44,11 +44,9 @@ def test_the_pilot_is_registered_with_its_token(tmp_path, server):
     )
     sent = json.loads(server.seen[0][2].decode())
     assert trial.outcome.status == "ok" and trial.fact(Registration).registered_at == server.url
-    assert (
-        sent["pilot"] == "test-pilot"
-        and sent["site"] == "S"
-        and "hunter22" not in str(sent) + str(trial.events)
-    )
+    assert sent["pilot"] == "test-pilot"
+    assert sent["site"] == "S"
+    assert "hunter22" not in str(sent) + str(trial.events)
 
 
 def test_a_server_that_refuses_is_no_end_unless_asked(tmp_path, server):

@@ -54,7 +54,9 @@ def test_man_reads_the_page_without_a_complaint(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert done.returncode == 0 and done.stderr == b"" and b"stopped by signal n" in done.stdout
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert b"stopped by signal n" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -76,19 +78,15 @@ def test_bash_completes(line, expected):
         ["bash", "-c", script], cwd=str(ROOT), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     found = done.stdout.decode().split()
-    assert (
-        done.returncode == 0
-        and set(found) & set(expected)
-        and (len(expected) > 1 or found == expected)
-    ), (found, done.stderr)
+    assert done.returncode == 0, (found, done.stderr)
+    assert set(found) & set(expected), (found, done.stderr)
+    assert (len(expected) > 1 or found == expected), (found, done.stderr)
 
 
 def test_mistakes_are_a_sentence():
-    assert (
-        write("tex")[0] == 2
-        and write("man", "nowhere")[0] == 2
-        and "no package pilot_nowhere" in write("man", "nowhere")[2]
-    )
+    assert write("tex")[0] == 2
+    assert write("man", "nowhere")[0] == 2
+    assert "no package pilot_nowhere" in write("man", "nowhere")[2]
 
 
 def test_text_is_safe_for_roff():

@@ -172,11 +172,9 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path, content):
 
 
 def test_paths_and_urls_are_told_apart():
-    assert (
-        make_absolute("a:b", "/x") == "a:b"
-        and make_absolute("root://h//f", "/x") == "root://h//f"
-        and make_absolute("/abs", "/x") == "/abs"
-    )
+    assert make_absolute("a:b", "/x") == "a:b"
+    assert make_absolute("root://h//f", "/x") == "root://h//f"
+    assert make_absolute("/abs", "/x") == "/abs"
 
 
 def test_every_field_has_words():

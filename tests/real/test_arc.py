@@ -99,11 +99,9 @@ def test_a_pilot_is_run_and_its_report_comes_back(arc, tmp_path):
     code, out = arc("arcget", "-D", str(tmp_path / "back"), job)
     assert code == 0, out
     report = json.loads(next((tmp_path / "back").rglob("pilot-report.json")).read_text())
-    assert (
-        report["exit_code"] == 0
-        and report["settings"]["max_walltime"]["value"] == 600
-        and next((tmp_path / "back").rglob("pilot.log")).read_text()
-    )
+    assert report["exit_code"] == 0
+    assert report["settings"]["max_walltime"]["value"] == 600
+    assert next((tmp_path / "back").rglob("pilot.log")).read_text()
 
 
 def test_the_exit_code_of_an_unfit_node_is_arcs_too(arc, tmp_path):

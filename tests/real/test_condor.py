@@ -242,10 +242,17 @@ def farm(pool, operators_file, tmp_path):
     until(lambda: not list_tags(), 60, "the end of all jobs")
 
 
-def test_a_factory_runs_two_hundred_tasks_on_htcondor(farm):
+def test_a_factory_runs_two_hundred_tasks_on_htcondor(pool, farm, tmp_path):
+    (tmp_path / "mine").write_text(
+        "executable = /bin/sleep\narguments = 600\ntransfer_executable = false\n"
+        "request_memory = 10\nqueue 1\n"
+    )
+    other = pool(BUILD + "/cbin/condor_submit", "-terse", tmp_path / "mine").split()[0]
     site = check_tasks(farm)
     assert (site["state"], site["ended_badly"]) == ("ok", 0)
     assert site["ended_well"] >= 4
+    assert pool(BUILD + "/cbin/condor_q", other, "-af", "JobStatus").split() == ["2"]  # it runs
+    pool(BUILD + "/cbin/condor_rm", other)
 
 
 @every_case
@@ -272,7 +279,7 @@ def test_a_limit_on_a_users_jobs_is_a_cap(pool, farm, base):
         pool(BUILD + "/cbin/condor_reconfig", "-schedd")
 
 
-def test_a_schedd_that_answers_nobody_for_two_minutes(farm, base):
+def test_a_schedd_that_answers_nobody(farm, base):
     master = int((base / "pool" / "run" / "master.pid").read_text())
     schedd = [
         one.pid

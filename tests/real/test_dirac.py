@@ -141,11 +141,9 @@ def test_the_ten_commands_down_to_the_job_agent(client, tmp_path):
         entry=[sys.executable, str(tmp_path / "dirac-pilot.py")],
     )
     assert code == 0, out
-    assert (
-        "Loaded agent module WorkloadManagement/JobAgent" in out
-        and "No more agent modules to execute. Exiting" in out
-        and "URL for service WorkloadManagement/PilotManager not found" in out
-    )
+    assert "Loaded agent module WorkloadManagement/JobAgent" in out
+    assert "No more agent modules to execute. Exiting" in out
+    assert "URL for service WorkloadManagement/PilotManager not found" in out
     report = json.loads((tmp_path / "ten" / "pilot-report.json").read_text())
     assert [row["status"] for row in report["commands"]] == ["ok"] * 10
 

@@ -123,7 +123,7 @@ def test_a_controller_that_is_away_is_no_reason_to_submit(farm, slurm):
 
 
 def test_a_controller_that_answers_nobody_for_two_minutes(farm, slurm):
-    check_stopped(farm, [int((slurm / "run" / "slurmctld.pid").read_text())])
+    check_stopped(farm, [int((slurm / "run" / "slurmctld.pid").read_text())], 120)
 
 
 def test_a_dry_run_asks_slurm_and_submits_nothing(farm):

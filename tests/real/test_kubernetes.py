@@ -107,7 +107,9 @@ def test_the_pod_knows_its_slot_and_works(pod, server):
     pod.play("-X", "CheckWorkerNode,LaunchAgent", "--pool", server.url, "--min-disk-mb", "100")
     code, out = pod.ended()
     assert code == 0, out
-    assert "1 cores" in out and "512 MB memory" in out and "local in podman" in out
+    assert "1 cores" in out
+    assert "512 MB memory" in out
+    assert "local in podman" in out
     assert state_of(server, "who")["state"] == "done", out
 
 

@@ -84,11 +84,9 @@ def test_the_features_bound_the_slot_and_the_outputs_tell_its_end(machine):
     assert code == 0, out
     node = json.loads((machine.workdir / "pilot-report.json").read_text())["facts"]["WorkerNode"]
     assert node["cores"] == 1 and node["memory_mb"] == 512
-    assert (
-        outputs["shutdown_message"].startswith("200 ")
-        and "\n" not in outputs["shutdown_message"]
-        and len(outputs["heartbeat"].split()) == 5
-    )
+    assert outputs["shutdown_message"].startswith("200 ")
+    assert "\n" not in outputs["shutdown_message"]
+    assert len(outputs["heartbeat"].split()) == 5
 
 
 def test_without_work_the_manager_is_told_300(machine):
@@ -155,7 +153,9 @@ def test_a_spot_machines_notice_ends_what_runs_in_time(machine, cloud, given_s):
         cloud.__name__,
         notice=cloud(end),
     )
-    assert time.time() < end + 1 and code == 60 and "the spot machine's notice" in out, out
+    assert time.time() < end + 1, out
+    assert code == 60, out
+    assert "the spot machine's notice" in out, out
     assert '"released": 1' in (machine.workdir / "pilot-report.json").read_text()
 
 

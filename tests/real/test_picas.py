@@ -71,16 +71,12 @@ def test_tokens_that_picas_made_are_run_and_read_back_by_it(place, tmp_path):
     report = pilot(tmp_path, "old", "--slots", "2")
     assert report["tasks"]["done"] == 39
     found = client(place, "read", "old")
-    assert (
-        len(found["views"]["done"]) == 39
-        and found["views"]["error"] == ["token_007"]
-        and found["views"]["locked"] == found["views"]["todo"] == []
-    )
-    assert (
-        found["attached"]["token_000"] == "result of 0\n"
-        and found["example"]["exit_code"] == 0
-        and found["example"]["hostname"] == os.uname().nodename
-    )
+    assert len(found["views"]["done"]) == 39
+    assert found["views"]["error"] == ["token_007"]
+    assert found["views"]["locked"] == found["views"]["todo"] == []
+    assert found["attached"]["token_000"] == "result of 0\n"
+    assert found["example"]["exit_code"] == 0
+    assert found["example"]["hostname"] == os.uname().nodename
     tell = subprocess.check_output(
         [sys.executable, "-m", "pilot.pool", "status", "picas+%s/old" % COUCH], cwd=str(ROOT)
     ).decode()
@@ -110,7 +106,9 @@ def test_tokens_that_we_made_are_taken_by_picas_and_none_of_ours_is_run_twice_by
     done = [
         task["id"] for task in tasks for attempt in task["attempts"] if attempt["outcome"] == "done"
     ]
-    assert len(done) == len(set(done)) and theirs and len(set(done) | set(theirs)) == 150
+    assert len(done) == len(set(done))
+    assert theirs
+    assert len(set(done) | set(theirs)) == 150
 
 
 def test_a_killed_pilots_tokens_come_back_and_a_stopped_ones_at_once(place, tmp_path):
@@ -129,8 +127,6 @@ def test_a_killed_pilots_tokens_come_back_and_a_stopped_ones_at_once(place, tmp_
         until(lambda: pool.status()["locked"] == 1, 40)
         child.terminate()
         child.communicate(timeout=20)
-        assert (
-            child.returncode == 143
-            and pool.status()["todo"] == 1
-            and pool.show("long")["attempts"][1]["outcome"] == "released"
-        )
+        assert child.returncode == 143
+        assert pool.status()["todo"] == 1
+        assert pool.show("long")["attempts"][1]["outcome"] == "released"

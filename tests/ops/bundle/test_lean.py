@@ -49,29 +49,23 @@ class B:
 
 def test_comments_docstrings_and_types_go_and_the_rest_stays():
     small = lean.strip_source(SOURCE.encode()).decode()
-    assert (
-        "why" not in small
-        and "words" not in small
-        and "More lines" not in small
-        and "Callable[[int]" not in small
-        and "-> " not in small
-    )
-    assert (
-        small.startswith("#!/usr/bin/env python3\n")
-        and '"""kept\n  # not a comment\n    indented"""' in small
-        and "x=3" in small
-        and "many={\"a: b = c\":{}}" in small
-        and "self.x=1" in small
-        and "declared:int" in small
-        and '{1:"#"}[x]' in small
-    )
+    assert "why" not in small
+    assert "words" not in small
+    assert "More lines" not in small
+    assert "Callable[[int]" not in small
+    assert "-> " not in small
+    assert small.startswith("#!/usr/bin/env python3\n")
+    assert '"""kept\n  # not a comment\n    indented"""' in small
+    assert "x=3" in small
+    assert "many={\"a: b = c\":{}}" in small
+    assert "self.x=1" in small
+    assert "declared:int" in small
+    assert '{1:"#"}[x]' in small
     names = {}
     exec(compile(small, "small", "exec"), names)
-    assert (
-        names["A"] == "kept\n  # not a comment\n    indented"
-        and names["B"].f(None, 1, c=2) is None
-        and names["B"].x == 3
-    )
+    assert names["A"] == "kept\n  # not a comment\n    indented"
+    assert names["B"].f(None, 1, c=2) is None
+    assert names["B"].x == 3
 
 
 def test_names_of_types_that_nothing_mentions_are_not_imported():

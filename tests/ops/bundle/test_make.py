@@ -92,7 +92,9 @@ def test_the_text_form_may_come_through_a_pipe(made, tmp_path):
 
 def test_the_text_form_is_plain_ascii_of_short_lines(made):
     text = (made / "pilot.py").read_bytes()
-    assert max(text) < 128 and max(map(len, text.splitlines())) < 160 and b"\r" not in text
+    assert max(text) < 128
+    assert max(map(len, text.splitlines())) < 160
+    assert b"\r" not in text
 
 
 def test_built_in_extensions_stay_whatever_is_asked_for(made, tmp_path):
@@ -129,7 +131,9 @@ def test_the_operators_file_carries_their_tools(made, tmp_path):
 def test_the_file_for_nodes_carries_nothing_that_no_node_runs(made, tmp_path, form):
     for tool in ("pilot.pool", "pilot.bundle", "pilot.ship", "pilot.manual"):
         done = subprocess.run([sys.executable, str(made / form), "-m", tool], stderr=subprocess.PIPE)
-        assert done.returncode == 2 and "this file has no %s" % tool in done.stderr.decode() and b"--with-ops" in done.stderr
+        assert done.returncode == 2
+        assert "this file has no %s" % tool in done.stderr.decode()
+        assert b"--with-ops" in done.stderr
     subprocess.check_call([sys.executable, str(made / form), "--explode", str(tmp_path / "x")], stdout=subprocess.DEVNULL)
     assert not (tmp_path / "x" / "pilot" / "ops").exists()
     done = subprocess.run([sys.executable, str(tmp_path / "x" / "pilot.py"), "-X", "CheckWorkerNode,SayHello"], cwd=str(tmp_path), stderr=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -167,7 +171,9 @@ def test_a_compressed_copy_runs_too(made, tmp_path):
 @pytest.mark.parametrize("words, told", [(("--extension", "examples"), "is no package named pilot_*"), (("--defaults", "README.md"), "not JSON")])
 def test_a_bundle_that_cannot_be_made_is_told(tmp_path, words, told):
     done = subprocess.run([sys.executable, "-m", "pilot.bundle", "-o", str(tmp_path / "p")] + list(words), cwd=str(ROOT), stderr=subprocess.PIPE)
-    assert done.returncode == 2 and told in done.stderr.decode() and not (tmp_path / "p").exists()
+    assert done.returncode == 2
+    assert told in done.stderr.decode()
+    assert not (tmp_path / "p").exists()
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
@@ -175,7 +181,9 @@ def test_what_is_no_file_is_never_replaced(tmp_path, make):
     make(str(tmp_path / "p"))
     kind = os.stat(str(tmp_path / "p")).st_mode
     done = subprocess.run([sys.executable, "-m", "pilot.bundle", "-o", str(tmp_path / "p")], cwd=str(ROOT), stderr=subprocess.PIPE)
-    assert done.returncode == 2 and b"not a regular file" in done.stderr and os.stat(str(tmp_path / "p")).st_mode == kind
+    assert done.returncode == 2
+    assert b"not a regular file" in done.stderr
+    assert os.stat(str(tmp_path / "p")).st_mode == kind
     assert [path.name for path in tmp_path.iterdir()] == ["p"]
 
 
@@ -190,7 +198,9 @@ def test_a_lean_bundle_of_what_is_no_python_is_told(tmp_path):
     (tmp_path / "pilot_bad" / "__init__.py").write_text("COMMANDS = (\n")
     done = subprocess.run([sys.executable, "-m", "pilot.bundle", "--text", "--lean", "--extension", str(tmp_path / "pilot_bad"), "-o", str(tmp_path / "p")],
                           cwd=str(ROOT), stderr=subprocess.PIPE)
-    assert done.returncode == 2 and b"pilot_bad/__init__.py: is no Python" in done.stderr and b"Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert b"pilot_bad/__init__.py: is no Python" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
@@ -211,7 +221,9 @@ def test_where_there_is_no_newer_python_one_sentence_says_so(made, tmp_path):
     text = (made / "pilot.py").read_text().replace('"/usr/', '"/nowhere/')
     (tmp_path / "p.py").write_text(text)
     done = subprocess.run([PYTHON2, str(tmp_path / "p.py")], env={"PATH": str(tmp_path)}, stderr=subprocess.PIPE, cwd=str(tmp_path))
-    assert done.returncode == 10 and len(done.stderr.splitlines()) == 1 and b"3.6 or newer is needed" in done.stderr
+    assert done.returncode == 10
+    assert len(done.stderr.splitlines()) == 1
+    assert b"3.6 or newer is needed" in done.stderr
 
 
 @pytest.mark.skipif(PYTHON2 is None, reason="no Python 2.7 here")
@@ -240,7 +252,9 @@ def test_an_interpreter_that_hangs_is_passed_over(made, tmp_path):
 def test_a_text_by_a_pipe_that_cannot_be_stored_is_told(made, tmp_path):
     with open(str(made / "pilot.py"), "rb") as text:
         done = subprocess.run([PYTHON2, "-"], stdin=text, env={"PATH": "/usr/bin:/bin", "TMPDIR": "/nowhere"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/proc", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)))
-    assert done.returncode == 10 and b"cannot be stored" in done.stderr and b"Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 10, done.stderr
+    assert b"cannot be stored" in done.stderr, done.stderr
+    assert b"Traceback" not in done.stderr, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +298,9 @@ def test_the_lean_script_says_what_it_has_not(lean, tmp_path):
     done = subprocess.run([sys.executable, str(lean), "--list"], cwd=str(tmp_path), stdout=subprocess.PIPE)
     assert b"Look at the machine and refuse it" in done.stdout
     done = subprocess.run([sys.executable, str(lean), "--help"], cwd=str(tmp_path), stdout=subprocess.PIPE)
-    assert done.returncode == 0 and b"--min-disk-mb MIN_DISK_MB" in done.stdout and b"the whole one explains each option" in done.stdout
+    assert done.returncode == 0
+    assert b"--min-disk-mb MIN_DISK_MB" in done.stdout
+    assert b"the whole one explains each option" in done.stdout
     done = subprocess.run([sys.executable, "-m", "pilot.bundle", "--lean", "-o", str(tmp_path / "x")], cwd=str(ROOT), stderr=subprocess.PIPE)
     assert done.returncode == 2 and b"--lean is for --text" in done.stderr
 

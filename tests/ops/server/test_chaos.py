@@ -63,11 +63,9 @@ def test_repeated_and_reordered_requests_change_nothing(within):
         for attempt in task["attempts"]
         if attempt["outcome"] == "done"
     ]
-    assert (
-        sorted(told) == sorted(done)
-        and len(done) == TASKS
-        and all(len(task["attempts"]) == 1 for task in tasks)
-    )
+    assert sorted(told) == sorted(done)
+    assert len(done) == TASKS
+    assert all(len(task["attempts"]) == 1 for task in tasks)
 
 
 def test_a_claim_that_is_repeated_by_another_pilot_is_another_claim(within):

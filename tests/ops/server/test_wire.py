@@ -19,11 +19,9 @@ def test_a_head_is_read():
         {"a": "1", "b": "x y"},
         5,
     )
-    assert (
-        head.headers["authorization"] == "Bearer t"
-        and head.keep_alive
-        and not head.expects_continue
-    )
+    assert head.headers["authorization"] == "Bearer t"
+    assert head.keep_alive
+    assert not head.expects_continue
 
 
 def test_segments_of_a_path_are_decoded_one_by_one():
@@ -124,11 +122,9 @@ def test_a_head_that_does_not_end_is_refused():
 def test_an_answer_tells_its_length_and_hides_nothing():
     data = wire.render_answer(wire.answer_error(503, "no", "Retry-After: 2\r\n"), False)
     head, _, body = data.partition(b"\r\n\r\n")
-    assert (
-        head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-        and b"Retry-After: 2" in head
-        and b"Connection: close" in head
-    )
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert b"Retry-After: 2" in head
+    assert b"Connection: close" in head
     assert (
         json.loads(body.decode()) == {"error": "no"} and b"Content-Length: %d" % len(body) in head
     )
