@@ -45,8 +45,10 @@ def break_nodes(slurm, *names):
 
 def test_a_job_of_higher_priority_preempts_pilots_and_nobody_is_blamed(slurm, new_farm):
     """It takes all cores: the pilots are cancelled, their tasks run again afterwards."""
-    farm = new_farm("main").make(6, max_running=4, command="sleep 5")
-    until(lambda: farm.once()["running"] >= 2 and farm.counts()["locked"] >= 2, 90, "two pilots")
+    farm = new_farm("main")
+    mark = "%s/$PILOT_TASK_ID" % farm.folder
+    farm.make(4, max_running=4, command="test -e %s || { touch %s; sleep 600; }" % (mark, mark))
+    until(lambda: farm.once() and farm.counts()["locked"] == 4, 180, "all tasks at work")
     first = set(farm.list_tags())
     urgent = subprocess.check_output(
         ["sbatch", "--parsable", "-p", "urgent", "-n", "16", "--mem", "60000", "-o", "/dev/null",
@@ -56,7 +58,7 @@ def test_a_job_of_higher_priority_preempts_pilots_and_nobody_is_blamed(slurm, ne
         ["squeue", "-h", "-t", "R", "-o", "%A"], env=farm.environ).decode(), 60, "the urgent job")
     until(lambda: farm.once()["running"] == 0, 60, "the end of the pilots")
     assert farm.site()["state"] == "ok"
-    until(lambda: farm.once() and farm.counts()["done"] == 6, 240, "the tasks")
+    until(lambda: farm.once() and farm.counts()["done"] == 4, 240, "the tasks")
     until(lambda: live(farm.once()) == 0, 90, "the end of the pilots")
     site = farm.site()
     assert (site["state"], site["ended_badly"], site["failures"]) == ("ok", 0, [])
