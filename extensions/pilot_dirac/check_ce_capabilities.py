@@ -50,7 +50,7 @@ class CheckCECapabilities(DiracCommand):
     def _take_parameters(self, answer: Dict[str, object]) -> None:
         pp = self.pp
         parameters = dict(answer)
-        if str(parameters.pop("WholeNode", "")).lower() in ("true", "yes", "1"):
+        if str(parameters.get("WholeNode", "")).lower() in ("true", "yes", "1"):
             pp.tags.append("WholeNode")
         pp.tags += parsing.as_list(parameters.pop("Tag", ()))
         pp.reqtags += parsing.as_list(parameters.pop("RequiredTag", ()))

@@ -4,6 +4,7 @@ itself."""
 from typing import Dict, Optional
 
 from pilot.facts import WorkerNode
+from pilot.node import features
 
 from . import parsing
 from .check_ce_capabilities import CheckCECapabilities
@@ -37,7 +38,9 @@ class CheckWNCapabilities(CheckCECapabilities):
                 self._bound_memory(counts[1], node),
                 **self._count_gpus(counts[2], node),
                 **{
+                    # DIRAC's CE class reads CEDefaults first and LocalSite last
                     DEFAULTS + "NumberOfProcessors": str(pp.pilotProcessors),
+                    "/LocalSite/NumberOfProcessors": str(pp.pilotProcessors),
                     DEFAULTS + "Tag": ", ".join(pp.tags),
                     DEFAULTS + "RequiredTag": ", ".join(pp.reqtags),
                 },
@@ -47,7 +50,8 @@ class CheckWNCapabilities(CheckCECapabilities):
     def _count_processors(self, reported: int, node: Optional[WorkerNode]) -> int:
         """The smallest of the counts that DIRAC, the slot and the operator report."""
         pp = self.pp
-        says = {"DIRAC": reported, "the slot": node.cores if node else pp.pilotProcessors,
+        slot = node.cores if node else features.cores(features.find(pp.context.environ))
+        says = {"DIRAC": reported, "the slot": slot or 0,
                 "--pilotProcessors": pp.context.settings["pilot_processors"] or 0}
         count = min((count for count in says.values() if count), default=1)
         if pp.maxNumberOfProcessors:
@@ -62,10 +66,13 @@ class CheckWNCapabilities(CheckCECapabilities):
 
     def _bound_memory(self, reported: int, node: Optional[WorkerNode]) -> Dict[str, str]:
         mb = self.pp.queueParameters.get("MaxRAM") or reported or (node.memory_mb if node else 0)
-        return {DEFAULTS + "MaxRAM": str(mb)} if mb else {}
+        known = [int(text) for text in (str(mb or ""), str(node.memory_mb if node else ""))
+                 if text.isdecimal() and int(text)]
+        values = {DEFAULTS + "MaxRAM": str(mb)} if mb else {}
+        # what a job may use, which the slot may limit below the queue's number (DIRAC #8232, #8519)
+        return dict(values, **({DEFAULTS + "MemoryLimitMB": str(min(known))} if known else {}))
 
     def _count_gpus(self, reported: int, node: Optional[WorkerNode]) -> Dict[str, str]:
+        # the tag GPU is the configuration's or the operator's: with it jobs for GPUs come
         count = reported or (len(node.gpus) if node else 0)
-        if count and "GPU" not in self.pp.tags:
-            self.pp.tags.append("GPU")
         return {DEFAULTS + "NumberOfGPUs": str(count)} if count else {}

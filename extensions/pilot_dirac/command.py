@@ -5,18 +5,22 @@ import logging
 import os
 import shlex
 import signal
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+import threading
+import time
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from pilot.base import process, process_tree
 from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import Skip
 
-from . import certificates, cfg as cfg_file, params
+from . import certificates, cfg as cfg_file, params, release
 from .log import OUT, Logger, to_out_file
 from .options import pick_options, setting_value
 
 OUTPUT_BYTES = 1 << 20
+TELL_S = 60.0
 
 
 class DiracCommand(Command):
@@ -54,8 +58,8 @@ class DiracCommand(Command):
 
     @property
     def releaseVersion(self) -> str:
-        """The release that the settings name."""
-        return str(self.pp.releaseVersion)
+        """The release that the settings name, as pip writes it: 9.1.22."""
+        return release.dotted_version(str(self.pp.releaseVersion))
 
     def limit_s(self) -> float:
         """The time limit of one program, in seconds."""
@@ -73,16 +77,28 @@ class DiracCommand(Command):
         process.ProgramFailed, as process.run does."""
         if logged:
             self.log.info("running %s", " ".join(shlex.quote(word) for word in argv))
-        return process.run(
-            argv,
-            timeout_s=timeout_s or self.limit_s(),
-            ok=ok,
-            environ=dict(self.pp.installEnv if environ is None else environ),
-            cwd=self.pp.workingDir,
-            keep=OUTPUT_BYTES,
-            on_line=self._log_line,
-            on_error_line=self._log_line,
-        )
+        first = self._run_once(argv, environ, timeout_s or self.limit_s())
+        if first.timed_out and timeout_s is None:
+            self.log.warn("%s; once more", first.describe_end())
+            first = self._run_once(argv, environ, self.limit_s())
+        if ok is not None and (first.timed_out or first.exit_code not in ok):
+            raise process.ProgramFailed(first)
+        return first
+
+    def _run_once(
+        self, argv: Sequence[str], environ: Optional[Dict[str, str]], timeout_s: float
+    ) -> process.Result:
+        with waiting_told(self.log, argv[0]):
+            return process.run(
+                argv,
+                timeout_s=timeout_s,
+                ok=None,
+                environ=dict(self.pp.installEnv if environ is None else environ),
+                cwd=self.pp.workingDir,
+                keep=OUTPUT_BYTES,
+                on_line=self._log_line,
+                on_error_line=self._log_line,
+            )
 
     def _log_line(self, text: str) -> None:
         logging.getLogger("pilot." + (self.name or type(self).__name__)).info("%s", text)
@@ -157,6 +173,24 @@ class DiracCommand(Command):
             self.log.debug("%s = %s", name, text)
 
 
+@contextmanager
+def waiting_told(log: Any, what: str, each_s: float = TELL_S) -> Iterator[None]:
+    """Inside, a line of the log says each minute for how long a program has been running."""
+    began, ended = time.monotonic(), threading.Event()
+
+    def tell() -> None:
+        while not ended.wait(each_s):
+            log.info("%s has been running for %.0f s", what, time.monotonic() - began)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
+
+
 class Ended(SystemExit):
     """exitWithError: as with sys.exit, `except Exception` does not catch it."""
 
@@ -169,7 +203,12 @@ def begin_command(ctx: Context, needs_certificates: bool = True) -> params.Pilot
         raise Skip("%s has ended the pilot, well" % pp.ended)
     if needs_certificates and not pp.has_certificates:
         pp.has_certificates = True
-        pp.installEnv.update(certificates.find_environment(pp, pp.log))
+        found = certificates.find_environment(pp, pp.log)
+        if pp.useServerCertificate:
+            found["X509_USER_PROXY"] = pp.certsLocation
+        # of the node, too: what DIRAC's script finds set it does not point to its own folders
+        for environ in (pp.installEnv, ctx.environ):
+            environ.update(found)
     return pp
 
 

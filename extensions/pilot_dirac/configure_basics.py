@@ -64,7 +64,7 @@ class ConfigureBasics(DiracCommand):
                 "/LocalSite/ReleaseProject": pp.releaseProject,
                 "/AgentJobRequirements/OwnerGroup": pp.userGroup,
                 "/AgentJobRequirements/OwnerDN": pp.userDN,
-                "/LocalSite/ReleaseVersion": pp.releaseVersion,
+                "/LocalSite/ReleaseVersion": self.releaseVersion,
                 "/LocalSite/CVMFS_locations": ",".join(pp.CVMFS_locations),
                 "/Resources/Computing/CEDefaults/VirtualOrganization": (
                     "" if pp.wnVO == UNKNOWN else pp.wnVO

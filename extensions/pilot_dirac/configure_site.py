@@ -10,7 +10,7 @@ class ConfigureSite(DiracCommand):
     """Write into pilot.cfg where the pilot runs, by what batch system, and each -o given."""
 
     name = "ConfigureSite"
-    options = DiracCommand.options + pick_options("local_ce_type")
+    options = DiracCommand.options + pick_options("local_ce_type", "gateway")
 
     def execute(self) -> None:
         pp = self.pp
@@ -32,6 +32,8 @@ class ConfigureSite(DiracCommand):
                 "/LocalSite/PilotReference": pp.pilotReference,
             }
         )
+        if pp.gateway and pp.site:
+            values["/DIRAC/Gateways/" + pp.site] = pp.gateway
         values.update(dict(self.cfg_pairs()))
         self.write_options(values)
 

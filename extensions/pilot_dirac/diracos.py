@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FOLDER, SCRIPT = "diracos", "diracosrc"
 ON_CVMFS = "/cvmfs/dirac.egi.eu/installSource/DIRACOS-Linux-%s.sh"
 NEWEST = "https://github.com/DIRACGrid/DIRACOS2/releases/latest/download/DIRACOS-Linux-%s.sh"
+ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".zip", ".whl")
 # a very high limit of open files makes the installer's micromamba fail or very slow
 RUN = 'n=$(ulimit -n); if [ "$n" = unlimited ] || [ "$n" -gt 1048575 ]; then ulimit -n 1048575; fi; exec bash "$@"'
 
@@ -66,10 +67,19 @@ def _find_installer(work: Work, log: Logger) -> str:
 def pip_requirements(
     project: str, version: str, modules: Sequence[Tuple[str, str, str]]
 ) -> List[List[str]]:
-    """The arguments of each pip install: the project's release, or the modules from git."""
+    """The arguments of each pip install: the project's release, or the modules."""
     if not modules:
         return [["%sDIRAC[pilot]%s" % (project, release.pinned_version(version))]]
-    return [
-        ["%s[pilot] @ git+%s%s" % (name, url, "@" + branch if branch else "")]
-        for url, name, branch in modules
-    ]
+    return [[_pip_word(*module)] for module in modules]
+
+
+def _pip_word(url: str, name: str, branch: str) -> str:
+    """A module in the form that pip takes: a path (a folder, a tarball, a wheel), an archive's URL,
+    or else git."""
+    if "://" not in url and not branch:
+        return url + "[pilot]"
+    if url.endswith(ARCHIVES):
+        return "%s[pilot] @ %s" % (name, url)
+    form = url if "://" in url else "file://" + os.path.abspath(url)
+    mark = "" if form.startswith("git+") else "git+"
+    return "%s[pilot] @ %s%s%s" % (name, mark, form, "@" + branch if branch else "")

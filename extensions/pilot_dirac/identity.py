@@ -1,7 +1,7 @@
 """Identifies this pilot in its batch system: DIRAC's pilot reference, flavour and description of
 the system, from the environment."""
 
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 UNKNOWN = "unknown"
 
@@ -15,20 +15,25 @@ class Submitter(NamedTuple):
     system: Dict[str, object]
 
 
-Row = Tuple[str, str, Callable[[Dict[str, str]], str], str, Tuple[Tuple[str, str], ...]]
+# None: not this system; "": it does not tell the job's id
+Row = Tuple[str, str, Callable[[Dict[str, str]], Optional[str]], str, Tuple[Tuple[str, str], ...]]
 
 
-def _first_flavour(environ: Dict[str, str], *names: str) -> str:
-    return next((environ[name] for name in names if environ.get(name)), "")
+def _first_of(environ: Dict[str, str], *names: str) -> Optional[str]:
+    return next((environ[name] for name in names if environ.get(name)), None)
 
 
-def _grid_engine(environ: Dict[str, str]) -> str:
+def _grid_engine(environ: Dict[str, str]) -> Optional[str]:
     """JOB_ID alone is too common a name: SGE_TASK_ID must be set, too."""
-    return _first_flavour(environ, "JOB_ID") if "SGE_TASK_ID" in environ else ""
+    return _first_of(environ, "JOB_ID") if "SGE_TASK_ID" in environ else None
 
 
-def _condor_reference(environ: Dict[str, str]) -> str:
-    return _first_flavour(environ, "CONDORJOBID") if environ.get("_CONDOR_JOB_AD") else ""
+def _condor_job(environ: Dict[str, str]) -> Optional[str]:
+    """The job's ad is enough: DIRAC (Resources/Computing/BatchSystems/Condor.py) and its pilot read
+    CONDOR_JOBID, which not every site sets."""
+    if not environ.get("_CONDOR_JOB_AD"):
+        return None
+    return _first_of(environ, "CONDOR_JOBID", "CONDORJOBID") or ""
 
 
 # DIRAC's name of the system, scheme of the reference, the job's id, and its parameters by the
@@ -37,16 +42,16 @@ SYSTEMS: Tuple[Row, ...] = (
     (
         "PBS",
         "sshpbs",
-        lambda e: _first_flavour(e, "PBS_JOBID"),
+        lambda e: _first_of(e, "PBS_JOBID"),
         "PBS",
         (("Queue", "PBS_O_QUEUE"), ("BinaryPath", "PBS_O_PATH")),
     ),
-    ("OAR", "sshoar", lambda e: _first_flavour(e, "OAR_JOBID", "OAR_JOB_ID"), "OAR", ()),
-    ("SGE", "sshge", _grid_engine, "GE", (("Queue", "QUEUE"), ("BinaryPath", "SGE_BINARY_PATH"))),
+    ("OAR", "sshoar", lambda e: _first_of(e, "OAR_JOBID", "OAR_JOB_ID"), "OAR", ()),
+    ("SGE", "sshge", _grid_engine, "SGE", (("Queue", "QUEUE"), ("BinaryPath", "SGE_BINARY_PATH"))),
     (
         "LSF",
         "sshlsf",
-        lambda e: _first_flavour(e, "LSB_BATCH_JID", "LSB_JOBID"),
+        lambda e: _first_of(e, "LSB_BATCH_JID", "LSB_JOBID"),
         "LSF",
         (
             ("Queue", "LSB_QUEUE"),
@@ -58,11 +63,11 @@ SYSTEMS: Tuple[Row, ...] = (
     (
         "SLURM",
         "sshslurm",
-        lambda e: _first_flavour(e, "SLURM_JOBID", "SLURM_JOB_ID"),
+        lambda e: _first_of(e, "SLURM_JOBID", "SLURM_JOB_ID"),
         "SLURM",
         (("Queue", "SLURM_JOB_PARTITION"),),
     ),
-    ("HTCondor", "sshcondor", _condor_reference, "Condor", (("InfoPath", "_CONDOR_JOB_AD"),)),
+    ("HTCondor", "sshcondor", _condor_job, "HTCondor", (("InfoPath", "_CONDOR_JOB_AD"),)),
 )
 
 
@@ -73,11 +78,11 @@ def find_submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter
     system: Dict[str, object] = {}
     for kind, scheme, job, word, parameters in SYSTEMS:
         job_id = job(environ)
-        if job_id:
+        if job_id is not None:
             flavour, reference = "SSH" + word, "%s://%s/%s" % (
                 scheme,
                 ce,
-                job_id.split(".")[0] if kind == "PBS" else job_id,
+                job_id.split(".")[0] if kind == "PBS" else job_id or pilot_id or UNKNOWN,
             )
             values = {
                 name: environ[variable] for name, variable in parameters if environ.get(variable)

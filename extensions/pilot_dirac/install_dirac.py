@@ -113,7 +113,12 @@ class InstallDIRAC(DiracCommand, Install):
     def list_sources(self) -> Tuple[Source, ...]:
         """The sources to try, in order."""
         words, sources = self.pp.flag_words(), []
-        if ONLY_LOCAL not in words:
+        modules = bool(setting_value(self.pp.context.settings, "modules"))
+        if modules and ONLY_CVMFS in words:
+            self.log.warn("--modules are not installed: %s forbids to install here", ONLY_CVMFS)
+        elif modules:
+            self.log.info("--modules are installed here; no shared installation is used")
+        if ONLY_LOCAL not in words and (not modules or ONLY_CVMFS in words):
             sources = [Source("env", path) for path in self.find_installed()]
         if ONLY_CVMFS not in words:
             sources.append(Source("diracos", self.pp.context.settings["diracos_url"]))
@@ -148,7 +153,7 @@ class InstallDIRAC(DiracCommand, Install):
 
     def release_folder(self) -> str:
         """<version or pro>/<platform>"""
-        return os.path.join(self.releaseVersion or NEWEST, "Linux-" + os.uname().machine)
+        return os.path.join(self.pp.releaseVersion or NEWEST, "Linux-" + os.uname().machine)
 
     def _saveEnvInFile(self, eName: str = ENVIRONMENT) -> None:
         """Write scripts that create the same environment in a shell."""

@@ -1,6 +1,7 @@
 """DIRAC's options in the toolbox's terms: each is declared once, with the default of DIRAC's
 pilot."""
 
+import re
 from typing import Any, Dict, Tuple
 
 from pilot import values
@@ -35,10 +36,14 @@ def parse_modules(text: str) -> Tuple[Tuple[str, str, str], ...]:
         if len(parts) > 3 or not parts[0]:
             raise ValueError("%r is not URL:::Project:::branch" % item)
         url, project, branch = (parts + ["", ""])[:3]
-        modules.append(
-            (url, project or url.rstrip("/").rsplit("/", 1)[-1].replace(".git", ""), branch)
-        )
+        modules.append((url, project or _project_of(url), branch))
     return tuple(modules)
+
+
+def _project_of(url: str) -> str:
+    """The project in the last part of a URL: DIRAC for .../DIRAC.git and .../DIRAC-9.1.22.tar.gz."""
+    last = url.rstrip("/").rsplit("/", 1)[-1].replace(".git", "")
+    return re.split(r"-\d", last, 1)[0]
 
 
 def parse_locations(text: str) -> Tuple[str, ...]:
@@ -150,7 +155,13 @@ _ALL = (
     Option("log_level", "the level of DIRAC's programs", default="INFO"),
     Option("nagios_put_url", "where each probe's result is PUT", default=""),
     Option("preferred_url_patterns", "patterns of the services to prefer", values.words, ()),
-    Option("program_timeout_s", "seconds that a program of DIRAC may take", values.seconds, 50.0),
+    Option(
+        "program_timeout_s",
+        "seconds that a program of DIRAC may take, which is as long as its calls wait for an answer; "
+        "it is started once more then",
+        values.seconds,
+        600.0,
+    ),
 )
 TABLE: Dict[str, Option] = {option.name: option for option in _ALL}
 

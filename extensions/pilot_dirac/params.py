@@ -12,11 +12,12 @@ from pilot.context import Context
 from pilot.node import features
 from pilot.engine.settings import environment_name
 
-from .dialect import getopt_pairs
+from .dialect import STAMP, getopt_pairs
 from .identity import UNKNOWN, find_submitter
 from .log import Logger
 from .options import TABLE, setting_value
 
+STAMP_LENGTH = 32  # the width of the column in the PilotManager's table
 LIST_ITEM = re.compile(r"\s*,\s*")
 # attribute -> setting, for values that are used unchanged
 _PLAIN = {
@@ -116,11 +117,21 @@ class PilotParams:
         self.flavour, self.pilotReference, self.batchSystemInfo = find_submitter(
             ctx.environ, place, ctx.pilot_id
         )
+        self._name_pilot(ctx)
         self.pilotStartTime = str(int(time.time()))
         self.pilotScript, self.pilotScriptName = sys.argv[0], os.path.basename(sys.argv[0])
         self.installation = ""
         self.queueParameters: Dict[str, object] = {}
         self.cpu_power: Optional[float] = None
+
+    def _name_pilot(self, ctx: Context) -> None:
+        """One reference everywhere: where it is registered, in pilot.cfg, and as the stamp by which
+        DIRAC's agents name their pilot."""
+        given = ctx.settings["reference"] if "reference" in ctx.settings else None
+        if given:
+            self.pilotReference = given
+            for environ in (self.installEnv, ctx.environ):
+                environ.setdefault(STAMP, given[:STAMP_LENGTH])
 
     def _set_places(self, ctx: Context) -> None:
         self.workingDir = self.rootPath = self.originalRootPath = self.pilotRootPath = ctx.workdir
@@ -136,6 +147,8 @@ class PilotParams:
         self.wnVO = ctx.settings["vo"] or UNKNOWN
         path = os.path.abspath(self.pilotCFGFile)
         self.pilotJSON: Dict[str, object] = site_profile.load(path) if os.path.exists(path) else {}
+        # DIRAC 8 needs a setup
+        self.setup = self.setup or site_profile.nonempty_text(self.pilotJSON.get("DefaultSetup")) or ""
 
     def _set_lists(self, ctx: Context) -> None:
         settings = ctx.settings

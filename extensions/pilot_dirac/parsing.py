@@ -5,7 +5,7 @@ import re
 from typing import Dict, List, Optional, Tuple
 
 TIME_LEFT = re.compile(r"CPU time left determined as\W+([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)")
-_COUNTS = re.compile(r"^\s*(\d+)\s+(\d+)(?:\s+(\d+))?\s*$")
+_COUNTS = re.compile(r"^\s*(\d+)\s+(\d+)(?:\s+(\d+)(?:\s+\S.*)?)?\s*$")
 
 
 def last_object(text: str) -> Optional[Dict[str, object]]:
@@ -23,8 +23,8 @@ def last_object(text: str) -> Optional[Dict[str, object]]:
 
 
 def last_counts(text: str) -> Optional[Tuple[int, int, int]]:
-    """Processors, memory (MB), GPUs of the last line that has two or three numbers; None when no
-    line has."""
+    """Processors, memory (MB), GPUs of the last line that has two numbers, or three and further
+    words; None when no line has."""
     for line in reversed(text.splitlines()):
         match = _COUNTS.match(line)
         if match:

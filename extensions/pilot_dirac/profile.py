@@ -70,7 +70,7 @@ def _is_new(data: Dict[str, object]) -> bool:
 def _old_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]:
     ces = _ce_layers(data, where, name)
     ce_type = _ce_type(where, ces)
-    layers = _top_layer(data, name)
+    layers = _misplaced_layer(data, name) + _top_layer(data, name)
     for step in ("Defaults", where.setup):
         part = find_part(data, ("Setups", step), name)
         if part:
@@ -101,6 +101,15 @@ def _top_layer(data: Dict[str, object], name: str) -> List[Layer]:
     keys = ("ConfigurationServers", "PreferredURLPatterns")
     settings = {KEYS[key]: data[key] for key in keys if data.get(key)}
     return [Layer(name, settings)] if settings else []
+
+
+def _misplaced_layer(data: Dict[str, object], name: str) -> List[Layer]:
+    """Commands that stand in Defaults/Commands/Defaults in place of Setups/Defaults: DIRAC's pilot
+    reads them last, and sites may rely on that."""
+    part = find_part(data, ("Defaults",), name) or {}
+    commands = part.get("Commands")
+    value = commands.get("Defaults") if isinstance(commands, dict) else None
+    return [Layer("%s: Defaults/Commands" % name, {"commands": value})] if value else []
 
 
 def _ce_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]:

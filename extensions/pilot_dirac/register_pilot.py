@@ -11,9 +11,9 @@ from .command import DiracCommand
 from .dialect import STAMP
 from .identity import UNKNOWN
 from .options import pick_options
+from .params import STAMP_LENGTH
 
 PROGRAM = "dirac-admin-add-pilot"
-STAMP_LENGTH = 32  # the width of the column in the PilotManager's table
 
 
 class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
@@ -31,7 +31,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
     def execute(self) -> None:
         pp = self.pp
         settings = pp.context.settings
-        reference = settings["reference"] or pp.pilotReference
+        reference = pp.pilotReference
         if pp.wnVO == UNKNOWN:
             raise Skip(
                 "neither the environment nor the proxy names the VO: not registered (--wnVO)"

@@ -2,13 +2,14 @@
 
 import re
 
-_RELEASE = re.compile(r"v(\d+)r(\d+)(?:p(\d+))?(?:-pre(\d+))?$")
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?(?:a(\d+))?$")
+_RELEASE = re.compile(r"v?(\d+)[r.](\d+)(?:[p.](\d+))?(?:(?:-pre|a)(\d+))?$")
 
 
 def dotted_version(text: str) -> str:
-    """v9r1p22-pre1 -> 9.1.22a1; any other text is unchanged."""
-    match = _RELEASE.match(text)
+    """v9r1p22-pre1, 9r1p22-pre1, v9.1.22a1, DIRAC[pilot]==9.1.22a1 -> 9.1.22a1; any other text is
+    unchanged."""
+    match = _RELEASE.match(text.rpartition("==")[2].strip())
     if not match:
         return text
     major, minor, patch, pre = match.groups()

@@ -13,6 +13,8 @@ import json, os, signal, sys
 here, name = os.path.dirname(os.path.abspath(__file__)), os.path.basename(__file__)
 with open(os.path.join(here, "calls.jsonl"), "a") as log:
     log.write(json.dumps([name] + sys.argv[1:]) + "\\n")
+with open(os.path.join(here, "environs.jsonl"), "a") as log:
+    log.write(json.dumps([name, dict(os.environ)]) + "\\n")
 with open(os.path.join(here, "told.json")) as stream:
     told = json.load(stream).get(name, {})
 sys.stdout.write(told.get("out", ""))
@@ -89,6 +91,11 @@ class Client:
         log = self.bin / "calls.jsonl"
         found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return [words[1:] for words in found if words[0] == name]
+
+    def environs(self):
+        """The name and the environment of each call."""
+        log = self.bin / "environs.jsonl"
+        return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 NINE = (

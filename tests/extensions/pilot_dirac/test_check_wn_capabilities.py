@@ -38,13 +38,13 @@ def test_the_limits_of_the_slot_hold_whatever_dirac_says(tmp_path, client):
             [node(cores=cores)],
             dict(os.environ, PATH="%s:%s" % (client.bin, os.environ["PATH"])),
         )
-        found = cfg.parse_cfg((folder / "pilot.cfg").read_text())["Resources"]["Computing"][
-            "CEDefaults"
-        ]
+        whole = cfg.parse_cfg((folder / "pilot.cfg").read_text())
+        found = whole["Resources"]["Computing"]["CEDefaults"]
+        assert whole["LocalSite"]["NumberOfProcessors"] == expected
         assert found["NumberOfProcessors"] == expected
         assert found["MaxRAM"] == "3000"
         assert found["NumberOfGPUs"] == "1"
-        assert found["Tag"] == "GPU"
+        assert "Tag" not in found  # the configuration's, or the operator's
 
 
 def test_no_numbers_at_all_are_one_processor(tmp_path, client):
@@ -72,6 +72,19 @@ def test_the_operators_number_of_processors_bounds_too(step, tmp_path):
 def test_gpus_that_dirac_does_not_see_are_the_nodes(step, tmp_path):
     step(COMMANDS["CheckWNCapabilities"], {}, [node(gpus=("a", "b"))])
     assert defaults(tmp_path)["NumberOfGPUs"] == "2"
+
+
+def test_without_the_toolboxs_check_dirac_knows_the_processors(step, client, tmp_path):
+    client.say(dirac_wms_get_wn_parameters={"out": "8 3000 0\n"})
+    step(COMMANDS["CheckWNCapabilities"])
+    assert defaults(tmp_path)["NumberOfProcessors"] == "8"
+
+
+def test_jobs_get_no_more_memory_than_the_slot_has(step, client, tmp_path):
+    client.say(dirac_wms_get_wn_parameters={"out": "1 3000 0\n"})
+    step(COMMANDS["CheckWNCapabilities"], {}, [node(memory_mb=2000)])
+    found = defaults(tmp_path)
+    assert (found["MaxRAM"], found["MemoryLimitMB"]) == ("3000", "2000")
 
 
 def test_without_gpus_there_is_no_such_tag(step, tmp_path):

@@ -32,7 +32,7 @@ def test_what_was_set_is_one_word_behind_its_letter(step, client, settings, lett
             "/AgentJobRequirements/OwnerDN=/O=Grid/CN=Jane $(id)",
         ),
         ({"user_group": "dteam_pilot"}, "/AgentJobRequirements/OwnerGroup=dteam_pilot"),
-        ({"release_version": "v9r1,v9r0"}, "/LocalSite/ReleaseVersion=v9r1"),
+        ({"release_version": "v9r1,v9r0"}, "/LocalSite/ReleaseVersion=9.1.0"),
         ({"vo": "dteam"}, "/Resources/Computing/CEDefaults/VirtualOrganization=dteam"),
         ({"cvmfs_locations": "/cvmfs/a /cvmfs/b"}, "/LocalSite/CVMFS_locations=/cvmfs/a,/cvmfs/b"),
         ({"preferred_url_patterns": "a.*,b"}, "/DIRAC/PreferredURLPatterns=a.*, b"),

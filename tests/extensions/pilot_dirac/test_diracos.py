@@ -85,6 +85,19 @@ def test_what_pip_is_asked_for():
             (("https://h/A", "A", ""), ("https://h/B", "B", "dev")),
             [["A[pilot] @ git+https://h/A"], ["B[pilot] @ git+https://h/B@dev"]],
         ),
+        ("", "", (("/src/DIRAC", "DIRAC", ""),), [["/src/DIRAC[pilot]"]]),
+        ("", "", (("./DIRAC-9.1-py3-none-any.whl", "DIRAC", ""),), [["./DIRAC-9.1-py3-none-any.whl[pilot]"]]),
+        ("", "", (("/src/DIRAC", "DIRAC", "dev"),), [["DIRAC[pilot] @ git+file:///src/DIRAC@dev"]]),
+        (
+            "",
+            "",
+            (("https://h/DIRAC-9.1.22.tar.gz", "DIRAC", ""),),
+            [["DIRAC[pilot] @ https://h/DIRAC-9.1.22.tar.gz"]],
+        ),
+        ("", "", (("git+https://h/A.git", "A", ""),), [["A[pilot] @ git+https://h/A.git"]]),
+        ("", "v9.1.22", (), [["DIRAC[pilot]==9.1.22"]]),
+        ("", "9r1p22", (), [["DIRAC[pilot]==9.1.22"]]),
+        ("", "DIRAC[pilot]==8.0.5", (), [["DIRAC[pilot]==8.0.5"]]),
     ],
 )
 def test_modules_come_instead_of_a_release(project, version, modules, words):

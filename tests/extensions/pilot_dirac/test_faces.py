@@ -30,7 +30,7 @@ def test_old_names_are_all_there():
     assert commands.ConfigureDIRAC is commands.ConfigureBasics
     assert commands.CommandBase is tools.CommandBase
     assert commands.logFinalizer(len) is len
-    assert tools.parseVersion("9.12") == "9.12"
+    assert tools.parseVersion("9.12") == "9.12.0"
     assert tools.parseVersion("v9r12p3") == "9.12.3"
     assert tools.parseVersion("v9r1") == "9.1.0"
     assert tools.ObjectLoader.loadObject("json", "dumps") is json.dumps

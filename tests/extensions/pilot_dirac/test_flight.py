@@ -39,6 +39,7 @@ def test_the_ten_commands_run_in_order_and_leave_diracs_files(flight, client):
         "Queue": "q1",
     }
     defaults = settings_of(ended)["Resources"]["Computing"]["CEDefaults"]
+    assert int(defaults.pop("MemoryLimitMB")) <= 2048
     assert defaults == {
         "MaxRAM": "2048",
         "NumberOfProcessors": "2",

@@ -9,10 +9,10 @@ params = extension("pilot_dirac.params")
 
 
 def test_get_pilot_version_tells_the_release(flight):
-    assert "release v9r1" in flight("-X", "GetPilotVersion", "-r", "v9r1,v9r0").err
+    assert "release 9.1.0" in flight("-X", "GetPilotVersion", "-r", "v9r1,v9r0").err
 
 
-@pytest.mark.parametrize("given, release", [("v9r1,v9r0", "v9r1"), (None, "")])
+@pytest.mark.parametrize("given, release", [("v9r1,v9r0", "9.1.0"), (None, "")])
 def test_what_extends_it_is_given_the_release(step, given, release):
     seen = []
 

@@ -14,7 +14,7 @@ identity = extension("pilot_dirac.identity")
         ({"PBS_JOBID": "5.server", "PBS_O_QUEUE": "q"}, "SSHPBS", "sshpbs://ce/5", "PBS"),
         ({"JOB_ID": "7"}, "DIRAC", "p1", None),
         ({"SGE_TASK_ID": "1"}, "DIRAC", "p1", None),
-        ({"SGE_TASK_ID": "undefined", "JOB_ID": "7"}, "SSHGE", "sshge://ce/7", "SGE"),
+        ({"SGE_TASK_ID": "undefined", "JOB_ID": "7"}, "SSHSGE", "sshge://ce/7", "SGE"),
         ({"LSB_JOBID": "8"}, "SSHLSF", "sshlsf://ce/8", "LSF"),
         ({"LSB_BATCH_JID": "9", "LSB_JOBID": "8"}, "SSHLSF", "sshlsf://ce/9", "LSF"),
         ({"SLURM_JOB_ID": "10"}, "SSHSLURM", "sshslurm://ce/10", "SLURM"),
@@ -22,8 +22,27 @@ identity = extension("pilot_dirac.identity")
         ({"OAR_JOBID": "3"}, "SSHOAR", "sshoar://ce/3", "OAR"),
         (
             {"_CONDOR_JOB_AD": "/x", "CONDORJOBID": "1.0"},
-            "SSHCondor",
+            "SSHHTCondor",
             "sshcondor://ce/1.0",
+            "HTCondor",
+        ),
+        (
+            {"_CONDOR_JOB_AD": "/x", "CONDOR_JOBID": "77.0"},
+            "SSHHTCondor",
+            "sshcondor://ce/77.0",
+            "HTCondor",
+        ),
+        ({"_CONDOR_JOB_AD": "/x"}, "SSHHTCondor", "sshcondor://ce/p1", "HTCondor"),
+        (
+            {"_CONDOR_JOB_AD": "/x", "HTCONDOR_JOBID": "77"},
+            "HTCondorCE",
+            "htcondorce://ce/77",
+            "HTCondor",
+        ),
+        (
+            {"_CONDOR_JOB_AD": "/x", "GRID_GLOBAL_JOBURL": "https://arc/1"},
+            "ARC",
+            "https://arc/1",
             "HTCondor",
         ),
         ({"LOCAL_JOBID": "1"}, "Local", "local://ce/1", None),
@@ -66,6 +85,11 @@ def test_the_last_system_of_the_list_wins():
     assert identity.find_submitter(environ, "ce", "p1").reference == "sshslurm://ce/10"
 
 
-@pytest.mark.parametrize("environ", [{"_CONDOR_JOB_AD": "/x"}, {"CONDORJOBID": "1.0"}])
-def test_half_of_what_condor_tells_is_nothing(environ):
-    assert identity.find_submitter(environ, "ce", "p1").flavour == "DIRAC"
+def test_condors_ad_is_told_without_the_jobs_id():
+    found = identity.find_submitter({"_CONDOR_JOB_AD": "/x"}, "ce", "p1")
+    assert found.system == {"Type": "HTCondor", "JobID": "", "Parameters": {"InfoPath": "/x"}}
+
+
+@pytest.mark.parametrize("variable", ["CONDORJOBID", "CONDOR_JOBID"])
+def test_a_jobs_id_without_the_ad_is_nothing(variable):
+    assert identity.find_submitter({variable: "1.0"}, "ce", "p1").flavour == "DIRAC"

@@ -63,11 +63,13 @@ def test_the_last_line_that_is_an_object_counts(text, found):
         ("1 2 3\nbye\n", (1, 2, 3)),
         ("1 2 3\n 4 5 6 \n", (4, 5, 6)),
         ("1\n", None),
-        ("1 2 3 4\n", None),
+        ("1 2 3 4\n", (1, 2, 3)),
+        ("1 2 3 words behind\n", (1, 2, 3)),
+        ("1 2 words\n", None),
         ("-1 2\n", None),
     ],
 )
-def test_counts_are_two_or_three_numbers_alone_in_a_line(text, counts):
+def test_counts_are_the_first_numbers_of_a_line(text, counts):
     assert parsing.last_counts(text) == counts
 
 

@@ -13,15 +13,18 @@ release = extension("pilot_dirac.release")
         ("v9r1", "9.1.0"),
         ("v9r1p22", "9.1.22"),
         ("v9r1p2-pre3", "9.1.2a3"),
-        ("9.12", "9.12"),
+        ("9.12", "9.12.0"),
         ("9.0.1a5", "9.0.1a5"),
+        ("v9.1.22", "9.1.22"),
+        ("9r1p22", "9.1.22"),
+        ("DIRAC[pilot]==8.0.5", "8.0.5"),
     ],
 )
 def test_versions_as_pip_has_them(text, version):
     assert release.dotted_version(text) == version
     assert release.pinned_version(text) == "==" + version
     assert release.pinned_version("integration") == release.pinned_version("") == ""
-    assert release.dotted_version(release.lettered_version(version)) == version or version == "9.12"
+    assert release.dotted_version(release.lettered_version(version)) == version
 
 
 @pytest.mark.parametrize(
