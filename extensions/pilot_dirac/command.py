@@ -141,11 +141,7 @@ class DiracCommand(Command):
         environment with the module's changes to os.environ."""
         if given is not None:
             return dict(given)
-        before = self.pp.began_with
-        return dict(
-            self.pp.installEnv,
-            **{name: text for name, text in os.environ.items() if before.get(name) != text},
-        )
+        return dict(self.pp.installEnv, **(os.environ if self.pp.in_module else {}))
 
     def exitWithError(self, errorCode: int) -> None:
         """End the pilot: code 0 is a success, any other code is a failure of this command. The

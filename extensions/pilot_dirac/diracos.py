@@ -29,7 +29,7 @@ RUN = 'n=$(ulimit -n); if [ "$n" = unlimited ] || [ "$n" -gt 1048575 ]; then uli
 def install_diracos(work: Work, command: "InstallDIRAC") -> Installation:
     """Try the installation once. Raises StepFailed."""
     pp, ctx = command.pp, work.ctx
-    target = ctx.path(FOLDER)
+    target, before = ctx.path(FOLDER), dict(ctx.environ, **pp.module_changes)
     shutil.rmtree(target, ignore_errors=True)  # an earlier attempt may have left an incomplete one
     path = _find_installer(work, command.log)
     ctx.environ["MAMBA_EXTRACT_THREADS"] = str(pp.maxNumberOfProcessors or 1)
@@ -41,10 +41,10 @@ def install_diracos(work: Work, command: "InstallDIRAC") -> Installation:
             stream.write(
                 "".join("export %s=%s\n" % (name, shlex.quote(text)) for name, text in more)
             )
-    environ = shell.shell_environ([rc], dict(ctx.environ, DIRAC_RC_PATH=rc), work.left_s())
+    environ = shell.shell_environ([rc], dict(before, DIRAC_RC_PATH=rc), work.left_s())
     for words in pip_requirements(pp.releaseProject, pp.releaseVersion, ctx.settings["modules"]):
         work.run(["pip", "install"] + pp.pipInstallOptions.split() + words, environ=environ)
-    command.after = shell.shell_environ([rc], dict(ctx.environ, DIRAC_RC_PATH=rc), work.left_s())
+    command.after = shell.shell_environ([rc], dict(before, DIRAC_RC_PATH=rc), work.left_s())
     return Installation(work.one.text(), target, changes(ctx.environ, command.after))
 
 

@@ -75,6 +75,8 @@ class InstallDIRAC(DiracCommand, Install):
         pp.installation = "local" if installation.source.startswith("diracos") else "shared"
         after = self.after if self.after is not None else dict(ctx.environ, **installation.environ)
         pp.installEnv = dict(after, **dict(setting_value(ctx.settings, "user_env_variables")))
+        if pp.in_module:
+            os.environ.update(pp.installEnv)
         self._saveEnvInFile()
         self.log.info("DIRAC from %s after %.1f s", installation.source, attempts[-1].seconds)
         # loads the client into the cache of CVMFS for the later programs
@@ -86,7 +88,8 @@ class InstallDIRAC(DiracCommand, Install):
     def _source_script(self, work: ways.Work) -> Installation:
         """The installation of a script: the variables that it sets and those that it removes."""
         words = ways.script_words(work.one)
-        before = dict(work.ctx.environ, DIRAC_RC_PATH=words[0])
+        before = dict(work.ctx.environ, **self.pp.module_changes)
+        before["DIRAC_RC_PATH"] = words[0]
         self.after = shell.shell_environ(words, before, min(work.left_s(), self.limit_s()))
         return Installation(
             work.one.text(), os.path.dirname(words[0]), ways.changes(work.ctx.environ, self.after)

@@ -20,6 +20,7 @@ from pilot.errors import ConfigurationFailed, UsageError
 
 from . import faces
 from .command import DiracCommand, begin_command, perform_step
+from .module_environ import module_environ
 from .options import TABLE
 
 SUFFIX = "Commands"
@@ -46,8 +47,9 @@ class Adopted(Command):
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         pp = begin_command(ctx)
-        step = self.legacy(pp)
-        perform_step(pp, self, step.execute)
+        with module_environ(pp):
+            step = self.legacy(pp)
+            perform_step(pp, self, step.execute)
         for fact in getattr(step, "found", ()):
             runner.keep(self.name, ctx, fact)
         return ()

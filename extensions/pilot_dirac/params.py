@@ -103,7 +103,9 @@ class PilotParams:
         self.debugFlag: bool = (
             bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
         )
-        self.began_with = dict(os.environ)  # modules may change os.environ for their programs
+        # what communities' modules added to the environment; whether one runs
+        self.module_changes: Dict[str, str] = {}
+        self.in_module = False
         self._set_places(ctx)
         self._set_lists(ctx)
         self.log = self.logger = Logger("Pilot", bool(settings["debug"]))
