@@ -7,7 +7,6 @@ from typing import Dict, List
 from pilot.facts import Configuration
 
 from .command import DiracCommand
-from .identity import UNKNOWN
 from .options import pick_options, setting_value
 
 DEBUG = "-ddd"
@@ -66,9 +65,7 @@ class ConfigureBasics(DiracCommand):
                 "/AgentJobRequirements/OwnerDN": pp.userDN,
                 "/LocalSite/ReleaseVersion": self.releaseVersion,
                 "/LocalSite/CVMFS_locations": ",".join(pp.CVMFS_locations),
-                "/Resources/Computing/CEDefaults/VirtualOrganization": (
-                    "" if pp.wnVO == UNKNOWN else pp.wnVO
-                ),
+                "/Resources/Computing/CEDefaults/VirtualOrganization": pp.wnVO,
             }
         )
 

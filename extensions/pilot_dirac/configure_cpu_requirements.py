@@ -60,8 +60,8 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
                 % (QUEUE_TIME, parsing.last_line(done.stdout))
             )
         pp.cpu_power = power
-        pp.jobCPUReq = str(int(seconds * power))
-        self.write_options({LEFT: pp.jobCPUReq})
+        pp.jobCPUReq = int(seconds * power)
+        self.write_options({LEFT: str(pp.jobCPUReq)})
         self.log.info("%d CPU seconds left, %s of CPU work", seconds, pp.jobCPUReq)
         self.found = (measured._replace(power=power),)
 

@@ -3,6 +3,7 @@
 from typing import Dict
 
 from .command import DiracCommand
+from .identity import NOT_KNOWN
 from .options import pick_options
 
 
@@ -21,6 +22,7 @@ class ConfigureSite(DiracCommand):
         parameters = system.get("Parameters")
         for name, text in parameters.items() if isinstance(parameters, dict) else ():
             values["/LocalSite/BatchSystemInfo/Parameters/" + name] = text
+        values = {name: text for name, text in values.items() if text != NOT_KNOWN}
         values.update(
             {
                 "/LocalInstallation/SiteName": pp.site,

@@ -6,12 +6,13 @@ import importlib.util
 import os
 import sys
 import types
-from typing import Callable, Dict, List, Optional, Tuple, Type, TypeVar, Union
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from pilot.base import credentials, fetch
 from pilot.errors import ConfigurationFailed, StepFailed
 
 from . import params, release
+from .buffering import FixedSizeBuffer, RepeatingTimer, synchronized
 from .check_ce_capabilities import CheckCECapabilities
 from .check_wn_capabilities import CheckWNCapabilities
 from .check_worker_node import CheckWorkerNode
@@ -51,33 +52,42 @@ FLAT = ("pilotTools", "pilotCommands", "proxyTools")
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-class FixedSizeBuffer:
-    """A buffer of lines, for modules that collect lines themselves."""
-
-    def __init__(self, bufsize: int = 1000, *_flush: int) -> None:
-        self._lines: List[str] = []
-        self.bufsize = bufsize
-
-    def write(self, text: str) -> None:
-        """Add lines; the buffer drops the oldest when it is full."""
-        self._lines = (self._lines + text.splitlines())[-self.bufsize:]
-
-    def getValue(self) -> str:
-        """The text of the buffer."""
-        return "\n".join(self._lines)
-
-    def flush(self) -> None:
-        """Empty the buffer."""
-        self._lines = []
-
-
 class ObjectLoader:
-    """Finds a class in modules by name."""
+    """Finds a class in modules by name: ObjectLoader(["", "Pilot"], log).loadObject(PACKAGE, MODULE,
+    CLASS) is (class, PACKAGE/MODULE), or (None, None)."""
 
-    @staticmethod
-    def loadObject(modulePath: str, className: str) -> object:
-        """The attribute of a module that can be imported."""
-        return getattr(importlib.import_module(modulePath), className)
+    def __init__(self, baseModules: Sequence[str] = ("",), log: object = None) -> None:
+        self._bases, self.log = list(baseModules), log
+
+    def loadModule(
+        self, modName: str, hideExceptions: bool = False
+    ) -> Tuple[Optional[types.ModuleType], Optional[str]]:
+        """The module and the folder of its file, or (None, None). An exception of the module itself
+        passes, unless it is hidden."""
+        for base in self._bases:
+            name = "%s.%s" % (base, modName) if base else modName
+            try:
+                module = importlib.import_module(name)
+            except ImportError as error:
+                if not hideExceptions and error.name not in (name, name.split(".")[0]):
+                    raise
+                continue
+            return module, os.path.dirname(module.__file__ or "")
+        return None, None
+
+    def loadObject(
+        self, package: str, moduleName: str, command: str
+    ) -> Tuple[Optional[object], Optional[str]]:
+        """The attribute `command` of the module PACKAGE.MODULE, and where it is."""
+        module, folder = self.loadModule("%s.%s" % (package, moduleName))
+        if module is None or not hasattr(module, command):
+            return None, None
+        return getattr(module, command), os.path.join(folder or "", moduleName)
+
+
+def alarmTimeoutHandler(*_words: object) -> None:
+    """A handler of SIGALRM that ends what takes too long."""
+    raise TimeoutError("Timeout")
 
 
 def getCommand(pp: params.PilotParams, commandName: str) -> Tuple[Optional[object], str]:
@@ -157,10 +167,10 @@ def pythonPathCheck() -> None:
 
 
 def load_module_from_path(module_name: str, path_to_module: str) -> types.ModuleType:
-    """Import <path>/<name>.py."""
-    spec = importlib.util.spec_from_file_location(
-        module_name, os.path.join(path_to_module, module_name + ".py")
-    )
+    """Import a file under this name; of a folder, the file <name>.py."""
+    if os.path.isdir(path_to_module):
+        path_to_module = os.path.join(path_to_module, module_name + ".py")
+    spec = importlib.util.spec_from_file_location(module_name, path_to_module)
     if spec is None or spec.loader is None:
         raise ImportError(module_name)
     module = importlib.util.module_from_spec(spec)
@@ -182,6 +192,9 @@ TOOLS: Dict[str, object] = {
         item.__name__: item
         for item in (
             FixedSizeBuffer,
+            RepeatingTimer,
+            synchronized,
+            alarmTimeoutHandler,
             ObjectLoader,
             getCommand,
             getSubmitterInfo,

@@ -4,6 +4,7 @@ the system, from the environment."""
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple
 
 UNKNOWN = "unknown"
+NOT_KNOWN = "Unknown"  # of the batch system
 
 
 class Submitter(NamedTuple):
@@ -91,6 +92,18 @@ def find_submitter(environ: Dict[str, str], ce: str, pilot_id: str) -> Submitter
     for found_flavour, found_reference in _other_flavours(environ, ce):
         flavour, reference = found_flavour, found_reference
     return Submitter(flavour, reference or pilot_id or UNKNOWN, system)
+
+
+def describe_fully(system: Dict[str, object]) -> Dict[str, object]:
+    """The description with all of DIRAC's keys, "Unknown" where nothing is known."""
+    parameters = dict.fromkeys(("BinaryPath", "Host", "InfoPath", "Queue"), NOT_KNOWN)
+    known = system.get("Parameters")
+    parameters.update(known if isinstance(known, dict) else {})
+    return {
+        "Type": system.get("Type") or NOT_KNOWN,
+        "JobID": system.get("JobID") or NOT_KNOWN,
+        "Parameters": parameters,
+    }
 
 
 def _other_flavours(environ: Dict[str, str], ce: str) -> List[Tuple[str, str]]:

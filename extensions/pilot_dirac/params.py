@@ -12,8 +12,8 @@ from pilot.context import Context
 from pilot.node import features
 from pilot.engine.settings import environment_name
 
-from .dialect import STAMP, getopt_pairs
-from .identity import UNKNOWN, find_submitter
+from .dialect import STAMP, WORDS, getopt_pairs
+from .identity import describe_fully, find_submitter
 from .log import Logger
 from .options import TABLE, setting_value
 
@@ -73,7 +73,7 @@ class PilotParams:
     pollingTime: int
     stopOnApplicationFailure: str
     stopAfterFailedMatches: int
-    maxNumberOfProcessors: Optional[int]
+    maxNumberOfProcessors: int
     useServerCertificate: bool
     gateway: str
     preinstalledEnv: str
@@ -84,7 +84,7 @@ class PilotParams:
     executeCmd: str
     pilotLogging: bool
     keepPythonPath: bool
-    loggerURL: str
+    loggerURL: Optional[str]
     loggerTimerInterval: float
     loggerBufsize: int
 
@@ -100,6 +100,12 @@ class PilotParams:
                 else TABLE[name].default if name in TABLE else None
             )
             setattr(self, attribute, "" if value is None and attribute in _EMPTY else value)
+        self.maxNumberOfProcessors = self.maxNumberOfProcessors or 0
+        self.loggerURL = self.loggerURL or None
+        self.local = False
+        self.cmdOpts = tuple(
+            (word.short, word.long + ("=" if word.takes else ""), "") for word in WORDS
+        )
         self.debugFlag: bool = (
             bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
         )
@@ -119,8 +125,9 @@ class PilotParams:
         self.flavour, self.pilotReference, self.batchSystemInfo = find_submitter(
             ctx.environ, place, ctx.pilot_id
         )
+        self.batchSystemInfo = describe_fully(self.batchSystemInfo)
         self._name_pilot(ctx)
-        self.pilotStartTime = str(int(time.time()))
+        self.pilotStartTime = int(time.time())
         self.pilotScript, self.pilotScriptName = sys.argv[0], os.path.basename(sys.argv[0])
         self.installation = ""
         self.queueParameters: Dict[str, object] = {}
@@ -146,7 +153,7 @@ class PilotParams:
         self.CVMFS_locations = [
             os.path.expandvars(place) for place in setting_value(ctx.settings, "cvmfs_locations")
         ]
-        self.wnVO = ctx.settings["vo"] or UNKNOWN
+        self.wnVO = ctx.settings["vo"] or ""
         path = os.path.abspath(self.pilotCFGFile)
         self.pilotJSON: Dict[str, object] = site_profile.load(path) if os.path.exists(path) else {}
         # DIRAC 8 needs a setup
@@ -158,8 +165,9 @@ class PilotParams:
             (setting_value(settings, "release_version") or "").split(",")[0].strip()
         )
         self.configServer = ",".join(setting_value(settings, "configuration_servers"))
-        self.extensions = ",".join(setting_value(settings, "extra_packages"))
-        self.jobCPUReq = str(int(setting_value(settings, "cpu_time")))
+        self.extensions = list(setting_value(settings, "extra_packages"))
+        self.preferredURLPatterns = list(setting_value(settings, "preferred_url_patterns"))
+        self.jobCPUReq = int(setting_value(settings, "cpu_time"))
         self.genericOptions: Tuple[str, ...] = setting_value(settings, "option")
         self.genericOption = self.genericOptions[-1] if self.genericOptions else ""
         self.tags: List[str] = split_list(setting_value(settings, "tag"))
@@ -193,6 +201,25 @@ class PilotParams:
             environ["PYTHONPATH_SAVE"] = environ.pop("PYTHONPATH")
         environ.update(setting_value(ctx.settings, "user_env_variables"))
         return environ
+
+    def getPilotOptionsDict(self) -> Dict[str, object]:
+        """The options of pilot.json for this VO and setup, in its new layout."""
+        vo, setup = self.wnVO or "unknown", self.setup or "Defaults"
+        paths = ["/Defaults/Pilot", "/%s/Pilot" % setup, "/%s/Defaults/Pilot" % vo]
+        paths += ["/%s/%s/Pilot" % (vo, setup), "/%s/Pilot" % vo]
+        return self.getOptionForPaths(paths, self.pilotJSON)
+
+    @staticmethod
+    def getOptionForPaths(paths: Iterable[str], inDict: Dict[str, object]) -> Dict[str, object]:
+        """The options of all these paths; a later path counts before an earlier one."""
+        merged: Dict[str, object] = {}
+        for path in paths:
+            target: object = inDict
+            for name in path.strip("/").split("/"):
+                target = target.get(name) if isinstance(target, dict) else None
+            if isinstance(target, dict):
+                merged.update(target)
+        return merged
 
     def flag_words(self) -> List[str]:
         """The -o values that control the pilot itself: cvmfsOnly, diracInstallOnly."""

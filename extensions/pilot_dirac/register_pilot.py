@@ -9,7 +9,6 @@ from pilot.engine.settings import DEFAULT
 
 from .command import DiracCommand
 from .dialect import STAMP
-from .identity import UNKNOWN
 from .options import pick_options
 from .params import STAMP_LENGTH
 
@@ -32,7 +31,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
         pp = self.pp
         settings = pp.context.settings
         reference = pp.pilotReference
-        if pp.wnVO == UNKNOWN:
+        if not pp.wnVO:
             raise Skip(
                 "neither the environment nor the proxy names the VO: not registered (--wnVO)"
             )

@@ -49,7 +49,7 @@ def test_the_work_left_is_the_time_by_the_power(measured, tmp_path):
 
 
 def test_the_agent_asks_for_the_work_that_is_left(measured):
-    assert params.params_of(measured("exit 1").context).jobCPUReq == "144000"
+    assert params.params_of(measured("exit 1").context).jobCPUReq == 144000
 
 
 def test_a_queue_without_a_time_makes_the_node_unfit(measured, client):

@@ -33,12 +33,16 @@ def test_old_names_are_all_there():
     assert tools.parseVersion("9.12") == "9.12.0"
     assert tools.parseVersion("v9r12p3") == "9.12.3"
     assert tools.parseVersion("v9r1") == "9.1.0"
-    assert tools.ObjectLoader.loadObject("json", "dumps") is json.dumps
+    loader = tools.ObjectLoader([""], None)
+    found, where = loader.loadObject("json", "decoder", "JSONDecoder")
+    assert found is json.JSONDecoder
+    assert where.endswith("/json/decoder")
+    assert loader.loadObject("json", "no_such", "X") == (None, None)
+    assert loader.loadObject("json", "decoder", "NoSuch") == (None, None)
     assert "passwd" in tools.safe_listdir("/etc")
     assert tools.safe_listdir("/no/such") == []
-    buffer = tools.FixedSizeBuffer(2)
-    buffer.write("a\nb\nc\n")
-    assert buffer.getValue() == "b\nc"
+    with pytest.raises(Exception, match="Timeout"):
+        tools.alarmTimeoutHandler(14, None)
 
 
 def test_a_file_is_fetched_verified_or_not_at_all(tmp_path):
@@ -178,6 +182,11 @@ def test_a_module_is_loaded_from_a_folder(tmp_path):
     assert faces.load_module_from_path("somewhere_else", str(tmp_path)).WHO == "me"
 
 
+def test_a_module_is_loaded_from_a_file_as_by_diracs_pilot(tmp_path):
+    (tmp_path / "any.py").write_text("WHO = 'me'\n")
+    assert faces.load_module_from_path("another", str(tmp_path / "any.py")).WHO == "me"
+
+
 def test_a_module_that_is_not_in_the_folder_is_an_error(tmp_path):
     with pytest.raises((ImportError, OSError)):
         faces.load_module_from_path("somewhere_else", str(tmp_path))
@@ -187,13 +196,6 @@ def test_a_command_that_nobody_has_is_none():
     faces.install_faces()
     pp = types.SimpleNamespace(commandExtensions=["NoSuchCommunity"])
     assert faces.getCommand(pp, "NoSuchCommand") == (None, "")
-
-
-def test_the_lines_that_were_kept_can_be_forgotten():
-    buffer = faces.FixedSizeBuffer()
-    buffer.write("a")
-    buffer.flush()
-    assert buffer.getValue() == ""
 
 
 def test_a_fetch_that_fails_is_in_the_log(tmp_path):

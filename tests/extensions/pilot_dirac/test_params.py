@@ -59,14 +59,29 @@ def params_with(tmp_path):
     [
         ({"release_version": " v9r1 , v9r0"}, "releaseVersion", "v9r1"),
         ({"configuration_servers": "dips://a, dips://b"}, "configServer", "dips://a,dips://b"),
-        ({"cpu_time": "3000"}, "jobCPUReq", "3000"),
+        ({"cpu_time": "3000"}, "jobCPUReq", 3000),
         ({"tag": ["a, b", "a"]}, "tags", ["a", "b"]),
         ({"required_tag": ["x"]}, "reqtags", ["x"]),
         ({"option": ["/A=1", "cvmfsOnly"]}, "genericOption", "cvmfsOnly"),
         ({"user_env_variables": "A:::1,B:::2"}, "userEnvVariables", "A:::1,B:::2"),
         ({"modules": "u:::P:::b"}, "modules", "u:::P:::b"),
         ({"vo": "dteam"}, "wnVO", "dteam"),
-        ({}, "wnVO", "unknown"),
+        ({}, "wnVO", ""),
+        # types and defaults of upstream's PilotParams, of June 2026
+        ({}, "jobCPUReq", 900),
+        ({}, "maxNumberOfProcessors", 0),
+        ({}, "loggerURL", None),
+        ({}, "local", False),
+        ({"extra_packages": "A,B"}, "extensions", ["A", "B"]),
+        (
+            {},
+            "batchSystemInfo",
+            {
+                "Type": "Unknown",
+                "JobID": "Unknown",
+                "Parameters": dict.fromkeys(("BinaryPath", "Host", "InfoPath", "Queue"), "Unknown"),
+            },
+        ),
         ({}, "site", ""),
         ({}, "pilotProcessors", 1),
         ({"pilot_processors": "4"}, "pilotProcessors", 4),
@@ -113,3 +128,14 @@ def test_all_commands_share_one_set(params_with):
 @pytest.mark.parametrize("texts, items", [(["a, b", " a ", ""], ["a", "b"]), ([], [])])
 def test_a_list_has_each_item_once(texts, items):
     assert params.split_list(texts) == items
+
+
+def test_options_of_pilot_json_are_found_by_paths(params_with):
+    params = params_with(vo="dteam")
+    assert isinstance(params.pilotStartTime, int)
+    assert ("N", "Name=", "") in params.cmdOpts
+    params.pilotJSON = {
+        "Defaults": {"Pilot": {"Version": "1", "Project": "p"}}, "dteam": {"Pilot": {"Version": "2"}},
+    }
+    assert params.getPilotOptionsDict() == {"Version": "2", "Project": "p"}
+    assert params.getOptionForPaths(["/x/y", "Defaults/Pilot"], params.pilotJSON)["Version"] == "1"
