@@ -10,7 +10,7 @@ from typing import Dict, Iterable, List, Optional, Tuple
 from pilot.engine import site_profile
 from pilot.context import Context
 from pilot.node import features
-from pilot.engine.settings import environment_name
+from pilot.engine.settings import Settings, environment_name
 
 from .dialect import STAMP, WORDS, getopt_pairs
 from .identity import describe_fully, find_submitter
@@ -93,19 +93,7 @@ class PilotParams:
         self.context = ctx
         self.has_certificates = False  # the first command that needs them searches for them
         self.ended = ""  # the command that ended the pilot early, with success
-        for attribute, name in _PLAIN.items():
-            value = (
-                settings[name]
-                if name in settings
-                else TABLE[name].default if name in TABLE else None
-            )
-            setattr(self, attribute, "" if value is None and attribute in _EMPTY else value)
-        self.maxNumberOfProcessors = self.maxNumberOfProcessors or 0
-        self.loggerURL = self.loggerURL or None
-        self.local = False
-        self.cmdOpts = tuple(
-            (word.short, word.long + ("=" if word.takes else ""), "") for word in WORDS
-        )
+        self._set_plain(settings)
         self.debugFlag: bool = (
             bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
         )
@@ -132,6 +120,22 @@ class PilotParams:
         self.installation = ""
         self.queueParameters: Dict[str, object] = {}
         self.cpu_power: Optional[float] = None
+
+    def _set_plain(self, settings: Settings) -> None:
+        """The values that are used as they are, with the types of DIRAC's pilot."""
+        for attribute, name in _PLAIN.items():
+            value = (
+                settings[name]
+                if name in settings
+                else TABLE[name].default if name in TABLE else None
+            )
+            setattr(self, attribute, "" if value is None and attribute in _EMPTY else value)
+        self.maxNumberOfProcessors = self.maxNumberOfProcessors or 0
+        self.loggerURL = self.loggerURL or None
+        self.local = False
+        self.cmdOpts = tuple(
+            (word.short, word.long + ("=" if word.takes else ""), "") for word in WORDS
+        )
 
     def _name_pilot(self, ctx: Context) -> None:
         """One reference everywhere: where it is registered, in pilot.cfg, and as the stamp by which
