@@ -40,6 +40,10 @@ JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+def _text_of(settings: Settings, name: str) -> str:
+    return str(settings[name] or "") if name in settings else ""
+
+
 class DiracX(Transport):
     """`settings` name the server, the secret and the client."""
 
@@ -51,6 +55,11 @@ class DiracX(Transport):
         self._secret, self._client = setting_value(settings, "pilot_secret"), setting_value(
             settings, "client_id"
         )
+        self._place = {
+            "vo": _text_of(settings, "vo"),
+            "grid_type": _text_of(settings, "ce_type"),
+            "grid_site": _text_of(settings, "site"),
+        }
         place = urllib.parse.urlsplit(self.name)
         self._base = place.path
         self._session = Session(
@@ -114,10 +123,12 @@ class DiracX(Transport):
     def _exchange_secret(self) -> Dict[str, object]:
         if not self._secret:
             raise SendFailed("DiracX accepts no log without a token: give --pilotSecret")
-        body = json.dumps({"pilot_stamp": self._stamp, "pilot_secret": self._secret}).encode(
-            "ascii"
-        )
-        status, data = self._ask_server(EXCHANGE, body, JSON)
+        asked: Dict[str, str] = {"pilot_stamp": self._stamp, "pilot_secret": self._secret}
+        status, data = self._ask_server(EXCHANGE, json.dumps(asked).encode("ascii"), JSON)
+        if status == 401 and self._place["vo"]:
+            # nobody submitted this pilot (Vac, a cloud, a person): the server registers it
+            asked.update(self._place, status="Running")
+            status, data = self._ask_server(EXCHANGE, json.dumps(asked).encode("ascii"), JSON)
         self._judge_answer(EXCHANGE, status, data)
         return _as_object(data)
 

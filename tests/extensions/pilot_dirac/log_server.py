@@ -30,6 +30,7 @@ class LogServer:
             threading.Event(),
         )
         self.release, self.failures, self.tokens = threading.Event(), 0, {"t1": 3600}
+        self.exchanges, self.vacuum = [], False  # vacuum: it knows no pilot that names no place
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -96,7 +97,11 @@ class LogServer:
 
     def diracx(self, path, body, headers):
         if path == "/api/auth/secret-exchange":
-            good = json.loads(body)["pilot_secret"] == "secret-of-pilot"
+            asked = json.loads(body)
+            self.exchanges.append(asked)
+            good = asked["pilot_secret"] == "secret-of-pilot"
+            if self.vacuum and asked.get("status") != "Running":
+                good = False
             return (
                 (
                     200,

@@ -93,8 +93,10 @@ def sender(diracx):
     """Makes what sends to that server."""
     made = []
 
-    def make(secret="secret-of-pilot", **environ):
-        settings = {"diracx_url": diracx.url, "pilot_secret": secret, "client_id": "c1"}
+    def make(secret="secret-of-pilot", place=None, **environ):
+        settings = dict(
+            place or {}, diracx_url=diracx.url, pilot_secret=secret, client_id="c1"
+        )
         made.append(diracx_module.DiracX(settings, environ, "p1"))
         return made[-1]
 
@@ -128,6 +130,25 @@ def test_without_any_token_the_sentence_says_what_to_give(sender):
 def test_a_wrong_secret_is_told_with_the_servers_words(sender):
     with pytest.raises(SendFailed, match="secret-exchange: HTTP 401.*bad secret"):
         sender(secret="wrong").send(STORY)
+
+
+def test_a_pilot_that_nobody_submitted_names_its_place(sender, diracx):
+    """A 401 on the secret alone: once more with the place (the open proposals of DIRAC's pilot)."""
+    diracx.vacuum = True
+    one = sender(place={"vo": "dteam", "ce_type": "Vac", "site": "VAC.TEST.org"})
+    one.send(STORY)
+    assert diracx.logs["p1"]
+    first, second = diracx.exchanges
+    assert first == {"pilot_stamp": "p1", "pilot_secret": "secret-of-pilot"}
+    assert second == dict(
+        first, vo="dteam", grid_type="Vac", grid_site="VAC.TEST.org", status="Running"
+    )
+
+
+def test_a_wrong_secret_stays_wrong_with_a_place(sender, diracx):
+    with pytest.raises(SendFailed, match="HTTP 401"):
+        sender(secret="wrong", place={"vo": "dteam"}).send(STORY)
+    assert len(diracx.exchanges) == 2
 
 
 def test_the_token_in_the_proxy_needs_no_secret(sender, diracx, tmp_path):
