@@ -112,6 +112,16 @@ def test_a_site_that_fails_everything_gets_single_pilots_only(slurm, new_farm):
     farm.end_all()
 
 
+def test_what_an_operator_cancels_is_gone_at_once_and_no_failure(slurm, new_farm):
+    """Slurm shows the waiting parts of a cancelled array as one line without their numbers."""
+    farm = new_farm("main", "options = --begin=now+1hour").make(20, max_running=5, command="true")
+    until(lambda: live(farm.once()) == 4, 60, "waiting pilots")
+    farm.tool("factory", "drain", farm.file)
+    site = farm.once()
+    assert (live(site), site["state"], site["ended_badly"]) == (0, "draining", 0)
+    assert farm.list_tags() == []
+
+
 def test_a_limit_on_a_users_jobs_is_a_cap(slurm, new_farm):
     farm = new_farm("main")
     change = ["sacctmgr", "-i", "-Q", "modify", "user", USER, "set"]

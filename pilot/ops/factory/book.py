@@ -219,6 +219,12 @@ class Book:
         """The pilot with this id."""
         return next(iter(self._pilots("pilot = ?", (pilot,))), None)
 
+    def find_similar(self, word: str, most: int) -> List[Pilot]:
+        """The last pilots of a submission's tag or of a job's id; "": of all."""
+        return self._pilots(
+            "? IN ('', tag, job) ORDER BY submitted DESC, pilot LIMIT ?", (word, most)
+        )
+
     def _pilots(self, condition: str, values: Tuple[object, ...]) -> List[Pilot]:
         question = "SELECT %s FROM pilots WHERE %s" % (", ".join(Pilot._fields), condition)
         return [Pilot(*row) for row in self._db.execute(question, values)]

@@ -13,6 +13,7 @@ from pilot.errors import UsageError
 from pilot.ops.factory import backends, daemon, supply
 from pilot.ops.factory.book import Book, Pilot
 from pilot.ops.factory.config import Farm, Site, read_farm
+from pilot.ops.factory.in_force import read_in_force
 from pilot.ops.factory.jobs import RUNNING, STUCK, WAITING, JobState, NoAnswer
 
 ASK_FROM = 20  # ending more running pilots than this asks for --yes
@@ -69,7 +70,7 @@ def run_one_cycle(given: argparse.Namespace) -> int:
 
 def stop_factory(given: argparse.Namespace) -> int:
     """End the daemon and wait until it has ended."""
-    farm = read_farm(given.file, backends.NAMES)
+    farm = read_in_force(given.file)
     pid = daemon.read_lock(farm.book)
     if pid is None:
         print("no process runs this factory")
@@ -89,7 +90,7 @@ def _open_book(farm: Farm) -> Book:
 
 
 def _switch_sites(given: argparse.Namespace, word: str) -> List[Site]:
-    farm = read_farm(given.file, backends.NAMES)
+    farm = read_in_force(given.file)
     sites, book = farm.select(given.site), _open_book(farm)
     for site in sites:
         book.notes.switch(site.name, word)
@@ -116,13 +117,13 @@ def resume_sites(given: argparse.Namespace) -> int:
 def drain_sites(given: argparse.Namespace) -> int:
     """Submit nothing more; cancel what has not started."""
     sites = _switch_sites(given, "draining")
-    farm = read_farm(given.file, backends.NAMES)
+    farm = read_in_force(given.file)
     return _end_pilots(farm, sites, [pilot for pilot in _pilots_of(farm, sites) if _is_in(pilot, "pending") or _is_in(pilot, "held")])
 
 
 def cancel_pilots(given: argparse.Namespace) -> int:
     """End pilots by their batch system."""
-    farm = read_farm(given.file, backends.NAMES)
+    farm = read_in_force(given.file)
     try:
         older_s = values.seconds(given.older)
     except ValueError as error:
@@ -153,12 +154,16 @@ def _pilots_of(farm: Farm, sites: List[Site]) -> List[Pilot]:
 def _end_pilots(farm: Farm, sites: List[Site], pilots: List[Pilot]) -> int:
     failed = 0
     for site in sites:
-        ids = [pilot.job for pilot in pilots if pilot.site == site.name]
-        if not ids:
+        chosen = [pilot for pilot in pilots if pilot.site == site.name]
+        if not chosen:
             continue
         try:
-            backends.make_backend(site.backend, dict(os.environ), farm.book).cancel(ids)
-            print("%s: %d pilots cancelled" % (site.name, len(ids)))
+            backend = backends.make_backend(site.backend, dict(os.environ), farm.book)
+            backend.cancel([pilot.job for pilot in chosen])
+            book = _open_book(farm)
+            book.update_pilots([pilot._replace(reason=supply.CANCELLED) for pilot in chosen])
+            book.close()
+            print("%s: %d pilots cancelled" % (site.name, len(chosen)))
         except NoAnswer as error:
             sys.stderr.write("%s: %s\n" % (site.name, error))
             failed = 50

@@ -22,6 +22,7 @@ from pilot.ops.factory.report import last_lines
 from pilot.ops.factory.reporting import Reporter, describe_state
 from pilot.ops.factory.source import DemandSource, read_source
 from pilot.ops.factory.submission import Mint, PilotFiles, folder_of
+from pilot.ops.factory.in_force import keep_file
 from pilot.ops.factory.interruption import AGAIN_S, HURRY_S, Interrupted, interrupt, interruptible
 from pilot.pool import open_pool
 from pilot.pool.interface import Busy, Demand, Pool
@@ -159,6 +160,7 @@ class Daemon:
         with locked(self._farm.book):
             book, access = Book(self._farm.book), self._make_access()
             reporter = Reporter(self._farm, pool_environ(self._farm))
+            keep_file(self._farm)
             log.info("%s: %d sites, book %s", self._path, len(self._farm.sites), self._farm.book)
             while not self._stopping:
                 if self._read_again():
@@ -202,6 +204,7 @@ class Daemon:
             log.error("%s: another book needs another start", self._path)
             return False
         self._farm = farm
+        keep_file(farm)
         log.info("%s was read again: %d sites", self._path, len(farm.sites))
         return True
 

@@ -11,7 +11,9 @@ from pilot.base.files import write_file
 from pilot.errors import UsageError
 from pilot.ops.factory import backends, control_verbs, cycle, daemon, look_verbs
 from pilot.ops.factory.book import Book
-from pilot.ops.factory.config import SITE_KEYS, parse_farm, read_farm
+from pilot.ops.factory.config import SITE_KEYS, Site, parse_farm, read_farm
+from pilot.ops.factory.source import POOL
+from pilot.pool.interface import Busy
 
 # options of `add`, in the order in which they are written
 _OPTIONS = (
@@ -56,10 +58,13 @@ def add_site(given: argparse.Namespace) -> int:
     if given.no_dry_run:
         print("%s: not asked whether it takes such a pilot (--no-dry-run)" % site.backend)
     else:
-        words, refused = look_verbs.check_site(farm, daemon.make_access(farm), site)
+        access = daemon.make_access(farm)
+        words, refused = look_verbs.check_site(farm, access, site)
         if refused:
-            raise UsageError("%s: %s; nothing was written" % (site.backend, words))
-        print("%s: %s" % (site.backend, words))
+            raise UsageError("%s: %s; nothing was written" % (site.name, words))
+        print("%s: a test, nothing was submitted: %s" % (site.name, words))
+        if site.demand.kind == POOL:
+            _check_pool(access, site)
     write_file(given.file, text.encode("utf-8"), 0o644)
     print("%s: site %s was added" % (given.file, name))
     book = Book(farm.book)
@@ -69,6 +74,15 @@ def add_site(given: argparse.Namespace) -> int:
     book.close()
     print("\nRun it:\n  python3 -m pilot.factory run %s" % shlex.quote(given.file))
     return 0
+
+
+def _check_pool(access: cycle.Access, site: Site) -> None:
+    try:
+        access.read_demand(site.pool)
+    except (Busy, UsageError) as error:
+        raise UsageError(
+            "%s: %s; nothing was written (--no-dry-run asks nobody)" % (site.name, error)
+        )
 
 
 def _read_text(path: str) -> str:

@@ -10,8 +10,9 @@ from typing import Any, Dict, List
 from pilot.base import log as logs
 from pilot.errors import UsageError
 from pilot.ops.factory import backends, cycle, daemon, outcome, supply
-from pilot.ops.factory.book import Book
+from pilot.ops.factory.book import Book, Pilot
 from pilot.ops.factory.config import Farm, Site, read_farm
+from pilot.ops.factory.in_force import read_in_force
 from pilot.ops.factory.jobs import NoAnswer, SubmissionRefused
 from pilot.ops.factory.submission import folder_of, new_tag, remove_folder
 
@@ -21,6 +22,8 @@ SHOWN = 3  # reasons of failures, for each site
 _COLUMNS = ("site", "state", "demand", "pending", "running", "held", "idle", "ended_well", "ended_badly",
             "decision")
 _LINE = "%-16s %-12s %7s %7s %7s %5s %5s %5s %5s  %s"
+_PILOT = "%-16s %-16s %-12s %-12s %4s  %s"
+MOST_LISTED = 50
 TAIL = 20  # lines of a pilot's output
 
 
@@ -40,7 +43,10 @@ def add_verbs(verbs: Any) -> None:
         if name == "explain":
             verb.add_argument("site", metavar="SITE")
         if name == "outputs":
-            verb.add_argument("pilot", metavar="PILOT")
+            verb.add_argument(
+                "pilot", metavar="PILOT", nargs="?", default="",
+                help="its id, its job's id, or the tag of its submission (default: list the last ones)",
+            )
         if name != "outputs":
             verb.add_argument("--json", action="store_true")
         verb.set_defaults(function=function)
@@ -92,7 +98,7 @@ def check_site(farm: Farm, access: cycle.Access, site: Site) -> "tuple[str, bool
 
 def show_status(given: argparse.Namespace) -> int:
     """The book's view; asks nobody."""
-    farm = read_farm(given.file, backends.NAMES)
+    farm = read_in_force(given.file)
     book = Book(farm.book)
     rows = [_site_row(book, site) for site in farm.sites]
     unmet = book.notes.unmet()
@@ -142,7 +148,7 @@ def state_of(book: Book, site: Site) -> str:
 
 def explain_site(given: argparse.Namespace) -> int:
     """The last decisions, one line each."""
-    farm = read_farm(given.file, backends.NAMES)
+    farm = read_in_force(given.file)
     site = farm.select(given.site)[0]
     book = Book(farm.book)
     decisions = book.notes.decisions(site.name, 20)
@@ -157,14 +163,29 @@ def explain_site(given: argparse.Namespace) -> int:
     return 0
 
 
+def _list_pilots(pilots: List[Pilot], given: argparse.Namespace) -> int:
+    """One line for each pilot, the last first. UsageError without any for this word."""
+    if given.pilot and not pilots:
+        raise UsageError("the book does not know the pilot %s; `pilot.factory outputs %s` lists the "
+                         "last ones" % (given.pilot, given.file))
+    print(_PILOT % ("pilot", "site", "job", "state", "code", "node"))
+    for one in pilots:
+        code = "" if one.exit_code is None else one.exit_code
+        print(logs.printable(_PILOT % (one.pilot, one.site, one.job, one.state, code, one.node)))
+    return 0
+
+
 def show_outputs(given: argparse.Namespace) -> int:
     """Where a pilot's files are, and the last lines of its output."""
-    farm = read_farm(given.file, backends.NAMES)
+    farm = read_in_force(given.file)
     book = Book(farm.book)
     pilot = book.find_pilot(given.pilot)
+    similar = book.find_similar(given.pilot, MOST_LISTED)
     book.close()
+    if pilot is None and len(similar) == 1:
+        pilot = similar[0]
     if pilot is None:
-        raise UsageError("the book does not know the pilot %s" % given.pilot)
+        return _list_pilots(similar, given)
     site = next((one for one in farm.sites if one.name == pilot.site), None)
     folder = folder_of(farm.book, pilot.tag)
     print("%s: job %s of site %s, %s" % (pilot.pilot, pilot.job, pilot.site, pilot.state))

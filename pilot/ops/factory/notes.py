@@ -173,7 +173,9 @@ class Notes:
         return dict(self._db.execute("SELECT site, word FROM switches"))
 
     def note_refusal(self, site: str, why: str) -> None:
-        """A submission was refused: 1, 2, 4 ... 30 minutes of back-off."""
+        """A submission was refused: 1, 2, 4 ... 30 minutes of back-off, which are seen at once."""
+        self.note_state(site, "back-off")
+        self.note_decision(site, "%s: refused: %s" % (site, why))
         before = self.refusal(site)
         step = before.step + 1 if before else 1
         wait_s = min(MAX_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** (step - 1))

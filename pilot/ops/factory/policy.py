@@ -72,8 +72,10 @@ def _persist(seconds: float) -> Policy:
     def persist(n: int, state: SiteState) -> Tuple[int, str]:
         oldest = max((age for age, _ in state.wanted), default=0.0)
         if oldest < seconds and seconds > 0:
-            return 0, "persist(%g) since %.0f s = 0" % (seconds, oldest)
-        least = min([n] + [number for age, number in state.wanted if age <= seconds])
+            return 0, "persist(%g) for %.0f s = 0" % (seconds, oldest)
+        # a cycle lasts a little longer than `cycle_s`
+        recent = [number for age, number in state.wanted if age <= seconds + SLACK_S]
+        least = min([n] + recent)
         return least, "persist(%g) = %d" % (seconds, least)
 
     return persist
@@ -107,6 +109,7 @@ def _probe(seconds: float) -> Policy:
     return probe
 
 
+SLACK_S = 5.0
 _PLAIN: Dict[str, Policy] = {"demand": demand, "half": half}
 _MADE: Dict[str, Callable[[float], Policy]] = {
     "scale": _scale,

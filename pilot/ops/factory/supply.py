@@ -10,6 +10,7 @@ from pilot.ops.factory.book import Pilot, new_pilot
 from pilot.ops.factory.jobs import LIVE, RUNNING, STUCK, WAITING, JobList, Job, JobState
 
 APART_S = 30.0  # time between the two answers that a job is missing from
+CANCELLED = "cancelled by an operator"  # the reason of a pilot for which we asked that
 HALF_OF = 5  # an answer that lacks half of so many jobs, or of more, is not believed at once
 BELIEVED_S = 300.0  # a halved answer that does not change is believed after this time
 
@@ -41,6 +42,7 @@ def find_doubt(live: Sequence[Pilot], answer: JobList) -> str:
     """A sentence if this answer lacks at once half of the jobs that the book has as live, or
     more."""
     shown = answer.by_pilot()
+    live = [pilot for pilot in live if pilot.reason != CANCELLED]
     missing = [pilot for pilot in live if pilot.pilot not in shown and pilot.missing_s is None]
     if len(live) >= HALF_OF and 2 * len(missing) >= len(live):
         return "its answer lacks %d of %d jobs" % (len(missing), len(live))
@@ -95,7 +97,8 @@ def _apply_job(pilot: Pilot, job: Job, now: Tuple[float, float]) -> Pilot:
     state = job.state
     after = pilot._replace(
         state=state.value, job=job.id, missing_s=None,
-        node=job.node or pilot.node, reason=job.reason if state in STUCK else pilot.reason,
+        node=job.node or pilot.node,
+        reason=job.reason if state in STUCK and pilot.reason != CANCELLED else pilot.reason,
         exit_code=pilot.exit_code if job.exit_code is None else job.exit_code,
     )
     if state in RUNNING and pilot.started is None:
@@ -107,6 +110,9 @@ def _apply_job(pilot: Pilot, job: Job, now: Tuple[float, float]) -> Pilot:
 
 
 def _miss_job(pilot: Pilot, working: bool, now: Tuple[float, float]) -> Pilot:
+    if pilot.reason == CANCELLED:
+        # some systems show no cancelled part of an array any more
+        return pilot._replace(state=JobState.CANCELLED.value, ended=now[0])
     if working:
         return pilot._replace(missing_s=None)
     if pilot.missing_s is None:

@@ -8,9 +8,8 @@ from typing import Any, List, Tuple
 
 from pilot import values
 from pilot.errors import UsageError
-from pilot.ops.factory import backends
 from pilot.ops.factory.book import Book
-from pilot.ops.factory.config import read_farm
+from pilot.ops.factory.in_force import read_in_force
 from pilot.ops.factory.waste import Hours, Waste, sum_waste
 
 NAMES = ("day", "site", "pilots") + tuple("%s_h" % name for name in Hours._fields) + ("efficiency",)
@@ -32,7 +31,7 @@ def add_verbs(verbs: Any) -> None:
 
 def show_waste(given: argparse.Namespace) -> int:
     """A row for each day and site."""
-    farm = read_farm(given.file, backends.NAMES)
+    farm = read_in_force(given.file)
     try:
         days = values.number(given.days)
     except ValueError as error:

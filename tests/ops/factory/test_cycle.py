@@ -240,6 +240,14 @@ def test_a_pilot_near_its_end_is_not_replaced_while_it_has_its_task(factory):
     assert factory.cycle()["main"].submit == 1
 
 
+def test_a_refused_submission_is_seen_at_once(factory):
+    factory.want(3)
+    factory.system.error = SubmissionRefused("invalid partition")
+    factory.cycle()
+    assert factory.book.notes.state("main") == "back-off"
+    assert factory.book.notes.decisions("main", 1)[0]["line"] == "main: refused: invalid partition"
+
+
 def test_a_refused_submission_waits_longer_each_time(factory):
     factory.want(3)
     tries = []

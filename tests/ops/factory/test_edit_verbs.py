@@ -56,3 +56,14 @@ def test_a_site_with_pilots_stays_until_they_have_ended(farm, capsys):
     assert "2 pilots have not ended" in capsys.readouterr().out
     assert shown("check", farm.file)["sites"] == ["home", "second"]
     farm()
+
+
+def test_a_pool_that_is_none_is_not_written(farm, capsys):
+    words = ["add", farm.file, "local", "--site", "more", "--max-running", "1", "--pool"]
+    for url, why in (("work.sqlite", "is not a pool"), ("sqlite:none.sqlite", "there is no such file"),
+                     ("http://127.0.0.1:1", "cannot be reached")):
+        assert main(words + [url]) == 2
+        said = capsys.readouterr().err
+        assert why in said
+        assert "nothing was written" in said
+    assert "more" not in (farm.folder / "farm.ini").read_text()

@@ -20,6 +20,10 @@ def test_what_a_pilot_wrote_is_shown(farm, capsys):
     assert main(["outputs", farm.file, pilot.pilot]) == 0
     assert "9999 needed (--min-cores)" in capsys.readouterr().out
     assert main(["outputs", farm.file, "nobody"]) == 2
+    assert "lists the last ones" in capsys.readouterr().err
+    for word in (pilot.tag, pilot.job, ""):
+        assert main(["outputs", farm.file, word]) == 0
+        assert pilot.pilot in capsys.readouterr().out
 
 
 def test_status_shows_why_pilots_fail_and_what_no_site_can_run(farm, capsys):

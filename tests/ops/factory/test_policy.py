@@ -45,6 +45,7 @@ def test_a_policy(chain, given, pilots, words):
         (((30.0, 25),), 0),
         (((60.0, 25),), 25),
         (((70.0, 25), (40.0, 2), (20.0, 25)), 2),
+        (((60.1, 0),), 0),  # a cycle lasts a little longer than it should
         (((70.0, 1), (50.0, 25)), 25),  # what is older does not count
     ],
 )

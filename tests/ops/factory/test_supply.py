@@ -5,7 +5,7 @@ import pytest
 from pilot.ops.factory.book import new_pilot
 from pilot.ops.factory.jobs import Job, JobList, JobState
 from pilot.ops.factory.supply import (
-    Counts, adopt_jobs, count_pilots, count_supply, find_doubt, update_pilots,
+    CANCELLED, Counts, adopt_jobs, count_pilots, count_supply, find_doubt, update_pilots,
 )
 
 TAG = "pabcdefghjkm"
@@ -53,6 +53,17 @@ def test_a_requeued_job_starts_again():
 def test_the_reason_of_a_held_job_is_kept():
     (held,) = update([pilot()], [job(0, JobState.HELD, reason="by root")]).changed
     assert (held.state, held.reason) == ("held", "by root")
+
+
+def test_a_job_that_we_cancelled_is_gone_at_once_and_no_doubt():
+    """Slurm shows a cancelled array as one line, without the parts."""
+    ours = [pilot(number, reason=CANCELLED) for number in range(5)]
+    assert find_doubt(ours + [pilot(5)], JobList([job(5)])) == ""
+    changed = update(ours, []).changed
+    assert {(one.state, one.ended) for one in changed} == {("cancelled", 1.6e9)}
+    # one that is still there is live; held ones keep the reason
+    (held,) = update([ours[0]], [job(0, JobState.HELD, reason="JobHeldUser")]).changed
+    assert (held.ended, held.reason) == (None, CANCELLED)
 
 
 def test_a_job_is_gone_after_two_answers_without_it():
