@@ -2,10 +2,13 @@
 
 import json
 import os
+import random
 import re
 import signal
+import sqlite3
 import stat
 import time
+from collections import Counter
 
 import pytest
 
@@ -64,6 +67,17 @@ class RealFarm:
         """Change a key of the file."""
         path = self.folder / "farm.ini"
         path.write_text(re.sub(r"(?m)^%s = .*" % key, "%s = %s" % (key, value), path.read_text()))
+
+    def once_killed(self, seconds):
+        """A cycle that gets SIGKILL after so many seconds, wherever it is."""
+        self._run(self.path, "timeout", "-s", "KILL", "%.2f" % seconds, *self._program, "-m",
+                  "pilot.factory", "once", self.file)
+
+    def booked_tags(self):
+        """How many live pilots of each tag the book has."""
+        with sqlite3.connect(self.file + ".book/book.sqlite") as db:
+            rows = db.execute("SELECT tag, count(*) FROM pilots WHERE ended IS NULL GROUP BY tag")
+            return dict(rows.fetchall())
 
     def tool(self, name, *words):
         code, said = self.attempt(name, *words)
@@ -137,6 +151,19 @@ def check_nothing_twice(farm, case, command, real):
     assert (len(tags), len(set(tags))) == (4, 1)
     farm.end_all()
     assert farm.list_tags() == []
+
+
+def check_killed_anywhere(farm, kills=20):
+    """Cycles that are killed at any moment of theirs: while they ask, write the book, or submit.
+    Afterwards the book has what the batch system has; no cap was ever exceeded."""
+    source = random.Random(3)
+    farm.make(40, max_running=4, command="sleep 600")
+    for _ in range(kills):
+        farm.once_killed(source.uniform(0.05, 1.5))
+        assert len(farm.list_tags()) <= 4
+    until(lambda: live(farm.once()) == 4, 240, "four pilots in the book")
+    assert Counter(farm.list_tags()) == farm.booked_tags()
+    farm.end_all()
 
 
 def check_held(farm, hold, release):

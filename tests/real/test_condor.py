@@ -11,7 +11,7 @@ from pilot.base import process_tree
 from tests.conftest import ROOT, until
 from tests.real.conftest import PYTHON, SYSTEMS, build, need
 from tests.real.farms import (
-    RealFarm, check_held, check_limit, check_nothing_twice, check_stopped, check_tasks,
+    RealFarm, check_held, check_killed_anywhere, check_limit, check_nothing_twice, check_stopped, check_tasks,
     environment_path, every_case,
 )
 
@@ -287,3 +287,7 @@ def test_a_schedd_that_answers_nobody(farm, base):
         if Path("/proc/%d/comm" % one.pid).read_text().strip() == "condor_schedd"
     ]
     check_stopped(farm, schedd)
+
+
+def test_a_factory_that_is_killed_anywhere_submits_nothing_twice(farm):
+    check_killed_anywhere(farm)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import until
 from tests.real.conftest import AS_USER, USER, need, script
-from tests.real.farms import check_held, check_nothing_twice, check_stopped, every_case, live
+from tests.real.farms import check_held, check_killed_anywhere, check_nothing_twice, check_stopped, every_case, live
 from tests.real.slurm_farms import SlurmFarm
 
 
@@ -69,6 +69,10 @@ def test_two_hundred_tasks_run_on_slurm_and_others_jobs_are_left_alone(farm):
 @every_case
 def test_nothing_is_submitted_twice(farm, case):
     check_nothing_twice(farm, case, "sbatch", subprocess.check_output(["which", "sbatch"]).decode().strip())
+
+
+def test_a_factory_that_is_killed_anywhere_submits_nothing_twice(farm):
+    check_killed_anywhere(farm)
 
 
 def test_held_pilots_count(farm):

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT, until
 from tests.real.conftest import AS_USER, PYTHON, SYSTEMS, USER, build, need, script
 from tests.real.farms import (
-    RealFarm, check_held, check_limit, check_nothing_twice, check_stopped, check_tasks,
+    RealFarm, check_held, check_killed_anywhere, check_limit, check_nothing_twice, check_stopped, check_tasks,
     environment_path, every_case,
 )
 
@@ -212,11 +212,16 @@ def test_a_factory_runs_two_hundred_tasks_on_grid_engine(cell, farm):
     foreign = inside(
         "qsub", "-terse", "-b", "y", "-N", "mine", "-o", "/dev/null", "-j", "y", "sleep", "600", env=cell
     ).strip()
+    words = ["-terse", "-b", "y", "-N", "theirs", "-o", "/dev/null", "-j", "y", "sleep", "600"]
+    theirs = inside("env", "qsub", *words, env=cell, cwd="/tmp").strip()  # root's
     site = check_tasks(farm)
     assert (site["state"], site["ended_badly"]) == ("ok", 0)
     assert site["ended_well"] >= 4
-    assert "<JB_name>mine</JB_name>" in inside("qstat", "-u", USER, "-xml", env=cell)
+    shown = inside("qstat", "-u", "*", "-xml", env=cell)
+    assert "<JB_name>mine</JB_name>" in shown
+    assert "<JB_name>theirs</JB_name>" in shown
     inside("qdel", foreign, env=cell)
+    inside("env", "qdel", theirs, env=cell)
     code, said = farm.attempt(
         "factory", "add", farm.file, "gridengine", "--site", "x", "--queue", "nowhere.q"
     )
@@ -254,3 +259,7 @@ def _configure(cell, farm, name, value):
 
 def test_a_master_that_answers_nobody(cell, farm, base):
     check_stopped(farm, [int((base / "qmaster" / "qmaster.pid").read_text())])
+
+
+def test_a_factory_that_is_killed_anywhere_submits_nothing_twice(farm):
+    check_killed_anywhere(farm)
