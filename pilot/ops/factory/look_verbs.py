@@ -111,7 +111,8 @@ def show_status(given: argparse.Namespace) -> int:
     print(_LINE % ("site", "state", "demand", "pending", "running", "held", "idle", "well", "badly",
                    "last decision"))
     for row in rows:
-        print(logs.printable(_LINE % tuple(row[name] for name in _COLUMNS)))
+        shown = tuple("-" if row[name] is None else row[name] for name in _COLUMNS)
+        print(logs.printable(_LINE % shown))
     for row in rows:
         for one in row["failures"]:
             print(logs.printable("%s: %d pilots ended with %s; the last is %s" % (

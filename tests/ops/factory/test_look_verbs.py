@@ -43,6 +43,12 @@ def test_status_shows_why_pilots_fail_and_what_no_site_can_run(farm, capsys):
     assert "1 tasks need 64 cores, the largest site offers " in said
 
 
+def test_what_is_not_known_yet_is_a_dash(farm, capsys):
+    assert main(["status", farm.file]) == 0
+    line = [line for line in capsys.readouterr().out.splitlines() if line.startswith("home ")][0]
+    assert line.split()[:7] == ["home", "new", "-", "0", "0", "0", "-"]
+
+
 def test_a_dry_run_shows_the_decision_and_submits_nothing(farm, capsys):
     assert main(["dry-run", farm.file]) == 0
     out = capsys.readouterr().out
