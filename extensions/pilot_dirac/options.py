@@ -43,7 +43,7 @@ def parse_modules(text: str) -> Tuple[Tuple[str, str, str], ...]:
 def _project_of(url: str) -> str:
     """The project in the last part of a URL: DIRAC for .../DIRAC.git and .../DIRAC-9.1.22.tar.gz."""
     last = url.rstrip("/").rsplit("/", 1)[-1].replace(".git", "")
-    return re.split(r"-\d", last, 1)[0]
+    return re.split(r"-\d", last, maxsplit=1)[0]
 
 
 def parse_locations(text: str) -> Tuple[str, ...]:
