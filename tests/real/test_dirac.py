@@ -93,6 +93,8 @@ def test_the_nine_commands_leave_the_pilot_cfg_of_diracs_own_programs(client, tm
         cfg.parse_cfg((tmp_path / name / "pilot.cfg").read_text()) for name in ("ours", "theirs")
     )
     assert sorted(ours) == sorted(theirs)
+    # the only value that DIRAC's programs do not write: what the slot allows a job
+    assert int(ours["Resources"]["Computing"]["CEDefaults"].pop("MemoryLimitMB")) <= 2048
     for section in theirs:
         assert plain(ours[section]) == plain(theirs[section]), section
     assert (
@@ -148,7 +150,7 @@ def test_the_ten_commands_down_to_the_job_agent(client, tmp_path):
     assert [row["status"] for row in report["commands"]] == ["ok"] * 10
 
 
-def test_a_program_that_hangs_for_good_is_ended_before_a_minute_is_over(client, tmp_path):
+def test_a_program_that_hangs_for_good_is_ended_and_nothing_of_it_stays(client, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "dirac-platform").write_text(
         "#!/bin/sh\ntrap '' TERM\necho asking around\nsleep 1000 & wait; sleep 1000\n"
@@ -163,11 +165,14 @@ def test_a_program_that_hangs_for_good_is_ended_before_a_minute_is_over(client, 
         tmp_path / "hangs",
         "--preinstalledEnv",
         str(tmp_path / "diracosrc"),
+        "--program-timeout-s",
+        "20",
         commands="InstallDIRAC, ConfigureBasics, ConfigureArchitecture",
     )
-    assert code == 30 and 40 < time.monotonic() - began < 65
+    assert code == 30
+    assert 40 < time.monotonic() - began < 65  # it has two tries
     assert re.search(
-        r"ConfigureArchitecture +failed .*dirac-platform was ended after 5[0-9] s without an end: asking around",
+        r"ConfigureArchitecture +failed .*dirac-platform was ended after 20 s without an end: asking around",
         out,
     ), out
     assert subprocess.call(["pgrep", "-f", str(tmp_path / "bin" / "dirac-platform")]) == 1
