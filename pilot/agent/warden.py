@@ -114,13 +114,15 @@ class _Books:
     ) -> List[process_tree.Process]:
         """Live processes of all these groups: in a group's session, seen by the agent, or with a
         number or the agent's mark, whatever their group is."""
+        # the agent has a payload's number itself while it starts it (marks.marked_children)
+        ours = (os.getpid(), os.getppid())
         seen = {process for processes in self.seen.values() for process in processes} | self.nobodys
         numbers = set(self.numbers.values())
         return [
             p
             for p in among()
             if p.state != "Z"
-            and p.pid != os.getpid()
+            and p.pid not in ours
             and (
                 p.session in self.seen
                 or (p.pid, p.started) in seen

@@ -12,7 +12,7 @@ from pilot.agent.clock import boot_s
 from pilot.agent.warden_client import NOBODYS, Warden
 from pilot.base import process, process_tree
 from tests.agent.running import PLAN, BusyPilot, agent_of, gone, put, sleeper, started
-from tests.conftest import steady, until
+from tests.conftest import ROOT, steady, until
 
 
 def test_a_warden_ends_what_was_seen_and_never_itself(tmp_path):
@@ -101,6 +101,29 @@ def test_a_warden_knows_what_left_its_group_by_its_mark():
         leader.stdout.close()
         other.kill()
         other.wait()
+
+
+STARTER = """
+import os, signal, sys
+from pilot.agent import marks
+from pilot.agent.clock import boot_s
+from pilot.agent.warden_client import Warden
+from pilot.base import process
+
+warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
+with marks.marked_children(4711):
+    payload = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
+    warden.began(payload.pid, 4711, boot_s() + 0.2)
+    assert payload.wait(60) == -signal.SIGKILL
+warden.close()
+os.waitpid(warden.pid, 0)
+"""
+
+
+def test_a_warden_spares_an_agent_that_stands_still_while_it_starts_a_payload():
+    """Its own limits carry the payload's number then: the payload alone has outlived its lease."""
+    agent = subprocess.run([sys.executable, "-c", STARTER], cwd=str(ROOT), timeout=120)
+    assert agent.returncode == 0
 
 
 def test_a_warden_knows_a_payload_before_it_starts():
