@@ -254,9 +254,9 @@ def submit(
     except TooMany as error:
         log.warning("%s: the batch system does not take %d more: %s", site.name, count, error)
         if count > 1:
-            half = count // 2
-            return submit(farm, book, access, site, half, avoid) and submit(
-                farm, book, access, site, count - half, avoid
+            return all(
+                not access.stopping() and submit(farm, book, access, site, part, avoid)
+                for part in (count // 2, count - count // 2)
             )
         book.notes.note_cap(site.name, str(error), len(book.live_pilots(site.name)))
         return False
@@ -281,12 +281,12 @@ def _submit_once(
         return False
     try:
         system_id = backend.submit(submission._replace(avoid=avoid))
-    except TooMany as error:
-        book.note_outcome(tag, books.REFUSED, str(error))
-        raise
     except SubmissionRefused as error:
-        log.error("%s: refused: %s", site.name, error)
         book.note_outcome(tag, books.REFUSED, str(error))
+        remove_folder(farm.book, tag)
+        if isinstance(error, TooMany):
+            raise
+        log.error("%s: refused: %s", site.name, error)
         book.notes.note_refusal(site.name, str(error))
     except MayHaveHappened as error:
         log.error("%s: the submission %s may have happened: %s", site.name, tag, error)

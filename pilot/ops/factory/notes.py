@@ -50,13 +50,17 @@ class Notes:
 
     def note_decision(self, site: str, line: str, submit: int = 0) -> None:
         """Write down a decision to submit so many pilots; one that equals the last is counted."""
-        now = self.clock.unix_s()
         with self._file.writing():
             key = (site, "submit" if submit else "wait")
             self._db.execute("INSERT OR IGNORE INTO decision_counts VALUES (?, ?, 0)", key)
             self._db.execute(
                 "UPDATE decision_counts SET times = times + 1 WHERE site = ? AND result = ?", key
             )
+        self._note_line(site, line)
+
+    def _note_line(self, site: str, line: str) -> None:
+        now = self.clock.unix_s()
+        with self._file.writing():
             last = self._db.execute(
                 "SELECT seq, line FROM decisions WHERE site = ? ORDER BY seq DESC LIMIT 1", (site,)
             ).fetchone()
@@ -175,7 +179,7 @@ class Notes:
     def note_refusal(self, site: str, why: str) -> None:
         """A submission was refused: 1, 2, 4 ... 30 minutes of back-off, which are seen at once."""
         self.note_state(site, "back-off")
-        self.note_decision(site, "%s: refused: %s" % (site, why))
+        self._note_line(site, "%s: refused: %s" % (site, why))
         before = self.refusal(site)
         step = before.step + 1 if before else 1
         wait_s = min(MAX_BACK_OFF_S, FIRST_BACK_OFF_S * 2 ** (step - 1))

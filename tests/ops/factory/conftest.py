@@ -129,6 +129,7 @@ class Factory:
         self.sites, self.max_total = [make_site()], None
         self.demand, self.source = Demand([], {}), 0
         self.keep_outputs_mb, self.heard = 1000.0, set()
+        self.stopping = lambda: False
 
     def reopen(self):
         """The same after the process ended."""
@@ -146,7 +147,7 @@ class Factory:
         self.clock.pass_time(seconds)
         access = Access(
             lambda name: self.system, self._read_demand, self._heard, self._read_source,
-            lambda site: None, NoFiles(),
+            lambda site: None, NoFiles(), lambda: self.stopping(),
         )
         return {one.site.name: one.decision for one in run_cycle(self.farm(), self.book, access)}
 

@@ -7,7 +7,7 @@ import pytest
 from pilot.errors import NodeUnfit, UsageError
 from pilot.ops.factory.cycle import Access, run_cycle
 from pilot.ops.factory.jobs import (
-    Job, JobState, MayHaveHappened, SubmissionRefused,
+    Job, JobState, MayHaveHappened, SubmissionRefused, TooMany,
 )
 from pilot.ops.factory.notes import Level
 from pilot.ops.factory.source import DemandSource
@@ -246,6 +246,34 @@ def test_a_refused_submission_is_seen_at_once(factory):
     factory.cycle()
     assert factory.book.notes.state("main") == "back-off"
     assert factory.book.notes.decisions("main", 1)[0]["line"] == "main: refused: invalid partition"
+    assert factory.book.notes.decision_counts("main") == {"submit": 1}
+
+
+@pytest.mark.parametrize("error", [SubmissionRefused("no"), TooMany("limit")])
+def test_a_refused_submission_leaves_no_script_and_no_token(factory, error):
+    """The limit of a user is looked for again and again."""
+    made = []
+
+    def submit(submission):
+        folder = folder_of(factory.folder, submission.tag)
+        os.makedirs(folder)
+        made.append(folder)
+        raise error
+
+    factory.system.submit = submit
+    factory.want(3)
+    factory.cycle()
+    assert made
+    assert not [folder for folder in made if os.path.exists(folder)]
+
+
+def test_a_factory_that_ends_looks_for_no_limit(factory):
+    factory.system.most = 0
+    factory.stopping = lambda: factory.system.tries > 0
+    factory.want(5)
+    factory.cycle()
+    assert factory.system.tries == 1
+    assert factory.book.notes.refusal("main") is None
 
 
 def test_a_refused_submission_waits_longer_each_time(factory):
