@@ -221,9 +221,7 @@ class Book:
 
     def find_similar(self, word: str, most: int) -> List[Pilot]:
         """The last pilots of a submission's tag or of a job's id; "": of all."""
-        return self._pilots(
-            "? IN ('', tag, job) ORDER BY submitted DESC, pilot LIMIT ?", (word, most)
-        )
+        return self._pilots("? IN ('', tag, job) ORDER BY submitted DESC, pilot LIMIT ?", (word, most))
 
     def _pilots(self, condition: str, values: Tuple[object, ...]) -> List[Pilot]:
         question = "SELECT %s FROM pilots WHERE %s" % (", ".join(Pilot._fields), condition)
@@ -232,11 +230,16 @@ class Book:
     def update_pilots(self, pilots: Iterable[Pilot]) -> None:
         """Write these pilots as they are now, new ones included."""
         question = "INSERT OR REPLACE INTO pilots (%s) VALUES (%s)" % (
-            ", ".join(Pilot._fields),
-            ", ".join("?" * len(Pilot._fields)),
+            ", ".join(Pilot._fields), ", ".join("?" * len(Pilot._fields)),
         )
         with self._file.writing():
             self._db.executemany(question, [tuple(pilot) for pilot in pilots])
+
+    def note_reason(self, pilots: Iterable[Pilot], reason: str) -> None:
+        """Why these pilots will end, unless they have ended meanwhile."""
+        values = [(reason, one.pilot) for one in pilots]
+        with self._file.writing():
+            self._db.executemany("UPDATE pilots SET reason = ? WHERE pilot = ? AND ended IS NULL", values)
 
     def note_uses(self, uses: Dict[str, Use]) -> None:
         """How ended pilots used their slots, by pilot."""

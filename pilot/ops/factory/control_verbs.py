@@ -161,7 +161,7 @@ def _end_pilots(farm: Farm, sites: List[Site], pilots: List[Pilot]) -> int:
             backend = backends.make_backend(site.backend, dict(os.environ), farm.book)
             backend.cancel([pilot.job for pilot in chosen])
             book = _open_book(farm)
-            book.update_pilots([pilot._replace(reason=supply.CANCELLED) for pilot in chosen])
+            book.note_reason(chosen, supply.CANCELLED)
             book.close()
             print("%s: %d pilots cancelled" % (site.name, len(chosen)))
         except NoAnswer as error:

@@ -7,7 +7,7 @@ import pytest
 
 from pilot.errors import UsageError
 from pilot.ops.factory import book_file
-from pilot.ops.factory.book import Book
+from pilot.ops.factory.book import Book, new_pilot
 from tests.ops.factory.conftest import Turned
 
 TAG = "pabcdefghjkm"
@@ -61,6 +61,14 @@ def test_ended_pilots_are_no_live_ones_and_are_forgotten(book):
     assert book.forget(1000) == []
     assert book.forget(50) == [TAG]
     assert (book.ended_pilots("main", 1e6), book.knows_tag(TAG)) == ([], False)
+
+
+def test_the_reason_of_a_pilot_that_has_ended_meanwhile_stays(book):
+    first, second = (new_pilot("pabcdefghjkm", number, "main", str(number), 1.0) for number in (0, 1))
+    book.update_pilots([first, second._replace(ended=2.0, state="ok", exit_code=0)])
+    book.note_reason([first, second], "cancelled")
+    assert book.find_pilot(first.pilot).reason == "cancelled"
+    assert book.find_pilot(second.pilot)[:] == second._replace(ended=2.0, state="ok", exit_code=0)
 
 
 def test_a_live_pilot_is_never_forgotten(book):
