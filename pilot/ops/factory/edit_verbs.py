@@ -55,10 +55,10 @@ def add_site(given: argparse.Namespace) -> int:
     text = former + ("\n" if former else _head(given)) + _section(given, name, former)
     farm = parse_farm(text, given.file, backends.NAMES)
     site = next(one for one in farm.sites if one.name == name)
+    access = daemon.make_access(farm)
     if given.no_dry_run:
         print("%s: not asked whether it takes such a pilot (--no-dry-run)" % site.backend)
     else:
-        access = daemon.make_access(farm)
         words, refused = look_verbs.check_site(farm, access, site)
         if refused:
             raise UsageError("%s: %s; nothing was written" % (site.name, words))
@@ -68,7 +68,7 @@ def add_site(given: argparse.Namespace) -> int:
     write_file(given.file, text.encode("utf-8"), 0o644)
     print("%s: site %s was added" % (given.file, name))
     book = Book(farm.book)
-    for report in cycle.preview(farm, book, daemon.make_access(farm)):
+    for report in cycle.preview(farm, book, access):
         if report.site.name == name:
             print(report.decision.line)
     book.close()

@@ -1,6 +1,7 @@
 """The file that a factory uses: while a changed one is wrong, the last right one stays in force, and
 operators need their verbs."""
 
+import logging
 import os
 import sys
 
@@ -10,13 +11,17 @@ from pilot.ops.factory import backends
 from pilot.ops.factory.config import Farm, parse_farm, read_farm
 
 NAME = "in-force.ini"  # in the book
+log = logging.getLogger("pilot.factory")
 
 
 def keep_file(farm: Farm) -> None:
-    """Remember the file that is in force now."""
-    with open(farm.path, "rb") as stream:
-        text = stream.read()
-    write_file(os.path.join(farm.book, NAME), text, 0o600)
+    """Remember the file that is in force now. Without room for it the factory goes on."""
+    try:
+        with open(farm.path, "rb") as stream:
+            text = stream.read()
+        write_file(os.path.join(farm.book, NAME), text, 0o600)
+    except OSError as error:
+        log.warning("%s: no copy of the file could be kept: %s", farm.book, error)
 
 
 def read_in_force(path: str) -> Farm:

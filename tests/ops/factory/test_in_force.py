@@ -1,10 +1,12 @@
 """The file that is in force while a changed one is wrong."""
 
+import types
+
 import pytest
 
 from pilot.errors import UsageError
 from pilot.ops.factory.__main__ import main
-from pilot.ops.factory.in_force import read_in_force
+from pilot.ops.factory.in_force import keep_file, read_in_force
 from tests.ops.factory.farming import FARM, site
 
 
@@ -19,6 +21,12 @@ def test_operators_have_their_verbs_while_the_changed_file_is_wrong(farm, daemon
     farm(FARM)
     assert main(["stop", farm.file]) == 0
     assert site(farm.file)["state"] != "new"
+
+
+def test_a_book_without_room_for_a_copy_does_not_end_the_factory(tmp_path, caplog):
+    farm = types.SimpleNamespace(path=str(tmp_path / "none"), book=str(tmp_path))
+    keep_file(farm)
+    assert "no copy of the file could be kept" in caplog.text
 
 
 def test_a_file_that_was_never_right_is_refused(tmp_path):
