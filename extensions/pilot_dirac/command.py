@@ -17,6 +17,7 @@ from pilot.errors import Skip
 
 from . import certificates, cfg as cfg_file, params, release
 from .log import OUT, Logger, to_out_file
+from .module_environ import settle_changes
 from .options import pick_options, setting_value
 
 OUTPUT_BYTES = 1 << 20
@@ -77,23 +78,24 @@ class DiracCommand(Command):
         process.ProgramFailed, as process.run does."""
         if logged:
             self.log.info("running %s", " ".join(shlex.quote(word) for word in argv))
-        first = self._run_once(argv, environ, timeout_s or self.limit_s())
-        if first.timed_out and timeout_s is None:
-            self.log.warn("%s; once more", first.describe_end())
-            first = self._run_once(argv, environ, self.limit_s())
-        if ok is not None and (first.timed_out or first.exit_code not in ok):
-            raise process.ProgramFailed(first)
-        return first
+        environ = self._program_environ(environ)
+        done = self._run_once(argv, environ, timeout_s or self.limit_s())
+        if done.timed_out and timeout_s is None:
+            self.log.warn("%s; once more", done.describe_end())
+            done = self._run_once(argv, environ, self.limit_s())
+        if ok is not None and (done.timed_out or done.exit_code not in ok):
+            raise process.ProgramFailed(done)
+        return done
 
     def _run_once(
-        self, argv: Sequence[str], environ: Optional[Dict[str, str]], timeout_s: float
+        self, argv: Sequence[str], environ: Dict[str, str], timeout_s: float
     ) -> process.Result:
         with waiting_told(self.log, argv[0]):
             return process.run(
                 argv,
                 timeout_s=timeout_s,
                 ok=None,
-                environ=dict(self.pp.installEnv if environ is None else environ),
+                environ=environ,
                 cwd=self.pp.workingDir,
                 keep=OUTPUT_BYTES,
                 on_line=self._log_line,
@@ -109,7 +111,7 @@ class DiracCommand(Command):
         """(code, standard output) of a shell command, or of a list of words. The step fails when
         the program exceeds the command's time limit."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
-        result = self.run_program(words, None, self._program_environ(environDict), self.timeout_s)
+        result = self.run_program(words, None, environDict, self.timeout_s)
         if result.timed_out:
             raise self.failure(result.describe_end())
         return result.exit_code, result.stdout
@@ -137,11 +139,12 @@ class DiracCommand(Command):
         return child.pid
 
     def _program_environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
-        """The environment of a program that a module starts: the given one, else DIRAC's
-        environment with the module's changes to os.environ."""
+        """The environment of a program: the given one, else DIRAC's environment with what a running
+        module has changed in it."""
         if given is not None:
             return dict(given)
-        return dict(self.pp.installEnv, **(os.environ if self.pp.in_module else {}))
+        settle_changes(self.pp)
+        return dict(self.pp.installEnv)
 
     def exitWithError(self, errorCode: int) -> None:
         """End the pilot: code 0 is a success, any other code is a failure of this command. The

@@ -35,7 +35,7 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
     )
     requires: Tuple[type, ...] = ()
     provides = (CPUPower,)
-    timeout_s = 900.0
+    timeout_s = DiracCommand.timeout_s
     failure = NodeUnfit
 
     def execute(self) -> None:

@@ -17,6 +17,7 @@ from pilot.install.source import Source
 from . import certificates, diracos
 from .command import DiracCommand
 from .dialect import ONLY_CVMFS, ONLY_LOCAL
+from .module_environ import set_environ, settle_changes
 from .options import pick_options, setting_value
 
 SCRIPT = "diracosrc"
@@ -61,6 +62,7 @@ class InstallDIRAC(DiracCommand, Install):
     def use_first_source(self, sources: Tuple[Source, ...]) -> None:
         """Use the first of these sources that works as DIRAC's environment."""
         pp, ctx = self.pp, self.pp.context
+        settle_changes(pp)
         known = dict(
             ways.WAYS,
             env=self._source_script,
@@ -74,9 +76,7 @@ class InstallDIRAC(DiracCommand, Install):
             )
         pp.installation = "local" if installation.source.startswith("diracos") else "shared"
         after = self.after if self.after is not None else dict(ctx.environ, **installation.environ)
-        pp.installEnv = dict(after, **dict(setting_value(ctx.settings, "user_env_variables")))
-        if pp.in_module:
-            os.environ.update(pp.installEnv)
+        set_environ(pp, dict(after, **dict(setting_value(ctx.settings, "user_env_variables"))))
         self._saveEnvInFile()
         self.log.info("DIRAC from %s after %.1f s", installation.source, attempts[-1].seconds)
         # loads the client into the cache of CVMFS for the later programs

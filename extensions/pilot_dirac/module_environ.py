@@ -12,18 +12,45 @@ from .params import PilotParams
 @contextmanager
 def module_environ(pp: PilotParams) -> Iterator[None]:
     """Inside, os.environ is a copy of `pp.installEnv`; afterwards it is the pilot's own again."""
-    ours, given = dict(os.environ), dict(pp.installEnv)
-    _replace_environ(given)
-    pp.in_module = True
+    ours = dict(os.environ)
+    pp.module_environ = dict(pp.installEnv)
+    _replace_environ(pp.module_environ)
     try:
         yield
     finally:
-        pp.in_module = False
-        merged = merge_changes(given, dict(os.environ), dict(pp.installEnv))
-        changed = {name: text for name, text in merged.items() if given.get(name) != text}
-        pp.installEnv = merged
-        pp.module_changes.update(changed)
+        settle_changes(pp)
+        pp.module_environ = None
         _replace_environ(ours)
+
+
+def settle_changes(pp: PilotParams) -> None:
+    """Put what the running module has changed so far into `pp.installEnv`, the same object where it
+    is a dict, and into os.environ. Without a running module there is nothing to do."""
+    given = pp.module_environ
+    if given is None:
+        return
+    merged = merge_changes(given, dict(os.environ), dict(pp.installEnv))
+    pp.module_changes.update(
+        {name: text for name, text in merged.items() if given.get(name) != text}
+    )
+    if isinstance(pp.installEnv, dict):
+        pp.installEnv.clear()
+        pp.installEnv.update(merged)
+    else:  # os.environ itself
+        pp.installEnv = merged
+    _begin_with(pp, merged)
+
+
+def set_environ(pp: PilotParams, environ: Dict[str, str]) -> None:
+    """The environment of DIRAC's programs from now on, for the running module as well."""
+    pp.installEnv = dict(environ)
+    if pp.module_environ is not None:
+        _begin_with(pp, environ)
+
+
+def _begin_with(pp: PilotParams, environ: Dict[str, str]) -> None:
+    pp.module_environ = dict(environ)
+    _replace_environ(environ)
 
 
 def merge_changes(

@@ -12,6 +12,7 @@ from pilot.context import Context
 from pilot.node import features
 from pilot.engine.settings import Settings, environment_name
 
+from . import profile
 from .dialect import STAMP, WORDS, getopt_pairs
 from .identity import describe_fully, find_submitter
 from .log import Logger
@@ -97,9 +98,9 @@ class PilotParams:
         self.debugFlag: bool = (
             bool(settings["debug"]) or setting_value(settings, "log_level").upper() == "DEBUG"
         )
-        # what communities' modules added to the environment; whether one runs
+        # what communities' modules changed in the environment, and what the running one had last
         self.module_changes: Dict[str, str] = {}
-        self.in_module = False
+        self.module_environ: Optional[Dict[str, str]] = None
         self._set_places(ctx)
         self._set_lists(ctx)
         self.log = self.logger = Logger("Pilot", bool(settings["debug"]))
@@ -208,10 +209,9 @@ class PilotParams:
 
     def getPilotOptionsDict(self) -> Dict[str, object]:
         """The options of pilot.json for this VO and setup, in its new layout."""
-        vo, setup = self.wnVO or "unknown", self.setup or "Defaults"
-        paths = ["/Defaults/Pilot", "/%s/Pilot" % setup, "/%s/Defaults/Pilot" % vo]
-        paths += ["/%s/%s/Pilot" % (vo, setup), "/%s/Pilot" % vo]
-        return self.getOptionForPaths(paths, self.pilotJSON)
+        paths = profile.section_paths(self.wnVO or "unknown", self.setup or "Defaults")
+        words = ["/".join(str(step) for step in path) for path in paths]
+        return self.getOptionForPaths(words, self.pilotJSON)
 
     @staticmethod
     def getOptionForPaths(paths: Iterable[str], inDict: Dict[str, object]) -> Dict[str, object]:

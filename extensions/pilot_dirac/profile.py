@@ -5,7 +5,7 @@ section (`/Defaults/Pilot`, `/<setup>/Pilot`, `/<VO>/Defaults/Pilot`, `/<VO>/<se
 `/<VO>/Pilot`).
 """
 
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from pilot.engine.settings import Layer
 from pilot.engine.site_profile import Profile, Where, find_part, nonempty_text, unlisted_places
@@ -82,18 +82,23 @@ def _new_layers(data: Dict[str, object], where: Where, name: str) -> List[Layer]
     ces = _ce_layers(data, where, name)
     ce_type = _ce_type(where, ces)
     layers = _top_layer(data, name)
-    for path in (
-        ("Defaults", "Pilot"),
-        (where.setup, "Pilot"),
-        (where.vo, "Defaults", "Pilot"),
-        (where.vo, where.setup, "Pilot"),
-        (where.vo, "Pilot"),
-    ):
+    for path in section_paths(where.vo, where.setup):
         part = find_part(data, path, name)
         if part:
             source = "%s: %s" % (name, "/".join(str(step) for step in path))
             layers.append(_part_layer(part, source, ce_type))
     return layers + ces
+
+
+def section_paths(vo: Optional[str], setup: Optional[str]) -> List[Tuple[Optional[str], ...]]:
+    """Where the new layout has options for pilots: a later section counts before an earlier one."""
+    return [
+        ("Defaults", "Pilot"),
+        (setup, "Pilot"),
+        (vo, "Defaults", "Pilot"),
+        (vo, setup, "Pilot"),
+        (vo, "Pilot"),
+    ]
 
 
 def _top_layer(data: Dict[str, object], name: str) -> List[Layer]:

@@ -24,7 +24,7 @@ class RegisterPilot(DiracCommand, ToolboxRegisterPilot):
     )
     requires: Tuple[type, ...] = ()
     provides = (Registration,)
-    timeout_s = 300.0
+    timeout_s = DiracCommand.timeout_s
     failure = PoolUnreachable
 
     def execute(self) -> None:

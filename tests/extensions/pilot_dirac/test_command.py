@@ -44,6 +44,14 @@ def test_a_program_that_hangs_is_ended_with_its_last_lines_and_nothing_stays(
     assert not os.path.exists("/proc/%s" % (client.bin / "hanging").read_text())
 
 
+def test_a_program_may_use_its_limit_twice_before_the_step_ends():
+    """A step whose limit is shorter would be ended, and the pilot with it."""
+    limit_s = extension("pilot_dirac.options").TABLE["program_timeout_s"].default
+    steps = {one.name: one.timeout_s for one in extension("pilot_dirac").COMMANDS}
+    short = {name for name, end_s in steps.items() if end_s and end_s < 2 * limit_s}
+    assert short == {"GetPilotVersion", "CheckWorkerNode"}  # they start no program of DIRAC
+
+
 SHELL = """
 from pilotTools import CommandBase
 

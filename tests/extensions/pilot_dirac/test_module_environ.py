@@ -67,10 +67,50 @@ def test_what_a_module_sets_before_the_installation_arrives(modules_flight, clie
         assert path.index(str(client.bin)) < path.index("/community/bin")
 
 
-def test_the_pilots_own_environment_stays_clean(monkeypatch):
-    class Params:
-        installEnv, module_changes, in_module = {"A": "1", "B": "2"}, {}, False
+CONFIGURES = """
+import os
+from pilotCommands import ConfigureBasics, InstallDIRAC
 
+
+class EarlyInstall(InstallDIRAC):
+    def execute(self):
+        os.environ["BEFORE_INSTALL"] = "1"
+        super().execute()
+        os.environ["PATH"] = "/community/bin:" + os.environ["PATH"]
+
+
+class OwnBasics(ConfigureBasics):
+    def execute(self):
+        os.environ["X509_USER_PROXY"] = "/a/new/proxy"
+        environ = self.pp.installEnv
+        environ["OWN"] = "1"
+        self.executeAndGetOutput("env >> shell_environ")
+        environ["OWN"], os.environ["OWN"] = "2", "3"
+        super().execute()
+"""
+
+
+def test_what_a_module_sets_reaches_the_programs_that_it_starts_then(modules_flight, client):
+    ended = modules_flight("-X", "EarlyInstall,OwnBasics", Vo=CONFIGURES)
+    assert ended.code == 0, ended.err
+    seen = {name: environ for name, environ in client.environs()}
+    assert seen["dirac-version"]["BEFORE_INSTALL"] == "1"
+    configure = seen["dirac-configure"]
+    assert configure["PATH"].startswith("/community/bin:%s" % client.bin)
+    assert configure["X509_USER_PROXY"] == "/a/new/proxy"
+    assert configure["OWN"] == "2"
+    assert "OWN=1\n" in (ended.workdir / "shell_environ").read_text()
+
+
+class Params:
+    """What module_environ needs of the parameters."""
+
+    def __init__(self):
+        self.installEnv, self.module_changes = {"A": "1", "B": "2"}, {}
+        self.module_environ = None
+
+
+def test_the_pilots_own_environment_stays_clean(monkeypatch):
     monkeypatch.setenv("OURS", "x")
     before, pp = dict(os.environ), Params()
     with module.module_environ(pp):
