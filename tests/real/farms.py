@@ -7,12 +7,14 @@ import re
 import signal
 import sqlite3
 import stat
+import subprocess
 import time
 from collections import Counter
 
 import pytest
 
-from tests.conftest import until
+from tests.conftest import ROOT, until
+from tests.real.conftest import PYTHON
 
 FARM = """\
 [factory]
@@ -36,6 +38,13 @@ CASES = {
     "it submits and is killed": '"$REAL" "$@" >/dev/null; kill -9 $$',
 }
 every_case = pytest.mark.parametrize("case", sorted(CASES))
+
+
+def ship_job(world, folder, size, results, *words):
+    """Write the job of pilots with these words into a folder: its name is mine, its site here."""
+    ours = ["--name", "mine", "--environment", "PILOT_SITE=here", "--results", str(results)]
+    argv = [PYTHON, "-m", "pilot.ship", world, "-o", str(folder)] + size + ours
+    subprocess.check_call(argv + ["--"] + list(words), cwd=str(ROOT), stdout=subprocess.DEVNULL)
 
 
 class RealFarm:

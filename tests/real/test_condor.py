@@ -12,7 +12,7 @@ from tests.conftest import ROOT, until
 from tests.real.conftest import PYTHON, SYSTEMS, build, need
 from tests.real.farms import (
     RealFarm, check_held, check_killed_anywhere, check_limit, check_nothing_twice, check_stopped, check_tasks,
-    environment_path, every_case,
+    environment_path, every_case, ship_job,
 )
 
 BUILD = "/var/tmp/pilot-real-condor"  # patched to this very place; kept between runs
@@ -184,33 +184,8 @@ def test_a_shipped_job_brings_its_report_back(pool, tmp_path):
     for folder in (tmp_path, out):
         folder.mkdir(exist_ok=True)
         folder.chmod(0o777)
-    subprocess.check_call(
-        [
-            "/usr/bin/python3",
-            "-m",
-            "pilot.ship",
-            "htcondor",
-            "-o",
-            str(tmp_path),
-            "--cores",
-            "2",
-            "--memory",
-            "700",
-            "--name",
-            "mine",
-            "--environment",
-            "PILOT_SITE=here",
-            "--results",
-            str(out),
-            "--",
-            "-X",
-            "CheckWorkerNode",
-            "--min-disk-mb",
-            "100",
-        ],
-        cwd=str(ROOT),
-        stdout=subprocess.DEVNULL,
-    )
+    size = "--cores 2 --memory 700".split()
+    ship_job("htcondor", tmp_path, size, out, "-X", "CheckWorkerNode", "--min-disk-mb", "100")
     job = pool(
         "sh", "-c", "cd %s && %s/cbin/condor_submit -terse pilot.sub" % (tmp_path, BUILD)
     ).split()[0]

@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
-from tests.conftest import ROOT, until
+from tests.conftest import until
 from tests.real.conftest import AS_USER, PYTHON, SYSTEMS, USER, build, need, script
 from tests.real.farms import (
     RealFarm, check_held, check_killed_anywhere, check_limit, check_nothing_twice, check_stopped, check_tasks,
-    environment_path, every_case,
+    environment_path, every_case, ship_job,
 )
 
 NETWORK = "pilot-sge"
@@ -110,29 +110,7 @@ def test_a_shipped_job_is_one_script(cell, users_folder, plain_user):
     out = users_folder / "results"
     out.mkdir()
     plain_user.own(out)
-    subprocess.check_call(
-        [
-            PYTHON,
-            "-m",
-            "pilot.ship",
-            "gridengine",
-            "-o",
-            str(users_folder),
-            "--walltime",
-            "10m",
-            "--name",
-            "mine",
-            "--environment",
-            "PILOT_SITE=here",
-            "--results",
-            str(out),
-            "--",
-            "-X",
-            "CheckWorkerNode",
-        ],
-        cwd=str(ROOT),
-        stdout=subprocess.DEVNULL,
-    )
+    ship_job("gridengine", users_folder, ["--walltime", "10m"], out, "-X", "CheckWorkerNode")
     inside("qsub", "-terse", "-V", "pilot-job.py", env=cell, cwd=str(users_folder))
     path = until(
         lambda: next(out.glob("pilot-*/pilot-report.json"), None), 60, "the job's report"

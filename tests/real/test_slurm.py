@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from tests.conftest import ROOT, until
+from tests.conftest import until
 from tests.real.conftest import AS_USER, PYTHON, need, script
+from tests.real.farms import ship_job
 
 
 @pytest.fixture(scope="module")
@@ -202,37 +203,8 @@ def test_a_shipped_job_is_one_script(slurm, operators_file, users_folder, plain_
         ],
         stdout=subprocess.DEVNULL,
     )
-    subprocess.check_call(
-        [
-            PYTHON,
-            "-m",
-            "pilot.ship",
-            "slurm",
-            "-o",
-            str(users_folder),
-            "--cores",
-            "1",
-            "--memory",
-            "600",
-            "--walltime",
-            "5m",
-            "--count",
-            "2",
-            "--name",
-            "mine",
-            "--environment",
-            "PILOT_SITE=here",
-            "--results",
-            str(out),
-            "--",
-            "-X",
-            "CheckWorkerNode,LaunchAgent",
-            "--pool",
-            pool,
-        ],
-        cwd=str(ROOT),
-        stdout=subprocess.DEVNULL,
-    )
+    size = "--cores 1 --memory 600 --walltime 5m --count 2".split()
+    ship_job("slurm", users_folder, size, out, "-X", "CheckWorkerNode,LaunchAgent", "--pool", pool)
     job = (
         subprocess.check_output(
             AS_USER + ["sbatch", "--parsable", "pilot-job.py"], cwd=str(users_folder)
