@@ -10,6 +10,7 @@ from typing import Dict, List, Optional
 
 MASK = "********"
 MIN_SECRET = 4  # shorter texts are too common to mask by value
+CONSOLE = 2  # stderr; a community whose sites read the log in stdout sets 1 before the run
 
 
 class Masker:
@@ -111,10 +112,10 @@ class LineHandler(logging.Handler):
 
 
 def set_up(masker: Masker, debug: bool, log_file: Optional[int]) -> List[LineHandler]:
-    """Log to stderr and, if `log_file` is a descriptor, everything to that file. Returns the
+    """Log to CONSOLE and, if `log_file` is a descriptor, everything to that file. Returns the
     handlers."""
     root = logging.getLogger("pilot")
-    console = LineHandler(sys.stderr.fileno() if sys.stderr else 2, masker)
+    console = LineHandler(CONSOLE, masker)
     console.setLevel(logging.DEBUG if debug else logging.INFO)
     handlers = [console]
     if log_file is not None:
