@@ -39,8 +39,8 @@ def collect_files(
 def with_extras(
     files: Dict[str, bytes], extensions: Iterable[str], defaults: Optional[bytes]
 ) -> Dict[str, bytes]:
-    """The files with those of the extensions and the defaults. UsageError for a folder that is no
-    package pilot_*."""
+    """The files with those of the extensions, but for their folder ops, and the defaults. UsageError
+    for a folder that is no package pilot_*."""
     for folder in extensions:
         path = os.path.abspath(folder)
         name = os.path.basename(path)
@@ -48,7 +48,11 @@ def with_extras(
             raise UsageError(
                 "--extension %s: is no package named pilot_* (a folder with __init__.py)" % folder
             )
-        files.update(_read_tree(os.path.dirname(path), name))
+        tree = _read_tree(os.path.dirname(path), name)
+        operators = name + "/ops/"  # as pilot/ops: worker nodes do not run it
+        files.update(
+            {one: data for one, data in tree.items() if not one.startswith(operators)}
+        )
     if defaults is not None:
         files[DEFAULTS] = defaults
     return files

@@ -193,6 +193,19 @@ def test_a_link_stays_one(tmp_path):
     assert (tmp_path / "link").is_symlink() and (tmp_path / "there").read_bytes().startswith(b"#!")
 
 
+@pytest.mark.parametrize("more", [[], ["--text"]])
+def test_an_extensions_folder_for_operators_does_not_travel(tmp_path, more):
+    package = tmp_path / "pilot_own"
+    (package / "ops").mkdir(parents=True)
+    (package / "__init__.py").write_text("COMMANDS = ()\n")
+    (package / "ops" / "__init__.py").write_text("")
+    words = [sys.executable, "-m", "pilot.bundle", "--extension", str(package), "-o", str(tmp_path / "p")]
+    subprocess.check_call(words + more, cwd=str(ROOT), stdout=subprocess.DEVNULL)
+    unpacked = [sys.executable, str(tmp_path / "p"), "--explode", str(tmp_path / "out")]
+    subprocess.check_call(unpacked, stdout=subprocess.DEVNULL)
+    assert [path.name for path in (tmp_path / "out").glob("extensions/pilot_own/*")] == ["__init__.py"]
+
+
 def test_a_lean_bundle_of_what_is_no_python_is_told(tmp_path):
     (tmp_path / "pilot_bad").mkdir()
     (tmp_path / "pilot_bad" / "__init__.py").write_text("COMMANDS = (\n")
