@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Fetches a published pilot, verifies it, and becomes it: a job script of its own, for sites that
-start pilots by themselves.
+"""Fetches a published pilot, verifies it, runs it, and removes its folder: a job script of its own, for
+sites that start pilots by themselves.
 
     python3 wrapper.py --locations https://dirac.example.org/pilot,file:/cvmfs/dirac.egi.eu/pilot --
     -N ce.example.org -Q default
@@ -15,10 +15,13 @@ is installed.
 """
 
 import argparse
+import ctypes
 import hashlib
 import http.client
 import json
 import os
+import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -43,6 +46,10 @@ WRONG = (
     TypeError,
     AttributeError,
     http.client.HTTPException,
+)
+PASSED_ON = (
+    signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGUSR1,
+    signal.SIGUSR2,
 )
 LINES: List[str] = []
 
@@ -243,18 +250,32 @@ def prepare_folder(files: Dict[str, bytes], parent: str) -> str:
     return folder
 
 
-def become_pilot(folder: str, words: List[str]) -> int:
-    """Replace this process by the pilot, with our log on its standard input. So the pilot gets the
-    signals, and its exit code is ours."""
-    os.chdir(folder)
+def run_pilot(folder: str, words: List[str]) -> int:
+    """Run the pilot in its folder, with our log on its standard input, then remove the folder. The
+    pilot gets our signals; its exit code is ours, 128+n for one that signal n killed."""
     if not any(word.startswith("--pilotU") for word in words):
         words = words + ["--pilotUUID", os.environ.get("DIRAC_PILOT_STAMP") or str(uuid.uuid1())]
-    with open("wrapper.log", "w+b") as log:
+    with open(os.path.join(folder, "wrapper.log"), "w+b") as log:
         log.write(("\n".join(LINES) + "\n").encode("utf-8", "backslashreplace"))
         log.flush()
         log.seek(0)
-        os.dup2(log.fileno(), 0)
-    os.execv(sys.executable, [sys.executable, PILOT] + words)
+        pilot = subprocess.Popen(
+            [sys.executable, PILOT] + words, cwd=folder, stdin=log, preexec_fn=end_with_parent
+        )
+    for signum in PASSED_ON:
+        if signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, lambda number, frame: pilot.send_signal(number))
+    code = pilot.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+    return code if code >= 0 else 128 - code
+
+
+def end_with_parent() -> None:
+    """In the pilot, before its program: the kernel sends it SIGTERM when this process is killed."""
+    try:
+        ctypes.CDLL(None).prctl(1, int(signal.SIGTERM))  # PR_SET_PDEATHSIG
+    except (OSError, AttributeError):  # no Linux
+        pass
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -289,7 +310,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Fetch the pilot and become it; returns the exit code when this fails."""
+    """Fetch the pilot and run it; returns the exit code."""
     words, rest = sys.argv[1:], []  # type: List[str], List[str]
     if "--" in words:
         words, rest = words[:words.index("--")], words[words.index("--") + 1:]
@@ -310,7 +331,7 @@ def main() -> int:
         log_line("the fetched files contain no %s" % PILOT)
         return FAILED
     log_line("starting %s in %s" % (PILOT, folder))
-    return become_pilot(folder, rest)
+    return run_pilot(folder, rest)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,29 @@
-"""A site's job script fetches a pilot that is whole and trusted, and becomes it."""
+"""A site's job script fetches a pilot that is whole and trusted, runs it, and removes it."""
 
 import hashlib
 import http.server
 import io
 import json
+import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tarfile
 import threading
 
 import pytest
 
 from tests.conftest import extension
-from tests.extensions.pilot_dirac.wrapping import fly
+from tests.extensions.pilot_dirac.wrapping import WRAPPER, fly
 
 publish = extension("pilot_dirac.publish")
 wrapper = extension("pilot_dirac.wrapper")
 
 
-def test_the_wrapper_fetches_verifies_and_becomes_the_pilot(published, tmp_path):
+def test_the_wrapper_fetches_verifies_and_runs_the_pilot(published, tmp_path):
     code, out, err = fly(
         tmp_path,
         "--locations",
@@ -291,10 +294,70 @@ def test_a_pilot_without_any_id_gets_one(published, tmp_path):
     assert len(json.loads(out)[0][1]) == 36
 
 
-def test_the_pilots_folder_is_made_where_it_is_wanted(published, tmp_path):
+@pytest.fixture
+def publish_pilot(tmp_path):
+    """Publishes a pilot of this text."""
+
+    def make(text):
+        files = {"pilot.json": b"{}", "pilot.tar": publish.pack_tar({"dirac-pilot.py": text.encode()})}
+        publish.publish_files(str(tmp_path / "www"), files)
+        return tmp_path / "www"
+
+    return make
+
+
+def test_the_pilots_folder_is_made_where_it_is_wanted_and_removed(publish_pilot, tmp_path):
     (tmp_path / "scratch").mkdir()
-    fly(tmp_path, "--locations", published, "--folder", tmp_path / "scratch")
-    assert len(list((tmp_path / "scratch").glob("DIRAC_*pilot/dirac-pilot.py"))) == 1
+    place = publish_pilot("import os\nopen('left', 'w').close()\nprint(os.getcwd())\n")
+    code, out, err = fly(tmp_path, "--locations", place, "--folder", tmp_path / "scratch")
+    assert code == 0
+    assert out.startswith(str(tmp_path / "scratch" / "DIRAC_"))
+    assert os.listdir(str(tmp_path / "scratch")) == []
+
+
+# tells that it runs, and ends by the signal that it was given, or by its own code
+HEARS = """
+import os, signal, sys
+def stop(number, frame):
+    print(number, flush=True)
+    sys.exit(7)
+for number in (signal.SIGTERM, signal.SIGUSR1):
+    signal.signal(number, stop)
+print("runs", os.getpid(), flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def wrapped(publish_pilot, tmp_path):
+    """A wrapper whose pilot runs; its `pilot` is the pilot's pid."""
+    (tmp_path / "scratch").mkdir()
+    words = ["--locations", str(publish_pilot(HEARS)), "--folder", str(tmp_path / "scratch")]
+    child = subprocess.Popen([sys.executable, WRAPPER] + words, stdout=subprocess.PIPE)
+    child.pilot = int(child.stdout.readline().split()[1])
+    yield child
+    child.stdout.close()
+    child.kill()
+    child.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_the_pilot_gets_the_wrappers_signals_and_the_folder_goes(wrapped, tmp_path, number):
+    wrapped.send_signal(number)
+    assert wrapped.wait(60) == 7
+    assert wrapped.stdout.read() == b"%d\n" % number
+    assert os.listdir(str(tmp_path / "scratch")) == []
+
+
+def test_a_pilot_that_is_killed_is_told_as_a_shell_does(wrapped):
+    os.kill(wrapped.pilot, signal.SIGKILL)
+    assert wrapped.wait(60) == 128 + signal.SIGKILL
+
+
+def test_a_pilot_ends_with_a_wrapper_that_is_killed(wrapped):
+    wrapped.kill()
+    assert wrapped.stdout.read() == b"%d\n" % signal.SIGTERM
 
 
 def test_without_a_location_the_use_is_told(tmp_path):
