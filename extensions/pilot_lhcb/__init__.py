@@ -2,6 +2,7 @@
 
 from pilot_dirac import COMMANDS as DIRAC_COMMANDS, OPTIONS, adopt, dialect, transports
 
+from .lhcb_add_cvmfs_tags import LHCbAddCVMFSTags
 from .lhcb_configure_architecture import LHCbConfigureArchitecture
 from .lhcb_configure_basics import LHCbConfigureBasics
 from .lhcb_configure_cpu_requirements import LHCbConfigureCPURequirements
@@ -16,6 +17,7 @@ COMMANDS = (
     LHCbConfigureSite,
     LHCbConfigureArchitecture,
     LHCbConfigureCPURequirements,
+    LHCbAddCVMFSTags,
 ) + DIRAC_COMMANDS
 USUAL_PLAN = (
     "CheckWorkerNode",

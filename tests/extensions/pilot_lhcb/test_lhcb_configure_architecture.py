@@ -18,7 +18,7 @@ def test_diracs_program_is_not_asked(step, client):
 
 def test_a_program_that_is_named_is_asked_instead(step, client):
     step(Architecture, {"architecture_script": "dirac-platform -x"})
-    assert client.calls("dirac-platform") == [["-x"]]
+    assert client.calls("dirac-platform") == [["-x", "-ddd"]]
 
 
 def test_a_program_that_says_nothing_is_named(step, client):
