@@ -40,6 +40,7 @@ BROAD = {
     "pilot/agent/pool_queries.py": 1,
     "pilot/ops/server/commit_queue.py": 1,
     "extensions/pilot_picas/config.py": 1,
+    "extensions/pilot_dirac/legacy.py": 1,
 }  # see docs/adr/0002
 KNOWN = {
     "pilot",
@@ -99,6 +100,7 @@ FLOORS = (
     ("pilot_dirac", "pilot_example", "pilot_picas"),
     ("pilot_gridpp", "pilot_lhcb"),
     ("pilot.ops",),  # may use all; nobody uses it
+    ("pilot_dirac.ops",),  # but for a community's own tools of that kind
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 SHARED = (0, 3)  # floors whose rooms may use one another
@@ -110,6 +112,7 @@ ALIASES = {
     "pilot/ship.py",
     "pilot/pool/__main__.py",
     "extensions/pilot_dirac/publish.py",
+    "extensions/pilot_dirac/compare.py",
 }
 
 

@@ -35,6 +35,7 @@ HELPS = [
     ["pilot.py", "-E", "dirac", "--help"],
     ["-m", "pilot.bundle", "--help"],
     ["-m", "pilot_dirac.publish", "--help"],
+    ["-m", "pilot_dirac.compare", "--help"],
     ["extensions/pilot_dirac/wrapper.py", "--help"],
 ]
 HELPS += [
@@ -334,6 +335,7 @@ ELSEWHERE = {
     "docs/dirac.md": {
         "-m pilot.bundle": "tests/extensions/pilot_dirac/test_dialect.py",
         "pilot_dirac.publish": "tests/extensions/pilot_dirac/test_publish.py",
+        "pilot_dirac.compare": "tests/extensions/pilot_dirac/ops/test_compare.py",
         "wrapper.py": "tests/extensions/pilot_dirac/test_wrapper.py",
     },
     "docs/factory.md": {"pilot.factory simulate": "tests/ops/factory/test_simulation.py"},

@@ -16,11 +16,14 @@ from pilot.context import Context
 from pilot.errors import Skip
 
 from . import certificates, cfg as cfg_file, params, release
+from .configure_words import read_words
 from .log import OUT, Logger, to_out_file
 from .module_environ import settle_changes
 from .options import pick_options, setting_value
+from .plan_changes import refuse_removed, run_added
 
 OUTPUT_BYTES = 1 << 20
+USE_CERTIFICATE = "/DIRAC/Security/UseServerCertificate"
 TELL_S = 60.0
 
 
@@ -45,7 +48,9 @@ class DiracCommand(Command):
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         self.pp = begin_command(ctx, self.needs_certificates)
+        refuse_removed(self.pp, self.name)
         perform_step(self.pp, self, self.execute)
+        run_added(self.pp, self.name)
         return self.found
 
     def execute(self) -> object:
@@ -76,16 +81,28 @@ class DiracCommand(Command):
     ) -> process.Result:
         """Run a program of DIRAC in DIRAC's environment and log its lines. Raises
         process.ProgramFailed, as process.run does."""
+        text = " ".join(shlex.quote(word) for word in argv)
         if logged:
-            self.log.info("running %s", " ".join(shlex.quote(word) for word in argv))
+            self.log.info("running %s", text)
         environ = self._program_environ(environ)
-        done = self._run_once(argv, environ, timeout_s or self.limit_s())
+        if type(self).executeAndGetOutput is not DiracCommand.executeAndGetOutput:
+            done = self._run_by_module(tuple(argv), text, environ)
+        else:
+            done = self._run_once(argv, environ, timeout_s or self.limit_s())
         if done.timed_out and timeout_s is None:
             self.log.warn("%s; once more", done.describe_end())
             done = self._run_once(argv, environ, self.limit_s())
         if ok is not None and (done.timed_out or done.exit_code not in ok):
             raise process.ProgramFailed(done)
         return done
+
+    def _run_by_module(
+        self, argv: Tuple[str, ...], text: str, environ: Dict[str, str]
+    ) -> process.Result:
+        """A community's executeAndGetOutput runs the programs of the commands that it extends."""
+        began = time.monotonic()
+        code, output = self.executeAndGetOutput(text, environ)
+        return process.Result(argv, code, output, "", time.monotonic() - began)
 
     def _run_once(
         self, argv: Sequence[str], environ: Dict[str, str], timeout_s: float
@@ -111,7 +128,9 @@ class DiracCommand(Command):
         """(code, standard output) of a shell command, or of a list of words. The step fails when
         the program exceeds the command's time limit."""
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
-        result = self.run_program(words, None, environDict, self.timeout_s)
+        self.log.info("running %s", " ".join(shlex.quote(word) for word in words))
+        limit_s = self.timeout_s or self.limit_s()
+        result = self._run_once(words, self._program_environ(environDict), limit_s)
         if result.timed_out:
             raise self.failure(result.describe_end())
         return result.exit_code, result.stdout
@@ -154,7 +173,7 @@ class DiracCommand(Command):
     def server_words(self) -> List[str]:
         """Words with which a program of DIRAC finds servers and certificates."""
         words = (
-            ["-o", "/DIRAC/Security/UseServerCertificate=yes"]
+            ["-o", USE_CERTIFICATE + "=yes"]
             if self.pp.useServerCertificate
             else []
         )
@@ -162,12 +181,17 @@ class DiracCommand(Command):
         return words + (["--cfg", self.pp.localConfigFile] if there else [])
 
     def write_options(self, values: Dict[str, str]) -> None:
-        """Set values in pilot.cfg without starting dirac-configure."""
+        """Set values, and those of -o in `self.cfg`, in pilot.cfg. dirac-configure is started for
+        other words in `self.cfg` alone."""
         path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
         try:
+            more, words = read_words(self.cfg)
+            values = dict(values, **more)
             cfg_file.update_file(path, {name: text for name, text in values.items() if text})
         except (OSError, ValueError) as error:
             raise self.failure("%s cannot be changed: %s" % (path, error))
+        if words:
+            self.run_program([self.pp.configureScript, "-FDMH"] + words + ["-O", path])
         for name, text in values.items():
             self.log.debug("%s = %s", name, text)
 

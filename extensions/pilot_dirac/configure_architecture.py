@@ -7,6 +7,8 @@ from . import parsing
 from .command import DiracCommand
 from .options import pick_options
 
+CONTAINER = "dirac-apptainer-exec"
+
 
 class ConfigureArchitecture(DiracCommand):
     """Write the platform into pilot.cfg: the output of dirac-platform or --architectureScript."""
@@ -26,4 +28,9 @@ class ConfigureArchitecture(DiracCommand):
 
     def find_architecture(self) -> str:
         """The platform's name."""
-        return parsing.last_line(self.run_program(shlex.split(self.pp.architectureScript)).stdout)
+        script, words = shlex.split(self.pp.architectureScript), self.server_words()
+        argv = script + words + ["-ddd"]
+        if script[:1] == [CONTAINER]:  # it takes its program as one word
+            inner = " ".join(shlex.quote(word) for word in argv[1:])
+            argv = [CONTAINER, inner] + words
+        return parsing.last_line(self.run_program(argv).stdout)

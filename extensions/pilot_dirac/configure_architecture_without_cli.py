@@ -12,7 +12,11 @@ class ConfigureArchitectureWithoutCLI(ConfigureArchitecture):
     needs_certificates = False
 
     def find_architecture(self) -> str:
-        """The platform in DIRAC's spelling."""
+        """The platform's name."""
+        return self.getPlatformString()
+
+    def getPlatformString(self) -> str:
+        """The platform in DIRAC's spelling; communities override this."""
         system = platform.uname()
         library = "-".join(part for part in platform.libc_ver() if part)
         return "_".join(part for part in (system.system, system.machine, library) if part)

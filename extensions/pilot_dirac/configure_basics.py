@@ -6,7 +6,7 @@ from typing import Dict, List
 
 from pilot.facts import Configuration
 
-from .command import DiracCommand
+from .command import USE_CERTIFICATE, DiracCommand
 from .options import pick_options, setting_value
 
 DEBUG = "-ddd"
@@ -32,14 +32,19 @@ class ConfigureBasics(DiracCommand):
     provides = (Configuration,)
 
     def execute(self) -> None:
+        if not self.pp.knows_servers():
+            raise self.failure(
+                "%s has no ConfigurationServers, and no -C names one: nobody tells how DIRAC is "
+                "configured" % self.pp.pilotCFGFile
+            )
         self._getBasicsCFG()
         self._getSecurityCFG()
         if self.debugFlag:
             self.cfg.append(DEBUG)
         path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
         words = [word for fragment in self.cfg for word in shlex.split(fragment)]
-        self.run_program([self.pp.configureScript] + words + ["-O", self.pp.localConfigFile])
         self.pp.installEnv["DIRACSYSCONFIG"] = os.path.realpath(path)
+        self.run_program([self.pp.configureScript] + words + ["-O", self.pp.localConfigFile])
         self._link_old_name(path)
         values: Dict[str, object] = {"file": self.pp.localConfigFile}
         self.found = (Configuration(path, values),)
@@ -75,11 +80,12 @@ class ConfigureBasics(DiracCommand):
             folder = self.pp.certsLocation
             self.cfg += ["--UseServerCertificate"] + option_words(
                 {
+                    USE_CERTIFICATE: "yes",
                     "/DIRAC/Security/CertFile": os.path.join(folder, "hostcert.pem"),
                     "/DIRAC/Security/KeyFile": os.path.join(folder, "hostkey.pem"),
                 }
             )
-        if self.pp.installation == "shared" or self.pp.preinstalledEnv:
+        if (self.pp.installation or self.pp.preinstalledEnv) not in ("", "local"):
             self.cfg += ["-DMH"]  # a shared installation has its own certificates and CRLs
 
     def _link_old_name(self, path: str) -> None:

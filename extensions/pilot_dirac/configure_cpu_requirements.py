@@ -51,7 +51,7 @@ class ConfigureCPURequirements(DiracCommand, CPUNormalization):
             self.log.info("CPU power %.1f after DIRAC's correction by %g", power, correction)
         self.write_options({FACTOR: str(power)})
         done = self.run_program(
-            [QUEUE_TIME, "--CPUNormalizationFactor=%s" % power, "--cfg", pp.localConfigFile]
+            [QUEUE_TIME, "--CPUNormalizationFactor=%f" % power] + self.server_words() + ["-d"]
         )
         seconds = parsing.last_number(parsing.TIME_LEFT, done.stdout)
         if seconds is None:

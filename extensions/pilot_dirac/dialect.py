@@ -5,6 +5,7 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pilot import values
+from pilot.base import log
 from pilot.engine.cli import spellings
 from pilot.command import Option
 from pilot.errors import UsageError
@@ -87,10 +88,20 @@ ONLY_CVMFS, ONLY_LOCAL = WAYS = ("cvmfsOnly", "diracInstallOnly")
 SHORT = {word.short: word for word in WORDS if word.short}
 LONG = {word.long: word for word in WORDS}
 STAMP = "DIRAC_PILOT_STAMP"
+SKIP_BROKEN = "--skip-broken-modules"
+
+
+class BrokenModules:
+    """Whether modules that cannot be imported are left out. Modules are imported before the settings
+    are known."""
+
+    are_skipped = False
 
 
 def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Option]) -> Dialect:
     """The engine's hook: this command line and this environment in the toolbox's words."""
+    log.CONSOLE = 1  # where sites look for DIRAC's log
+    BrokenModules.are_skipped = SKIP_BROKEN in words or bool(environ.get("PILOT_SKIP_BROKEN_MODULES"))
     translation = _Translation(words, spellings(options))
     translation.translate_words()
     environment = dict(environ)

@@ -13,7 +13,6 @@ from pilot.install.source import source
 
 from . import certificates, release
 from .log import Logger
-from .options import setting_value
 
 if TYPE_CHECKING:
     from .install_dirac import InstallDIRAC
@@ -35,11 +34,11 @@ def install_diracos(work: Work, command: "InstallDIRAC") -> Installation:
     ctx.environ["MAMBA_EXTRACT_THREADS"] = str(pp.maxNumberOfProcessors or 1)
     work.run(["bash", "-c", RUN, "bash", path])
     rc = os.path.join(target, SCRIPT)
-    more = setting_value(ctx.settings, "user_env_variables")
+    more = pp.user_variables()
     if more:
         with open(rc, "a", encoding="utf-8") as stream:
             stream.write(
-                "".join("export %s=%s\n" % (name, shlex.quote(text)) for name, text in more)
+                "".join("export %s=%s\n" % (name, shlex.quote(text)) for name, text in more.items())
             )
     environ = shell.shell_environ([rc], dict(before, DIRAC_RC_PATH=rc), work.left_s())
     for words in pip_requirements(pp.releaseProject, pp.releaseVersion, ctx.settings["modules"]):

@@ -29,6 +29,7 @@ from .launch_agent import LaunchAgent
 from .log import Logger
 from .multi_launch_agent import MultiLaunchAgent
 from .nagios_probes import NagiosProbes
+from .plan_changes import KNOWN
 from .register_pilot import RegisterPilot
 
 COMMANDS: Tuple[Type[DiracCommand], ...] = (
@@ -47,6 +48,7 @@ COMMANDS: Tuple[Type[DiracCommand], ...] = (
     MultiLaunchAgent,
     NagiosProbes,
 )
+KNOWN.update((command.name, command) for command in COMMANDS)
 FLAT = ("pilotTools", "pilotCommands", "proxyTools")
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -109,6 +111,9 @@ class RemoteLogger(Logger):
     ) -> None:
         super().__init__(name)
         self.url = url
+
+    def sendMessage(self, msg: str) -> None:
+        """Do nothing: the engine sends the log."""
 
 
 def getVO(proxy: Union[bytes, str]) -> str:

@@ -49,6 +49,7 @@ class InstallDIRAC(DiracCommand, Install):
     timeout_s = Install.timeout_s
     failure = InstallFailed
     after: Optional[Dict[str, str]] = None  # the complete environment of the installation
+    scripts: List[str] = []  # those that exist
 
     def execute(self) -> None:
         ctx = self.pp.context
@@ -76,7 +77,7 @@ class InstallDIRAC(DiracCommand, Install):
             )
         pp.installation = "local" if installation.source.startswith("diracos") else "shared"
         after = self.after if self.after is not None else dict(ctx.environ, **installation.environ)
-        set_environ(pp, dict(after, **dict(setting_value(ctx.settings, "user_env_variables"))))
+        set_environ(pp, dict(after, **pp.user_variables()))
         self._saveEnvInFile()
         self.log.info("DIRAC from %s after %.1f s", installation.source, attempts[-1].seconds)
         # loads the client into the cache of CVMFS for the later programs
@@ -122,10 +123,20 @@ class InstallDIRAC(DiracCommand, Install):
         elif modules:
             self.log.info("--modules are installed here; no shared installation is used")
         if ONLY_LOCAL not in words and (not modules or ONLY_CVMFS in words):
-            sources = [Source("env", path) for path in self.find_installed()]
+            self._getPreinstalledEnvScript()
+            chosen = self.pp.preinstalledEnv
+            scripts = self.scripts if chosen in self.scripts + [""] else self.find_installed()
+            sources = [Source("env", shlex.quote(path)) for path in scripts]
         if ONLY_CVMFS not in words:
             sources.append(Source("diracos", self.pp.context.settings["diracos_url"]))
         return tuple(sources)
+
+    def _getPreinstalledEnvScript(self) -> None:
+        """Find the environment scripts that exist. Communities override this: the script that
+        pp.preinstalledEnv names then is sourced."""
+        self.scripts = self.find_installed()
+        if self.scripts:
+            self.pp.preinstalledEnv = self.scripts[0]
 
     def find_installed(self) -> List[str]:
         """The environment scripts that exist, without places that do not answer."""
@@ -147,7 +158,7 @@ class InstallDIRAC(DiracCommand, Install):
         for path in (os.path.expandvars(candidate) for candidate in candidates):
             result = certificates.look_by_child(["test", "-r", path])
             if result.exit_code == 0 and not result.timed_out:
-                seen.append(shlex.quote(path))
+                seen.append(path)
             else:
                 self.log.info(
                     "%s %s", path, "does not answer" if result.timed_out else "is not there"

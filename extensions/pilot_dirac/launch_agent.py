@@ -1,5 +1,6 @@
 """LaunchAgent: starts DIRAC's JobAgent, which pulls jobs from DIRAC."""
 
+import logging
 import os
 from typing import Dict, List, Tuple
 
@@ -10,9 +11,10 @@ from pilot.context import Context
 from pilot.engine.settings import Settings
 from pilot.errors import Skip
 from pilot.facts import AgentSummary
+from pilot.base.log import Masker, say
 from pilot.base.shared_defaults import DRAIN_FILES
 
-from .command import DiracCommand
+from .command import USE_CERTIFICATE, DiracCommand
 from .options import pick_options, setting_value
 
 AGENT = "WorkloadManagement/JobAgent"
@@ -20,6 +22,7 @@ STOP_FILE = "stop_agent"  # DIRAC's agents end after the cycle that finds it
 POOL = "Pool"
 OURS = ("tasks", "task", "pool")
 MARK = "Job being submitted"
+log = logging.getLogger("pilot.LaunchAgent")
 
 
 class JobAgent(child.Watched):
@@ -43,6 +46,26 @@ class JobAgent(child.Watched):
         os.makedirs(self._control, exist_ok=True)
         with open(os.path.join(self._control, STOP_FILE), "w", encoding="ascii"):
             pass
+
+
+class Program(JobAgent):
+    """Passes the output of -x on as it is; it is in the file of the log as well."""
+
+    def __init__(self, control: str, masker: Masker) -> None:
+        super().__init__(control)
+        self._masker = masker
+
+    def line(self, text: str) -> None:
+        """Pass a line of its standard output on."""
+        self._pass_on(text, False)
+
+    def error_line(self, text: str) -> None:
+        """Pass a line of its standard error on."""
+        self._pass_on(text, True)
+
+    def _pass_on(self, text: str, error: bool) -> None:
+        log.debug("%s", text)
+        say(self._masker.mask_text(text) + "\n", error)
 
 
 class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
@@ -85,7 +108,8 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
             self.found = ToolboxLaunchAgent.run(self, ctx)
             return
         self.refuse_to_begin()
-        agent = JobAgent(self.control_folder(self.pp.workingDir))
+        folder = self.control_folder(self.pp.workingDir)
+        agent = Program(folder, ctx.masker) if self.pp.executeCmd else JobAgent(folder)
         argv = self.agent_argv(ctx)
         summary = child.run_foreign_agent(ctx, argv, agent, dict(self.pp.installEnv))
         if self.pp.executeCmd:
@@ -112,7 +136,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
     def agent_argv(self, ctx: Context) -> List[str]:
         """The JobAgent's command line; -x is text for bash."""
         if self.pp.executeCmd:
-            return ["bash", "-c", self.pp.executeCmd]
+            return ["bash", "-c", str(self.pp.executeCmd)]
         if any(ctx.settings[name] for name in OURS):
             return ToolboxLaunchAgent.agent_argv(self, ctx)
         return self.job_agent(self.pp.workingDir)
@@ -131,8 +155,9 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         more = {
             "WorkingDirectory": folder,
             "/LocalSite/CPUTime": pp.jobCPUReq,
-            "/AgentJobRequirements/OwnerGroup": pp.userGroup,
-            "/AgentJobRequirements/OwnerDN": pp.userDN,
+            "OwnerGroup": pp.userGroup,
+            "OwnerDN": pp.userDN,
+            USE_CERTIFICATE: "yes" if pp.useServerCertificate else "",
             "/LocalSite/InstancePath": folder,
             "/AgentJobRequirements/ExtraOptions": pp.localConfigFile,
         }

@@ -8,21 +8,25 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import logging
 import sys
 import types
 from typing import Any, Dict, List, Optional, Tuple, Type
 
-from commands.launch_agent import LaunchAgent as ToolboxLaunchAgent
-from pilot.engine import runner, search
-from pilot.command import Command, Option
+from pilot.engine import adoption, runner, search
+from pilot.command import Command
 from pilot.context import Context
 from pilot.errors import ConfigurationFailed, UsageError
 
 from . import faces
+from .dialect import BrokenModules
 from .command import DiracCommand, begin_command, perform_step
 from .module_environ import module_environ
 from .options import TABLE
+from .standalone import EXECUTE
+from .plan_changes import KNOWN, refuse_removed, run_added
 
+log = logging.getLogger("pilot")
 SUFFIX = "Commands"
 LIMIT_S = 4 * 3600.0  # a community's step may install software
 OURS = ("pilot_dirac.", "pilot.")
@@ -34,24 +38,23 @@ GONE = (
     "_installDIRAC",
     "gitRepos",
 )
-_EXECUTE: Tuple[Option, ...] = tuple(
-    option for option in ToolboxLaunchAgent.options if option.name == "execute"
-)
 
 
 class Adopted(Command):
     """A command of a community's module."""
 
-    options = tuple(TABLE.values()) + _EXECUTE
+    options = tuple(TABLE.values()) + EXECUTE
     legacy: Any = None  # a class of the community: whatever has execute()
 
     def run(self, ctx: Context) -> Tuple[object, ...]:
         pp = begin_command(ctx)
+        refuse_removed(pp, self.name)
         with module_environ(pp):
             step = self.legacy(pp)
             perform_step(pp, self, step.execute)
         for fact in getattr(step, "found", ()):
             runner.keep(self.name, ctx, fact)
+        run_added(pp, self.name)
         return ()
 
 
@@ -59,10 +62,20 @@ def adopt(name: str) -> Optional[types.ModuleType]:
     """The engine's hook: the module of -E NAME by DIRAC's rule, with COMMANDS; else our own package
     for that community; else, as in DIRAC, a module without commands, which the engine reports.
 
-    The exception of a module that cannot be imported passes through. A module for Pilot 2 is a
-    UsageError with file and line.
+    The exception of a module that cannot be imported passes through, unless --skip-broken-modules
+    leaves the module out. A module for Pilot 2 is a UsageError with file and line.
     """
     faces.install_faces()
+    try:
+        return _adopt_module(name)
+    except Exception as error:  # of whatever the community wrote
+        if not BrokenModules.are_skipped:
+            raise
+        log.error("-E %s is left out: %s", name, adoption.tell_cause(error))
+        return _make_module(name, "", ())
+
+
+def _adopt_module(name: str) -> Optional[types.ModuleType]:
     # the communities' modules import one another
     sys.path += [folder for folder in search.current().folders() if folder not in sys.path]
     module = name + SUFFIX
@@ -77,6 +90,7 @@ def adopt(name: str) -> Optional[types.ModuleType]:
             "%s: it ends the program while it is imported (sys.exit(%s))" % (spec.origin, end.code)
         )
     classes = [adopt_class(item) for item in commands_in(adopted)]
+    KNOWN.update((one.name, one) for one in classes)
     if not classes:
         raise UsageError("-E %s: %s has no class with execute()" % (name, adopted.__file__))
     return _make_module(module, adopted.__file__ or "", tuple(classes))

@@ -3,7 +3,7 @@ pilot."""
 
 import os
 import time
-from typing import Tuple
+from typing import List, Optional, Tuple
 
 from commands.run_probes import RunProbes
 from pilot.base import credentials, fetch
@@ -14,6 +14,7 @@ from pilot.node import nagios
 
 from .command import DiracCommand
 from .options import pick_options
+from .params import PilotParams
 
 CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
 PUT_S = 20.0
@@ -29,13 +30,30 @@ class NagiosProbes(DiracCommand):
     )
     provides = (Probes,)
 
+    def __init__(self, pilotParams: Optional[PilotParams] = None, *more: object) -> None:
+        super().__init__(pilotParams, *more)
+        self.nagiosProbes: List[str] = []
+        self.nagiosPutURL: Optional[str] = None
+
     def execute(self) -> None:
-        pp = self.pp
-        names, limit = pp.context.settings["probes"], pp.context.settings["probe_timeout_s"]
-        if not names:
+        self._setNagiosOptions()
+        if not self.nagiosProbes:
             raise Skip("pilot.json names no probes")
+        self._runNagiosProbes()
+
+    def _setNagiosOptions(self) -> None:
+        """The probes and the URL of pilot.json; communities override this."""
+        settings = self.pp.context.settings
+        self.nagiosProbes = list(settings["probes"])
+        self.nagiosPutURL = settings["nagios_put_url"] or None
+
+    def _runNagiosProbes(self) -> None:
+        """Run the probes one by one; communities override this."""
+        pp = self.pp
+        limit = pp.context.settings["probe_timeout_s"]
         results = tuple(
-            nagios.probe(name, pp.workingDir, dict(pp.installEnv), limit) for name in names
+            nagios.probe(name, pp.workingDir, dict(pp.installEnv), limit)
+            for name in self.nagiosProbes
         )
         for result in results:
             log = {"OK": self.log.info, "WARNING": self.log.warn}.get(result.state, self.log.error)
@@ -44,7 +62,7 @@ class NagiosProbes(DiracCommand):
         self.found = (Probes(results),)
 
     def _put_result(self, result: ProbeResult) -> None:
-        url = self.pp.context.settings["nagios_put_url"]
+        url = self.nagiosPutURL
         if not url:
             return
         place = "/".join((url.rstrip("/"), self.pp.ceName or os.uname().nodename, result.name))

@@ -162,6 +162,13 @@ _ALL = (
         values.seconds,
         600.0,
     ),
+    Option(
+        "skip_broken_modules",
+        "leave a community's module that cannot be imported out, and say so, instead of ending; on the "
+        "command line or as a variable",
+        values.boolean,
+        False,
+    ),
 )
 TABLE: Dict[str, Option] = {option.name: option for option in _ALL}
 
@@ -185,6 +192,7 @@ PACKAGE = pick_options(
     "diracx_url",
     "pilot_secret",
     "client_id",
+    "skip_broken_modules",
 )
 
 

@@ -5,18 +5,19 @@ import os
 import re
 import sys
 import time
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Tuple, Union
 
 from pilot.engine import site_profile
 from pilot.context import Context
+from pilot.errors import UsageError
 from pilot.node import features
 from pilot.engine.settings import Settings, environment_name
 
-from . import profile
+from . import profile, standalone
 from .dialect import STAMP, WORDS, getopt_pairs
 from .identity import describe_fully, find_submitter
 from .log import Logger
-from .options import TABLE, setting_value
+from .options import TABLE, parse_variables, setting_value
 
 STAMP_LENGTH = 32  # the width of the column in the PilotManager's table
 LIST_ITEM = re.compile(r"\s*,\s*")
@@ -55,7 +56,8 @@ _EMPTY = ("site", "ceName", "queueName", "setup", "gridCEType", "releaseProject"
 
 
 class PilotParams:
-    """What DIRAC calls the pilot's parameters. `context` is the engine's.
+    """What DIRAC calls the pilot's parameters. `context` is the engine's; without one they are
+    those of sys.argv and pilot.json, as in communities' unit tests.
 
     Communities' modules read and set these attributes by name, and may add further ones. Therefore
     all of them are attributes of this one class, and their names are DIRAC's.
@@ -72,7 +74,7 @@ class PilotParams:
     userDN: str
     maxCycles: int
     pollingTime: int
-    stopOnApplicationFailure: str
+    stopOnApplicationFailure: Union[str, bool]
     stopAfterFailedMatches: int
     maxNumberOfProcessors: int
     useServerCertificate: bool
@@ -82,14 +84,15 @@ class PilotParams:
     pipInstallOptions: str
     minDiskSpace: int
     architectureScript: str
-    executeCmd: str
+    executeCmd: Union[str, bool]
     pilotLogging: bool
     keepPythonPath: bool
     loggerURL: Optional[str]
     loggerTimerInterval: float
     loggerBufsize: int
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Optional[Context] = None) -> None:
+        ctx = ctx or standalone.make_context()
         settings = ctx.settings
         self.context = ctx
         self.has_certificates = False  # the first command that needs them searches for them
@@ -112,7 +115,7 @@ class PilotParams:
         self.pilotUUID = ctx.pilot_id
         place = ctx.settings["ce"] or os.uname().nodename
         self.flavour, self.pilotReference, self.batchSystemInfo = find_submitter(
-            ctx.environ, place, ctx.pilot_id
+            ctx.environ, place, ctx.environ.get(STAMP) or ctx.pilot_id
         )
         self.batchSystemInfo = describe_fully(self.batchSystemInfo)
         self._name_pilot(ctx)
@@ -133,6 +136,9 @@ class PilotParams:
             setattr(self, attribute, "" if value is None and attribute in _EMPTY else value)
         self.maxNumberOfProcessors = self.maxNumberOfProcessors or 0
         self.loggerURL = self.loggerURL or None
+        self.executeCmd = self.executeCmd or False
+        if self.stopOnApplicationFailure == "True":
+            self.stopOnApplicationFailure = True
         self.local = False
         self.cmdOpts = tuple(
             (word.short, word.long + ("=" if word.takes else ""), "") for word in WORDS
@@ -178,6 +184,7 @@ class PilotParams:
         self.tags: List[str] = split_list(setting_value(settings, "tag"))
         self.reqtags: List[str] = split_list(setting_value(settings, "required_tag"))
         self.commands = list(settings["commands"] or ())
+        self.planned = list(self.commands)
         self.commandExtensions = list(settings["extensions"])
         self.commandOptions: Dict[str, str] = {}
         for part in setting_value(settings, "command_options"):
@@ -224,6 +231,18 @@ class PilotParams:
             if isinstance(target, dict):
                 merged.update(target)
         return merged
+
+    def knows_servers(self) -> bool:
+        """Whether somebody said where the configuration is; pilot.json may say that it is nowhere."""
+        said = "ConfigurationServers" in self.pilotJSON
+        return bool(said or self.configServer or self.gateway)
+
+    def user_variables(self) -> Dict[str, str]:
+        """--userEnvVariables, or what a module made of them."""
+        try:
+            return dict(parse_variables(self.userEnvVariables or ""))
+        except ValueError as error:  # of a module: the command line's was checked
+            raise UsageError("pp.userEnvVariables: %s" % error)
 
     def flag_words(self) -> List[str]:
         """The -o values that control the pilot itself: cvmfsOnly, diracInstallOnly."""

@@ -141,6 +141,6 @@ def _part_layer(part: Dict[str, object], source: str, ce_type: Optional[str]) ->
         value = part.get(key)
         if key == "Commands" and isinstance(value, dict):
             value = value.get(ce_type or "", value.get("Defaults"))
-        if value not in (None, "") and not isinstance(value, dict):
+        if value not in (None, "", []) and not isinstance(value, dict):
             settings[option] = value
     return Layer(source, settings)

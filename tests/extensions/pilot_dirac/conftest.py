@@ -13,6 +13,7 @@ from tests.extensions.pilot_dirac.log_server import ID, LogServer
 from tests.test_deadline import slot  # noqa: F401
 
 publish = extension("pilot_dirac.publish")
+SERVER = "dips://cs.test:9135/Configuration/Server"
 
 
 @pytest.fixture
@@ -26,7 +27,10 @@ def step(client, tmp_path):
 
     def run(command, settings=None, facts=(), **environ):
         environ.setdefault("PATH", "%s:%s" % (client.bin, os.environ["PATH"]))
-        return run_command(command, tmp_path, settings or {}, facts, environ)
+        given = dict(settings or {})
+        if any(option.name == "configuration_servers" for option in command.options):
+            given.setdefault("configuration_servers", SERVER)
+        return run_command(command, tmp_path, given, facts, environ)
 
     return run
 
@@ -38,6 +42,8 @@ def flight(pilot, client):
     def run(*words, extensions="dirac", **how):
         given = ["-E", extensions, "--pilotUUID", "p1", "-n", "LCG.TEST.org", "-N", "ce.test"]
         given += ["-Q", "q1", "--wnVO", "dteam", "--cpu-power", "20"]
+        if not {"-C", "--config", "-F"} & set(words):
+            given += ["-C", SERVER]
         if not any(word.startswith("--preinstalledEnv") for word in words):
             given += ["--preinstalledEnv", str(client.env)]
         return pilot(*(given + list(words)), **how)
@@ -55,7 +61,7 @@ def modules_flight(pilot, client, tmp_path):
         for name, text in modules.items():
             (work / (name + "Commands.py")).write_text(text)
         given = ["-E", ",".join(list(modules) + ["dirac"]), "-n", "site", "-N", "ce.test"]
-        given += ["-Q", "q1", "--preinstalledEnv", client.env, "--cpu-power", "20"]
+        given += ["-Q", "q1", "--preinstalledEnv", client.env, "--cpu-power", "20", "-C", SERVER]
         return pilot(
             *(given + list(words)),
             cwd=str(work),
@@ -83,10 +89,7 @@ def installer(tmp_path, client):
         'echo "files $(ulimit -n) threads $MAMBA_EXTRACT_THREADS"\n'
         "cp %s diracos/diracosrc\n" % shlex.quote(str(client.env))
     )
-    client.told["pip"] = {}
-    (client.bin / "pip").write_text((client.bin / "dirac-version").read_text())
-    (client.bin / "pip").chmod(0o755)
-    client.say()
+    client.add("pip")
     return path
 
 

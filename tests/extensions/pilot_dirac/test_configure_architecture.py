@@ -21,7 +21,23 @@ def test_the_machine_stands_beside_it(step, tmp_path):
 
 def test_another_program_may_have_arguments(step, client):
     step(ConfigureArchitecture, {"architecture_script": "dirac-architecture --full 'a b'"})
-    assert client.calls("dirac-architecture") == [["--full", "a b"]]
+    assert client.calls("dirac-architecture") == [["--full", "a b", "-ddd"]]
+
+
+def test_a_program_reads_the_configuration(step, client, tmp_path):
+    (tmp_path / "pilot.cfg").write_text("")
+    step(ConfigureArchitecture)
+    assert client.calls("dirac-platform") == [["--cfg", "pilot.cfg", "-ddd"]]
+
+
+def test_a_program_in_a_container_is_one_word(step, client, tmp_path):
+    (tmp_path / "pilot.cfg").write_text("")
+    client.add("dirac-apptainer-exec", out="Linux_in_a_container\n")
+    step(ConfigureArchitecture, {"architecture_script": "dirac-apptainer-exec dirac-platform"})
+    assert client.calls("dirac-apptainer-exec") == [
+        ["dirac-platform --cfg pilot.cfg -ddd", "--cfg", "pilot.cfg"]
+    ]
+    assert settings_in(tmp_path)["LocalSite"]["Architecture"] == "Linux_in_a_container"
 
 
 def test_a_program_that_is_not_there_is_named(step):

@@ -52,7 +52,9 @@ def test_a_host_certificate_is_named_with_its_key(step, client):
     step(ConfigureBasics, {"use_server_certificate": True, "cert_location": "/etc/my certs"})
     words = client.calls("dirac-configure")[0]
     at = words.index("--UseServerCertificate")
-    assert words[at + 1 :][:4] == [
+    assert words[at + 1 :][:6] == [
+        "-o",
+        "/DIRAC/Security/UseServerCertificate=yes",
         "-o",
         "/DIRAC/Security/CertFile=/etc/my certs/hostcert.pem",
         "-o",
@@ -106,3 +108,20 @@ def test_later_programs_find_the_file_by_a_variable(step, tmp_path):
     trial = step(ConfigureBasics)
     params = extension("pilot_dirac.params").params_of(trial.context)
     assert params.installEnv["DIRACSYSCONFIG"] == os.path.realpath(str(tmp_path / "pilot.cfg"))
+
+
+@pytest.mark.parametrize("text", ["{}", '{"CEs": {}, "Setups": {}}'])
+def test_without_servers_the_pilot_ends_with_a_sentence(pilot, client, tmp_path, text):
+    (tmp_path / "p.json").write_text(text)
+    ended = pilot("-E", "dirac", "--preinstalledEnv", str(client.env), "-F", str(tmp_path / "p.json"),
+                  "-X", "InstallDIRAC,ConfigureBasics")
+    assert ended.code == 30
+    assert "has no ConfigurationServers, and no -C names one" in ended.out
+    assert client.calls("dirac-configure") == []
+
+
+def test_servers_that_are_nowhere_are_said_by_an_empty_list(pilot, client, tmp_path):
+    (tmp_path / "p.json").write_text('{"ConfigurationServers": []}')
+    ended = pilot("-E", "dirac", "--preinstalledEnv", str(client.env), "-F", str(tmp_path / "p.json"),
+                  "-X", "InstallDIRAC,ConfigureBasics")
+    assert ended.code == 0, ended.out

@@ -40,7 +40,7 @@ def test_where_dirac_does_not_tell_nothing_is_corrected(measured, tmp_path, shel
 def test_the_queue_is_asked_with_the_power(measured, client):
     measured("echo correction 2.0")
     words = client.calls("dirac-wms-get-queue-cpu-time")[0]
-    assert words == ["--CPUNormalizationFactor=10.0", "--cfg", "pilot.cfg"]
+    assert words == ["--CPUNormalizationFactor=10.000000", "--cfg", "pilot.cfg", "-d"]
 
 
 def test_the_work_left_is_the_time_by_the_power(measured, tmp_path):

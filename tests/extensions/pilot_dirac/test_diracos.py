@@ -33,8 +33,8 @@ def test_diracos_and_pip_where_nothing_is_installed(install, installer, client, 
     assert client.calls("pip") == [
         ["install", "--no-cache", "-q", "Other[pilot] @ git+https://h/Other.git@dev"]
     ]
-    assert "threads 1" in ended.err
-    assert int(ended.err.split("files ")[1].split()[0]) <= 1048575
+    assert "threads 1" in ended.out
+    assert int(ended.out.split("files ")[1].split()[0]) <= 1048575
     shell = subprocess.check_output(
         ["bash", "-c", '. ./bashrc; printf \'%s|%s|%s\' "$A" "$DIRAC" "$B"'], cwd=str(ended.workdir)
     ).decode()

@@ -50,7 +50,7 @@ def test_diracx_takes_the_secret_and_then_lines(pilot, diracx):
             for name in ("pilot.log", "pilot-report.json", "pilot-events.jsonl")
         )
         + ended.out
-        + ended.err
+        + ended.out
     )
     assert "secret-of-pilot" not in everything
     assert "t1" not in [one["message"] for one in diracx.logs[ID]]
@@ -69,7 +69,7 @@ def test_a_refused_secret_costs_no_pilot(pilot, diracx):
     ended = told(pilot, diracx, "--pilotSecret", "wrong-secret")
     assert ended.code == 0
     assert not diracx.logs
-    assert "did not arrive" in ended.err
+    assert "did not arrive" in ended.out
 
 
 def test_a_token_in_the_proxy_is_used(tmp_path):

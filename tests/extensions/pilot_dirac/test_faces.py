@@ -119,17 +119,17 @@ def test_the_interface_has_all_that_modules_use(modules_flight, client):
         "x",
         More=MORE,
     )
-    assert ended.code == 0, ended.out + ended.err
-    assert "by os.environ|%s|0|" % (client.folder / "diracosrc") in ended.err
-    assert "['mine'] v7r2p1 NagiosProbes" in ended.err
-    assert "kept too" in ended.err
-    assert "opts [('-T', '2592000'), ('-o', '/A=1'), ('-d', '')] cpu 2592000 procs 1" in ended.err
+    assert ended.code == 0, ended.out + ended.out
+    assert "by os.environ|%s|0|" % (client.folder / "diracosrc") in ended.out
+    assert "['mine'] v7r2p1 NagiosProbes" in ended.out
+    assert "kept too" in ended.out
+    assert "opts [('-T', '2592000'), ('-o', '/A=1'), ('-d', '')] cpu 2592000 procs 1" in ended.out
 
 
 def test_an_exit_is_not_swallowed_by_a_handler_of_exceptions(modules_flight):
     ended = modules_flight("-X", "Stubborn,CheckWorkerNode", More=MORE)
     assert ended.code == 30
-    assert "swallowed" not in ended.err
+    assert "ERROR   Stubborn: swallowed" not in ended.out
     assert "code 5" in ended.out
 
 
@@ -145,8 +145,8 @@ def test_the_agent_gets_the_environment_as_the_community_made_it(modules_flight,
         More=MORE,
         env={"LD_LIBRARY_PATH": "/node/lib", "DIRAC_PILOT_STAMP": "abc"},
     )
-    assert ended.code == 0, ended.err
-    assert "foo=community first=/community/bin ld=[] id=[]" in ended.err, ended.err
+    assert ended.code == 0, ended.out
+    assert "foo=community first=/community/bin ld=[] id=[]" in ended.out, ended.out
     assert "unset LD_LIBRARY_PATH" in (ended.workdir / "bashrc").read_text()
 
 

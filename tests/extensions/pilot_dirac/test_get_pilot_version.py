@@ -9,7 +9,7 @@ params = extension("pilot_dirac.params")
 
 
 def test_get_pilot_version_tells_the_release(flight):
-    assert "release 9.1.0" in flight("-X", "GetPilotVersion", "-r", "v9r1,v9r0").err
+    assert "release 9.1.0" in flight("-X", "GetPilotVersion", "-r", "v9r1,v9r0").out
 
 
 @pytest.mark.parametrize("given, release", [("v9r1,v9r0", "9.1.0"), (None, "")])
@@ -26,4 +26,4 @@ def test_what_extends_it_is_given_the_release(step, given, release):
 
 def test_a_release_that_is_not_named_is_said(pilot):
     ended = pilot("-E", "dirac", "-X", "GetPilotVersion")
-    assert "release not named: the newest, or what is installed" in ended.err
+    assert "release not named: the newest, or what is installed" in ended.out

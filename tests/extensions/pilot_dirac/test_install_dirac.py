@@ -16,7 +16,7 @@ def test_a_client_that_does_not_start_is_told(flight, client):
     client.say(dirac_version={"code": 3, "out": "no libraries\n"})
     ended = flight("-X", "InstallDIRAC")
     assert ended.code == 0
-    assert "dirac-version ended with 3: no libraries" in ended.err
+    assert "dirac-version ended with 3: no libraries" in ended.out
 
 
 def test_a_preinstalled_one_is_found_by_version_and_platform(install, client, tmp_path):
@@ -47,7 +47,7 @@ def test_values_of_any_shape_come_through_and_nothing_is_echoed(install, client,
     )
     ended = install("--preinstalledEnv", client.env)
     assert ended.code == 0
-    assert "tell-nobody" not in ended.err + ended.out
+    assert "tell-nobody" not in ended.out + ended.out
     shell = subprocess.check_output(
         [
             "bash",

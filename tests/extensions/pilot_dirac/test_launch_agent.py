@@ -39,7 +39,7 @@ def test_execute_runs_in_diracs_environment_by_bash(flight, client):
         'source /dev/null; [[ -n $DIRAC ]] && echo in "$DIRAC"',
     )
     assert ended.code == 0
-    assert "in %s" % client.folder in ended.err
+    assert "in %s" % client.folder in ended.out
     assert flight("-X", "InstallDIRAC,LaunchAgent", "-x", "kill -9 $$").code == 40
 
 
@@ -80,8 +80,8 @@ def test_a_job_agent_ends_with_its_slot(pilot, slot, client, tmp_path, source, c
         *more,
         env=dict(os.environ, **variables),
     )
-    assert ended.code == 60, ended.err
-    assert time.time() < moment + 2, ended.err
+    assert ended.code == 60, ended.out
+    assert time.time() < moment + 2, ended.out
     assert "the slot's end by" in ended.report["commands"][-1]["reason"]
     assert (client.bin / "hanging").exists()
 
@@ -110,3 +110,25 @@ def test_asked_to_drain_the_agent_finds_its_stop_file(start_pilot, client, tmp_p
         (tmp_path / "w/control/WorkloadManagement/JobAgent/stop_agent").exists, what="the stop file"
     )
     assert child.poll() is None
+
+
+def test_the_output_of_another_program_is_passed_on_as_it_is(flight):
+    ended = flight("-X", "InstallDIRAC,LaunchAgent", "-x", "echo plain; echo other >&2; echo $DIRAC")
+    lines = ended.out.splitlines()
+    assert "plain" in lines
+    assert "other" in ended.err.splitlines()
+    assert "plain" in (ended.workdir / "pilot.log").read_text()
+
+
+def test_the_log_is_on_standard_output_and_the_summary_is_last(flight):
+    ended = flight()
+    assert ended.code == 0, ended.out
+    assert ended.err == ""
+    assert "INFO    InstallDIRAC: ok after" in ended.out
+    assert ended.out.index("Exit code 0 after") > ended.out.index("LaunchAgent: ok after")
+
+
+def test_a_secret_in_the_output_of_another_program_is_masked(flight):
+    ended = flight("-X", "LaunchAgent", "-x", "echo a-long-secret", "--pilotSecret", "a-long-secret")
+    assert "a-long-secret" not in ended.out
+    assert "********" in ended.out.splitlines()

@@ -128,13 +128,13 @@ def test_cooperative_classes_with_hooks_and_an_environment_of_their_own(modules_
         "echo was=$VO_WAS_HERE",
         Vo=COOPERATIVE,
     )
-    assert ended.code == 0, ended.out + ended.err
+    assert ended.code == 0, ended.out + ended.out
     found = cfg.parse_cfg((ended.workdir / "pilot.cfg").read_text())["LocalSite"]
     assert found["VoOption"] == "7 words"
     assert found["Secure"] == "yes"
     assert found["Architecture"] == "x86_64-el9"
-    assert "was=yes" in ended.err
-    assert "the architecture is x86_64-el9" in ended.err
+    assert "was=yes" in ended.out
+    assert "the architecture is x86_64-el9" in ended.out
     assert (ended.workdir / "environmentSourceVoDirac").exists()
     story = [
         json.loads(line) for line in (ended.workdir / "pilot-events.jsonl").read_text().splitlines()
@@ -149,11 +149,11 @@ def test_plain_classes_package_imports_and_shell_text(modules_flight, client):
     ended = modules_flight(
         "-X", "CheckWorkerNode,InstallDIRAC,Probe,NoBase", "-r", "v9r1", Plain=PLAIN
     )
-    assert ended.code == 0, ended.out + ended.err
-    assert "nothing is checked" in ended.err
-    assert "code 3" in ended.err
-    assert "said: %s" % str(client.folder).upper() in ended.err
-    assert "release 9.1.0 of ce.test" in ended.err
+    assert ended.code == 0, ended.out + ended.out
+    assert "nothing is checked" in ended.out
+    assert "code 3" in ended.out
+    assert "said: %s" % str(client.folder).upper() in ended.out
+    assert "release 9.1.0 of ce.test" in ended.out
 
 
 def test_an_exit_with_error_has_our_code_and_names_theirs(modules_flight):
@@ -174,7 +174,7 @@ def test_an_exit_with_zero_ends_the_pilot_well(modules_flight):
 def test_an_exception_is_told_with_its_traceback(modules_flight):
     ended = modules_flight("-X", "Fall", Plain=PLAIN)
     assert ended.code == 1
-    assert "what now" in ended.err
+    assert "what now" in ended.out
     assert "PlainCommands.py" in (ended.workdir / "pilot.out").read_text()
 
 
@@ -182,7 +182,7 @@ def test_what_was_forked_ends_with_the_pilot(modules_flight):
     ended = modules_flight("-X", "InstallDIRAC,Fork", Plain=PLAIN)
     assert ended.code == 0
     for pid in (
-        ended.err.split("pid ")[-1].split()[0],
+        ended.out.split("pid ")[-1].split()[0],
         (ended.workdir / "fork.log").read_text().split()[0],
     ):
         until(lambda: not alive(pid), 5, "the end of %s" % pid)
@@ -200,7 +200,7 @@ def alive(pid):
 def test_the_first_extension_wins_and_dirac_comes_last(modules_flight):
     first = A_MODULE % ("NoBase", "self.log.info('the first one')")
     ended = modules_flight("-X", "NoBase", First=first, Plain=PLAIN)
-    assert "the first one" in ended.err
+    assert "the first one" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_module_that_cannot_be_used_is_told_with_file_line_and_reason(
 def test_a_name_without_a_module_is_told_and_diracs_commands_are_used(pilot):
     ended = pilot("-E", "Nobody,dirac", "-X", "CheckWorkerNode")
     assert ended.code == 0
-    assert "-E Nobody: no command has this name" in ended.err
+    assert "-E Nobody: no command has this name" in ended.out
     ended = pilot("-E", "Nobody,dirac", "-X", "CheckWorkerNode,NobodysOwn")
     assert ended.code == 2
     assert "unknown command 'NobodysOwn'" in ended.err
@@ -282,8 +282,8 @@ def test_only_the_extensions_of_the_own_vo_are_loaded(pilot, tmp_path):
         )
     )
     ended = pilot("-E", "dirac", "--wnVO", "dteam", "-X", "GetPilotVersion")
-    assert ended.code == 0, ended.err
-    assert not (tmp_path / "gone-was-run").exists(), ended.err
+    assert ended.code == 0, ended.out
+    assert not (tmp_path / "gone-was-run").exists(), ended.out
 
 
 def test_what_a_module_defines_itself_is_not_gone(tmp_path):
@@ -331,3 +331,21 @@ def test_a_name_without_anything_has_no_commands():
 
 def test_a_name_may_be_that_of_a_package_of_ours():
     assert legacy.adopt("LHCbPilot") is extension("pilot_lhcb")
+
+
+def test_one_broken_module_among_several_ends_the_pilot_or_is_left_out(modules_flight):
+    given = dict(Bad="import no_such_module\n", Good=A_MODULE % ("Fine", "self.log.info('fine')"))
+    ended = modules_flight("-X", "Fine", **given)
+    assert ended.code == 2
+    assert "No module named 'no_such_module'" in ended.err
+    ended = modules_flight("-X", "Fine", "--skip-broken-modules", **given)
+    assert ended.code == 0, ended.out
+    assert "-E Bad is left out: " in ended.err
+    assert "No module named 'no_such_module'" in ended.err
+    assert "fine" in ended.out
+
+
+def test_a_variable_leaves_broken_modules_out_as_well(modules_flight):
+    given = dict(Bad="x = (\n", Good=A_MODULE % ("Fine", "self.log.info('fine')"))
+    environ = {"PILOT_SKIP_BROKEN_MODULES": "yes", "PATH": "/usr/bin:/bin"}
+    assert modules_flight("-X", "Fine", env=environ, **given).code == 0

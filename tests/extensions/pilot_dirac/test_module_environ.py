@@ -47,7 +47,7 @@ class OwnInstall(InstallDIRAC):
 
 def test_a_module_reads_diracs_environment_and_starts_its_programs(modules_flight, client):
     ended = modules_flight("-X", "InstallDIRAC,ConfigureBasics,SetEnv,LaunchAgent", Cta=READS)
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.out
     assert (ended.workdir / "seen").read_text() == "%s\n" % client.folder
     (agent,) = [environ for name, environ in client.environs() if name == "dirac-agent"]
     assert agent["SET_LATE"] == "late"
@@ -58,7 +58,7 @@ def test_a_module_reads_diracs_environment_and_starts_its_programs(modules_fligh
 
 def test_what_a_module_sets_before_the_installation_arrives(modules_flight, client):
     ended = modules_flight("-X", "Early,OwnInstall,ConfigureBasics,LaunchAgent", Vo=ASSIGNS)
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.out
     seen = {name: environ for name, environ in client.environs()}
     for name in ("dirac-configure", "dirac-agent"):
         assert seen[name]["CMTCONFIG"] == "x86_64-el9"
@@ -92,7 +92,7 @@ class OwnBasics(ConfigureBasics):
 
 def test_what_a_module_sets_reaches_the_programs_that_it_starts_then(modules_flight, client):
     ended = modules_flight("-X", "EarlyInstall,OwnBasics", Vo=CONFIGURES)
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.out
     seen = {name: environ for name, environ in client.environs()}
     assert seen["dirac-version"]["BEFORE_INSTALL"] == "1"
     configure = seen["dirac-configure"]

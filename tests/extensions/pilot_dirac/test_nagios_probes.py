@@ -23,7 +23,7 @@ def test_probes_are_run_and_none_ends_the_pilot(pilot, client, tmp_path):
     )
     ended = pilot("-E", "dirac", "-F", work / "pilot.json", "-X", "NagiosProbes")
     assert ended.code == 0
-    assert "probe2 CRITICAL" in ended.err
+    assert "probe2 CRITICAL" in ended.out
     assert [row["state"] for row in ended.report["facts"]["Probes"]["results"]] == [
         "OK",
         "CRITICAL",
@@ -78,8 +78,8 @@ def test_a_probes_result_is_put_with_the_proxy(pilot, tmp_path, grid):
     )
     server.shutdown()
     server.server_close()
-    assert ended.code == 0, ended.err
-    assert [one[0] for one in got] == ["/x/ce/probe1", "/x/ce/probe2"], ended.err
+    assert ended.code == 0, ended.out
+    assert [one[0] for one in got] == ["/x/ce/probe1", "/x/ce/probe2"], ended.out
     assert got[0][1].split()[0] == "1"
     assert got[0][1].endswith("\na warning")
     assert got[1][1].split()[0] == "3"

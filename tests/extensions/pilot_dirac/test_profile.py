@@ -122,7 +122,7 @@ def test_the_vo_may_come_from_diracs_variable(pilot, tmp_path):
     ended = pilot(
         "-E", "dirac", "-X", "CheckWorkerNode", env=dict(os.environ, DIRAC_PILOT_VO="lhcbb")
     )
-    assert "pilot.json has nothing for lhcbb under VOs (did you mean lhcb?)" in ended.err
+    assert "pilot.json has nothing for lhcbb under VOs (did you mean lhcb?)" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_reading_changes_nothing():
 def test_both_layouts_of_pilot_json(pilot, tmp_path, profile, words, plan, settings):
     (tmp_path / "pilot.json").write_text(json.dumps(profile))
     ended = pilot("-E", "dirac", "-N", "ce.test", *words)
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.out
     assert [row["command"] for row in ended.report["commands"]] == plan
     assert {name: ended.report["settings"][name]["value"] for name in settings} == settings
 

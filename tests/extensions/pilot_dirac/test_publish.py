@@ -55,7 +55,7 @@ def test_what_is_published_is_a_pilot(tmp_path):
     )
     code, out, err = fly(tmp_path, "--locations", tmp_path / "www", "--", "-N", "ce", "-D", "1")
     assert code == 0
-    assert "hi from the community" in err
+    assert "hi from the community" in out
     assert "Exit code 0" in out
 
 

@@ -29,7 +29,7 @@ def test_every_program_gets_the_shared_certificates(flight, client, tmp_path):
         + "export X509_CERT_DIR X509_VOMS_DIR\n"
     )
     ended = flight("--CVMFS_locations=%s" % place, env={"PATH": "/usr/bin:/bin"})
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.out
     folders = {
         "X509_CERT_DIR": "certificates", "X509_VOMS_DIR": "vomsdir", "X509_VOMSES": "vomses",
         "DIRAC_VOMSES": "vomses",
@@ -122,9 +122,9 @@ def test_modules_win_over_a_shared_installation(install, installer, client, tmp_
     (place / "diracosrc").write_text(client.env.read_text())
     ended = install("--modules", "/src/DIRAC", "--CVMFS_locations=%s" % (tmp_path / "cvmfs"),
                     "--diracos-url", str(installer))
-    assert ended.code == 0, ended.err
+    assert ended.code == 0, ended.out
     assert ["install", "/src/DIRAC[pilot]"] in client.calls("pip")
-    assert "no shared installation is used" in ended.err
+    assert "no shared installation is used" in ended.out
 
 
 def test_commands_in_the_wrong_place_are_read_last(pilot, tmp_path):

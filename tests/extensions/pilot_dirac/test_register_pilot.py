@@ -7,7 +7,7 @@ def test_a_registration_that_hangs_costs_its_time_and_not_the_pilot(flight, clie
     client.say(dirac_admin_add_pilot={"hangs": True})
     ended = flight("-X", "InstallDIRAC,RegisterPilot", "--program-timeout-s", "1")
     assert ended.code == 0
-    assert "could not be registered" in ended.err
+    assert "could not be registered" in ended.out
     assert not os.path.exists("/proc/%s" % (client.bin / "hanging").read_text())
 
 
@@ -79,7 +79,7 @@ def test_a_refusal_is_told_and_costs_no_pilot(pilot, client):
     client.say(dirac_admin_add_pilot={"code": 1, "out": "no such VO\n"})
     ended = register(pilot, client)
     assert ended.code == 0
-    assert "dirac-admin-add-pilot ended with 1: no such VO" in ended.err
+    assert "dirac-admin-add-pilot ended with 1: no such VO" in ended.out
 
 
 def test_a_refusal_ends_the_pilot_that_must_be_registered(pilot, client):

@@ -49,7 +49,7 @@ def test_lines_keep_their_parts():
 def test_an_address_that_is_none_costs_no_pilot(pilot, words):
     ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", *words)
     assert ended.code == 0
-    assert "the log is not sent" in ended.err
+    assert "the log is not sent" in ended.out
 
 
 def test_a_secret_in_the_wrappers_words_is_masked(logged_flight, server):
@@ -67,7 +67,7 @@ def test_a_secret_in_the_wrappers_words_is_masked(logged_flight, server):
 def test_a_log_server_without_an_address_is_told(pilot, words):
     ended = pilot("-E", "dirac", "-X", "CheckWorkerNode", *words)
     assert ended.code == 0
-    assert "the log is not sent: pilotLogging needs a loggerURL" in ended.err
+    assert "the log is not sent: pilotLogging needs a loggerURL" in ended.out
 
 
 STORY = [

@@ -51,7 +51,7 @@ def test_without_a_proxy_the_pilot_runs_all_the_same(logged_flight, server):
     ended = logged_flight(environ={"X509_USER_PROXY": ""})
     assert ended.code == 0
     assert server.final == {}
-    assert "did not arrive" in ended.err
+    assert "did not arrive" in ended.out
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ def test_a_server_on_a_bad_day_costs_no_pilot_and_ten_seconds_at_most(logged_fli
     assert ended.code == 0
     assert steady() - began < 11
     assert list(ended.report["events_lost"].values())[0] > 0
-    assert "did not arrive" in ended.err
+    assert "did not arrive" in ended.out
 
 
 @pytest.mark.slow
@@ -147,7 +147,7 @@ def test_few_large_messages_are_sent(start_pilot, server, grid, tmp_path):
 def test_an_id_that_the_server_would_drop_is_changed_and_said(logged_flight, server):
     ended = logged_flight("--pilotUUID", "ABCDEF01")
     assert list(server.final) == [tornado.server_uuid("ABCDEF01")]
-    assert "ABCDEF01 is %s there" % tornado.server_uuid("ABCDEF01") in ended.err
+    assert "ABCDEF01 is %s there" % tornado.server_uuid("ABCDEF01") in ended.out
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_gridpps_code_comes_from_git(flight, client, tmp_path):
         extensions="gridpp,dirac",
     )
     assert ended.code == 0
-    assert "gridpp" in ended.err
+    assert "gridpp" in ended.out
 
 
 def test_a_repository_that_is_not_there_is_named(flight, tmp_path):
@@ -56,4 +56,4 @@ def test_code_without_a_folder_src_is_taken_from_the_top(flight, tmp_path):
         "%s -c 'import flat; print(\"who=\" + flat.WHO)'" % sys.executable,
         extensions="gridpp,dirac",
     )
-    assert "who=flat" in ended.err
+    assert "who=flat" in ended.out
