@@ -231,7 +231,7 @@ def owner(wms, venv, base):
     return base / "owner"
 
 
-def pilot_of(wms, owner, workdir, *words):
+def pilot_of(wms, owner, workdir, *words, rc=None, variables=None):
     workdir.mkdir()
     argv = wms[0] + [
         sys.executable,
@@ -251,7 +251,7 @@ def pilot_of(wms, owner, workdir, *words):
         "--wnVO",
         "ci",
         "--preinstalledEnv",
-        str(owner / "diracosrc"),
+        str(rc or owner / "diracosrc"),
         "--PollingTime",
         "1",
         "--StopAfterFailedMatches",
@@ -269,6 +269,9 @@ def pilot_of(wms, owner, workdir, *words):
         X509_USER_PROXY=str(owner / "proxy"),
         X509_CERT_DIR=str(wms[1] / "certs"),
     )
+    if variables is not None:
+        environ.pop("X509_CERT_DIR")
+        environ.update(variables)
     return subprocess.Popen(
         argv + list(words),
         cwd=str(workdir),
@@ -329,6 +332,45 @@ def test_the_whole_circle_a_users_job_is_matched_and_run_by_a_generic_pilot(
     assert kept(wms, uuid)[1:] == logged(tmp_path / "w") and "hello from the job" in [
         text for _, _, text in kept(wms, uuid)
     ]
+
+
+SYSTEMS_OF_SITES = {
+    "HTCondor": ({"_CONDOR_JOB_AD": "/the/ad", "CONDOR_JOBID": "77.0"}, "sshcondor://ce.localhost/77.0"),
+    "SLURM": ({"SLURM_JOBID": "12"}, "sshslurm://ce.localhost/12"),
+}
+
+
+@pytest.mark.parametrize("system", sorted(SYSTEMS_OF_SITES))
+def test_a_job_at_a_site_with_cvmfs_has_its_certificates_and_the_batch_system_is_known(
+    wms, owner, venv, base, tmp_path, system
+):
+    """In the job's own environment; the client's script would set folders of its own."""
+    job, = someone(wms, venv, base / "user", "user")
+    place = tmp_path / "cvmfs" / "etc" / "grid-security"
+    for name in ("vomsdir", "vomses"):
+        (place / name).mkdir(parents=True)
+        (place / name / "file").write_text("x")
+    (place / "certificates").symlink_to(wms[1] / "certs")
+    lines = (owner / "diracosrc").read_text().replace("X509_CERT_DIR=%s/certs" % wms[1], "")
+    (tmp_path / "rc").write_text(lines + ': "${X509_CERT_DIR:=/none}"\nexport X509_CERT_DIR\n')
+    variables, reference = SYSTEMS_OF_SITES[system]
+    pilot = pilot_of(
+        wms, owner, tmp_path / "w", "-M", "3", "--CVMFS_locations=%s" % (tmp_path / "cvmfs"),
+        "--pilotUUID", "12345678-aaaa-bbbb-cccc-1234567890%02d" % len(system), rc=tmp_path / "rc",
+        variables=variables,
+    )
+    out = pilot.communicate(timeout=200)[0].decode("utf-8", "replace")
+    assert pilot.returncode == 0, out[-3000:]
+    assert someone(wms, venv, base / "user", "user", job) == ["Done"]
+    has = dict(re.findall(r"job has (\w+)=(.*)", out))
+    assert has["X509_CERT_DIR"] == str(place / "certificates")
+    assert has["X509_VOMS_DIR"] == str(place / "vomsdir")
+    assert has["X509_VOMSES"] == has["DIRAC_VOMSES"] == str(place / "vomses")
+    found = cfg.parse_cfg((tmp_path / "w" / "pilot.cfg").read_text())["LocalSite"]
+    assert found["BatchSystemInfo"]["Type"] == system
+    assert found["PilotReference"] == reference
+    report = json.loads((tmp_path / "w" / "pilot-report.json").read_text())
+    assert report["facts"]["Registration"]["reference"] == reference
 
 
 def test_a_drained_pilot_ends_after_the_cycle_and_no_line_is_lost_while_the_log_service_is_down(

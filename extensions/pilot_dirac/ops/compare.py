@@ -9,6 +9,7 @@ from typing import Dict, List, Sequence
 from pilot.errors import UsageError
 from pilot.ops.tool import ToolParser, run_tool
 
+from .client_program import POWER
 from .differences import find_differences
 from .recording import Recording, Site, record_pilot
 from .wanted import find_rule
@@ -62,7 +63,8 @@ def _variables(pairs: Sequence[str]) -> Dict[str, str]:
     wrong = [pair for pair in pairs if "=" not in pair]
     if wrong:
         raise UsageError("--set %s: is not NAME=VALUE" % wrong[0])
-    usual = {"PATH": "/usr/bin:/bin"}
+    # the power that the client's program tells DIRAC's pilot
+    usual = {"PATH": "/usr/bin:/bin", "PILOT_CPU_POWER": POWER}
     for name in ("X509_CERT_DIR", "X509_VOMS_DIR", "X509_VOMSES"):
         usual[name] = "{client}"  # DIRAC's pilot does not start without them
     return dict(usual, **dict(pair.split("=", 1) for pair in pairs))

@@ -13,12 +13,13 @@ export PATH=$V/bin:\$PATH PYTHONPATH=$(echo "$V"/lib/python3*/site-packages) X50
 R
 fi
 [ "$who" = user ] || exit 0
-exec "$V/bin/python" - "${5:-}" <<'P'
+printf '#!/bin/sh\necho hello from the job\nenv | sed "s/^/job has /"\n' >"$B/job.sh"; chmod 755 "$B/job.sh"
+exec "$V/bin/python" - "${5:-}" "$B/job.sh" <<'P'
 import sys
 import DIRAC
 DIRAC.initialize()
 from DIRAC.Core.Base.Client import Client
-JDL = '[ Executable="/bin/echo"; Arguments="hello from the job"; JobName="t"; JobType="User"; StdOutput="std.out"; StdError="std.err"; CPUTime=100; ]'
+JDL = '[ Executable="' + sys.argv[2] + '"; JobName="t"; JobType="User"; StdOutput="std.out"; StdError="std.err"; CPUTime=100; ]'
 job = sys.argv[1]
 found = (Client(url="WorkloadManagement/JobMonitoring").getJobsStates([int(job)]) if job else Client(url="WorkloadManagement/JobManager").submitJob(JDL))
 print({str(key): one for key, one in found["Value"].items()}[job]["Status"] if job and found["OK"] else found.get("Value", found.get("Message")))

@@ -44,7 +44,8 @@ def test_there_are_facts_of_every_command_line():
 TWO = """
 import os, subprocess, sys
 script = sys.argv[sys.argv.index("--preinstalledEnv") + 1]
-words = ["-o", "/LocalSite/Who=%s", "-o", "/LocalSite/Given=" + os.environ.get("GIVEN", ""), "-O", "pilot.cfg"]
+words = ["-o", "/LocalSite/Who=%s", "-o", "/LocalSite/Given=" + os.environ.get("GIVEN", "")]
+words += ["-o", "/LocalSite/Power=" + os.environ["PILOT_CPU_POWER"], "-O", "pilot.cfg"]
 subprocess.call(["bash", "-c", '. "$0"; exec "$@"', script, "dirac-configure"] + words)
 sys.exit(%d)
 """
@@ -91,7 +92,9 @@ def test_variables_and_files_are_for_both(compare, tmp_path):
     compare("--set", "GIVEN=x", "--with", str(tmp_path / "pilot.json"), "--keep", str(kept), "--")
     for one in ("old", "new"):
         assert (kept / one / "work" / "pilot.json").read_text() == "{}"
-        assert "Given = x" in (kept / one / "work" / "pilot.cfg").read_text()
+        text = (kept / one / "work" / "pilot.cfg").read_text()
+        assert "Given = x" in text
+        assert "Power = 20.0" in text
 
 
 @pytest.mark.parametrize(
