@@ -3,7 +3,6 @@
 from typing import Dict
 
 from .command import DiracCommand
-from .identity import NOT_KNOWN
 from .options import pick_options
 
 
@@ -20,9 +19,9 @@ class ConfigureSite(DiracCommand):
         for name in ("Type", "JobID"):
             values["/LocalSite/BatchSystemInfo/" + name] = str(system.get(name, ""))
         parameters = system.get("Parameters")
+        # also what nobody knows: DIRAC's plug-ins of batch systems fail without this section
         for name, text in parameters.items() if isinstance(parameters, dict) else ():
             values["/LocalSite/BatchSystemInfo/Parameters/" + name] = text
-        values = {name: text for name, text in values.items() if text != NOT_KNOWN}
         values.update(
             {
                 "/LocalInstallation/SiteName": pp.site,

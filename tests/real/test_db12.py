@@ -54,13 +54,13 @@ def test_scores_agree_with_the_official_programs(official):
         ).decode()
         return [min(scores) for scores in json.loads(said)]
 
-    pairs = []
-    for _ in range(2):  # the machine may have had other things to do
+    best = [0.0, 0.0, 0.0]
+    for _ in range(4):  # other work on the machine makes scores lower, never higher
         ours = db12.measure(copies, 1.0, 300, python)
         assert ours.python == version
-        raw, corrected = theirs()
-        pairs.append((ours.power / raw, ours.power * factor / corrected))
-        if all(0.9 < ratio < 1.1 for ratio in pairs[-1]):
+        best = [max(pair) for pair in zip(best, [ours.power] + theirs())]
+        ratios = (best[0] / best[1], best[0] * factor / best[2])
+        print(version, copies, best, ratios)
+        if all(0.9 < ratio < 1.1 for ratio in ratios):
             break
-    print(version, copies, pairs)
-    assert all(0.9 < ratio < 1.1 for ratio in pairs[-1]), pairs
+    assert all(0.9 < ratio < 1.1 for ratio in ratios), best

@@ -54,8 +54,8 @@ RULES = (
         "Without ConfigurationServers the pilot ends at ConfigureBasics, after the installation.",
     ),
     Wanted(
-        r"pilot\.cfg /LocalSite/BatchSystemInfo/.*: (Unknown|None) -> ",
-        "What the batch system does not tell is not written; DIRAC reads its default, Unknown, then.",
+        r"pilot\.cfg /LocalSite/BatchSystemInfo/JobID: None -> (77\.0|Unknown)$",
+        "The id of HTCondor's job is CONDOR_JOBID, or Unknown; DIRAC's pilot writes None.",
     ),
     Wanted(
         r"pilot\.cfg /LocalSite/BatchSystemInfo/Parameters/Host: h1 -> h1 h2",

@@ -5,6 +5,7 @@ import types
 from tests.conftest import extension
 from tests.extensions.pilot_dirac.dirac_client import NINE, settings_in, settings_of
 
+UNKNOWN = dict.fromkeys(("BinaryPath", "Host", "InfoPath", "Queue"), "Unknown")
 ConfigureSite = extension("pilot_dirac.configure_site").ConfigureSite
 
 
@@ -46,13 +47,15 @@ def test_the_batch_system_is_written(step, tmp_path):
     assert settings_in(tmp_path)["LocalSite"]["BatchSystemInfo"] == {
         "Type": "SLURM",
         "JobID": "12",
-        "Parameters": {"Queue": "long"},
+        "Parameters": dict(UNKNOWN, Queue="long"),
     }
 
 
-def test_outside_a_batch_system_nothing_of_it_is_written(step, tmp_path):
+def test_outside_a_batch_system_all_of_it_is_unknown(step, tmp_path):
+    """The section has to be there: DIRAC's plug-ins of batch systems fail without it."""
     step(ConfigureSite)
-    assert "BatchSystemInfo" not in settings_in(tmp_path)["LocalSite"]
+    found = settings_in(tmp_path)["LocalSite"]["BatchSystemInfo"]
+    assert found == {"Type": "Unknown", "JobID": "Unknown", "Parameters": UNKNOWN}
 
 
 def test_the_inner_computing_element_is_written(step, tmp_path):

@@ -12,7 +12,10 @@ dirac-configure -FDMH -o /LocalSite/CEType=HTCondorCE -o /LocalSite/MaxRAM=2048 
 dirac-wms-get-wn-parameters $W --cfg pilot.cfg -d || exit 1
 C=/Resources/Computing/CEDefaults
 dirac-configure -FDMH -o $C/NumberOfProcessors=2 -o $C/MaxRAM=2048 -o $C/Tag=MyTag,GPU -o $C/RequiredTag=special --cfg pilot.cfg -O pilot.cfg || exit 1
-dirac-configure -FDMH -n LCG.TEST.org -N ce.test -o /LocalSite/GridCE=ce.test -o /LocalSite/CEQueue=q1 -o /LocalSite/GridMiddleware=DIRAC -o /LocalSite/PilotReference=reference --cfg pilot.cfg -O pilot.cfg || exit 1
+B=/LocalSite/BatchSystemInfo U=
+for name in Type JobID Parameters/BinaryPath Parameters/Host Parameters/InfoPath Parameters/Queue; do U="$U -o $B/$name=Unknown"; done
+# shellcheck disable=SC2086
+dirac-configure -FDMH -n LCG.TEST.org -N ce.test $U -o /LocalSite/GridCE=ce.test -o /LocalSite/CEQueue=q1 -o /LocalSite/GridMiddleware=DIRAC -o /LocalSite/PilotReference=reference --cfg pilot.cfg -O pilot.cfg || exit 1
 A=$(dirac-platform | tail -n 1) || exit 1
 dirac-configure -FDMH -o "/LocalSite/Architecture=$A" -o "/LocalSite/Platform=$(uname -m)" --cfg pilot.cfg -O pilot.cfg || exit 1
 P=$(dirac-wms-cpu-normalization -U -R pilot.cfg --cfg pilot.cfg -d | sed -n 's/.*Estimated CPU power is \([0-9.]*\).*/\1/p')

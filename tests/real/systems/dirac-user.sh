@@ -13,7 +13,7 @@ export PATH=$V/bin:\$PATH PYTHONPATH=$(echo "$V"/lib/python3*/site-packages) X50
 R
 fi
 [ "$who" = user ] || exit 0
-printf '#!/bin/sh\necho hello from the job\nenv | sed "s/^/job has /"\n' >"$B/job.sh"; chmod 755 "$B/job.sh"
+printf '#!/bin/sh\nenv | grep -E "^(X509_|DIRAC_VOMSES=|DIRACSYSCONFIG=)" | sed "s/^/job has /"\necho hello from the job\n' >"$B/job.sh"; chmod 755 "$B/job.sh"
 exec "$V/bin/python" - "${5:-}" "$B/job.sh" <<'P'
 import sys
 import DIRAC
