@@ -84,7 +84,7 @@ class DiracCommand(Command):
         text = " ".join(shlex.quote(word) for word in argv)
         if logged:
             self.log.info("running %s", text)
-        environ = self._program_environ(environ)
+        environ = self.program_environ(environ)
         if type(self).executeAndGetOutput is not DiracCommand.executeAndGetOutput:
             done = self._run_by_module(tuple(argv), text, environ)
         else:
@@ -130,7 +130,7 @@ class DiracCommand(Command):
         words = ["bash", "-c", cmd] if isinstance(cmd, str) else list(cmd)
         self.log.info("running %s", " ".join(shlex.quote(word) for word in words))
         limit_s = self.timeout_s or self.limit_s()
-        result = self._run_once(words, self._program_environ(environDict), limit_s)
+        result = self._run_once(words, self.program_environ(environDict), limit_s)
         if result.timed_out:
             raise self.failure(result.describe_end())
         return result.exit_code, result.stdout
@@ -151,13 +151,13 @@ class DiracCommand(Command):
                 stderr=out,
                 cwd=self.pp.workingDir,
                 preexec_fn=process.dies_with_us(),
-                env=self._program_environ(environDict),
+                env=self.program_environ(environDict),
             )
         # the closure refers to the child: Popen warns when it is collected while the child runs
         atexit.register(lambda: process_tree.send_group(child.pid, signal.SIGKILL))
         return child.pid
 
-    def _program_environ(self, given: Optional[Dict[str, str]]) -> Dict[str, str]:
+    def program_environ(self, given: Optional[Dict[str, str]] = None) -> Dict[str, str]:
         """The environment of a program: the given one, else DIRAC's environment with what a running
         module has changed in it."""
         if given is not None:
@@ -185,7 +185,7 @@ class DiracCommand(Command):
         other words in `self.cfg` alone."""
         path = os.path.join(self.pp.workingDir, self.pp.localConfigFile)
         try:
-            more, words = read_words(self.cfg)
+            more, words = read_words(self.cfg, self.pp.localConfigFile)
             values = dict(values, **more)
             cfg_file.update_file(path, {name: text for name, text in values.items() if text})
         except (OSError, ValueError) as error:

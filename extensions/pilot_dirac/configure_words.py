@@ -3,14 +3,11 @@
 import shlex
 from typing import Dict, List, Sequence, Tuple
 
-# with a value of their own, which names the file that is written anyway
-_FILES = ("-O", "--cfg")
 
-
-def read_words(fragments: Sequence[str]) -> Tuple[Dict[str, str], List[str]]:
+def read_words(fragments: Sequence[str], own: str) -> Tuple[Dict[str, str], List[str]]:
     """The values of -o by /Section/Name, and the other words that dirac-configure has to read. What
-    changes nothing in a pilot.cfg that is there (-FDMH, -d, the file itself) is left out. ValueError
-    for a fragment that no shell can read."""
+    changes nothing in a file `own` that is there (-FDMH, -d, its name) is left out. ValueError for a
+    fragment that no shell can read."""
     words = [word for fragment in fragments for word in shlex.split(fragment)]
     options: Dict[str, str] = {}
     rest: List[str] = []
@@ -22,8 +19,8 @@ def read_words(fragments: Sequence[str]) -> Tuple[Dict[str, str], List[str]]:
         elif word.startswith("-o/"):
             path, _, text = word[2:].partition("=")
             options[path.strip()] = text.strip()
-        elif word in _FILES and words:
+        elif word == "-O" and words or word == "--cfg" and words[:1] == [own]:
             words.pop(0)
-        elif not (word[:1] == "-" and word[1:] and set(word[1:]) <= set("FDMHd")):
+        elif word != own and not (word[:1] == "-" and word[1:] and set(word[1:]) <= set("FDMHd")):
             rest.append(word)
     return options, rest

@@ -111,7 +111,7 @@ class LaunchAgent(DiracCommand, ToolboxLaunchAgent):
         folder = self.control_folder(self.pp.workingDir)
         agent = Program(folder, ctx.masker) if self.pp.executeCmd else JobAgent(folder)
         argv = self.agent_argv(ctx)
-        summary = child.run_foreign_agent(ctx, argv, agent, dict(self.pp.installEnv))
+        summary = child.run_foreign_agent(ctx, argv, agent, self.program_environ())
         if self.pp.executeCmd:
             self.found = (summary,)
         else:

@@ -33,7 +33,7 @@ class OneAgent(JobAgent):
                 argv,
                 timeout_s=how.timeout_s,
                 ok=None,
-                environ=dict(how.pp.installEnv),
+                environ=how.program_environ(),
                 cwd=folder,
                 grace_s=AGENT_STOP_S,
                 on_line=self.line,

@@ -52,7 +52,7 @@ class NagiosProbes(DiracCommand):
         pp = self.pp
         limit = pp.context.settings["probe_timeout_s"]
         results = tuple(
-            nagios.probe(name, pp.workingDir, dict(pp.installEnv), limit)
+            nagios.probe(name, pp.workingDir, self.program_environ(), limit)
             for name in self.nagiosProbes
         )
         for result in results:
@@ -67,7 +67,7 @@ class NagiosProbes(DiracCommand):
             return
         place = "/".join((url.rstrip("/"), self.pp.ceName or os.uname().nodename, result.name))
         text = "%d %d\n%s" % (CODES.get(result.state, 3), time.time(), result.text)
-        environ = dict(self.pp.installEnv)
+        environ = self.program_environ()
         try:
             context = (
                 credentials.tls_context(environ, credentials.proxy_path(environ))

@@ -183,7 +183,7 @@ class PilotParams:
         self.genericOption = self.genericOptions[-1] if self.genericOptions else ""
         self.tags: List[str] = split_list(setting_value(settings, "tag"))
         self.reqtags: List[str] = split_list(setting_value(settings, "required_tag"))
-        self.commands = list(settings["commands"] or ())
+        self.commands = list(settings["commands"] or _usual_plan(settings["extensions"]))
         self.planned = list(self.commands)
         self.commandExtensions = list(settings["extensions"])
         self.commandOptions: Dict[str, str] = {}
@@ -247,6 +247,13 @@ class PilotParams:
     def flag_words(self) -> List[str]:
         """The -o values that control the pilot itself: cvmfsOnly, diracInstallOnly."""
         return [text for text in self.genericOptions + (self.genericOption,) if "=" not in text]
+
+
+def _usual_plan(extensions: Iterable[str]) -> Tuple[str, ...]:
+    """The plan of a run without -X: that of the first extension that has one, else DIRAC's."""
+    names = ["pilot_" + name for name in extensions] + [__name__.split(".")[0]]
+    plans = [getattr(sys.modules.get(name), "USUAL_PLAN", ()) for name in names]
+    return next((plan for plan in plans if plan), ())
 
 
 def split_list(texts: Iterable[str]) -> List[str]:

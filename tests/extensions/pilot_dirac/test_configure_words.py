@@ -14,12 +14,13 @@ read_words = extension("pilot_dirac.configure_words").read_words
         (["-o /A/B=1"], {"/A/B": "1"}, []),
         (["-o", "/A/B=1"], {"/A/B": "1"}, []),
         (["-o '/A/B=x y'", "-o/C=2"], {"/A/B": "x y", "/C": "2"}, []),
-        (["-FDMH", "-ddd", "-O pilot.cfg", "--cfg x.cfg"], {}, []),
+        (["-FDMH", "-ddd", "-O pilot.cfg", "--cfg pilot.cfg", "pilot.cfg"], {}, []),
+        (["--cfg more.cfg", "-o /A=1"], {"/A": "1"}, ["--cfg", "more.cfg"]),
         (["-e Vo", "-o /A=1"], {"/A": "1"}, ["-e", "Vo"]),
     ],
 )
 def test_words_are_options_and_what_dirac_configure_has_to_read(fragments, options, rest):
-    assert read_words(fragments) == (options, rest)
+    assert read_words(fragments, "pilot.cfg") == (options, rest)
 
 
 MODULE = """

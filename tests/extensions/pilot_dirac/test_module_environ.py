@@ -69,7 +69,7 @@ def test_what_a_module_sets_before_the_installation_arrives(modules_flight, clie
 
 CONFIGURES = """
 import os
-from pilotCommands import ConfigureBasics, InstallDIRAC
+from pilotCommands import ConfigureBasics, InstallDIRAC, LaunchAgent
 
 
 class EarlyInstall(InstallDIRAC):
@@ -77,6 +77,12 @@ class EarlyInstall(InstallDIRAC):
         os.environ["BEFORE_INSTALL"] = "1"
         super().execute()
         os.environ["PATH"] = "/community/bin:" + os.environ["PATH"]
+
+
+class OwnAgent(LaunchAgent):
+    def execute(self):
+        os.environ["FOR_THE_AGENT"] = "1"
+        super().execute()
 
 
 class OwnBasics(ConfigureBasics):
@@ -91,10 +97,11 @@ class OwnBasics(ConfigureBasics):
 
 
 def test_what_a_module_sets_reaches_the_programs_that_it_starts_then(modules_flight, client):
-    ended = modules_flight("-X", "EarlyInstall,OwnBasics", Vo=CONFIGURES)
+    ended = modules_flight("-X", "EarlyInstall,OwnBasics,OwnAgent", Vo=CONFIGURES)
     assert ended.code == 0, ended.out
     seen = {name: environ for name, environ in client.environs()}
     assert seen["dirac-version"]["BEFORE_INSTALL"] == "1"
+    assert seen["dirac-agent"]["FOR_THE_AGENT"] == "1"
     configure = seen["dirac-configure"]
     assert configure["PATH"].startswith("/community/bin:%s" % client.bin)
     assert configure["X509_USER_PROXY"] == "/a/new/proxy"

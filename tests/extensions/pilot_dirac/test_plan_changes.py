@@ -66,3 +66,28 @@ def test_a_command_that_a_module_removes_is_skipped(modules_flight):
     assert ended.code == 0
     assert not (ended.workdir / "later").exists()
     assert ended.status("Later") == "skipped"
+
+
+# without -X: DIRAC's own plan, with a command of the same name
+REPLACES = """
+from pilotCommands import CheckWorkerNode as Original
+from pilotTools import CommandBase
+
+
+class CheckWorkerNode(Original):
+    def execute(self):
+        super().execute()
+        self.pp.commands[1:] = ["Later"]
+
+
+class Later(CommandBase):
+    def execute(self):
+        open("later", "w").close()
+"""
+
+
+def test_a_plan_that_nobody_named_is_known_to_modules(modules_flight):
+    ended = modules_flight(Vo=REPLACES)
+    assert ended.code == 0, ended.out
+    assert (ended.workdir / "later").exists()
+    assert ended.status("InstallDIRAC") == "skipped"

@@ -37,6 +37,7 @@ def test_only_wanted_differences_from_diracs_pilot(dirac_pilot, tmp_path, name):
 
 def test_there_are_facts_of_every_command_line():
     assert sorted(UPSTREAM) == sorted(CASES)
+    assert "%d command lines" % len(CASES) in (ROOT / "docs" / "dirac.md").read_text()
     assert sum(1 for one in UPSTREAM.values() if len(one["calls"]) == 13) > 60
 
 
