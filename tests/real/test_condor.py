@@ -220,13 +220,15 @@ def farm(pool, operators_file, tmp_path):
 def test_a_factory_runs_two_hundred_tasks_on_htcondor(pool, farm, tmp_path):
     (tmp_path / "mine").write_text(
         "executable = /bin/sleep\narguments = 600\ntransfer_executable = false\n"
-        "request_memory = 10\nqueue 1\n"
+        "request_memory = 10\n+Owner = \"somebody\"\nqueue 1\n"
     )
     other = pool(BUILD + "/cbin/condor_submit", "-terse", tmp_path / "mine").split()[0]
     site = check_tasks(farm)
     assert (site["state"], site["ended_badly"]) == ("ok", 0)
     assert site["ended_well"] >= 4
-    assert pool(BUILD + "/cbin/condor_q", other, "-af", "JobStatus").split() == ["2"]  # it runs
+    runs = "2"
+    found = pool(BUILD + "/cbin/condor_q", other, "-allusers", "-af", "Owner", "JobStatus")
+    assert found.split() == ["somebody", runs]
     pool(BUILD + "/cbin/condor_rm", other)
 
 
