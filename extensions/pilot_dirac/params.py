@@ -120,7 +120,8 @@ class PilotParams:
         self.batchSystemInfo = describe_fully(self.batchSystemInfo)
         self._name_pilot(ctx)
         self.pilotStartTime = int(time.time())
-        self.pilotScript, self.pilotScriptName = sys.argv[0], os.path.basename(sys.argv[0])
+        self.pilotScript = str(sys.argv[0])  # unit tests of modules put other things there
+        self.pilotScriptName = os.path.basename(self.pilotScript)
         self.installation = ""
         self.queueParameters: Dict[str, object] = {}
         self.cpu_power: Optional[float] = None

@@ -8,8 +8,10 @@ REPOSITORIES = ("lhcb.cern.ch", "lhcb-condb.cern.ch", "lhcbdev.cern.ch", "unpack
 
 
 class LHCbAddCVMFSTags(DiracCommand):
-    """Add the tag /cvmfs/NAME for each of LHCb's repositories that answers here. A repository that
-    hangs is left out, and told."""
+    """Add the tag /cvmfs/NAME for each of LHCb's repositories that answers here.
+
+    A repository that hangs is left out, and told.
+    """
 
     name = "LHCbAddCVMFSTags"
     needs_certificates = False

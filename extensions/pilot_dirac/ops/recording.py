@@ -17,6 +17,7 @@ PILOT, CFG = "dirac-pilot.py", "pilot.cfg"
 CLIENT, WORK = "{client}", "{work}"
 LIMIT_S = 600.0
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_LIBC = re.compile(r"glibc-[0-9.]+")  # Pythons find different ones on one machine
 # what shells and Python set, and what names our own folders
 _NOISE = {"_", "SHLVL", "PWD", "OLDPWD", "LC_CTYPE"}
 
@@ -93,10 +94,10 @@ class _Plain:
         self._host = re.compile(r"\b%s\b" % re.escape(os.uname().nodename))
 
     def text(self, text: str) -> str:
-        """A text without paths, host and UUIDs of this run."""
+        """A text without paths, host, C library and UUIDs of this run."""
         for place, name in self._places:
             text = text.replace(place, name)
-        return self._host.sub("HOST", _UUID.sub("UUID", text))
+        return self._host.sub("HOST", _UUID.sub("UUID", _LIBC.sub("glibc-N", text)))
 
     def make_call(self, call: Call, start: Dict[str, str]) -> Call:
         """A call with the variables that it has beside those of the pilot's start."""
