@@ -255,6 +255,7 @@ def run_pilot(folder: str, words: List[str]) -> int:
     pilot gets our signals; its exit code is ours, 128+n for one that signal n killed."""
     if not any(word.startswith("--pilotU") for word in words):
         words = words + ["--pilotUUID", os.environ.get("DIRAC_PILOT_STAMP") or str(uuid.uuid1())]
+    passed_on = SignalsPassedOn()
     with open(os.path.join(folder, "wrapper.log"), "w+b") as log:
         log.write(("\n".join(LINES) + "\n").encode("utf-8", "backslashreplace"))
         log.flush()
@@ -262,12 +263,33 @@ def run_pilot(folder: str, words: List[str]) -> int:
         pilot = subprocess.Popen(
             [sys.executable, PILOT] + words, cwd=folder, stdin=log, preexec_fn=end_with_parent
         )
-    for signum in PASSED_ON:
-        if signal.getsignal(signum) != signal.SIG_IGN:
-            signal.signal(signum, lambda number, frame: pilot.send_signal(number))
+    passed_on.begin(pilot)
     code = pilot.wait()
     shutil.rmtree(folder, ignore_errors=True)
     return code if code >= 0 else 128 - code
+
+
+class SignalsPassedOn:
+    """Passes our signals on to the pilot; those that come before it runs, as soon as it does."""
+
+    def __init__(self) -> None:
+        self._pilot: Optional["subprocess.Popen[bytes]"] = None
+        self._early: List[int] = []
+        for signum in PASSED_ON:
+            if signal.getsignal(signum) != signal.SIG_IGN:
+                signal.signal(signum, self._pass_on)
+
+    def begin(self, pilot: "subprocess.Popen[bytes]") -> None:
+        """The pilot runs from now on."""
+        self._pilot = pilot
+        for signum in self._early:
+            pilot.send_signal(signum)
+
+    def _pass_on(self, signum: int, frame: object) -> None:
+        if self._pilot is None:
+            self._early.append(signum)
+        else:
+            self._pilot.send_signal(signum)
 
 
 def end_with_parent() -> None:

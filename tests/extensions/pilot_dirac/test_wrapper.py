@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import types
 
 import pytest
 
@@ -348,6 +349,20 @@ def test_the_pilot_gets_the_wrappers_signals_and_the_folder_goes(wrapped, tmp_pa
     assert wrapped.wait(60) == 7
     assert wrapped.stdout.read() == b"%d\n" % number
     assert os.listdir(str(tmp_path / "scratch")) == []
+
+
+def test_a_signal_that_comes_before_the_pilot_runs_is_passed_on_then(monkeypatch):
+    sent = []
+    monkeypatch.setattr(wrapper, "PASSED_ON", (signal.SIGUSR2,))  # the others stay as they are
+    former = signal.getsignal(signal.SIGUSR2)
+    try:
+        passed_on = wrapper.SignalsPassedOn()
+        os.kill(os.getpid(), signal.SIGUSR2)
+        passed_on.begin(types.SimpleNamespace(send_signal=sent.append))
+        os.kill(os.getpid(), signal.SIGUSR2)
+    finally:
+        signal.signal(signal.SIGUSR2, former)
+    assert sent == [signal.SIGUSR2, signal.SIGUSR2]
 
 
 def test_a_pilot_that_is_killed_is_told_as_a_shell_does(wrapped):
