@@ -107,6 +107,9 @@ LINES = {
     "unknown option": USUAL + " --nosuch=1",
     "bad number": USUAL + " -m many",
     "dead options": USUAL + " -s sec -u url",
+    "grid type": USUAL + " -a TEST",
+    "options of pip": USUAL + " --pipInstallOptions=--quiet",
+    "a log server that is down": USUAL + " -z -g https://127.0.0.1:1/WorkloadManagement/TornadoPilotLogging",
 }
 ANSWERS: Dict[str, Dict[str, Any]] = {
     "whole node": {"dirac-resource-get-parameters": {"out": '{"WholeNode": "True"}\n'}},
