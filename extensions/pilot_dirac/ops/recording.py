@@ -91,13 +91,12 @@ class _Plain:
 
     def __init__(self, work: str, client: str) -> None:
         self._places = [(client, "CLIENT"), (work, "WORK"), (os.path.realpath(work), "WORK")]
-        self._host = re.compile(r"\b%s\b" % re.escape(os.uname().nodename))
 
     def text(self, text: str) -> str:
-        """A text without paths, host, C library and UUIDs of this run."""
+        """A text without paths, C library and UUIDs of this run."""
         for place, name in self._places:
             text = text.replace(place, name)
-        return self._host.sub("HOST", _UUID.sub("UUID", _LIBC.sub("glibc-N", text)))
+        return _UUID.sub("UUID", _LIBC.sub("glibc-N", text))
 
     def make_call(self, call: Call, start: Dict[str, str]) -> Call:
         """A call with the variables that it has beside those of the pilot's start."""

@@ -51,7 +51,7 @@ SYSTEMS: Dict[str, Dict[str, str]] = {
     "ssh batch": {"SSHBATCH_JOBID": "b1", "SSH_NODE_HOST": "n1"},
     "local": {"LOCAL_JOBID": "l1"},
     "vacuum": {"PILOT_UUID": "vac://space.test/1/2"},
-    "vm stamp": {"DIRAC_PILOT_STAMP": "vm-7"},
+    "vm stamp": {"DIRAC_PILOT_STAMP": "stamp-7"},
     "site director": {"DIRAC_PILOT_STAMP": "0123456789abcdef0123456789abcdef"},
 }
 LINES = {

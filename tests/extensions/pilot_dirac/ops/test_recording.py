@@ -6,7 +6,7 @@ recording = extension("pilot_dirac.ops.recording")
 PILOT = """
 import os, subprocess, sys
 script = sys.argv[sys.argv.index("--preinstalledEnv") + 1]
-os.environ["SEEN"] = os.getcwd() + " " + os.uname().nodename
+os.environ["SEEN"] = os.getcwd()
 os.environ.pop("GONE")
 subprocess.call(["bash", "-c", '. "$0"; exec "$@"', script, "dirac-version", os.environ["PLACE"]])
 with open("pilot.cfg", "w") as stream:
@@ -25,7 +25,7 @@ def record(tmp_path, **more):
 def test_a_call_has_words_place_and_the_variables_that_changed(tmp_path):
     (call,) = record(tmp_path).calls
     assert (call.program, call.words, call.folder) == ("dirac-version", ["CLIENT/x"], "WORK")
-    assert (call.environ["SEEN"], call.environ["GONE"]) == ("WORK HOST", "")
+    assert (call.environ["SEEN"], call.environ["GONE"]) == ("WORK", "")
     assert call.environ["PATH"] == "CLIENT/bin:/usr/bin:/bin"
 
 
