@@ -111,9 +111,10 @@ from pilot.agent.warden_client import Warden
 from pilot.base import process
 
 warden = Warden([sys.executable, "-m", "pilot.agent.warden"], "nobody bears this mark", 0.2)
-with marks.marked_children(4711):
+number = marks.Marks().new()  # other tests' wardens look at all processes
+with marks.marked_children(number):
     payload = process.spawn(["sleep", "60"], env={"PATH": os.environ["PATH"]})
-    warden.began(payload.pid, 4711, boot_s() + 0.2)
+    warden.began(payload.pid, number, boot_s() + 0.2)
     assert payload.wait(60) == -signal.SIGKILL
 warden.close()
 os.waitpid(warden.pid, 0)
