@@ -77,7 +77,7 @@ class Say(CommandBase):
 )
 def test_nothing_of_a_programs_output_is_lost_and_nothing_blocks(modules_flight, shell, expected):
     ended = modules_flight("-X", "InstallDIRAC,Say", S=SHELL % shell)
-    assert ended.code == 0, ended.out + ended.out
+    assert ended.code == 0, ended.out + ended.err
     assert (ended.workdir / "said").read_bytes() == expected
 
 

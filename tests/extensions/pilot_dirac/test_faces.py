@@ -119,7 +119,7 @@ def test_the_interface_has_all_that_modules_use(modules_flight, client):
         "x",
         More=MORE,
     )
-    assert ended.code == 0, ended.out + ended.out
+    assert ended.code == 0, ended.out + ended.err
     assert "by os.environ|%s|0|" % (client.folder / "diracosrc") in ended.out
     assert "['mine'] v7r2p1 NagiosProbes" in ended.out
     assert "kept too" in ended.out

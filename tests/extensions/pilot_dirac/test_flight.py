@@ -10,7 +10,7 @@ dirac = extension("pilot_dirac")
 
 def test_the_ten_commands_run_in_order_and_leave_diracs_files(flight, client):
     ended = flight()
-    assert ended.code == 0, ended.out + ended.out
+    assert ended.code == 0, ended.out + ended.err
     assert [row["command"] for row in ended.report["commands"]] == list(dirac.USUAL_PLAN)
     assert all(row["status"] == "ok" for row in ended.report["commands"])
     found = settings_of(ended)["LocalSite"]

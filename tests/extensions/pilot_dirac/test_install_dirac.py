@@ -47,7 +47,7 @@ def test_values_of_any_shape_come_through_and_nothing_is_echoed(install, client,
     )
     ended = install("--preinstalledEnv", client.env)
     assert ended.code == 0
-    assert "tell-nobody" not in ended.out + ended.out
+    assert "tell-nobody" not in ended.out + ended.err
     shell = subprocess.check_output(
         [
             "bash",

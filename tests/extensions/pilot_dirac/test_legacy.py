@@ -128,7 +128,7 @@ def test_cooperative_classes_with_hooks_and_an_environment_of_their_own(modules_
         "echo was=$VO_WAS_HERE",
         Vo=COOPERATIVE,
     )
-    assert ended.code == 0, ended.out + ended.out
+    assert ended.code == 0, ended.out + ended.err
     found = cfg.parse_cfg((ended.workdir / "pilot.cfg").read_text())["LocalSite"]
     assert found["VoOption"] == "7 words"
     assert found["Secure"] == "yes"
@@ -149,7 +149,7 @@ def test_plain_classes_package_imports_and_shell_text(modules_flight, client):
     ended = modules_flight(
         "-X", "CheckWorkerNode,InstallDIRAC,Probe,NoBase", "-r", "v9r1", Plain=PLAIN
     )
-    assert ended.code == 0, ended.out + ended.out
+    assert ended.code == 0, ended.out + ended.err
     assert "nothing is checked" in ended.out
     assert "code 3" in ended.out
     assert "said: %s" % str(client.folder).upper() in ended.out
