@@ -50,6 +50,8 @@ class DiracCommand(Command):
         self.pp = begin_command(ctx, self.needs_certificates)
         refuse_removed(self.pp, self.name)
         perform_step(self.pp, self, self.execute)
+        for fact in self.found:  # for the commands that a module has added after this one
+            ctx.add(fact)
         run_added(self.pp, self.name)
         return self.found
 

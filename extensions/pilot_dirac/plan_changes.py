@@ -33,11 +33,12 @@ def find_added(planned: List[str], commands: List[str], name: str) -> List[str]:
 def run_added(pp: PilotParams, name: str) -> None:
     """Run what modules have added after this command. A failure of one of them ends the pilot with
     its exit code; ConfigurationFailed for a name that no command has."""
-    for one in find_added(pp.planned, pp.commands, name):
+    added = find_added(pp.planned, pp.commands, name)
+    pp.planned += added  # each is run here alone, not again after the one before it
+    for one in added:
         command = KNOWN.get(one)
         if command is None:
             raise ConfigurationFailed("a module has added %r to pp.commands: no command has this name" % one)
-        pp.planned.append(one)
         outcome = runner.run_command(command, pp.context, command.timeout_s or runner.DEFAULT_LIMIT_S)
         if outcome.exit_code:
             failure = PilotError("%s, which a module has added, %s: %s" % (

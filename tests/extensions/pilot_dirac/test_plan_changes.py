@@ -47,6 +47,14 @@ def test_a_command_that_a_module_appends_is_run_at_the_end(modules_flight):
     assert (ended.workdir / "later").read_text() == "x"
 
 
+def test_several_added_commands_are_run_once_each(modules_flight):
+    text = CHANGES % 'self.pp.commands += ["Later", "Last"]'
+    text += "\n\nclass Last(Later):\n    pass\n"
+    ended = modules_flight("-X", "Changes,GetPilotVersion", Vo=text)
+    assert ended.code == 0, ended.out
+    assert (ended.workdir / "later").read_text() == "xx"
+
+
 def test_the_end_of_an_added_command_is_the_pilots(modules_flight):
     text = CHANGES % 'self.pp.commands.insert(1, "Fails")'
     ended = modules_flight("-X", "Changes,GetPilotVersion", Vo=text)
