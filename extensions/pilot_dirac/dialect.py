@@ -101,7 +101,7 @@ class BrokenModules:
 def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Option]) -> Dialect:
     """The engine's hook: this command line and this environment in the toolbox's words."""
     log.CONSOLE = 1  # where sites look for DIRAC's log
-    BrokenModules.are_skipped = SKIP_BROKEN in words or bool(environ.get("PILOT_SKIP_BROKEN_MODULES"))
+    BrokenModules.are_skipped = _skips_broken(words, environ)
     translation = _Translation(words, spellings(options))
     translation.translate_words()
     environment = dict(environ)
@@ -116,6 +116,18 @@ def dialect(words: Sequence[str], environ: Dict[str, str], options: Sequence[Opt
     ):
         environment["PILOT_PILOT_ID"] = as_id(environ[STAMP])
     return Dialect(translation.out, environment, tuple(translation.notes))
+
+
+def _skips_broken(words: Sequence[str], environ: Dict[str, str]) -> bool:
+    text = environ.get("PILOT_SKIP_BROKEN_MODULES", "no")
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == SKIP_BROKEN:
+            text = value if equals else "yes"
+    try:
+        return values.boolean(text)
+    except ValueError:  # the engine refuses it
+        return False
 
 
 def help() -> str:

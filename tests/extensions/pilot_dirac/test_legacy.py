@@ -345,6 +345,19 @@ def test_one_broken_module_among_several_ends_the_pilot_or_is_left_out(modules_f
     assert "fine" in ended.out
 
 
+@pytest.mark.parametrize(
+    "words, environ, code",
+    [
+        (["--skip-broken-modules=yes"], {}, 0),
+        (["--skip-broken-modules=no"], {"PILOT_SKIP_BROKEN_MODULES": "yes"}, 2),
+        ([], {"PILOT_SKIP_BROKEN_MODULES": "no"}, 2),
+    ],
+)
+def test_what_is_said_of_broken_modules_is_read_as_other_settings(modules_flight, words, environ, code):
+    given = dict(Bad="x = (\n", Good=A_MODULE % ("Fine", "self.log.info('fine')"))
+    assert modules_flight("-X", "Fine", *words, env=environ, **given).code == code
+
+
 def test_a_variable_leaves_broken_modules_out_as_well(modules_flight):
     given = dict(Bad="x = (\n", Good=A_MODULE % ("Fine", "self.log.info('fine')"))
     environ = {"PILOT_SKIP_BROKEN_MODULES": "yes", "PATH": "/usr/bin:/bin"}
