@@ -49,7 +49,7 @@ class InstallDIRAC(DiracCommand, Install):
     timeout_s = Install.timeout_s
     failure = InstallFailed
     after: Optional[Dict[str, str]] = None  # the complete environment of the installation
-    scripts: List[str] = []  # those that exist
+    scripts: Optional[List[str]] = None  # those that exist, once they were looked for
 
     def execute(self) -> None:
         ctx = self.pp.context
@@ -123,10 +123,11 @@ class InstallDIRAC(DiracCommand, Install):
         elif modules:
             self.log.info("--modules are installed here; no shared installation is used")
         if ONLY_LOCAL not in words and (not modules or ONLY_CVMFS in words):
+            given = self.pp.preinstalledEnv
             self._getPreinstalledEnvScript()
-            chosen = self.pp.preinstalledEnv
-            scripts = self.scripts if chosen in self.scripts + [""] else self.find_installed()
-            sources = [Source("env", shlex.quote(path)) for path in scripts]
+            if self.scripts is None or self.pp.preinstalledEnv not in [given] + self.scripts:
+                self.scripts = self.find_installed()  # a module has named another one
+            sources = [Source("env", shlex.quote(path)) for path in self.scripts]
         if ONLY_CVMFS not in words:
             sources.append(Source("diracos", self.pp.context.settings["diracos_url"]))
         return tuple(sources)

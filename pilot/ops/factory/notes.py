@@ -56,7 +56,7 @@ class Notes:
             self._db.execute(
                 "UPDATE decision_counts SET times = times + 1 WHERE site = ? AND result = ?", key
             )
-        self._note_line(site, line)
+            self._note_line(site, line)
 
     def _note_line(self, site: str, line: str) -> None:
         now = self.clock.unix_s()
