@@ -21,7 +21,7 @@ RULES = (
         "dirac-configure is started once; after that the pilot writes values into pilot.cfg itself.",
     ),
     Wanted(
-        r"dirac-wms-cpu-normalization: starts: 1 -> \(none\)|dirac-wms-cpu-normalization: starts: 1 -> 0",
+        r"dirac-wms-cpu-normalization: starts: 1 -> 0",
         "The CPU power is measured by the pilot, with DIRAC's own Python.",
     ),
     Wanted(
@@ -54,11 +54,11 @@ RULES = (
         "Without ConfigurationServers the pilot ends at ConfigureBasics, after the installation.",
     ),
     Wanted(
-        r"pilot\.cfg /LocalSite/BatchSystemInfo/JobID: None -> (77\.0|Unknown)$",
+        r"pilot\.cfg /LocalSite/BatchSystemInfo/JobID: None -> ([\d.]+|Unknown)$",
         "The id of HTCondor's job is CONDOR_JOBID, or Unknown; DIRAC's pilot writes None.",
     ),
     Wanted(
-        r"pilot\.cfg /LocalSite/BatchSystemInfo/Parameters/Host: h1 -> h1 h2",
+        r"pilot\.cfg /LocalSite/BatchSystemInfo/Parameters/Host: (\S+) -> \1 .+",
         "Values with blanks arrive whole; a shell cuts them in DIRAC's pilot.",
     ),
     Wanted(
